@@ -1,0 +1,1 @@
+#include "alambic/tensor/tensor.h"
