@@ -1,0 +1,26 @@
+#pragma once
+
+#include "alambic/tensor/tensor.h"
+
+namespace alambic {
+
+/// What turns hidden states into logits. It travels with the hidden states so that logits are made
+/// in chunks inside an objective and [N, V] never exists.
+///   logits = softcap · tanh(u / softcap) or u,  u = scale · (hidden · weightᵀ + bias)
+struct Head {
+  Tensor weight_VD;
+  Tensor bias_V;       ///< undefined: none
+  double scale = 1;    ///< Cohere's and Granite's logit scale
+  double softcap = 0;  ///< Gemma 2's; 0: none
+
+  /// The head over the first `size` tokens: models pad their vocabulary, tokenizers do not.
+  Head cut(int64_t size) const {
+    Head head = *this;
+    head.weight_VD = weight_VD.narrow(0, 0, size);
+    if (bias_V.defined()) head.bias_V = bias_V.narrow(0, 0, size);
+    return head;
+  }
+  int64_t vocabulary() const { return weight_VD.size(0); }
+};
+
+}  // namespace alambic

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "alambic/tensor/tensor.h"
+
+namespace alambic::kernels {
+
+/// silu(gate) · up, silu(x) = x·sigmoid(x): the inside of a gated MLP (Shazeer, arXiv 2002.05202).
+/// Differentiable in both.
+Tensor swiglu(const Tensor& gate_NF, const Tensor& up_NF);
+
+/// GELU by its tanh approximation (Hendrycks and Gimpel, arXiv 1606.08415), GPT-2's "gelu_new".
+Tensor gelu_tanh(const Tensor& x_NF);
+
+}  // namespace alambic::kernels

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <vector>
+
+#include "alambic/tensor/tensor.h"
+
+namespace alambic::kernels {
+
+/// Causal attention of packed sequences: position n sees the positions of its own sequence up to
+/// itself. Query head h reads key/value head h / (H / K) (grouped queries, arXiv 2305.13245).
+/// `offsets` has S + 1 entries, sequence s being [offsets[s], offsets[s + 1]). Softmax in float32.
+/// Differentiable in q, k and v. Returns [N, H, d].
+Tensor packed_attention(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
+                        const std::vector<int64_t>& offsets, double scale);
+
+/// Attention of one query per running sequence over its cache; no gradient.
+/// `keys`, `values`: [slots, K, capacity, d], one layer of a KvCache. Query b belongs to slot
+/// `slots[b]` and sees its first `lengths[b]` entries. Returns [B, H, d].
+Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
+                        const std::vector<int64_t>& slots, const std::vector<int64_t>& lengths,
+                        double scale);
+
+/// Copies the rows of k_NKd (or v) of sequence s to entries starts[s]... of slot slots[s].
+void write_cache(const Tensor& rows_NKd, const std::vector<int64_t>& offsets, const Tensor& cache,
+                 const std::vector<int64_t>& slots, const std::vector<int64_t>& starts);
+
+}  // namespace alambic::kernels

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <memory>
+#include <vector>
+
+#include "alambic/flow/head.h"
+#include "alambic/nn/module.h"
+#include "alambic/nn/pass.h"
+
+namespace alambic {
+
+using Json = nlohmann::ordered_json;
+
+/// What every family must say about itself beyond its tensors.
+struct ModelShape {
+  int64_t vocabulary = 0;
+  int64_t width = 0;      ///< D of the final hidden state
+  int64_t positions = 0;  ///< longest sequence
+  KvCache::Shape cache;
+};
+
+/// A decoder of any family: token ids in, final hidden states out. Logits are made elsewhere, in
+/// chunks, from the head.
+struct Model {
+  Json config;  ///< config.json as read; written back unchanged but for the dtype
+
+  virtual ~Model() = default;
+  virtual ModelShape shape() const = 0;
+  /// Walks every tensor under its Hugging Face name; a tied head is not visited twice.
+  virtual void visit(const TensorVisitor& visitor) = 0;
+  /// Hidden states after the final norm, [N, D].
+  virtual Tensor hidden(const Pass& pass) const = 0;
+  virtual Head head() const = 0;
+  /// Moves what is derived from the configuration (rotary tables) beside the weights.
+  virtual void settle(at::Device, at::ScalarType) {}
+  /// Names a tensor may have in other people's files: older spellings, left-out prefixes. The
+  /// default is the name itself; an empty answer means that the tensor is to be ignored.
+  virtual std::string canonical_name(const std::string& name) const { return name; }
+  /// Standard deviation with which `init` draws a tensor of this name; 0 means: norms to one,
+  /// biases to zero.
+  virtual double init_deviation(const std::string& name) const = 0;
+
+  /// float32, bfloat16, …, of the weights; and where they are.
+  at::TensorOptions options();
+  int64_t parameters();
+};
+
+}  // namespace alambic

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "alambic/nn/pass.h"
+
+namespace alambic {
+
+/// The heart of every attention block: stores this pass's keys and values when there is a cache,
+/// and attends over the cache (decoding) or over the pass itself. Shapes as
+/// kernels::packed_attention; returns [N, H · d], ready for the output projection.
+Tensor attend(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass,
+              int64_t layer, double scale);
+
+}  // namespace alambic

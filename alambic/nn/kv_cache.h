@@ -1,0 +1,25 @@
+#pragma once
+
+#include <vector>
+
+#include "alambic/tensor/tensor.h"
+
+namespace alambic {
+
+/// Keys and values of running sequences. A sequence owns a slot until it ends; then the slot is
+/// free for the next one, so a batch never waits for its longest member.
+struct KvCache {
+  struct Shape {
+    int64_t layers = 0, kv_heads = 0, head_width = 0;
+  };
+  struct Layer {
+    Tensor keys, values;  ///< [slots, K, capacity, d]
+  };
+  std::vector<Layer> layers;
+  std::vector<int64_t> lengths;  ///< per slot: entries filled so far
+  int64_t capacity = 0;          ///< most entries of a slot
+
+  KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::TensorOptions options);
+};
+
+}  // namespace alambic

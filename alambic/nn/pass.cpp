@@ -1,0 +1,47 @@
+#include "alambic/nn/pass.h"
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+
+namespace alambic {
+
+namespace {
+
+Tensor positions_of(const Packed& input, const std::vector<int64_t>& starts) {
+  std::vector<int64_t> positions;
+  positions.reserve(input.positions());
+  for (int64_t s = 0; s < input.sequences(); ++s) {
+    for (int64_t i = 0; i < input.length(s); ++i) positions.push_back(starts[s] + i);
+  }
+  return at::tensor(positions, at::kLong).to(input.tokens_N.device());
+}
+
+}  // namespace
+
+Pass::Pass(const Packed& input) : input(input), starts(input.sequences(), 0) {
+  positions_N = positions_of(input, starts);
+}
+
+Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
+    : input(input), cache(&cache), slots(std::move(slots)) {
+  const bool fresh = std::ranges::all_of(this->slots, [&](auto s) { return !cache.lengths[s]; });
+  for (int64_t s = 0; s < input.sequences(); ++s) {
+    const int64_t start = cache.lengths[this->slots[s]];
+    starts.push_back(start);
+    check(start + input.length(s) <= cache.capacity, "slot {} of the cache is full",
+          this->slots[s]);
+    check(fresh || input.length(s) == 1, "a running sequence takes one token at a time");
+  }
+  positions_N = positions_of(input, starts);
+}
+
+bool Pass::decodes() const {
+  return cache && std::ranges::any_of(starts, [](int64_t start) { return start > 0; });
+}
+
+void Pass::finish() {
+  for (int64_t s = 0; s < input.sequences(); ++s) cache->lengths[slots[s]] += input.length(s);
+}
+
+}  // namespace alambic

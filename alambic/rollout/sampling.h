@@ -1,0 +1,27 @@
+// How the next token is drawn. Torch-free: the command line parses it.
+#pragma once
+
+#include "alambic/base/options.h"
+
+namespace alambic {
+
+/// Filters apply in the order temperature, top-k, top-p, min-p, as in transformers.
+struct Sampling {
+  double temperature = 1;  ///< 0: greedy
+  int64_t top_k = 0;       ///< 0: all
+  double top_p = 1;        ///< 1: all
+  double min_p = 0;        ///< share of the most likely token's probability; 0: all
+  int64_t max_new_tokens = 256;
+
+  void visit(OptionVisitor& v) {
+    v.number("temperature", temperature, "sampling temperature; 0 takes the most likely token",
+             {.least = 0});
+    v.integer("top-k", top_k, "draw from the k most likely tokens only; 0 means all", {.least = 0});
+    v.number("top-p", top_p, "draw from the fewest tokens that hold this probability; 1 means all",
+             {.least = 0, .most = 1});
+    v.number("min-p", min_p, "leave out tokens below this share of the most likely one",
+             {.least = 0, .most = 1});
+  }
+};
+
+}  // namespace alambic
