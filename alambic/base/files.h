@@ -16,4 +16,7 @@ std::string read_file(const fs::path& path, uint64_t limit = uint64_t{1} << 32);
 /// one, never half of one. Errors are environment errors naming the path and the system's reason.
 void write_file(const fs::path& path, std::string_view bytes);
 
+/// Flushes the folder's entries themselves, so that a rename in it survives a crash.
+void sync_folder(const fs::path& folder);
+
 }  // namespace alambic

@@ -1,1 +1,32 @@
-#include "alambic/tensor/tensor.h"
+#include "alambic/tensor/device.h"
+
+#include <ATen/Parallel.h>
+
+#include <thread>
+
+#include "alambic/base/error.h"
+
+namespace alambic {
+
+at::Device choose_device(const std::string& name) {
+  const bool gpu = at::hasCUDA();
+  if (name == "cuda" && !gpu) {
+    throw environment_error("cannot use --device cuda: no NVIDIA GPU can be used on this machine")
+        .with_hint("`alambic info` says what was found; --device cpu works everywhere");
+  }
+  return name == "cuda" || (name == "auto" && gpu) ? at::Device(at::kCUDA, 0)
+                                                   : at::Device(at::kCPU);
+}
+
+at::ScalarType choose_dtype(const std::string& name, at::Device device) {
+  if (name == "float32") return at::kFloat;
+  if (name == "bfloat16") return at::kBFloat16;
+  return device.is_cuda() ? at::kBFloat16 : at::kFloat;
+}
+
+void set_threads(int64_t threads) {
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  at::set_num_threads(static_cast<int>(threads > 0 ? threads : cores));
+}
+
+}  // namespace alambic

@@ -1,0 +1,37 @@
+// A Hugging Face model folder: config.json and safetensors weights, in one file or several.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "alambic/io/safetensors.h"
+
+namespace alambic {
+
+class ModelFolder {
+ public:
+  /// Reads config.json and maps the weights: model.safetensors, or the shards that
+  /// model.safetensors.index.json names. The index and the shards must name the same tensors, and
+  /// no shard may lie outside the folder.
+  static ModelFolder open(const fs::path& folder);
+
+  const nlohmann::ordered_json& config() const { return config_; }
+  /// Of all shards; valid as long as this object.
+  const std::vector<TensorView>& tensors() const { return tensors_; }
+
+ private:
+  nlohmann::ordered_json config_;
+  std::vector<SafetensorsFile> files_;
+  std::vector<TensorView> tensors_;
+};
+
+/// The JSON object in a file of at most 64 MB; input errors name the file.
+nlohmann::ordered_json read_json_object(const fs::path& path);
+
+/// Writes config.json, generation_config.json (unless null) and the weights as transformers does:
+/// one file up to `max_shard_bytes`, several with an index beyond.
+void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& config,
+                        const nlohmann::ordered_json& generation_config,
+                        const std::vector<TensorView>& tensors,
+                        uint64_t max_shard_bytes = 5'000'000'000);
+
+}  // namespace alambic

@@ -1,0 +1,55 @@
+// The safetensors format: 8 bytes with the header's length, a JSON header, then the tensors' bytes
+// (https://huggingface.co/docs/safetensors).
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "alambic/io/dtype.h"
+#include "alambic/io/mapped_file.h"
+
+namespace alambic {
+
+/// A named tensor in somebody else's memory: row-major, little-endian.
+struct TensorView {
+  std::string name;
+  Dtype dtype = Dtype::F32;
+  std::vector<int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
+struct SafetensorsHeader {
+  std::vector<TensorView> tensors;  ///< in the order of their bytes
+  std::map<std::string, std::string> metadata;
+};
+
+/// Reads the header and points the tensors into `file`. Refuses whatever the format forbids:
+/// a header beyond the file or over 100 MB, duplicate names, unknown dtypes, sizes that overflow,
+/// offsets outside the file, overlaps and holes. `name` is what errors call the file.
+SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::string& name);
+
+/// A safetensors file, mapped into memory.
+class SafetensorsFile {
+ public:
+  static SafetensorsFile open(const fs::path& path);
+  const std::vector<TensorView>& tensors() const { return header_.tensors; }
+  const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
+  /// Null when there is no such tensor.
+  const TensorView* find(const std::string& name) const;
+
+ private:
+  SafetensorsFile(MappedFile file, SafetensorsHeader header)
+      : file_(std::move(file)), header_(std::move(header)) {}
+  MappedFile file_;
+  SafetensorsHeader header_;
+};
+
+/// Writes the bytes that the Python library's save_file would: tensors by falling alignment, then
+/// name; the header padded with spaces to 8 bytes. Goes to a temporary file that is renamed when
+/// everything is on the disk.
+void write_safetensors(const fs::path& path, std::vector<TensorView> tensors,
+                       const std::map<std::string, std::string>& metadata);
+
+}  // namespace alambic

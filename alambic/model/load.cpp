@@ -1,0 +1,104 @@
+#include "alambic/model/load.h"
+
+#include <map>
+
+#include "alambic/base/error.h"
+#include "alambic/base/names.h"
+#include "alambic/base/random.h"
+#include "alambic/io/model_folder.h"
+#include "alambic/model/families.h"
+#include "alambic/tensor/view.h"
+
+namespace alambic {
+
+namespace {
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::vector<std::string> sizes;
+  for (const int64_t size : shape) sizes.push_back(std::to_string(size));
+  return "[" + join(sizes) + "]";
+}
+
+// The files' tensors under the names that the model uses.
+std::map<std::string, const TensorView*> canonical(const Model& model,
+                                                   const std::vector<TensorView>& views) {
+  std::map<std::string, const TensorView*> by_name;
+  for (const TensorView& view : views) {
+    const std::string name = model.canonical_name(view.name);
+    if (!name.empty()) by_name[name] = &view;
+  }
+  return by_name;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
+  const ModelFolder files = ModelFolder::open(folder);
+  const std::string where = (folder / "config.json").string();
+  std::unique_ptr<Model> model = make_model(files.config(), where);
+  std::map<std::string, const TensorView*> found = canonical(*model, files.tensors());
+  std::vector<std::string> missing;
+  model->visit([&](const std::string& name, Tensor& tensor) {
+    const auto it = found.find(name);
+    if (it == found.end()) {
+      missing.push_back(name);
+      return;
+    }
+    const TensorView& view = *it->second;
+    if (view.shape != tensor.sizes().vec()) {
+      throw input_error("cannot load {}: tensor {} has shape {}, but config.json makes it {}",
+                        folder.string(), name, shape_text(view.shape),
+                        shape_text(tensor.sizes().vec()));
+    }
+    tensor = to_tensor(view, options.dtype, options.device).set_requires_grad(options.trainable);
+    found.erase(it);
+  });
+  if (!missing.empty()) {
+    throw input_error("cannot load {}: {} tensors are missing, the first is {}", folder.string(),
+                      missing.size(), missing.front())
+        .with_hint("an incomplete download, or weights of another architecture");
+  }
+  if (!found.empty()) {
+    throw input_error(
+        "cannot load {}: {} tensors are not part of the architecture, the first is {}",
+        folder.string(), found.size(), found.begin()->first)
+        .with_hint("config.json and the weights are not of the same model");
+  }
+  model->settle(options.device, options.dtype);
+  return model;
+}
+
+void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
+  uint64_t index = 0;
+  model.visit([&](const std::string& name, Tensor& tensor) {
+    const double deviation = model.init_deviation(name);
+    Tensor values = at::empty(tensor.sizes(), at::kFloat);
+    if (deviation == 0) {
+      values.fill_(name.ends_with(".bias") ? 0 : 1);
+    } else {
+      float* data = values.data_ptr<float>();
+      for (int64_t i = 0; i < values.numel(); ++i) {
+        data[i] = static_cast<float>(
+            deviation * normal({.seed = seed, .step = index, .sample = static_cast<uint64_t>(i)}));
+      }
+    }
+    tensor = values.to(options.device, options.dtype).set_requires_grad(options.trainable);
+    ++index;
+  });
+  model.settle(options.device, options.dtype);
+}
+
+void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
+                std::optional<at::ScalarType> dtype) {
+  const at::ScalarType type = dtype.value_or(model.options().dtype().toScalarType());
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  model.visit([&](const std::string& name, Tensor& tensor) {
+    tensors.emplace_back(name, tensor.detach().to(type));
+  });
+  Json config = model.config;
+  config.erase("torch_dtype");
+  config["dtype"] = at::toString(type) == std::string("BFloat16") ? "bfloat16" : "float32";
+  write_model_folder(folder, config, generation_config, to_views(tensors));
+}
+
+}  // namespace alambic

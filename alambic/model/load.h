@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "alambic/model/model.h"
+
+namespace alambic {
+
+struct LoadOptions {
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;
+  bool trainable = false;  ///< tensors require gradients
+};
+
+/// Loads a Hugging Face folder. Strict both ways: a tensor that the architecture lacks or one that
+/// the files lack is an input error naming it, and so is a wrong shape.
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options);
+
+/// Random weights: normal draws of the family's deviation, one stream per tensor name.
+void init_weights(Model& model, uint64_t seed, const LoadOptions& options);
+
+/// Writes config.json, generation_config.json (when `generation_config` is not null) and the
+/// weights, in the model's dtype or in `dtype`, as transformers reads them.
+void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
+                std::optional<at::ScalarType> dtype = {});
+
+}  // namespace alambic

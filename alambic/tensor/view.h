@@ -1,0 +1,20 @@
+// Between the bytes of files and tensors.
+#pragma once
+
+#include "alambic/io/safetensors.h"
+#include "alambic/tensor/tensor.h"
+
+namespace alambic {
+
+/// An input error naming the tensor for a dtype that tensors cannot hold.
+at::ScalarType scalar_type(const TensorView& view);
+Dtype dtype_of(at::ScalarType type);
+
+/// A copy of the view in another dtype and on another device; the file may be closed afterwards.
+Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device);
+
+/// Tensors as a writer wants them: `tensors` are made contiguous on the CPU and must outlive the
+/// views.
+std::vector<TensorView> to_views(std::vector<std::pair<std::string, Tensor>>& tensors);
+
+}  // namespace alambic
