@@ -41,7 +41,7 @@ struct OptionEntry {
   void set_number(const std::string& where, double value);
   void set_text(const std::string& where, const std::string& value);
   void set_list(std::vector<std::string> values);
-  /// The same from a word of the command line; lists take one value more.
+  /// The same from a word of the command line.
   void set_word(const std::string& where, const std::string& word);
   /// `found` is not what this option takes: "--beta: expected a number, found 'x'".
   [[noreturn]] void refuse(const std::string& where, const std::string& found) const;

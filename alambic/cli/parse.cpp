@@ -1,8 +1,9 @@
 #include "alambic/cli/parse.h"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <utility>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "alambic/base/error.h"
 #include "alambic/cli/config_toml.h"
@@ -11,65 +12,52 @@
 namespace alambic {
 namespace {
 
-// CLI11 splits the words; values, bounds and messages are the table's, so that a flag and a key in
-// a file behave alike.
-struct Words {
-  CLI::App app;
-  CLI::Option* config = nullptr;
-  std::vector<CLI::Option*> options;  // in the table's order
-
-  explicit Words(const OptionTable& table) {
-    app.set_help_flag();
-    app.allow_extras();
-    config = app.add_option("--config")->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    app.add_flag("--debug");
-    for (const OptionEntry& entry : table.entries()) options.push_back(add(entry));
-  }
-
-  CLI::Option* add(const OptionEntry& entry) {
-    std::string names = "--" + entry.name;
-    std::string underscored = entry.name;
-    std::replace(underscored.begin(), underscored.end(), '-', '_');
-    if (underscored != entry.name) names += ",--" + underscored;
-    CLI::Option* option = entry.is_flag() ? app.add_flag(names) : app.add_option(names);
-    // Any number of times, one value each.
-    if (entry.is_list()) return option->expected(-1)->allow_extra_args(false);
-    return option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  }
-
-  void parse(const std::string& command, std::vector<std::string> arguments) {
-    // After "--key=" CLI11 would take the next word for the value, which is empty.
-    for (size_t i = 0; i < arguments.size(); ++i) {
-      std::string& word = arguments[i];
-      if (!word.starts_with("--") || word.find('=') != word.size() - 1) continue;
-      word.pop_back();
-      arguments.insert(arguments.begin() + static_cast<ptrdiff_t>(++i), "");
-    }
-    std::reverse(arguments.begin(), arguments.end());  // CLI11 pops from the back
-    try {
-      app.parse(std::move(arguments));
-    } catch (const CLI::ArgumentMismatch& error) {
-      const std::string what = error.what();
-      throw input_error("{} needs a value", what.substr(0, what.find(':')))
-          .with_hint(fmt::format("alambic {} --help", command));
-    } catch (const CLI::ParseError& error) {
-      throw input_error("{}", error.what()).with_hint(fmt::format("alambic {} --help", command));
-    }
-  }
+// One option as it was written.
+struct Given {
+  std::string name;                  // "max-steps"
+  std::optional<std::string> value;  // none for a flag without "=value"
 };
 
 [[noreturn]] void refuse_word(const std::string& command, const OptionTable& table,
                               const std::string& word) {
-  if (!word.starts_with('-')) {
+  const size_t start = word.find_first_not_of('-');
+  if (start == 0) {
     throw input_error("alambic {}: unexpected word '{}'", command, word)
         .with_hint("options are written --name value; quote a value that has spaces");
   }
-  const std::string name = word.substr(
-      word.find_first_not_of('-') == std::string::npos ? 0 : word.find_first_not_of('-'));
-  const std::string near = table.nearest(name.substr(0, name.find('=')));
-  throw input_error("alambic {}: unknown option {}", command, word.substr(0, word.find('=')))
+  const std::string written = word.substr(0, word.find('='));
+  const std::string near = start == std::string::npos ? "" : table.nearest(written.substr(start));
+  throw input_error("alambic {}: unknown option {}", command, written)
       .with_hint(near.empty() ? fmt::format("alambic {} --help lists the options", command)
                               : fmt::format("did you mean --{}?", near));
+}
+
+// By hand, because values are prompts too: the next word is the value whatever it looks like
+// ("--- a", "[INST] …"), and nothing is the value in `--prompt= --overwrite` (CLI11 2.1 takes the
+// next option for it).
+std::vector<Given> split_words(const std::string& command, const std::vector<std::string>& words,
+                               OptionTable& table) {
+  std::vector<Given> given;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const size_t equals = word.find('=');
+    Given item;
+    if (word.starts_with("--")) item.name = with_dashes(word.substr(2, equals - 2));
+    if (equals != std::string::npos) item.value = word.substr(equals + 1);
+    const OptionEntry* entry = table.find(item.name);
+    if (item.name == "debug" && !item.value) continue;
+    if (entry == nullptr && item.name != "config") refuse_word(command, table, word);
+    const bool takes_word = entry == nullptr || !entry->is_flag();
+    if (takes_word && !item.value) {
+      if (++i == words.size()) {
+        throw input_error("--{} needs a value", item.name)
+            .with_hint(fmt::format("alambic {} --help", command));
+      }
+      item.value = words[i];
+    }
+    given.push_back(item);
+  }
+  return given;
 }
 
 }  // namespace
@@ -77,20 +65,19 @@ struct Words {
 void parse_options(const std::string& command, const std::vector<std::string>& arguments,
                    Options& options) {
   OptionTable table(options);
-  Words words(table);
-  words.parse(command, arguments);
-  const std::vector<std::string> unknown = words.app.remaining();
-  if (!unknown.empty()) refuse_word(command, table, unknown.front());
-
-  if (words.config->count() > 0) read_config(words.config->results().back(), table);
-  for (size_t i = 0; i < words.options.size(); ++i) {
-    OptionEntry& entry = table.entries()[i];
-    if (words.options[i]->count() == 0) continue;
-    const std::vector<std::string>& given = words.options[i]->results();
-    if (entry.is_list()) {
-      entry.set_list(given);
+  const std::vector<Given> given = split_words(command, arguments, table);
+  for (const Given& item : given) {
+    if (item.name == "config") read_config(*item.value, table);
+  }
+  std::map<std::string, std::vector<std::string>> lists;
+  for (const Given& item : given) {
+    OptionEntry* entry = table.find(item.name);
+    if (entry == nullptr) continue;
+    if (entry->is_list()) {
+      lists[item.name].push_back(*item.value);
+      entry->set_list(lists[item.name]);
     } else {
-      entry.set_word("--" + entry.name, given.back());
+      entry->set_word("--" + item.name, item.value.value_or("true"));
     }
   }
   for (const OptionEntry& entry : table.entries()) {

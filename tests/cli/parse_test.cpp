@@ -73,6 +73,8 @@ TEST(Parse, TakesTextThatLooksLikeANumberOrHasSpaces) {
   EXPECT_EQ(parsed({"--student=--x"}).student, "--x");
   EXPECT_EQ(parsed({"--student", ""}).student, "");
   EXPECT_EQ(parsed({"--student=", "--overwrite"}).student, "");
+  EXPECT_EQ(parsed({"--student", "[INST] a, b [/INST]"}).student, "[INST] a, b [/INST]");
+  EXPECT_EQ(parsed({"--student", "--overwrite"}).overwrite, false);
 }
 
 TEST(Parse, NamesTheNearestOptionForAnUnknownOne) {
