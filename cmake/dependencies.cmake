@@ -6,7 +6,6 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
-find_package(CLI11 REQUIRED)
 find_package(simdjson REQUIRED)
 set(ALAMBIC_CORE_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json)
 

@@ -1,1 +1,134 @@
-int main() { return 0; }
+// alambic COMMAND [--config run.toml] [--key value …]
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/base/names.h"
+#include "alambic/cli/commands.h"
+#include "alambic/cli/help.h"
+#include "alambic/cli/parse.h"
+#include "alambic/cli/torch_library.h"
+#include "alambic/cli/version.h"
+
+namespace alambic {
+namespace {
+
+using Words = std::vector<std::string>;
+
+bool contains(const Words& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+const Command& find_command(const std::vector<Command>& commands, const std::string& name) {
+  Words names;
+  for (const Command& command : commands) {
+    if (command.name == name) return command;
+    names.push_back(command.name);
+  }
+  const std::string near = nearest_name(name, names);
+  throw input_error("there is no command '{}'", name)
+      .with_hint(near.empty() ? "alambic --help lists the commands"
+                              : fmt::format("did you mean `alambic {}`?", near));
+}
+
+int run_command(const Command& command, const Words& arguments) {
+  if (contains(arguments, "--help") || contains(arguments, "-h")) {
+    fmt::print("{}", command_help(command.name, command.summary, *command.options));
+    return 0;
+  }
+  parse_options(command.name, arguments, *command.options);
+  if (command.run != nullptr) return command.run(*command.options);
+  return run_torch_command(command.name, *command.options);
+}
+
+int run_help(const std::vector<Command>& commands, const Words& arguments) {
+  if (contains(arguments, "--markdown")) {
+    fmt::print("{}", markdown_help(commands));
+  } else if (!arguments.empty() && !arguments.front().starts_with('-')) {
+    return run_command(find_command(commands, arguments.front()), {"--help"});
+  } else {
+    fmt::print("{}", program_help(commands));
+  }
+  return 0;
+}
+
+int run_program(const Words& words) {
+  const std::vector<Command> commands = all_commands();
+  if (words.empty()) {
+    fmt::print(stderr, "{}", program_help(commands));
+    return static_cast<int>(Exit::input);
+  }
+  const std::string& first = words.front();
+  const Words rest(words.begin() + 1, words.end());
+  if (first == "--version" || first == "version") {
+    fmt::print("alambic {}\n", kVersion);
+    return 0;
+  }
+  if (first == "--help" || first == "-h" || first == "help") return run_help(commands, rest);
+  if (first.starts_with('-')) {
+    throw input_error("expected a command before '{}'", first)
+        .with_hint("alambic COMMAND --key value; alambic --help lists the commands");
+  }
+  return run_command(find_command(commands, first), rest);
+}
+
+void print_error(const std::string& message, const std::string& hint) {
+  say("error: " + message);
+  if (!hint.empty()) say("hint: " + hint);
+}
+
+// libtorch reports an allocation that fails as its own exception with this text.
+bool is_out_of_memory(const std::string& message) {
+  return message.find("can't allocate memory") != std::string::npos ||
+         message.find("out of memory") != std::string::npos;
+}
+
+int report_out_of_memory(const std::string& message) {
+  print_error(message, "a smaller --batch-size or shorter sequences need less");
+  return static_cast<int>(Exit::environment);
+}
+
+int report_bug(const std::string& message, const Words& words) {
+  const bool debug = contains(words, "--debug");
+  print_error(
+      "this is a bug in Alambic: " + (debug ? message : message.substr(0, message.find('\n'))),
+      debug ? "" : "--debug shows it in full; please report it with the command line");
+  return static_cast<int>(Exit::bug);
+}
+
+int run_guarded(const Words& words) {
+  try {
+    return run_program(words);
+  } catch (const Error& error) {
+    if (error.exit() == Exit::bug) return report_bug(error.what(), words);
+    print_error(error.what(), error.hint());
+    return static_cast<int>(error.exit());
+  } catch (const std::bad_alloc&) {
+    return report_out_of_memory("out of memory");
+  } catch (const std::exception& error) {
+    const std::string message = error.what();
+    if (!is_out_of_memory(message)) return report_bug(message, words);
+    return report_out_of_memory(message.substr(0, message.find('\n')));
+  }
+}
+
+}  // namespace
+}  // namespace alambic
+
+int main(int argc, char** argv) {
+  using namespace alambic;
+  const int code = run_guarded(Words(argv + 1, argv + argc));
+  // A full disk under `> ids.txt` shows only here.
+  if (std::fflush(stdout) != 0 && code == 0) {
+    print_error("cannot write the result to standard output", "");
+    return static_cast<int>(Exit::environment);
+  }
+  return code;
+}

@@ -1,0 +1,67 @@
+# Two commands to know: `make demo` and `make test`. Both install what is missing.
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+CACHE := $(or $(ALAMBIC_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alambic)
+TORCH := -DALAMBIC_TORCH_DIR="$(CACHE)/torch-2.11.0"
+CCACHE := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+CONFIGURE = cmake $(CCACHE) $(TORCH) --preset
+
+.PHONY: help demo test test-slow build debug asan bench install lint format clean setup setup-lint
+
+help:
+	@echo "make demo                 build, then distil a small teacher's skill into a smaller student"
+	@echo "make test                 build and run the tests (test-slow: the slow ones too)"
+	@echo "make build                build/release/alambic"
+	@echo "make install PREFIX=DIR   DIR/bin/alambic, which runs from anywhere (default /usr/local)"
+	@echo "make debug | asan         debug build | torch-free tests under AddressSanitizer and UBSan"
+	@echo "make bench                build and run the benchmarks"
+	@echo "make lint | format        check layers, format and clang-tidy | format the code"
+	@echo "make clean                remove build/"
+
+demo: build
+	recipes/word_problems/demo
+
+test: build
+	tools/run-tests build/release -E 'Slow\.'
+
+test-slow: build
+	tools/run-tests build/release
+
+build: setup
+	$(CONFIGURE) release
+	cmake --build --preset release -j $(JOBS)
+
+debug: setup
+	$(CONFIGURE) debug
+	cmake --build --preset debug -j $(JOBS)
+
+asan: setup
+	$(CONFIGURE) asan
+	cmake --build --preset asan -j $(JOBS)
+	tools/run-tests build/asan -E 'Slow\.'
+
+bench: setup
+	$(CONFIGURE) release -DALAMBIC_BENCH=ON
+	cmake --build --preset release -j $(JOBS)
+	bench/run
+
+install: build
+	cmake --install build/release --prefix "$(PREFIX)"
+
+lint: setup-lint
+	$(CONFIGURE) release
+	tools/lint/layers
+	tools/lint/format
+	tools/lint/tidy build/release
+
+format: setup-lint
+	tools/lint/format --fix
+
+clean:
+	rm -rf build
+
+setup:
+	@tools/setup
+
+setup-lint:
+	@tools/setup --lint

@@ -1,0 +1,21 @@
+// `--help` of the program and of a command, and the same as Markdown for docs/cli.md.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "alambic/base/options.h"
+#include "alambic/cli/commands.h"
+
+namespace alambic {
+
+std::string program_help(const std::vector<Command>& commands);
+
+/// Groups, placeholders, defaults, bounds and choices of one command's options.
+std::string command_help(const std::string& name, const std::string& summary,
+                         const Options& options);
+
+/// One section with a table of options per command.
+std::string markdown_help(const std::vector<Command>& commands);
+
+}  // namespace alambic

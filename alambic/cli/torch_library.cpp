@@ -1,0 +1,41 @@
+#include "alambic/cli/torch_library.h"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+
+#include "alambic/base/error.h"
+
+namespace alambic {
+namespace {
+
+namespace fs = std::filesystem;
+using Run = int(const char* command, const Options& options);
+
+fs::path library_path() {
+  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  const fs::path beside = folder / "libalambic_torch.so";
+  const fs::path installed = folder.parent_path() / "lib/alambic/libalambic_torch.so";
+  for (const fs::path& path : {beside, installed}) {
+    if (fs::exists(path)) return path;
+  }
+  throw environment_error("this command needs libalambic_torch.so, found neither as {} nor as {}",
+                          beside.string(), installed.string())
+      .with_hint("build with libtorch: `make build`, not -DALAMBIC_TORCH=OFF");
+}
+
+}  // namespace
+
+int run_torch_command(const std::string& command, const Options& options) {
+  const fs::path path = library_path();
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (library == nullptr) {
+    throw environment_error("cannot load {}: {}", path.string(), ::dlerror())
+        .with_hint("the libtorch it was built with is gone or incomplete; `make build` again");
+  }
+  void* symbol = ::dlsym(library, "alambic_torch_run");
+  check(symbol != nullptr, "{} has no alambic_torch_run", path.string());
+  return reinterpret_cast<Run*>(symbol)(command.c_str(), options);
+}
+
+}  // namespace alambic

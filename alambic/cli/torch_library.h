@@ -1,0 +1,16 @@
+// The shared library with the torch rooms, loaded only when a command needs it: libtorch takes
+// 0.4 to 1 s to load.
+#pragma once
+
+#include <string>
+
+#include "alambic/base/options.h"
+
+namespace alambic {
+
+/// Runs a torch command and returns its exit code. Looks for libalambic_torch.so beside the
+/// executable (build tree), then in ../lib/alambic (installed). Throws an environment error when it
+/// cannot be loaded; lets the command's own errors through.
+int run_torch_command(const std::string& command, const Options& options);
+
+}  // namespace alambic
