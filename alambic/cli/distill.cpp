@@ -1,0 +1,148 @@
+#include "alambic/cli/distill_options.h"
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/cli/config_toml.h"
+#include "alambic/cli/model_card.h"
+#include "alambic/cli/model_pair.h"
+#include "alambic/cli/run_folder.h"
+#include "alambic/eval/agreement.h"
+#include "alambic/eval/task.h"
+#include "alambic/train/distillation.h"
+#include "alambic/train/trainer.h"
+
+namespace alambic {
+
+namespace {
+
+Divergence divergence_of(const DistillOptions& options) {
+  const DistillOptions defaults;
+  if (options.objective != "jsd" && options.beta != defaults.beta) {
+    throw input_error("--beta has no effect with --objective {}", options.objective)
+        .with_hint("--objective jsd takes it");
+  }
+  const double beta = options.objective == "reverse_kl"   ? 1
+                      : options.objective == "forward_kl" ? 0
+                                                          : options.beta;
+  return {.beta = beta, .kd_temperature = options.kd_temperature};
+}
+
+EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student) {
+  EngineOptions engine{.sampling = options.sampling,
+                       .stop_tokens = student.stop_tokens,
+                       .vocabulary = student.vocabulary,
+                       .batch = options.generation_batch,
+                       .seed = static_cast<uint64_t>(options.training.seed)};
+  engine.sampling.max_new_tokens = options.max_completion_length;
+  return engine;
+}
+
+// Held-out figures: agreement with the teacher on the student's own answers, drawn alike each time,
+// and exact match of greedy answers where the rows have one.
+struct Validation {
+  const LoadedModel& student;
+  const LocalTeacher& teacher;
+  std::vector<Example> examples;
+  std::vector<Request> requests;
+  EngineOptions engine;
+
+  Metrics operator()(int64_t) const {
+    Metrics figures;
+    const std::vector<Answer> answers = generate(*student.model, requests, engine);
+    const Rollouts rollouts = to_rollouts(requests, answers, 0, student.model->options().device());
+    for (const auto& [name, value] : agreement(*student.model, teacher, {rollouts})) {
+      figures.emplace_back("valid_" + name, value);
+    }
+    if (examples.front().answer) {
+      EngineOptions greedy = engine;
+      greedy.sampling.temperature = 0;
+      const TaskResult result = run_task(*student.model, student.tokenizer, examples, greedy);
+      figures.emplace_back("valid_exact_match", result.exact_match.value_or(0));
+    }
+    return figures;
+  }
+};
+
+std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
+                                              const LoadedModel& student,
+                                              const LocalTeacher& teacher,
+                                              const EngineOptions& engine) {
+  if (options.valid_data.empty()) return {};
+  Validation validation{.student = student, .teacher = teacher, .engine = engine};
+  validation.examples = read_examples(options.valid_data, {{"prompt"}});
+  if (static_cast<int64_t>(validation.examples.size()) > options.valid_samples) {
+    validation.examples.resize(options.valid_samples);
+  }
+  const auto rows = tokenize(validation.examples, student.tokenizer,
+                             student.model->shape().positions, options.valid_data);
+  for (const TokenizedExample& row : rows) {
+    validation.requests.push_back({.prompt = row.prompt, .id = validation.requests.size()});
+  }
+  // Not a stream that training draws from.
+  validation.engine.step = UINT64_MAX;
+  return validation;
+}
+
+ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
+  return {.title = fs::path(options.run.out).filename().string() + ", distilled",
+          .base_model = options.student,
+          .teacher = options.teacher,
+          .tags = {"alambic", "distillation"},
+          .facts = {{"objective", options.objective},
+                    {"share of own answers", fmt::format("{}", options.lmbda)},
+                    {"data", options.data}},
+          .figures = figures,
+          .config = config_toml("distill", options)};
+}
+
+}  // namespace
+
+int run(const DistillOptions& options) {
+  const Divergence divergence = divergence_of(options);
+  LoadOptions load = prepare_machine(options.machine);
+  LoadedModel teacher_model = load_with_tokenizer(options.teacher, load);
+  load.trainable = true;
+  LoadedModel student = load_with_tokenizer(options.student, load);
+  check_same_vocabulary(student, teacher_model, options.student, options.teacher);
+  const int64_t positions =
+      std::min(student.model->shape().positions, teacher_model.model->shape().positions);
+  const bool completions = options.lmbda < 1;
+  std::vector<TokenizedExample> examples =
+      tokenize(read_examples(options.data, {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}}), student.tokenizer,
+               positions, options.data);
+  const LocalTeacher teacher(std::move(teacher_model.model), student.vocabulary);
+  const EngineOptions engine = engine_of(options, student);
+  const auto validate = validation_of(options, student, teacher, engine);
+
+  open_run_folder("distill", options, options.run);
+  const fs::path out = options.run.out;
+  const std::unique_ptr<Lesson> lesson =
+      distillation_lesson(*student.model, teacher, std::move(examples), student.tokenizer,
+                          {.divergence = divergence,
+                           .lmbda = options.lmbda,
+                           .batch_size = options.training.batch_size,
+                           .num_generations = options.num_generations,
+                           .micro_batch_size = options.training.micro_batch_size,
+                           .seed = static_cast<uint64_t>(options.training.seed),
+                           .engine = engine});
+  const std::unique_ptr<Recorder> recorder =
+      run_recorder(out, "distill", options.training.max_steps);
+  const TrainingResult result = train(options.training,
+                                      {.student = *student.model,
+                                       .lesson = *lesson,
+                                       .recorder = *recorder,
+                                       .validate = validate,
+                                       .checkpoints = out / "checkpoints"},
+                                      options.run.resume);
+  if (result.stopped) {
+    say("stopped after step {}; the same command with --resume continues", result.steps);
+    return static_cast<int>(Exit::stopped);
+  }
+  const Metrics figures = validate ? validate(result.steps) : Metrics{};
+  export_model(student, out / "model", model_card(card_of(options, figures)));
+  say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
+      result.seconds);
+  return 0;
+}
+
+}  // namespace alambic

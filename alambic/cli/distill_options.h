@@ -1,0 +1,58 @@
+#pragma once
+
+#include "alambic/cli/shared_options.h"
+#include "alambic/rollout/sampling.h"
+#include "alambic/train/options.h"
+
+namespace alambic {
+
+struct DistillOptions : Options {
+  std::string student, teacher, data, valid_data;
+  int64_t valid_samples = 64;
+  std::string objective = "reverse_kl";
+  double beta = 0.5;
+  double kd_temperature = 1;
+  double lmbda = 1;
+  int64_t num_generations = 1;
+  int64_t max_completion_length = 256;
+  int64_t generation_batch = 64;
+  Sampling sampling;
+  TrainingOptions training;
+  MachineOptions machine;
+  RunOptions run;
+
+  void visit(OptionVisitor& v) override {
+    v.group("Models and data");
+    v.text("student", student, "model folder to train");
+    v.required("student");
+    v.text("teacher", teacher, "model folder that grades");
+    v.required("teacher");
+    v.text("data", data, "jsonl with `prompt`, and `completion` where --lmbda is below 1");
+    v.required("data");
+    v.text("valid-data", valid_data, "jsonl with `prompt`, and `answer` to score exact match");
+    v.integer("valid-samples", valid_samples, "rows of --valid-data that are used", {.least = 1});
+    v.group("Objective");
+    v.choice("objective", objective, {"reverse_kl", "forward_kl", "jsd"},
+             "divergence between student and teacher, exact over the whole vocabulary");
+    v.number("beta", beta, "for jsd: 0 is the forward KL, 1 the reverse", {.least = 0, .most = 1});
+    v.number("kd-temperature", kd_temperature,
+             "both distributions are softened by it; the loss "
+             "is multiplied by its square",
+             {.least = 1e-3});
+    v.number("lmbda", lmbda,
+             "share of steps on the student's own answers; the others use the "
+             "given completions",
+             {.least = 0, .most = 1});
+    v.group("Answers");
+    v.integer("max-completion-length", max_completion_length, "most tokens of an answer",
+              {.least = 1});
+    v.integer("num-generations", num_generations, "answers per prompt", {.least = 1});
+    v.integer("generation-batch", generation_batch, "answers written side by side", {.least = 1});
+    sampling.visit(v);
+    training.visit(v);
+    machine.visit(v);
+    run.visit(v);
+  }
+};
+
+}  // namespace alambic

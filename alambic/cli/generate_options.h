@@ -1,0 +1,36 @@
+#pragma once
+
+#include "alambic/cli/shared_options.h"
+#include "alambic/rollout/sampling.h"
+
+namespace alambic {
+
+struct GenerateOptions : Options {
+  std::string model, data;
+  std::vector<std::string> prompts;
+  int64_t max_new_tokens = 256;
+  int64_t num_generations = 1;
+  int64_t batch = 64;
+  int64_t seed = 0;
+  bool json = false;
+  Sampling sampling;
+  MachineOptions machine;
+
+  void visit(OptionVisitor& v) override {
+    v.group("Model and prompts");
+    v.text("model", model, "model folder");
+    v.required("model");
+    v.list("prompt", prompts, "text to continue; may be given several times; none: standard input");
+    v.text("data", data, "jsonl with `prompt`");
+    v.group("Answers");
+    v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.least = 1});
+    v.integer("num-generations", num_generations, "answers per prompt", {.least = 1});
+    v.integer("batch", batch, "answers written side by side", {.least = 1});
+    v.integer("seed", seed, "of the draws", {.least = 0});
+    v.flag("json", json, "one JSON object per answer, with token ids and log-probabilities");
+    sampling.visit(v);
+    machine.visit(v);
+  }
+};
+
+}  // namespace alambic

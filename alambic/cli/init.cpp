@@ -1,0 +1,129 @@
+#include <cmath>
+
+#include "alambic/base/error.h"
+#include "alambic/base/files.h"
+#include "alambic/base/log.h"
+#include "alambic/base/units.h"
+#include "alambic/cli/init_options.h"
+#include "alambic/io/model_folder.h"
+#include "alambic/model/families.h"
+#include "alambic/model/load.h"
+#include "alambic/text/character_tokenizer.h"
+#include "alambic/text/tokenizer.h"
+
+namespace alambic {
+
+namespace {
+
+// Families spell the number of layers differently.
+const char* layers_key(const Json& config) {
+  return config.contains("n_layer") ? "n_layer" : "num_hidden_layers";
+}
+
+// "model.layers.3.mlp…" with its number replaced; names without a number stay.
+std::string with_layer(const std::string& name, const std::vector<int64_t>& kept) {
+  for (size_t begin = name.find('.'); begin != std::string::npos;
+       begin = name.find('.', begin + 1)) {
+    const size_t end = name.find('.', begin + 1);
+    const std::string part = name.substr(begin + 1, end - begin - 1);
+    if (!part.empty() && part.find_first_not_of("0123456789") == std::string::npos) {
+      const int64_t source = kept.at(std::stoul(part));
+      return name.substr(0, begin + 1) + std::to_string(source) + name.substr(end);
+    }
+  }
+  return name;
+}
+
+// The first and the last layer, and evenly between.
+std::vector<int64_t> evenly_spaced(int64_t kept, int64_t all) {
+  std::vector<int64_t> layers;
+  for (int64_t i = 0; i < kept; ++i) {
+    layers.push_back(kept == 1 ? 0 : std::llround(static_cast<double>(i * (all - 1)) /
+                                                  static_cast<double>(kept - 1)));
+  }
+  return layers;
+}
+
+std::unique_ptr<Model> cut(const InitOptions& options) {
+  const std::unique_ptr<Model> source = load_model(options.from, {});
+  const int64_t all = source->shape().cache.layers;
+  if (options.layers > all) {
+    throw input_error("cannot keep {} layers: {} has {}", options.layers, options.from, all);
+  }
+  std::map<std::string, Tensor> tensors;
+  source->visit([&](const std::string& name, Tensor& tensor) { tensors[name] = tensor; });
+  Json config = source->config;
+  const int64_t layers = options.layers > 0 ? options.layers : all;
+  config[layers_key(config)] = layers;
+  std::unique_ptr<Model> model = make_model(config, options.from + "/config.json");
+  const std::vector<int64_t> kept = evenly_spaced(layers, all);
+  model->visit([&](const std::string& name, Tensor& tensor) {
+    tensor = tensors.at(with_layer(name, kept));
+  });
+  return model;
+}
+
+std::unique_ptr<Model> random_model(const InitOptions& options, int64_t vocabulary) {
+  fs::path file = options.config;
+  if (fs::is_directory(file)) file /= "config.json";
+  Json config = read_json_object(file);
+  if (options.layers > 0) config[layers_key(config)] = options.layers;
+  if (vocabulary > 0 && !config.contains("vocab_size")) config["vocab_size"] = vocabulary;
+  std::unique_ptr<Model> model = make_model(config, file.string());
+  if (vocabulary > model->shape().vocabulary) {
+    throw input_error("{}: vocab_size is {}, but the tokenizer has {} tokens", file.string(),
+                      model->shape().vocabulary, vocabulary)
+        .with_hint("leave vocab_size out of the configuration to take the tokenizer's");
+  }
+  init_weights(*model, static_cast<uint64_t>(options.seed), {});
+  return model;
+}
+
+void check_choices(const InitOptions& options) {
+  if (options.config.empty() == options.from.empty()) {
+    throw input_error("give either --model-config or --from");
+  }
+  if (!options.characters.empty() && (!options.tokenizer.empty() || !options.from.empty())) {
+    throw input_error("--characters makes a new vocabulary; it cannot go with --tokenizer or --from");
+  }
+  if (fs::exists(options.out) && !(fs::is_directory(options.out) && fs::is_empty(options.out)) &&
+      !options.overwrite) {
+    throw input_error("--out {} exists already", options.out)
+        .with_hint("--overwrite replaces the model in it");
+  }
+}
+
+// Copies or makes the tokenizer in --out; returns its size, 0 without one.
+int64_t write_tokenizer(const InitOptions& options) {
+  fs::create_directories(options.out);
+  if (!options.characters.empty()) {
+    write_file(fs::path(options.out) / "tokenizer.json",
+               character_tokenizer_json(read_file(options.characters)));
+    return Tokenizer::load(options.out).size();
+  }
+  const std::string& source = options.tokenizer.empty() ? options.from : options.tokenizer;
+  if (source.empty()) return 0;
+  const Tokenizer tokenizer = Tokenizer::load(source);
+  tokenizer.save_to(options.out);
+  return tokenizer.size();
+}
+
+}  // namespace
+
+int run(const InitOptions& options) {
+  check_choices(options);
+  const int64_t vocabulary = write_tokenizer(options);
+  const std::unique_ptr<Model> model =
+      options.from.empty() ? random_model(options, vocabulary) : cut(options);
+  Json generation;
+  const fs::path source = options.from.empty() ? options.config : options.from;
+  if (fs::exists(source / "generation_config.json")) {
+    generation = read_json_object(source / "generation_config.json");
+  }
+  save_model(*model, options.out, generation);
+  say("wrote {}: {} parameters", options.out,
+      human_count(static_cast<double>(model->parameters())));
+  return 0;
+}
+
+}  // namespace alambic

@@ -1,0 +1,36 @@
+// Groups of options that several commands share.
+#pragma once
+
+#include "alambic/base/options.h"
+
+namespace alambic {
+
+struct MachineOptions {
+  std::string device = "auto";
+  std::string dtype = "auto";
+  int64_t threads = 0;
+
+  void visit(OptionVisitor& v) {
+    v.group("Machine");
+    v.choice("device", device, {"auto", "cpu", "cuda"}, "where the models are; auto: a GPU if any");
+    v.choice("dtype", dtype, {"auto", "float32", "bfloat16"},
+             "type of the weights in memory; auto: float32 on a CPU, bfloat16 on a GPU");
+    v.integer("threads", threads, "CPU threads; 0: all cores", {.least = 0});
+  }
+};
+
+struct RunOptions {
+  std::string out;
+  bool resume = false;
+  bool overwrite = false;
+
+  void visit(OptionVisitor& v) {
+    v.group("Run");
+    v.text("out", out, "run folder: figures, samples, checkpoints, the trained model");
+    v.required("out");
+    v.flag("resume", resume, "continue the run in --out from its newest checkpoint");
+    v.flag("overwrite", overwrite, "replace the run in --out");
+  }
+};
+
+}  // namespace alambic

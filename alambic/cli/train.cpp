@@ -1,0 +1,98 @@
+#include "alambic/cli/train_options.h"
+
+#include <cmath>
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/cli/config_toml.h"
+#include "alambic/cli/model_card.h"
+#include "alambic/cli/model_pair.h"
+#include "alambic/cli/run_folder.h"
+#include "alambic/cli/text_data.h"
+#include "alambic/train/next_token.h"
+#include "alambic/train/trainer.h"
+
+namespace alambic {
+
+namespace {
+
+// The batches of one file: windows of a text, or examples with a completion.
+std::unique_ptr<BatchSource> source_of(const std::string& file, const LoadedModel& student,
+                                       int64_t sequence_length, const BatchOptions& options) {
+  const int64_t positions = student.model->shape().positions;
+  if (holds_text(file)) {
+    const int64_t length = sequence_length > 0 ? sequence_length : positions;
+    if (length > positions) {
+      throw input_error("--sequence-length {} is longer than the model's context of {}", length,
+                        positions);
+    }
+    return windows_source(read_tokens(file, student.tokenizer), length, options);
+  }
+  if (sequence_length > 0) {
+    throw input_error("--sequence-length has no effect: {} holds prompts and completions", file);
+  }
+  return examples_source(
+      tokenize(read_examples(file, {{"prompt", "completion"}}), student.tokenizer, positions, file),
+      options);
+}
+
+std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
+                                              const LoadedModel& student,
+                                              const BatchOptions& batch) {
+  if (options.valid_data.empty()) return {};
+  BatchOptions held_out = batch;
+  held_out.seed = 0;  // the same rows whatever the run's seed
+  held_out.micro_batch_size = 0;
+  const auto source = source_of(options.valid_data, student, options.sequence_length, held_out);
+  std::vector<TokenBatch> batches;
+  for (int64_t i = 0; i < options.valid_batches; ++i) {
+    for (TokenBatch& part : source->step(i)) batches.push_back(std::move(part));
+  }
+  return [&student, batches](int64_t) -> Metrics {
+    const double loss = mean_cross_entropy(*student.model, batches, student.vocabulary);
+    return {{"valid_loss", loss}, {"valid_perplexity", std::exp(loss)}};
+  };
+}
+
+}  // namespace
+
+int run(const TrainOptions& options) {
+  LoadOptions load = prepare_machine(options.machine);
+  load.trainable = true;
+  LoadedModel student = load_with_tokenizer(options.model, load);
+  const BatchOptions batch{.batch_size = options.training.batch_size,
+                           .micro_batch_size = options.training.micro_batch_size,
+                           .seed = static_cast<uint64_t>(options.training.seed),
+                           .device = load.device};
+  const std::unique_ptr<Lesson> lesson = next_token_lesson(
+      *student.model, source_of(options.data, student, options.sequence_length, batch),
+      student.vocabulary);
+  const auto validate = validation_of(options, student, batch);
+
+  open_run_folder("train", options, options.run);
+  const fs::path out = options.run.out;
+  const std::unique_ptr<Recorder> recorder = run_recorder(out, "train", options.training.max_steps);
+  const TrainingResult result = train(options.training,
+                                      {.student = *student.model,
+                                       .lesson = *lesson,
+                                       .recorder = *recorder,
+                                       .validate = validate,
+                                       .checkpoints = out / "checkpoints"},
+                                      options.run.resume);
+  if (result.stopped) {
+    say("stopped after step {}; the same command with --resume continues", result.steps);
+    return static_cast<int>(Exit::stopped);
+  }
+  const ModelCard card{.title = out.filename().string() + ", trained",
+                       .base_model = options.model,
+                       .tags = {"alambic"},
+                       .facts = {{"data", options.data}},
+                       .figures = validate ? validate(result.steps) : Metrics{},
+                       .config = config_toml("train", options)};
+  export_model(student, out / "model", model_card(card));
+  say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
+      result.seconds);
+  return 0;
+}
+
+}  // namespace alambic

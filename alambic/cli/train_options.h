@@ -1,0 +1,35 @@
+#pragma once
+
+#include "alambic/cli/shared_options.h"
+#include "alambic/train/options.h"
+
+namespace alambic {
+
+struct TrainOptions : Options {
+  std::string model, data, valid_data;
+  int64_t sequence_length = 0;
+  int64_t valid_batches = 20;
+  TrainingOptions training;
+  MachineOptions machine;
+  RunOptions run;
+
+  void visit(OptionVisitor& v) override {
+    v.group("Model and data");
+    v.text("model", model, "model folder to train (a new one comes from `alambic init`)");
+    v.required("model");
+    v.text("data", data,
+           "a .txt file (every token is learnt), or jsonl with `text`, or with "
+           "`prompt` and `completion` (the completion is learnt)");
+    v.required("data");
+    v.text("valid-data", valid_data, "the same kind of file, held out");
+    v.integer("valid-batches", valid_batches, "batches of --valid-data that are used",
+              {.least = 1});
+    v.integer("sequence-length", sequence_length,
+              "tokens of a text window; 0: the model's whole context", {.least = 0});
+    training.visit(v);
+    machine.visit(v);
+    run.visit(v);
+  }
+};
+
+}  // namespace alambic

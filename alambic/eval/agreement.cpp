@@ -1,0 +1,26 @@
+#include "alambic/eval/agreement.h"
+
+#include "alambic/objective/divergence.h"
+
+namespace alambic {
+
+Metrics agreement(const Model& student, const LocalTeacher& teacher,
+                  const std::vector<Rollouts>& rollouts) {
+  const at::NoGradGuard no_grad;
+  std::map<std::string, double> sums;
+  int64_t tokens = 0;
+  for (const Rollouts& batch : rollouts) {
+    const Judgement judgement = teacher.grade(batch);
+    const Tensor hidden_MD =
+        student.hidden(Pass(batch.sequences)).index_select(0, batch.graded_M());
+    const Loss loss = measure_divergence(
+        {}, hidden_MD, student.head().cut(judgement.head.vocabulary()), judgement);
+    for (const auto& [name, sum] : loss.sums) sums[name] += sum;
+    tokens += hidden_MD.size(0);
+  }
+  Metrics means;
+  for (const auto& [name, sum] : sums) means.emplace_back(name, sum / static_cast<double>(tokens));
+  return means;
+}
+
+}  // namespace alambic

@@ -1,0 +1,50 @@
+#include "alambic/eval/task.h"
+
+#include "alambic/base/stopwatch.h"
+#include "alambic/eval/final_answer.h"
+#include "alambic/eval/rouge.h"
+
+namespace alambic {
+
+namespace {
+
+void score(const std::vector<Example>& examples, TaskResult& result) {
+  double correct = 0, checkable = 0, rouge = 0, references = 0;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    if (examples[i].answer) {
+      ++checkable;
+      correct += answers_correctly(result.answers[i], *examples[i].answer);
+    }
+    if (examples[i].completion) {
+      ++references;
+      rouge += rouge_l(result.answers[i], *examples[i].completion);
+    }
+  }
+  if (checkable > 0) result.exact_match = correct / checkable;
+  if (references > 0) result.rouge_l = rouge / references;
+}
+
+}  // namespace
+
+TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
+                    const std::vector<Example>& examples, const EngineOptions& options,
+                    const std::function<void(const EngineProgress&)>& on_progress) {
+  Stopwatch watch;
+  std::vector<Request> requests;
+  for (const Example& example : examples) {
+    requests.push_back({.prompt = tokenizer.encode(example.prompt), .id = requests.size()});
+  }
+  const std::vector<Answer> answers = generate(model, requests, options, {}, on_progress);
+  TaskResult result;
+  for (const Answer& answer : answers) {
+    result.answers.push_back(tokenizer.decode(answer.tokens, /*skip_special=*/true));
+    result.tokens += static_cast<int64_t>(answer.tokens.size());
+    result.eos_share += answer.ending == Ending::stop_token;
+  }
+  result.eos_share /= static_cast<double>(answers.size());
+  result.seconds = watch.seconds();
+  score(examples, result);
+  return result;
+}
+
+}  // namespace alambic

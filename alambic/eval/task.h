@@ -1,0 +1,31 @@
+// Writing answers to a task's prompts and scoring them.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alambic/rollout/engine.h"
+#include "alambic/text/dataset.h"
+#include "alambic/text/tokenizer.h"
+
+namespace alambic {
+
+struct TaskResult {
+  std::vector<std::string> answers;  ///< in the order of the examples
+  double seconds = 0;
+  int64_t tokens = 0;    ///< written
+  double eos_share = 0;  ///< share of answers that ended by themselves
+  /// Of examples with an `answer`: the share answered correctly (eval/final_answer.h).
+  std::optional<double> exact_match;
+  /// Of examples with a completion: mean Rouge-L against it.
+  std::optional<double> rouge_l;
+};
+
+/// Answers every example's prompt by `options` (greedy when its temperature is 0) and scores.
+TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
+                    const std::vector<Example>& examples, const EngineOptions& options,
+                    const std::function<void(const EngineProgress&)>& on_progress = {});
+
+}  // namespace alambic

@@ -1,0 +1,125 @@
+#include "alambic/train/checkpoint.h"
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+#include "alambic/base/files.h"
+#include "alambic/base/log.h"
+#include "alambic/base/sha256.h"
+#include "alambic/io/safetensors.h"
+#include "alambic/tensor/view.h"
+
+namespace alambic {
+
+namespace {
+
+constexpr const char* weights_name = "model.safetensors";
+constexpr const char* optimizer_name = "optimizer.safetensors";
+
+std::vector<std::pair<std::string, Tensor>> weights_of(Model& model) {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  model.visit([&](const std::string& name, Tensor& tensor) { tensors.emplace_back(name, tensor); });
+  return tensors;
+}
+
+// Sizes and digests of the checkpoint's files; written last, read first.
+void write_manifest(const fs::path& folder) {
+  Json manifest = {{"format", 1}, {"files", Json::object()}};
+  for (const char* name : {weights_name, optimizer_name, "state.json"}) {
+    manifest["files"][name] = {{"bytes", fs::file_size(folder / name)},
+                               {"sha256", sha256_file(folder / name)}};
+  }
+  write_file(folder / "manifest.json", manifest.dump(2) + "\n");
+}
+
+void check_manifest(const fs::path& folder) {
+  const Json manifest = Json::parse(read_file(folder / "manifest.json"), nullptr, false);
+  if (!manifest.is_object() || !manifest.contains("files")) {
+    throw input_error("{}/manifest.json is not a manifest", folder.string());
+  }
+  for (const auto& [name, entry] : manifest["files"].items()) {
+    if (sha256_file(folder / name) != entry.value("sha256", "")) {
+      throw input_error("{} is not what the manifest says: its digest differs",
+                        (folder / name).string());
+    }
+  }
+}
+
+std::vector<fs::path> newest_first(const fs::path& folder) {
+  std::vector<fs::path> checkpoints;
+  if (!fs::exists(folder)) return checkpoints;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with("step-") && name.find(".tmp-") == std::string::npos) {
+      checkpoints.push_back(entry.path());
+    }
+  }
+  std::ranges::sort(checkpoints, std::greater<>());
+  return checkpoints;
+}
+
+// Copies the file's tensors into `targets`, strict both ways.
+void restore(const fs::path& file, const std::vector<std::pair<std::string, Tensor>>& targets) {
+  const at::NoGradGuard no_grad;
+  const SafetensorsFile saved = SafetensorsFile::open(file);
+  if (saved.tensors().size() != targets.size()) {
+    throw input_error("{} holds {} tensors, this run has {}", file.string(), saved.tensors().size(),
+                      targets.size());
+  }
+  for (const auto& [name, target] : targets) {
+    const TensorView* view = saved.find(name);
+    if (view == nullptr || view->shape != target.sizes().vec()) {
+      throw input_error("{} has no tensor {} of this run's shape", file.string(), name);
+    }
+    Tensor destination = target;
+    destination.copy_(to_tensor(*view, target.scalar_type(), target.device()));
+  }
+}
+
+TrainingState load_one(const fs::path& folder, Model& model, AdamW& optimizer) {
+  check_manifest(folder);
+  const Json state = Json::parse(read_file(folder / "state.json"));
+  restore(folder / weights_name, weights_of(model));
+  restore(folder / optimizer_name, optimizer.state());
+  optimizer.set_steps(state.at("optimizer_steps"));
+  return {.step = state.at("step"), .seconds = state.at("seconds")};
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& folder, Model& model, const AdamW& optimizer,
+                     const TrainingState& state, int64_t keep) {
+  const std::string name = fmt::format("step-{:08}", state.step);
+  const fs::path temporary = folder / fmt::format("{}.tmp-{}", name, ::getpid());
+  fs::create_directories(temporary);
+  auto weights = weights_of(model);
+  write_safetensors(temporary / weights_name, to_views(weights), {{"format", "pt"}});
+  auto moments = optimizer.state();
+  write_safetensors(temporary / optimizer_name, to_views(moments), {});
+  const Json json = {
+      {"step", state.step}, {"optimizer_steps", optimizer.steps()}, {"seconds", state.seconds}};
+  write_file(temporary / "state.json", json.dump(2) + "\n");
+  write_manifest(temporary);
+  fs::remove_all(folder / name);  // of an earlier attempt at this step
+  fs::rename(temporary, folder / name);
+  sync_folder(folder);
+  const std::vector<fs::path> checkpoints = newest_first(folder);
+  for (size_t i = static_cast<size_t>(keep); i < checkpoints.size(); ++i) {
+    fs::remove_all(checkpoints[i]);
+  }
+}
+
+TrainingState load_checkpoint(const fs::path& folder, Model& model, AdamW& optimizer) {
+  for (const fs::path& checkpoint : newest_first(folder)) {
+    try {
+      return load_one(checkpoint, model, optimizer);
+    } catch (const std::exception& error) {
+      warn("checkpoint {} cannot be used: {}; trying the one before", checkpoint.string(),
+           error.what());
+    }
+  }
+  throw input_error("cannot resume: {} holds no usable checkpoint", folder.string())
+      .with_hint("start again with --overwrite");
+}
+
+}  // namespace alambic

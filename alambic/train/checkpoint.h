@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+
+#include "alambic/model/model.h"
+#include "alambic/train/optimizer.h"
+
+namespace alambic {
+
+struct TrainingState {
+  int64_t step = 0;    ///< finished optimizer steps
+  double seconds = 0;  ///< of training so far
+};
+
+/// Writes `folder`/step-NNNNNNNN with the weights, the optimizer's state, state.json and a manifest
+/// of sizes and SHA-256 digests: into a temporary folder first, renamed when everything is on the
+/// disk, so a crash never leaves a half checkpoint under a good name. Only then the oldest beyond
+/// `keep` are removed.
+void save_checkpoint(const std::filesystem::path& folder, Model& model, const AdamW& optimizer,
+                     const TrainingState& state, int64_t keep);
+
+/// Loads the newest checkpoint whose files match their manifest into model and optimizer; a damaged
+/// one is passed over with a warning that says why. None left: an input error.
+TrainingState load_checkpoint(const std::filesystem::path& folder, Model& model, AdamW& optimizer);
+
+}  // namespace alambic

@@ -1,0 +1,154 @@
+#include "alambic/train/distillation.h"
+
+#include <algorithm>
+
+#include "alambic/base/random.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/train/data_order.h"
+
+namespace alambic {
+
+bool on_policy(uint64_t seed, int64_t step, double lmbda) {
+  return uniform({.seed = seed, .stream = Stream::mixture, .step = static_cast<uint64_t>(step)}) <
+         lmbda;
+}
+
+Rollouts given_rollouts(const std::vector<const TokenizedExample*>& examples, at::Device device) {
+  std::vector<Request> requests;
+  std::vector<Answer> answers;
+  for (const TokenizedExample* example : examples) {
+    requests.push_back({.prompt = example->prompt});
+    answers.push_back({.tokens = *example->completion,
+                       .logp = std::vector<float>(example->completion->size(), 0.0f),
+                       .ending = Ending::stop_token});
+  }
+  return to_rollouts(requests, answers, 0, device);
+}
+
+namespace {
+
+double mean_length(const std::vector<Answer>& answers) {
+  double tokens = 0;
+  for (const Answer& answer : answers) tokens += static_cast<double>(answer.tokens.size());
+  return tokens / static_cast<double>(answers.size());
+}
+
+double eos_share(const std::vector<Answer>& answers) {
+  const auto ended = std::ranges::count(answers, Ending::stop_token, &Answer::ending);
+  return static_cast<double>(ended) / static_cast<double>(answers.size());
+}
+
+struct DistillationLesson : Lesson {
+  Model& student;
+  const LocalTeacher& teacher;
+  std::vector<TokenizedExample> examples;
+  const Tokenizer& tokenizer;
+  DistillationOptions options;
+  DataOrder order;
+  at::Device device;
+
+  DistillationLesson(Model& student, const LocalTeacher& teacher,
+                     std::vector<TokenizedExample> rows, const Tokenizer& tokenizer,
+                     const DistillationOptions& options)
+      : student(student),
+        teacher(teacher),
+        examples(std::move(rows)),
+        tokenizer(tokenizer),
+        options(options),
+        order(options.seed, static_cast<int64_t>(examples.size())),
+        device(student.options().device()) {}
+
+  StepReport learn(int64_t step, const PhaseCallback& phase) override {
+    StepReport report;
+    const std::vector<int64_t> indices = order.batch(step, options.batch_size);
+    const std::vector<Rollouts> micro_batches = on_policy(options.seed, step, options.lmbda)
+                                                    ? answer(indices, step, phase, report)
+                                                    : given(indices);
+    for (const Rollouts& rollouts : micro_batches) {
+      report.tokens += rollouts.answer_N.sum().item<int64_t>();
+    }
+    double grade_seconds = 0, learn_seconds = 0;
+    for (const Rollouts& rollouts : micro_batches) {
+      Stopwatch watch;
+      phase("grade");
+      const Judgement judgement = teacher.grade(rollouts);
+      grade_seconds += watch.lap();
+      phase("learn");
+      const Tensor hidden_ND = student.hidden(Pass(rollouts.sequences));
+      const Loss loss =
+          divergence_loss(options.divergence, hidden_ND.index_select(0, rollouts.graded_M()),
+                          student.head().cut(judgement.head.vocabulary()), judgement,
+                          static_cast<double>(report.tokens));
+      loss.value.backward();
+      report.loss += loss.value.item<double>();
+      for (const auto& [name, sum] : loss.sums) {
+        report.means[name] += sum / static_cast<double>(report.tokens);
+      }
+      learn_seconds += watch.lap();
+    }
+    report.seconds.emplace_back("grade_seconds", grade_seconds);
+    report.seconds.emplace_back("learn_seconds", learn_seconds);
+    return report;
+  }
+
+  // The student writes its answers; every prompt and generation has its own random stream.
+  std::vector<Rollouts> answer(const std::vector<int64_t>& indices, int64_t step,
+                               const PhaseCallback& phase, StepReport& report) {
+    phase("generate");
+    Stopwatch watch;
+    std::vector<Request> requests;
+    for (size_t i = 0; i < indices.size(); ++i) {
+      for (int64_t g = 0; g < options.num_generations; ++g) {
+        requests.push_back({.prompt = examples[indices[i]].prompt, .id = requests.size()});
+      }
+    }
+    EngineOptions engine = options.engine;
+    engine.step = static_cast<uint64_t>(step);
+    const std::vector<Answer> answers = generate(student, requests, engine);
+    report.seconds.emplace_back("generate_seconds", watch.seconds());
+    report.extra = {{"completion_length", mean_length(answers)}, {"eos_share", eos_share(answers)}};
+    const size_t kept = std::min<size_t>(answers.size(), options.samples_per_step);
+    for (size_t i = 0; i < kept; ++i) {
+      report.samples.push_back({{"step", step},
+                                {"prompt", tokenizer.decode(requests[i].prompt, true)},
+                                {"completion", tokenizer.decode(answers[i].tokens, true)}});
+    }
+    std::vector<Rollouts> batches;
+    const size_t most = micro_batch(requests.size());
+    for (size_t first = 0; first < requests.size(); first += most) {
+      const size_t count = std::min(most, requests.size() - first);
+      batches.push_back(to_rollouts(std::span(requests).subspan(first, count),
+                                    std::span(answers).subspan(first, count), step, device));
+    }
+    return batches;
+  }
+
+  std::vector<Rollouts> given(const std::vector<int64_t>& indices) {
+    std::vector<Rollouts> batches;
+    const size_t most = micro_batch(indices.size());
+    for (size_t first = 0; first < indices.size(); first += most) {
+      std::vector<const TokenizedExample*> chosen;
+      for (size_t i = first; i < std::min(first + most, indices.size()); ++i) {
+        chosen.push_back(&examples[indices[i]]);
+      }
+      batches.push_back(given_rollouts(chosen, device));
+    }
+    return batches;
+  }
+
+  size_t micro_batch(size_t all) const {
+    return options.micro_batch_size ? static_cast<size_t>(options.micro_batch_size) : all;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Lesson> distillation_lesson(Model& student, const LocalTeacher& teacher,
+                                            std::vector<TokenizedExample> examples,
+                                            const Tokenizer& tokenizer,
+                                            const DistillationOptions& options) {
+  return std::make_unique<DistillationLesson>(student, teacher, std::move(examples), tokenizer,
+                                              options);
+}
+
+}  // namespace alambic

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "alambic/base/metrics.h"
+
+namespace alambic {
+
+/// What one optimizer step did before the optimizer: the gradients are in the parameters.
+struct StepReport {
+  double loss = 0;                              ///< mean over the step's graded tokens
+  int64_t tokens = 0;                           ///< graded
+  std::map<std::string, double> means;          ///< per graded token: reverse_kl, agreement, …
+  Metrics extra;                                ///< completion_length, eos_share, …
+  Metrics seconds;                              ///< per phase: generate, grade, learn
+  std::vector<nlohmann::ordered_json> samples;  ///< rows for samples.jsonl
+};
+
+/// Says which phase is running; the trainer shows it on the progress bar.
+using PhaseCallback = std::function<void(const std::string& phase)>;
+
+/// One kind of training. The trainer owns everything that the kinds share.
+struct Lesson {
+  virtual ~Lesson() = default;
+  /// Adds the gradients of optimizer step `step` (from 0) to the student's parameters. A pure
+  /// function of the weights, the options and `step`.
+  virtual StepReport learn(int64_t step, const PhaseCallback& phase) = 0;
+};
+
+}  // namespace alambic

@@ -1,0 +1,169 @@
+#include "alambic/train/next_token.h"
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+#include "alambic/base/random.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/objective/cross_entropy.h"
+#include "alambic/train/data_order.h"
+
+namespace alambic {
+
+TokenBatch completion_batch(const std::vector<const TokenizedExample*>& examples,
+                            at::Device device) {
+  std::vector<std::vector<int32_t>> sequences;
+  std::vector<int64_t> graded, targets;
+  int64_t position = 0;
+  for (const TokenizedExample* example : examples) {
+    std::vector<int32_t> sequence = example->prompt;
+    const auto first = static_cast<int64_t>(sequence.size()) - 1;
+    for (size_t i = 0; i < example->completion->size(); ++i) {
+      graded.push_back(position + first + static_cast<int64_t>(i));
+      targets.push_back((*example->completion)[i]);
+    }
+    sequence.insert(sequence.end(), example->completion->begin(), example->completion->end() - 1);
+    position += static_cast<int64_t>(sequence.size());
+    sequences.push_back(std::move(sequence));
+  }
+  return {pack(sequences, device), at::tensor(graded, at::kLong).to(device),
+          at::tensor(targets, at::kLong).to(device)};
+}
+
+TokenBatch window_batch(const std::vector<int32_t>& tokens, const std::vector<int64_t>& starts,
+                        int64_t length, at::Device device) {
+  std::vector<std::vector<int32_t>> sequences;
+  std::vector<int64_t> targets;
+  for (const int64_t start : starts) {
+    sequences.emplace_back(tokens.begin() + start, tokens.begin() + start + length);
+    targets.insert(targets.end(), tokens.begin() + start + 1, tokens.begin() + start + length + 1);
+  }
+  const auto count = static_cast<int64_t>(targets.size());
+  return {pack(sequences, device), at::arange(count, at::TensorOptions(at::kLong).device(device)),
+          at::tensor(targets, at::kLong).to(device)};
+}
+
+namespace {
+
+// Calls make(first, last) for each micro-batch of a batch.
+template <class Make>
+std::vector<TokenBatch> micro_batches(const BatchOptions& options, Make make) {
+  const int64_t most = options.micro_batch_size ? options.micro_batch_size : options.batch_size;
+  std::vector<TokenBatch> batches;
+  for (int64_t first = 0; first < options.batch_size; first += most) {
+    batches.push_back(make(first, std::min(first + most, options.batch_size)));
+  }
+  return batches;
+}
+
+struct ExamplesSource : BatchSource {
+  std::vector<TokenizedExample> examples;
+  BatchOptions options;
+  DataOrder order;
+
+  ExamplesSource(std::vector<TokenizedExample> rows, const BatchOptions& options)
+      : examples(std::move(rows)),
+        options(options),
+        order(options.seed, static_cast<int64_t>(examples.size())) {}
+
+  std::vector<TokenBatch> step(int64_t step) override {
+    const std::vector<int64_t> indices = order.batch(step, options.batch_size);
+    return micro_batches(options, [&](int64_t first, int64_t last) {
+      std::vector<const TokenizedExample*> chosen;
+      for (int64_t i = first; i < last; ++i) chosen.push_back(&examples[indices[i]]);
+      return completion_batch(chosen, options.device);
+    });
+  }
+};
+
+struct WindowsSource : BatchSource {
+  std::vector<int32_t> tokens;
+  int64_t length;
+  BatchOptions options;
+
+  WindowsSource(std::vector<int32_t> text, int64_t length, const BatchOptions& options)
+      : tokens(std::move(text)), length(length), options(options) {}
+
+  std::vector<TokenBatch> step(int64_t step) override {
+    const uint64_t places = tokens.size() - static_cast<uint64_t>(length);
+    return micro_batches(options, [&](int64_t first, int64_t last) {
+      std::vector<int64_t> starts;
+      for (int64_t i = first; i < last; ++i) {
+        const Draw draw{options.seed, Stream::data_order, static_cast<uint64_t>(step),
+                        static_cast<uint64_t>(i)};
+        starts.push_back(static_cast<int64_t>(uniform_below(draw, places)));
+      }
+      return window_batch(tokens, starts, length, options.device);
+    });
+  }
+};
+
+Loss batch_loss(const Model& model, const TokenBatch& batch, int64_t vocabulary,
+                double normalizer) {
+  const Tensor hidden_ND = model.hidden(Pass(batch.input));
+  return cross_entropy_loss(hidden_ND.index_select(0, batch.graded_M), model.head().cut(vocabulary),
+                            batch.targets_M, normalizer);
+}
+
+struct NextTokenLesson : Lesson {
+  Model& student;
+  std::unique_ptr<BatchSource> source;
+  int64_t vocabulary;
+
+  NextTokenLesson(Model& student, std::unique_ptr<BatchSource> source, int64_t vocabulary)
+      : student(student), source(std::move(source)), vocabulary(vocabulary) {}
+
+  StepReport learn(int64_t step, const PhaseCallback& phase) override {
+    phase("learn");
+    Stopwatch watch;
+    StepReport report;
+    const std::vector<TokenBatch> batches = source->step(step);
+    for (const TokenBatch& batch : batches) report.tokens += batch.targets_M.numel();
+    for (const TokenBatch& batch : batches) {
+      const Loss loss = batch_loss(student, batch, vocabulary, static_cast<double>(report.tokens));
+      loss.value.backward();
+      for (const auto& [name, sum] : loss.sums) {
+        report.means[name] += sum / static_cast<double>(report.tokens);
+      }
+    }
+    report.loss = report.means.at("cross_entropy");
+    report.seconds = {{"learn_seconds", watch.seconds()}};
+    return report;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<BatchSource> examples_source(std::vector<TokenizedExample> examples,
+                                             const BatchOptions& options) {
+  return std::make_unique<ExamplesSource>(std::move(examples), options);
+}
+
+std::unique_ptr<BatchSource> windows_source(std::vector<int32_t> tokens, int64_t length,
+                                            const BatchOptions& options) {
+  if (static_cast<int64_t>(tokens.size()) <= length) {
+    throw input_error("the text has {} tokens, but a window of {} and its next token need {}",
+                      tokens.size(), length, length + 1)
+        .with_hint("give a longer text or a shorter --sequence-length");
+  }
+  return std::make_unique<WindowsSource>(std::move(tokens), length, options);
+}
+
+std::unique_ptr<Lesson> next_token_lesson(Model& student, std::unique_ptr<BatchSource> source,
+                                          int64_t vocabulary) {
+  return std::make_unique<NextTokenLesson>(student, std::move(source), vocabulary);
+}
+
+double mean_cross_entropy(const Model& model, const std::vector<TokenBatch>& batches,
+                          int64_t vocabulary) {
+  const at::NoGradGuard no_grad;
+  double sum = 0;
+  int64_t tokens = 0;
+  for (const TokenBatch& batch : batches) {
+    sum += batch_loss(model, batch, vocabulary, 1).sums.at("cross_entropy");
+    tokens += batch.targets_M.numel();
+  }
+  return sum / static_cast<double>(tokens);
+}
+
+}  // namespace alambic

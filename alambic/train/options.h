@@ -1,0 +1,61 @@
+// Options that every kind of training shares. Torch-free: the command line parses them.
+#pragma once
+
+#include "alambic/base/options.h"
+
+namespace alambic {
+
+struct TrainingOptions {
+  double learning_rate = 1e-5;
+  std::string lr_schedule = "cosine";
+  int64_t warmup_steps = 0;
+  double min_lr_ratio = 0;
+  double weight_decay = 0;
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.999;
+  double adam_epsilon = 1e-8;
+  double max_grad_norm = 1;
+  int64_t max_steps = 100;
+  double max_seconds = 0;
+  int64_t batch_size = 16;
+  int64_t micro_batch_size = 0;
+  int64_t seed = 0;
+  int64_t valid_every = 0;
+  int64_t save_every = 0;
+  int64_t keep_checkpoints = 2;
+
+  void visit(OptionVisitor& v) {
+    v.group("Training");
+    v.integer("max-steps", max_steps, "optimizer steps", {.least = 1});
+    v.number("max-seconds", max_seconds,
+             "stop after this wall-clock time; the schedule then follows time; 0: no limit",
+             {.least = 0});
+    v.integer("batch-size", batch_size, "prompts, examples or text windows per step", {.least = 1});
+    v.integer("micro-batch-size", micro_batch_size,
+              "sequences per forward and backward pass; gradients accumulate over the step; "
+              "0: all at once",
+              {.least = 0});
+    v.number("learning-rate", learning_rate, "peak learning rate of AdamW", {.least = 0});
+    v.choice("lr-schedule", lr_schedule, {"cosine", "linear", "constant"},
+             "how the learning rate falls after the warm-up");
+    v.integer("warmup-steps", warmup_steps, "steps over which the learning rate rises",
+              {.least = 0});
+    v.number("min-lr-ratio", min_lr_ratio, "share of the peak learning rate left at the end",
+             {.least = 0, .most = 1});
+    v.number("weight-decay", weight_decay, "decoupled weight decay of matrices", {.least = 0});
+    v.number("adam-beta1", adam_beta1, "decay of the gradient's mean", {.least = 0, .most = 1});
+    v.number("adam-beta2", adam_beta2, "decay of the gradient's square", {.least = 0, .most = 1});
+    v.number("adam-epsilon", adam_epsilon, "added to the root of the square", {.least = 0});
+    v.number("max-grad-norm", max_grad_norm, "gradients are scaled down to this norm; 0: never",
+             {.least = 0});
+    v.integer("seed", seed, "every random draw follows from it", {.least = 0});
+    v.integer("valid-every", valid_every, "steps between validations; 0: only at the end",
+              {.least = 0});
+    v.integer("save-every", save_every, "steps between checkpoints; 0: only when stopped early",
+              {.least = 0});
+    v.integer("keep-checkpoints", keep_checkpoints, "newest checkpoints that are kept",
+              {.least = 1});
+  }
+};
+
+}  // namespace alambic

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alambic/base/metrics.h"
+
+namespace alambic {
+
+/// Where a run's figures go; the command line writes them to the run folder and the terminal.
+struct Recorder {
+  virtual ~Recorder() = default;
+  /// Before the first step; a resumed run says after which step it goes on.
+  virtual void begin(std::optional<int64_t> resume_step) = 0;
+  /// What is being done in the step after `done` finished ones.
+  virtual void phase(int64_t done, const std::string& name) = 0;
+  /// The figures of a finished step; "step" (from 1) comes first.
+  virtual void step(const Metrics& row) = 0;
+  virtual void sample(const nlohmann::ordered_json& row) = 0;
+  virtual void end() = 0;
+};
+
+}  // namespace alambic

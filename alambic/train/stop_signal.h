@@ -1,0 +1,16 @@
+#pragma once
+
+namespace alambic {
+
+/// From its construction on, the first SIGINT or SIGTERM only sets a flag, so that the trainer can
+/// finish its step and save; the second ends the program at once.
+class StopSignal {
+ public:
+  StopSignal();
+  ~StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+  bool requested() const;
+};
+
+}  // namespace alambic

@@ -1,0 +1,153 @@
+#include "alambic/train/trainer.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/train/schedule.h"
+#include "alambic/train/stop_signal.h"
+
+namespace alambic {
+
+namespace {
+
+double peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return 1024.0 * static_cast<double>(usage.ru_maxrss);
+}
+
+double total_seconds(const Metrics& phases) {
+  double total = 0;
+  for (const auto& [name, seconds] : phases) total += seconds;
+  return total;
+}
+
+struct Run {
+  const TrainingOptions& options;
+  const TrainerParts& parts;
+  AdamW optimizer;
+  Schedule schedule;
+  int64_t step = 0;    // finished
+  double seconds = 0;  // of training
+  int failures = 0;    // steps in a row that were not finite
+
+  Run(const TrainingOptions& options, const TrainerParts& parts)
+      : options(options),
+        parts(parts),
+        optimizer(parts.student, {.beta1 = options.adam_beta1,
+                                  .beta2 = options.adam_beta2,
+                                  .epsilon = options.adam_epsilon,
+                                  .weight_decay = options.weight_decay}),
+        schedule{.peak = options.learning_rate,
+                 .shape = options.lr_schedule,
+                 .warmup = static_cast<double>(options.warmup_steps),
+                 .floor_ratio = options.min_lr_ratio} {}
+
+  bool time_is_up() const { return options.max_seconds > 0 && seconds >= options.max_seconds; }
+  bool ended() const { return step >= options.max_steps || time_is_up(); }
+
+  double learning_rate() const {
+    const auto total = static_cast<double>(options.max_steps);
+    double progress = static_cast<double>(step) / total;
+    if (options.max_seconds > 0) progress = std::max(progress, seconds / options.max_seconds);
+    return schedule.rate(static_cast<double>(step), progress, schedule.warmup / total);
+  }
+
+  // One optimizer step; returns its row of figures.
+  Metrics advance() {
+    Stopwatch watch;
+    const StepReport report = parts.lesson.learn(
+        step, [&](const std::string& phase) { parts.recorder.phase(step, phase); });
+    const double norm = optimizer.gradient_norm();
+    const double rate = learning_rate();
+    const bool finite = std::isfinite(report.loss) && std::isfinite(norm);
+    if (finite) {
+      const bool clip = options.max_grad_norm > 0 && norm > options.max_grad_norm;
+      optimizer.step(rate, clip ? options.max_grad_norm / norm : 1);
+      failures = 0;
+    } else {
+      skip(report.loss, norm);
+    }
+    const double elapsed = watch.seconds();
+    seconds += elapsed;
+    ++step;
+    for (const auto& sample : report.samples) parts.recorder.sample(sample);
+    return row(report, norm, rate, elapsed);
+  }
+
+  void skip(double loss, double norm) {
+    optimizer.clear_gradients();
+    warn("step {}: loss {} and gradient norm {} are not both finite; the weights keep their values",
+         step + 1, loss, norm);
+    if (++failures == 3) {
+      throw input_error(
+          "three steps in a row up to step {} had a loss or gradient that is not finite", step + 1)
+          .with_hint("lower --learning-rate, or check the model's weights with `alambic info`");
+    }
+  }
+
+  Metrics row(const StepReport& report, double norm, double rate, double elapsed) const {
+    Metrics row = {{"step", static_cast<double>(step)}, {"loss", report.loss}};
+    for (const auto& [name, mean] : report.means) row.emplace_back(name, mean);
+    row.emplace_back("grad_norm", norm);
+    row.emplace_back("learning_rate", rate);
+    row.emplace_back("tokens", static_cast<double>(report.tokens));
+    row.insert(row.end(), report.extra.begin(), report.extra.end());
+    row.insert(row.end(), report.seconds.begin(), report.seconds.end());
+    row.emplace_back("update_seconds", std::max(0.0, elapsed - total_seconds(report.seconds)));
+    for (const auto& [name, spent] : report.seconds) {
+      const std::string phase = name.substr(0, name.find("_seconds"));
+      row.emplace_back(phase + "_tokens_per_second", static_cast<double>(report.tokens) / spent);
+    }
+    row.emplace_back("tokens_per_second", static_cast<double>(report.tokens) / elapsed);
+    row.emplace_back("peak_memory_bytes", peak_memory_bytes());
+    row.emplace_back("seconds", seconds);
+    return row;
+  }
+
+  void save() const {
+    save_checkpoint(parts.checkpoints, parts.student, optimizer, {.step = step, .seconds = seconds},
+                    options.keep_checkpoints);
+  }
+};
+
+bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
+
+}  // namespace
+
+TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume) {
+  Run run(options, parts);
+  if (resume) {
+    const TrainingState state = load_checkpoint(parts.checkpoints, parts.student, run.optimizer);
+    run.step = state.step;
+    run.seconds = state.seconds;
+    say("resuming after step {}", run.step);
+  }
+  parts.recorder.begin(resume ? std::optional(run.step) : std::nullopt);
+  const StopSignal signal;
+  while (!run.ended()) {
+    Metrics row = run.advance();
+    const bool stopping = signal.requested();
+    if (parts.validate && !stopping && (due(run.step, options.valid_every) || run.ended())) {
+      parts.recorder.phase(run.step, "validate");
+      const Metrics figures = parts.validate(run.step);
+      row.insert(row.end(), figures.begin(), figures.end());
+    }
+    parts.recorder.step(row);
+    if (stopping && !run.ended()) {
+      parts.recorder.end();
+      run.save();
+      return {.steps = run.step, .seconds = run.seconds, .stopped = true};
+    }
+    if (due(run.step, options.save_every)) run.save();
+  }
+  parts.recorder.end();
+  return {.steps = run.step, .seconds = run.seconds};
+}
+
+}  // namespace alambic

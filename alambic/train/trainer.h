@@ -1,0 +1,38 @@
+// The loop that every kind of training shares: learning rate, clipping, the optimizer, validation,
+// checkpoints, stopping.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+
+#include "alambic/train/checkpoint.h"
+#include "alambic/train/lesson.h"
+#include "alambic/train/optimizer.h"
+#include "alambic/train/options.h"
+#include "alambic/train/recorder.h"
+
+namespace alambic {
+
+struct TrainingResult {
+  int64_t steps = 0;     ///< finished optimizer steps
+  double seconds = 0;    ///< training time: validation and saving do not count
+  bool stopped = false;  ///< by a signal, with a checkpoint to resume from
+};
+
+struct TrainerParts {
+  Model& student;
+  Lesson& lesson;
+  Recorder& recorder;
+  /// Figures of the current weights, names beginning "valid_"; may be empty.
+  std::function<Metrics(int64_t step)> validate;
+  /// checkpoints/ of the run folder.
+  std::filesystem::path checkpoints;
+};
+
+/// Trains until max_steps, max_seconds or a signal. With `resume` it continues from the newest
+/// whole checkpoint. A step whose loss or gradient is not finite changes nothing; three in a row
+/// end the run with an error.
+TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume);
+
+}  // namespace alambic
