@@ -104,12 +104,9 @@ void AddedTokens::add(AddedToken token) {
 
 void AddedTokens::index(const std::function<std::string(const std::string&)>& normalize) {
   before_ = after_ = TokenTrie();
-  for (const auto& [id, token] : tokens_) {
-    if (token.normalized) {
-      after_.insert(normalize(token.content), id);
-    } else {
-      before_.insert(token.content, id);
-    }
+  for (auto& [id, token] : tokens_) {
+    token.surface = token.normalized ? normalize(token.content) : token.content;
+    (token.normalized ? after_ : before_).insert(token.surface, id);
   }
 }
 

@@ -62,9 +62,10 @@ void Bpe::read_merges(const JsonView& merges) {
   };
   for (const simdjson::dom::element merge : array) {
     const auto [first, second] = merge_parts(merges, rank, merge);
+    const int32_t left = id_of(first), right = id_of(second);
     joined = first;
     joined += second.substr(second.starts_with(prefix_) ? prefix_.size() : 0);
-    merges_.insert(id_of(first), id_of(second), {rank, id_of(joined)});
+    merges_.insert(left, right, {rank, id_of(joined)});
     ++rank;
   }
 }

@@ -12,6 +12,20 @@ std::string excerpt(const std::string& text) {
   return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
+bool is_too_deep(std::string_view bytes) {
+  size_t depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < bytes.size() && depth <= JsonFile::max_depth; ++i) {
+    const char c = bytes[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string && c == '\\') ++i;
+    if (in_string) continue;
+    if (c == '[' || c == '{') ++depth;
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+  }
+  return depth > JsonFile::max_depth;
+}
+
 // simdjson does not say where; nlohmann does. Only on the way to an error.
 std::string syntax_error(std::string_view bytes, simdjson::error_code code) {
   if (bytes.size() < (size_t{64} << 20)) {
@@ -36,7 +50,7 @@ JsonFile JsonFile::parse(std::string name, std::string_view bytes) {
   file.parser_ = std::make_unique<simdjson::dom::parser>();
   auto code = file.parser_->allocate(std::max<size_t>(bytes.size(), 64), max_depth);
   if (!code) code = file.parser_->parse(simdjson::padded_string(bytes)).get(file.root_);
-  if (code == simdjson::DEPTH_ERROR) {
+  if (code && is_too_deep(bytes)) {
     throw input_error("{}: objects or lists are nested more than {} deep", *file.name_, max_depth);
   }
   if (code) {

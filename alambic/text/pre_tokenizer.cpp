@@ -125,6 +125,9 @@ std::unique_ptr<PreTokenizer> read_byte_level(const JsonView& json) {
   return step;
 }
 
+// `\w+|[^\w\s]+` as Rust's regex reads it: joiners belong to words.
+constexpr std::string_view rust_words = R"([\w\x{200C}\x{200D}]+|[^\w\x{200C}\x{200D}\s]+)";
+
 std::unique_ptr<PreTokenizer> by_regex(std::string_view pattern, bool keep_matches) {
   return std::make_unique<SplitPreTokenizer>(Pattern(Regex(pattern)), SplitBehavior::removed,
                                              keep_matches);
@@ -154,7 +157,7 @@ std::unique_ptr<PreTokenizer> read_pre_tokenizer(const JsonView& json) {
     return digits;
   }
   if (name == "Metaspace") return std::make_unique<MetaspacePreTokenizer>(json);
-  if (name == "Whitespace") return by_regex(R"(\w+|[^\w\s]+)", true);
+  if (name == "Whitespace") return by_regex(rust_words, true);
   if (name == "WhitespaceSplit") return by_regex(R"(\s+)", false);
   throw type.unknown(
       {"Sequence", "ByteLevel", "Split", "Digits", "Metaspace", "Whitespace", "WhitespaceSplit"});

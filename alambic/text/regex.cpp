@@ -37,6 +37,13 @@ int match_on_a_larger_stack(const pcre2_code* code, std::string_view text, size_
                      data, context.get());
 }
 
+// Outside [] Oniguruma takes the superscripts and fractions of Latin-1 for word characters; inside
+// it does not.
+constexpr std::string_view word_outside_class =
+    R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE}])";
+constexpr std::string_view no_word_outside_class =
+    R"([^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE}])";
+
 // What stands for `\s`, `\w`, … ; "" when both engines agree on the escape.
 std::string_view translate_escape(char letter, bool in_class) {
   switch (letter) {
@@ -45,11 +52,10 @@ std::string_view translate_escape(char letter, bool in_class) {
     case 'S':
       return "\\P{White_Space}";
     case 'w':
-      return in_class ? "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
-                      : "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]";
+      return in_class ? "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}" : word_outside_class;
     case 'W':
       if (in_class) throw input_error("\\W inside [] is not built");
-      return "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]";
+      return no_word_outside_class;
     case 'h':
       return in_class ? "0-9a-fA-F" : "[0-9a-fA-F]";
     case 'H':

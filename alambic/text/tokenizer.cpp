@@ -110,7 +110,7 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) c
     const AddedToken* added = added_.find(id);
     if (added && added->special && skip_special) continue;
     if (added) {
-      tokens.push_back(added->content);
+      tokens.push_back(added->surface);
     } else if (const std::string* token = model_->vocabulary().token(id)) {
       tokens.push_back(*token);
     }

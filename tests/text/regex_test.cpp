@@ -47,7 +47,7 @@ TEST(Regex, FindsMatchesThatDoNotOverlap) {
 }
 
 TEST(Regex, GivesUpOnRunawayPatterns) {
-  EXPECT_THROW(Regex("(?:a+)+b").find_all(std::string(60, 'a')), Error);
+  EXPECT_THROW(Regex("(?:a+)+[bc]").find_all(std::string(60, 'a')), Error);
 }
 
 TEST(Regex, ReadsAMillionSpaces) {

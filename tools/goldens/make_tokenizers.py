@@ -102,16 +102,16 @@ def llama3():
     t = byte_level(pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(pattern), "isolated"),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]))
-    t.add_special_tokens(special("<s>", "</s>"))
-    begin = t.token_to_id("<s>")
-    t.post_processor = processors.Sequence([
-        processors.ByteLevel(trim_offsets=False),
-        processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", begin)])])
     data = json.loads(t.to_str())
     data["model"]["ignore_merges"] = True
-    # A token that no merge makes: only ignore_merges finds it.
-    data["model"]["vocab"]["Ġgirl"] = max(a["id"] for a in data["added_tokens"]) + 1
-    return Tokenizer.from_str(json.dumps(data))
+    data["model"]["vocab"]["Ġgirl"] = t.get_vocab_size()  # no merge makes it: only ignore_merges finds it
+    t = Tokenizer.from_str(json.dumps(data))
+    t.add_special_tokens(special("<s>", "</s>"))
+    t.post_processor = processors.Sequence([
+        processors.ByteLevel(trim_offsets=False),
+        processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s> $B",
+                                      special_tokens=[("<s>", t.token_to_id("<s>"))])])
+    return t
 
 
 def digits():
