@@ -1,0 +1,22 @@
+// Decoders: tokens back to text ("decoder" of tokenizer.json).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "alambic/text/json_view.h"
+
+namespace alambic {
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  /// Tokens in, tokens out; the text is the concatenation of what the last decoder returns.
+  virtual std::vector<std::string> decode(std::vector<std::string> tokens) const = 0;
+};
+
+/// Known types: Sequence, ByteLevel, ByteFallback, Replace, Fuse, Strip, Metaspace.
+std::unique_ptr<Decoder> read_decoder(const JsonView& json);
+
+}  // namespace alambic

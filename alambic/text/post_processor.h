@@ -1,0 +1,20 @@
+// Post-processors: which special tokens go around a text ("post_processor" of tokenizer.json).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "alambic/text/json_view.h"
+
+namespace alambic {
+
+/// What a post-processor does to one text; pairs of texts are not our business.
+struct PostProcessor {
+  std::vector<int32_t> before;
+  std::vector<int32_t> after;
+};
+
+/// Known types: TemplateProcessing, ByteLevel (which only moves offsets), Sequence.
+PostProcessor read_post_processor(const JsonView& json);
+
+}  // namespace alambic

@@ -1,0 +1,166 @@
+#include "alambic/text/pre_tokenizer.h"
+
+#include "alambic/text/byte_level.h"
+#include "alambic/text/metaspace.h"
+#include "alambic/text/pattern.h"
+#include "alambic/text/split_behavior.h"
+#include "alambic/text/utf8.h"
+
+namespace alambic {
+namespace {
+
+// Cuts each piece at what `find` returns for it.
+template <class Find>
+void cut(Pieces& pieces, SplitBehavior behavior, bool invert, const Find& find) {
+  std::vector<Range> ranges;
+  ranges.reserve(pieces.ranges.size());
+  for (const Range& range : pieces.ranges) {
+    const std::string_view piece = pieces.piece(range);
+    for (const Range& part : split(piece.size(), find(piece), behavior, invert)) {
+      ranges.push_back({range.begin + part.begin, range.begin + part.end});
+    }
+  }
+  pieces.ranges = std::move(ranges);
+}
+
+struct SequencePreTokenizer : PreTokenizer {
+  std::vector<std::unique_ptr<PreTokenizer>> steps;
+  void apply(Pieces& pieces) const override {
+    for (const auto& step : steps) step->apply(pieces);
+  }
+};
+
+struct SplitPreTokenizer : PreTokenizer {
+  SplitPreTokenizer(Pattern pattern, SplitBehavior behavior, bool invert)
+      : pattern(std::move(pattern)), behavior(behavior), invert(invert) {}
+  Pattern pattern;
+  SplitBehavior behavior;
+  bool invert;
+  void apply(Pieces& pieces) const override {
+    cut(pieces, behavior, invert,
+        [this](std::string_view piece) { return pattern.find_all(piece); });
+  }
+};
+
+struct DigitsPreTokenizer : PreTokenizer {
+  bool individual = false;
+  void apply(Pieces& pieces) const override {
+    cut(pieces, individual ? SplitBehavior::isolated : SplitBehavior::contiguous, false,
+        [](std::string_view piece) {
+          std::vector<Range> digits;
+          for (size_t i = 0; i < piece.size();) {
+            const size_t begin = i;
+            if (is_numeric(next_code_point(piece, i))) digits.push_back({begin, i});
+          }
+          return digits;
+        });
+  }
+};
+
+struct ByteLevelPreTokenizer : PreTokenizer {
+  bool add_prefix_space = true;
+  std::optional<Regex> regex;
+
+  void apply(Pieces& pieces) const override {
+    if (add_prefix_space) prepend(pieces, " ", ' ');
+    if (regex) {
+      cut(pieces, SplitBehavior::isolated, false,
+          [this](std::string_view piece) { return regex->find_all(piece); });
+    }
+    std::string bytes;
+    bytes.reserve(pieces.text.size() + pieces.text.size() / 4);
+    for (Range& range : pieces.ranges) {
+      const size_t begin = bytes.size();
+      for (const char c : pieces.piece(range)) {
+        bytes += byte_to_character(static_cast<unsigned char>(c));
+      }
+      range = {begin, bytes.size()};
+    }
+    pieces.text = std::move(bytes);
+  }
+
+  static void prepend(Pieces& pieces, std::string_view prefix, char unless) {
+    std::string text;
+    for (Range& range : pieces.ranges) {
+      const size_t begin = text.size();
+      if (pieces.text[range.begin] != unless) text += prefix;
+      text += pieces.piece(range);
+      range = {begin, text.size()};
+    }
+    pieces.text = std::move(text);
+  }
+};
+
+struct MetaspacePreTokenizer : PreTokenizer {
+  explicit MetaspacePreTokenizer(const JsonView& json)
+      : options(read_metaspace(json)), spaces(std::string(" ")), marks(options.replacement) {}
+  Metaspace options;
+  Pattern spaces;
+  Pattern marks;
+
+  void apply(Pieces& pieces) const override {
+    std::string text;
+    for (Range& range : pieces.ranges) {
+      std::string piece = spaces.replace_all(pieces.piece(range), options.replacement);
+      const bool first = pieces.at_start && range.begin == 0;
+      const bool wanted = options.prepend == Metaspace::Prepend::always ||
+                          (options.prepend == Metaspace::Prepend::first && first);
+      const size_t begin = text.size();
+      if (wanted && !piece.starts_with(options.replacement)) text += options.replacement;
+      text += piece;
+      range = {begin, text.size()};
+    }
+    pieces.text = std::move(text);
+    if (options.split) {
+      cut(pieces, SplitBehavior::merged_with_next, false,
+          [this](std::string_view piece) { return marks.find_all(piece); });
+    }
+  }
+};
+
+std::unique_ptr<PreTokenizer> read_byte_level(const JsonView& json) {
+  auto step = std::make_unique<ByteLevelPreTokenizer>();
+  step->add_prefix_space = json.boolean_or("add_prefix_space", true);
+  if (json.boolean_or("use_regex", true)) step->regex = Regex(gpt2_pattern);
+  return step;
+}
+
+// `\w+|[^\w\s]+` as Rust's regex reads it: joiners belong to words.
+constexpr std::string_view rust_words = R"([\w\x{200C}\x{200D}]+|[^\w\x{200C}\x{200D}\s]+)";
+
+std::unique_ptr<PreTokenizer> by_regex(std::string_view pattern, bool keep_matches) {
+  return std::make_unique<SplitPreTokenizer>(Pattern(Regex(pattern)), SplitBehavior::removed,
+                                             keep_matches);
+}
+
+}  // namespace
+
+std::unique_ptr<PreTokenizer> read_pre_tokenizer(const JsonView& json) {
+  const JsonView type = json.at("type");
+  const std::string_view name = type.string();
+  if (name == "Sequence") {
+    auto sequence = std::make_unique<SequencePreTokenizer>();
+    for (const JsonView& step : json.at("pretokenizers").items()) {
+      sequence->steps.push_back(read_pre_tokenizer(step));
+    }
+    return sequence;
+  }
+  if (name == "ByteLevel") return read_byte_level(json);
+  if (name == "Split") {
+    return std::make_unique<SplitPreTokenizer>(Pattern::read(json.at("pattern")),
+                                               read_split_behavior(json.at("behavior")),
+                                               json.boolean_or("invert", false));
+  }
+  if (name == "Digits") {
+    auto digits = std::make_unique<DigitsPreTokenizer>();
+    digits->individual = json.boolean_or("individual_digits", false);
+    return digits;
+  }
+  if (name == "Metaspace") return std::make_unique<MetaspacePreTokenizer>(json);
+  if (name == "Whitespace") return by_regex(rust_words, true);
+  if (name == "WhitespaceSplit") return by_regex(R"(\s+)", false);
+  throw type.unknown(
+      {"Sequence", "ByteLevel", "Split", "Digits", "Metaspace", "Whitespace", "WhitespaceSplit"});
+}
+
+}  // namespace alambic

@@ -1,0 +1,17 @@
+#include "alambic/text/token_model.h"
+
+#include "alambic/text/bpe.h"
+#include "alambic/text/word_level.h"
+
+namespace alambic {
+
+std::unique_ptr<TokenModel> read_token_model(const JsonView& json) {
+  const auto type = json.find("type");
+  if (!type && json.find("merges")) return read_bpe(json);
+  const JsonView name = json.at("type");
+  if (name.string() == "BPE") return read_bpe(json);
+  if (name.string() == "WordLevel") return read_word_level(json);
+  throw name.unknown({"BPE", "WordLevel"});
+}
+
+}  // namespace alambic

@@ -1,0 +1,36 @@
+// Tokens and their ids, both ways.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "alambic/text/json_view.h"
+
+namespace alambic {
+
+class Vocabulary {
+ public:
+  /// From {"token": id, …}. Errors: two tokens with one id, two ids for one token, a negative id or
+  /// one far beyond the number of tokens.
+  static Vocabulary read(const JsonView& json);
+
+  std::optional<int32_t> find(std::string_view token) const;
+  /// Nothing when no token has this id.
+  const std::string* token(int32_t id) const;
+  /// Largest id + 1.
+  int64_t limit() const { return static_cast<int64_t>(tokens_.size()); }
+  int64_t count() const { return static_cast<int64_t>(ids_.size()); }
+
+ private:
+  std::vector<std::string> tokens_;
+  std::unordered_map<std::string_view, int32_t> ids_;  // views into tokens_, which stays put
+};
+
+/// Ids may leave gaps, but not so many that a small file asks for gigabytes.
+int64_t largest_id_allowed(int64_t tokens);
+
+}  // namespace alambic

@@ -1,0 +1,111 @@
+#include "alambic/text/dataset.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "alambic/base/error.h"
+
+namespace alambic {
+namespace {
+
+class Dataset : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder = fs::temp_directory_path() / fmt::format("alambic-dataset-{}", ::getpid());
+    fs::create_directories(folder);
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  std::vector<Example> read(const std::string& bytes, const std::vector<Fields>& any_of,
+                            const std::string& name = "train.jsonl") {
+    write_file(folder / name, bytes);
+    return read_examples(folder / name, any_of);
+  }
+  std::string error_of(const std::string& bytes, const std::vector<Fields>& any_of = {{"prompt"}},
+                       const std::string& name = "train.jsonl") {
+    try {
+      read(bytes, any_of, name);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit(), Exit::input);
+      return std::string(error.what()) + " | " + error.hint();
+    }
+    return "";
+  }
+  fs::path folder;
+};
+
+TEST_F(Dataset, ReadsRowsAndRemembersTheirLines) {
+  const auto rows = read(
+      "\xEF\xBB\xBF{\"prompt\": \"a\\u00e9\\n\", \"answer\": \"7\"}\r\n\r\n  \n"
+      "{\"other\": [1], \"prompt\": \"b\", \"completion\": \"c\"}",
+      {{"prompt"}});
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].prompt, "aé\n");
+  EXPECT_EQ(rows[0].answer, "7");
+  EXPECT_EQ(rows[0].completion, std::nullopt);
+  EXPECT_EQ(rows[0].line, 1);
+  EXPECT_EQ(rows[1].completion, "c");
+  EXPECT_EQ(rows[1].line, 4);
+}
+
+TEST_F(Dataset, ReadsPlainTextAsOneRow) {
+  const auto rows = read("first\r\nsecond\n", {{"text"}}, "play.txt");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].text, "first\r\nsecond\n");
+  EXPECT_NE(error_of("x", {{"prompt"}}, "play.txt").find("is plain text"), std::string::npos);
+}
+
+TEST_F(Dataset, TakesAnyOfSeveralSetsOfFields) {
+  const std::vector<Fields> any_of = {{"text"}, {"prompt", "completion"}};
+  const auto rows = read("{\"text\": \"t\"}\n{\"prompt\": \"p\", \"completion\": \"\"}\n", any_of);
+  EXPECT_EQ(rows[0].text, "t");
+  EXPECT_EQ(rows[1].completion, "");
+  const std::string error = error_of("{\"prompt\": \"p\"}", any_of);
+  EXPECT_NE(error.find(":1: expected \"text\", or \"prompt\" and \"completion\"; found: prompt"),
+            error.npos)
+      << error;
+}
+
+struct Bad {
+  const char* name;
+  const char* bytes;
+  const char* message;
+};
+
+const Bad table[] = {
+    {"EmptyFile", "", "has no rows"},
+    {"OnlyBlankLines", "\n \n", "has no rows"},
+    {"MissingField", "{\"prompt\": \"a\"}\n\n{\"question\": \"q\", \"id\": 3}",
+     "train.jsonl:3: no field \"prompt\"; found: question, id | rename"},
+    {"NullField", "{\"prompt\": null}", "train.jsonl:1: no field \"prompt\""},
+    {"NoFields", "{}", "found: no fields"},
+    {"WrongType", "{\"prompt\": 5}", "train.jsonl:1: field \"prompt\": expected a string, found 5"},
+    {"WrongTypeOfAnOptionalField", "{\"prompt\": \"\", \"answer\": 5}", "field \"answer\""},
+    {"BrokenJson", "{\"prompt\": \"a\"}\n{\"prompt\": \"a", "train.jsonl:2 is not valid JSON"},
+    {"TwoValues", "{\"prompt\": \"a\"} {}", "train.jsonl:1 is not valid JSON"},
+    {"BrokenUtf8", "{\"prompt\": \"\xFF\"}", "train.jsonl:1 is not valid JSON"},
+    {"AList", "[{\"prompt\": \"a\"}]", "one object per line"},
+    {"AString", "\"prompt\"", "expected an object"},
+    {"Messages", "{\"messages\": []}", "chat templates are not built yet"},
+    {"PromptOfMessages", "{\"prompt\": [{\"role\": \"user\"}]}",
+     "chat templates are not built yet"},
+};
+
+TEST_F(Dataset, NamesFileLineAndField) {
+  for (const Bad& bad : table) {
+    const std::string error = error_of(bad.bytes);
+    EXPECT_NE(error.find(bad.message), error.npos) << bad.name << ": " << error;
+  }
+}
+
+TEST_F(Dataset, RefusesDeepNesting) {
+  EXPECT_NE(error_of("{\"prompt\": " + std::string(1'000'000, '[')).find("nested"),
+            std::string::npos);
+}
+
+TEST_F(Dataset, SaysThatAFileIsMissing) {
+  EXPECT_THROW(read_examples(folder / "none.jsonl", {{"prompt"}}), Error);
+}
+
+}  // namespace
+}  // namespace alambic

@@ -1,0 +1,236 @@
+"""Makes tests/golden/tokenizers: small tokenizers of every shape, and what the reference library
+(`tokenizers`, and `transformers` where files around tokenizer.json matter) makes of a nasty list of
+texts.
+
+    python tools/goldens/make_tokenizers.py [folder that holds data/]
+
+Writes <name>/tokenizer.json and expected.json: {"versions", "texts", "cases": {name: {"ids",
+"ids_special", "decoded", "decoded_skip"}}}, and with the folder shared.json: what
+transformers' AutoTokenizer gives for the real folders in it. The oracle for ids and decodes is the library, read back
+from the file just written.
+"""
+import json
+import os
+import random
+import sys
+
+import tokenizers
+from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers,
+                        processors, trainers)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OUT = os.path.join(HERE, "..", "..", "tests", "golden", "tokenizers")
+
+CORPUS = [
+    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park.",
+    "Tom has 12 apples. He gives 5 to Ann. How many are left? 12 - 5 = 7. #### 7",
+    "def add(a, b):\n    return a + b\n\nfor i in range(10):\n\tprint(add(i, 2))\n",
+    "It's what they've said, I'm sure we'll see; he'd know. Don't they're here.",
+    "das Mädchen über die Straße, façade, naïve, coöperate, Ελλάδα, Привет, 你好世界, こんにちは",
+] * 4
+
+TEXTS = [
+    "", " ", "  ", "\t", "\n", "\n\n", "a", " a", "a ", "  leading", "trailing  ", "two  spaces",
+    "Once upon a time, there was a girl.", "Hello, World! It's 2024; they've 3.14159 and 10000000.",
+    "I'M SHOUTING, DON'T YOU'LL SEE", "def f(x):\n    return x ** 2\n\n\n\tif x:\r\n        pass",
+    "你好,世界!我喜欢学习。", "日本語のテキストとカタカナ", "한국어 텍스트", "مرحبا بالعالم ١٢٣",
+    "नमस्ते दुनिया १२३ क्षत्रिय", "தமிழ் உரை", "สวัสดีชาวโลก", "👍 👨‍👩‍👧‍👦 🏳️‍🌈 🇩🇪 e\u0301 é",
+    "\u0000\u0001\u001f\u007f\u0085\u200b\u200d\ufeff", "a\u00a0b\u2003c\u3000d\u180ee\u202ff",
+    " " * 40 + "x" + " " * 33, "<s>", "<s>Hello</s>", "x<|end|> y <|end|>", " <|strip|>  z", "a<|word|>b",
+    "a <|word|> b", "caps MiXeD İSTANBUL ẞ", "½ ² Ⅷ ①②③ 123456789", "http://x.y/?a=b&c=d#e_f",
+    "▁ already ▁▁marked", "Ġ byte Ċ", "<0x41> <0xE2>", "ﬁ ﬂ Å Å Ⅳ", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 𐍈", "_under_score_ __init__",
+    "new<|norm|>ized <|norm|> token", "a\r\nb\rc", "''''s 's 'S 't'll'", "ſtreet 'ſ it'ſ", "1a2b3c 4,5.6",
+    "x" * 300, "ab" * 150 + " the the the",
+]
+
+
+def special(*names):
+    return [AddedToken(n, special=True, normalized=False) for n in names]
+
+
+def byte_level(split, vocab_size=300, prefix=False):
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = split
+    t.decoder = decoders.ByteLevel()
+    t.train_from_iterator(CORPUS, trainers.BpeTrainer(
+        vocab_size=vocab_size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=["<|end|>"], show_progress=False))
+    return t
+
+
+def spm(normalizer=None, pre=None, decoder=None, byte_fallback=True, **kwargs):
+    """SentencePiece-like: words are trained with marks, then the model is rebuilt with byte tokens."""
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace()
+    alphabet = sorted(set("▁" + "".join(CORPUS)) - set(" \n\t"))
+    keep = [c for c in alphabet if ord(c) < 0x400 or c == "▁"]
+    trained.train_from_iterator(["".join(c for c in s if c in keep or c in " ") for s in CORPUS],
+                                trainers.BpeTrainer(vocab_size=len(keep) + 120, show_progress=False))
+    model = json.loads(trained.to_str())["model"]
+    tokens = ["<unk>", "<s>", "</s>"] + ([f"<0x{b:02X}>" for b in range(256)] if byte_fallback else [])
+    tokens += [t for t, _ in sorted(model["vocab"].items(), key=lambda kv: kv[1])]
+    vocab = {t: i for i, t in enumerate(tokens)}
+    t = Tokenizer(models.BPE(vocab=vocab, merges=[tuple(m) for m in model["merges"]], unk_token="<unk>",
+                             fuse_unk=True, byte_fallback=byte_fallback, **kwargs))
+    if normalizer:
+        t.normalizer = normalizer
+    if pre:
+        t.pre_tokenizer = pre
+    t.decoder = decoder
+    t.add_special_tokens(special("<unk>", "<s>", "</s>"))
+    return t
+
+
+def llama_decoder():
+    return decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
+                              decoders.Strip(" ", 1, 0)])
+
+
+def gpt2():
+    t = byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False))
+    t.post_processor = processors.ByteLevel(trim_offsets=False)
+    return t
+
+
+def gpt2_prefix():
+    return byte_level(pre_tokenizers.ByteLevel(add_prefix_space=True))
+
+
+def llama3():
+    pattern = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+               r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+    t = byte_level(pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(pattern), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]))
+    data = json.loads(t.to_str())
+    data["model"]["ignore_merges"] = True
+    data["model"]["vocab"]["Ġgirl"] = t.get_vocab_size()  # no merge makes it: only ignore_merges finds it
+    t = Tokenizer.from_str(json.dumps(data))
+    t.add_special_tokens(special("<s>", "</s>"))
+    t.post_processor = processors.Sequence([
+        processors.ByteLevel(trim_offsets=False),
+        processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s> $B",
+                                      special_tokens=[("<s>", t.token_to_id("<s>"))])])
+    return t
+
+
+def digits():
+    t = byte_level(pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
+                                            pre_tokenizers.ByteLevel(add_prefix_space=False)]))
+    t.normalizer = normalizers.NFC()
+    t.add_tokens([AddedToken("<|strip|>", lstrip=True, rstrip=True, normalized=False),
+                  AddedToken("<|word|>", single_word=True, normalized=False),
+                  AddedToken("<|norm|>", normalized=True)])
+    return t
+
+
+def llama2():
+    t = spm(normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]),
+            decoder=llama_decoder())
+    t.add_tokens([AddedToken("<|norm|>", normalized=True), AddedToken("<|strip|>", rstrip=True, normalized=False)])
+    t.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A <s> $B", special_tokens=[("<s>", 1), ("</s>", 2)])
+    return t
+
+
+def metaspace(scheme, split=True, **kwargs):
+    return spm(pre=pre_tokenizers.Metaspace(prepend_scheme=scheme, split=split),
+               decoder=decoders.Metaspace(prepend_scheme=scheme), **kwargs)
+
+
+def splits(behavior, invert):
+    t = spm(normalizers.Sequence([normalizers.NFKD(), normalizers.Lowercase(), normalizers.Strip(),
+                                  normalizers.Replace(Regex(r"[0-9]+"), "9")]),
+            pre=pre_tokenizers.Split(Regex(r"\s+|\w+(?=[.,])|-"), behavior, invert=invert),
+            decoder=decoders.Fuse(), byte_fallback=False)
+    return t
+
+
+def words():
+    vocab = {w: i for i, w in enumerate(["<unk>", "Hello", ",", "World", "!", "the", "a", "It", "'", "s"])}
+    t = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
+    t.pre_tokenizer = pre_tokenizers.Whitespace()
+    return t
+
+
+def suffixes():
+    """continuing_subword_prefix and end_of_word_suffix, no unknown token."""
+    t = Tokenizer(models.BPE(continuing_subword_prefix="##", end_of_word_suffix="</w>"))
+    t.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    t.train_from_iterator(CORPUS[1:2], trainers.BpeTrainer(
+        vocab_size=120, continuing_subword_prefix="##", end_of_word_suffix="</w>", show_progress=False))
+    return t
+
+
+SHAPES = {
+    "gpt2": gpt2, "gpt2_prefix": gpt2_prefix, "llama3": llama3, "digits": digits, "llama2": llama2,
+    "metaspace_first": lambda: metaspace("first"), "metaspace_always": lambda: metaspace("always"),
+    "metaspace_never": lambda: metaspace("never", byte_fallback=False),
+    "metaspace_whole": lambda: metaspace("first", split=False),
+    "split_removed": lambda: splits("removed", False),
+    "split_removed_invert": lambda: splits("removed", True),
+    "split_isolated": lambda: splits("isolated", False),
+    "split_previous": lambda: splits("merged_with_previous", False),
+    "split_next": lambda: splits("merged_with_next", False),
+    "split_contiguous": lambda: splits("contiguous", True),
+    "words": words, "suffixes": suffixes,
+}
+
+
+def real_folders(data):
+    """A folder's tokenizer.json decides; transformers 5 rebuilds some classes (LlamaTokenizer) from
+    the vocabulary alone, so every folder is loaded as PreTrainedTokenizerFast."""
+    import transformers
+    cases = {}
+    for name in ["stories260K/hf", "tokenizers/torchtitan", "tokenizers/gpt2"]:
+        t = transformers.PreTrainedTokenizerFast.from_pretrained(os.path.join(data, name))
+        if name == "tokenizers/gpt2":  # no tokenizer_config.json; config.json has the ids
+            t.bos_token = t.eos_token = "<|endoftext|>"
+        ids = [t(x)["input_ids"] for x in TEXTS]
+        cases[name] = {
+            "ids": ids, "decoded_skip": [t.decode(i, skip_special_tokens=True) for i in ids],
+            "bos": t.bos_token_id, "eos": t.eos_token_id, "pad": t.pad_token_id,
+            "size": max(t.get_vocab().values()) + 1}
+    versions = {"tokenizers": tokenizers.__version__, "transformers": transformers.__version__}
+    return {"versions": versions, "cases": cases}
+
+
+def write(name, value):
+    with open(os.path.join(OUT, name), "w", encoding="utf-8") as f:
+        json.dump(value, f, ensure_ascii=True, separators=(",", ":"))
+        f.write("\n")
+
+
+def main():
+    expected = {"versions": {"tokenizers": tokenizers.__version__}, "texts": TEXTS, "cases": {}}
+    for name, make in SHAPES.items():
+        os.makedirs(os.path.join(OUT, name), exist_ok=True)
+        path = os.path.join(OUT, name, "tokenizer.json")
+        text = make().to_str()
+        if name == "gpt2":  # the older spelling of merges, and of a file without a model type
+            data = json.loads(text)
+            data["model"]["merges"] = [" ".join(m) for m in data["model"]["merges"]]
+            del data["model"]["type"]
+            text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        t = Tokenizer.from_file(path)
+        ids = [t.encode(x, add_special_tokens=False).ids for x in TEXTS]
+        ids_special = [t.encode(x).ids for x in TEXTS]
+        draw = random.Random(7)  # ids in an order that no text has: broken UTF-8, marks in the middle
+        shuffled = [[draw.randrange(t.get_vocab_size() + 2) for _ in range(12)] for _ in range(20)]
+        expected["cases"][name] = {
+            "size": max(t.get_vocab().values()) + 1, "ids": ids,
+            "around": [t.encode("a").ids, t.encode("a", add_special_tokens=False).ids],
+            "decoded": [t.decode(i, skip_special_tokens=False) for i in ids_special],
+            "decoded_skip": [t.decode(i, skip_special_tokens=True) for i in ids_special],
+            "shuffled": shuffled,
+            "shuffled_decoded": [t.decode(i, skip_special_tokens=False) for i in shuffled],
+        }
+    write("expected.json", expected)
+    if len(sys.argv) > 1:
+        write("shared.json", real_folders(os.path.join(sys.argv[1], "data")))
+
+
+if __name__ == "__main__":
+    main()
