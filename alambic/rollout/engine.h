@@ -1,5 +1,6 @@
 // The sampling engine: continuous batching over a slot cache. A sequence leaves the batch when it
-// ends and the next prompt takes its slot.
+// ends and the next prompt takes its slot before the next token is computed, so no sequence waits
+// for the longest.
 #pragma once
 
 #include <functional>
@@ -11,8 +12,10 @@
 
 namespace alambic {
 
-/// One sequence to write. `id` names the draw (Draw::sample), so that the same prompt and id give
-/// the same answer in any batch.
+/// One sequence to write. `id` names the draws: the token at position t of the whole sequence,
+/// prompt included, is drawn with Draw{seed, Stream::sampling, step, id, t}. So the same prompt and
+/// id give the same answer in any batch, and a prompt that ends in the beginning of an earlier
+/// answer gives the rest of it.
 struct Request {
   std::vector<int32_t> prompt;
   uint64_t id = 0;
@@ -33,20 +36,31 @@ struct EngineOptions {
   int64_t vocabulary = 0;  ///< the tokenizer's real size; padded rows are never drawn. 0: all rows
   int64_t batch = 64;      ///< most sequences running at a time
   uint64_t seed = 0;
-  uint64_t step = 0;  ///< Draw::step: the optimizer step
+  uint64_t step = 0;              ///< Draw::step: the optimizer step
+  int64_t prefill_tokens = 4096;  ///< most prompt tokens in one pass; a longer prompt goes alone
 };
 
 struct EngineProgress {
-  int64_t answers_done = 0, tokens = 0;
+  int64_t answers_done = 0;
+  int64_t tokens = 0;  ///< drawn so far
+  int64_t passes = 0;  ///< decoding passes so far, each over all running sequences
 };
 
-/// Writes an answer to every request, in the order of the requests. A prompt that leaves no room
-/// for one token within the model's context is an input error naming its index and both lengths.
-/// `on_token(request index, token)` is called as tokens are drawn (for streaming); may be empty.
-std::vector<Answer> generate(
-    const Model& model, std::span<const Request> requests, const EngineOptions& options,
-    const std::function<void(size_t request, int32_t token)>& on_token = {},
-    const std::function<void(const EngineProgress&)>& on_progress = {});
+using OnToken = std::function<void(size_t request, int32_t token)>;
+using OnProgress = std::function<void(const EngineProgress&)>;
+
+/// Writes an answer to every request, in the order of the requests. An answer ends with a stop
+/// token, or with Ending::length at sampling.max_new_tokens or where the model's context is full.
+/// Input errors that name the request's index: an empty prompt, a prompt that leaves no room for
+/// one token within the context, a token id outside the model's vocabulary, logits that are not
+/// finite.
+/// `on_token(request index, token)` is called as tokens are drawn, those of one request in their
+/// order; `on_progress` after every decoding pass. Both may be empty, and run on the calling
+/// thread.
+/// Memory: a cache of min(batch, requests) slots, each as long as the longest sequence may become.
+std::vector<Answer> generate(const Model& model, std::span<const Request> requests,
+                             const EngineOptions& options, const OnToken& on_token = {},
+                             const OnProgress& on_progress = {});
 
 /// Packs prompts and answers for grading and training.
 Rollouts to_rollouts(std::span<const Request> requests, std::span<const Answer> answers,

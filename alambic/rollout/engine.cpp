@@ -1,0 +1,210 @@
+#include "alambic/rollout/engine.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "alambic/base/error.h"
+#include "alambic/base/random.h"
+#include "alambic/kernels/linear.h"
+#include "alambic/rollout/sample.h"
+
+namespace alambic {
+
+namespace {
+
+Tensor logits(const Head& head, const Tensor& hidden_BD) {
+  Tensor u_BV = kernels::linear(hidden_BD, head.weight_VD, head.bias_V);
+  if (head.scale != 1) u_BV = u_BV * head.scale;
+  return head.softcap > 0 ? (u_BV / head.softcap).tanh() * head.softcap : u_BV;
+}
+
+// Most tokens that an answer to this request may have. Refuses requests that cannot be answered.
+int64_t room(const ModelShape& shape, std::span<const Request> requests, size_t index,
+             const EngineOptions& options) {
+  const std::vector<int32_t>& prompt = requests[index].prompt;
+  if (prompt.empty()) {
+    throw input_error("cannot answer request {}: its prompt is empty", index)
+        .with_hint("begin it with the beginning-of-text token, or with any text");
+  }
+  for (const int32_t token : prompt) {
+    if (token < 0 || token >= shape.vocabulary) {
+      throw input_error("cannot answer request {}: token {} in its prompt, the model has {}", index,
+                        token, shape.vocabulary)
+          .with_hint("does the tokenizer belong to this model?");
+    }
+  }
+  const int64_t left = shape.positions - std::ssize(prompt);
+  if (left < 1) {
+    throw input_error(
+        "cannot answer request {}: its prompt has {} tokens and the model's context {}", index,
+        prompt.size(), shape.positions)
+        .with_hint("shorten the prompt, or use a model with a longer context");
+  }
+  return std::min(options.sampling.max_new_tokens, left);
+}
+
+class Engine {
+ public:
+  Engine(const Model& model, std::span<const Request> requests, const EngineOptions& options)
+      : model_(model), requests_(requests), options_(options), answers_(requests.size()) {
+    const ModelShape shape = model.shape();
+    check(options.batch > 0 && options.sampling.max_new_tokens > 0, "batch {}, max_new_tokens {}",
+          options.batch, options.sampling.max_new_tokens);
+    check(options.vocabulary <= shape.vocabulary, "a vocabulary of {} tokens, the head has {}",
+          options.vocabulary, shape.vocabulary);
+    head_ = options.vocabulary > 0 ? model.head().cut(options.vocabulary) : model.head();
+    int64_t capacity = 0;
+    for (size_t i = 0; i < requests.size(); ++i) {
+      rooms_.push_back(room(shape, requests, i, options));
+      // The last token is drawn and never read.
+      capacity = std::max(capacity, std::ssize(requests[i].prompt) + rooms_[i] - 1);
+    }
+    const int64_t slots = std::min(options.batch, std::ssize(requests));
+    cache_.emplace(shape.cache, slots, capacity, head_.weight_VD.options().requires_grad(false));
+    for (int64_t slot = slots; slot-- > 0;) free_slots_.push_back(slot);
+    last_tokens_ = at::empty({slots}, at::kLong);
+  }
+
+  std::vector<Answer> run(const OnToken& on_token, const OnProgress& on_progress) {
+    while (waiting_ < requests_.size() || !running_.empty()) {
+      while (waiting_ < requests_.size() && !free_slots_.empty()) prefill(on_token);
+      if (running_.empty()) continue;
+      decode(on_token);
+      if (on_progress) on_progress(progress_);
+    }
+    return std::move(answers_);
+  }
+
+ private:
+  struct Running {
+    size_t request;
+    int64_t slot;
+  };
+
+  // Gives free slots to the next prompts, as many as one pass takes, and draws their first tokens.
+  void prefill(const OnToken& on_token) {
+    Packed input{.tokens_N = {}, .offsets = {0}};
+    std::vector<int64_t> tokens, slots, last_positions;
+    const size_t first = running_.size();
+    while (waiting_ < requests_.size() && !free_slots_.empty()) {
+      const std::vector<int32_t>& prompt = requests_[waiting_].prompt;
+      const auto size = static_cast<int64_t>(tokens.size() + prompt.size());
+      if (!slots.empty() && size > options_.prefill_tokens) break;
+      tokens.insert(tokens.end(), prompt.begin(), prompt.end());
+      input.offsets.push_back(size);
+      last_positions.push_back(size - 1);
+      slots.push_back(free_slots_.back());
+      running_.push_back({waiting_++, free_slots_.back()});
+      free_slots_.pop_back();
+    }
+    input.tokens_N = to_device(at::tensor(tokens, at::kLong));
+    Pass pass(input, *cache_, std::move(slots));
+    const Tensor hidden_ND = model_.hidden(pass);
+    pass.finish();
+    const Tensor last = to_device(at::tensor(last_positions, at::kLong));
+    draw(hidden_ND.index_select(0, last), first, on_token);
+  }
+
+  // One token for every running sequence.
+  void decode(const OnToken& on_token) {
+    const int64_t batch = std::ssize(running_);
+    Packed input{.tokens_N = last_tokens_.narrow(0, 0, batch), .offsets = {0}};
+    std::vector<int64_t> slots;
+    for (int64_t b = 0; b < batch; ++b) {
+      last_tokens_.data_ptr<int64_t>()[b] = answers_[running_[b].request].tokens.back();
+      slots.push_back(running_[b].slot);
+      input.offsets.push_back(b + 1);
+    }
+    input.tokens_N = to_device(input.tokens_N);
+    Pass pass(input, *cache_, std::move(slots));
+    const Tensor hidden_BD = model_.hidden(pass);
+    pass.finish();
+    ++progress_.passes;
+    draw(hidden_BD, 0, on_token);
+  }
+
+  // Draws the next token of running_[first], … from the rows of hidden_BD, and lets the sequences
+  // go that have ended.
+  void draw(const Tensor& hidden_BD, size_t first, const OnToken& on_token) {
+    const Tensor logits_BV =
+        logits(head_, hidden_BD).to(at::TensorOptions(at::kCPU).dtype(at::kFloat)).contiguous();
+    const int64_t batch = logits_BV.size(0), vocabulary = logits_BV.size(1);
+    drawn_.resize(static_cast<size_t>(batch));
+    // A thread should have work for some microseconds at least.
+    const int64_t rows_per_thread = std::max<int64_t>(1, (1 << 15) / vocabulary);
+    at::parallel_for(0, batch, rows_per_thread, [&](int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b) {
+        const float* row = logits_BV.const_data_ptr<float>() + b * vocabulary;
+        drawn_[b] = draw_one({row, static_cast<size_t>(vocabulary)}, running_[first + b].request);
+      }
+    });
+    size_t still_running = first;
+    for (size_t b = 0; b < drawn_.size(); ++b) {
+      const Running running = running_[first + b];
+      if (append(running.request, drawn_[b])) {
+        running_[still_running++] = running;
+      } else {
+        cache_->lengths[running.slot] = 0;
+        free_slots_.push_back(running.slot);
+        ++progress_.answers_done;
+      }
+      if (on_token) on_token(running.request, drawn_[b].token);
+    }
+    running_.resize(still_running);
+  }
+
+  Drawn draw_one(std::span<const float> logits_V, size_t request) const {
+    const size_t position = requests_[request].prompt.size() + answers_[request].tokens.size();
+    const double coin = uniform({.seed = options_.seed,
+                                 .stream = Stream::sampling,
+                                 .step = options_.step,
+                                 .sample = requests_[request].id,
+                                 .position = static_cast<uint32_t>(position)});
+    try {
+      return sample(logits_V, options_.sampling, coin);
+    } catch (const Error& e) {
+      throw Error(e.exit(), fmt::format("request {}, position {}: {}", request, position, e.what()),
+                  e.hint());
+    }
+  }
+
+  // True when the answer goes on.
+  bool append(size_t request, const Drawn& drawn) {
+    Answer& answer = answers_[request];
+    answer.tokens.push_back(drawn.token);
+    answer.logp.push_back(drawn.logp);
+    ++progress_.tokens;
+    if (std::ranges::find(options_.stop_tokens, drawn.token) != options_.stop_tokens.end()) {
+      answer.ending = Ending::stop_token;
+      return false;
+    }
+    return std::ssize(answer.tokens) < rooms_[request];
+  }
+
+  Tensor to_device(const Tensor& tensor) const { return tensor.to(head_.weight_VD.device()); }
+
+  const Model& model_;
+  std::span<const Request> requests_;
+  const EngineOptions& options_;
+  Head head_;
+  std::optional<KvCache> cache_;
+  std::vector<int64_t> rooms_;       // per request: most tokens of its answer
+  std::vector<int64_t> free_slots_;  // the next one last
+  std::vector<Running> running_;
+  size_t waiting_ = 0;  // the first request that has had no slot yet
+  std::vector<Answer> answers_;
+  std::vector<Drawn> drawn_;
+  Tensor last_tokens_;  // int64, on the CPU, one per slot: what the next pass reads
+  EngineProgress progress_;
+};
+
+}  // namespace
+
+std::vector<Answer> generate(const Model& model, std::span<const Request> requests,
+                             const EngineOptions& options, const OnToken& on_token,
+                             const OnProgress& on_progress) {
+  const c10::InferenceMode no_gradients;
+  return Engine(model, requests, options).run(on_token, on_progress);
+}
+
+}  // namespace alambic

@@ -1,0 +1,66 @@
+#include "alambic/rollout/sample.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "alambic/rollout/filter.h"
+
+namespace alambic {
+
+namespace {
+
+// The place whose interval of the running sum holds `target`. Rounding may leave the target above
+// the last sum; then it is the last place that has a weight.
+template <class Weight>
+size_t find_place(std::span<const Weight> weights, double& target) {
+  size_t last = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const auto weight = static_cast<double>(weights[i]);
+    if (target < weight) return i;
+    if (weight > 0) last = i;
+    target -= weight;
+  }
+  return last;
+}
+
+int32_t draw_from_all(const Scan& scan, const std::vector<double>& sums, float inverse_temperature,
+                      double target) {
+  const size_t begin = find_place<double>(sums, target) * Scan::block;
+  const auto block = scan.logits.subspan(begin, std::min(Scan::block, scan.logits.size() - begin));
+  std::vector<float> weights(block.begin(), block.end());
+  weigh(weights, scan.largest, inverse_temperature);
+  return static_cast<int32_t>(begin + find_place<float>(weights, target));
+}
+
+int32_t draw_from(const Kept& kept, double coin) {
+  double target = coin * std::accumulate(kept.weights.begin(), kept.weights.end(), 0.0);
+  return kept.tokens[find_place<float>(kept.weights, target)];
+}
+
+int32_t most_likely(const Scan& scan) {
+  return static_cast<int32_t>(std::ranges::find(scan.logits, scan.largest) - scan.logits.begin());
+}
+
+}  // namespace
+
+Drawn sample(std::span<const float> logits_V, const Sampling& sampling, double coin) {
+  const Scan scanned = scan(logits_V);
+  const bool greedy = sampling.temperature == 0;
+  const double temperature = greedy ? 1 : sampling.temperature;
+  const std::vector<double> sums = block_weights(scanned, inverse(temperature));
+  const double total = std::accumulate(sums.begin(), sums.end(), 0.0);
+  Drawn drawn;
+  if (greedy) {
+    drawn.token = most_likely(scanned);
+  } else if (filters(sampling)) {
+    drawn.token = draw_from(filter(scanned, sampling, total), coin);
+  } else {
+    drawn.token = draw_from_all(scanned, sums, inverse(temperature), coin * total);
+  }
+  const double logit = logits_V[static_cast<size_t>(drawn.token)];
+  drawn.logp = static_cast<float>((logit - scanned.largest) / temperature - std::log(total));
+  return drawn;
+}
+
+}  // namespace alambic
