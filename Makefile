@@ -48,11 +48,12 @@ bench: setup
 install: build
 	cmake --install build/release --prefix "$(PREFIX)"
 
+# The asan build's commands are those of the torch-free rooms.
 lint: setup-lint
-	$(CONFIGURE) release
 	tools/lint/layers
 	tools/lint/format
-	tools/lint/tidy build/release
+	$(CONFIGURE) asan
+	tools/lint/tidy build/asan
 
 format: setup-lint
 	tools/lint/format --fix

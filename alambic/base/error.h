@@ -14,11 +14,11 @@ namespace alambic {
 /// Exit codes of the command line (docs/cli.md). Users' scripts rely on them.
 enum class Exit : int {
   done = 0,
-  input = 2,         ///< the user's files or options
-  environment = 3,   ///< disk, memory, device, network
-  refused = 4,       ///< policy or preflight said no
-  bug = 70,          ///< ours
-  stopped = 75,      ///< stopped cleanly; `--resume` continues
+  input = 2,        ///< the user's files or options
+  environment = 3,  ///< disk, memory, device, network
+  refused = 4,      ///< policy or preflight said no
+  bug = 70,         ///< ours
+  stopped = 75,     ///< stopped cleanly; `--resume` continues
 };
 
 class Error : public std::runtime_error {
