@@ -1,0 +1,54 @@
+#include "alambic/objective/cross_entropy_cpu.h"
+
+#include "alambic/objective/log_softmax_wide.h"
+
+namespace alambic {
+namespace {
+
+template <int bytes>
+[[gnu::always_inline]] inline CrossEntropySums visit(const CrossEntropyRow& row, int64_t target,
+                                                     float* logits) {
+  using Float = typename wide::Types<bytes>::Float;
+  const auto inverse_temperature = static_cast<float>(1 / row.temperature);
+  wide::pad(logits, row.vocabulary);
+  const wide::Softmax s = wide::softmax<bytes>(logits, row.vocabulary, inverse_temperature);
+  const double target_logit = logits[target];
+  const CrossEntropySums sums{s.log_sum - (target_logit - s.top) / row.temperature,
+                              s.argmax == target ? 1.0 : 0.0};
+  if (!row.gradient) return sums;
+
+  const auto log_sum = static_cast<float>(s.log_sum);
+  const auto weight = static_cast<float>(row.weight);
+  const auto cap = static_cast<float>(row.softcap > 0 ? 1 / (row.softcap * row.softcap) : 0);
+  auto* z = reinterpret_cast<Float*>(logits);
+  const int64_t vectors = wide::padded(row.vocabulary) / wide::Types<bytes>::lanes;
+  for (int64_t i = 0; i < vectors; ++i) {
+    const Float q = wide::exp<bytes>((z[i] - s.top) * inverse_temperature - log_sum);
+    z[i] = weight * (1.0f - z[i] * z[i] * cap) * q;
+  }
+  // q − 1 from the logarithm: near certainty 1 − q would have no digits left.
+  logits[target] = static_cast<float>(
+      row.weight * std::expm1(-sums.cross_entropy) *
+      (row.softcap > 0 ? 1 - target_logit * target_logit / (row.softcap * row.softcap) : 1));
+  return sums;
+}
+
+[[gnu::target("arch=x86-64-v4")]] CrossEntropySums with_avx512(const CrossEntropyRow& row,
+                                                               int64_t target, float* logits) {
+  return visit<64>(row, target, logits);
+}
+
+[[gnu::target("arch=x86-64-v3")]] CrossEntropySums with_avx2(const CrossEntropyRow& row,
+                                                             int64_t target, float* logits) {
+  return visit<32>(row, target, logits);
+}
+
+}  // namespace
+
+CrossEntropySums cross_entropy_row(const CrossEntropyRow& row, int64_t target, float* logits) {
+  if (__builtin_cpu_supports("x86-64-v4")) return with_avx512(row, target, logits);
+  if (__builtin_cpu_supports("x86-64-v3")) return with_avx2(row, target, logits);
+  return visit<16>(row, target, logits);
+}
+
+}  // namespace alambic

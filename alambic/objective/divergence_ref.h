@@ -1,0 +1,32 @@
+// The losses as their papers define them: scalar loops in double, over full logits. Tests and
+// `alambic selftest` compare with these; nothing trains with them.
+#pragma once
+
+#include <vector>
+
+namespace alambic::reference {
+
+using Row = std::vector<double>;
+
+/// log softmax(logits / temperature)
+Row log_softmax(const Row& logits, double temperature = 1);
+
+/// Σ p·(log p − log q), from logarithms; a p of 0 contributes 0.
+double kl(const Row& log_p, const Row& log_q);
+
+/// T²·D of one position, D as in divergence.h: beta·KL(p‖m) + (1 − beta)·KL(q‖m) with
+/// m = beta·p + (1 − beta)·q; beta = 0: KL(p‖q); beta = 1: KL(q‖p). p teacher, q student.
+double divergence(double beta, double temperature, const Row& student_logits,
+                  const Row& teacher_logits);
+
+/// −log softmax(logits)[target]
+double cross_entropy(const Row& logits, int target);
+
+/// −Σ p·log p
+double entropy(const Row& log_p);
+
+/// What a Head does to one hidden state: weight is [V][D], bias empty or [V].
+Row logits(const Row& hidden, const std::vector<Row>& weight, const Row& bias, double scale,
+           double softcap);
+
+}  // namespace alambic::reference
