@@ -6,7 +6,6 @@
 #include "alambic/base/error.h"
 #include "alambic/objective/cross_entropy_cpu.h"
 #include "alambic/objective/head_chunks.h"
-#include "alambic/tensor/parallel.h"
 
 namespace alambic {
 namespace {

@@ -2,7 +2,6 @@
 
 #include <vector>
 
-#include "alambic/tensor/parallel.h"
 
 namespace alambic {
 namespace {
