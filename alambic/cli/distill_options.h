@@ -55,4 +55,6 @@ struct DistillOptions : Options {
   }
 };
 
+int run(const DistillOptions& options);
+
 }  // namespace alambic

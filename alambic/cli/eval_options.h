@@ -37,4 +37,6 @@ struct EvalOptions : Options {
   }
 };
 
+int run(const EvalOptions& options);
+
 }  // namespace alambic

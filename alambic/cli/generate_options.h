@@ -33,4 +33,6 @@ struct GenerateOptions : Options {
   }
 };
 
+int run(const GenerateOptions& options);
+
 }  // namespace alambic

@@ -27,4 +27,6 @@ struct InitOptions : Options {
   }
 };
 
+int run(const InitOptions& options);
+
 }  // namespace alambic

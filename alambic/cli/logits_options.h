@@ -21,4 +21,6 @@ struct LogitsOptions : Options {
   }
 };
 
+int run(const LogitsOptions& options);
+
 }  // namespace alambic

@@ -32,4 +32,6 @@ struct TrainOptions : Options {
   }
 };
 
+int run(const TrainOptions& options);
+
 }  // namespace alambic
