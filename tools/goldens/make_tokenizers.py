@@ -42,6 +42,8 @@ TEXTS = [
     "new<|norm|>ized <|norm|> token", "a\r\nb\rc", "''''s 's 'S 't'll'", "ſtreet 'ſ it'ſ", "1a2b3c 4,5.6",
     "x" * 300, "ab" * 150 + " the the the",
 ]
+# Long text is cut where no token can cross; unknown characters that fuse and bytes must not notice.
+TEXTS += ["".join(TEXTS), " ".join(TEXTS[::-1]), "你好👍a" * 20 + "  q▁▁q好 好" * 12]
 
 
 def special(*names):
