@@ -45,6 +45,7 @@ Bpe::Bpe(const JsonView& json) : vocabulary_(Vocabulary::read(json.at("vocab")))
   }
   read_merges(json.at("merges"));
   index_characters();
+  index_neighbours();
 }
 
 void Bpe::read_merges(const JsonView& merges) {
@@ -72,17 +73,52 @@ void Bpe::read_merges(const JsonView& merges) {
 
 void Bpe::index_characters() {
   id_of_character_.assign(indexed_characters, -1);
-  id_of_byte_.assign(256, -1);
-  std::string character;
-  for (char32_t c = 0; c < indexed_characters; ++c) {
-    if (c >= 0xD800 && c < 0xE000) continue;
-    character.clear();
-    append_utf8(character, c);
-    id_of_character_[c] = vocabulary_.find(character).value_or(-1);
+  for (int32_t id = 0; id < vocabulary_.limit(); ++id) {
+    const std::string* token = vocabulary_.token(id);
+    if (!token || token->empty()) continue;
+    size_t position = 0;
+    const char32_t c = next_code_point(*token, position);
+    if (position == token->size() && c < indexed_characters) id_of_character_[c] = id;
   }
+  id_of_byte_.assign(256, -1);
   for (int byte = 0; byte < 256; ++byte) {
     id_of_byte_[byte] = vocabulary_.find(fmt::format("<0x{:02X}>", byte)).value_or(-1);
   }
+}
+
+// Text without pre-tokenizer (Llama 2) is one piece. Two known characters that no token has side by
+// side are never joined, so the text may be cut between them and its words found in the cache.
+void Bpe::index_neighbours() {
+  may_cut_ = prefix_.empty() && suffix_.empty() && !ignore_merges_;
+  if (!may_cut_) return;
+  for (int32_t id = 0; id < vocabulary_.limit(); ++id) {
+    const std::string* token = vocabulary_.token(id);
+    if (!token || token->empty()) continue;
+    size_t position = 0;
+    auto left = static_cast<int32_t>(next_code_point(*token, position));
+    while (position < token->size()) {
+      const auto right = static_cast<int32_t>(next_code_point(*token, position));
+      neighbours_.insert(left, right, true);
+      left = right;
+    }
+  }
+}
+
+// Bytes up to the first place where `text` may be cut; all of it when there is none.
+size_t Bpe::independent_prefix(std::string_view text) const {
+  size_t position = 0;
+  char32_t left = next_code_point(text, position);
+  while (position < text.size()) {
+    const size_t cut = position;
+    const char32_t right = next_code_point(text, position);
+    const bool known = left < indexed_characters && right < indexed_characters &&
+                       id_of_character_[left] >= 0 && id_of_character_[right] >= 0;
+    if (known && !neighbours_.find(static_cast<int32_t>(left), static_cast<int32_t>(right))) {
+      return cut;
+    }
+    left = right;
+  }
+  return text.size();
 }
 
 void Bpe::tokenize(const Pieces& pieces, std::vector<int32_t>& ids) const {
@@ -91,21 +127,28 @@ void Bpe::tokenize(const Pieces& pieces, std::vector<int32_t>& ids) const {
   }
   auto cache = caches_.take();
   for (const Range& range : pieces.ranges) {
-    const std::string_view piece = pieces.piece(range);
-    if (piece.size() > WordCache::longest_word) {
-      tokenize_piece(piece, ids);
-      continue;
+    std::string_view piece = pieces.piece(range);
+    while (may_cut_ && piece.size() > WordCache::longest_word) {
+      const size_t length = independent_prefix(piece);
+      tokenize_cached(piece.substr(0, length), *cache, ids);
+      piece.remove_prefix(length);
     }
-    size_t slot = 0;
-    if (const auto* known = cache->find(piece, slot)) {
-      ids.insert(ids.end(), known->begin(), known->end());
-      continue;
-    }
-    const size_t start = ids.size();
-    tokenize_piece(piece, ids);
-    cache->store(piece, slot, std::span(ids).subspan(start));
+    if (!piece.empty()) tokenize_cached(piece, *cache, ids);
   }
   caches_.give_back(std::move(cache));
+}
+
+void Bpe::tokenize_cached(std::string_view piece, WordCache& cache,
+                          std::vector<int32_t>& ids) const {
+  if (piece.size() > WordCache::longest_word) return tokenize_piece(piece, ids);
+  size_t slot = 0;
+  if (const auto* known = cache.find(piece, slot)) {
+    ids.insert(ids.end(), known->begin(), known->end());
+    return;
+  }
+  const size_t start = ids.size();
+  tokenize_piece(piece, ids);
+  cache.store(piece, slot, std::span(ids).subspan(start));
 }
 
 void Bpe::tokenize_piece(std::string_view piece, std::vector<int32_t>& ids) const {

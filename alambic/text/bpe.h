@@ -35,7 +35,10 @@ class Bpe : public TokenModel {
 
   void read_merges(const JsonView& merges);
   void index_characters();
+  void index_neighbours();
   std::optional<int32_t> character_id(std::string_view character) const;
+  void tokenize_cached(std::string_view piece, WordCache& cache, std::vector<int32_t>& ids) const;
+  size_t independent_prefix(std::string_view text) const;
   void tokenize_piece(std::string_view piece, std::vector<int32_t>& ids) const;
   Symbols characters(std::string_view piece) const;
   void merge_all(Symbols& symbols) const;
@@ -43,9 +46,11 @@ class Bpe : public TokenModel {
   Vocabulary vocabulary_;
   PairTable<Merge> merges_;
   std::vector<int32_t> id_of_character_;  // code point below 2^16 -> id or -1
-  std::vector<int32_t> id_of_byte_;       // "<0x41>", for byte_fallback
-  std::string prefix_;                    // continuing_subword_prefix
-  std::string suffix_;                    // end_of_word_suffix
+  PairTable<bool> neighbours_;            // characters side by side in some token
+  bool may_cut_ = false;
+  std::vector<int32_t> id_of_byte_;  // "<0x41>", for byte_fallback
+  std::string prefix_;               // continuing_subword_prefix
+  std::string suffix_;               // end_of_word_suffix
   std::optional<int32_t> unknown_;
   bool fuse_unknown_ = false;
   bool byte_fallback_ = false;

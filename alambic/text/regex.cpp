@@ -66,6 +66,14 @@ std::string_view translate_escape(char letter, bool in_class) {
   }
 }
 
+// Most named classes hold other characters in the two engines.
+std::string_view translate_posix(std::string_view name) {
+  if (name == "[:alpha:]") return "\\p{Alphabetic}";
+  if (name == "[:digit:]") return "\\p{Nd}";
+  if (name == "[:space:]") return "\\p{White_Space}";
+  throw input_error("the class {} is not built; known: [:alpha:], [:digit:], [:space:]", name);
+}
+
 }  // namespace
 
 struct Regex::Compiled {
@@ -91,7 +99,7 @@ std::string translate_regex(std::string_view pattern) {
     } else if (in_class && rest.starts_with("[:")) {
       const size_t end = rest.find(":]");
       if (end == std::string_view::npos) throw input_error("\"[:\" without \":]\"");
-      out += rest.substr(0, end + 2);
+      out += translate_posix(rest.substr(0, end + 2));
       i += end + 1;
     } else if (in_class && (c == '[' || rest.starts_with("&&"))) {
       throw input_error("classes inside classes and \"&&\" are not built");

@@ -2,7 +2,9 @@
 //
 // The ids are those of the `tokenizers` library for the same file, with the special tokens around
 // the text that `transformers` adds (tokenizer_config.json's add_bos_token and add_eos_token win
-// over the file's post-processor, as there).
+// over the file's post-processor, as there). tokenizer.json decides: transformers 5 rebuilds a
+// LlamaTokenizer from the vocabulary alone, and its ids for text with leading spaces then differ
+// from its own file's; llama.cpp and we follow the file. Character classes are Unicode 14's.
 #pragma once
 
 #include <cstdint>

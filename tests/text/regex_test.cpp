@@ -22,12 +22,13 @@ TEST(Regex, LeavesEscapedBackslashesAlone) {
   EXPECT_EQ(translate_regex("\\\\s"), "\\\\s");
   EXPECT_EQ(translate_regex("[]s]"), "[]s]");
   EXPECT_EQ(translate_regex("[^]\\s]"), "[^]\\p{White_Space}]");
-  EXPECT_EQ(translate_regex("[[:alpha:]\\d]"), "[[:alpha:]\\d]");
+  EXPECT_EQ(translate_regex("[[:alpha:]\\d]"), "[\\p{Alphabetic}\\d]");
 }
 
 TEST(Regex, RefusesWhatPcre2WouldReadAsSomethingElse) {
   EXPECT_THROW(Regex("[\\p{L}&&[^\\p{Han}]]+"), Error);
   EXPECT_THROW(Regex("[a[bc]]"), Error);
+  EXPECT_THROW(Regex("[[:punct:]]"), Error);
 }
 
 TEST(Regex, SaysWhereAPatternIsWrong) {

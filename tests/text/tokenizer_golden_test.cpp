@@ -19,6 +19,11 @@ const nlohmann::json& expected() {
   return json;
 }
 
+// null stands for the text itself.
+std::string text_or(const nlohmann::json& decoded, const std::string& text) {
+  return decoded.is_null() ? text : decoded.get<std::string>();
+}
+
 class TokenizerGolden : public testing::TestWithParam<std::string> {
  protected:
   const Tokenizer tokenizer = Tokenizer::load(golden / GetParam());
@@ -42,8 +47,9 @@ TEST_P(TokenizerGolden, PutsSpecialTokensAroundTheText) {
 TEST_P(TokenizerGolden, DecodesAsTheReference) {
   for (size_t i = 0; i < texts.size(); ++i) {
     const Ids ids = tokenizer.encode(texts[i]);
-    EXPECT_EQ(tokenizer.decode(ids), expectation["decoded"][i]) << "text " << i;
-    EXPECT_EQ(tokenizer.decode(ids, true), expectation["decoded_skip"][i]) << "text " << i;
+    EXPECT_EQ(tokenizer.decode(ids), text_or(expectation["decoded"][i], texts[i])) << "text " << i;
+    EXPECT_EQ(tokenizer.decode(ids, true), text_or(expectation["decoded_skip"][i], texts[i]))
+        << "text " << i;
   }
 }
 

@@ -81,7 +81,9 @@ TEST_P(TokenizerSharedFolder, GivesTheIdsOfTransformers) {
   for (size_t i = 0; i < texts.size(); ++i) {
     const Ids ids = tokenizer.encode(texts[i]);
     EXPECT_EQ(ids, expected["ids"][i].get<Ids>()) << testing::PrintToString(texts[i]);
-    EXPECT_EQ(tokenizer.decode(ids, true), expected["decoded_skip"][i]);
+    const auto& decoded = expected["decoded_skip"][i];
+    EXPECT_EQ(tokenizer.decode(ids, true),
+              decoded.is_null() ? texts[i] : decoded.get<std::string>());
   }
   const auto id = [](const std::optional<int32_t>& value) {
     return value ? nlohmann::json(*value) : nlohmann::json();
