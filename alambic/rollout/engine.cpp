@@ -60,7 +60,7 @@ class Engine {
       capacity = std::max(capacity, std::ssize(requests[i].prompt) + rooms_[i] - 1);
     }
     const int64_t slots = std::min(options.batch, std::ssize(requests));
-    cache_.emplace(shape.cache, slots, capacity, head_.weight_VD.options().requires_grad(false));
+    make_cache(shape.cache, slots, capacity);
     for (int64_t slot = slots; slot-- > 0;) free_slots_.push_back(slot);
     last_tokens_ = at::empty({slots}, at::kLong);
   }
@@ -68,8 +68,7 @@ class Engine {
   std::vector<Answer> run(const OnToken& on_token, const OnProgress& on_progress) {
     while (waiting_ < requests_.size() || !running_.empty()) {
       while (waiting_ < requests_.size() && !free_slots_.empty()) prefill(on_token);
-      if (running_.empty()) continue;
-      decode(on_token);
+      if (!running_.empty()) decode(on_token);
       if (on_progress) on_progress(progress_);
     }
     return std::move(answers_);
@@ -80,6 +79,20 @@ class Engine {
     size_t request;
     int64_t slot;
   };
+
+  void make_cache(const KvCache::Shape& shape, int64_t slots, int64_t capacity) {
+    try {
+      cache_.emplace(shape, slots, capacity, head_.weight_VD.options().requires_grad(false));
+    } catch (const c10::OutOfMemoryError&) {
+      const double gigabytes = 2e-9 * static_cast<double>(head_.weight_VD.element_size()) *
+                               static_cast<double>(shape.layers * shape.kv_heads) *
+                               static_cast<double>(shape.head_width * slots * capacity);
+      throw environment_error(
+          "not enough memory for the keys and values of {} sequences of {} tokens: {:.1f} GB",
+          slots, capacity, gigabytes)
+          .with_hint("generate fewer sequences at a time, or shorter ones");
+    }
+  }
 
   // Gives free slots to the next prompts, as many as one pass takes, and draws their first tokens.
   void prefill(const OnToken& on_token) {

@@ -55,9 +55,9 @@ using OnProgress = std::function<void(const EngineProgress&)>;
 /// one token within the context, a token id outside the model's vocabulary, logits that are not
 /// finite.
 /// `on_token(request index, token)` is called as tokens are drawn, those of one request in their
-/// order; `on_progress` after every decoding pass. Both may be empty, and run on the calling
-/// thread.
-/// Memory: a cache of min(batch, requests) slots, each as long as the longest sequence may become.
+/// order; `on_progress` after every pass over the running sequences. Both may be empty, and run on
+/// the calling thread. Memory: a cache of min(batch, requests) slots, each as long as the longest
+/// sequence may become.
 std::vector<Answer> generate(const Model& model, std::span<const Request> requests,
                              const EngineOptions& options, const OnToken& on_token = {},
                              const OnProgress& on_progress = {});

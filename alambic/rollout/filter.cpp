@@ -1,8 +1,10 @@
 #include "alambic/rollout/filter.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -80,17 +82,37 @@ double sum(std::span<const Candidate> candidates) {
                          [](double total, const Candidate& c) { return total + c.weight; });
 }
 
-// Finds the last token that stays by bisection: each round orders only the half that holds it, so
-// the time is linear in the candidates.
-void keep_top_p(std::vector<Candidate>& candidates, double share_weight) {
-  std::vector<Candidate> order = candidates;
+// Bins of falling logits with the sum of their weights: the bin in which the sum from the top
+// reaches `share` holds the last token that stays.
+std::vector<Candidate> bin_of_last(std::span<const Candidate> candidates, double share,
+                                   double& above) {
+  const auto [low, high] = std::ranges::minmax_element(candidates, {}, &Candidate::logit);
+  const double top = high->logit, range = top - low->logit;
+  constexpr size_t bins = 256;
+  const double scale = range > 0 ? (bins - 1) / range : 0;
+  const auto bin = [&](const Candidate& c) { return static_cast<size_t>((top - c.logit) * scale); };
+  std::array<double, bins> sums{};
+  for (const Candidate& c : candidates) sums[bin(c)] += c.weight;
+  size_t last = 0;
+  while (last + 1 < bins && above + sums[last] < share) above += sums[last++];
+  while (last > 0 && sums[last] == 0) above -= sums[--last];
+  std::vector<Candidate> inside;
+  std::ranges::copy_if(candidates, std::back_inserter(inside),
+                       [&](const Candidate& c) { return bin(c) == last; });
+  return inside;
+}
+
+// Narrows the last token that stays down to a bin, then bisects: each round orders only the half
+// that holds it, so the time is linear in the candidates.
+void keep_top_p(std::vector<Candidate>& candidates, double share) {
   double above = 0;
-  std::span<Candidate> open = order;
+  std::vector<Candidate> inside = bin_of_last(candidates, share, above);
+  std::span<Candidate> open = inside;
   while (open.size() > 1) {
     const size_t half = open.size() / 2;
     std::ranges::nth_element(open, open.begin() + static_cast<ptrdiff_t>(half), before);
     const double first = sum(open.first(half));
-    if (above + first >= share_weight) {
+    if (above + first >= share) {
       open = open.first(half);
     } else {
       above += first;

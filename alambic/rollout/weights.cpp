@@ -50,19 +50,19 @@ __attribute__((always_inline)) inline void exponential(Floats& x) {
 // Largest value per block and lane; false when a value is not finite.
 __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) bool find_maxima(
     const float* logits, size_t blocks, float* maxima) {
-  Ints finite = ~Ints{};
+  Floats poison{};  // x − x is 0, or not a number where x is not finite
   for (size_t b = 0; b < blocks; ++b) {
     Floats largest = Floats{} + lowest;
     for (size_t v = 0; v < vectors; ++v) {
       Floats x;
       load(logits + b * block + v * lanes, x);
-      finite &= (x >= lowest) & (x <= -lowest);
+      poison += x - x;
       largest = x > largest ? x : largest;
     }
     std::memcpy(maxima + b * lanes, &largest, sizeof largest);
   }
   bool all = true;
-  for (size_t lane = 0; lane < lanes; ++lane) all = all && finite[lane];
+  for (size_t lane = 0; lane < lanes; ++lane) all = all && poison[lane] == 0;
   return all;
 }
 
