@@ -1,13 +1,17 @@
 #pragma once
 
+#include <string>
+
 #include "alambic/base/options.h"
 
 namespace alambic {
 
 struct InfoOptions : Options {
+  std::string model;
   bool json = false;
 
   void visit(OptionVisitor& visitor) override {
+    visitor.text("model", model, "model folder to describe; this machine when not given");
     visitor.flag("json", json, "print one JSON object instead of a table");
   }
 };
