@@ -33,7 +33,7 @@ void for_each_row(const fs::path& path, const std::function<void(std::string_vie
 
 int64_t step_of(const Json& row) {
   const auto step = row.find("step");
-  return step != row.end() && step->is_number() ? step->get<int64_t>() : 0;
+  return step != row.end() && step->is_number_integer() ? step->get<int64_t>() : 0;
 }
 
 void keep_through(const fs::path& path, std::optional<int64_t> resume_step) {

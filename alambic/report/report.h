@@ -1,0 +1,56 @@
+// What a report shows. `read_run_folder` fills it from files; any field may be left empty.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "alambic/report/metrics.h"
+
+namespace alambic {
+
+struct ResultsCell {
+  std::optional<double> value = {};
+  std::string text = {};  ///< what is shown; made from the value and the column's name when empty
+};
+
+struct ResultsRow {
+  std::string name = {};
+  std::vector<ResultsCell> cells = {};  ///< as many as the table has columns
+  bool highlighted = false;
+};
+
+/// Stages or models side by side: "student before", "distilled", "teacher".
+struct ResultsTable {
+  std::vector<std::string> columns = {};  ///< metric names: "accuracy", "seconds"
+  std::vector<ResultsRow> rows = {};
+  std::string note = {};
+};
+
+/// One answer at one step.
+struct Sample {
+  int64_t step = 0;
+  std::string prompt = {};
+  std::string completion = {};
+  std::string reference = {};        ///< the right answer; empty when not known
+  std::optional<bool> correct = {};  ///< nothing when it was not checked
+  std::vector<std::pair<std::string, std::string>> notes = {};  ///< other fields, as text
+};
+
+struct ReportRun {
+  std::string name = {};
+  std::vector<MetricsRow> metrics = {};
+  std::string config = {};  ///< the resolved config.toml
+  std::vector<Sample> samples = {};
+};
+
+struct ReportInput {
+  std::string title = {};
+  std::string summary = {};  ///< one sentence; made from the runs when empty
+  ResultsTable results = {};
+  std::vector<ReportRun> runs = {};  ///< several: their curves share each chart
+};
+
+}  // namespace alambic
