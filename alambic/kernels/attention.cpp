@@ -1,27 +1,149 @@
 #include "alambic/kernels/attention.h"
 
-namespace alambic::kernels {
+#include <atomic>
+#include <cstring>
 
-Tensor packed_attention(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
+#include "alambic/kernels/cpu.h"
+#include "alambic/kernels/launch.h"
+
+namespace alambic::kernels {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// What packed attention reads, with dense last dimensions.
+struct Packing {
+  Tensor q, k, v;
+  std::vector<int64_t> offsets;
+  double scale;
+  int64_t kv_heads = k.size(1), group = q.size(1) / kv_heads, d = q.size(2);
+  int64_t sequences = static_cast<int64_t>(offsets.size()) - 1;
+
+  int64_t longest() const {
+    int64_t most = 0;
+    for (int64_t s = 0; s < sequences; ++s) most = std::max(most, offsets[s + 1] - offsets[s]);
+    return most;
+  }
+
+  AttentionArgs unit(int64_t s, int64_t kv_head, const Tensor& out, const Tensor& lse_NH) const {
+    const int64_t first = offsets[s], head = kv_head * group;
+    return {.q = q.const_data_ptr<float>() + first * q.stride(0) + head * q.stride(1),
+            .k = k.const_data_ptr<float>() + first * k.stride(0) + kv_head * k.stride(1),
+            .v = v.const_data_ptr<float>() + first * v.stride(0) + kv_head * v.stride(1),
+            .q_row = q.stride(0),
+            .q_head = q.stride(1),
+            .k_row = k.stride(0),
+            .v_row = v.stride(0),
+            .length = offsets[s + 1] - first,
+            .d = d,
+            .group = group,
+            .scale = static_cast<float>(scale),
+            .out = out.mutable_data_ptr<float>() + first * out.stride(0) + head * out.stride(1),
+            .out_row = out.stride(0),
+            .out_head = out.stride(1),
+            .lse = lse_NH.mutable_data_ptr<float>() + first * lse_NH.stride(0) + head,
+            .lse_row = lse_NH.stride(0),
+            .scratch = nullptr};
+  }
+
+  /// Calls run(sequence, kv head, scratch) for every unit. Units write to places of their own, so
+  /// it does not matter which thread takes which.
+  template <class F>
+  void each_unit(double work, const F& run) const {
+    const int64_t units = sequences * kv_heads;
+    double flops = 0;
+    for (int64_t s = 0; s < sequences; ++s) {
+      const auto length = static_cast<double>(offsets[s + 1] - offsets[s]);
+      flops += work * length * length * static_cast<double>(d * group * kv_heads);
+    }
+    const int64_t threads = flops < 2e6 ? 1 : std::min(thread_count(), units);
+    const Tensor scratch = at::empty({threads, attention_scratch(longest(), d)}, q.options());
+    auto* memory = scratch.mutable_data_ptr<float>();
+    std::atomic<int64_t> next = 0;
+    auto work_off = [&](int64_t begin, int64_t) {
+      for (int64_t i = next++; i < units; i = next++) {
+        run(i / kv_heads, i % kv_heads, memory + begin * scratch.stride(0));
+      }
+    };
+    if (threads <= 1) {
+      work_off(0, 1);
+    } else {
+      split(threads, 1, work_off);
+    }
+  }
+};
+
+Tensor fused_forward(const Packing& packing, const Tensor& lse_NH) {
+  const Tensor out = at::empty(packing.q.sizes(), packing.q.options());
+  packing.each_unit(2, [&](int64_t s, int64_t kv_head, float* scratch) {
+    AttentionArgs unit = packing.unit(s, kv_head, out, lse_NH);
+    unit.scratch = scratch;
+    cpu().attention(unit);
+  });
+  return out;
+}
+
+struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& q, const Tensor& k, const Tensor& v,
                         const std::vector<int64_t>& offsets, double scale) {
-  const int64_t group = q_NHd.size(1) / k_NKd.size(1);
+    const Packing packing = {dense_rows(q), dense_rows(k), dense_rows(v), offsets, scale};
+    const Tensor lse_NH = at::empty({q.size(0), q.size(1)}, q.options());
+    const Tensor out = fused_forward(packing, lse_NH);
+    context->save_for_backward({packing.q, packing.k, packing.v, out, lse_NH});
+    context->saved_data["offsets"] = offsets;
+    context->saved_data["scale"] = scale;
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative("packed_attention");
+    const variable_list saved = context->get_saved_variables();
+    const Packing packing = {saved[0], saved[1], saved[2],
+                             context->saved_data["offsets"].toIntVector(),
+                             context->saved_data["scale"].toDouble()};
+    const Tensor dout = dense_rows(gradients[0]);
+    const Tensor dq = at::empty(packing.q.sizes(), packing.q.options());
+    const Tensor dk = at::empty(packing.k.sizes(), packing.k.options());
+    const Tensor dv = at::empty(packing.v.sizes(), packing.v.options());
+    packing.each_unit(5, [&](int64_t s, int64_t kv_head, float* scratch) {
+      const int64_t first = packing.offsets[s], head = kv_head * packing.group;
+      AttentionGradArgs unit = {
+          .forward = packing.unit(s, kv_head, saved[3], saved[4]),
+          .dout = dout.const_data_ptr<float>() + first * dout.stride(0) + head * dout.stride(1),
+          .dout_row = dout.stride(0),
+          .dout_head = dout.stride(1),
+          .dq = dq.mutable_data_ptr<float>() + first * dq.stride(0) + head * dq.stride(1),
+          .dk = dk.mutable_data_ptr<float>() + first * dk.stride(0) + kv_head * dk.stride(1),
+          .dv = dv.mutable_data_ptr<float>() + first * dv.stride(0) + kv_head * dv.stride(1),
+          .dk_row = dk.stride(0)};
+      unit.forward.scratch = scratch;
+      cpu().attention_grad(unit);
+    });
+    return {dq, dk, dv, Tensor(), Tensor()};
+  }
+};
+
+Tensor generic_packed(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
+                      const std::vector<int64_t>& offsets, double scale) {
+  const bool grouped = q_NHd.size(1) > k_NKd.size(1);
   std::vector<Tensor> outputs;
   for (size_t s = 0; s + 1 < offsets.size(); ++s) {
     const int64_t begin = offsets[s], length = offsets[s + 1] - begin;
     auto heads_first = [&](const Tensor& x) {
       return x.narrow(0, begin, length).transpose(0, 1).unsqueeze(0);
     };
-    const Tensor y = at::scaled_dot_product_attention(
-        heads_first(q_NHd), heads_first(k_NKd), heads_first(v_NKd), {}, 0.0, /*is_causal=*/true,
-        scale, /*enable_gqa=*/group > 1);
+    const Tensor y = at::scaled_dot_product_attention(heads_first(q_NHd), heads_first(k_NKd),
+                                                      heads_first(v_NKd), {}, 0.0,
+                                                      /*is_causal=*/true, scale, grouped);
     outputs.push_back(y.squeeze(0).transpose(0, 1));
   }
-  return at::cat(outputs, 0);
+  return outputs.empty() ? q_NHd.clone() : at::cat(outputs, 0);
 }
 
-Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
-                        const std::vector<int64_t>& slots, const std::vector<int64_t>& lengths,
-                        double scale) {
+Tensor generic_cached(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
+                      const std::vector<int64_t>& slots, const std::vector<int64_t>& lengths,
+                      double scale) {
   const bool grouped = q_BHd.size(1) > keys.size(1);
   std::vector<Tensor> outputs;
   for (size_t b = 0; b < slots.size(); ++b) {
@@ -34,16 +156,116 @@ Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& v
                           .squeeze(0)
                           .squeeze(1));
   }
-  return at::stack(outputs);
+  return outputs.empty() ? q_BHd.clone() : at::stack(outputs);
+}
+
+/// Each (slot, kv head) holds dense rows.
+bool dense_entries(const Tensor& cache) {
+  return cache.stride(3) == 1 && cache.stride(2) == cache.size(3);
+}
+
+void check_packing(const Tensor& q, const Tensor& k, const Tensor& v,
+                   const std::vector<int64_t>& offsets) {
+  check(!offsets.empty() && offsets.front() == 0 && offsets.back() == q.size(0) &&
+            std::is_sorted(offsets.begin(), offsets.end()),
+        "packed_attention: offsets do not cover the {} positions", q.size(0));
+  check(k.sizes() == v.sizes() && k.size(0) == q.size(0) && k.size(2) == q.size(2) &&
+            k.size(1) > 0 && q.size(1) % k.size(1) == 0,
+        "packed_attention: shapes of q, k and v do not fit");
+}
+
+void check_entries(const Tensor& cache, const std::vector<int64_t>& slots,
+                   const std::vector<int64_t>& ends) {
+  check(slots.size() == ends.size(), "cache: {} slots, {} lengths", slots.size(), ends.size());
+  for (size_t b = 0; b < slots.size(); ++b) {
+    check(slots[b] >= 0 && slots[b] < cache.size(0) && ends[b] >= 0 && ends[b] <= cache.size(2),
+          "cache: entry {} of slot {} in a cache of {} slots of {}", ends[b], slots[b],
+          cache.size(0), cache.size(2));
+  }
+}
+
+}  // namespace
+
+Tensor packed_attention(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
+                        const std::vector<int64_t>& offsets, double scale) {
+  check_packing(q_NHd, k_NKd, v_NKd, offsets);
+  if (!plain(q_NHd, k_NKd, v_NKd)) return generic_packed(q_NHd, k_NKd, v_NKd, offsets, scale);
+  if (wants_gradient(q_NHd, k_NKd, v_NKd)) {
+    return AttentionFunction::apply(q_NHd, k_NKd, v_NKd, offsets, scale);
+  }
+  const Packing packing = {dense_rows(q_NHd), dense_rows(k_NKd), dense_rows(v_NKd), offsets, scale};
+  return fused_forward(packing, at::empty({q_NHd.size(0), q_NHd.size(1)}, q_NHd.options()));
+}
+
+Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
+                        const std::vector<int64_t>& slots, const std::vector<int64_t>& lengths,
+                        double scale) {
+  check_entries(keys, slots, lengths);
+  check(q_BHd.size(0) == static_cast<int64_t>(slots.size()) && keys.sizes() == values.sizes() &&
+            q_BHd.size(2) == keys.size(3) && q_BHd.size(1) % keys.size(1) == 0,
+        "cached_attention: shapes of q and the cache do not fit");
+  if (!plain(q_BHd, keys, values) || !dense_entries(keys) || !dense_entries(values)) {
+    return generic_cached(q_BHd, keys, values, slots, lengths, scale);
+  }
+  const int64_t B = q_BHd.size(0), H = q_BHd.size(1), d = q_BHd.size(2), K = keys.size(1);
+  const int64_t group = H / K;
+  const Tensor q = q_BHd.stride(2) == 1 && q_BHd.stride(1) == d ? q_BHd : q_BHd.contiguous();
+  const Tensor out = at::empty({B, H, d}, q.options());
+  const auto* queries = q.const_data_ptr<float>();
+  const auto *k = keys.const_data_ptr<float>(), *v = values.const_data_ptr<float>();
+  auto* y = out.mutable_data_ptr<float>();
+  int64_t entries = 0;
+  for (int64_t length : lengths) entries += length;
+  const double unit_ns = 0.15 * static_cast<double>(entries * d * group) /
+                             static_cast<double>(std::max<int64_t>(B, 1)) +
+                         50;
+  parallel(B * K, unit_ns, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t b = i / K, head = i % K;
+      cpu().cached_attention({.q = queries + b * q.stride(0) + head * group * d,
+                              .k = k + slots[b] * keys.stride(0) + head * keys.stride(1),
+                              .v = v + slots[b] * values.stride(0) + head * values.stride(1),
+                              .length = lengths[b],
+                              .d = d,
+                              .group = group,
+                              .scale = static_cast<float>(scale),
+                              .out = y + (b * H + head * group) * d});
+    }
+  });
+  return out;
 }
 
 void write_cache(const Tensor& rows_NKd, const std::vector<int64_t>& offsets, const Tensor& cache,
                  const std::vector<int64_t>& slots, const std::vector<int64_t>& starts) {
-  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
-    const int64_t length = offsets[s + 1] - offsets[s];
-    cache.select(0, slots[s])
-        .narrow(1, starts[s], length)
-        .copy_(rows_NKd.narrow(0, offsets[s], length).transpose(0, 1));
+  const int64_t sequences = static_cast<int64_t>(offsets.size()) - 1;
+  check(static_cast<int64_t>(starts.size()) == sequences, "write_cache: {} sequences, {} starts",
+        sequences, starts.size());
+  std::vector<int64_t> ends = starts;
+  for (int64_t s = 0; s < sequences; ++s) ends[s] += offsets[s + 1] - offsets[s];
+  check_entries(cache, slots, ends);
+  const bool bytes = rows_NKd.is_cpu() && cache.is_cpu() && dense_entries(cache) &&
+                     rows_NKd.scalar_type() == cache.scalar_type() && !wants_gradient(rows_NKd);
+  if (!bytes) {
+    for (int64_t s = 0; s < sequences; ++s) {
+      const int64_t length = offsets[s + 1] - offsets[s];
+      cache.select(0, slots[s])
+          .narrow(1, starts[s], length)
+          .copy_(rows_NKd.narrow(0, offsets[s], length).transpose(0, 1));
+    }
+    return;
+  }
+  const Tensor rows = dense_rows(rows_NKd);
+  const int64_t size = rows.element_size(), K = rows.size(1), row = rows.size(2) * size;
+  const auto* from = static_cast<const char*>(rows.const_data_ptr());
+  auto* to = static_cast<char*>(cache.mutable_data_ptr());
+  for (int64_t s = 0; s < sequences; ++s) {
+    for (int64_t head = 0; head < K; ++head) {
+      char* entry = to + (slots[s] * cache.stride(0) + head * cache.stride(1)) * size;
+      for (int64_t n = offsets[s]; n < offsets[s + 1]; ++n) {
+        std::memcpy(entry + (starts[s] + n - offsets[s]) * row,
+                    from + (n * rows.stride(0) + head * rows.stride(1)) * size, row);
+      }
+    }
   }
 }
 

@@ -1,0 +1,254 @@
+// Attention of one unit (a sequence and a key/value head), forward and backward, and of one query
+// over a cache. Scores exist for query_block positions at a time.
+#include "alambic/kernels/kernels_cpu.h"
+#include "alambic/kernels/simd.h"
+
+namespace alambic::kernels::ALAMBIC_ISA {
+namespace {
+
+/// to[n][·] = from[n·row + ·], columns d..padded zero.
+void copy_rows(const float* from, int64_t row, int64_t N, int64_t d, float* to, int64_t padded) {
+  for (int64_t n = 0; n < N; ++n, from += row, to += padded) {
+    for (int64_t i = 0; i < d; ++i) to[i] = from[i];
+    for (int64_t i = d; i < padded; ++i) to[i] = 0;
+  }
+}
+
+/// to[i·to_row + n] = from[n·row + i], columns N..to_row zero.
+void transpose_rows(const float* from, int64_t row, int64_t N, int64_t d, float* to,
+                    int64_t to_row) {
+  for (int64_t n0 = 0; n0 < N; n0 += 16) {
+    const int64_t n1 = n0 + 16 < N ? n0 + 16 : N;
+    for (int64_t i = 0; i < d; ++i) {
+      for (int64_t n = n0; n < n1; ++n) to[i * to_row + n] = from[n * row + i];
+    }
+  }
+  for (int64_t i = 0; i < d; ++i) {
+    for (int64_t n = N; n < to_row; ++n) to[i * to_row + n] = 0;
+  }
+}
+
+/// Columns of a block's score rows that are in use, a multiple of the vector.
+int64_t columns(int64_t last) { return round_up(last, lanes); }
+
+/// Cuts the scores of a block's row to the `seen` positions.
+void hide(float* scores, int64_t seen, int64_t width) {
+  for (int64_t j = seen; j < width; ++j) scores[j] = -__builtin_inff();
+}
+
+}  // namespace
+
+void attention(const AttentionArgs& a) {
+  const int64_t row = long_row(a.length), width = round_up(a.d, 16);
+  float* keys_T = a.scratch;                  // [d, row]
+  float* values = keys_T + a.d * row;         // [length, width]
+  float* scores = values + a.length * width;  // [query_block, row]
+  float* out = scores + query_block * row;    // [query_block, width]
+  transpose_rows(a.k, a.k_row, a.length, a.d, keys_T, row);
+  copy_rows(a.v, a.v_row, a.length, a.d, values, width);
+  for (int64_t h = 0; h < a.group; ++h) {
+    for (int64_t first = 0; first < a.length; first += query_block) {
+      const int64_t rows = a.length - first < query_block ? a.length - first : query_block;
+      const int64_t seen = first + rows, used = columns(seen);
+      mat_mul({.a = a.q + first * a.q_row + h * a.q_head,
+               .a_row = a.q_row,
+               .a_col = 1,
+               .b = keys_T,
+               .b_row = row,
+               .c = scores,
+               .c_row = row,
+               .M = rows,
+               .K = a.d,
+               .E = used,
+               .accumulate = false});
+      float total[query_block];
+      for (int64_t r = 0; r < rows; ++r) {
+        float* s = scores + r * row;
+        hide(s, first + r + 1, used);
+        Vec top = load(s);
+        for (int64_t j = lanes; j < used; j += lanes) top = max(top, load(s + j));
+        const float most = max_lane(top);
+        Vec mass = splat(0.0f);
+        for (int64_t j = 0; j < used; j += lanes) {
+          const Vec p = exp((load(s + j) - most) * a.scale);
+          store(s + j, p);
+          mass += p;
+        }
+        total[r] = sum(mass);
+        a.lse[(first + r) * a.lse_row + h] = most * a.scale + __builtin_logf(total[r]);
+      }
+      mat_mul({.a = scores,
+               .a_row = row,
+               .a_col = 1,
+               .b = values,
+               .b_row = width,
+               .c = out,
+               .c_row = width,
+               .M = rows,
+               .K = seen,
+               .E = columns(a.d),
+               .accumulate = false});
+      for (int64_t r = 0; r < rows; ++r) {
+        const float inverse = 1.0f / total[r];
+        float* to = a.out + (first + r) * a.out_row + h * a.out_head;
+        for (int64_t i = 0; i < a.d; ++i) to[i] = out[r * width + i] * inverse;
+      }
+    }
+  }
+}
+
+// With P the softmax, dP = dO·Vᵀ, δ = Σ dO·O per row: dS = P·(dP − δ)·scale, dQ = dS·K,
+// dK = dSᵀ·Q, dV = Pᵀ·dO (Dao et al., arXiv 2205.14135, appendix B).
+void attention_grad(const AttentionGradArgs& g) {
+  const AttentionArgs& a = g.forward;
+  const int64_t row = long_row(a.length), width = round_up(a.d, 16);
+  float* keys_T = a.scratch;                  // [d, row]
+  float* values_T = keys_T + a.d * row;       // [d, row]
+  float* keys = values_T + a.d * row;         // [length, width]
+  float* dkeys = keys + a.length * width;     // [length, width]
+  float* dvalues = dkeys + a.length * width;  // [length, width]
+  float* p = dvalues + a.length * width;      // [query_block, row]
+  float* ds = p + query_block * row;          // [query_block, row]
+  float* queries = ds + query_block * row;    // [query_block, width]
+  float* dout = queries + query_block * width;
+  float* dq = dout + query_block * width;
+  transpose_rows(a.k, a.k_row, a.length, a.d, keys_T, row);
+  transpose_rows(a.v, a.v_row, a.length, a.d, values_T, row);
+  copy_rows(a.k, a.k_row, a.length, a.d, keys, width);
+  for (int64_t i = 0; i < 2 * a.length * width; ++i) dkeys[i] = 0;
+  const int64_t across = columns(a.d);
+  for (int64_t h = 0; h < a.group; ++h) {
+    for (int64_t first = 0; first < a.length; first += query_block) {
+      const int64_t rows = a.length - first < query_block ? a.length - first : query_block;
+      const int64_t seen = first + rows, used = columns(seen);
+      copy_rows(a.q + first * a.q_row + h * a.q_head, a.q_row, rows, a.d, queries, width);
+      copy_rows(g.dout + first * g.dout_row + h * g.dout_head, g.dout_row, rows, a.d, dout, width);
+      const MatMul against_keys = {.a = queries,
+                                   .a_row = width,
+                                   .a_col = 1,
+                                   .b = keys_T,
+                                   .b_row = row,
+                                   .c = p,
+                                   .c_row = row,
+                                   .M = rows,
+                                   .K = a.d,
+                                   .E = used,
+                                   .accumulate = false};
+      MatMul against_values = against_keys;
+      against_values.a = dout;
+      against_values.b = values_T;
+      against_values.c = ds;
+      mat_mul(against_keys);
+      mat_mul(against_values);
+      for (int64_t r = 0; r < rows; ++r) {
+        const float* o = a.out + (first + r) * a.out_row + h * a.out_head;
+        float delta = 0;
+        for (int64_t i = 0; i < a.d; ++i) delta += dout[r * width + i] * o[i];
+        const float lse = a.lse[(first + r) * a.lse_row + h];
+        hide(p + r * row, first + r + 1, used);
+        for (int64_t j = 0; j < used; j += lanes) {
+          const Vec probability = exp(load(p + r * row + j) * a.scale - lse);
+          store(p + r * row + j, probability);
+          store(ds + r * row + j, probability * (load(ds + r * row + j) - delta) * a.scale);
+        }
+      }
+      mat_mul({.a = ds,
+               .a_row = row,
+               .a_col = 1,
+               .b = keys,
+               .b_row = width,
+               .c = dq,
+               .c_row = width,
+               .M = rows,
+               .K = seen,
+               .E = across,
+               .accumulate = false});
+      const MatMul to_keys = {.a = ds,
+                              .a_row = 1,
+                              .a_col = row,
+                              .b = queries,
+                              .b_row = width,
+                              .c = dkeys,
+                              .c_row = width,
+                              .M = seen,
+                              .K = rows,
+                              .E = across,
+                              .accumulate = true};
+      MatMul to_values = to_keys;
+      to_values.a = p;
+      to_values.b = dout;
+      to_values.c = dvalues;
+      mat_mul(to_keys);
+      mat_mul(to_values);
+      for (int64_t r = 0; r < rows; ++r) {
+        float* to = g.dq + (first + r) * a.out_row + h * a.out_head;
+        for (int64_t i = 0; i < a.d; ++i) to[i] = dq[r * width + i];
+      }
+    }
+  }
+  for (int64_t n = 0; n < a.length; ++n) {
+    for (int64_t i = 0; i < a.d; ++i) g.dk[n * g.dk_row + i] = dkeys[n * width + i];
+    for (int64_t i = 0; i < a.d; ++i) g.dv[n * g.dk_row + i] = dvalues[n * width + i];
+  }
+}
+
+// Softmax over chunks of the cache with a running maximum: no scratch that grows with the length,
+// and chunk borders depend on the position only, so a batch gives the bits of its members alone.
+void cached_attention(const CachedAttentionArgs& a) {
+  constexpr int64_t heads = 8, chunk = 128;
+  float scores[heads * chunk];
+  for (int64_t h = 0; h < a.group; h += heads) {
+    const int64_t n = a.group - h < heads ? a.group - h : heads;
+    float* out = a.out + h * a.d;
+    float most[heads], mass[heads];
+    for (int64_t r = 0; r < n; ++r) most[r] = -__builtin_inff(), mass[r] = 0;
+    for (int64_t i = 0; i < n * a.d; ++i) out[i] = 0;
+    for (int64_t first = 0; first < a.length; first += chunk) {
+      const int64_t count = a.length - first < chunk ? a.length - first : chunk;
+      linear_output_major({.x = a.q + h * a.d,
+                           .x_row = a.d,
+                           .w = a.k + first * a.d,
+                           .w_row = a.d,
+                           .bias = nullptr,
+                           .y = scores,
+                           .y_row = chunk,
+                           .M = n,
+                           .D = a.d,
+                           .E = count});
+      for (int64_t r = 0; r < n; ++r) {
+        float* s = scores + r * chunk;
+        hide(s, count, columns(count));
+        Vec top = load(s);
+        for (int64_t j = lanes; j < count; j += lanes) top = max(top, load(s + j));
+        const float now = max_lane(top);
+        const float reference = now > most[r] ? now : most[r];
+        Vec added = splat(0.0f);
+        for (int64_t j = 0; j < count; j += lanes) {
+          const Vec p = exp((load(s + j) - reference) * a.scale);
+          store(s + j, p);
+          added += p;
+        }
+        const float fade = first ? exp(splat((most[r] - reference) * a.scale))[0] : 0.0f;
+        mass[r] = mass[r] * fade + sum(added);
+        most[r] = reference;
+        for (int64_t i = 0; i < a.d; ++i) out[r * a.d + i] *= fade;
+      }
+      mat_mul({.a = scores,
+               .a_row = chunk,
+               .a_col = 1,
+               .b = a.v + first * a.d,
+               .b_row = a.d,
+               .c = out,
+               .c_row = a.d,
+               .M = n,
+               .K = count,
+               .E = a.d,
+               .accumulate = true});
+    }
+    for (int64_t r = 0; r < n; ++r) {
+      for (int64_t i = 0; i < a.d; ++i) out[r * a.d + i] *= 1.0f / mass[r];
+    }
+  }
+}
+
+}  // namespace alambic::kernels::ALAMBIC_ISA

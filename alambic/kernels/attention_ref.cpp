@@ -1,0 +1,40 @@
+#include "alambic/kernels/attention_ref.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace alambic::kernels::ref {
+
+std::vector<double> packed_attention(const std::vector<double>& q, const std::vector<double>& k,
+                                     const std::vector<double>& v,
+                                     const std::vector<int64_t>& offsets, int64_t heads,
+                                     int64_t kv_heads, int64_t d, double scale) {
+  std::vector<double> out(q.size(), 0);
+  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
+    for (int64_t n = offsets[s]; n < offsets[s + 1]; ++n) {
+      for (int64_t h = 0; h < heads; ++h) {
+        const int64_t kv = h / (heads / kv_heads);
+        std::vector<double> weight;  // of positions offsets[s]..n
+        for (int64_t j = offsets[s]; j <= n; ++j) {
+          double score = 0;
+          for (int64_t i = 0; i < d; ++i) {
+            score += q[(n * heads + h) * d + i] * k[(j * kv_heads + kv) * d + i];
+          }
+          weight.push_back(score * scale);
+        }
+        const double most = *std::max_element(weight.begin(), weight.end());
+        double total = 0;
+        for (double& w : weight) total += w = std::exp(w - most);
+        for (int64_t j = offsets[s]; j <= n; ++j) {
+          for (int64_t i = 0; i < d; ++i) {
+            out[(n * heads + h) * d + i] +=
+                weight[j - offsets[s]] / total * v[(j * kv_heads + kv) * d + i];
+          }
+        }
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace alambic::kernels::ref

@@ -1,0 +1,100 @@
+// The float32 kernels of one instruction set, on raw pointers. Included by files that are compiled
+// once per instruction set, so it must bring no inline function of the standard library or
+// libtorch: the linker would be free to keep the AVX-512 copy of it for everybody.
+#pragma once
+
+#include <cstdint>
+
+namespace alambic::kernels {
+
+/// y[m·y_row + e] = Σ_d x[m·x_row + d] · w(e, d) + bias[e], for m < M, e < E. `bias` may be null.
+/// The order of the sum depends on D only: a row's result is the same bits alone and in a batch.
+struct LinearArgs {
+  const float* x;
+  int64_t x_row;
+  const float* w;
+  int64_t w_row;  ///< distance of rows of w: of outputs (output-major) or of inputs (input-major)
+  const float* bias;
+  float* y;
+  int64_t y_row;
+  int64_t M, D, E;
+};
+
+/// Rows of a [N, H, d] tensor whose last dimension is dense.
+struct HeadsArgs {
+  const float* x;
+  int64_t x_row, x_head;
+  const float *cos, *sin;  ///< [N, d/2]
+  float* y;                ///< [N, H, d], dense
+  int64_t N, H, d;
+};
+
+/// One sequence and one key/value head, with the `group` query heads that read it.
+struct AttentionArgs {
+  const float *q, *k, *v;  ///< at the sequence's first position and the unit's first head
+  int64_t q_row, q_head, k_row, v_row;
+  int64_t length, d, group;
+  float scale;
+  float* out;  ///< [length, group, d] at out_row, out_head; an input of the backward pass
+  int64_t out_row, out_head;
+  float* lse;  ///< log Σ exp of the scaled scores, at lse_row per position and 1 per head; not null
+  int64_t lse_row;
+  float* scratch;  ///< attention_scratch(length, d) floats
+};
+
+/// Gradients of one unit. dq has the layout of out, dk and dv are written, not added to.
+struct AttentionGradArgs {
+  AttentionArgs forward;
+  const float* dout;
+  int64_t dout_row, dout_head;
+  float *dq, *dk, *dv;
+  int64_t dk_row;  ///< of dv too
+};
+
+/// The `group` queries of one running sequence that read one key/value head of its cache.
+struct CachedAttentionArgs {
+  const float* q;  ///< [group, d], dense
+  const float *k, *v;
+  int64_t length, d, group;  ///< k, v: [length, d], dense
+  float scale;
+  float* out;  ///< [group, d], dense
+};
+
+inline constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/// Row distance of a [·, length] scratch matrix: an odd number of cache lines, since rows that lie
+/// a multiple of 4 KiB apart evict each other from the first-level cache.
+inline constexpr int64_t long_row(int64_t length) { return ((length + 15) / 16 | 1) * 16; }
+
+/// Query positions handled together by the attention kernels.
+inline constexpr int64_t query_block = 16;
+
+/// Floats of scratch for one unit, enough for the backward pass too.
+inline constexpr int64_t attention_scratch(int64_t length, int64_t d) {
+  return 2 * d * long_row(length) + 3 * round_up(length, 16) * round_up(d, 16) +
+         2 * query_block * long_row(length) + 3 * query_block * round_up(d, 16);
+}
+
+struct CpuTable {
+  const char* name;
+  int lanes;  ///< floats in a vector
+  void (*linear_output_major)(const LinearArgs&);
+  void (*linear_input_major)(const LinearArgs&);
+  /// y = weight · (x · inverse[n]), inverse = 1 / sqrt(mean(x²) + epsilon); x, y: [N, D] dense.
+  /// `inverse` may be null.
+  void (*rms_norm)(const float* x, const float* weight, double epsilon, float* y, float* inverse,
+                   int64_t N, int64_t D);
+  /// dx, and dweight as the sum over these N rows (written, not added to). Either may be null.
+  void (*rms_norm_grad)(const float* x, const float* weight, const float* inverse, const float* dy,
+                        float* dx, float* dweight, int64_t N, int64_t D);
+  /// `direction` 1 turns by the angle, −1 back.
+  void (*rope)(const HeadsArgs&, float direction);
+  void (*swiglu)(const float* gate, const float* up, float* y, int64_t n);
+  void (*swiglu_grad)(const float* gate, const float* up, const float* dy, float* dgate, float* dup,
+                      int64_t n);
+  void (*attention)(const AttentionArgs&);
+  void (*attention_grad)(const AttentionGradArgs&);
+  void (*cached_attention)(const CachedAttentionArgs&);
+};
+
+}  // namespace alambic::kernels

@@ -1,0 +1,22 @@
+// Entries of one instruction set's CpuTable; what each does is said there.
+#pragma once
+
+#include "alambic/kernels/cpu_table.h"
+
+namespace alambic::kernels::ALAMBIC_ISA {
+
+void linear_output_major(const LinearArgs& a);
+void linear_input_major(const LinearArgs& a);
+void rms_norm(const float* x, const float* weight, double epsilon, float* y, float* inverse,
+              int64_t N, int64_t D);
+void rms_norm_grad(const float* x, const float* weight, const float* inverse, const float* dy,
+                   float* dx, float* dweight, int64_t N, int64_t D);
+void rope(const HeadsArgs& a, float direction);
+void swiglu(const float* gate, const float* up, float* y, int64_t n);
+void swiglu_grad(const float* gate, const float* up, const float* dy, float* dgate, float* dup,
+                 int64_t n);
+void attention(const AttentionArgs& a);
+void attention_grad(const AttentionGradArgs& a);
+void cached_attention(const CachedAttentionArgs& a);
+
+}  // namespace alambic::kernels::ALAMBIC_ISA

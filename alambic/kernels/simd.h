@@ -1,0 +1,119 @@
+// Vectors of the instruction set a file is compiled for, by GCC's vector extensions: one source for
+// SSE2, AVX2, AVX-512 and NEON. ALAMBIC_ISA names the namespace, so copies never meet.
+#pragma once
+
+#include <cstdint>
+
+#include "alambic/kernels/cpu_table.h"
+
+namespace alambic::kernels::ALAMBIC_ISA {
+
+inline constexpr int lanes = __BIGGEST_ALIGNMENT__ / 4;
+
+typedef float Vec __attribute__((vector_size(lanes * 4)));
+typedef int32_t IntVec __attribute__((vector_size(lanes * 4)));
+typedef float Quad __attribute__((vector_size(16)));
+
+[[gnu::always_inline]] inline Vec load(const float* p) {
+  Vec v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+[[gnu::always_inline]] inline void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
+
+[[gnu::always_inline]] inline Vec splat(float x) {
+  Vec v;
+  for (int i = 0; i < lanes; ++i) v[i] = x;
+  return v;
+}
+
+/// The first n < lanes floats, then zeros.
+[[gnu::always_inline]] inline Vec load_some(const float* p, int64_t n) {
+  float copy[lanes] = {};
+  for (int64_t i = 0; i < n; ++i) copy[i] = p[i];
+  return load(copy);
+}
+
+[[gnu::always_inline]] inline void store_some(float* p, Vec v, int64_t n) {
+  float copy[lanes];
+  store(copy, v);
+  for (int64_t i = 0; i < n; ++i) p[i] = copy[i];
+}
+
+/// Adds the quarters or halves of a vector until four sums are left.
+template <class V>
+[[gnu::always_inline]] inline Quad fold(V v) {
+  if constexpr (sizeof(V) == 64) {
+    const auto half = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    return fold(half);
+  } else if constexpr (sizeof(V) == 32) {
+    return __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  } else {
+    return v;
+  }
+}
+
+/// {sum of a, sum of b, sum of c, sum of d}.
+[[gnu::always_inline]] inline Quad sums(Vec a, Vec b, Vec c, Vec d) {
+  const Quad A = fold(a), B = fold(b), C = fold(c), D = fold(d);
+  const Quad ab = __builtin_shufflevector(A, B, 0, 4, 1, 5) +  // a0+a2, b0+b2, a1+a3, b1+b3
+                  __builtin_shufflevector(A, B, 2, 6, 3, 7);
+  const Quad cd =
+      __builtin_shufflevector(C, D, 0, 4, 1, 5) + __builtin_shufflevector(C, D, 2, 6, 3, 7);
+  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
+[[gnu::always_inline]] inline float sum(Vec v) {
+  const Quad q = fold(v);
+  return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
+[[gnu::always_inline]] inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+
+[[gnu::always_inline]] inline float max_lane(Vec v) {
+  float m = v[0];
+  for (int i = 1; i < lanes; ++i) m = m > v[i] ? m : v[i];
+  return m;
+}
+
+/// e^x to 2 units in the last place; 0 below −87.3, infinity above 88.7, NaN of NaN. Range
+/// reduction and polynomial of Cephes' expf.
+[[gnu::always_inline]] inline Vec exp(Vec x) {
+  const Vec clamped = max(splat(-87.33f), x > 88.73f ? splat(88.73f) : x);
+  const Vec shifter = splat(12582912.0f);  // 1.5·2²³: adding it rounds to an integer
+  const Vec shifted = clamped * 1.44269504f + shifter;
+  const Vec n = shifted - shifter;
+  const Vec r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;
+  Vec p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  // 2^n in two factors: n reaches 128, whose power is no float.
+  const IntVec k = (IntVec)shifted - 0x4B400000, half = k >> 1;
+  p = p * (Vec)((half + 127) << 23) * (Vec)((k - half + 127) << 23);
+  p = x < -87.33f ? splat(0.0f) : p;
+  p = x > 88.73f ? splat(__builtin_inff()) : p;
+  return x == x ? p : x;
+}
+
+/// c (+)= a·b with a(m, k) = a[m·a_row + k·a_col] and b, c dense along e. The sum over k is
+/// sequential, one rounding a step, whatever M, E and the blocking.
+struct MatMul {
+  const float* a;
+  int64_t a_row, a_col;
+  const float* b;
+  int64_t b_row;
+  float* c;
+  int64_t c_row;
+  int64_t M, K, E;
+  bool accumulate;
+};
+
+void mat_mul(const MatMul& job);
+
+}  // namespace alambic::kernels::ALAMBIC_ISA

@@ -1,0 +1,20 @@
+#include "alambic/kernels/kernels_cpu.h"
+#include "alambic/kernels/simd.h"
+
+namespace alambic::kernels::ALAMBIC_ISA {
+
+extern const CpuTable table;
+const CpuTable table = {.name = ALAMBIC_ISA_NAME,
+                        .lanes = lanes,
+                        .linear_output_major = linear_output_major,
+                        .linear_input_major = linear_input_major,
+                        .rms_norm = rms_norm,
+                        .rms_norm_grad = rms_norm_grad,
+                        .rope = rope,
+                        .swiglu = swiglu,
+                        .swiglu_grad = swiglu_grad,
+                        .attention = attention,
+                        .attention_grad = attention_grad,
+                        .cached_attention = cached_attention};
+
+}  // namespace alambic::kernels::ALAMBIC_ISA

@@ -1,0 +1,200 @@
+#include "alambic/kernels/attention.h"
+
+#include <cmath>
+
+#include "alambic/kernels/attention_ref.h"
+#include "tests/kernels/numbers.h"
+
+namespace alambic::kernels {
+namespace {
+
+using namespace alambic::test;
+
+struct Case {
+  std::vector<int64_t> offsets;
+  int64_t heads, kv_heads, d;
+  Tensor q() const { return draw({offsets.back(), heads, d}, 1); }
+  Tensor k() const { return draw({offsets.back(), kv_heads, d}, 2); }
+  Tensor v() const { return draw({offsets.back(), kv_heads, d}, 3); }
+  double scale() const { return 1 / std::sqrt(static_cast<double>(d)); }
+  Tensor expected() const {
+    return tensor(ref::packed_attention(values(q()), values(k()), values(v()), offsets, heads,
+                                        kv_heads, d, scale()),
+                  {offsets.back(), heads, d});
+  }
+  Kernel kernel() const {
+    return [this](const Inputs& in) {
+      return packed_attention(in[0], in[1], in[2], offsets, scale());
+    };
+  }
+};
+
+const std::vector<Case> cases = {{{0, 1}, 1, 1, 8},         {{0, 1, 2, 3}, 2, 1, 16},
+                                 {{0, 5, 5, 22}, 4, 2, 20}, {{0, 16, 33, 50, 113}, 6, 6, 48},
+                                 {{0, 17, 32}, 8, 2, 64},   {{0, 130}, 3, 1, 7},
+                                 {{0, 15, 300}, 2, 2, 33},  {{0}, 2, 1, 16}};
+
+TEST(PackedAttention, EqualsItsDefinition) {
+  const at::NoGradGuard guard;
+  for (const Case& c : cases) {
+    const Tensor want = c.expected();
+    EXPECT_LT(error(c.kernel()({c.q(), c.k(), c.v()}), want), 1e-12) << c.offsets.back();
+    const Inputs single = cast({c.q(), c.k(), c.v()}, at::kFloat, false);
+    EXPECT_LT(error(c.kernel()(single), want), 1e-6) << c.offsets.back();
+  }
+}
+
+TEST(PackedAttention, GradientsEqualFiniteDifferences) {
+  for (const Case& c :
+       std::vector<Case>{{{0, 2, 3, 9}, 4, 2, 3}, {{0, 18}, 1, 1, 2}, {{0, 1, 4}, 3, 1, 4}}) {
+    expect_right_gradients(c.kernel(), {c.q(), c.k(), c.v()});
+    expect_same_without_gradients(c.kernel(), {c.q(), c.k(), c.v()});
+  }
+}
+
+TEST(PackedAttention, GradientsOfLongSequencesEqualFloat64) {
+  for (const Case& c : cases) {
+    const Tensor probe = draw(c.q().sizes(), 4);
+    const Inputs in = {c.q(), c.k(), c.v()};
+    const Inputs exact = gradients(c.kernel(), in, at::kDouble, probe);
+    const Inputs fused = gradients(c.kernel(), in, at::kFloat, probe);
+    for (size_t i = 0; i < 3; ++i) EXPECT_LT(error(fused[i], exact[i]), 2e-6) << "input " << i;
+  }
+}
+
+// A sequence that saw its neighbour, or moved with the packing, would differ.
+TEST(PackedAttention, ASequenceHasTheSameBitsAloneAndPacked) {
+  const Case c = {{0, 40, 41, 90, 107}, 4, 2, 24};
+  const Inputs in = cast({c.q(), c.k(), c.v()}, at::kFloat, true);
+  const Tensor together = c.kernel()(in);
+  together.sum().backward();
+  for (size_t s = 0; s + 1 < c.offsets.size(); ++s) {
+    const int64_t first = c.offsets[s], length = c.offsets[s + 1] - first;
+    Inputs alone;
+    for (const Tensor& x : in) {
+      alone.push_back(x.detach().narrow(0, first, length).clone().requires_grad_());
+    }
+    const Tensor y = packed_attention(alone[0], alone[1], alone[2], {0, length}, c.scale());
+    y.sum().backward();
+    EXPECT_TRUE(at::equal(y, together.narrow(0, first, length)));
+    for (size_t i = 0; i < 3; ++i) {
+      EXPECT_TRUE(at::equal(alone[i].grad(), in[i].grad().narrow(0, first, length)));
+    }
+  }
+}
+
+TEST(PackedAttention, NeverLooksAhead) {
+  const Case c = {{0, 37}, 2, 1, 16};
+  const Inputs in = cast({c.q(), c.k(), c.v()}, at::kFloat, false);
+  const Tensor before = c.kernel()(in);
+  in[1].narrow(0, 20, 17).fill_(9);
+  in[2].narrow(0, 20, 17).fill_(9);
+  const Tensor after = c.kernel()(in);
+  EXPECT_TRUE(at::equal(before.narrow(0, 0, 20), after.narrow(0, 0, 20)));
+  EXPECT_FALSE(at::equal(before[20], after[20]));  // it does see itself
+}
+
+TEST(PackedAttention, TakesViewsOfOneMatrix) {
+  const Tensor qkv = draw({30, 3, 4, 16}, 5).to(at::kFloat);
+  auto run = [](Tensor leaf, bool dense) {
+    auto part = [&](int64_t i) {
+      const Tensor view = leaf.select(1, i);
+      return dense ? view.contiguous() : view;
+    };
+    packed_attention(part(0), part(1), part(2), {0, 11, 30}, 0.25).square().sum().backward();
+    return leaf.grad();
+  };
+  EXPECT_TRUE(
+      at::equal(run(qkv.clone().requires_grad_(), false), run(qkv.clone().requires_grad_(), true)));
+}
+
+TEST(PackedAttention, ThreadsDoNotMoveTheBits) {
+  const Case c = {{0, 100, 180, 300, 460}, 8, 4, 32};
+  const int threads = at::get_num_threads();
+  auto run = [&](int count) {
+    at::set_num_threads(count);
+    const Inputs in = cast({c.q(), c.k(), c.v()}, at::kFloat, true);
+    const Tensor y = c.kernel()(in);
+    y.square().sum().backward();
+    return std::vector<Tensor>{y.detach(), in[0].grad(), in[1].grad(), in[2].grad()};
+  };
+  const std::vector<Tensor> one = run(1), two = run(2);
+  at::set_num_threads(threads);
+  for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(at::equal(one[i], two[i])) << i;
+}
+
+TEST(PackedAttention, LargeScoresDoNotOverflow) {
+  const Case c = {{0, 20}, 1, 1, 16};
+  const Inputs in = {c.q() * 100, c.k() * 100, c.v()};
+  EXPECT_LT(error(c.kernel()(cast(in, at::kFloat, false)), c.kernel()(in)), 1e-3);
+}
+
+TEST(PackedAttention, RefusesOffsetsThatDoNotCoverThePositions) {
+  const Tensor x = at::zeros({4, 1, 8});
+  EXPECT_THROW(packed_attention(x, x, x, {0, 3}, 1), std::exception);
+  EXPECT_THROW(packed_attention(x, x, x, {0, 3, 2, 4}, 1), std::exception);
+}
+
+// Decoding position by position through the cache is the packed pass's last row.
+TEST(CachedAttention, EqualsThePackedPass) {
+  const at::NoGradGuard guard;
+  for (auto dtype : {at::kFloat, at::kDouble}) {
+    for (const Case& c : std::vector<Case>{{{0, 3, 133, 390}, 4, 2, 16},
+                                           {{0, 1, 129}, 6, 6, 48},
+                                           {{0, 128, 385}, 20, 2, 20},
+                                           {{0, 40}, 3, 1, 33}}) {
+      const Tensor q = c.q().to(dtype), k = c.k().to(dtype), v = c.v().to(dtype);
+      const auto S = static_cast<int64_t>(c.offsets.size()) - 1;
+      std::vector<int64_t> slots, starts(S, 0), lengths;
+      const Tensor keys = at::full({S + 1, c.kv_heads, 300, c.d}, NAN, k.options());
+      const Tensor values = keys.clone();
+      std::vector<Tensor> last;
+      for (int64_t s = 0; s < S; ++s) {
+        slots.push_back(S - s);  // not in order, slot 0 free
+        lengths.push_back(c.offsets[s + 1] - c.offsets[s]);
+        last.push_back(q[c.offsets[s + 1] - 1]);
+      }
+      write_cache(k, c.offsets, keys, slots, starts);
+      write_cache(v, c.offsets, values, slots, starts);
+      const Tensor y = cached_attention(at::stack(last), keys, values, slots, lengths, c.scale());
+      const Tensor want = c.expected();
+      for (int64_t s = 0; s < S; ++s) {
+        const double bound = dtype == at::kFloat ? 1e-6 : 1e-12;
+        EXPECT_LT(error(y[s], want[c.offsets[s + 1] - 1]), bound) << c.d << " " << s;
+        const Tensor alone = cached_attention(last[s].unsqueeze(0), keys, values, {slots[s]},
+                                              {lengths[s]}, c.scale());
+        EXPECT_TRUE(dtype != at::kFloat || at::equal(alone[0], y[s]));
+      }
+    }
+  }
+}
+
+TEST(CachedAttention, TakesAQueryInsideAWiderMatrix) {
+  const at::NoGradGuard guard;
+  const Tensor qkv = draw({2, 3, 4, 16}, 6).to(at::kFloat);
+  const Tensor keys = draw({2, 4, 10, 16}, 7).to(at::kFloat), values = keys * 2;
+  const Tensor q = qkv.select(1, 1);
+  EXPECT_TRUE(at::equal(cached_attention(q, keys, values, {1, 0}, {10, 3}, 0.25),
+                        cached_attention(q.contiguous(), keys, values, {1, 0}, {10, 3}, 0.25)));
+}
+
+TEST(CachedAttention, RefusesSlotsAndLengthsOutsideTheCache) {
+  const Tensor keys = at::zeros({2, 1, 10, 8}), q = at::zeros({1, 1, 8});
+  EXPECT_THROW(cached_attention(q, keys, keys, {2}, {1}, 1), std::exception);
+  EXPECT_THROW(cached_attention(q, keys, keys, {0}, {11}, 1), std::exception);
+  EXPECT_THROW(write_cache(at::zeros({3, 1, 8}), {0, 3}, keys, {0}, {8}), std::exception);
+}
+
+TEST(WriteCache, PutsRowsAtTheirStartAndLeavesTheRest) {
+  for (auto dtype : {at::kFloat, at::kBFloat16}) {
+    const Tensor rows = draw({5, 3, 2, 4}, 8).to(dtype).select(1, 2);  // [5, 2, 4], a view
+    const Tensor cache = at::zeros({3, 2, 6, 4}, rows.options());
+    write_cache(rows, {0, 2, 5}, cache, {2, 0}, {1, 3});
+    EXPECT_TRUE(at::equal(cache[2].narrow(1, 1, 2), rows.narrow(0, 0, 2).transpose(0, 1)));
+    EXPECT_TRUE(at::equal(cache[0].narrow(1, 3, 3), rows.narrow(0, 2, 3).transpose(0, 1)));
+    EXPECT_EQ(cache.count_nonzero().item<int64_t>(), rows.count_nonzero().item<int64_t>());
+  }
+}
+
+}  // namespace
+}  // namespace alambic::kernels
