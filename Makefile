@@ -18,8 +18,11 @@ help:
 	@echo "make lint | format        check layers, format and clang-tidy | format the code"
 	@echo "make clean                remove build/"
 
-demo: build
-	recipes/word_problems/demo
+# The tests are not built for it.
+demo: setup
+	$(CONFIGURE) release
+	cmake --build --preset release -j $(JOBS) --target alambic
+	python3 recipes/word_problems/demo.py --alambic build/release/alambic
 
 test: build
 	tools/run-tests build/release -E 'Slow\.'

@@ -7,4 +7,5 @@
 #include "alambic/cli/info_options.h"  // IWYU pragma: export
 #include "alambic/cli/init_options.h"  // IWYU pragma: export
 #include "alambic/cli/logits_options.h"  // IWYU pragma: export
+#include "alambic/cli/report_options.h"  // IWYU pragma: export
 #include "alambic/cli/train_options.h"  // IWYU pragma: export

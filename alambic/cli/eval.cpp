@@ -3,9 +3,11 @@
 #include <cstdio>
 
 #include "alambic/base/error.h"
+#include "alambic/base/files.h"
 #include "alambic/base/progress.h"
 #include "alambic/cli/model_pair.h"
 #include "alambic/eval/agreement.h"
+#include "alambic/eval/final_answer.h"
 #include "alambic/eval/perplexity.h"
 #include "alambic/eval/task.h"
 #include "alambic/cli/text_data.h"
@@ -36,6 +38,20 @@ Metrics agreement_with(const EvalOptions& options, const LoadedModel& loaded,
   return agreement(*loaded.model, teacher, batches);
 }
 
+void write_answers(const std::string& file, const std::vector<Example>& examples,
+                   const TaskResult& result) {
+  std::string lines;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    Json row = {{"prompt", examples[i].prompt}, {"completion", result.answers[i]}};
+    if (examples[i].completion) row["reference"] = *examples[i].completion;
+    if (examples[i].answer) {
+      row["correct"] = answers_correctly(result.answers[i], *examples[i].answer);
+    }
+    lines += row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  }
+  write_file(file, lines);
+}
+
 Metrics task_figures(const EvalOptions& options, const LoadedModel& loaded,
                      const LoadOptions& load) {
   std::vector<Example> examples = read_examples(options.data, {{"prompt"}});
@@ -54,6 +70,7 @@ Metrics task_figures(const EvalOptions& options, const LoadedModel& loaded,
         progress.update(done.answers_done, "generate", fmt::format("{} tokens", done.tokens));
       });
   progress.finish();
+  if (!options.out.empty()) write_answers(options.out, examples, result);
   Metrics figures = {{"examples", static_cast<double>(examples.size())}};
   if (result.exact_match) figures.emplace_back("exact_match", *result.exact_match);
   if (result.rouge_l) figures.emplace_back("rouge_l", *result.rouge_l);
@@ -68,6 +85,9 @@ Metrics task_figures(const EvalOptions& options, const LoadedModel& loaded,
 }
 
 Metrics text_figures(const EvalOptions& options, const LoadedModel& loaded) {
+  if (!options.out.empty()) {
+    throw input_error("--out has no effect: {} holds text, not prompts", options.data);
+  }
   if (!options.teacher.empty()) {
     throw input_error("--teacher has no effect: {} holds text, not prompts", options.data);
   }

@@ -5,7 +5,7 @@
 namespace alambic {
 
 struct EvalOptions : Options {
-  std::string model, data, teacher;
+  std::string model, data, teacher, out;
   int64_t max_new_tokens = 256;
   int64_t batch = 64;
   int64_t limit = 0;
@@ -32,6 +32,7 @@ struct EvalOptions : Options {
     v.integer("batch", batch, "answers written side by side", {.least = 1});
     v.number("temperature", temperature, "0 takes the most likely token", {.least = 0});
     v.integer("seed", seed, "of the draws", {.least = 0});
+    v.text("out", out, "jsonl file for the answers, each with its prompt and whether it is right");
     v.flag("json", json, "print the result as JSON");
     machine.visit(v);
   }

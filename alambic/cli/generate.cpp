@@ -8,6 +8,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/cli/model_pair.h"
+#include "alambic/text/continuation.h"
 #include "alambic/text/dataset.h"
 #include "alambic/text/stream_decoder.h"
 
@@ -33,6 +34,9 @@ std::vector<std::string> prompts_of(const GenerateOptions& options) {
 // A single answer appears as it is written.
 struct Typist {
   StreamDecoder decoder;
+  Typist(const Tokenizer& tokenizer, const Request& request) : decoder(tokenizer) {
+    for (const int32_t id : request.prompt) decoder.push(id);
+  }
   void operator()(size_t, int32_t token) {
     const std::string text = decoder.push(token);
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -42,7 +46,7 @@ struct Typist {
 
 void print_json(const Request& request, const Answer& answer, const Tokenizer& tokenizer) {
   const Json row = {{"prompt", tokenizer.decode(request.prompt, true)},
-                    {"completion", tokenizer.decode(answer.tokens, true)},
+                    {"completion", continuation(tokenizer, request.prompt, answer.tokens)},
                     {"tokens", answer.tokens},
                     {"logp", answer.logp},
                     {"ending", answer.ending == Ending::stop_token ? "stop" : "length"}};
@@ -68,7 +72,7 @@ int run(const GenerateOptions& options) {
   engine.sampling.max_new_tokens = options.max_new_tokens;
 
   const bool streams = requests.size() == 1 && !options.json;
-  Typist typist{StreamDecoder(loaded.tokenizer, /*skip_special=*/true)};
+  Typist typist(loaded.tokenizer, requests.front());
   Stopwatch watch;
   std::vector<Answer> answers;
   if (streams) {
@@ -85,7 +89,7 @@ int run(const GenerateOptions& options) {
       print_json(requests[i], answers[i], loaded.tokenizer);
     } else if (!streams) {
       std::puts((prompts[i / options.num_generations] +
-                 loaded.tokenizer.decode(answers[i].tokens, true) + "\n")
+                 continuation(loaded.tokenizer, requests[i].prompt, answers[i].tokens) + "\n")
                     .c_str());
     }
   }

@@ -3,6 +3,7 @@
 #include "alambic/base/stopwatch.h"
 #include "alambic/eval/final_answer.h"
 #include "alambic/eval/rouge.h"
+#include "alambic/text/continuation.h"
 
 namespace alambic {
 
@@ -36,8 +37,9 @@ TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
   }
   const std::vector<Answer> answers = generate(model, requests, options, {}, on_progress);
   TaskResult result;
-  for (const Answer& answer : answers) {
-    result.answers.push_back(tokenizer.decode(answer.tokens, /*skip_special=*/true));
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const Answer& answer = answers[i];
+    result.answers.push_back(continuation(tokenizer, requests[i].prompt, answer.tokens));
     result.tokens += static_cast<int64_t>(answer.tokens.size());
     result.eos_share += answer.ending == Ending::stop_token;
   }

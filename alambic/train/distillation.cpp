@@ -4,6 +4,7 @@
 
 #include "alambic/base/random.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/text/continuation.h"
 #include "alambic/train/data_order.h"
 
 namespace alambic {
@@ -111,7 +112,8 @@ struct DistillationLesson : Lesson {
     for (size_t i = 0; i < kept; ++i) {
       report.samples.push_back({{"step", step},
                                 {"prompt", tokenizer.decode(requests[i].prompt, true)},
-                                {"completion", tokenizer.decode(answers[i].tokens, true)}});
+                                {"completion",
+                                 continuation(tokenizer, requests[i].prompt, answers[i].tokens)}});
     }
     std::vector<Rollouts> batches;
     const size_t most = micro_batch(requests.size());

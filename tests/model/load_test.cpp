@@ -1,0 +1,126 @@
+#include "alambic/model/load.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "alambic/base/files.h"
+#include "alambic/io/model_folder.h"
+#include "tests/golden.h"
+#include "tests/model_fixture.h"
+
+namespace alambic {
+namespace {
+
+// A fresh folder with the golden Llama, for damaging.
+fs::path copy_of_llama(const std::string& name) {
+  const fs::path folder = fs::path(testing::TempDir()) / ("alambic_load_" + name);
+  fs::remove_all(folder);
+  fs::copy(golden_folder("llama"), folder);
+  return folder;
+}
+
+std::string error_of(const fs::path& folder) {
+  try {
+    load_model(folder, {});
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::input) << error.what();
+    return error.what() + std::string(" / ") + error.hint();
+  }
+  return "no error";
+}
+
+void edit_config(const fs::path& folder, const std::function<void(Json&)>& edit) {
+  Json config = read_json_object(folder / "config.json");
+  edit(config);
+  write_file(folder / "config.json", config.dump());
+}
+
+// Writes the weights again with the tensors that `edit` leaves.
+void edit_weights(const fs::path& folder,
+                  const std::function<void(std::vector<TensorView>&)>& edit) {
+  const ModelFolder files = ModelFolder::open(folder);
+  std::vector<TensorView> views = files.tensors();
+  edit(views);
+  write_safetensors(folder / "changed", views, {});
+  fs::rename(folder / "changed", folder / "model.safetensors");
+}
+
+TEST(LoadModel, NamesAMissingTensor) {
+  const fs::path folder = copy_of_llama("missing");
+  edit_weights(folder, [](auto& views) {
+    std::erase_if(views, [](const TensorView& view) { return view.name == "model.norm.weight"; });
+  });
+  EXPECT_NE(error_of(folder).find("model.norm.weight"), std::string::npos);
+}
+
+TEST(LoadModel, NamesAnUnexpectedTensor) {
+  const fs::path folder = copy_of_llama("unexpected");
+  edit_weights(folder, [](auto& views) { views.back().name = "model.layers.9.stranger"; });
+  const std::string error = error_of(folder);
+  EXPECT_TRUE(error.find("stranger") != std::string::npos ||
+              error.find("missing") != std::string::npos)
+      << error;
+}
+
+TEST(LoadModel, NamesATensorOfTheWrongShapeWithBothShapes) {
+  const fs::path folder = copy_of_llama("shape");
+  edit_config(folder, [](Json& config) { config["intermediate_size"] = 40; });
+  const std::string error = error_of(folder);
+  EXPECT_NE(error.find("mlp.gate_proj.weight"), std::string::npos) << error;
+  EXPECT_NE(error.find("[48, 32]"), std::string::npos) << error;
+  EXPECT_NE(error.find("[40, 32]"), std::string::npos) << error;
+}
+
+TEST(LoadModel, ListsTheKnownArchitecturesForAnUnknownOne) {
+  const fs::path folder = copy_of_llama("unknown");
+  edit_config(folder, [](Json& config) { config["architectures"] = {"MambaForCausalLM"}; });
+  const std::string error = error_of(folder);
+  EXPECT_NE(error.find("MambaForCausalLM"), std::string::npos) << error;
+  EXPECT_NE(error.find("LlamaForCausalLM"), std::string::npos) << error;
+}
+
+TEST(LoadModel, RefusesASettingThatIsNotBuiltInsteadOfIgnoringIt) {
+  const fs::path folder = copy_of_llama("rope");
+  edit_config(folder, [](Json& config) {
+    config["rope_parameters"] = {{"rope_type", "llama3"}, {"factor", 8.0}};
+  });
+  EXPECT_NE(error_of(folder).find("rope_type"), std::string::npos);
+}
+
+TEST(LoadModel, ReadsConfigValuesOfTheWrongTypeAsInputErrors) {
+  for (const char* key : {"hidden_size", "num_attention_heads", "vocab_size"}) {
+    for (const Json& value : {Json("x"), Json(-1), Json(0), Json(1e30), Json::array()}) {
+      const fs::path folder = copy_of_llama("type");
+      edit_config(folder, [&](Json& config) { config[key] = value; });
+      EXPECT_NE(error_of(folder), "no error") << key << " " << value;
+    }
+  }
+}
+
+TEST(SaveModel, WritesWhatItRead) {
+  for (const char* name : {"llama", "llama_tied", "gpt2"}) {
+    const std::unique_ptr<Model> model = load_model(golden_folder(name), {});
+    const fs::path folder = fs::path(testing::TempDir()) / "alambic_save";
+    fs::remove_all(folder);
+    save_model(*model, folder, nullptr);
+    EXPECT_EQ(read_file(folder / "model.safetensors"),
+              read_file(golden_folder(name) / "model.safetensors"))
+        << name;
+  }
+}
+
+TEST(InitWeights, IsAFunctionOfTheSeedAndOfTheTensorAlone) {
+  const auto first = make_model(small_llama_config(), "test");
+  const auto second = make_model(small_llama_config(), "test");
+  const auto other = make_model(small_llama_config(), "test");
+  init_weights(*first, 1, {});
+  init_weights(*second, 1, {});
+  init_weights(*other, 2, {});
+  EXPECT_TRUE(at::equal(first->head().weight_VD, second->head().weight_VD));
+  EXPECT_FALSE(at::equal(first->head().weight_VD, other->head().weight_VD));
+  EXPECT_NEAR(first->head().weight_VD.std().item<double>(), 0.02, 0.002);
+}
+
+}  // namespace
+}  // namespace alambic

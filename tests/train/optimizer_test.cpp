@@ -1,0 +1,44 @@
+#include "alambic/train/optimizer.h"
+
+#include <gtest/gtest.h>
+
+#include "alambic/model/load.h"
+#include "alambic/objective/cross_entropy.h"
+#include "tests/golden.h"
+
+namespace alambic {
+namespace {
+
+struct AdamWGolden : testing::TestWithParam<const char*> {};
+
+// Ten steps beside torch.optim.AdamW: a wrong bias correction, decay or epsilon shows at once.
+TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
+  const std::filesystem::path folder = golden_folder(GetParam());
+  const std::filesystem::path file = folder / "golden.safetensors";
+  const std::unique_ptr<Model> model = load_model(folder, {.trainable = true});
+  AdamW optimizer(*model, {.beta1 = 0.9,
+                           .beta2 = 0.95,
+                           .epsilon = 1e-8,
+                           .weight_decay = 0.1,
+                           .decay_vectors = true});
+  const Tensor tokens_ST = golden(file, "tokens");
+  const int64_t T = tokens_ST.size(1);
+  const Packed input{.tokens_N = tokens_ST.flatten(), .offsets = {0, T, 2 * T}};
+  const Tensor graded_M = at::cat({at::arange(0, T - 1), at::arange(T, 2 * T - 1)});
+  const Tensor targets_M = input.tokens_N.index_select(0, graded_M + 1);
+  const Tensor expected = golden(file, "adamw_losses");
+  for (int64_t step = 0; step < expected.numel(); ++step) {
+    const Loss loss = cross_entropy_loss(model->hidden(Pass(input)).index_select(0, graded_M),
+                                         model->head(), targets_M,
+                                         static_cast<double>(graded_M.numel()));
+    EXPECT_LT(relative_distance(loss.value, expected[step]), 1e-4) << "step " << step;
+    loss.value.backward();
+    optimizer.step(1e-2, 1);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AdamWGolden, testing::Values("llama", "llama_tied", "gpt2"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace alambic
