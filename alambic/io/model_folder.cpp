@@ -1,50 +1,80 @@
 #include "alambic/io/model_folder.h"
 
 #include <map>
-#include <set>
 
 #include "alambic/base/error.h"
+#include "alambic/io/printable.h"
 
 namespace alambic {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr const char* single_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
 
-// Which file holds which tensor, as the index says.
-std::map<std::string, std::set<std::string>> read_index(const fs::path& path) {
-  const Json index = read_json_object(path);
-  if (!index.contains("weight_map") || !index["weight_map"].is_object()) {
-    throw input_error("cannot read {}: \"weight_map\" should be an object", path.string());
-  }
-  std::map<std::string, std::set<std::string>> by_file;
-  for (const auto& [tensor, file] : index["weight_map"].items()) {
-    const std::string name = file.is_string() ? file.get<std::string>() : "";
-    // A plain name cannot leave the folder.
-    if (name.empty() || name != fs::path(name).filename().string() || name == "..") {
-      throw input_error("cannot read {}: tensor {} should name a file of the folder, found {}",
-                        path.string(), tensor, file.dump());
-    }
-    by_file[name].insert(tensor);
-  }
-  return by_file;
+using WeightMap = std::map<std::string, std::string>;  // tensor -> file
+
+bool present(const fs::path& path) {
+  std::error_code error;  // a loop of links, no permission: opening it will say
+  return fs::exists(fs::symlink_status(path, error));
 }
 
-void check_shard(const fs::path& index, const std::string& file,
-                 const std::set<std::string>& expected, const SafetensorsFile& shard) {
-  for (const std::string& tensor : expected) {
-    if (shard.find(tensor) == nullptr) {
-      throw input_error("cannot read {}: {} should hold tensor {}, but does not", index.string(),
-                        file, tensor);
+// A file's place with links followed, refused when that is outside the folder.
+fs::path inside(const fs::path& folder, const std::string& name) {
+  std::error_code error;
+  const fs::path home = fs::canonical(folder, error);
+  const fs::path file = error ? fs::path() : fs::canonical(folder / name, error);
+  if (error) throw input_error("cannot read {}: {}", (folder / name).string(), error.message());
+  const bool snapshot = home.parent_path().filename() == "snapshots" &&
+                        file.parent_path() == home.parent_path().parent_path() / "blobs";
+  if (file.parent_path() != home && !snapshot) {
+    throw input_error("cannot read {}: it is a link out of the model's folder, to {}",
+                      (folder / name).string(), file.string())
+        .with_hint("put the file itself there");
+  }
+  return file;
+}
+
+WeightMap read_index(const fs::path& folder) {
+  const std::string where = (folder / index_name).string();
+  const auto index =
+      parse_json_object<nlohmann::json>(read_file(inside(folder, index_name), 64 << 20), where);
+  if (!index.contains("weight_map") || !index["weight_map"].is_object()) {
+    throw input_error("cannot read {}: \"weight_map\" should be an object", where);
+  }
+  WeightMap files;
+  for (const auto& [tensor, value] : index["weight_map"].items()) {
+    const std::string file = value.is_string() ? value.get<std::string>() : "";
+    // A plain name cannot leave the folder. A backslash or a NUL could, elsewhere or cut short.
+    const bool plain = file.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+    if (file.empty() || !plain || !file.ends_with(".safetensors")) {
+      throw input_error(
+          "cannot read {}: tensor {} should be in a *.safetensors file of the folder, found {}",
+          where, printable(tensor), printable(value.dump()));
+    }
+    files[tensor] = file;
+  }
+  return files;
+}
+
+void check_index(const fs::path& index, const WeightMap& map,
+                 const std::map<std::string, SafetensorsFile>& files) {
+  for (const auto& [tensor, file] : map) {
+    if (files.at(file).find(tensor) == nullptr) {
+      throw input_error("cannot read {}: it says that tensor {} is in {}, which does not hold it",
+                        index.string(), printable(tensor), printable(file))
+          .with_hint("files of different versions of the model?");
     }
   }
-  for (const TensorView& tensor : shard.tensors()) {
-    if (!expected.contains(tensor.name)) {
-      throw input_error("cannot read {}: {} holds tensor {}, which the index does not name",
-                        index.string(), file, tensor.name);
+  for (const auto& [file, shard] : files) {
+    for (const TensorView& tensor : shard.tensors()) {
+      const auto named = map.find(tensor.name);
+      if (named == map.end() || named->second != file) {
+        throw input_error("cannot read {}: {} holds tensor {}, which it says is {}", index.string(),
+                          printable(file), printable(tensor.name),
+                          named == map.end() ? "nowhere" : "in " + printable(named->second))
+            .with_hint("files of different versions of the model?");
+      }
     }
   }
 }
@@ -52,14 +82,17 @@ void check_shard(const fs::path& index, const std::string& file,
 Error no_weights(const fs::path& folder) {
   const Error error = input_error("cannot load {}: it has neither {} nor {}", folder.string(),
                                   single_name, index_name);
-  if (fs::exists(folder / "pytorch_model.bin") ||
-      fs::exists(folder / "pytorch_model.bin.index.json")) {
-    return error.with_hint("the weights are in PyTorch's pickle format; save them as safetensors");
+  for (const char* pickled : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    if (!present(folder / pickled)) continue;
+    return error.with_hint(fmt::format(
+        "{} is in Python's pickle format, which can run code and is not read here; save the model "
+        "again with transformers' save_pretrained",
+        pickled));
   }
   return error.with_hint("an incomplete download?");
 }
 
-// Names as transformers gives them: model-00001-of-00003.safetensors.
+// Consecutive tensors that fit into `max_bytes`; one that is larger has a shard of its own.
 std::vector<std::vector<TensorView>> split(const std::vector<TensorView>& tensors,
                                            uint64_t max_bytes) {
   std::vector<std::vector<TensorView>> shards(1);
@@ -76,64 +109,57 @@ std::vector<std::vector<TensorView>> split(const std::vector<TensorView>& tensor
 }
 
 void write_shards(const fs::path& folder, const std::vector<std::vector<TensorView>>& shards) {
-  Json weight_map = Json::object();
+  WeightMap files;
   uint64_t total = 0;
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
     write_safetensors(folder / name, shards[i], {{"format", "pt"}});
     for (const TensorView& tensor : shards[i]) {
-      weight_map[tensor.name] = name;
+      files[tensor.name] = name;
       total += tensor.bytes.size();
     }
   }
-  const Json index = {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}};
+  const nlohmann::json index = {{"metadata", {{"total_size", total}}}, {"weight_map", files}};
   write_file(folder / index_name, index.dump(2) + "\n");
 }
 
 }  // namespace
 
-Json read_json_object(const fs::path& path) {
-  constexpr uint64_t most = 64 << 20;
-  constexpr int most_depth = 64;
-  bool deep = false;
-  Json json = Json::parse(
-      read_file(path, most),
-      [&](int depth, Json::parse_event_t, Json&) {
-        deep = deep || depth > most_depth;
-        return !deep;
-      },
-      /*allow_exceptions=*/false);
-  if (deep) throw input_error("cannot read {}: it nests too deeply", path.string());
-  if (!json.is_object()) {
-    throw input_error("cannot read {}: it is not a JSON object", path.string());
-  }
-  return json;
-}
-
 ModelFolder ModelFolder::open(const fs::path& folder) {
-  if (!fs::is_directory(folder)) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) {
     throw input_error("cannot load model {}: there is no such folder", folder.string())
         .with_hint("a model is a folder with config.json, *.safetensors and tokenizer.json");
   }
+  if (!present(folder / "config.json")) {
+    throw input_error("cannot load model {}: it has no config.json", folder.string())
+        .with_hint("a model is a folder with config.json, *.safetensors and tokenizer.json");
+  }
   ModelFolder model;
-  model.config_ = read_json_object(folder / "config.json");
-  if (fs::exists(folder / single_name)) {
-    model.files_.push_back(SafetensorsFile::open(folder / single_name));
-  } else if (fs::exists(folder / index_name)) {
-    for (const auto& [file, tensors] : read_index(folder / index_name)) {
-      model.files_.push_back(SafetensorsFile::open(folder / file));
-      check_shard(folder / index_name, file, tensors, model.files_.back());
-    }
+  model.config_ = read_json_object(inside(folder, "config.json"));
+  std::map<std::string, SafetensorsFile> files;
+  const auto open_once = [&](const std::string& name) {
+    if (files.contains(name)) return;
+    files.emplace(name, SafetensorsFile::open(inside(folder, name)));
+  };
+  if (present(folder / single_name)) {
+    open_once(single_name);
+  } else if (present(folder / index_name)) {
+    const WeightMap map = read_index(folder);
+    for (const auto& [tensor, file] : map) open_once(file);
+    check_index(folder / index_name, map, files);
   } else {
     throw no_weights(folder);
   }
-  for (const SafetensorsFile& file : model.files_) {
+  for (auto& [name, file] : files) {
     model.tensors_.insert(model.tensors_.end(), file.tensors().begin(), file.tensors().end());
+    model.files_.push_back(std::move(file));
   }
   return model;
 }
 
-void write_model_folder(const fs::path& folder, const Json& config, const Json& generation_config,
+void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& config,
+                        const nlohmann::ordered_json& generation_config,
                         const std::vector<TensorView>& tensors, uint64_t max_shard_bytes) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -145,9 +171,12 @@ void write_model_folder(const fs::path& folder, const Json& config, const Json& 
   const auto shards = split(tensors, max_shard_bytes);
   if (shards.size() == 1) {
     write_safetensors(folder / single_name, tensors, {{"format", "pt"}});
+    fs::remove(folder / index_name);
   } else {
     write_shards(folder, shards);
+    fs::remove(folder / single_name);
   }
+  sync_folder(folder);
 }
 
 }  // namespace alambic

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "alambic/io/json_object.h"
 #include "alambic/io/safetensors.h"
 
 namespace alambic {
@@ -11,7 +12,8 @@ class ModelFolder {
  public:
   /// Reads config.json and maps the weights: model.safetensors, or the shards that
   /// model.safetensors.index.json names. The index and the shards must name the same tensors, and
-  /// no shard may lie outside the folder.
+  /// no file may lie outside the folder, be it by the index or by a link; links into `blobs` of the
+  /// Hugging Face cache that the folder is a snapshot of are followed.
   static ModelFolder open(const fs::path& folder);
 
   const nlohmann::ordered_json& config() const { return config_; }
@@ -24,11 +26,10 @@ class ModelFolder {
   std::vector<TensorView> tensors_;
 };
 
-/// The JSON object in a file of at most 64 MB; input errors name the file.
-nlohmann::ordered_json read_json_object(const fs::path& path);
-
 /// Writes config.json, generation_config.json (unless null) and the weights as transformers does:
-/// one file up to `max_shard_bytes`, several with an index beyond.
+/// one file up to `max_shard_bytes`, several with an index beyond. Weights that the folder had
+/// under the other of the two names are removed, lest they be loaded instead; `tensors` may point
+/// into them.
 void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& config,
                         const nlohmann::ordered_json& generation_config,
                         const std::vector<TensorView>& tensors,

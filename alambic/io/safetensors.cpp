@@ -2,162 +2,116 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <nlohmann/json.hpp>
-#include <set>
+#include <optional>
 
-#include "alambic/base/atomic_file.h"
 #include "alambic/base/error.h"
+#include "alambic/io/printable.h"
+#include "alambic/io/safetensors_header.h"
 
 namespace alambic {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+constexpr uint64_t max_header = 100'000'000;  // the reference library's limit
 
-constexpr uint64_t max_header = 100'000'000;
-
-// The header's JSON with what nlohmann lets pass refused: names given twice, deep nesting.
-Json parse_header(std::string_view text, const std::string& name) {
-  std::vector<std::set<std::string>> keys;
-  bool deep = false;
-  std::string twice;
-  const auto inspect = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth > 4) deep = true;
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key &&
-        !keys.back().insert(parsed.get_ref<const std::string&>()).second) {
-      twice = parsed.get_ref<const std::string&>();
-    }
-    return !deep;
-  };
-  Json header = Json::parse(text, inspect, /*allow_exceptions=*/false);
-  if (deep) throw input_error("cannot read {}: the header nests too deeply", name);
-  if (!twice.empty())
-    throw input_error("cannot read {}: \"{}\" stands twice in the header", name, twice);
-  if (header.is_discarded() || !header.is_object()) {
-    throw input_error("cannot read {}: the header is not a JSON object", name)
-        .with_hint("is it a safetensors file? an incomplete download?");
+// The JSON header's text, checked against the file's length.
+std::string_view header_text(std::span<const std::byte> file, const std::string& name) {
+  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  if (text.starts_with("version https://git-lfs")) {
+    throw input_error("cannot read {}: it only points to a file in Git LFS", name)
+        .with_hint("fetch the file itself: git lfs pull");
   }
-  return header;
+  uint64_t length = 0;
+  if (file.size() < sizeof length) {
+    throw input_error("cannot read {}: a safetensors file begins with 8 bytes, it has {}", name,
+                      file.size())
+        .with_hint("an incomplete download?");
+  }
+  std::memcpy(&length, file.data(), sizeof length);
+  if (length > max_header) {
+    throw input_error("cannot read {}: its header would be {} bytes long, more than {}", name,
+                      length, max_header)
+        .with_hint("is it a safetensors file?");
+  }
+  if (length > file.size() - sizeof length) {
+    throw input_error("cannot read {}: its header should be {} bytes long, but only {} follow",
+                      name, length, file.size() - sizeof length)
+        .with_hint("an incomplete download?");
+  }
+  return text.substr(sizeof length, length);
 }
 
-struct Entry {
-  TensorView view;
-  uint64_t begin = 0, end = 0;
-};
-
-// The product of the sizes, refusing what does not fit.
-uint64_t byte_size(const TensorView& view, const std::string& name) {
-  uint64_t bytes = bytes_of(view.dtype);
-  for (const int64_t size : view.shape) {
-    if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) {
-      throw input_error("cannot read {}: tensor {}: its shape overflows", name, view.name);
-    }
+// Bytes that shape and dtype make; nothing when the number overflows or ends within a byte.
+std::optional<uint64_t> byte_size(Dtype dtype, const std::vector<int64_t>& shape) {
+  uint64_t bits = bits_of(dtype);
+  for (const int64_t size : shape) {
+    if (__builtin_mul_overflow(bits, static_cast<uint64_t>(size), &bits)) return std::nullopt;
   }
-  return bytes;
+  if (bits % 8 != 0) return std::nullopt;
+  return bits / 8;
 }
 
-Entry read_entry(const std::string& tensor, const Json& json, const std::string& name) {
-  const auto wrong = [&](const char* field, const char* expected) {
-    return input_error("cannot read {}: tensor {}: \"{}\" should be {}, found {}", name, tensor,
-                       field, expected,
-                       json.is_object() && json.contains(field) ? json[field].dump() : "nothing");
-  };
-  if (!json.is_object() || !json.contains("dtype") || !json["dtype"].is_string()) {
-    throw wrong("dtype", "a name");
-  }
-  Entry entry{.view = {.name = tensor}};
-  const std::optional<Dtype> dtype = dtype_named(json["dtype"].get_ref<const std::string&>());
-  if (!dtype) throw wrong("dtype", "a known number format");
-  entry.view.dtype = *dtype;
-  if (!json.contains("shape") || !json["shape"].is_array()) throw wrong("shape", "a list of sizes");
-  for (const Json& size : json["shape"]) {
-    if (!size.is_number_unsigned() ||
-        size.get<uint64_t>() > uint64_t{std::numeric_limits<int64_t>::max()}) {
-      throw wrong("shape", "a list of sizes");
-    }
-    entry.view.shape.push_back(size);
-  }
-  const Json offsets = json.value("data_offsets", Json());
-  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
-      !offsets[1].is_number_unsigned()) {
-    throw wrong("data_offsets", "two offsets");
-  }
-  entry.begin = offsets[0];
-  entry.end = offsets[1];
-  if (json.size() != 3) {
-    throw input_error("cannot read {}: tensor {}: unknown fields in {}", name, tensor, json.dump());
-  }
-  return entry;
-}
-
-void check_layout(const std::vector<Entry>& entries, uint64_t data, const std::string& name) {
+// Every tensor as long as its shape says, one after another, all of the data and no more.
+// `entries` are in the order of their bytes.
+void check_layout(const std::vector<HeaderEntry>& entries, uint64_t data, const std::string& name) {
   uint64_t position = 0;
-  for (const Entry& entry : entries) {
-    const std::string& tensor = entry.view.name;
-    if (entry.begin > entry.end || entry.end > data) {
-      throw input_error("cannot read {}: tensor {} lies at bytes {} to {}, but the file holds {}",
-                        name, tensor, entry.begin, entry.end, data)
-          .with_hint("an incomplete download?");
+  for (const HeaderEntry& entry : entries) {
+    const auto refused = [&]<class... Args>(fmt::format_string<Args...> format, Args&&... args) {
+      return input_error("cannot read {}: tensor {}: {}", name, printable(entry.name),
+                         fmt::format(format, std::forward<Args>(args)...));
+    };
+    if (entry.begin > entry.end) {
+      throw refused("its data_offsets run backwards, from {} to {}", entry.begin, entry.end);
     }
     if (entry.begin != position) {
-      throw input_error(
-          "cannot read {}: tensor {} begins at byte {}, {} {}", name, tensor, entry.begin,
-          entry.begin < position ? "inside another, before" : "after a hole from", position);
+      throw refused("it begins at byte {}, {} at {}", entry.begin,
+                    entry.begin < position ? "inside the tensor before, which ends"
+                                           : "leaving a hole after the tensor before, which ends",
+                    position);
     }
-    const uint64_t expected = byte_size(entry.view, name);
-    if (entry.end - entry.begin != expected) {
-      throw input_error("cannot read {}: tensor {} has {} bytes, its shape and dtype make {}", name,
-                        tensor, entry.end - entry.begin, expected);
+    const auto expected = byte_size(entry.dtype, entry.shape);
+    if (!expected) {
+      throw refused("its shape makes no whole number of bytes, or more than 2^64 bits");
+    }
+    if (entry.end - entry.begin != *expected) {
+      throw refused("its shape and dtype {} make {} bytes, its data_offsets {}",
+                    name_of(entry.dtype), *expected, entry.end - entry.begin);
+    }
+    if (entry.end > data) {
+      throw refused("it ends at byte {}, but the file holds only {} bytes of data", entry.end, data)
+          .with_hint("an incomplete download?");
     }
     position = entry.end;
   }
   if (position != data) {
-    throw input_error("cannot read {}: {} bytes follow the last tensor", name, data - position);
+    throw input_error("cannot read {}: {} bytes follow the last tensor, which ends at byte {}",
+                      name, data - position, position);
   }
 }
 
 }  // namespace
 
 SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::string& name) {
-  uint64_t length = 0;
-  if (file.size() < sizeof length) {
-    throw input_error("cannot read {}: {} bytes are too few for a safetensors file", name,
-                      file.size());
-  }
-  std::memcpy(&length, file.data(), sizeof length);
-  const uint64_t rest = file.size() - sizeof length;
-  if (length > rest || length > max_header) {
-    throw input_error("cannot read {}: the header is {} bytes long, but the file holds {}", name,
-                      length, rest)
-        .with_hint("is it a safetensors file? an incomplete download?");
-  }
-  const auto* text = reinterpret_cast<const char*>(file.data()) + sizeof length;
-  const Json json = parse_header({text, length}, name);
-  SafetensorsHeader header;
-  std::vector<Entry> entries;
-  for (const auto& [tensor, value] : json.items()) {
-    if (tensor != "__metadata__") {
-      entries.push_back(read_entry(tensor, value, name));
-      continue;
-    }
-    for (const auto& [key, entry] : value.items()) {
-      if (!entry.is_string()) {
-        throw input_error("cannot read {}: __metadata__ should map strings to strings", name);
-      }
-      header.metadata[key] = entry;
-    }
-  }
-  std::ranges::sort(entries, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
-  check_layout(entries, rest - length, name);
-  const std::span<const std::byte> data = file.subspan(sizeof length + length);
-  for (Entry& entry : entries) {
-    entry.view.bytes = data.subspan(entry.begin, entry.end - entry.begin);
-    header.tensors.push_back(std::move(entry.view));
+  const std::string_view text = header_text(file, name);
+  HeaderEntries entries = read_header_entries(text, name);
+  std::ranges::sort(entries.tensors, {},
+                    [](const HeaderEntry& entry) { return std::pair(entry.begin, entry.end); });
+  const std::span<const std::byte> data = file.subspan(sizeof(uint64_t) + text.size());
+  check_layout(entries.tensors, data.size(), name);
+  SafetensorsHeader header{.metadata = std::move(entries.metadata)};
+  header.tensors.reserve(entries.tensors.size());
+  for (HeaderEntry& entry : entries.tensors) {
+    header.tensors.push_back({.name = std::move(entry.name),
+                              .dtype = entry.dtype,
+                              .shape = std::move(entry.shape),
+                              .bytes = data.subspan(entry.begin, entry.end - entry.begin)});
   }
   return header;
+}
+
+SafetensorsFile::SafetensorsFile(MappedFile file, SafetensorsHeader header)
+    : file_(std::move(file)), header_(std::move(header)) {
+  for (const TensorView& tensor : header_.tensors) by_name_.emplace(tensor.name, &tensor);
 }
 
 SafetensorsFile SafetensorsFile::open(const fs::path& path) {
@@ -166,36 +120,9 @@ SafetensorsFile SafetensorsFile::open(const fs::path& path) {
   return {std::move(file), std::move(header)};
 }
 
-const TensorView* SafetensorsFile::find(const std::string& name) const {
-  const auto found = std::ranges::find(header_.tensors, name, &TensorView::name);
-  return found == header_.tensors.end() ? nullptr : &*found;
-}
-
-void write_safetensors(const fs::path& path, std::vector<TensorView> tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  std::ranges::sort(tensors, [](const TensorView& a, const TensorView& b) {
-    return std::pair(static_cast<int>(b.dtype), a.name) <
-           std::pair(static_cast<int>(a.dtype), b.name);
-  });
-  Json json = Json::object();
-  if (!metadata.empty()) json["__metadata__"] = metadata;
-  uint64_t position = 0;
-  for (const TensorView& tensor : tensors) {
-    json[tensor.name] = {{"dtype", name_of(tensor.dtype)},
-                         {"shape", tensor.shape},
-                         {"data_offsets", {position, position + tensor.bytes.size()}}};
-    position += tensor.bytes.size();
-  }
-  std::string header = json.dump();
-  header.resize((header.size() + 7) / 8 * 8, ' ');
-  const uint64_t length = header.size();
-  AtomicFile file(path);
-  file.write({reinterpret_cast<const char*>(&length), sizeof length});
-  file.write(header);
-  for (const TensorView& tensor : tensors) {
-    file.write({reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size()});
-  }
-  file.commit();
+const TensorView* SafetensorsFile::find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
 }
 
 }  // namespace alambic

@@ -5,6 +5,8 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "alambic/io/dtype.h"
@@ -26,8 +28,10 @@ struct SafetensorsHeader {
 };
 
 /// Reads the header and points the tensors into `file`. Refuses whatever the format forbids:
-/// a header beyond the file or over 100 MB, duplicate names, unknown dtypes, sizes that overflow,
-/// offsets outside the file, overlaps and holes. `name` is what errors call the file.
+/// a header beyond the file or over 100 MB, duplicate names, unknown fields and dtypes, sizes that
+/// overflow or do not fit the bytes, overlaps, holes and trailing bytes; and over 64 dimensions.
+/// Nothing is allocated beyond what the header's own bytes justify. `name` is what errors call the
+/// file.
 SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::string& name);
 
 /// A safetensors file, mapped into memory.
@@ -37,18 +41,18 @@ class SafetensorsFile {
   const std::vector<TensorView>& tensors() const { return header_.tensors; }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   /// Null when there is no such tensor.
-  const TensorView* find(const std::string& name) const;
+  const TensorView* find(std::string_view name) const;
 
  private:
-  SafetensorsFile(MappedFile file, SafetensorsHeader header)
-      : file_(std::move(file)), header_(std::move(header)) {}
+  SafetensorsFile(MappedFile file, SafetensorsHeader header);
   MappedFile file_;
   SafetensorsHeader header_;
+  std::unordered_map<std::string_view, const TensorView*> by_name_;  // into header_
 };
 
 /// Writes the bytes that the Python library's save_file would: tensors by falling alignment, then
 /// name; the header padded with spaces to 8 bytes. Goes to a temporary file that is renamed when
-/// everything is on the disk.
+/// everything is on the disk, so a view may point into the file that is being replaced.
 void write_safetensors(const fs::path& path, std::vector<TensorView> tensors,
                        const std::map<std::string, std::string>& metadata);
 
