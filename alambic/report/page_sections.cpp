@@ -35,7 +35,10 @@ std::string legend(const std::vector<ChartSeries>& all) {
     html += fmt::format(R"(<span class="s{}{}">{}</span>)", series.color % 6,
                         series.dashed ? " dashed" : "", escape_html(series.name));
   }
-  if (seen.size() < 2) html.clear();
+  // One unnamed curve needs no legend; one run's curve on a page of several does.
+  if (seen.size() < 2 && (seen.empty() || seen[0] == "training" || seen[0] == "validation")) {
+    html.clear();
+  }
   return fmt::format(R"(<div class="legend">{}</div>)", html);
 }
 
