@@ -139,7 +139,8 @@ int run(const DistillOptions& options) {
     return static_cast<int>(Exit::stopped);
   }
   const Metrics figures = validate ? validate(result.steps) : Metrics{};
-  export_model(student, out / "model", model_card(card_of(options, figures)));
+  export_model(student, out / "model", model_card(card_of(options, figures)),
+               options.run.save_dtype);
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);
   return 0;

@@ -68,8 +68,11 @@ void check_same_vocabulary(const LoadedModel& student, const LoadedModel& teache
           "student of the teacher's family, or make one with `alambic init --tokenizer`");
 }
 
-void export_model(LoadedModel& loaded, const std::string& folder, const std::string& card) {
-  save_model(*loaded.model, folder, loaded.generation_config);
+void export_model(LoadedModel& loaded, const std::string& folder, const std::string& card,
+                  const std::string& save_dtype) {
+  const auto dtype = save_dtype == "auto" ? loaded.model->options().dtype().toScalarType()
+                                          : choose_dtype(save_dtype, at::kCPU);
+  save_model(*loaded.model, folder, loaded.generation_config, dtype);
   loaded.tokenizer.save_to(folder);
   write_file(fs::path(folder) / "README.md", card);
 }

@@ -28,8 +28,9 @@ LoadedModel load_with_tokenizer(const std::string& folder, const LoadOptions& op
 void check_same_vocabulary(const LoadedModel& student, const LoadedModel& teacher,
                            const std::string& student_folder, const std::string& teacher_folder);
 
-/// Writes a folder that any tool can load: weights, config, generation config, tokenizer and a
-/// model card.
-void export_model(LoadedModel& loaded, const std::string& folder, const std::string& card);
+/// Writes a folder that any tool can load: weights (in `save_dtype`; "auto": as in memory), config,
+/// generation config, tokenizer and a model card.
+void export_model(LoadedModel& loaded, const std::string& folder, const std::string& card,
+                  const std::string& save_dtype);
 
 }  // namespace alambic

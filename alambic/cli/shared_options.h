@@ -21,6 +21,7 @@ struct MachineOptions {
 
 struct RunOptions {
   std::string out;
+  std::string save_dtype = "auto";
   bool resume = false;
   bool overwrite = false;
 
@@ -28,6 +29,8 @@ struct RunOptions {
     v.group("Run");
     v.text("out", out, "run folder: figures, samples, checkpoints, the trained model");
     v.required("out");
+    v.choice("save-dtype", save_dtype, {"auto", "float32", "bfloat16"},
+             "type of the trained model's weights on disk; auto: as in memory");
     v.flag("resume", resume, "continue the run in --out from its newest checkpoint");
     v.flag("overwrite", overwrite, "replace the run in --out");
   }

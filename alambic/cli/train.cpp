@@ -89,7 +89,8 @@ int run(const TrainOptions& options) {
                        .facts = {{"data", options.data}},
                        .figures = validate ? validate(result.steps) : Metrics{},
                        .config = config_toml("train", options)};
-  export_model(student, out / "model", model_card(card));
+  export_model(student, out / "model", model_card(card),
+               options.run.save_dtype);
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);
   return 0;
