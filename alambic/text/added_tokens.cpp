@@ -1,5 +1,6 @@
 #include "alambic/text/added_tokens.h"
 
+#include "alambic/text/json_view.h"
 #include "alambic/text/utf8.h"
 
 namespace alambic {

@@ -10,10 +10,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "alambic/text/json_view.h"
 #include "alambic/text/pair_table.h"
 
 namespace alambic {
+
+class JsonView;
 
 struct AddedToken {
   int32_t id = -1;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "alambic/text/json_view.h"
 #include "alambic/text/utf8.h"
 
 namespace alambic {

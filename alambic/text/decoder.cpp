@@ -4,6 +4,7 @@
 
 #include "alambic/base/names.h"
 #include "alambic/text/byte_level.h"
+#include "alambic/text/json_view.h"
 #include "alambic/text/metaspace.h"
 #include "alambic/text/pattern.h"
 #include "alambic/text/utf8.h"

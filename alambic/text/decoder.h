@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "alambic/text/json_view.h"
-
 namespace alambic {
+
+class JsonView;
 
 class Decoder {
  public:

@@ -1,5 +1,7 @@
 #include "alambic/text/metaspace.h"
 
+#include "alambic/text/json_view.h"
+
 namespace alambic {
 
 Metaspace read_metaspace(const JsonView& json) {

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "alambic/text/json_view.h"
-
 namespace alambic {
+
+class JsonView;
 
 struct Metaspace {
   enum class Prepend { first, always, never };

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "alambic/text/json_view.h"
 #include "alambic/text/pattern.h"
 #include "alambic/text/utf8.h"
 

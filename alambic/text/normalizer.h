@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "alambic/text/json_view.h"
-
 namespace alambic {
+
+class JsonView;
 
 class Normalizer {
  public:

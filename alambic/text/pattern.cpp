@@ -1,5 +1,7 @@
 #include "alambic/text/pattern.h"
 
+#include "alambic/text/json_view.h"
+
 namespace alambic {
 
 Regex read_regex(const JsonView& json) {

@@ -5,10 +5,11 @@
 #include <variant>
 #include <vector>
 
-#include "alambic/text/json_view.h"
 #include "alambic/text/regex.h"
 
 namespace alambic {
+
+class JsonView;
 
 class Pattern {
  public:

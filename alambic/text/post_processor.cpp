@@ -1,6 +1,7 @@
 #include "alambic/text/post_processor.h"
 
 #include <limits>
+#include "alambic/text/json_view.h"
 
 namespace alambic {
 namespace {

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "alambic/text/json_view.h"
-
 namespace alambic {
+
+class JsonView;
 
 /// What a post-processor does to one text; pairs of texts are not our business.
 struct PostProcessor {

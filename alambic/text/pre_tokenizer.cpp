@@ -1,6 +1,7 @@
 #include "alambic/text/pre_tokenizer.h"
 
 #include "alambic/text/byte_level.h"
+#include "alambic/text/json_view.h"
 #include "alambic/text/metaspace.h"
 #include "alambic/text/pattern.h"
 #include "alambic/text/split_behavior.h"

@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "alambic/text/json_view.h"
 #include "alambic/text/regex.h"
 
 namespace alambic {
+
+class JsonView;
 
 /// Text between two added tokens, and the pieces it is cut into (in order, none empty; bytes
 /// outside every piece are dropped).

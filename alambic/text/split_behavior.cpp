@@ -1,6 +1,7 @@
 #include "alambic/text/split_behavior.h"
 
 #include <algorithm>
+#include "alambic/text/json_view.h"
 
 namespace alambic {
 namespace {

@@ -3,10 +3,11 @@
 
 #include <vector>
 
-#include "alambic/text/json_view.h"
 #include "alambic/text/regex.h"
 
 namespace alambic {
+
+class JsonView;
 
 enum class SplitBehavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };
 

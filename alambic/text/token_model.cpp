@@ -1,6 +1,7 @@
 #include "alambic/text/token_model.h"
 
 #include "alambic/text/bpe.h"
+#include "alambic/text/json_view.h"
 #include "alambic/text/word_level.h"
 
 namespace alambic {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "alambic/base/names.h"
+#include "alambic/text/json_view.h"
 #include "alambic/text/utf8.h"
 
 namespace alambic {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "alambic/base/names.h"
+#include "alambic/text/json_view.h"
 #include "alambic/text/tokenizer.h"
 
 namespace alambic {

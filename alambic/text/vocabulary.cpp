@@ -1,5 +1,7 @@
 #include "alambic/text/vocabulary.h"
 
+#include "alambic/text/json_view.h"
+
 namespace alambic {
 
 int64_t largest_id_allowed(int64_t tokens) { return 4 * tokens + 100'000; }

@@ -8,9 +8,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "alambic/text/json_view.h"
-
 namespace alambic {
+
+class JsonView;
 
 class Vocabulary {
  public:

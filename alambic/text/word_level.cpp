@@ -1,5 +1,7 @@
 #include "alambic/text/word_level.h"
 
+#include "alambic/text/json_view.h"
+
 namespace alambic {
 namespace {
 

@@ -2,6 +2,7 @@
 // (tools/goldens/make_tokenizers.py).
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -104,12 +105,12 @@ TEST(Tokenizer, ReadsBrokenBytesAsReplacementCharacters) {
   EXPECT_EQ(tokenizer.encode("a\xFF z\xE2\x82"), tokenizer.encode("a\uFFFD z\uFFFD"));
 }
 
-TEST(Tokenizer, ReadsAMillionCharactersWithoutSpacesInASecond) {
+TEST(Tokenizer, ReadsAMillionCharactersWithoutSpacesInSeconds) {
   const Tokenizer tokenizer = Tokenizer::load(golden / "llama2");
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // the machine may be busy: CPU time
   const Ids ids = tokenizer.encode(std::string(1'000'000, 'a'), false);
   EXPECT_GT(ids.size(), 100'000u);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
 }  // namespace

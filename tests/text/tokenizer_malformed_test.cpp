@@ -1,7 +1,7 @@
 // Broken tokenizer.json files by name: each is an input error within a second, never a crash.
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/error.h"
@@ -21,7 +21,7 @@ json small() {
 
 // The error's text and hint, or "" when the file is accepted.
 std::string error_of(const std::string& bytes) {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // the machine may be busy: CPU time
   std::string message;
   try {
     Tokenizer::parse("tokenizer.json", bytes);
@@ -29,7 +29,7 @@ std::string error_of(const std::string& bytes) {
     EXPECT_EQ(error.exit(), Exit::input);
     message = std::string(error.what()) + " | " + error.hint();
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - start, CLOCKS_PER_SEC);
   EXPECT_LT(message.size(), 1000u);
   return message;
 }
