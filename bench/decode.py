@@ -116,6 +116,7 @@ def interval(ours, theirs):
 
 def main():
     transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
         parameters = make_model(folder)
         sides = dict(ours=Ours(folder), theirs=Theirs(folder))
