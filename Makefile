@@ -49,7 +49,7 @@ bench: setup
 	bench/run
 
 install: build
-	cmake --install build/release --prefix "$(PREFIX)"
+	cmake --install build/release --prefix "$(abspath $(PREFIX))"
 
 # The asan build's commands are those of the torch-free rooms.
 lint: setup-lint
