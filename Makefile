@@ -46,7 +46,8 @@ asan: setup
 bench: setup
 	$(CONFIGURE) release -DALAMBIC_BENCH=ON
 	cmake --build --preset release -j $(JOBS)
-	bench/run
+	build/release/bench/kernels_bench
+	@echo "against the reference libraries: the Python scripts in bench/ (each says what it needs)"
 
 install: build
 	cmake --install build/release --prefix "$(abspath $(PREFIX))"
