@@ -46,10 +46,11 @@ asan: setup
 bench: setup
 	$(CONFIGURE) release -DALAMBIC_BENCH=ON
 	cmake --build --preset release -j $(JOBS)
-	bench/run
+	build/release/bench/kernels_bench
+	@echo "against the reference libraries: the Python scripts in bench/ (each says what it needs)"
 
 install: build
-	cmake --install build/release --prefix "$(PREFIX)"
+	cmake --install build/release --prefix "$(abspath $(PREFIX))"
 
 # The asan build's commands are those of the torch-free rooms.
 lint: setup-lint
