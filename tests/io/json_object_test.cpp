@@ -37,8 +37,8 @@ TEST(JsonObject, IsRefusedWithTheFileAndTheReason) {
 }
 
 TEST(JsonObject, WithVeryManyNamesIsRefusedInOrderAndReadSorted) {
-  EXPECT_THROW(parse_json_object<ordered_json>(many_names(100'000), "f"), Error);
-  EXPECT_EQ(parse_json_object<nlohmann::json>(many_names(100'000), "f").size(), 100'000u);
+  EXPECT_THROW(parse_json_object<ordered_json>(many_names(25'000), "f"), Error);
+  EXPECT_EQ(parse_json_object<nlohmann::json>(many_names(25'000), "f").size(), 25'000u);
 }
 
 }  // namespace
