@@ -257,6 +257,5 @@ int main(int argc, char** argv) {
   row_kernels();
   packed();
   cached();
-  // Without gradients except where a comparison asks for them by its inputs.
   benchmark::RunSpecifiedBenchmarks();
 }

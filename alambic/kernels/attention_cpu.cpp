@@ -17,12 +17,7 @@ void copy_rows(const float* from, int64_t row, int64_t N, int64_t d, float* to, 
 /// to[i·to_row + n] = from[n·row + i], columns N..to_row zero.
 void transpose_rows(const float* from, int64_t row, int64_t N, int64_t d, float* to,
                     int64_t to_row) {
-  for (int64_t n0 = 0; n0 < N; n0 += 16) {
-    const int64_t n1 = n0 + 16 < N ? n0 + 16 : N;
-    for (int64_t i = 0; i < d; ++i) {
-      for (int64_t n = n0; n < n1; ++n) to[i * to_row + n] = from[n * row + i];
-    }
-  }
+  turn(from, row, N, d, to, to_row);
   for (int64_t i = 0; i < d; ++i) {
     for (int64_t n = N; n < to_row; ++n) to[i * to_row + n] = 0;
   }
@@ -50,17 +45,17 @@ void attention(const AttentionArgs& a) {
     for (int64_t first = 0; first < a.length; first += query_block) {
       const int64_t rows = a.length - first < query_block ? a.length - first : query_block;
       const int64_t seen = first + rows, used = columns(seen);
-      mat_mul({.a = a.q + first * a.q_row + h * a.q_head,
-               .a_row = a.q_row,
-               .a_col = 1,
-               .b = keys_T,
-               .b_row = row,
-               .c = scores,
-               .c_row = row,
-               .M = rows,
-               .K = a.d,
-               .E = used,
-               .accumulate = false});
+      small_product({.a = a.q + first * a.q_row + h * a.q_head,
+                     .a_row = a.q_row,
+                     .a_col = 1,
+                     .b = keys_T,
+                     .b_row = row,
+                     .c = scores,
+                     .c_row = row,
+                     .M = rows,
+                     .K = a.d,
+                     .E = used,
+                     .accumulate = false});
       float total[query_block];
       for (int64_t r = 0; r < rows; ++r) {
         float* s = scores + r * row;
@@ -77,17 +72,17 @@ void attention(const AttentionArgs& a) {
         total[r] = sum(mass);
         a.lse[(first + r) * a.lse_row + h] = most * a.scale + __builtin_logf(total[r]);
       }
-      mat_mul({.a = scores,
-               .a_row = row,
-               .a_col = 1,
-               .b = values,
-               .b_row = width,
-               .c = out,
-               .c_row = width,
-               .M = rows,
-               .K = seen,
-               .E = columns(a.d),
-               .accumulate = false});
+      small_product({.a = scores,
+                     .a_row = row,
+                     .a_col = 1,
+                     .b = values,
+                     .b_row = width,
+                     .c = out,
+                     .c_row = width,
+                     .M = rows,
+                     .K = seen,
+                     .E = columns(a.d),
+                     .accumulate = false});
       for (int64_t r = 0; r < rows; ++r) {
         const float inverse = 1.0f / total[r];
         float* to = a.out + (first + r) * a.out_row + h * a.out_head;
@@ -123,23 +118,23 @@ void attention_grad(const AttentionGradArgs& g) {
       const int64_t seen = first + rows, used = columns(seen);
       copy_rows(a.q + first * a.q_row + h * a.q_head, a.q_row, rows, a.d, queries, width);
       copy_rows(g.dout + first * g.dout_row + h * g.dout_head, g.dout_row, rows, a.d, dout, width);
-      const MatMul against_keys = {.a = queries,
-                                   .a_row = width,
-                                   .a_col = 1,
-                                   .b = keys_T,
-                                   .b_row = row,
-                                   .c = p,
-                                   .c_row = row,
-                                   .M = rows,
-                                   .K = a.d,
-                                   .E = used,
-                                   .accumulate = false};
-      MatMul against_values = against_keys;
+      const ProductArgs against_keys = {.a = queries,
+                                        .a_row = width,
+                                        .a_col = 1,
+                                        .b = keys_T,
+                                        .b_row = row,
+                                        .c = p,
+                                        .c_row = row,
+                                        .M = rows,
+                                        .K = a.d,
+                                        .E = used,
+                                        .accumulate = false};
+      ProductArgs against_values = against_keys;
       against_values.a = dout;
       against_values.b = values_T;
       against_values.c = ds;
-      mat_mul(against_keys);
-      mat_mul(against_values);
+      small_product(against_keys);
+      small_product(against_values);
       for (int64_t r = 0; r < rows; ++r) {
         const float* o = a.out + (first + r) * a.out_row + h * a.out_head;
         float delta = 0;
@@ -152,34 +147,34 @@ void attention_grad(const AttentionGradArgs& g) {
           store(ds + r * row + j, probability * (load(ds + r * row + j) - delta) * a.scale);
         }
       }
-      mat_mul({.a = ds,
-               .a_row = row,
-               .a_col = 1,
-               .b = keys,
-               .b_row = width,
-               .c = dq,
-               .c_row = width,
-               .M = rows,
-               .K = seen,
-               .E = across,
-               .accumulate = false});
-      const MatMul to_keys = {.a = ds,
-                              .a_row = 1,
-                              .a_col = row,
-                              .b = queries,
-                              .b_row = width,
-                              .c = dkeys,
-                              .c_row = width,
-                              .M = seen,
-                              .K = rows,
-                              .E = across,
-                              .accumulate = true};
-      MatMul to_values = to_keys;
+      small_product({.a = ds,
+                     .a_row = row,
+                     .a_col = 1,
+                     .b = keys,
+                     .b_row = width,
+                     .c = dq,
+                     .c_row = width,
+                     .M = rows,
+                     .K = seen,
+                     .E = across,
+                     .accumulate = false});
+      const ProductArgs to_keys = {.a = ds,
+                                   .a_row = 1,
+                                   .a_col = row,
+                                   .b = queries,
+                                   .b_row = width,
+                                   .c = dkeys,
+                                   .c_row = width,
+                                   .M = seen,
+                                   .K = rows,
+                                   .E = across,
+                                   .accumulate = true};
+      ProductArgs to_values = to_keys;
       to_values.a = p;
       to_values.b = dout;
       to_values.c = dvalues;
-      mat_mul(to_keys);
-      mat_mul(to_values);
+      small_product(to_keys);
+      small_product(to_values);
       for (int64_t r = 0; r < rows; ++r) {
         float* to = g.dq + (first + r) * a.out_row + h * a.out_head;
         for (int64_t i = 0; i < a.d; ++i) to[i] = dq[r * width + i];
@@ -205,16 +200,17 @@ void cached_attention(const CachedAttentionArgs& a) {
     for (int64_t i = 0; i < n * a.d; ++i) out[i] = 0;
     for (int64_t first = 0; first < a.length; first += chunk) {
       const int64_t count = a.length - first < chunk ? a.length - first : chunk;
-      linear_output_major({.x = a.q + h * a.d,
-                           .x_row = a.d,
-                           .w = a.k + first * a.d,
-                           .w_row = a.d,
-                           .bias = nullptr,
-                           .y = scores,
-                           .y_row = chunk,
-                           .M = n,
-                           .D = a.d,
-                           .E = count});
+      product_transposed({.a = a.q + h * a.d,
+                          .a_row = a.d,
+                          .a_col = 1,
+                          .b = a.k + first * a.d,
+                          .b_row = a.d,
+                          .c = scores,
+                          .c_row = chunk,
+                          .M = n,
+                          .K = a.d,
+                          .E = count,
+                          .accumulate = false});
       for (int64_t r = 0; r < n; ++r) {
         float* s = scores + r * chunk;
         hide(s, count, columns(count));
@@ -233,17 +229,17 @@ void cached_attention(const CachedAttentionArgs& a) {
         most[r] = reference;
         for (int64_t i = 0; i < a.d; ++i) out[r * a.d + i] *= fade;
       }
-      mat_mul({.a = scores,
-               .a_row = chunk,
-               .a_col = 1,
-               .b = a.v + first * a.d,
-               .b_row = a.d,
-               .c = out,
-               .c_row = a.d,
-               .M = n,
-               .K = count,
-               .E = a.d,
-               .accumulate = true});
+      small_product({.a = scores,
+                     .a_row = chunk,
+                     .a_col = 1,
+                     .b = a.v + first * a.d,
+                     .b_row = a.d,
+                     .c = out,
+                     .c_row = a.d,
+                     .M = n,
+                     .K = count,
+                     .E = a.d,
+                     .accumulate = true});
     }
     for (int64_t r = 0; r < n; ++r) {
       for (int64_t i = 0; i < a.d; ++i) out[r * a.d + i] *= 1.0f / mass[r];

@@ -7,17 +7,18 @@
 
 namespace alambic::kernels {
 
-/// y[m·y_row + e] = Σ_d x[m·x_row + d] · w(e, d) + bias[e], for m < M, e < E. `bias` may be null.
-/// The order of the sum depends on D only: a row's result is the same bits alone and in a batch.
-struct LinearArgs {
-  const float* x;
-  int64_t x_row;
-  const float* w;
-  int64_t w_row;  ///< distance of rows of w: of outputs (output-major) or of inputs (input-major)
-  const float* bias;
-  float* y;
-  int64_t y_row;
-  int64_t M, D, E;
+/// c (+)= a·b, with a(m, k) = a[m·a_row + k·a_col], c dense along e, and b dense along e with rows
+/// b_row apart, or, where a kernel is called transposed, dense along k with columns b_row apart.
+/// The order of each sum depends on K and the kernel only, never on M, E or the blocking.
+struct ProductArgs {
+  const float* a;
+  int64_t a_row, a_col;
+  const float* b;
+  int64_t b_row;
+  float* c;
+  int64_t c_row;
+  int64_t M, K, E;
+  bool accumulate;
 };
 
 /// Rows of a [N, H, d] tensor whose last dimension is dense.
@@ -78,8 +79,12 @@ inline constexpr int64_t attention_scratch(int64_t length, int64_t d) {
 struct CpuTable {
   const char* name;
   int lanes;  ///< floats in a vector
-  void (*linear_output_major)(const LinearArgs&);
-  void (*linear_input_major)(const LinearArgs&);
+  void (*product)(const ProductArgs&);
+  /// Dot products with b where it lies. Needs a_col 1.
+  void (*product_transposed)(const ProductArgs&);
+  /// For many rows: panels of b are copied first. The sums are those of `product`, bit for bit.
+  void (*product_many)(const ProductArgs&);
+  void (*product_many_transposed)(const ProductArgs&);
   /// y = weight · (x · inverse[n]), inverse = 1 / sqrt(mean(x²) + epsilon); x, y: [N, D] dense.
   /// `inverse` may be null.
   void (*rms_norm)(const float* x, const float* weight, double epsilon, float* y, float* inverse,

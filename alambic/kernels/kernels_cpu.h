@@ -5,8 +5,10 @@
 
 namespace alambic::kernels::ALAMBIC_ISA {
 
-void linear_output_major(const LinearArgs& a);
-void linear_input_major(const LinearArgs& a);
+void product(const ProductArgs& job);
+void product_transposed(const ProductArgs& job);
+void product_many(const ProductArgs& job);
+void product_many_transposed(const ProductArgs& job);
 void rms_norm(const float* x, const float* weight, double epsilon, float* y, float* inverse,
               int64_t N, int64_t D);
 void rms_norm_grad(const float* x, const float* weight, const float* inverse, const float* dy,

@@ -40,7 +40,7 @@ void split(int64_t count, int64_t grain, const std::function<void(int64_t, int64
 /// time on one core: a thread is given no less than 25 µs, since waking it costs several.
 template <class F>
 void parallel(int64_t count, double item_ns, const F& f) {
-  const auto grain = static_cast<int64_t>(25000 / item_ns) + 1;
+  const auto grain = static_cast<int64_t>(25000 / std::max(item_ns, 1e-3)) + 1;
   if (count <= grain) {
     if (count > 0) f(int64_t{0}, count);
   } else {

@@ -6,66 +6,132 @@
 namespace alambic::kernels {
 namespace {
 
-/// From this many rows on, MKL's packing pays (bench/kernels_bench.cpp, docs/LOG.md).
-constexpr int64_t most_rows = 16;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
 
-bool takes_own_kernel(const Tensor& x_ND, const Tensor& weight, const Tensor& bias_E) {
-  return x_ND.dim() == 2 && x_ND.size(0) <= most_rows && plain(x_ND, weight) &&
-         (!bias_E.defined() || (plain(bias_E) && bias_E.is_contiguous())) &&
-         !wants_gradient(x_ND, weight, bias_E) && x_ND.stride(1) == 1 && weight.dim() == 2 &&
-         weight.stride(1) == 1;
+/// From this many rows on, copying panels of b pays (docs/LOG.md).
+constexpr int64_t many = 32;
+
+/// Rows or columns lie dense.
+bool dense(const Tensor& x) { return x.stride(1) == 1 || x.stride(0) == 1; }
+
+/// SSE2 kernels have no fused multiply-add; MKL's are better at large products.
+bool takes_own_kernel(const Tensor& a_MK, const Tensor& b_KE) {
+  return a_MK.dim() == 2 && b_KE.dim() == 2 && plain(a_MK, b_KE) && dense(b_KE) &&
+         (a_MK.size(0) <= 16 || cpu().lanes >= 8);
 }
 
-/// Splits the outputs between threads, in steps of a cache line.
-Tensor small_rows(const Tensor& x_ND, const Tensor& weight, const Tensor& bias_E, int64_t E,
-                  int64_t w_step, void (*kernel)(const LinearArgs&)) {
+/// Splits the larger side of c between threads, in steps of a few cache lines.
+void run(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE, bool accumulate) {
+  const int64_t M = a_MK.size(0), K = a_MK.size(1), E = b_KE.size(1);
+  check(b_KE.size(0) == K, "product: [{}, {}] by [{}, {}]", M, K, b_KE.size(0), E);
+  const bool transposed = b_KE.stride(1) != 1;
+  const Tensor a = transposed && M < many && a_MK.stride(1) != 1 ? a_MK.contiguous() : a_MK;
+  const ProductArgs all = {.a = a.const_data_ptr<float>(),
+                           .a_row = a.stride(0),
+                           .a_col = a.stride(1),
+                           .b = b_KE.const_data_ptr<float>(),
+                           .b_row = b_KE.stride(transposed ? 1 : 0),
+                           .c = c_ME.mutable_data_ptr<float>(),
+                           .c_row = c_ME.stride(0),
+                           .M = M,
+                           .K = K,
+                           .E = E,
+                           .accumulate = accumulate};
+  auto* kernel = M < many ? (transposed ? cpu().product_transposed : cpu().product)
+                          : (transposed ? cpu().product_many_transposed : cpu().product_many);
   constexpr int64_t step = 64;
-  const int64_t M = x_ND.size(0), D = x_ND.size(1);
-  const Tensor y = at::empty({M, E}, x_ND.options());
-  const LinearArgs all = {.x = x_ND.const_data_ptr<float>(),
-                          .x_row = x_ND.stride(0),
-                          .w = weight.const_data_ptr<float>(),
-                          .w_row = weight.stride(0),
-                          .bias = bias_E.defined() ? bias_E.const_data_ptr<float>() : nullptr,
-                          .y = y.mutable_data_ptr<float>(),
-                          .y_row = E,
-                          .M = M,
-                          .D = D,
-                          .E = E};
-  const double item_ns = static_cast<double>(step * D) * std::max(0.1, static_cast<double>(M) / 40);
-  parallel((E + step - 1) / step, item_ns, [&](int64_t begin, int64_t end) {
-    LinearArgs part = all;
-    const int64_t first = begin * step;
-    part.w += first * w_step;
-    part.y += first;
-    if (part.bias) part.bias += first;
-    part.E = std::min(end * step, E) - first;
-    kernel(part);
-  });
+  const bool by_rows = M >= 4 * step && M > E;
+  const int64_t parts = ((by_rows ? M : E) + step - 1) / step;
+  const auto other = static_cast<double>(by_rows ? E : M);
+  parallel(parts, static_cast<double>(step * K) * std::max(0.1, other / 40),
+           [&](int64_t begin, int64_t end) {
+             ProductArgs part = all;
+             const int64_t first = begin * step;
+             if (by_rows) {
+               part.M = std::min(end * step, M) - first;
+               part.a += first * part.a_row;
+               part.c += first * part.c_row;
+             } else {
+               part.E = std::min(end * step, E) - first;
+               part.b += first * (transposed ? part.b_row : 1);
+               part.c += first;
+             }
+             kernel(part);
+           });
+}
+
+/// x · weight_io + bias, weight_io being [in, out] in whatever order it lies.
+Tensor forward(const Tensor& x_ND, const Tensor& weight_io, const Tensor& bias_E) {
+  const int64_t N = x_ND.size(0), E = weight_io.size(1);
+  if (!bias_E.defined()) return product(x_ND, weight_io);
+  const Tensor y = bias_E.expand({N, E}).clone(at::MemoryFormat::Contiguous);
+  add_product(y, x_ND, weight_io);
   return y;
 }
 
-void check_inner(const Tensor& x_ND, const Tensor& weight, int64_t inner) {
-  check(x_ND.size(1) == inner, "linear: {} inputs for a weight of [{}, {}]", x_ND.size(1),
-        weight.size(0), weight.size(1));
+/// The weight is the parameter as stored; `output_major` says that it is [out, in].
+struct LinearFunction : torch::autograd::Function<LinearFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& x_ND, const Tensor& weight,
+                        const Tensor& bias_E, bool output_major) {
+    context->save_for_backward({x_ND, weight});
+    context->saved_data["output_major"] = output_major;
+    return kernels::forward(x_ND, output_major ? weight.t() : weight, bias_E);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative("linear");
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &x_ND = saved[0], &weight = saved[1], dy_NE = gradients[0].contiguous();
+    const bool output_major = context->saved_data["output_major"].toBool();
+    Tensor dx_ND, dweight, dbias_E;
+    if (context->needs_input_grad(0)) {
+      dx_ND = product(dy_NE, output_major ? weight : weight.t());
+    }
+    if (context->needs_input_grad(1)) {
+      dweight = output_major ? product(dy_NE.t(), x_ND) : product(x_ND.t(), dy_NE);
+    }
+    if (context->needs_input_grad(2)) dbias_E = dy_NE.sum(0);
+    return {dx_ND, dweight, dbias_E, Tensor()};
+  }
+};
+
+Tensor apply(const Tensor& x_ND, const Tensor& weight, const Tensor& bias_E, bool output_major) {
+  return wants_gradient(x_ND, weight, bias_E)
+             ? LinearFunction::apply(x_ND, weight, bias_E, output_major)
+             : forward(x_ND, output_major ? weight.t() : weight, bias_E);
+}
+
+bool fits(const Tensor& x_ND, const Tensor& weight, const Tensor& bias_E) {
+  return takes_own_kernel(x_ND, weight) && dense(x_ND) && (!bias_E.defined() || plain(bias_E));
 }
 
 }  // namespace
 
-Tensor linear(const Tensor& x_ND, const Tensor& weight_ED, const Tensor& bias_E) {
-  if (takes_own_kernel(x_ND, weight_ED, bias_E)) {
-    check_inner(x_ND, weight_ED, weight_ED.size(1));
-    return small_rows(x_ND, weight_ED, bias_E, weight_ED.size(0), weight_ED.stride(0),
-                      cpu().linear_output_major);
+Tensor product(const Tensor& a_MK, const Tensor& b_KE) {
+  if (!takes_own_kernel(a_MK, b_KE)) return at::mm(a_MK, b_KE);
+  const Tensor c_ME = at::empty({a_MK.size(0), b_KE.size(1)}, a_MK.options());
+  run(c_ME, a_MK, b_KE, false);
+  return c_ME;
+}
+
+void add_product(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE) {
+  if (takes_own_kernel(a_MK, b_KE) && plain(c_ME) && c_ME.stride(1) == 1) {
+    check(c_ME.size(0) == a_MK.size(0) && c_ME.size(1) == b_KE.size(1),
+          "add_product: the sum has another shape");
+    run(c_ME, a_MK, b_KE, true);
+  } else {
+    c_ME.addmm_(a_MK, b_KE);
   }
+}
+
+Tensor linear(const Tensor& x_ND, const Tensor& weight_ED, const Tensor& bias_E) {
+  if (fits(x_ND, weight_ED, bias_E)) return apply(x_ND, weight_ED, bias_E, true);
   return bias_E.defined() ? at::linear(x_ND, weight_ED, bias_E) : at::linear(x_ND, weight_ED);
 }
 
 Tensor linear_input_major(const Tensor& x_ND, const Tensor& weight_DE, const Tensor& bias_E) {
-  if (takes_own_kernel(x_ND, weight_DE, bias_E)) {
-    check_inner(x_ND, weight_DE, weight_DE.size(0));
-    return small_rows(x_ND, weight_DE, bias_E, weight_DE.size(1), 1, cpu().linear_input_major);
-  }
+  if (fits(x_ND, weight_DE, bias_E)) return apply(x_ND, weight_DE, bias_E, false);
   return bias_E.defined() ? at::addmm(bias_E, x_ND, weight_DE) : at::mm(x_ND, weight_DE);
 }
 

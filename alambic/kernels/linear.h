@@ -4,9 +4,15 @@
 
 namespace alambic::kernels {
 
-/// y_NE = x_ND · weight_EDᵀ (+ bias_E), any floating dtype, differentiable. Without gradients and
-/// for few rows of float32 on a CPU it takes our own kernel, since MKL has no small-row path on
-/// AMD processors (docs/LOG.md).
+/// a_MK · b_KE; not differentiable. float32 on a CPU takes our own kernels, which read either
+/// factor in either order (a transposed view costs nothing): MKL has no path for few rows and none
+/// for AVX-512 on AMD processors (docs/LOG.md). Everything else is at::mm.
+Tensor product(const Tensor& a_MK, const Tensor& b_KE);
+
+/// c_ME += a_MK · b_KE, likewise.
+void add_product(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE);
+
+/// y_NE = x_ND · weight_EDᵀ (+ bias_E), any floating dtype, differentiable once; by `product`.
 /// `bias_E` may be undefined.
 Tensor linear(const Tensor& x_ND, const Tensor& weight_ED, const Tensor& bias_E);
 

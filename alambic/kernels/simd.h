@@ -22,11 +22,7 @@ typedef float Quad __attribute__((vector_size(16)));
 
 [[gnu::always_inline]] inline void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
 
-[[gnu::always_inline]] inline Vec splat(float x) {
-  Vec v;
-  for (int i = 0; i < lanes; ++i) v[i] = x;
-  return v;
-}
+[[gnu::always_inline]] inline Vec splat(float x) { return x - Vec{}; }
 
 /// The first n < lanes floats, then zeros.
 [[gnu::always_inline]] inline Vec load_some(const float* p, int64_t n) {
@@ -65,6 +61,38 @@ template <class V>
   return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
+/// to[j·to_row + i] = from[i·from_row + j] for i, j < 4.
+[[gnu::always_inline]] inline void turn_four(const float* from, int64_t from_row, float* to,
+                                             int64_t to_row) {
+  Quad r[4];
+  for (int i = 0; i < 4; ++i) __builtin_memcpy(&r[i], from + i * from_row, sizeof(Quad));
+  const Quad low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+  const Quad low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  const Quad high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+  const Quad high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  const Quad turned[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5),
+                          __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+                          __builtin_shufflevector(high01, high23, 0, 1, 4, 5),
+                          __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+  for (int j = 0; j < 4; ++j) __builtin_memcpy(to + j * to_row, &turned[j], sizeof(Quad));
+}
+
+/// to[j·to_row + i] = from[i·from_row + j] for i < rows, j < columns.
+inline void turn(const float* from, int64_t from_row, int64_t rows, int64_t columns, float* to,
+                 int64_t to_row) {
+  for (int64_t i = 0; i < rows; i += 4) {
+    int64_t j = 0;
+    if (i + 4 <= rows) {
+      for (; j + 4 <= columns; j += 4) {
+        turn_four(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
+      }
+    }
+    for (; j < columns; ++j) {
+      for (int64_t k = i; k < rows && k < i + 4; ++k) to[j * to_row + k] = from[k * from_row + j];
+    }
+  }
+}
+
 [[gnu::always_inline]] inline float sum(Vec v) {
   const Quad q = fold(v);
   return (q[0] + q[2]) + (q[1] + q[3]);
@@ -101,19 +129,7 @@ template <class V>
   return x == x ? p : x;
 }
 
-/// c (+)= a·b with a(m, k) = a[m·a_row + k·a_col] and b, c dense along e. The sum over k is
-/// sequential, one rounding a step, whatever M, E and the blocking.
-struct MatMul {
-  const float* a;
-  int64_t a_row, a_col;
-  const float* b;
-  int64_t b_row;
-  float* c;
-  int64_t c_row;
-  int64_t M, K, E;
-  bool accumulate;
-};
-
-void mat_mul(const MatMul& job);
+/// `product` without its blocking, for factors that fit the caches.
+void small_product(const ProductArgs& job);
 
 }  // namespace alambic::kernels::ALAMBIC_ISA

@@ -6,8 +6,10 @@ namespace alambic::kernels::ALAMBIC_ISA {
 extern const CpuTable table;
 const CpuTable table = {.name = ALAMBIC_ISA_NAME,
                         .lanes = lanes,
-                        .linear_output_major = linear_output_major,
-                        .linear_input_major = linear_input_major,
+                        .product = product,
+                        .product_transposed = product_transposed,
+                        .product_many = product_many,
+                        .product_many_transposed = product_many_transposed,
                         .rms_norm = rms_norm,
                         .rms_norm_grad = rms_norm_grad,
                         .rope = rope,

@@ -13,10 +13,10 @@ struct Case {
   int64_t rows, in, out;
 };
 
-const std::vector<Case> cases = {{1, 1, 1},    {1, 7, 3},     {2, 16, 4},    {3, 17, 5},
-                                 {4, 64, 65},  {5, 288, 288}, {7, 100, 33},  {8, 63, 130},
-                                 {9, 288, 48}, {16, 33, 257}, {17, 40, 50},  {33, 64, 64},
-                                 {1, 300, 1},  {4, 130, 31},  {16, 512, 200}};
+const std::vector<Case> cases = {
+    {1, 1, 1},    {1, 7, 3},     {2, 16, 4},     {3, 17, 5},    {4, 64, 65},   {5, 288, 288},
+    {7, 100, 33}, {8, 63, 130},  {9, 288, 48},   {16, 33, 257}, {17, 40, 50},  {33, 64, 64},
+    {1, 300, 1},  {70, 130, 67}, {260, 70, 100}, {4, 130, 31},  {16, 512, 200}};
 
 Tensor expected(const Tensor& x, const Tensor& weight_ED, const Tensor& bias) {
   return at::addmm(bias, x, weight_ED.t());
@@ -66,6 +66,41 @@ TEST(Linear, ThreadsDoNotMoveTheBits) {
   EXPECT_TRUE(at::equal(linear(x, weight, no_bias), one));
   EXPECT_TRUE(at::equal(linear_input_major(x, turned, no_bias), one_turned));
   at::set_num_threads(threads);
+}
+
+TEST(Linear, GradientsOfManyRowsEqualFloat64) {
+  const Tensor probe = draw({300, 70}, 4);
+  for (bool output_major : {true, false}) {
+    const Kernel kernel = [&](const Inputs& i) {
+      return output_major ? linear(i[0], i[1], i[2]) : linear_input_major(i[0], i[1], i[2]);
+    };
+    const Tensor weight = draw({70, 131}, 2);
+    const Inputs in = {draw({300, 131}, 1), output_major ? weight : weight.t(), draw({70}, 3)};
+    const Inputs exact = gradients(kernel, in, at::kDouble, probe);
+    const Inputs fused = gradients(kernel, in, at::kFloat, probe);
+    for (size_t i = 0; i < 3; ++i) EXPECT_LT(error(fused[i], exact[i]), 2e-6) << i;
+  }
+}
+
+TEST(Product, ReadsBothFactorsInEitherOrder) {
+  for (int64_t M : {3, 33, 290}) {
+    const Tensor a = draw({M, 150}, 1).to(at::kFloat), b = draw({150, 77}, 2).to(at::kFloat);
+    const Tensor want = at::mm(a.to(at::kDouble), b.to(at::kDouble));
+    const Tensor a_turned = a.t().contiguous().t(), b_turned = b.t().contiguous().t();
+    for (const Tensor& left : {a, a_turned}) {
+      for (const Tensor& right : {b, b_turned}) {
+        EXPECT_LT(error(product(left, right), want), 2e-6) << M;
+        const Tensor sum = at::ones({M, 77});
+        add_product(sum, left, right);
+        EXPECT_LT(error(sum, want + 1), 2e-6) << M;
+      }
+    }
+  }
+}
+
+TEST(Product, OfNothingIsZero) {
+  EXPECT_TRUE(at::equal(product(at::zeros({40, 0}), at::zeros({0, 5})), at::zeros({40, 5})));
+  EXPECT_TRUE(at::equal(product(at::zeros({2, 0}), at::zeros({0, 5})), at::zeros({2, 5})));
 }
 
 TEST(Linear, GradientsEqualFiniteDifferences) {

@@ -27,13 +27,13 @@ inline Tensor tensor(const std::vector<double>& numbers, at::IntArrayRef sizes) 
 }
 
 /// Largest difference, relative to the largest magnitude of `expected`; infinity when one is NaN.
-/// Where all is (nearly) zero, relative to 0.01.
+/// Where all is (nearly) zero, relative to 0.1.
 inline double error(const Tensor& found, const Tensor& expected) {
   if (found.sizes() != expected.sizes()) return INFINITY;
   if (found.numel() == 0) return 0;
   const Tensor f = found.detach().to(at::kDouble), e = expected.detach().to(at::kDouble);
   const double worst = (f - e).abs().max().item<double>();
-  return worst == worst ? worst / std::max(1e-2, e.abs().max().item<double>()) : INFINITY;
+  return worst == worst ? worst / std::max(0.1, e.abs().max().item<double>()) : INFINITY;
 }
 
 using Inputs = std::vector<Tensor>;
