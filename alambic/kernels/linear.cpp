@@ -72,11 +72,13 @@ Tensor forward(const Tensor& x_ND, const Tensor& weight_io, const Tensor& bias_E
 
 /// The weight is the parameter as stored; `output_major` says that it is [out, in].
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
+  // An undefined tensor is no input that autograd could record, an empty optional is.
   static Tensor forward(AutogradContext* context, const Tensor& x_ND, const Tensor& weight,
-                        const Tensor& bias_E, bool output_major) {
+                        const std::optional<Tensor>& bias_E, bool output_major) {
     context->save_for_backward({x_ND, weight});
     context->saved_data["output_major"] = output_major;
-    return kernels::forward(x_ND, output_major ? weight.t() : weight, bias_E);
+    context->saved_data["biased"] = bias_E.has_value();
+    return kernels::forward(x_ND, output_major ? weight.t() : weight, bias_E.value_or(Tensor()));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -91,15 +93,18 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
     if (context->needs_input_grad(1)) {
       dweight = output_major ? product(dy_NE.t(), x_ND) : product(x_ND.t(), dy_NE);
     }
-    if (context->needs_input_grad(2)) dbias_E = dy_NE.sum(0);
+    const bool biased = context->saved_data["biased"].toBool();
+    if (biased && context->needs_input_grad(2)) dbias_E = dy_NE.sum(0);
     return {dx_ND, dweight, dbias_E, Tensor()};
   }
 };
 
 Tensor apply(const Tensor& x_ND, const Tensor& weight, const Tensor& bias_E, bool output_major) {
-  return wants_gradient(x_ND, weight, bias_E)
-             ? LinearFunction::apply(x_ND, weight, bias_E, output_major)
-             : forward(x_ND, output_major ? weight.t() : weight, bias_E);
+  if (!wants_gradient(x_ND, weight, bias_E)) {
+    return forward(x_ND, output_major ? weight.t() : weight, bias_E);
+  }
+  const auto bias = bias_E.defined() ? std::optional<Tensor>(bias_E) : std::nullopt;
+  return LinearFunction::apply(x_ND, weight, bias, output_major);
 }
 
 bool fits(const Tensor& x_ND, const Tensor& weight, const Tensor& bias_E) {
