@@ -4,9 +4,8 @@
     python3 generate.py --out DIR [--seed 1]
 
 Writes one JSON object per line:
-    train.jsonl     prompt, completion           the teacher's training set
-    pretrain.jsonl  prompt, completion           the starting student's training set: 12 of the 30 kinds of problem
-    prompts.jsonl   prompt                       problems of all kinds without answers, for distillation
+    train.jsonl     prompt, completion           for the teacher, and briefly for the starting student
+    prompts.jsonl   prompt                       problems without answers, for distillation
     finetune.jsonl  prompt, completion           the first few hundred of prompts.jsonl, with reference answers
     valid.jsonl     prompt, completion, answer   for watching a run
     test.jsonl      prompt, completion, answer   for the reported accuracy
@@ -190,16 +189,10 @@ In {b} days {N} earns [x=a*b] dollars. With Friday [y=x+c]. After paying, [z=y-d
 """.strip().split("\n\n")
 ]
 
-# What the starting student has met: every operation, but only some kinds of problem.
-STUDENT_KNOWS = """
-buy_give groups_minus fewer_total double_plus half_plus share price_change earn_days buy_give_find two_groups
-half_give_buy bus_twice
-""".split()
-
 OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv}
 CALCULATION = re.compile(r"\[(\w)=(\w)([-+*/])(\w)\]")
 LARGEST = 99
-SETS = ("train", "pretrain", "prompts", "valid", "test")
+SETS = ("train", "prompts", "valid", "test")
 
 
 def work_out(template, numbers):
@@ -296,7 +289,6 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--train", type=int, default=60000)
-    parser.add_argument("--pretrain", type=int, default=30000)
     parser.add_argument("--prompts", type=int, default=6000)
     parser.add_argument("--finetune", type=int, default=300)
     parser.add_argument("--valid", type=int, default=300)
@@ -306,11 +298,9 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     pool = pools()
     rng = {name: random.Random(f"{name} {args.seed}") for name in SETS}
-    known = {t: numbers for t, numbers in pool["train"].items() if t.id in STUDENT_KNOWS}
     prompts = draw(pool["train"], args.prompts, rng["prompts"])
     pair = ("prompt", "completion")
     write(args.out / "train.jsonl", draw(pool["train"], args.train, rng["train"]), pair)
-    write(args.out / "pretrain.jsonl", draw(known, args.pretrain, rng["pretrain"]), pair)
     write(args.out / "prompts.jsonl", prompts, ("prompt",))
     write(args.out / "finetune.jsonl", prompts[: args.finetune], pair)
     for name, count in (("valid", args.valid), ("test", args.test)):
