@@ -57,7 +57,8 @@ std::vector<std::string> main_metrics(const ReportRun& run) {
   for (const MetricsRow& row : run.metrics) {
     for (const auto& [key, value] : row.entries) {
       if (!key.starts_with("valid_") || std::holds_alternative<std::string>(value)) continue;
-      if (key.find("seconds") != key.npos || key.find("tokens") != key.npos) continue;
+      if (key.find("seconds") != std::string::npos || key.find("tokens") != std::string::npos)
+        continue;
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
     }
   }

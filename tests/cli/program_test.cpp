@@ -52,7 +52,7 @@ TEST(Program, EndsWithTheRightCodeAndText) {
       {"help --markdown", 0, "## alambic info\n"},
       {"info --json", 0, "{\"alambic\":\""},
       {"", 2, "usage: alambic COMMAND"},
-      {"infp", 2, "error: there is no command 'infp'\nhint: did you mean `alambic info`?\n"},
+      {"infoo", 2, "error: there is no command 'infoo'\nhint: did you mean `alambic info`?\n"},
       {"wwwwwwwwwwww", 2, "hint: alambic --help lists the commands\n"},
       {"--json", 2, "error: expected a command before '--json'\n"},
       {"info --jason", 2,
