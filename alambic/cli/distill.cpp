@@ -138,8 +138,7 @@ int run(const DistillOptions& options) {
     say("stopped after step {}; the same command with --resume continues", result.steps);
     return static_cast<int>(Exit::stopped);
   }
-  const Metrics figures = validate ? validate(result.steps) : Metrics{};
-  export_model(student, out / "model", model_card(card_of(options, figures)),
+  export_model(student, out / "model", model_card(card_of(options, result.validation)),
                options.run.save_dtype);
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);

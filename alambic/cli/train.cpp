@@ -87,7 +87,7 @@ int run(const TrainOptions& options) {
                        .base_model = options.model,
                        .tags = {"alambic"},
                        .facts = {{"data", options.data}},
-                       .figures = validate ? validate(result.steps) : Metrics{},
+                       .figures = result.validation,
                        .config = config_toml("train", options)};
   export_model(student, out / "model", model_card(card),
                options.run.save_dtype);

@@ -130,13 +130,14 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
   }
   parts.recorder.begin(resume ? std::optional(run.step) : std::nullopt);
   const StopSignal signal;
+  Metrics validation;
   while (!run.ended()) {
     Metrics row = run.advance();
     const bool stopping = signal.requested();
     if (parts.validate && !stopping && (due(run.step, options.valid_every) || run.ended())) {
       parts.recorder.phase(run.step, "validate");
-      const Metrics figures = parts.validate(run.step);
-      row.insert(row.end(), figures.begin(), figures.end());
+      validation = parts.validate(run.step);
+      row.insert(row.end(), validation.begin(), validation.end());
     }
     parts.recorder.step(row);
     if (stopping && !run.ended()) {
@@ -147,7 +148,7 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
     if (due(run.step, options.save_every)) run.save();
   }
   parts.recorder.end();
-  return {.steps = run.step, .seconds = run.seconds};
+  return {.steps = run.step, .seconds = run.seconds, .validation = validation};
 }
 
 }  // namespace alambic
