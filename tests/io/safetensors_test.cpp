@@ -90,6 +90,15 @@ TEST(SafetensorsFile, WithManyTensorsIsReadInTimeThatGrowsWithTheirNumber) {
   EXPECT_LT(many, 40 * few + 0.05);
 }
 
+TEST(SafetensorsFile, HasItsDataAtAMultipleOfEightBytes) {
+  const fs::path path = fresh_folder() / "f.safetensors";
+  const std::vector<float> numbers = {1};
+  for (std::string name = "a"; name.size() <= 8; name += "a") {
+    write_safetensors(path, {view_of(name, numbers)}, {});
+    EXPECT_EQ((fs::file_size(path) - sizeof(float)) % 8, 0u) << name;
+  }
+}
+
 TEST(SafetensorsFile, CanBeReplacedWhileItsTensorsAreInUse) {
   const fs::path path = fresh_folder() / "f.safetensors";
   const std::vector<float> numbers(10'000, 2.5f);
