@@ -1,0 +1,133 @@
+#include "alambic/train/next_token.h"
+
+#include "alambic/base/error.h"
+#include "alambic/objective/cross_entropy.h"
+#include "tests/golden.h"
+#include "tests/train/lesson_fixture.h"
+
+namespace alambic {
+namespace {
+
+std::vector<int64_t> numbers(const Tensor& tensor) {
+  const Tensor values = tensor.contiguous();
+  return {values.data_ptr<int64_t>(), values.data_ptr<int64_t>() + values.numel()};
+}
+
+using Numbers = std::vector<int64_t>;
+
+// Off by one, or a graded prompt, trains a model to write the questions.
+TEST(CompletionBatch, GradesTheCompletionAndNeverThePrompt) {
+  const std::vector<TokenizedExample> rows = {
+      {.prompt = {11, 12, 13}, .completion = {{21, 22}}},
+      {.prompt = {14}, .completion = {{23}}},
+  };
+  const TokenBatch batch = completion_batch(pointers(rows), at::kCPU);
+  EXPECT_EQ(numbers(batch.input.tokens_N), (Numbers{11, 12, 13, 21, 14}));
+  EXPECT_EQ(batch.input.offsets, (Numbers{0, 4, 5}));
+  EXPECT_EQ(numbers(batch.graded_M), (Numbers{2, 3, 4}));
+  EXPECT_EQ(numbers(batch.targets_M), (Numbers{21, 22, 23}));
+}
+
+TEST(WindowBatch, GradesEveryPositionsNextToken) {
+  const std::vector<int32_t> text = {0, 10, 20, 30, 40, 50, 60};
+  const TokenBatch batch = window_batch(text, {0, 3}, 3, at::kCPU);
+  EXPECT_EQ(numbers(batch.input.tokens_N), (Numbers{0, 10, 20, 30, 40, 50}));
+  EXPECT_EQ(batch.input.offsets, (Numbers{0, 3, 6}));
+  EXPECT_EQ(numbers(batch.graded_M), (Numbers{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(numbers(batch.targets_M), (Numbers{10, 20, 30, 40, 50, 60}));
+}
+
+// Attention across a boundary, or positions that run on, changes the loss of a packed batch.
+TEST(CompletionBatch, HasTheLossOfEachSequenceAlone) {
+  const auto model = random_model(small_llama_config());
+  const std::vector<TokenizedExample> rows = make_examples(7);
+  const TokenBatch packed = completion_batch(pointers(rows), at::kCPU);
+  double sum = 0;
+  for (const TokenizedExample& row : rows) {
+    const TokenBatch alone = completion_batch({&row}, at::kCPU);
+    // A definition of its own: log-softmax of the whole logits.
+    const Tensor logits_NV = at::linear(model->hidden(Pass(alone.input)), model->head().weight_VD);
+    const Tensor logp_MV = at::log_softmax(logits_NV.index_select(0, alone.graded_M), -1);
+    sum -= logp_MV.gather(1, alone.targets_M.unsqueeze(1)).sum().item<double>();
+  }
+  EXPECT_NEAR(mean_cross_entropy(*model, {packed}, 50), sum / packed.targets_M.numel(), 1e-6);
+}
+
+std::unique_ptr<Lesson> lesson_of(Model& model, int64_t micro_batch_size, bool windows) {
+  const BatchOptions options{.batch_size = 7, .micro_batch_size = micro_batch_size, .seed = 4};
+  std::vector<int32_t> text;
+  for (const TokenizedExample& row : make_examples(40)) {
+    text.insert(text.end(), row.prompt.begin(), row.prompt.end());
+  }
+  return next_token_lesson(model,
+                           windows ? windows_source(text, 9, options)
+                                   : examples_source(make_examples(10), options),
+                           50);
+}
+
+// Dividing by the micro-batch's tokens weighs short sequences more.
+TEST(NextTokenLesson, HasTheSameGradientsInMicroBatches) {
+  for (const bool windows : {false, true}) {
+    const auto model = trainable_model();
+    const StepReport whole = lesson_of(*model, 0, windows)->learn(2, [](auto&) {});
+    const Tensor expected = gradients_of(*model);
+    for (const int64_t size : {1, 3, 7, 100}) {
+      const auto other = trainable_model();
+      const StepReport parts = lesson_of(*other, size, windows)->learn(2, [](auto&) {});
+      EXPECT_EQ(parts.tokens, whole.tokens);
+      EXPECT_NEAR(parts.loss, whole.loss, 1e-6) << size;
+      EXPECT_LT(distance(gradients_of(*other), expected), 1e-6) << size;
+    }
+  }
+}
+
+TEST(NextTokenLesson, ReportsTheMeanOverTheGradedTokens) {
+  const auto model = trainable_model();
+  const BatchOptions options{.batch_size = 5, .seed = 4};
+  const double expected =
+      mean_cross_entropy(*model, examples_source(make_examples(10), options)->step(3), 50);
+  const StepReport report =
+      next_token_lesson(*model, examples_source(make_examples(10), options), 50)->learn(3, [](auto&) {
+      });
+  EXPECT_NEAR(report.loss, expected, 1e-6);
+}
+
+// Windows draw from everything that has a next token, the very last place included.
+TEST(WindowsSource, ReachesBothEndsAndNeedsANextToken) {
+  std::vector<int32_t> text = {0, 1, 2, 3, 4};
+  const auto source = windows_source(text, 3, {.batch_size = 40});
+  const TokenBatch batch = source->step(0).front();
+  EXPECT_EQ(batch.targets_M.max().item<int64_t>(), 4);
+  EXPECT_EQ(batch.input.tokens_N.min().item<int64_t>(), 0);
+  EXPECT_THROW(windows_source(text, 5, {}), Error);
+  EXPECT_NO_THROW(windows_source(text, 4, {})->step(0));
+}
+
+// An empty completion of a tokenizer without an end token once read before its beginning.
+TEST(TokenizeExamples, RefusesWhatCannotBeLearntByLine) {
+  const Tokenizer no_end =
+      Tokenizer::load(std::filesystem::path(ALAMBIC_SOURCE_DIR) / "tests/golden/tokenizers/digits");
+  ASSERT_FALSE(no_end.eos());
+  const auto error_of = [](const Tokenizer& tokenizer, const Example& row, int64_t positions) {
+    try {
+      tokenize({row}, tokenizer, positions, "rows.jsonl");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(error_of(no_end, {.prompt = "1", .completion = "", .line = 4}, 64),
+            "rows.jsonl:4: the completion is empty");
+  const Tokenizer tokenizer = recipe_tokenizer();
+  EXPECT_EQ(error_of(tokenizer, {.prompt = "", .line = 2}, 64), "rows.jsonl:2: the prompt is empty");
+  EXPECT_NE(error_of(tokenizer, {.prompt = "12345678", .line = 3}, 8).find("rows.jsonl:3:"),
+            std::string::npos);
+  EXPECT_EQ(error_of(tokenizer, {.prompt = "1234567", .line = 3}, 8), "no error");
+  EXPECT_NE(error_of(tokenizer, {.prompt = "1234", .completion = "5678", .line = 3}, 8)
+                .find("rows.jsonl:3:"),
+            std::string::npos);  // 8 tokens and the end
+  EXPECT_EQ(error_of(tokenizer, {.prompt = "1234", .completion = "567", .line = 3}, 8), "no error");
+}
+
+}  // namespace
+}  // namespace alambic
