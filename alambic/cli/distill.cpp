@@ -6,8 +6,8 @@
 #include "alambic/cli/model_card.h"
 #include "alambic/cli/model_pair.h"
 #include "alambic/cli/run_folder.h"
+#include "alambic/cli/validation.h"
 #include "alambic/eval/agreement.h"
-#include "alambic/eval/task.h"
 #include "alambic/train/distillation.h"
 #include "alambic/train/trainer.h"
 
@@ -47,17 +47,11 @@ struct Validation {
   EngineOptions engine;
 
   Metrics operator()(int64_t) const {
-    Metrics figures;
+    Metrics figures = validate_exact_match(student, examples, std::ssize(examples), engine);
     const std::vector<Answer> answers = generate(*student.model, requests, engine);
     const Rollouts rollouts = to_rollouts(requests, answers, 0, student.model->options().device());
     for (const auto& [name, value] : agreement(*student.model, teacher, {rollouts})) {
       figures.emplace_back("valid_" + name, value);
-    }
-    if (examples.front().answer) {
-      EngineOptions greedy = engine;
-      greedy.sampling.temperature = 0;
-      const TaskResult result = run_task(*student.model, student.tokenizer, examples, greedy);
-      figures.emplace_back("valid_exact_match", result.exact_match.value_or(0));
     }
     return figures;
   }
@@ -108,8 +102,9 @@ int run(const DistillOptions& options) {
       std::min(student.model->shape().positions, teacher_model.model->shape().positions);
   const bool completions = options.lmbda < 1;
   std::vector<TokenizedExample> examples =
-      tokenize(read_examples(options.data, {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}}), student.tokenizer,
-               positions, options.data);
+      tokenize(read_examples(options.data,
+                             {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}}),
+               student.tokenizer, positions, options.data);
   const LocalTeacher teacher(std::move(teacher_model.model), student.vocabulary);
   const EngineOptions engine = engine_of(options, student);
   const auto validate = validation_of(options, student, teacher, engine);
@@ -126,7 +121,7 @@ int run(const DistillOptions& options) {
                            .seed = static_cast<uint64_t>(options.training.seed),
                            .engine = engine});
   const std::unique_ptr<Recorder> recorder =
-      run_recorder(out, "distill", options.training.max_steps);
+      run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
   const TrainingResult result = train(options.training,
                                       {.student = *student.model,
                                        .lesson = *lesson,

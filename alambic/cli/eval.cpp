@@ -6,11 +6,11 @@
 #include "alambic/base/files.h"
 #include "alambic/base/progress.h"
 #include "alambic/cli/model_pair.h"
+#include "alambic/cli/text_data.h"
 #include "alambic/eval/agreement.h"
 #include "alambic/eval/final_answer.h"
 #include "alambic/eval/perplexity.h"
 #include "alambic/eval/task.h"
-#include "alambic/cli/text_data.h"
 
 namespace alambic {
 

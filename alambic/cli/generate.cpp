@@ -27,7 +27,8 @@ std::vector<std::string> prompts_of(const GenerateOptions& options) {
                          std::istreambuf_iterator<char>());
     return prompts;
   }
-  for (const Example& example : read_examples(options.data, {{"prompt"}})) prompts.push_back(example.prompt);
+  for (const Example& example : read_examples(options.data, {{"prompt"}}))
+    prompts.push_back(example.prompt);
   return prompts;
 }
 

@@ -38,8 +38,9 @@ std::string with_layer(const std::string& name, const std::vector<int64_t>& kept
 std::vector<int64_t> evenly_spaced(int64_t kept, int64_t all) {
   std::vector<int64_t> layers;
   for (int64_t i = 0; i < kept; ++i) {
-    layers.push_back(kept == 1 ? 0 : std::llround(static_cast<double>(i * (all - 1)) /
-                                                  static_cast<double>(kept - 1)));
+    layers.push_back(kept == 1 ? 0
+                               : std::llround(static_cast<double>(i * (all - 1)) /
+                                              static_cast<double>(kept - 1)));
   }
   return layers;
 }
@@ -84,7 +85,8 @@ void check_choices(const InitOptions& options) {
     throw input_error("give either --model-config or --from");
   }
   if (!options.characters.empty() && (!options.tokenizer.empty() || !options.from.empty())) {
-    throw input_error("--characters makes a new vocabulary; it cannot go with --tokenizer or --from");
+    throw input_error(
+        "--characters makes a new vocabulary; it cannot go with --tokenizer or --from");
   }
   if (fs::exists(options.out) && !(fs::is_directory(options.out) && fs::is_empty(options.out)) &&
       !options.overwrite) {

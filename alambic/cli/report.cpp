@@ -10,7 +10,8 @@ int run(const ReportOptions& options) {
   ReportInput input =
       folders.size() == 1 ? read_run_folder(folders.front()) : read_run_folders(folders);
   if (!options.title.empty()) input.title = options.title;
-  const fs::path out = options.out.empty() ? folders.front() / "report.html" : fs::path(options.out);
+  const fs::path out =
+      options.out.empty() ? folders.front() / "report.html" : fs::path(options.out);
   write_report(out, input);
   say("wrote {}", out.string());
   return 0;

@@ -73,34 +73,39 @@ struct Writers {
   Progress progress;
 
   Writers(const fs::path& folder, const std::string& title, int64_t total,
-          std::optional<int64_t> resume_step)
+          std::optional<int64_t> resume_step, int64_t done)
       : metrics(folder / "metrics.jsonl", resume_step),
         events(folder, resume_step),
         samples(folder / "samples.jsonl", resume_step),
-        progress(title, total, resume_step.value_or(0)) {}
+        progress(title, total, done) {}
 };
 
 struct RunRecorder : Recorder {
   fs::path folder;
   std::string title;
-  int64_t total;
+  RunLength length;
   std::optional<Writers> writers;
   std::string details;
+  int64_t done = 0;  // steps, or seconds of a run that is limited by time
 
-  RunRecorder(fs::path folder, std::string title, int64_t total)
-      : folder(std::move(folder)), title(std::move(title)), total(total) {}
+  RunRecorder(fs::path folder, std::string title, RunLength length)
+      : folder(std::move(folder)), title(std::move(title)), length(length) {}
+
+  bool timed() const { return length.seconds > 0; }
 
   void begin(std::optional<int64_t> resume_step) override {
-    writers.emplace(folder, title, total, resume_step);
+    const int64_t total = timed() ? std::llround(length.seconds) : length.steps;
+    done = timed() ? 0 : resume_step.value_or(0);
+    writers.emplace(folder, title, total, resume_step, done);
   }
 
-  void phase(int64_t done, const std::string& name) override {
+  void phase(int64_t, const std::string& name) override {
     writers->progress.update(done, name, details);
   }
 
   void step(const Metrics& figures) override {
     MetricsRow row;
-    double loss = NAN, rate = NAN, done = 0;
+    double loss = NAN, rate = NAN, step = 0, seconds = 0;
     for (const auto& [name, value] : figures) {
       if (name == "step" || name == "tokens") {
         row.add(name, static_cast<int64_t>(value));
@@ -108,13 +113,16 @@ struct RunRecorder : Recorder {
         row.add(name, value);
       }
       if (name == "loss") loss = value;
-      if (name == "step") done = value;
+      if (name == "step") step = value;
+      if (name == "seconds") seconds = value;
       if (name == "tokens_per_second") rate = value;
     }
     writers->metrics.append(row);
     writers->events.append(row);
     details = fmt::format("{} tok/s · loss {:.4f}", with_separators(std::llround(rate)), loss);
-    writers->progress.update(static_cast<int64_t>(done), "", details);
+    if (timed()) details = fmt::format("step {:.0f} · {}", step, details);
+    done = std::llround(timed() ? std::min(seconds, length.seconds) : step);
+    writers->progress.update(done, "", details);
   }
 
   void sample(const nlohmann::ordered_json& row) override { writers->samples.append(row); }
@@ -162,8 +170,8 @@ void open_run_folder(const std::string& command, const Options& options, const R
 }
 
 std::unique_ptr<Recorder> run_recorder(const fs::path& folder, const std::string& title,
-                                       int64_t total_steps) {
-  return std::make_unique<RunRecorder>(folder, title, total_steps);
+                                       const RunLength& length) {
+  return std::make_unique<RunRecorder>(folder, title, length);
 }
 
 }  // namespace alambic

@@ -15,8 +15,14 @@ namespace alambic {
 /// and how often it saves); a folder with other files is always refused. Writes config.toml.
 void open_run_folder(const std::string& command, const Options& options, const RunOptions& run);
 
+/// What a run ends by: steps, or seconds where they are not 0.
+struct RunLength {
+  int64_t steps = 0;
+  double seconds = 0;
+};
+
 /// Writes metrics.jsonl, TensorBoard events and samples.jsonl, and draws the progress bar.
 std::unique_ptr<Recorder> run_recorder(const fs::path& folder, const std::string& title,
-                                       int64_t total_steps);
+                                       const RunLength& length);
 
 }  // namespace alambic

@@ -9,6 +9,7 @@
 #include "alambic/cli/model_pair.h"
 #include "alambic/cli/run_folder.h"
 #include "alambic/cli/text_data.h"
+#include "alambic/cli/validation.h"
 #include "alambic/train/next_token.h"
 #include "alambic/train/trainer.h"
 
@@ -48,9 +49,16 @@ std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
   for (int64_t i = 0; i < options.valid_batches; ++i) {
     for (TokenBatch& part : source->step(i)) batches.push_back(std::move(part));
   }
-  return [&student, batches](int64_t) -> Metrics {
+  const std::vector<Example> rows = read_examples(options.valid_data, {{"prompt"}, {"text"}});
+  EngineOptions engine{.stop_tokens = student.stop_tokens, .vocabulary = student.vocabulary};
+  engine.sampling.max_new_tokens = options.max_completion_length;
+  const int64_t samples = options.valid_samples;
+  return [&student, batches, rows, engine, samples](int64_t) {
+    Metrics figures = validate_exact_match(student, rows, samples, engine);
     const double loss = mean_cross_entropy(*student.model, batches, student.vocabulary);
-    return {{"valid_loss", loss}, {"valid_perplexity", std::exp(loss)}};
+    figures.emplace_back("valid_loss", loss);
+    figures.emplace_back("valid_perplexity", std::exp(loss));
+    return figures;
   };
 }
 
@@ -71,7 +79,8 @@ int run(const TrainOptions& options) {
 
   open_run_folder("train", options, options.run);
   const fs::path out = options.run.out;
-  const std::unique_ptr<Recorder> recorder = run_recorder(out, "train", options.training.max_steps);
+  const std::unique_ptr<Recorder> recorder =
+      run_recorder(out, "train", {options.training.max_steps, options.training.max_seconds});
   const TrainingResult result = train(options.training,
                                       {.student = *student.model,
                                        .lesson = *lesson,
@@ -89,8 +98,7 @@ int run(const TrainOptions& options) {
                        .facts = {{"data", options.data}},
                        .figures = result.validation,
                        .config = config_toml("train", options)};
-  export_model(student, out / "model", model_card(card),
-               options.run.save_dtype);
+  export_model(student, out / "model", model_card(card), options.run.save_dtype);
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);
   return 0;

@@ -9,6 +9,8 @@ struct TrainOptions : Options {
   std::string model, data, valid_data;
   int64_t sequence_length = 0;
   int64_t valid_batches = 20;
+  int64_t valid_samples = 64;
+  int64_t max_completion_length = 256;
   TrainingOptions training;
   MachineOptions machine;
   RunOptions run;
@@ -23,6 +25,10 @@ struct TrainOptions : Options {
     v.required("data");
     v.text("valid-data", valid_data, "the same kind of file, held out");
     v.integer("valid-batches", valid_batches, "batches of --valid-data that are used",
+              {.least = 1});
+    v.integer("valid-samples", valid_samples,
+              "rows of --valid-data that are answered where they have an `answer`", {.least = 1});
+    v.integer("max-completion-length", max_completion_length, "most tokens of such an answer",
               {.least = 1});
     v.integer("sequence-length", sequence_length,
               "tokens of a text window; 0: the model's whole context", {.least = 0});

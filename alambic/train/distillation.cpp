@@ -110,10 +110,10 @@ struct DistillationLesson : Lesson {
     report.extra = {{"completion_length", mean_length(answers)}, {"eos_share", eos_share(answers)}};
     const size_t kept = std::min<size_t>(answers.size(), options.samples_per_step);
     for (size_t i = 0; i < kept; ++i) {
-      report.samples.push_back({{"step", step},
-                                {"prompt", tokenizer.decode(requests[i].prompt, true)},
-                                {"completion",
-                                 continuation(tokenizer, requests[i].prompt, answers[i].tokens)}});
+      report.samples.push_back(
+          {{"step", step},
+           {"prompt", tokenizer.decode(requests[i].prompt, true)},
+           {"completion", continuation(tokenizer, requests[i].prompt, answers[i].tokens)}});
     }
     std::vector<Rollouts> batches;
     const size_t most = micro_batch(requests.size());

@@ -36,9 +36,9 @@ TEST_P(Family, GivesTheGradientOfEveryParameter) {
   // Every position but each sequence's last predicts its successor.
   const Tensor graded_M = at::cat({at::arange(0, T - 1), at::arange(T, 2 * T - 1)});
   const Tensor targets_M = input.tokens_N.index_select(0, graded_M + 1);
-  const Loss loss = cross_entropy_loss(model->hidden(Pass(input)).index_select(0, graded_M),
-                                       model->head(), targets_M,
-                                       static_cast<double>(graded_M.numel()));
+  const Loss loss =
+      cross_entropy_loss(model->hidden(Pass(input)).index_select(0, graded_M), model->head(),
+                         targets_M, static_cast<double>(graded_M.numel()));
   EXPECT_LT(relative_distance(loss.value, golden(file, "loss")), 1e-6);
   loss.value.backward();
   model->visit([&](const std::string& name, Tensor& tensor) {

@@ -59,10 +59,9 @@ std::unique_ptr<Lesson> lesson_of(Model& model, int64_t micro_batch_size, bool w
   for (const TokenizedExample& row : make_examples(40)) {
     text.insert(text.end(), row.prompt.begin(), row.prompt.end());
   }
-  return next_token_lesson(model,
-                           windows ? windows_source(text, 9, options)
-                                   : examples_source(make_examples(10), options),
-                           50);
+  return next_token_lesson(
+      model,
+      windows ? windows_source(text, 9, options) : examples_source(make_examples(10), options), 50);
 }
 
 // Dividing by the micro-batch's tokens weighs short sequences more.
@@ -87,8 +86,8 @@ TEST(NextTokenLesson, ReportsTheMeanOverTheGradedTokens) {
   const double expected =
       mean_cross_entropy(*model, examples_source(make_examples(10), options)->step(3), 50);
   const StepReport report =
-      next_token_lesson(*model, examples_source(make_examples(10), options), 50)->learn(3, [](auto&) {
-      });
+      next_token_lesson(*model, examples_source(make_examples(10), options), 50)
+          ->learn(3, [](auto&) {});
   EXPECT_NEAR(report.loss, expected, 1e-6);
 }
 
@@ -119,7 +118,8 @@ TEST(TokenizeExamples, RefusesWhatCannotBeLearntByLine) {
   EXPECT_EQ(error_of(no_end, {.prompt = "1", .completion = "", .line = 4}, 64),
             "rows.jsonl:4: the completion is empty");
   const Tokenizer tokenizer = recipe_tokenizer();
-  EXPECT_EQ(error_of(tokenizer, {.prompt = "", .line = 2}, 64), "rows.jsonl:2: the prompt is empty");
+  EXPECT_EQ(error_of(tokenizer, {.prompt = "", .line = 2}, 64),
+            "rows.jsonl:2: the prompt is empty");
   EXPECT_NE(error_of(tokenizer, {.prompt = "12345678", .line = 3}, 8).find("rows.jsonl:3:"),
             std::string::npos);
   EXPECT_EQ(error_of(tokenizer, {.prompt = "1234567", .line = 3}, 8), "no error");

@@ -16,11 +16,9 @@ TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
   const std::filesystem::path folder = golden_folder(GetParam());
   const std::filesystem::path file = folder / "golden.safetensors";
   const std::unique_ptr<Model> model = load_model(folder, {.trainable = true});
-  AdamW optimizer(*model, {.beta1 = 0.9,
-                           .beta2 = 0.95,
-                           .epsilon = 1e-8,
-                           .weight_decay = 0.1,
-                           .decay_vectors = true});
+  AdamW optimizer(
+      *model,
+      {.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1, .decay_vectors = true});
   const Tensor tokens_ST = golden(file, "tokens");
   const int64_t T = tokens_ST.size(1);
   const Packed input{.tokens_N = tokens_ST.flatten(), .offsets = {0, T, 2 * T}};
@@ -28,9 +26,9 @@ TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
   const Tensor targets_M = input.tokens_N.index_select(0, graded_M + 1);
   const Tensor expected = golden(file, "adamw_losses");
   for (int64_t step = 0; step < expected.numel(); ++step) {
-    const Loss loss = cross_entropy_loss(model->hidden(Pass(input)).index_select(0, graded_M),
-                                         model->head(), targets_M,
-                                         static_cast<double>(graded_M.numel()));
+    const Loss loss =
+        cross_entropy_loss(model->hidden(Pass(input)).index_select(0, graded_M), model->head(),
+                           targets_M, static_cast<double>(graded_M.numel()));
     EXPECT_LT(relative_distance(loss.value, expected[step]), 1e-4) << "step " << step;
     loss.value.backward();
     optimizer.step(1e-2, 1);
