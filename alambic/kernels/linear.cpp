@@ -111,6 +111,13 @@ bool fits(const Tensor& x_ND, const Tensor& weight, const Tensor& bias_E) {
   return takes_own_kernel(x_ND, weight) && dense(x_ND) && (!bias_E.defined() || plain(bias_E));
 }
 
+/// Whether c can take our own product; a sum of another shape is our mistake.
+bool fits_sum(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE) {
+  check(c_ME.size(0) == a_MK.size(0) && c_ME.size(1) == b_KE.size(1),
+        "the sum of a product has another shape");
+  return takes_own_kernel(a_MK, b_KE) && plain(c_ME) && c_ME.stride(1) == 1;
+}
+
 }  // namespace
 
 Tensor product(const Tensor& a_MK, const Tensor& b_KE) {
@@ -120,10 +127,17 @@ Tensor product(const Tensor& a_MK, const Tensor& b_KE) {
   return c_ME;
 }
 
+void write_product(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE) {
+  if (fits_sum(c_ME, a_MK, b_KE)) {
+    run(c_ME, a_MK, b_KE, false);
+  } else {
+    Tensor c = c_ME;
+    at::mm_out(c, a_MK, b_KE);
+  }
+}
+
 void add_product(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE) {
-  if (takes_own_kernel(a_MK, b_KE) && plain(c_ME) && c_ME.stride(1) == 1) {
-    check(c_ME.size(0) == a_MK.size(0) && c_ME.size(1) == b_KE.size(1),
-          "add_product: the sum has another shape");
+  if (fits_sum(c_ME, a_MK, b_KE)) {
     run(c_ME, a_MK, b_KE, true);
   } else {
     c_ME.addmm_(a_MK, b_KE);

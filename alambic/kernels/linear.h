@@ -9,6 +9,9 @@ namespace alambic::kernels {
 /// for AVX-512 on AMD processors (docs/LOG.md). Everything else is at::mm.
 Tensor product(const Tensor& a_MK, const Tensor& b_KE);
 
+/// c_ME = a_MK · b_KE, likewise, into memory that is there.
+void write_product(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE);
+
 /// c_ME += a_MK · b_KE, likewise.
 void add_product(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/kernels/linear.h"
 #include "alambic/objective/wide.h"
 
 namespace alambic {
@@ -75,11 +76,12 @@ Tensor HeadChunks::logits_CV(int64_t begin, int64_t count) {
   Tensor logits_CV = buffer_.narrow(0, 0, count).narrow(1, 0, head_.vocabulary());
   const Tensor weight_DV = head_.weight_VD.t();
   if (head_.bias_V.defined()) {
-    at::addmm_out(logits_CV, head_.bias_V, hidden_CD, weight_DV, head_.scale, head_.scale);
+    logits_CV.copy_(head_.bias_V.expand_as(logits_CV));
+    kernels::add_product(logits_CV, hidden_CD, weight_DV);
   } else {
-    at::mm_out(logits_CV, hidden_CD, weight_DV);
-    if (head_.scale != 1) logits_CV.mul_(head_.scale);
+    kernels::write_product(logits_CV, hidden_CD, weight_DV);
   }
+  if (head_.scale != 1) logits_CV.mul_(head_.scale);
   if (head_.softcap > 0) logits_CV.div_(head_.softcap).tanh_().mul_(head_.softcap);
   return logits_CV;
 }
@@ -100,15 +102,15 @@ void HeadGradient::add(const HeadChunks& chunks, int64_t begin, const Tensor& gr
   if (scale != 1) gradient_CV.mul_(scale);
   if (hidden_needed_) {
     if (!hidden_MD_.defined()) hidden_MD_ = at::empty(hidden_.sizes(), options);
-    Tensor part = hidden_MD_.narrow(0, begin, count);
-    at::mm_out(part, gradient_CV, chunks.head().weight_VD);
+    kernels::write_product(hidden_MD_.narrow(0, begin, count), gradient_CV,
+                           chunks.head().weight_VD);
   }
   if (weight_needed_) {
     const Tensor hidden_CD = chunks.hidden_MD().narrow(0, begin, count).to(options.dtype());
     if (weight_VD_.defined()) {
-      weight_VD_.addmm_(gradient_CV.t(), hidden_CD);
+      kernels::add_product(weight_VD_, gradient_CV.t(), hidden_CD);
     } else {
-      weight_VD_ = at::mm(gradient_CV.t(), hidden_CD);
+      weight_VD_ = kernels::product(gradient_CV.t(), hidden_CD);
     }
   }
   if (bias_needed_) {

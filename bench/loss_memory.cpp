@@ -1,0 +1,182 @@
+// Peak memory and processor time of the chunked loss against the plain expression over full logits,
+// forward and backward, in one run: reverse KL and JSD of 2,048 graded tokens × 50,257 tokens, and
+// the shape of the built-in example. Every measurement is a forked child of its own, in turns, so
+// that neither side sees the other's memory or cache. Prints ratios; exit 1 if the peak is above
+// 1/8.
+//
+//   OMP_NUM_THREADS=1 build/release/bench/loss_memory [ROUNDS]
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <fstream>
+
+#include "alambic/base/error.h"
+#include "alambic/kernels/linear.h"
+#include "alambic/objective/divergence.h"
+
+namespace alambic {
+namespace {
+
+struct Shape {
+  int64_t graded, vocabulary, student_width, teacher_width;
+};
+
+struct Inputs {
+  Tensor student_MD, student_VD, teacher_MD, teacher_VD;
+};
+
+/// Peak above what the inputs occupy, and the best time of some repeats.
+struct Measurement {
+  double megabytes, seconds, loss;
+};
+
+Inputs make_inputs(const Shape& shape) {
+  at::manual_seed(1);
+  const auto random = [](int64_t rows, int64_t width) {
+    return at::randn({rows, width}) * std::sqrt(2 / std::sqrt(static_cast<double>(width)));
+  };
+  return {random(shape.graded, shape.student_width).requires_grad_(),
+          random(shape.vocabulary, shape.student_width).requires_grad_(),
+          random(shape.graded, shape.teacher_width), random(shape.vocabulary, shape.teacher_width)};
+}
+
+Tensor chunked(const Inputs& in, double beta) {
+  return divergence_loss({.beta = beta}, in.student_MD, {.weight_VD = in.student_VD},
+                         {in.teacher_MD, {.weight_VD = in.teacher_VD}},
+                         static_cast<double>(in.student_MD.size(0)))
+      .value;
+}
+
+/// As TRL writes it (generalized_jsd_loss), in libtorch.
+Tensor plain(const Inputs& in, double beta) {
+  const Tensor log_q = at::log_softmax(at::linear(in.student_MD, in.student_VD), -1);
+  const Tensor log_p = at::log_softmax(at::linear(in.teacher_MD, in.teacher_VD), -1);
+  const auto kl = [](const Tensor& input, const Tensor& target) {
+    return at::kl_div(input, target, at::Reduction::None, true);
+  };
+  Tensor terms;
+  if (beta == 1) {
+    terms = kl(log_p, log_q);
+  } else {
+    const Tensor log_m =
+        at::logsumexp(at::stack({log_q + std::log(1 - beta), log_p + std::log(beta)}), 0);
+    terms = beta * kl(log_m, log_p) + (1 - beta) * kl(log_m, log_q);
+  }
+  return terms.sum() / static_cast<double>(in.student_MD.size(0));
+}
+
+/// Only the matrix products of the chunked loss: what no fusion can save.
+Tensor products(const Inputs& in, double) {
+  const at::NoGradGuard no_gradient;
+  const Tensor logits = kernels::product(in.student_MD, in.student_VD.t());
+  kernels::write_product(logits, in.teacher_MD, in.teacher_VD.t());
+  kernels::product(logits, in.student_VD);
+  return kernels::product(logits.t(), in.student_MD).sum();
+}
+
+double resident_peak_megabytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word != "VmHWM:") continue;
+    double kilobytes = 0;
+    status >> kilobytes;
+    return kilobytes / 1024;
+  }
+  throw environment_error("no VmHWM in /proc/self/status");
+}
+
+/// Of all threads: what a shared machine does not disturb.
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+using Expression = Tensor (*)(const Inputs&, double beta);
+
+Measurement measure_here(Expression expression, const Shape& shape, double beta) {
+  const int repeats = shape.vocabulary > 10000 ? 1 : 10;
+  Measurement result{0, 1e30, 0};
+  const Inputs in = make_inputs(shape);
+  // Threads and libraries come up with a small problem first.
+  expression(make_inputs({16, 64, shape.student_width, shape.teacher_width}), beta);
+  std::ofstream("/proc/self/clear_refs") << 5;
+  const double before = resident_peak_megabytes();
+  for (int i = 0; i < repeats; ++i) {
+    in.student_MD.mutable_grad() = Tensor();
+    in.student_VD.mutable_grad() = Tensor();
+    const double start = processor_seconds();
+    const Tensor loss = expression(in, beta);
+    if (loss.requires_grad()) loss.backward();
+    result.seconds = std::min(result.seconds, processor_seconds() - start);
+    result.loss = loss.item<double>();
+    if (i == 0) result.megabytes = resident_peak_megabytes() - before;
+  }
+  return result;
+}
+
+Measurement measure(Expression expression, const Shape& shape, double beta) {
+  int ends[2];
+  if (pipe(ends) != 0) throw environment_error("no pipe");
+  const pid_t child = fork();
+  if (child == 0) {
+    const Measurement result = measure_here(expression, shape, beta);
+    const bool written = write(ends[1], &result, sizeof result) == sizeof result;
+    _exit(written ? 0 : 1);
+  }
+  close(ends[1]);
+  Measurement result{};
+  const bool complete = read(ends[0], &result, sizeof result) == sizeof result;
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (!complete || status != 0) throw environment_error("a measurement died (memory?)");
+  return result;
+}
+
+/// The best of the rounds, taken in turns.
+bool compare(const char* name, const Shape& shape, double beta, int rounds, double limit) {
+  constexpr Expression expressions[] = {chunked, plain, products};
+  Measurement best[3];
+  std::fill_n(best, 3, Measurement{1e30, 1e30, 0});
+  for (int round = 0; round < rounds; ++round) {
+    for (int i = 0; i < 3; ++i) {
+      const Measurement m = measure(expressions[i], shape, beta);
+      best[i].megabytes = std::min(best[i].megabytes, m.megabytes);
+      best[i].seconds = std::min(best[i].seconds, m.seconds);
+      best[i].loss = m.loss;
+    }
+  }
+  const double memory = best[0].megabytes / best[1].megabytes;
+  const double logits = 2.0 * 4 * static_cast<double>(shape.graded * shape.vocabulary) / (1 << 20);
+  fmt::print(
+      "{:<24} {:>6.0f} MB of {:>6.0f} MB: 1/{:<5.1f} (1/{:.1f} of two full logits) "
+      "{:>8.1f} ms of {:>8.1f} ms: {:.2f}x   products alone {:>7.1f} ms: {:.2f}x   loss {:.6f} "
+      "{:.6f}\n",
+      name, best[0].megabytes, best[1].megabytes, 1 / memory, logits / best[0].megabytes,
+      best[0].seconds * 1e3, best[1].seconds * 1e3, best[1].seconds / best[0].seconds,
+      best[2].seconds * 1e3, best[0].seconds / best[2].seconds, best[0].loss, best[1].loss);
+  std::fflush(stdout);
+  const bool same = std::abs(best[0].loss - best[1].loss) < 1e-4 * std::abs(best[1].loss);
+  if (!same) fmt::print("the losses differ: these numbers mean nothing\n");
+  return same && memory <= limit;
+}
+
+int run(int rounds) {
+  fmt::print("chunked loss and gradient, of the plain expression in libtorch\n");
+  const Shape large{2048, 50257, 256, 768};
+  const Shape demo{3000, 600, 64, 128};
+  bool good = compare("reverse KL, 2048 x 50257", large, 1, rounds, 1.0 / 8);
+  good &= compare("JSD(0.5),   2048 x 50257", large, 0.5, rounds, 1.0 / 8);
+  good &= compare("reverse KL, 3000 x 600", demo, 1, 3 * rounds, 1);
+  good &= compare("JSD(0.5),   3000 x 600", demo, 0.5, 3 * rounds, 1);
+  return good ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace alambic
+
+int main(int argc, char** argv) { return alambic::run(argc > 1 ? std::atoi(argv[1]) : 2); }
