@@ -18,6 +18,7 @@ const std::vector<ChartSpec>& known_charts() {
       {"Learning", "", "", {"reverse_kl"}},
       {"Learning", "", "", {"forward_kl"}},
       {"Learning", "", "", {"jsd"}},
+      {"Learning", "", "", {"cross_entropy"}},
       {"Learning", "", "", {"agreement"}},
       {"Learning", "Entropy", "nats per token", {"student_entropy", "teacher_entropy"}},
       {"Answers", "", "", {"completion_length"}},
@@ -116,7 +117,7 @@ ChartSeries series_of(const ReportRun& run, const std::string& key, bool seconds
 std::string objective_drawn_as_loss(const ReportInput& input,
                                     const std::vector<std::string>& keys) {
   if (input.runs.size() != 1) return "";
-  for (const char* name : {"reverse_kl", "forward_kl", "jsd"}) {
+  for (const char* name : {"reverse_kl", "forward_kl", "jsd", "cross_entropy"}) {
     const std::string key = name;
     if (!contains(keys, key) || contains(keys, "valid_" + key)) continue;
     const std::vector<MetricsRow>& rows = input.runs[0].metrics;
@@ -174,7 +175,7 @@ Chart make_chart(const ReportInput& input, ChartSpec spec) {
       train.name = series_name(several_runs ? run.name : "",
                                several_keys ? metric_info(key).label : "", "training");
       valid.name = series_name(several_runs ? run.name : "",
-                               several_keys ? metric_info("valid_" + key).label : "", "validation");
+                               several_keys ? metric_info(key).label : "", "validation");
       train.color = several_runs ? run_color : key_color;
       const bool alone = several_runs || several_keys || train.points.empty();
       valid.color = alone ? train.color : 1;
@@ -187,7 +188,7 @@ Chart make_chart(const ReportInput& input, ChartSpec spec) {
     }
     ++run_color;
   }
-  if (several_runs && train_too && valid_too) {
+  if ((several_runs || spec.keys.size() > 1) && train_too && valid_too) {
     chart.unit += chart.unit.empty() ? "dots: validation" : " · dots: validation";
   }
   if (chart.y_kind == MetricKind::bytes) scale_bytes(chart);
@@ -216,12 +217,24 @@ std::vector<ChartGroup> charts_of(const ReportInput& input) {
   return groups;
 }
 
+namespace {
+
+bool all_have(const std::vector<ReportRun>& runs, const std::string& key) {
+  return std::all_of(runs.begin(), runs.end(), [&](const ReportRun& run) {
+    return std::any_of(run.metrics.begin(), run.metrics.end(),
+                       [&](const MetricsRow& row) { return row.number(key).has_value(); });
+  });
+}
+
+}  // namespace
+
 std::optional<Chart> comparison_chart(const ReportInput& input) {
   if (input.runs.size() < 2) return {};
   const std::vector<std::string> keys = numeric_keys(input);
-  std::string key = contains(keys, "valid_accuracy") ? "valid_accuracy" : "";
+  std::string key;
   for (const std::string& candidate : keys) {
-    if (key.empty() && candidate.starts_with("valid_")) key = candidate;
+    if (!candidate.starts_with("valid_") || !all_have(input.runs, candidate)) continue;
+    if (key.empty() || metric_rank(candidate) < metric_rank(key)) key = candidate;
   }
   if (key.empty() && contains(keys, "loss")) key = "loss";
   if (key.empty()) return {};

@@ -19,8 +19,9 @@ struct ChartGroup {
 /// seconds when all have them, with a colour for each run.
 std::vector<ChartGroup> charts_of(const ReportInput& input);
 
-/// The large chart of a comparison: validation accuracy, else another validation metric, else the
-/// loss; with the result of a row whose name starts with "teacher" as a level. Nothing for one run.
+/// The large chart of a comparison: of the validation metrics that all runs have the one that says
+/// most (`metric_rank`), else the loss; with the result of a row whose name starts with "teacher"
+/// as a level. Nothing for one run.
 std::optional<Chart> comparison_chart(const ReportInput& input);
 
 }  // namespace alambic

@@ -101,7 +101,7 @@ Axis x_axis(const Chart& chart) {
     }
   }
   if (!(axis.low <= axis.high)) axis.low = axis.high = 0;
-  if (axis.low > 0 && axis.low < 0.1 * axis.high) axis.low = 0;
+  if (axis.low > 0 && axis.low < 0.3 * axis.high) axis.low = 0;
   if (axis.high - axis.low <= 1e-9 * std::abs(axis.high))
     axis.high += std::max(1.0, 0.1 * std::abs(axis.high));
   const int most = chart.width / 50;

@@ -12,6 +12,8 @@
 namespace alambic {
 namespace {
 
+constexpr size_t most_facts = 6;  // one line of the page
+
 struct Ends {
   double first = 0, last = 0;
   int count = 0;
@@ -59,9 +61,13 @@ std::vector<std::string> main_metrics(const ReportRun& run) {
       if (!key.starts_with("valid_") || std::holds_alternative<std::string>(value)) continue;
       if (key.find("seconds") != std::string::npos || key.find("tokens") != std::string::npos)
         continue;
+      if (key.find("entropy") != std::string::npos) continue;  // says little by itself
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
     }
   }
+  std::stable_sort(keys.begin(), keys.end(), [](const std::string& a, const std::string& b) {
+    return metric_rank(a) < metric_rank(b);
+  });
   if (keys.empty() && ends_of(run, "loss").count > 0) keys.push_back("loss");
   return keys;
 }
@@ -93,7 +99,7 @@ std::vector<Fact> facts_of(const ReportRun& run) {
   }
   for (const std::string& key : main_metrics(run)) {
     const Ends ends = ends_of(run, key);
-    if (ends.count == 0 || facts.size() >= 6) continue;
+    if (ends.count == 0 || facts.size() >= most_facts - 1) continue;
     const MetricInfo info = metric_info(key);
     const std::string last = format_metric(ends.last, info.kind);
     facts.push_back(

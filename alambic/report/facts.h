@@ -12,8 +12,8 @@ struct Fact {
   std::string label, value;
 };
 
-/// Steps, time, tokens, the first and last value of each validation metric (of the loss when there
-/// is none), peak memory. Empty for a run without metrics.
+/// Steps, time, tokens, the first and last value of the validation metrics that say most (of the
+/// loss when there is none), peak memory: six at most. Empty for a run without metrics.
 std::vector<Fact> facts_of(const ReportRun& run);
 
 /// One sentence about one run or several.

@@ -77,6 +77,12 @@ MetricInfo metric_info(std::string_view key) {
   return {words(key), "", kind};
 }
 
+int metric_rank(std::string_view key) {
+  if (key.starts_with("valid_")) key.remove_prefix(6);
+  if (key == "exact_match" || key.ends_with("accuracy")) return 0;
+  return key == "loss" ? 1 : 2;
+}
+
 std::string format_metric(double value, MetricKind kind) {
   if (!std::isfinite(value)) return "not finite";
   switch (kind) {

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 #include "alambic/base/units.h"
 #include "alambic/report/html_escape.h"
@@ -17,41 +19,59 @@ struct Shown {
   const Sample* sample;
 };
 
-// One sample per step, in the order of steps.
-std::vector<const Sample*> answers_to(const ReportRun& run, const std::string& prompt) {
-  std::vector<const Sample*> found;
-  for (const Sample& sample : run.samples) {
-    const auto same_step = [&](const Sample* other) { return other->step == sample.step; };
-    if (sample.prompt != prompt || std::any_of(found.begin(), found.end(), same_step)) continue;
-    found.push_back(&sample);
+// The answers of all runs to one prompt.
+struct Answers {
+  const Sample* first = nullptr;
+  std::vector<std::vector<const Sample*>> by_run;
+};
+
+std::vector<Answers> answers_by_prompt(const ReportInput& input) {
+  std::vector<Answers> prompts;
+  std::unordered_map<std::string_view, size_t> places;
+  for (size_t run = 0; run < input.runs.size(); ++run) {
+    for (const Sample& sample : input.runs[run].samples) {
+      const auto [place, is_new] = places.try_emplace(sample.prompt, prompts.size());
+      if (is_new)
+        prompts.push_back({&sample, std::vector<std::vector<const Sample*>>(input.runs.size())});
+      prompts[place->second].by_run[run].push_back(&sample);
+    }
   }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Sample* a, const Sample* b) { return a->step < b->step; });
-  return found;
+  return prompts;
 }
 
-std::vector<Shown> shown_answers(const ReportInput& input, const std::string& prompt) {
+// One sample per step, in the order of steps; of many the first, the middle and the last.
+std::vector<const Sample*> pick_steps(std::vector<const Sample*> samples) {
+  std::stable_sort(samples.begin(), samples.end(),
+                   [](const Sample* a, const Sample* b) { return a->step < b->step; });
+  const auto same_step = [](const Sample* a, const Sample* b) { return a->step == b->step; };
+  samples.erase(std::unique(samples.begin(), samples.end(), same_step), samples.end());
+  if (samples.size() <= 3) return samples;
+  return {samples.front(), samples[samples.size() / 2], samples.back()};
+}
+
+std::vector<Shown> shown_answers(const ReportInput& input, const Answers& prompt) {
   std::vector<Shown> shown;
   const bool several = input.runs.size() > 1;
-  for (const ReportRun& run : input.runs) {
-    std::vector<const Sample*> answers = answers_to(run, prompt);
-    if (answers.size() > 3)
-      answers = {answers.front(), answers[answers.size() / 2], answers.back()};
-    if (several && !answers.empty()) {
-      if (shown.empty() && answers.size() > 1) shown.push_back({run.name, answers.front()});
-      shown.push_back({run.name, answers.back()});
+  for (size_t run = 0; run < input.runs.size(); ++run) {
+    const std::vector<const Sample*> answers = pick_steps(prompt.by_run[run]);
+    if (answers.empty()) continue;
+    if (!several) {
+      for (const Sample* sample : answers) shown.push_back({"", sample});
       continue;
     }
-    for (const Sample* sample : answers) shown.push_back({"", sample});
+    const std::string& name = input.runs[run].name;
+    if (shown.empty() && answers.size() > 1) shown.push_back({name, answers.front()});
+    shown.push_back({name, answers.back()});
   }
   return shown;
 }
 
-std::string shortened(const std::string& text) {
+std::string shortened(std::string_view text) {
+  text = text.substr(0, text.find_last_not_of(" \n") + 1);
   if (text.size() <= longest_text) return escape_html(text);
   size_t end = longest_text;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return escape_html(std::string_view(text).substr(0, end)) + " …";
+  return escape_html(text.substr(0, end)) + " …";
 }
 
 std::string answer(const Shown& shown) {
@@ -74,15 +94,22 @@ std::string answer(const Shown& shown) {
                      name, with_separators(sample.step), mark, shortened(sample.completion), notes);
 }
 
-std::vector<const Sample*> distinct_prompts(const ReportInput& input) {
-  std::vector<const Sample*> prompts;
-  for (const ReportRun& run : input.runs) {
-    for (const Sample& sample : run.samples) {
-      const auto same = [&](const Sample* other) { return other->prompt == sample.prompt; };
-      if (prompts.size() < most_prompts && std::none_of(prompts.begin(), prompts.end(), same)) {
-        prompts.push_back(&sample);
-      }
+// Prompts that were answered at several steps or by several runs say most. Where there is none
+// (training samples), the first and the last of all prompts show the change.
+std::vector<Answers> pick_prompts(std::vector<Answers> prompts) {
+  const auto answered_once = [](const Answers& prompt) {
+    size_t count = 0;
+    for (const auto& samples : prompt.by_run) {
+      if (!samples.empty()) count += samples.front()->step == samples.back()->step ? 1 : 2;
     }
+    return count < 2;
+  };
+  if (!std::all_of(prompts.begin(), prompts.end(), answered_once)) {
+    std::erase_if(prompts, answered_once);
+    if (prompts.size() > most_prompts) prompts.resize(most_prompts);
+  } else if (prompts.size() > most_prompts) {
+    const auto half = static_cast<std::ptrdiff_t>(most_prompts / 2);
+    prompts.erase(prompts.begin() + half, prompts.end() - half);
   }
   return prompts;
 }
@@ -91,19 +118,19 @@ std::vector<const Sample*> distinct_prompts(const ReportInput& input) {
 
 std::string samples_section(const ReportInput& input) {
   std::string html;
-  for (const Sample* first : distinct_prompts(input)) {
+  for (const Answers& prompt : pick_prompts(answers_by_prompt(input))) {
     std::string reference;
-    if (!first->reference.empty()) {
-      reference =
-          fmt::format(R"(<p class="reference">Reference: {}</p>)", shortened(first->reference));
+    if (!prompt.first->reference.empty()) {
+      reference = fmt::format(R"(<p class="reference">Reference: {}</p>)",
+                              shortened(prompt.first->reference));
     }
     html += fmt::format(
         R"(<div class="sample"><div class="prompt"><p>{}</p>{}</div><div class="answers">)",
-        shortened(first->prompt), reference);
-    for (const Shown& shown : shown_answers(input, first->prompt)) html += answer(shown);
+        shortened(prompt.first->prompt), reference);
+    for (const Shown& shown : shown_answers(input, prompt)) html += answer(shown);
     html += "</div></div>";
   }
-  return html.empty() ? "" : "<h2>Answers before and after</h2>" + html;
+  return html.empty() ? "" : "<h2>Answers, early and late</h2>" + html;
 }
 
 }  // namespace alambic

@@ -66,7 +66,7 @@ std::vector<ChartPoint> thin_out(const std::vector<ChartPoint>& points, size_t b
 
 namespace {
 
-constexpr int margin_left = 48, margin_right = 12, margin_top = 10, margin_bottom = 24;
+constexpr int margin_left = 52, margin_right = 12, margin_top = 10, margin_bottom = 24;
 
 struct Plot {
   const Chart& chart;

@@ -95,6 +95,26 @@ TEST(ComparisonChart, ShowsTheTeacherAsALevel) {
   EXPECT_FALSE(comparison_chart(input_of({input.runs[0]})));
 }
 
+TEST(ComparisonChart, PrefersExactMatchAndSkipsWhatOneRunLacks) {
+  const Entries both{{"step", 1}, {"loss", 2}, {"valid_loss", 2}, {"valid_exact_match", 0.5}};
+  const Entries less{{"step", 1}, {"loss", 2}, {"valid_loss", 2}, {"valid_agreement", 0.5}};
+  EXPECT_EQ(comparison_chart(input_of({run_of("a", {both}), run_of("b", {both})}))->title,
+            "Validation exact match");
+  EXPECT_EQ(comparison_chart(input_of({run_of("a", {less}), run_of("b", {both})}))->title,
+            "Validation loss");
+}
+
+TEST(Facts, FitOneLineAndBeginWithWhatSaysMost) {
+  const Entries row{{"step", 1},           {"seconds", 2},          {"tokens", 3},
+                    {"valid_jsd", 1},      {"valid_loss", 1},       {"valid_agreement", 1},
+                    {"valid_accuracy", 1}, {"peak_memory_bytes", 5}};
+  const std::vector<Fact> facts = facts_of(run_of("run", {row}));
+  ASSERT_EQ(facts.size(), 6u);
+  EXPECT_EQ(facts[3].label, "Validation accuracy");
+  EXPECT_EQ(facts[4].label, "Validation loss");
+  EXPECT_EQ(facts[5].label, "Peak memory");
+}
+
 TEST(PhaseTimes, AddUpToTheTimeOfTheRun) {
   const ReportRun run =
       run_of("run", {{{"generate_seconds", 3}, {"learn_seconds", 1}, {"seconds", 5}},

@@ -106,5 +106,16 @@ TEST(Report, ShowsTheAnswersToOnePromptSideBySideInTheOrderOfSteps) {
   EXPECT_TRUE(contains(page, "✓ correct") && contains(page, "✗ wrong"));
 }
 
+TEST(Report, ShowsTheFirstAndLastSamplesWhenNoPromptComesTwice) {
+  ReportRun run{.name = "run", .metrics = {step_row(1, 2)}};
+  for (int64_t step = 0; step < 100; ++step) {
+    run.samples.push_back(
+        {.step = step, .prompt = fmt::format("question{}.", step), .completion = "answer"});
+  }
+  const std::string page = render_report({.title = "t", .runs = {run}});
+  EXPECT_TRUE(contains(page, "question0.") && contains(page, "question99."));
+  EXPECT_FALSE(contains(page, "question50."));
+}
+
 }  // namespace
 }  // namespace alambic
