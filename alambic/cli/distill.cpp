@@ -77,6 +77,26 @@ std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
   return validation;
 }
 
+// The engine stops at the student's context; a teacher with a shorter one must see every answer.
+void check_teacher_context(const DistillOptions& options, int64_t longest_prompt, int64_t student,
+                           int64_t teacher) {
+  const int64_t longest = std::min(longest_prompt + options.max_completion_length, student);
+  if (longest <= teacher) return;
+  throw input_error(
+      "the teacher's context of {} is too short: a prompt of {} tokens with an answer of up to {} "
+      "has {}",
+      teacher, longest_prompt, options.max_completion_length, longest)
+      .with_hint(fmt::format("--max-completion-length {} fits", teacher - longest_prompt));
+}
+
+int64_t longest_prompt(const std::vector<TokenizedExample>& examples) {
+  size_t longest = 0;
+  for (const TokenizedExample& example : examples) {
+    longest = std::max(longest, example.prompt.size());
+  }
+  return static_cast<int64_t>(longest);
+}
+
 ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
   return {.title = fs::path(options.run.out).filename().string() + ", distilled",
           .base_model = options.student,
@@ -105,6 +125,8 @@ int run(const DistillOptions& options) {
       tokenize(read_examples(options.data,
                              {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}}),
                student.tokenizer, positions, options.data);
+  check_teacher_context(options, longest_prompt(examples), student.model->shape().positions,
+                        teacher_model.model->shape().positions);
   const LocalTeacher teacher(std::move(teacher_model.model), student.vocabulary);
   const EngineOptions engine = engine_of(options, student);
   const auto validate = validation_of(options, student, teacher, engine);

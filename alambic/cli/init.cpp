@@ -88,6 +88,9 @@ void check_choices(const InitOptions& options) {
     throw input_error(
         "--characters makes a new vocabulary; it cannot go with --tokenizer or --from");
   }
+  if (!options.tokenizer.empty() && !options.from.empty()) {
+    throw input_error("--tokenizer has no effect with --from: a cut model keeps its vocabulary");
+  }
   if (fs::exists(options.out) && !(fs::is_directory(options.out) && fs::is_empty(options.out)) &&
       !options.overwrite) {
     throw input_error("--out {} exists already", options.out)
@@ -95,33 +98,49 @@ void check_choices(const InitOptions& options) {
   }
 }
 
-// Copies or makes the tokenizer in --out; returns its size, 0 without one.
-int64_t write_tokenizer(const InitOptions& options) {
-  fs::create_directories(options.out);
+// A tokenizer to be written to --out, after everything that can fail.
+struct NewTokenizer {
+  std::string characters_json;  // of --characters
+  std::optional<Tokenizer> copied;
+
+  int64_t size() const {
+    if (copied) return copied->size();
+    if (characters_json.empty()) return 0;
+    return Tokenizer::parse("tokenizer.json", characters_json).size();
+  }
+  void write(const fs::path& folder) const {
+    if (copied) copied->save_to(folder);
+    if (!characters_json.empty()) write_file(folder / "tokenizer.json", characters_json);
+  }
+};
+
+NewTokenizer tokenizer_of(const InitOptions& options) {
+  NewTokenizer tokenizer;
   if (!options.characters.empty()) {
-    write_file(fs::path(options.out) / "tokenizer.json",
-               character_tokenizer_json(read_file(options.characters)));
-    return Tokenizer::load(options.out).size();
+    tokenizer.characters_json = character_tokenizer_json(read_file(options.characters));
+    return tokenizer;
   }
   const std::string& source = options.tokenizer.empty() ? options.from : options.tokenizer;
-  if (source.empty()) return 0;
-  const Tokenizer tokenizer = Tokenizer::load(source);
-  tokenizer.save_to(options.out);
-  return tokenizer.size();
+  if (!source.empty()) tokenizer.copied = Tokenizer::load(source);
+  return tokenizer;
 }
 
 }  // namespace
 
 int run(const InitOptions& options) {
   check_choices(options);
-  const int64_t vocabulary = write_tokenizer(options);
+  const NewTokenizer tokenizer = tokenizer_of(options);
   const std::unique_ptr<Model> model =
-      options.from.empty() ? random_model(options, vocabulary) : cut(options);
+      options.from.empty() ? random_model(options, tokenizer.size()) : cut(options);
   Json generation;
   const fs::path source = options.from.empty() ? options.config : options.from;
   if (fs::exists(source / "generation_config.json")) {
     generation = read_json_object(source / "generation_config.json");
   }
+  std::error_code error;
+  fs::create_directories(options.out, error);
+  if (error) throw environment_error("cannot make {}: {}", options.out, error.message());
+  tokenizer.write(options.out);
   save_model(*model, options.out, generation);
   say("wrote {}: {} parameters", options.out,
       human_count(static_cast<double>(model->parameters())));

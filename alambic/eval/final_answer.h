@@ -10,7 +10,8 @@ namespace alambic {
 /// leading "$" or a closing period. Nothing else in the answer counts. None: no such number.
 std::optional<std::string> final_answer(std::string_view text);
 
-/// Whether the text ends in the expected number; "7" and "7.0" are the same.
+/// Whether the text ends in the expected number, which may be written as in an answer, "####"
+/// left out or not; "7" and "7.0" are the same.
 bool answers_correctly(std::string_view text, std::string_view expected);
 
 }  // namespace alambic

@@ -38,6 +38,7 @@ Perplexity perplexity(const Model& model, const std::vector<int32_t>& tokens, in
   const at::NoGradGuard no_grad;
   const auto count = static_cast<int64_t>(tokens.size());
   if (count < 2) throw input_error("the text has {} tokens; perplexity needs two", count);
+  if (window < 2) throw input_error("a window of {} token predicts none; it needs two", window);
   Perplexity result;
   double sum = 0;
   std::vector<int64_t> starts;

@@ -13,7 +13,7 @@ struct Perplexity {
 };
 
 /// Reads the text in windows of `window` tokens that do not overlap; each window's first token is
-/// context only. Needs at least two tokens.
+/// context only. Needs at least two tokens, and windows of two.
 Perplexity perplexity(const Model& model, const std::vector<int32_t>& tokens, int64_t window,
                       int64_t vocabulary);
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr const char* weights_name = "model.safetensors";
 constexpr const char* optimizer_name = "optimizer.safetensors";
+constexpr const char* state_name = "state.json";
 
 std::vector<std::pair<std::string, Tensor>> weights_of(Model& model) {
   std::vector<std::pair<std::string, Tensor>> tensors;
@@ -25,7 +26,7 @@ std::vector<std::pair<std::string, Tensor>> weights_of(Model& model) {
 // Sizes and digests of the checkpoint's files; written last, read first.
 void write_manifest(const fs::path& folder) {
   Json manifest = {{"format", 1}, {"files", Json::object()}};
-  for (const char* name : {weights_name, optimizer_name, "state.json"}) {
+  for (const char* name : {weights_name, optimizer_name, state_name}) {
     manifest["files"][name] = {{"bytes", fs::file_size(folder / name)},
                                {"sha256", sha256_file(folder / name)}};
   }
@@ -37,12 +38,24 @@ void check_manifest(const fs::path& folder) {
   if (!manifest.is_object() || !manifest.contains("files")) {
     throw input_error("{}/manifest.json is not a manifest", folder.string());
   }
-  for (const auto& [name, entry] : manifest["files"].items()) {
+  for (const char* name : {weights_name, optimizer_name, state_name}) {
+    const Json entry = manifest["files"].value(name, Json::object());
     if (sha256_file(folder / name) != entry.value("sha256", "")) {
       throw input_error("{} is not what the manifest says: its digest differs",
                         (folder / name).string());
     }
   }
+}
+
+// What a crash while saving left behind.
+void remove_half_written(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos) {
+      found.push_back(entry.path());
+    }
+  }
+  for (const fs::path& path : found) fs::remove_all(path);
 }
 
 std::vector<fs::path> newest_first(const fs::path& folder) {
@@ -78,7 +91,7 @@ void restore(const fs::path& file, const std::vector<std::pair<std::string, Tens
 
 TrainingState load_one(const fs::path& folder, Model& model, AdamW& optimizer) {
   check_manifest(folder);
-  const Json state = Json::parse(read_file(folder / "state.json"));
+  const Json state = Json::parse(read_file(folder / state_name));
   restore(folder / weights_name, weights_of(model));
   restore(folder / optimizer_name, optimizer.state());
   optimizer.set_steps(state.at("optimizer_steps"));
@@ -91,21 +104,26 @@ void save_checkpoint(const fs::path& folder, Model& model, const AdamW& optimize
                      const TrainingState& state, int64_t keep) {
   const std::string name = fmt::format("step-{:08}", state.step);
   const fs::path temporary = folder / fmt::format("{}.tmp-{}", name, ::getpid());
-  fs::create_directories(temporary);
+  fs::create_directories(folder);
+  remove_half_written(folder);
+  fs::create_directory(temporary);
   auto weights = weights_of(model);
   write_safetensors(temporary / weights_name, to_views(weights), {{"format", "pt"}});
   auto moments = optimizer.state();
   write_safetensors(temporary / optimizer_name, to_views(moments), {});
   const Json json = {
       {"step", state.step}, {"optimizer_steps", optimizer.steps()}, {"seconds", state.seconds}};
-  write_file(temporary / "state.json", json.dump(2) + "\n");
+  write_file(temporary / state_name, json.dump(2) + "\n");
   write_manifest(temporary);
   fs::remove_all(folder / name);  // of an earlier attempt at this step
   fs::rename(temporary, folder / name);
   sync_folder(folder);
   const std::vector<fs::path> checkpoints = newest_first(folder);
-  for (size_t i = static_cast<size_t>(keep); i < checkpoints.size(); ++i) {
-    fs::remove_all(checkpoints[i]);
+  // A later one is damaged, or this run would have gone on from it; kept, it would push this one
+  // out.
+  const auto own = std::ranges::find(checkpoints, folder / name);
+  for (auto other = checkpoints.begin(); other != checkpoints.end(); ++other) {
+    if (other < own || other - own >= keep) fs::remove_all(*other);
   }
 }
 

@@ -23,6 +23,10 @@ std::vector<TokenizedExample> tokenize(const std::vector<Example>& examples,
     if (example.completion) {
       row.completion = tokenizer.encode(*example.completion, /*add_special=*/false);
       if (tokenizer.eos()) row.completion->push_back(*tokenizer.eos());
+      if (row.completion->empty()) {
+        throw input_error("{}:{}: the completion is empty", file, example.line)
+            .with_hint("the tokenizer names no end-of-text token that could be learnt instead");
+      }
       const auto length = prompt_length + static_cast<int64_t>(row.completion->size());
       if (length > positions) {
         throw input_error(

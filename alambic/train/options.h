@@ -43,8 +43,10 @@ struct TrainingOptions {
     v.number("min-lr-ratio", min_lr_ratio, "share of the peak learning rate left at the end",
              {.least = 0, .most = 1});
     v.number("weight-decay", weight_decay, "decoupled weight decay of matrices", {.least = 0});
-    v.number("adam-beta1", adam_beta1, "decay of the gradient's mean", {.least = 0, .most = 1});
-    v.number("adam-beta2", adam_beta2, "decay of the gradient's square", {.least = 0, .most = 1});
+    v.number("adam-beta1", adam_beta1, "decay of the gradient's mean",
+             {.least = 0, .most = 0.999999});
+    v.number("adam-beta2", adam_beta2, "decay of the gradient's square",
+             {.least = 0, .most = 0.999999});
     v.number("adam-epsilon", adam_epsilon, "added to the root of the square", {.least = 0});
     v.number("max-grad-norm", max_grad_norm, "gradients are scaled down to this norm; 0: never",
              {.least = 0});

@@ -18,7 +18,7 @@ struct TrainingResult {
   int64_t steps = 0;     ///< finished optimizer steps
   double seconds = 0;    ///< training time: validation and saving do not count
   bool stopped = false;  ///< by a signal, with a checkpoint to resume from
-  Metrics validation;    ///< of the finished model; empty when nothing validates
+  Metrics validation;    ///< of the final weights; empty without TrainerParts::validate
 };
 
 struct TrainerParts {

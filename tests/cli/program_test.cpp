@@ -1,39 +1,16 @@
 // The built executable from outside: exit codes, error texts, start-up.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <filesystem>
 
 #include "alambic/base/files.h"
+#include "tests/cli/program.h"
 
 namespace alambic {
 namespace {
-
-const std::string kProgram = std::string(ALAMBIC_BINARY_DIR) + "/alambic";
-
-struct Outcome {
-  int code = 0;
-  std::string text;  // stdout and stderr
-};
-
-Outcome shell(const std::string& command) {
-  Outcome outcome;
-  FILE* pipe = popen(("exec 2>&1; " + command).c_str(), "r");
-  std::array<char, 4096> buffer;
-  while (const size_t count = fread(buffer.data(), 1, buffer.size(), pipe)) {
-    outcome.text.append(buffer.data(), count);
-  }
-  const int status = pclose(pipe);
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return outcome;
-}
-
-Outcome alambic(const std::string& arguments) { return shell(kProgram + " " + arguments); }
 
 struct Case {
   const char* arguments;

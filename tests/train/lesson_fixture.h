@@ -73,12 +73,10 @@ inline Tokenizer recipe_tokenizer() {
 
 /// A folder of this test alone, gone with the object.
 struct TestFolder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() /
-                               ("alambic_" + std::to_string(::getpid()) + "_" +
-                                testing::UnitTest::GetInstance()->current_test_info()->name());
+  std::filesystem::path path;
   TestFolder() {
-    std::filesystem::remove_all(path);
-    std::filesystem::create_directories(path);
+    std::string name = std::filesystem::temp_directory_path() / "alambic_XXXXXX";
+    path = ::mkdtemp(name.data());
   }
   TestFolder(const TestFolder&) = delete;
   TestFolder& operator=(const TestFolder&) = delete;

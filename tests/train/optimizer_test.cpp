@@ -5,6 +5,7 @@
 #include "alambic/model/load.h"
 #include "alambic/objective/cross_entropy.h"
 #include "tests/golden.h"
+#include "tests/train/lesson_fixture.h"
 
 namespace alambic {
 namespace {
@@ -37,6 +38,40 @@ TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
 
 INSTANTIATE_TEST_SUITE_P(All, AdamWGolden, testing::Values("llama", "llama_tied", "gpt2"),
                          [](const auto& info) { return std::string(info.param); });
+
+// Steps of a tenth of a bfloat16 unit are lost when they are added to the bfloat16 weights.
+TEST(AdamW, KeepsSmallUpdatesOfBfloat16Weights) {
+  const auto model = trainable_model(1, 1.5, at::kBFloat16);
+  model->visit([](const std::string&, Tensor& tensor) {
+    const at::NoGradGuard no_grad;
+    tensor.fill_(1);
+  });
+  AdamW optimizer(*model, {});
+  for (int step = 0; step < 100; ++step) {
+    model->visit([](const std::string&, Tensor& tensor) {
+      tensor.mutable_grad() = at::ones(tensor.sizes(), at::kBFloat16);
+    });
+    optimizer.step(4e-4, 1);  // bfloat16 has steps of 3.9e-3 below 1
+  }
+  EXPECT_NEAR(weights_of(*model).to(at::kFloat).mean().item<double>(), 0.96, 0.004);
+}
+
+// Decayed norms and biases pull a model's activations towards zero.
+TEST(AdamW, DecaysMatricesAndNotVectors) {
+  const auto model = trainable_model();
+  const auto before = trainable_model();
+  AdamW optimizer(*model, {.weight_decay = 0.5});
+  model->visit([](const std::string&, Tensor& tensor) {
+    tensor.mutable_grad() = at::zeros(tensor.sizes());
+  });
+  optimizer.step(0.1, 1);
+  std::map<std::string, Tensor> old;
+  before->visit([&](const std::string& name, Tensor& tensor) { old[name] = tensor; });
+  model->visit([&](const std::string& name, Tensor& tensor) {
+    const double kept = tensor.dim() >= 2 ? 1 - 0.1 * 0.5 : 1;
+    EXPECT_LT(distance(tensor.detach(), old.at(name).detach() * kept), 1e-6) << name;
+  });
+}
 
 }  // namespace
 }  // namespace alambic

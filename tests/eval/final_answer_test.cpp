@@ -1,0 +1,53 @@
+#include "alambic/eval/final_answer.h"
+
+#include <gtest/gtest.h>
+
+namespace alambic {
+namespace {
+
+TEST(FinalAnswer, IsTheNumberAfterTheLastMark) {
+  const std::pair<const char*, std::optional<std::string>> table[] = {
+      {"6 * 7 = 42\n#### 42", "42"},
+      {"#### 42", "42"},
+      {"####42", "42"},
+      {"#### 1,234", "1234"},
+      {"#### $18", "18"},
+      {"#### $ 18.50", "18.50"},
+      {"#### -3", "-3"},
+      {"#### 7.", "7"},
+      {"#### 7...", "7"},
+      {"#### 0.5", "0.5"},
+      {"#### 42 apples", "42"},
+      {"#### 42\n#### 43", "43"},
+      {"#### 42 and then 99", "42"},
+      {"the answer is 42", std::nullopt},
+      {"42 ####", std::nullopt},
+      {"#### ", std::nullopt},
+      {"#### x", std::nullopt},
+      {"#### -", std::nullopt},
+      {"#### .", std::nullopt},
+      {"#### ,", std::nullopt},
+      {"", std::nullopt},
+  };
+  for (const auto& [text, expected] : table) EXPECT_EQ(final_answer(text), expected) << text;
+}
+
+// A grader that looks anywhere in the text rewards a student that lists numbers.
+TEST(AnswersCorrectly, ComparesNumbersNotSpellings) {
+  EXPECT_TRUE(answers_correctly("#### 7", "7"));
+  EXPECT_TRUE(answers_correctly("#### 7.0", "7"));
+  EXPECT_TRUE(answers_correctly("#### 1,000", "1000"));
+  EXPECT_TRUE(answers_correctly("#### 1000", "1,000"));
+  EXPECT_TRUE(answers_correctly("#### 5", "$5"));
+  EXPECT_TRUE(answers_correctly("#### 5", "2 + 3 = 5\n#### 5"));  // GSM8K's own answers
+  EXPECT_FALSE(answers_correctly("7", "7"));
+  EXPECT_FALSE(answers_correctly("7 #### 8", "7"));
+  EXPECT_FALSE(answers_correctly("#### 70", "7"));
+  EXPECT_FALSE(answers_correctly("#### -7", "7"));
+  EXPECT_FALSE(answers_correctly("#### 1.2.3", "1.2"));
+  EXPECT_FALSE(answers_correctly("", ""));
+  EXPECT_FALSE(answers_correctly("####", "no number"));
+}
+
+}  // namespace
+}  // namespace alambic

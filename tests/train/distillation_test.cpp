@@ -1,0 +1,139 @@
+#include "alambic/train/distillation.h"
+
+#include "alambic/objective/cross_entropy.h"
+#include "tests/golden.h"
+#include "tests/train/lesson_fixture.h"
+
+namespace alambic {
+namespace {
+
+const auto silent = [](const std::string&) {};
+
+struct DistillationLessonTest : testing::Test {
+  LocalTeacher teacher{random_model(small_llama_config(), 2), 50};
+  Tokenizer tokenizer = recipe_tokenizer();
+  DistillationOptions options{.batch_size = 6, .seed = 3};
+
+  DistillationLessonTest() {
+    options.engine = {.stop_tokens = {0, 1}, .vocabulary = 50, .seed = 3};
+    options.engine.sampling.max_new_tokens = 8;
+  }
+  std::unique_ptr<Lesson> lesson(Model& student) {
+    return distillation_lesson(student, teacher, make_examples(10), tokenizer, options);
+  }
+};
+
+// A draw per micro-batch or per rank would mix both kinds in a step.
+TEST(OnPolicy, IsDrawnWithTheShareLmbda) {
+  for (const double lmbda : {0.0, 0.3, 0.5, 1.0}) {
+    double count = 0;
+    for (int64_t step = 0; step < 10000; ++step) count += on_policy(5, step, lmbda);
+    // Five standard deviations of a share of 10,000; exact at both ends.
+    EXPECT_NEAR(count / 10000, lmbda, 5 * std::sqrt(lmbda * (1 - lmbda) / 10000));
+  }
+}
+
+TEST(GivenRollouts, GradeTheCompletionAlone) {
+  const std::vector<TokenizedExample> rows = {{.prompt = {11, 12}, .completion = {{21, 22}}},
+                                              {.prompt = {13}, .completion = {{23}}}};
+  const Rollouts rollouts = given_rollouts(pointers(rows), at::kCPU);
+  const auto list = [](const Tensor& tensor) {
+    const Tensor values = tensor.to(at::kLong).contiguous();
+    return std::vector<int64_t>(values.data_ptr<int64_t>(),
+                                values.data_ptr<int64_t>() + values.numel());
+  };
+  using Numbers = std::vector<int64_t>;
+  EXPECT_EQ(list(rollouts.sequences.tokens_N), (Numbers{11, 12, 21, 22, 13, 23}));
+  EXPECT_EQ(rollouts.sequences.offsets, (Numbers{0, 4, 6}));
+  EXPECT_EQ(list(rollouts.answer_N), (Numbers{0, 0, 1, 1, 0, 1}));
+  EXPECT_EQ(list(rollouts.graded_M()), (Numbers{1, 2, 4}));
+  EXPECT_EQ(list(rollouts.targets_M()), (Numbers{21, 22, 23}));
+}
+
+// Any slip of position, head or temperature between the two models shows as a loss.
+TEST_F(DistillationLessonTest, TeachesNothingToTheTeacherItself) {
+  for (const double beta : {0.0, 0.5, 1.0}) {
+    options.divergence = {.beta = beta, .kd_temperature = 2};
+    const auto student = trainable_model(2);
+    const StepReport report = lesson(*student)->learn(0, silent);
+    EXPECT_GT(report.tokens, 0);
+    EXPECT_NEAR(report.loss, 0, 1e-6) << beta;
+    EXPECT_LT(gradients_of(*student).abs().max().item<double>(), 1e-5) << beta;
+    EXPECT_NEAR(report.means.at("agreement"), 1, 1e-12);
+  }
+}
+
+TEST_F(DistillationLessonTest, HasTheSameGradientsInMicroBatches) {
+  for (const double lmbda : {1.0, 0.0}) {
+    options.lmbda = lmbda;
+    options.micro_batch_size = 0;
+    const auto student = trainable_model();
+    const StepReport whole = lesson(*student)->learn(1, silent);
+    const Tensor expected = gradients_of(*student);
+    EXPECT_GT(expected.abs().max().item<double>(), 1e-3);
+    for (const int64_t size : {1, 4, 100}) {
+      options.micro_batch_size = size;
+      const auto other = trainable_model();
+      const StepReport parts = lesson(*other)->learn(1, silent);
+      EXPECT_EQ(parts.tokens, whole.tokens);
+      EXPECT_NEAR(parts.loss, whole.loss, 1e-6);
+      EXPECT_LT(distance(gradients_of(*other), expected), 2e-6) << size;
+      EXPECT_NEAR(parts.means.at("forward_kl"), whole.means.at("forward_kl"), 1e-5);
+    }
+  }
+}
+
+// The same answers at every step would be a lesson learnt by heart.
+TEST_F(DistillationLessonTest, WritesNewAnswersEachStepAndTheSameForAStep) {
+  const auto student = trainable_model();
+  options.batch_size = 10;  // every prompt, so that two steps share theirs
+  options.samples_per_step = 10;
+  const auto answers = [&](int64_t step) {
+    std::map<std::string, std::string> by_prompt;
+    for (const auto& row : lesson(*student)->learn(step, silent).samples) {
+      by_prompt[row["prompt"]] = row["completion"];
+    }
+    return by_prompt;
+  };
+  EXPECT_EQ(answers(0), answers(0));
+  EXPECT_NE(answers(0), answers(1));
+}
+
+TEST_F(DistillationLessonTest, WritesSeveralAnswersToAPrompt) {
+  const auto student = trainable_model();
+  options.batch_size = 1;
+  options.num_generations = 4;
+  options.samples_per_step = 4;
+  const StepReport report = lesson(*student)->learn(0, silent);
+  ASSERT_EQ(report.samples.size(), 4u);
+  std::set<std::string> answers;
+  for (const auto& row : report.samples) {
+    EXPECT_EQ(row["prompt"], report.samples[0]["prompt"]);
+    answers.insert(row["completion"]);
+  }
+  EXPECT_GT(answers.size(), 1u);
+}
+
+// One engine for both: no importance weights are needed because there is nothing to correct.
+TEST(Sampler, HasTheTrainersLogProbabilities) {
+  for (const Json& config : {small_llama_config(), small_gpt2_config()}) {
+    const auto model = random_model(config);
+    std::vector<Request> requests;
+    for (const TokenizedExample& row : make_examples(9)) {
+      requests.push_back({.prompt = row.prompt, .id = requests.size()});
+    }
+    EngineOptions engine{.stop_tokens = {0, 1}, .vocabulary = 50, .batch = 4, .seed = 8};
+    engine.sampling.temperature = 0.7;
+    engine.sampling.max_new_tokens = 20;
+    const auto answers = generate(*model, requests, engine);
+    const Rollouts rollouts = to_rollouts(requests, answers, 0, at::kCPU);
+    const Tensor graded_M = rollouts.graded_M();
+    const Tensor hidden_MD = model->hidden(Pass(rollouts.sequences)).index_select(0, graded_M);
+    const Tensor logp_M =
+        target_log_probabilities(hidden_MD, model->head(), rollouts.targets_M(), 0.7);
+    EXPECT_LT(distance(rollouts.logp_N.index_select(0, graded_M + 1), logp_M), 1e-5);
+  }
+}
+
+}  // namespace
+}  // namespace alambic

@@ -1,0 +1,188 @@
+#include "alambic/train/trainer.h"
+
+#include <csignal>
+
+#include "alambic/base/error.h"
+#include "alambic/train/distillation.h"
+#include "alambic/train/next_token.h"
+#include "tests/golden.h"
+#include "tests/train/lesson_fixture.h"
+
+namespace alambic {
+namespace {
+
+const double nan = std::numeric_limits<double>::quiet_NaN();
+
+// Gives every weight the same gradient; what it says and gives can be set per step.
+struct TinyLesson : Lesson {
+  Model& model;
+  std::function<double(int64_t)> loss = [](int64_t) { return 1.0; };
+  std::function<double(int64_t)> gradient = [](int64_t) { return 0.01; };
+  std::function<void(int64_t)> after = [](int64_t) {};
+
+  explicit TinyLesson(Model& model) : model(model) {}
+  StepReport learn(int64_t step, const PhaseCallback& phase) override {
+    phase("learn");
+    model.visit([&](const std::string&, Tensor& tensor) {
+      tensor.mutable_grad() = at::full(tensor.sizes(), gradient(step));
+    });
+    after(step);
+    return {.loss = loss(step), .tokens = 1, .seconds = {{"learn_seconds", 1e-3}}};
+  }
+};
+
+struct TrainerTest : testing::Test {
+  TestFolder folder;
+  std::unique_ptr<Model> model = trainable_model();
+  TinyLesson lesson{*model};
+  KeepingRecorder recorder;
+  TrainingOptions options;
+
+  TrainerTest() {
+    options.max_steps = 5;
+    options.learning_rate = 1e-3;
+    options.lr_schedule = "constant";
+  }
+  TrainerParts parts() {
+    return {.student = *model, .lesson = lesson, .recorder = recorder, .checkpoints = folder.path};
+  }
+};
+
+// Multiplying by zero would still write NaN into every weight.
+TEST_F(TrainerTest, LeavesTheWeightsAloneAtANonFiniteLossOrGradient) {
+  for (const bool by_gradient : {false, true}) {
+    const Tensor before = weights_of(*model);
+    options.max_steps = 2;
+    (by_gradient ? lesson.gradient : lesson.loss) = [](int64_t) { return nan; };
+    train(options, parts(), false);
+    EXPECT_TRUE(same_bytes(weights_of(*model), before));
+    model->visit([](const std::string& name, Tensor& tensor) {
+      EXPECT_FALSE(tensor.grad().defined()) << name << ": the next step would add to it";
+    });
+  }
+}
+
+// A skipped step must not count in Adam's bias correction nor leave its gradient behind.
+TEST_F(TrainerTest, GoesOnAfterASkippedStepAsIfItHadNotBeen) {
+  lesson.loss = [](int64_t step) { return step == 1 || step == 2 ? nan : 1.0; };
+  train(options, parts(), false);  // three good steps of five
+  const auto other = trainable_model();
+  TinyLesson good(*other);
+  KeepingRecorder quiet;
+  options.max_steps = 3;
+  train(options, {.student = *other, .lesson = good, .recorder = quiet, .checkpoints = {}}, false);
+  EXPECT_TRUE(same_bytes(weights_of(*model), weights_of(*other)));
+}
+
+TEST_F(TrainerTest, EndsTheRunAfterThreeNonFiniteStepsInARow) {
+  options.max_steps = 20;
+  lesson.loss = [](int64_t step) { return step % 3 != 0 || step > 8 ? nan : 1.0; };
+  try {
+    train(options, parts(), false);
+    FAIL() << "went on";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::input);
+    EXPECT_NE(std::string(error.what()).find("up to step 10 "), std::string::npos) << error.what();
+    EXPECT_NE(error.hint(), "");
+  }
+}
+
+// Adam hides a wrong scale of the gradient, its moments do not.
+TEST_F(TrainerTest, ClipsToTheNormAndReportsTheNormBefore) {
+  options.max_steps = 1;
+  options.save_every = 1;
+  const double norm = 0.01 * std::sqrt(static_cast<double>(model->parameters()));
+  for (const double most : {0.0, norm / 4, norm * 4}) {
+    options.max_grad_norm = most;
+    train(options, parts(), false);
+    EXPECT_NEAR(recorder.figure(recorder.rows.size() - 1, "grad_norm"), norm, 1e-6 * norm);
+    const Tensor mean =
+        golden(folder.path / "step-00000001/optimizer.safetensors", "model.norm.weight.exp_avg");
+    const double scale = most > 0 && most < norm ? most / norm : 1;
+    EXPECT_NEAR(mean[0].item<double>(), 0.1 * 0.01 * scale, 1e-8);
+  }
+}
+
+TEST_F(TrainerTest, ValidatesWhenDueAndAtTheEndOnce) {
+  std::vector<int64_t> validated;
+  options.valid_every = 2;
+  options.max_steps = 6;
+  TrainerParts with = parts();
+  with.validate = [&](int64_t step) -> Metrics {
+    validated.push_back(step);
+    return {{"valid_loss", static_cast<double>(step)}};
+  };
+  const TrainingResult result = train(options, with, false);
+  EXPECT_EQ(validated, (std::vector<int64_t>{2, 4, 6}));
+  ASSERT_EQ(result.validation.size(), 1u);
+  EXPECT_EQ(result.validation[0].second, 6);
+  EXPECT_EQ(recorder.figure(3, "valid_loss"), 4);
+}
+
+TEST_F(TrainerTest, StopsAtASignalWithACheckpoint) {
+  lesson.after = [](int64_t step) {
+    if (step == 2) std::raise(SIGTERM);
+  };
+  const TrainingResult result = train(options, parts(), false);
+  EXPECT_TRUE(result.stopped);
+  EXPECT_EQ(result.steps, 3);
+  EXPECT_TRUE(std::filesystem::exists(folder.path / "step-00000003/manifest.json"));
+  lesson.after = [](int64_t) {};
+  const TrainingResult rest = train(options, parts(), true);
+  EXPECT_FALSE(rest.stopped);
+  EXPECT_EQ(rest.steps, 5);
+  EXPECT_EQ(recorder.resumed_after, 3);
+  EXPECT_EQ(recorder.rows.size(), 5u);
+}
+
+// Trains for `steps`, from a checkpoint in `folder` if there is one; returns the final weights.
+Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t steps) {
+  const auto student = trainable_model();
+  const LocalTeacher teacher(random_model(small_llama_config(), 2), 50);
+  const Tokenizer tokenizer = recipe_tokenizer();
+  DistillationOptions distillation{.lmbda = 0.5, .batch_size = 3, .seed = 3};
+  distillation.engine = {.stop_tokens = {0, 1}, .vocabulary = 50, .seed = 3};
+  distillation.engine.sampling.max_new_tokens = 6;
+  const auto lesson =
+      distils ? distillation_lesson(*student, teacher, make_examples(10), tokenizer, distillation)
+              : next_token_lesson(
+                    *student, examples_source(make_examples(10), {.batch_size = 3, .seed = 3}), 50);
+  KeepingRecorder recorder;
+  TrainingOptions options;
+  options.max_steps = 8;  // of the schedule; a shorter run stops by its signal
+  options.learning_rate = 1e-2;
+  options.warmup_steps = 2;
+  options.weight_decay = 0.1;
+  struct Stopping : Lesson {
+    Lesson& inner;
+    int64_t last;
+    Stopping(Lesson& inner, int64_t last) : inner(inner), last(last) {}
+    StepReport learn(int64_t step, const PhaseCallback& phase) override {
+      if (step == last) std::raise(SIGINT);
+      return inner.learn(step, phase);
+    }
+  } stopping(*lesson, steps - 1);
+  const bool resume = !std::filesystem::is_empty(folder);
+  train(options,
+        {.student = *student, .lesson = stopping, .recorder = recorder, .checkpoints = folder},
+        resume);
+  return weights_of(*student);
+}
+
+// A hidden cursor, a moment in half precision or a draw that counts calls would show in a bit.
+TEST(Resume, GivesTheBytesOfTheUninterruptedRun) {
+  for (const bool distils : {false, true}) {
+    const TestFolder whole;
+    const Tensor expected = run_lesson(distils, whole.path, 8);
+    EXPECT_FALSE(same_bytes(expected, weights_of(*trainable_model())));
+    for (const int64_t stop : {1, 4}) {
+      const TestFolder parts;
+      run_lesson(distils, parts.path, stop);
+      EXPECT_TRUE(same_bytes(run_lesson(distils, parts.path, 8), expected))
+          << (distils ? "distillation" : "next token") << " after step " << stop;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace alambic
