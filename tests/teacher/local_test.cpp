@@ -10,7 +10,7 @@ namespace {
 
 Rollouts some_rollouts() {
   return {.sequences = pack({{3, 7, 9, 2}, {5, 1}, {4, 8, 6}}),
-          .answer_N = at::tensor({0, 0, 1, 1, 0, 1, 0, 0, 1}, at::kBool),
+          .answer_N = at::tensor({0, 0, 1, 1, 0, 1, 0, 0, 1}).to(at::kBool),
           .logp_N = at::zeros({9})};
 }
 
