@@ -41,6 +41,15 @@ std::string syntax_error(std::string_view bytes, simdjson::error_code code) {
   return simdjson::error_message(code);
 }
 
+// transformers writes an unlimited "model_max_length" as an integer of 31 digits, which simdjson
+// refuses. nlohmann reads it as the nearest double; its text is what simdjson then reads. Empty
+// when the text is not JSON either way, or is large enough to be a hostile one.
+std::string with_wide_integers_as_floats(std::string_view bytes) {
+  if (bytes.size() >= (size_t{64} << 20) || is_too_deep(bytes)) return "";
+  const auto json = nlohmann::ordered_json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  return json.is_discarded() ? "" : json.dump();
+}
+
 }  // namespace
 
 JsonFile JsonFile::parse(std::string name, std::string_view bytes) {
@@ -50,6 +59,12 @@ JsonFile JsonFile::parse(std::string name, std::string_view bytes) {
   file.parser_ = std::make_unique<simdjson::dom::parser>();
   auto code = file.parser_->allocate(std::max<size_t>(bytes.size(), 64), max_depth);
   if (!code) code = file.parser_->parse(simdjson::padded_string(bytes)).get(file.root_);
+  if (code == simdjson::NUMBER_ERROR) {
+    const std::string rewritten = with_wide_integers_as_floats(bytes);
+    if (!rewritten.empty()) {
+      code = file.parser_->parse(simdjson::padded_string(rewritten)).get(file.root_);
+    }
+  }
   if (code && is_too_deep(bytes)) {
     throw input_error("{}: objects or lists are nested more than {} deep", *file.name_, max_depth);
   }

@@ -58,6 +58,13 @@ TEST_F(TokenizerFolder, ReadsTheRolesOfTokens) {
   EXPECT_FALSE(tokenizer.is_special(5));
 }
 
+// transformers writes this for "no limit"; simdjson takes no integer beyond 64 bits.
+TEST_F(TokenizerFolder, ReadsAnUnlimitedLength) {
+  const Tokenizer tokenizer = load_with("llama2", R"({
+    "model_max_length": 1000000000000000019884624838656, "eos_token": "</s>"})");
+  EXPECT_EQ(tokenizer.eos(), 2);
+}
+
 TEST_F(TokenizerFolder, LetsTheConfigDecideOnBosAndEos) {
   const std::string roles = R"({"bos_token": "<s>", "eos_token": "</s>")";
   const Ids plain = load_with("llama2", roles + "}").encode("a", false);
