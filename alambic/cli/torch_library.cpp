@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "alambic/base/error.h"
@@ -24,10 +25,18 @@ fs::path library_path() {
       .with_hint("build with libtorch: `make build`, not -DALAMBIC_TORCH=OFF");
 }
 
+// A thread that waits for the others spins for milliseconds by default. Beside any other work on
+// the machine the spinning takes the cores from those it waits for: decoding was 20 to 30 times as
+// slow (docs/LOG.md, 2026-11-25). libgomp reads this when it is loaded, with libtorch.
+void spin_briefly() {
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) ::setenv("GOMP_SPINCOUNT", "5000", 0);
+}
+
 }  // namespace
 
 int run_torch_command(const std::string& command, const Options& options) {
   const fs::path path = library_path();
+  spin_briefly();
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (library == nullptr) {
     throw environment_error("cannot load {}: {}", path.string(), ::dlerror())

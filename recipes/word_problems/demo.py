@@ -90,7 +90,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--alambic", type=Path, required=True, help="the executable")
     parser.add_argument("--out", type=Path, default=Path("build/demo"))
-    parser.add_argument("--seconds", type=float, default=110, help="of each training")
+    parser.add_argument("--seconds", type=float, default=150, help="most of each training")
     args = parser.parse_args()
     out = args.out.resolve()
     alambic = Alambic(args.alambic.resolve())
@@ -100,10 +100,12 @@ def main():
     student, teacher = HERE / "student", HERE / "teacher"
     tuned, distilled = out / "fine-tuned", out / "distilled"
 
+    # As long as the distillation took: it stops after its steps, or after --seconds.
     def fine_tune():
+        last = (distilled / "metrics.jsonl").read_text().splitlines()[-1]
         alambic.run("train", "--overwrite", config=HERE / "finetune.toml", model=student,
                     data=data / "finetune.jsonl", valid_data=data / "valid.jsonl",
-                    max_seconds=args.seconds, out=tuned)
+                    max_seconds=json.loads(last)["seconds"], out=tuned)
 
     def distil():
         alambic.run("distill", "--overwrite", config=HERE / "distill.toml", student=student,
@@ -112,8 +114,8 @@ def main():
 
     stages = [
         ("student, before", student, None),
-        ("student, fine-tuned", tuned / "model", fine_tune),
         ("student, distilled on-policy", distilled / "model", distil),
+        ("student, fine-tuned", tuned / "model", fine_tune),
         ("teacher", teacher, None),
     ]
     rows, answers = measure(alambic, stages, data / "test.jsonl", out)
