@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "alambic/flow/judgement.h"
@@ -48,6 +49,7 @@ class TeacherCache {
   };
   struct Pending {
     std::vector<std::string> keys;
+    std::unordered_set<std::string> seen;
     std::vector<int64_t> offsets = {0};
     std::vector<Judgement> grades;
   };

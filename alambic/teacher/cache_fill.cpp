@@ -65,8 +65,7 @@ void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
     const auto rows = [&](const Tensor& tensor) {
       return tensor.defined() ? tensor.narrow(0, begin, graded) : tensor;
     };
-    const bool pending = std::ranges::count(pending_.keys, keys[s]) > 0;
-    if (!holds(keys[s]) && !pending) {
+    if (!holds(keys[s]) && pending_.seen.insert(keys[s]).second) {
       pending_.keys.push_back(keys[s]);
       pending_.offsets.push_back(pending_.offsets.back() + graded);
       Judgement& own = pending_.grades.emplace_back();

@@ -35,7 +35,8 @@ struct Fields {
   }
   int64_t count(const char* name) const {
     const Json& value = field(name);
-    if (!value.is_number_integer() || value.get<int64_t>() < 0) {
+    const bool whole = value.is_number_integer();
+    if (!whole || value.get<int64_t>() < 0 || value.get<int64_t>() > (int64_t{1} << 48)) {
       throw input_error("cannot read {}: \"{}\" is not a count", place, name);
     }
     return value;

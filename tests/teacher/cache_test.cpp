@@ -173,6 +173,10 @@ TEST_F(TeacherCacheTest, RefusesDamagedFilesByName) {
     EXPECT_THROW(TeacherCache(folder, exact()), Error) << length;
   }
   write_file(folder / "manifest.json", whole);
+  // A lying size: one more than it does not exist.
+  spoil("\"sequences\": 1", "\"sequences\": 9223372036854775807")(folder / "part");
+  EXPECT_THROW(TeacherCache(folder, exact()), Error);
+  write_file(folder / "manifest.json", whole);
   spoil("part-00000.safetensors", "../../part-00000.safetensors")(folder / "part");
   EXPECT_THROW(TeacherCache(folder, exact()), Error);
 }
