@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "alambic/cli/all_options.h"
+#include "alambic/cli/option_table.h"
 
 namespace alambic {
 namespace {
@@ -19,9 +20,10 @@ std::vector<Command> all_commands() {
   std::string group;
 #define COMMAND_GROUP(title) group = title;
 #define CORE_COMMAND(name, type, summary) \
-  commands.push_back({#name, summary, group, std::make_unique<type>(), &run_core<type>});
+  commands.push_back(                     \
+      {with_dashes(#name), summary, group, std::make_unique<type>(), &run_core<type>});
 #define TORCH_COMMAND(name, type, summary) \
-  commands.push_back({#name, summary, group, std::make_unique<type>(), nullptr});
+  commands.push_back({with_dashes(#name), summary, group, std::make_unique<type>(), nullptr});
 #include "alambic/cli/commands.def"
 #undef COMMAND_GROUP
 #undef CORE_COMMAND

@@ -1,8 +1,12 @@
 #include "alambic/cli/distill_options.h"
 
+#include <numeric>
+
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
+#include "alambic/base/names.h"
 #include "alambic/cli/config_toml.h"
+#include "alambic/cli/faculty.h"
 #include "alambic/cli/model_card.h"
 #include "alambic/cli/model_pair.h"
 #include "alambic/cli/run_folder.h"
@@ -37,20 +41,28 @@ EngineOptions engine_of(const DistillOptions& options, const LoadedModel& studen
   return engine;
 }
 
-// Held-out figures: agreement with the teacher on the student's own answers, drawn alike each time,
-// and exact match of greedy answers where the rows have one.
+// Held-out figures: agreement with the teachers on the student's own answers, drawn alike each
+// time, and exact match of greedy answers where the rows have one. A cached teacher cannot grade
+// new answers.
 struct Validation {
   const LoadedModel& student;
-  const LocalTeacher& teacher;
+  Teachers teachers;
   std::vector<Example> examples;
-  std::vector<Request> requests;
+  std::vector<Request> requests;  // in the order of `rows`
+  std::vector<int64_t> rows;      // by group of teachers
   EngineOptions engine;
 
   Metrics operator()(int64_t) const {
     Metrics figures = validate_exact_match(student, examples, std::ssize(examples), engine);
     const std::vector<Answer> answers = generate(*student.model, requests, engine);
-    const Rollouts rollouts = to_rollouts(requests, answers, 0, student.model->options().device());
-    for (const auto& [name, value] : agreement(*student.model, teacher, {rollouts})) {
+    std::vector<Rollouts> batches;
+    for (const auto& [first, count, group] : teachers.pieces(rows, 0)) {
+      batches.push_back(to_rollouts(std::span(requests).subspan(first, count),
+                                    std::span(answers).subspan(first, count), 0,
+                                    student.model->options().device()));
+      batches.back().row_S.assign(rows.begin() + first, rows.begin() + first + count);
+    }
+    for (const auto& [name, value] : agreement(*student.model, teachers, batches)) {
       figures.emplace_back("valid_" + name, value);
     }
     return figures;
@@ -58,20 +70,40 @@ struct Validation {
 };
 
 std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
-                                              const LoadedModel& student,
-                                              const LocalTeacher& teacher,
+                                              const LoadedModel& student, const Faculty& faculty,
                                               const EngineOptions& engine) {
   if (options.valid_data.empty()) return {};
-  Validation validation{.student = student, .teacher = teacher, .engine = engine};
-  validation.examples = read_examples(options.valid_data, {{"prompt"}});
-  if (static_cast<int64_t>(validation.examples.size()) > options.valid_samples) {
-    validation.examples.resize(options.valid_samples);
+  std::vector<Example> examples = read_examples(options.valid_data, {{"prompt"}});
+  if (static_cast<int64_t>(examples.size()) > options.valid_samples) {
+    examples.resize(options.valid_samples);
   }
-  const auto rows = tokenize(validation.examples, student.tokenizer,
-                             student.model->shape().positions, options.valid_data);
-  for (const TokenizedExample& row : rows) {
-    validation.requests.push_back({.prompt = row.prompt, .id = validation.requests.size()});
+  if (faculty.cached()) {
+    if (!examples.front().answer) {
+      throw input_error(
+          "--valid-data has no effect with --teacher-cache: a cached teacher cannot "
+          "grade new answers, and the rows of {} have no \"answer\"",
+          options.valid_data);
+    }
+    return [&student, examples, engine](int64_t) {
+      return validate_exact_match(student, examples, std::ssize(examples), engine);
+    };
   }
+  const auto tokenized =
+      tokenize(examples, student.tokenizer, student.model->shape().positions, options.valid_data);
+  Validation validation{.student = student,
+                        .teachers = faculty.over({.examples = examples,
+                                                  .tokenized = tokenized,
+                                                  .file = options.valid_data,
+                                                  .answer_room = options.max_completion_length}),
+                        .engine = engine};
+  validation.rows.resize(examples.size());
+  std::iota(validation.rows.begin(), validation.rows.end(), 0);
+  validation.rows = validation.teachers.by_group(validation.rows);
+  for (const int64_t row : validation.rows) {
+    validation.requests.push_back(
+        {.prompt = tokenized[row].prompt, .id = static_cast<uint64_t>(row)});
+  }
+  validation.examples = std::move(examples);
   // Not a stream that training draws from.
   validation.engine.step = UINT64_MAX;
   return validation;
@@ -97,10 +129,24 @@ int64_t longest_prompt(const std::vector<TokenizedExample>& examples) {
   return static_cast<int64_t>(longest);
 }
 
+void check_cache_options(const DistillOptions& options) {
+  const TeacherOptions& teachers = options.teachers;
+  if (!teachers.cache.empty() && options.lmbda > 0) {
+    throw input_error(
+        "--teacher-cache keeps grades of given completions, but --lmbda {} asks for the student's "
+        "own answers in some steps",
+        options.lmbda)
+        .with_hint("--lmbda 0 learns from given completions only");
+  }
+  if (teachers.cache.empty() && teachers.cache_dtype != TeacherOptions().cache_dtype) {
+    throw input_error("--teacher-cache-dtype has no effect without --teacher-cache");
+  }
+}
+
 ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
   return {.title = fs::path(options.run.out).filename().string() + ", distilled",
           .base_model = options.student,
-          .teacher = options.teacher,
+          .teacher = join(options.teachers.teacher),
           .tags = {"alambic", "distillation"},
           .facts = {{"objective", options.objective},
                     {"share of own answers", fmt::format("{}", options.lmbda)},
@@ -113,35 +159,38 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
 
 int run(const DistillOptions& options) {
   const Divergence divergence = divergence_of(options);
+  check_cache_options(options);
   LoadOptions load = prepare_machine(options.machine);
-  LoadedModel teacher_model = load_with_tokenizer(options.teacher, load);
   load.trainable = true;
   LoadedModel student = load_with_tokenizer(options.student, load);
-  check_same_vocabulary(student, teacher_model, options.student, options.teacher);
-  const int64_t positions =
-      std::min(student.model->shape().positions, teacher_model.model->shape().positions);
+  const Faculty faculty(options.teachers, student, options.student, load);
+  const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
   const bool completions = options.lmbda < 1;
+  const std::vector<Example> rows = read_examples(
+      options.data, {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}});
   std::vector<TokenizedExample> examples =
-      tokenize(read_examples(options.data,
-                             {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}}),
-               student.tokenizer, positions, options.data);
+      tokenize(rows, student.tokenizer, positions, options.data);
   check_teacher_context(options, longest_prompt(examples), student.model->shape().positions,
-                        teacher_model.model->shape().positions);
-  const LocalTeacher teacher(std::move(teacher_model.model), student.vocabulary);
+                        faculty.positions());
+  Teachers teachers =
+      faculty.over({.examples = rows,
+                    .tokenized = examples,
+                    .file = options.data,
+                    .answer_room = options.lmbda > 0 ? options.max_completion_length : 0});
   const EngineOptions engine = engine_of(options, student);
-  const auto validate = validation_of(options, student, teacher, engine);
+  const auto validate = validation_of(options, student, faculty, engine);
 
   open_run_folder("distill", options, options.run);
   const fs::path out = options.run.out;
-  const std::unique_ptr<Lesson> lesson =
-      distillation_lesson(*student.model, teacher, std::move(examples), student.tokenizer,
-                          {.divergence = divergence,
-                           .lmbda = options.lmbda,
-                           .batch_size = options.training.batch_size,
-                           .num_generations = options.num_generations,
-                           .micro_batch_size = options.training.micro_batch_size,
-                           .seed = static_cast<uint64_t>(options.training.seed),
-                           .engine = engine});
+  const std::unique_ptr<Lesson> lesson = distillation_lesson(
+      *student.model, std::move(teachers), std::move(examples), student.tokenizer,
+      {.divergence = divergence,
+       .lmbda = options.lmbda,
+       .batch_size = options.training.batch_size,
+       .num_generations = options.num_generations,
+       .micro_batch_size = options.training.micro_batch_size,
+       .seed = static_cast<uint64_t>(options.training.seed),
+       .engine = engine});
   const std::unique_ptr<Recorder> recorder =
       run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
   const TrainingResult result = train(options.training,

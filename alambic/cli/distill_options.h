@@ -1,13 +1,15 @@
 #pragma once
 
 #include "alambic/cli/shared_options.h"
+#include "alambic/cli/teacher_options.h"
 #include "alambic/rollout/sampling.h"
 #include "alambic/train/options.h"
 
 namespace alambic {
 
 struct DistillOptions : Options {
-  std::string student, teacher, data, valid_data;
+  std::string student, data, valid_data;
+  TeacherOptions teachers;
   int64_t valid_samples = 64;
   std::string objective = "reverse_kl";
   double beta = 0.5;
@@ -25,8 +27,7 @@ struct DistillOptions : Options {
     v.group("Models and data");
     v.text("student", student, "model folder to train");
     v.required("student");
-    v.text("teacher", teacher, "model folder that grades");
-    v.required("teacher");
+    teachers.visit(v);
     v.text("data", data, "jsonl with `prompt`, and `completion` where --lmbda is below 1");
     v.required("data");
     v.text("valid-data", valid_data, "jsonl with `prompt`, and `answer` to score exact match");

@@ -8,9 +8,10 @@
 #include "alambic/cli/model_pair.h"
 #include "alambic/cli/text_data.h"
 #include "alambic/eval/agreement.h"
-#include "alambic/eval/final_answer.h"
 #include "alambic/eval/perplexity.h"
 #include "alambic/eval/task.h"
+#include "alambic/teacher/local.h"
+#include "alambic/text/final_answer.h"
 
 namespace alambic {
 

@@ -41,7 +41,7 @@ int dispatch(const std::string& command, [[maybe_unused]] const Options& options
 #define COMMAND_GROUP(title)
 #define CORE_COMMAND(name, type, summary)
 #define TORCH_COMMAND(name, type, summary) \
-  if (command == #name) return run(static_cast<const type&>(options));
+  if (command == with_dashes(#name)) return run(static_cast<const type&>(options));
 #include "alambic/cli/commands.def"
 #undef COMMAND_GROUP
 #undef CORE_COMMAND

@@ -4,13 +4,15 @@
 
 #include "alambic/base/metrics.h"
 #include "alambic/flow/rollouts.h"
-#include "alambic/teacher/local.h"
+#include "alambic/model/model.h"
+#include "alambic/teacher/teachers.h"
 
 namespace alambic {
 
 /// Both KL divergences, both entropies and the share of positions where student and teacher find
-/// the same token most likely: means over the graded tokens of the rollouts, at temperature 1.
-Metrics agreement(const Model& student, const LocalTeacher& teacher,
+/// the same token most likely: means over the graded tokens of the rollouts, at temperature 1. The
+/// sequences of one batch are graded by the teachers of its first row (row 0 where it names none).
+Metrics agreement(const Model& student, const Teachers& teachers,
                   const std::vector<Rollouts>& rollouts);
 
 }  // namespace alambic

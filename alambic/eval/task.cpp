@@ -1,9 +1,9 @@
 #include "alambic/eval/task.h"
 
 #include "alambic/base/stopwatch.h"
-#include "alambic/eval/final_answer.h"
 #include "alambic/eval/rouge.h"
 #include "alambic/text/continuation.h"
+#include "alambic/text/final_answer.h"
 
 namespace alambic {
 

@@ -17,7 +17,7 @@ struct TaskResult {
   double seconds = 0;
   int64_t tokens = 0;    ///< written
   double eos_share = 0;  ///< share of answers that ended by themselves
-  /// Of examples with an `answer`: the share answered correctly (eval/final_answer.h).
+  /// Of examples with an `answer`: the share answered correctly (text/final_answer.h).
   std::optional<double> exact_match;
   /// Of examples with a completion: mean Rouge-L against it.
   std::optional<double> rouge_l;

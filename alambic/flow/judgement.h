@@ -4,12 +4,19 @@
 
 namespace alambic {
 
-/// A teacher's grade of every answer token of some Rollouts: the hidden state from which its
-/// distribution over the whole vocabulary follows exactly. Row m stands for the m-th graded
-/// position (Rollouts::graded_M). No gradient.
+/// A teacher's grade of every answer token of some Rollouts, in one of these forms. Row m stands
+/// for the m-th graded position (Rollouts::graded_M), entry s for the s-th sequence. No gradient.
 struct Judgement {
+  /// The hidden state from which the distribution over the whole vocabulary follows exactly.
   Tensor hidden_MD;  ///< any floating dtype
   Head head;
+
+  /// The K most likely tokens and their log-probabilities; the rest of the mass is the tail.
+  Tensor topk_logp_MK;  ///< float32, falling
+  Tensor token_MK;      ///< int64
+
+  /// One number for a whole answer, from a judge or a verifier; NaN: not to be learnt from.
+  Tensor score_S;  ///< float32
 };
 
 }  // namespace alambic

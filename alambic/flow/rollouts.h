@@ -12,7 +12,9 @@ struct Rollouts {
   Tensor answer_N;  ///< bool
   Tensor logp_N;    ///< float32: the sampler's log-probability of the token; 0 where !answer_N or
                     ///< where the answer was given by the data
-  int64_t policy_step = 0;  ///< optimizer steps behind the weights that sampled
+  int64_t policy_step = 0;     ///< optimizer steps behind the weights that sampled
+  std::vector<int64_t> row_S;  ///< row of the data set that each sequence answers; empty: nobody
+                               ///< downstream needs to know
 
   /// Positions whose next token is graded, in order: n with answer_N[n + 1]. int64, M entries.
   /// Row m of a student's or teacher's hidden_MD is the hidden state at that position.

@@ -37,6 +37,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
   const std::string where = (folder / "config.json").string();
   std::unique_ptr<Model> model = make_model(files.config(), where);
   std::map<std::string, const TensorView*> found = canonical(*model, files.tensors());
+  const Head head = model->head();  // placeholders
   std::vector<std::string> missing;
   model->visit([&](const std::string& name, Tensor& tensor) {
     const auto it = found.find(name);
@@ -50,7 +51,11 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
                         folder.string(), name, shape_text(view.shape),
                         shape_text(tensor.sizes().vec()));
     }
-    tensor = to_tensor(view, options.dtype, options.device).set_requires_grad(options.trainable);
+    const bool wanted = !options.head_only || tensor.is_same(head.weight_VD) ||
+                        (head.bias_V.defined() && tensor.is_same(head.bias_V));
+    if (wanted) {
+      tensor = to_tensor(view, options.dtype, options.device).set_requires_grad(options.trainable);
+    }
     found.erase(it);
   });
   if (!missing.empty()) {
@@ -63,6 +68,9 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
         "cannot load {}: {} tensors are not part of the architecture, the first is {}",
         folder.string(), found.size(), found.begin()->first)
         .with_hint("config.json and the weights are not of the same model");
+  }
+  if (options.head_only && model->head().weight_VD.is_meta()) {
+    throw bug("the head of {} is none of its tensors", folder.string());
   }
   model->settle(options.device, options.dtype);
   return model;

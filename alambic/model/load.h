@@ -11,6 +11,7 @@ struct LoadOptions {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   bool trainable = false;  ///< tensors require gradients
+  bool head_only = false;  ///< the rest stays on the meta device: shapes without data
 };
 
 /// Loads a Hugging Face folder. Strict both ways: a tensor that the architecture lacks or one that

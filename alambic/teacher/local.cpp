@@ -2,7 +2,7 @@
 
 namespace alambic {
 
-LocalTeacher::LocalTeacher(std::unique_ptr<Model> model, int64_t vocabulary)
+LocalTeacher::LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabulary)
     : model_(std::move(model)), vocabulary_(vocabulary) {}
 
 Judgement LocalTeacher::grade(const Rollouts& rollouts) const {

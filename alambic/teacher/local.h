@@ -2,23 +2,24 @@
 
 #include <memory>
 
-#include "alambic/flow/judgement.h"
-#include "alambic/flow/rollouts.h"
 #include "alambic/model/model.h"
+#include "alambic/teacher/teacher.h"
 
 namespace alambic {
 
-/// A teacher in this process: one forward pass grades every answer token of the rollouts.
-class LocalTeacher {
+/// A teacher in this process: one forward pass grades every answer token of the rollouts. Its dtype
+/// is its own: objectives widen hidden states and head chunk by chunk.
+class LocalTeacher : public Teacher {
  public:
-  /// `vocabulary`: the tokenizer's real size, to which the head is cut.
-  LocalTeacher(std::unique_ptr<Model> model, int64_t vocabulary);
+  /// `vocabulary`: the tokenizer's real size, to which the head is cut. The model may be the
+  /// student itself (self-distillation from the weights as they are at each step).
+  LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabulary);
 
-  Judgement grade(const Rollouts& rollouts) const;
+  Judgement grade(const Rollouts& rollouts) const override;
   const Model& model() const { return *model_; }
 
  private:
-  std::unique_ptr<Model> model_;
+  std::shared_ptr<const Model> model_;
   int64_t vocabulary_;
 };
 

@@ -61,6 +61,8 @@ Example read_row(const std::string& place, std::string_view line,
   example.completion = read("completion");
   example.answer = read("answer");
   example.text = read("text");
+  example.teacher = read("teacher");
+  example.teacher_prompt = read("teacher_prompt");
   return example;
 }
 

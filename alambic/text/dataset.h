@@ -14,16 +14,19 @@ namespace alambic {
 struct Example {
   std::string prompt;
   std::optional<std::string> completion;
-  std::optional<std::string> answer;  ///< the known answer, for exact match
-  std::optional<std::string> text;    ///< for next-token training; a .txt file is one such row
-  int64_t line = 1;                   ///< counted from 1, for messages
+  std::optional<std::string> answer;   ///< the known answer, for exact match
+  std::optional<std::string> text;     ///< for next-token training; a .txt file is one such row
+  std::optional<std::string> teacher;  ///< name of the teacher that grades this row
+  std::optional<std::string> teacher_prompt;  ///< what the teacher reads in place of the prompt
+  int64_t line = 1;                           ///< counted from 1, for messages
 };
 
 /// Fields that a row must have, for example {"prompt", "completion"}.
 using Fields = std::vector<std::string>;
 
 /// Reads every row of a file; each must have all fields of at least one of `any_of`. Known fields
-/// are prompt, completion, answer and text, all strings; others are left alone. Blank lines, a byte
+/// are prompt, completion, answer, text, teacher and teacher_prompt, all strings; others are left
+/// alone. Blank lines, a byte
 /// order mark and CRLF line ends are accepted.
 ///
 /// Errors name file and line: not JSON, a missing field (with the fields found), a field that is

@@ -41,18 +41,17 @@ double eos_share(const std::vector<Answer>& answers) {
 
 struct DistillationLesson : Lesson {
   Model& student;
-  const LocalTeacher& teacher;
+  Teachers teachers;
   std::vector<TokenizedExample> examples;
   const Tokenizer& tokenizer;
   DistillationOptions options;
   DataOrder order;
   at::Device device;
 
-  DistillationLesson(Model& student, const LocalTeacher& teacher,
-                     std::vector<TokenizedExample> rows, const Tokenizer& tokenizer,
-                     const DistillationOptions& options)
+  DistillationLesson(Model& student, Teachers teachers, std::vector<TokenizedExample> rows,
+                     const Tokenizer& tokenizer, const DistillationOptions& options)
       : student(student),
-        teacher(teacher),
+        teachers(std::move(teachers)),
         examples(std::move(rows)),
         tokenizer(tokenizer),
         options(options),
@@ -61,7 +60,7 @@ struct DistillationLesson : Lesson {
 
   StepReport learn(int64_t step, const PhaseCallback& phase) override {
     StepReport report;
-    const std::vector<int64_t> indices = order.batch(step, options.batch_size);
+    const std::vector<int64_t> indices = teachers.by_group(order.batch(step, options.batch_size));
     const std::vector<Rollouts> micro_batches = on_policy(options.seed, step, options.lmbda)
                                                     ? answer(indices, step, phase, report)
                                                     : given(indices);
@@ -71,25 +70,34 @@ struct DistillationLesson : Lesson {
     double grade_seconds = 0, learn_seconds = 0;
     for (const Rollouts& rollouts : micro_batches) {
       Stopwatch watch;
-      phase("grade");
-      const Judgement judgement = teacher.grade(rollouts);
-      grade_seconds += watch.lap();
-      phase("learn");
-      const Tensor hidden_ND = student.hidden(Pass(rollouts.sequences));
-      const Loss loss =
-          divergence_loss(options.divergence, hidden_ND.index_select(0, rollouts.graded_M()),
-                          student.head().cut(judgement.head.vocabulary()), judgement,
-                          static_cast<double>(report.tokens));
-      loss.value.backward();
-      report.loss += loss.value.item<double>();
-      for (const auto& [name, sum] : loss.sums) {
-        report.means[name] += sum / static_cast<double>(report.tokens);
+      Tensor hidden_MD, value;
+      for (const Grader& grader : teachers.graders(teachers.group_of(rollouts.row_S.front()))) {
+        phase("grade");
+        const Judgement judgement = grader.teacher->grade(rollouts);
+        grade_seconds += watch.lap();
+        phase("learn");
+        if (!hidden_MD.defined()) hidden_MD = answer_states(rollouts);
+        const Loss loss = divergence_loss(
+            options.divergence, hidden_MD, student.head().cut(judgement.head.vocabulary()),
+            judgement, static_cast<double>(report.tokens) / grader.weight);
+        value = value.defined() ? value + loss.value : loss.value;
+        for (const auto& [name, sum] : loss.sums) {
+          report.means[name] += grader.weight * sum / static_cast<double>(report.tokens);
+        }
+        learn_seconds += watch.lap();
       }
+      value.backward();
+      report.loss += value.item<double>();
       learn_seconds += watch.lap();
     }
     report.seconds.emplace_back("grade_seconds", grade_seconds);
     report.seconds.emplace_back("learn_seconds", learn_seconds);
     return report;
+  }
+
+  // The student's own hidden states at the graded positions, with their graph.
+  Tensor answer_states(const Rollouts& rollouts) const {
+    return student.hidden(Pass(rollouts.sequences)).index_select(0, rollouts.graded_M());
   }
 
   // The student writes its answers; every prompt and generation has its own random stream.
@@ -98,9 +106,11 @@ struct DistillationLesson : Lesson {
     phase("generate");
     Stopwatch watch;
     std::vector<Request> requests;
-    for (size_t i = 0; i < indices.size(); ++i) {
+    std::vector<int64_t> rows;
+    for (const int64_t index : indices) {
       for (int64_t g = 0; g < options.num_generations; ++g) {
-        requests.push_back({.prompt = examples[indices[i]].prompt, .id = requests.size()});
+        requests.push_back({.prompt = examples[index].prompt, .id = requests.size()});
+        rows.push_back(index);
       }
     }
     EngineOptions engine = options.engine;
@@ -116,41 +126,34 @@ struct DistillationLesson : Lesson {
            {"completion", continuation(tokenizer, requests[i].prompt, answers[i].tokens)}});
     }
     std::vector<Rollouts> batches;
-    const size_t most = micro_batch(requests.size());
-    for (size_t first = 0; first < requests.size(); first += most) {
-      const size_t count = std::min(most, requests.size() - first);
+    for (const auto& [first, count, group] : teachers.pieces(rows, options.micro_batch_size)) {
       batches.push_back(to_rollouts(std::span(requests).subspan(first, count),
                                     std::span(answers).subspan(first, count), step, device));
+      batches.back().row_S.assign(rows.begin() + first, rows.begin() + first + count);
     }
     return batches;
   }
 
-  std::vector<Rollouts> given(const std::vector<int64_t>& indices) {
+  std::vector<Rollouts> given(const std::vector<int64_t>& rows) {
     std::vector<Rollouts> batches;
-    const size_t most = micro_batch(indices.size());
-    for (size_t first = 0; first < indices.size(); first += most) {
+    for (const auto& [first, count, group] : teachers.pieces(rows, options.micro_batch_size)) {
       std::vector<const TokenizedExample*> chosen;
-      for (size_t i = first; i < std::min(first + most, indices.size()); ++i) {
-        chosen.push_back(&examples[indices[i]]);
-      }
+      for (size_t i = first; i < first + count; ++i) chosen.push_back(&examples[rows[i]]);
       batches.push_back(given_rollouts(chosen, device));
+      batches.back().row_S.assign(rows.begin() + first, rows.begin() + first + count);
     }
     return batches;
-  }
-
-  size_t micro_batch(size_t all) const {
-    return options.micro_batch_size ? static_cast<size_t>(options.micro_batch_size) : all;
   }
 };
 
 }  // namespace
 
-std::unique_ptr<Lesson> distillation_lesson(Model& student, const LocalTeacher& teacher,
+std::unique_ptr<Lesson> distillation_lesson(Model& student, Teachers teachers,
                                             std::vector<TokenizedExample> examples,
                                             const Tokenizer& tokenizer,
                                             const DistillationOptions& options) {
-  return std::make_unique<DistillationLesson>(student, teacher, std::move(examples), tokenizer,
-                                              options);
+  return std::make_unique<DistillationLesson>(student, std::move(teachers), std::move(examples),
+                                              tokenizer, options);
 }
 
 }  // namespace alambic

@@ -5,7 +5,7 @@
 
 #include "alambic/objective/divergence.h"
 #include "alambic/rollout/engine.h"
-#include "alambic/teacher/local.h"
+#include "alambic/teacher/teachers.h"
 #include "alambic/text/tokenizer.h"
 #include "alambic/train/examples.h"
 #include "alambic/train/lesson.h"
@@ -24,7 +24,8 @@ struct DistillationOptions {
 };
 
 /// `examples` may lack completions only when lmbda is 1. `tokenizer` is for the samples' text.
-std::unique_ptr<Lesson> distillation_lesson(Model& student, const LocalTeacher& teacher,
+/// Samples of a step are grouped by teacher.
+std::unique_ptr<Lesson> distillation_lesson(Model& student, Teachers teachers,
                                             std::vector<TokenizedExample> examples,
                                             const Tokenizer& tokenizer,
                                             const DistillationOptions& options);
@@ -33,7 +34,8 @@ std::unique_ptr<Lesson> distillation_lesson(Model& student, const LocalTeacher& 
 /// step, so micro-batches and ranks agree.
 bool on_policy(uint64_t seed, int64_t step, double lmbda);
 
-/// The rows of a batch whose completions the data gives, in the form of sampled ones.
+/// The rows of a batch whose completions the data gives, in the form of sampled ones (without
+/// row_S).
 Rollouts given_rollouts(const std::vector<const TokenizedExample*>& examples, at::Device device);
 
 }  // namespace alambic

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "alambic/base/files.h"
+#include "alambic/cli/option_table.h"
 #include "tests/cli/program.h"
 
 namespace alambic {
@@ -65,7 +66,7 @@ TEST(Program, ShowsEveryCommandsHelp) {
   for (size_t at = table.find("\nCOMMAND_GROUP");
        (at = table.find("_COMMAND(", at)) != std::string::npos; ++at) {
     const size_t start = table.find('(', at) + 1;
-    const std::string name = table.substr(start, table.find(',', start) - start);
+    const std::string name = with_dashes(table.substr(start, table.find(',', start) - start));
     const Outcome outcome = alambic(name + " --help");
     EXPECT_EQ(outcome.code, 0) << name;
     EXPECT_NE(outcome.text.find("usage: alambic " + name), std::string::npos) << outcome.text;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "alambic/eval/task.h"
+#include "alambic/teacher/local.h"
 #include "tests/model_fixture.h"
 
 namespace alambic {

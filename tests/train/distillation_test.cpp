@@ -1,6 +1,7 @@
 #include "alambic/train/distillation.h"
 
 #include "alambic/objective/cross_entropy.h"
+#include "alambic/teacher/local.h"
 #include "tests/golden.h"
 #include "tests/train/lesson_fixture.h"
 

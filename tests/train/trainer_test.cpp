@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "alambic/base/error.h"
+#include "alambic/teacher/local.h"
 #include "alambic/train/distillation.h"
 #include "alambic/train/next_token.h"
 #include "tests/golden.h"

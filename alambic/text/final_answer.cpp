@@ -1,4 +1,4 @@
-#include "alambic/eval/final_answer.h"
+#include "alambic/text/final_answer.h"
 
 #include <cctype>
 #include <charconv>

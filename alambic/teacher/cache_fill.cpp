@@ -1,0 +1,111 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "alambic/base/error.h"
+#include "alambic/base/sha256.h"
+#include "alambic/teacher/cache.h"
+#include "alambic/teacher/topk.h"
+#include "alambic/tensor/view.h"
+
+namespace alambic {
+namespace {
+
+constexpr int64_t kPartBytes = int64_t{64} << 20;
+
+}  // namespace
+
+// Held while a process fills: a second one would write parts of the same names.
+struct TeacherCache::Lock {
+  int descriptor;
+
+  explicit Lock(const fs::path& folder)
+      : descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (descriptor < 0 || ::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      if (descriptor >= 0) ::close(descriptor);
+      throw environment_error("another process is filling the teacher cache {}", folder.string())
+          .with_hint("wait until it is done; its grades are then replayed");
+    }
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  ~Lock() { ::close(descriptor); }
+};
+
+Judgement TeacherCache::stored_form(const Judgement& graded) const {
+  if (manifest_.form == CacheForm::topk) {
+    Judgement kept = topk_of(graded, manifest_.topk, manifest_.temperature);
+    kept.topk_logp_MK = kept.topk_logp_MK.cpu();
+    kept.token_MK = kept.token_MK.to(at::kCPU, at::kInt);
+    return kept;
+  }
+  const auto dtype = manifest_.dtype == "float32" ? at::kFloat : at::kBFloat16;
+  return {.hidden_MD = graded.hidden_MD.to(at::kCPU, dtype)};
+}
+
+void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
+  if (!lock_) {
+    fs::create_directories(folder_);
+    lock_ = std::make_shared<Lock>(folder_);
+    const fs::path file = folder_ / "manifest.json";
+    if (fs::exists(file) && CacheManifest::read(file).parts.size() != parts_.size()) {
+      throw environment_error("the teacher cache {} has grown meanwhile", folder_.string())
+          .with_hint("run the command again");
+    }
+  }
+  const Judgement all = stored_form(teacher.grade(rollouts));
+  const std::vector<std::string> keys = sequence_keys(rollouts);
+  const Tensor answer_N = rollouts.answer_N.cpu().to(at::kLong);
+  int64_t begin = 0;
+  for (size_t s = 0; s < keys.size(); ++s) {
+    const int64_t graded =
+        answer_N.narrow(0, rollouts.sequences.offsets[s], rollouts.sequences.length(s))
+            .sum()
+            .item<int64_t>();
+    const auto rows = [&](const Tensor& tensor) {
+      return tensor.defined() ? tensor.narrow(0, begin, graded) : tensor;
+    };
+    if (!holds(keys[s]) && pending_.seen.insert(keys[s]).second) {
+      pending_.keys.push_back(keys[s]);
+      pending_.offsets.push_back(pending_.offsets.back() + graded);
+      Judgement& own = pending_.grades.emplace_back();
+      own.hidden_MD = rows(all.hidden_MD);
+      own.topk_logp_MK = rows(all.topk_logp_MK);
+      own.token_MK = rows(all.token_MK);
+    }
+    begin += graded;
+  }
+  if (pending_.offsets.back() * manifest_.bytes_per_position() >= kPartBytes) flush();
+}
+
+void TeacherCache::flush() {
+  if (pending_.keys.empty()) return;
+  const auto column = [&](Tensor Judgement::*member) {
+    std::vector<Tensor> pieces;
+    for (const Judgement& grade : pending_.grades) pieces.push_back(grade.*member);
+    return at::cat(pieces);
+  };
+  std::string keys;
+  for (const std::string& key : pending_.keys) keys += key;
+  const auto S = static_cast<int64_t>(pending_.keys.size());
+  std::vector<std::pair<std::string, Tensor>> tensors = {
+      {"keys", at::tensor(std::vector<uint8_t>(keys.begin(), keys.end())).view({S, -1})},
+      {"offsets", at::tensor(pending_.offsets, at::kLong)}};
+  if (manifest_.form == CacheForm::hidden) {
+    tensors.emplace_back("hidden", column(&Judgement::hidden_MD));
+  } else {
+    tensors.emplace_back("topk_logp", column(&Judgement::topk_logp_MK));
+    tensors.emplace_back("topk_token", column(&Judgement::token_MK));
+  }
+  CacheManifest::Part part{.file = fmt::format("part-{:05}.safetensors", parts_.size()),
+                           .sequences = S,
+                           .positions = pending_.offsets.back()};
+  write_safetensors(folder_ / part.file, to_views(tensors), {});
+  part.sha256 = sha256_file(folder_ / part.file);
+  manifest_.parts.push_back(part);
+  write_file(folder_ / "manifest.json", manifest_.json());
+  open_part(part);
+  pending_ = {};
+}
+
+}  // namespace alambic

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "alambic/teacher/cache.h"
+
+namespace alambic {
+
+/// Output heads on demand, one resident at a time: asking for another frees the one before, unless
+/// somebody still holds it.
+class HeadShelf {
+ public:
+  using Load = std::function<Head()>;
+  /// The number to ask for this head by.
+  size_t add(Load load) {
+    loads_.push_back(std::move(load));
+    return loads_.size() - 1;
+  }
+  const Head& take(size_t number);
+
+ private:
+  std::vector<Load> loads_;
+  Head resident_;
+  size_t which_ = SIZE_MAX;
+};
+
+/// A teacher whose trunk never runs: grades come from a cache, its head from the shelf.
+class CachedTeacher : public Teacher {
+ public:
+  CachedTeacher(std::shared_ptr<const TeacherCache> cache, std::shared_ptr<HeadShelf> shelf,
+                HeadShelf::Load load)
+      : cache_(std::move(cache)), shelf_(std::move(shelf)), number_(shelf_->add(std::move(load))) {}
+
+  Judgement grade(const Rollouts& rollouts) const override;
+
+ private:
+  std::shared_ptr<const TeacherCache> cache_;
+  std::shared_ptr<HeadShelf> shelf_;
+  size_t number_;
+};
+
+}  // namespace alambic

@@ -1,0 +1,38 @@
+#include "alambic/teacher/digest.h"
+
+#include <nlohmann/json.hpp>
+
+#include <map>
+
+#include "alambic/base/error.h"
+#include "alambic/base/sha256.h"
+
+namespace alambic {
+
+std::string model_digest(const fs::path& model) {
+  if (fs::is_regular_file(model)) return sha256_file(model);
+  std::map<std::string, std::string> digests;  // sorted by name
+  for (const auto& entry : fs::directory_iterator(model)) {
+    const std::string name = entry.path().filename();
+    const std::string kind = entry.path().extension();
+    const bool weights = kind == ".safetensors" || kind == ".gguf" || kind == ".bin";
+    if (name == "config.json" || name == "adapter_config.json" || weights) {
+      digests[name] = sha256_file(entry.path());
+    }
+  }
+  if (digests.empty()) throw input_error("{} holds no model", model.string());
+  std::string lines;
+  for (const auto& [name, digest] : digests) lines += name + " " + digest + "\n";
+  return sha256(lines);
+}
+
+std::string template_digest(const fs::path& model) {
+  if (const fs::path own = model / "chat_template.jinja"; fs::exists(own)) return sha256_file(own);
+  const fs::path config = model / "tokenizer_config.json";
+  if (!fs::exists(config)) return "none";
+  const auto json = nlohmann::json::parse(read_file(config), nullptr, false);
+  if (!json.is_object() || !json.contains("chat_template")) return "none";
+  return sha256(json["chat_template"].dump());
+}
+
+}  // namespace alambic

@@ -1,0 +1,57 @@
+// Several teachers for one student: each row by the one that its tag names, or every row by all.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "alambic/teacher/teacher.h"
+
+namespace alambic {
+
+/// A teacher and its share of the loss.
+struct Grader {
+  std::shared_ptr<const Teacher> teacher;
+  double weight = 1;
+};
+
+/// Who grades which row. Rows with the same graders form a group; a micro-batch holds rows of one
+/// group only, so one output head is needed at a time.
+///
+/// Averaging is the weighted mean of the divergences, Σ w_i · D(student, teacher_i), and not the
+/// divergence from the mixture Σ w_i · p_i: it is exact for teachers of any width and any stored
+/// form (hidden states, top-K with their own K entries each), for every objective, and needs one
+/// head at a time, where the mixture needs the logits of all teachers at every position at once.
+/// For the reverse KL its optimum is the normalised geometric mean of the teachers.
+class Teachers {
+ public:
+  /// One for every row, not owned.
+  Teachers(const Teacher& only);  // NOLINT(google-explicit-constructor): a teacher is teachers
+  /// Every row by all of them; the weights sum to one.
+  static Teachers averaged(std::vector<Grader> all);
+  /// Row r by teachers[teacher_of_row[r]].
+  static Teachers routed(std::vector<std::shared_ptr<const Teacher>> teachers,
+                         std::vector<size_t> teacher_of_row);
+
+  size_t group_of(int64_t row) const {
+    return teacher_of_row_.empty() ? 0 : teacher_of_row_.at(row);
+  }
+  const std::vector<Grader>& graders(size_t group) const { return groups_.at(group); }
+  size_t groups() const { return groups_.size(); }
+
+  /// Rows ordered by group; those of one group keep their order.
+  std::vector<int64_t> by_group(std::vector<int64_t> rows) const;
+
+  /// Consecutive pieces of at most `most` rows (0: any number), none with rows of two groups.
+  struct Piece {
+    size_t first = 0, count = 0;
+    size_t group = 0;
+  };
+  std::vector<Piece> pieces(const std::vector<int64_t>& rows, size_t most) const;
+
+ private:
+  Teachers() = default;
+  std::vector<std::vector<Grader>> groups_;
+  std::vector<size_t> teacher_of_row_;  // empty: one group
+};
+
+}  // namespace alambic

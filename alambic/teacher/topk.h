@@ -1,0 +1,11 @@
+#pragma once
+
+#include "alambic/flow/judgement.h"
+
+namespace alambic {
+
+/// The K most likely tokens of every position and their log-probabilities at a temperature, from
+/// hidden states and head, a chunk of positions at a time. K is at most the vocabulary's size.
+Judgement topk_of(const Judgement& judgement, int64_t k, double temperature);
+
+}  // namespace alambic

@@ -1,0 +1,131 @@
+#include "alambic/teacher/reward.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "alambic/base/error.h"
+#include "alambic/teacher/scoring.h"
+#include "tests/train/lesson_fixture.h"
+
+namespace alambic {
+namespace {
+
+Score score(const std::string& reward, const std::string& answer,
+            std::optional<std::string> expected = {}, RewardLimits limits = {.seconds = 5}) {
+  return make_reward(reward, limits)
+      ->score({{.prompt = "2 + 2 =", .answer = answer, .expected = std::move(expected)}})
+      .front();
+}
+
+TEST(Reward, ComparesWithTheKnownAnswer) {
+  EXPECT_EQ(score("exact_match", " Paris\n", "Paris").value, 1);
+  EXPECT_EQ(score("exact_match", "Paris.", "Paris").value, 0);
+  EXPECT_EQ(score("number", "2 + 2 is 4 #### 4", "4").value, 1);
+  EXPECT_EQ(score("number", "4", "4").value, 0);
+  EXPECT_TRUE(std::isnan(score("number", "#### 4").value));
+}
+
+TEST(Reward, FindsAPattern) {
+  EXPECT_EQ(score("regex:^<think>[\\s\\S]*</think>", "<think>a\nb</think> 4").value, 1);
+  EXPECT_EQ(score("regex:^<think>", "so <think>").value, 0);
+  EXPECT_EQ(score("regex:\\bé", "un été é").value, 1);
+  // Backtracks without end: this answer has no score, and the run goes on.
+  const Score hopeless = score("regex:(a+)+(a+)+$", std::string(60, 'a') + "b");
+  EXPECT_TRUE(std::isnan(hopeless.value) || hopeless.value == 0);
+}
+
+TEST(Reward, IsWhatACommandPrints) {
+  EXPECT_EQ(score("command:wc -c", "four").value, 4);
+  EXPECT_EQ(score("command:[ \"$(cat)\" = \"$ALAMBIC_EXPECTED\" ] && echo 1 || echo -0.5", "5", "4")
+                .value,
+            -0.5);
+  EXPECT_EQ(score("command:echo \"$ALAMBIC_PROMPT\" | wc -c", "").value, 8);
+}
+
+TEST(Reward, OfABrokenCommandIsDroppedWithTheReason) {
+  const auto dropped = [](const std::string& command, const char* word) {
+    const Score found = score("command:" + command, "x", {}, {.seconds = 0.3});
+    EXPECT_TRUE(std::isnan(found.value)) << command;
+    EXPECT_NE(found.dropped.find(word), std::string::npos) << found.dropped;
+  };
+  dropped("echo no >&2; exit 3", "exit code 3: no");
+  dropped("sleep 30", "0.3 s");
+  dropped("true", "printed nothing");
+  dropped("echo good", "'good'");
+  dropped("echo 1 2", "'1 2'");
+  dropped("echo nan", "'nan'");
+  dropped("echo 1e999", "1e999");
+  dropped("yes 1", "4096");
+  dropped("kill -SEGV $$", "exit code 139");
+}
+
+// Several run side by side; a slow one must not shift the others' scores.
+TEST(Reward, KeepsTheOrderOfCommandsSideBySide) {
+  std::vector<Attempt> attempts;
+  for (int i = 0; i < 12; ++i) attempts.push_back({.answer = std::to_string(i)});
+  const auto scores = make_reward("command:sleep 0.0$(( $$ % 4 )); cat")->score(attempts);
+  ASSERT_EQ(scores.size(), 12u);
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(scores[i].value, static_cast<float>(i));
+}
+
+TEST(Reward, RefusesUnknownNames) {
+  for (const char* name : {"exact", "", "regex:", "regex", "command:", "regex:(", "judge"}) {
+    EXPECT_THROW(make_reward(name), Error) << name;
+  }
+}
+
+struct ScoringTeacherTest : testing::Test {
+  Tokenizer tokenizer = recipe_tokenizer();
+
+  Rollouts answers(const std::vector<std::string>& texts) const {
+    std::vector<std::vector<int32_t>> sequences;
+    std::vector<bool> graded;
+    Rollouts rollouts;
+    for (const std::string& text : texts) {
+      sequences.push_back(tokenizer.encode("1 + 3 ="));
+      graded.insert(graded.end(), sequences.back().size(), false);
+      const auto answer = tokenizer.encode(text, false);
+      graded.insert(graded.end(), answer.size() + 1, true);
+      sequences.back().insert(sequences.back().end(), answer.begin(), answer.end());
+      sequences.back().push_back(*tokenizer.eos());
+      rollouts.row_S.push_back(std::ssize(rollouts.row_S));
+    }
+    rollouts.sequences = pack(sequences);
+    rollouts.answer_N = at::zeros({rollouts.sequences.positions()}, at::kBool);
+    for (size_t n = 0; n < graded.size(); ++n) rollouts.answer_N[n] = bool(graded[n]);
+    return rollouts;
+  }
+};
+
+// The end-of-text token or a lost first space would make no answer match exactly.
+TEST_F(ScoringTeacherTest, ScoresTheTextOfTheAnswer) {
+  const ScoringTeacher teacher(make_reward("number"), tokenizer, {"4", "5", std::nullopt});
+  const Tensor score_S = teacher.grade(answers({" #### 4", " #### 4", " #### 4"})).score_S;
+  ASSERT_EQ(score_S.sizes(), at::IntArrayRef{3});
+  EXPECT_EQ(score_S[0].item<float>(), 1);
+  EXPECT_EQ(score_S[1].item<float>(), 0);
+  EXPECT_TRUE(std::isnan(score_S[2].item<float>()));
+  EXPECT_EQ(teacher.dropped(), 1);
+  const Attempt attempt = attempts_of(answers({" #### 4"}), tokenizer).front();
+  EXPECT_EQ(attempt.prompt + attempt.answer,
+            tokenizer.decode(tokenizer.encode("1 + 3 = #### 4"), true));
+}
+
+// A reward that always fails would otherwise look like a student that learns nothing.
+TEST_F(ScoringTeacherTest, StopsPastAShareOfDroppedScores) {
+  const std::vector<std::string> ten(10, " 4");
+  const ScoringTeacher teacher(make_reward("command:false"), tokenizer,
+                               std::vector<std::optional<std::string>>(10));
+  teacher.grade(answers(ten));  // too few to say
+  try {
+    teacher.grade(answers(ten));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("20 of 20"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("exit code 1"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace alambic
