@@ -237,7 +237,8 @@ TEST_F(MainJob, NeverTouchesAFolderThatHoldsSomething) {
 
 // A failed `init` once left the tokenizer behind, and the next attempt was refused for it.
 TEST_F(MainJob, LeavesNothingBehindAFailedInit) {
-  write_file(at("bad.json"), R"({"architectures":["LlamaForCausalLM"],"num_attention_heads":2,"hidden_size":-1})");
+  write_file(at("bad.json"), R"({"architectures": ["LlamaForCausalLM"],
+                                 "num_attention_heads": 2, "hidden_size": -1})");
   refuse("init --model-config " + at("bad.json") + " --tokenizer " + kTokenizer + " --out " +
              at("new"),
          {"hidden_size"});
