@@ -203,7 +203,7 @@ void packed() {
     const Tensor k = noise({offsets.back(), s.K, s.d}).requires_grad_();
     const Tensor v = noise({offsets.back(), s.K, s.d}).requires_grad_();
     const double scale = 1 / std::sqrt(static_cast<double>(s.d));
-    auto ours = [=] { return kernels::packed_attention(q, k, v, offsets, scale); };
+    auto ours = [=] { return kernels::packed_attention(q, k, v, offsets, {.scale = scale}); };
     const std::string name = "packed_attention S=" + std::to_string(s.S) +
                              " L=" + std::to_string(s.shortest) + ".." + std::to_string(s.longest) +
                              " H=" + std::to_string(s.H) + " K=" + std::to_string(s.K) +
@@ -232,7 +232,7 @@ void cached() {
       const std::string at = " B=" + std::to_string(B) + " length=" + std::to_string(length);
       compare(
           "cached_attention" + at, 0, 2.0 * 4 * B * 6 * 48 * length,
-          [=] { kernels::cached_attention(q, keys, values, slots, lengths, scale); },
+          [=] { kernels::cached_attention(q, keys, values, slots, lengths, {.scale = scale}); },
           [=] {
             at::scaled_dot_product_attention(q.unsqueeze(2), keys.narrow(2, 0, length),
                                              values.narrow(2, 0, length), {}, 0.0, false, scale);

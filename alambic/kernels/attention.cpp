@@ -12,11 +12,15 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+const float* sinks_of(const AttentionOptions& options, int64_t head) {
+  return options.sinks_H.defined() ? options.sinks_H.const_data_ptr<float>() + head : nullptr;
+}
+
 /// What packed attention reads, with dense last dimensions.
 struct Packing {
   Tensor q, k, v;
   std::vector<int64_t> offsets;
-  double scale;
+  AttentionOptions options;
   int64_t kv_heads = k.size(1), group = q.size(1) / kv_heads, d = q.size(2);
   int64_t sequences = static_cast<int64_t>(offsets.size()) - 1;
 
@@ -38,7 +42,10 @@ struct Packing {
             .length = offsets[s + 1] - first,
             .d = d,
             .group = group,
-            .scale = static_cast<float>(scale),
+            .scale = static_cast<float>(options.scale),
+            .window = options.window,
+            .softcap = static_cast<float>(options.softcap),
+            .sinks = sinks_of(options, head),
             .out = out.mutable_data_ptr<float>() + first * out.stride(0) + head * out.stride(1),
             .out_row = out.stride(0),
             .out_head = out.stride(1),
@@ -54,8 +61,10 @@ struct Packing {
     const int64_t units = sequences * kv_heads;
     double flops = 0;
     for (int64_t s = 0; s < sequences; ++s) {
-      const auto length = static_cast<double>(offsets[s + 1] - offsets[s]);
-      flops += work * length * length * static_cast<double>(d * group * kv_heads);
+      const int64_t length = offsets[s + 1] - offsets[s];
+      const int64_t seen = options.window > 0 ? std::min(options.window, length) : length;
+      flops += work * static_cast<double>(length) * static_cast<double>(seen) *
+               static_cast<double>(d * group * kv_heads);
     }
     const int64_t threads = flops < 2e6 ? 1 : std::min(thread_count(), units);
     const Tensor scratch = at::empty({threads, attention_scratch(longest(), d)}, q.options());
@@ -86,22 +95,31 @@ Tensor fused_forward(const Packing& packing, const Tensor& lse_NH) {
 
 struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& q, const Tensor& k, const Tensor& v,
-                        const std::vector<int64_t>& offsets, double scale) {
-    const Packing packing = {dense_rows(q), dense_rows(k), dense_rows(v), offsets, scale};
+                        const std::optional<Tensor>& sinks, const std::vector<int64_t>& offsets,
+                        double scale, int64_t window, double softcap) {
+    const Tensor sinks_H = sinks.value_or(Tensor());
+    const Packing packing = {
+        dense_rows(q), dense_rows(k), dense_rows(v), offsets, {scale, window, softcap, sinks_H}};
     const Tensor lse_NH = at::empty({q.size(0), q.size(1)}, q.options());
     const Tensor out = fused_forward(packing, lse_NH);
-    context->save_for_backward({packing.q, packing.k, packing.v, out, lse_NH});
+    context->save_for_backward({packing.q, packing.k, packing.v, out, lse_NH, sinks_H});
     context->saved_data["offsets"] = offsets;
     context->saved_data["scale"] = scale;
+    context->saved_data["window"] = window;
+    context->saved_data["softcap"] = softcap;
     return out;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     refuse_second_derivative("packed_attention");
     const variable_list saved = context->get_saved_variables();
-    const Packing packing = {saved[0], saved[1], saved[2],
-                             context->saved_data["offsets"].toIntVector(),
-                             context->saved_data["scale"].toDouble()};
+    const Packing packing = {
+        saved[0],
+        saved[1],
+        saved[2],
+        context->saved_data["offsets"].toIntVector(),
+        {context->saved_data["scale"].toDouble(), context->saved_data["window"].toInt(),
+         context->saved_data["softcap"].toDouble(), saved[5]}};
     const Tensor dout = dense_rows(gradients[0]);
     const Tensor dq = at::empty(packing.q.sizes(), packing.q.options());
     const Tensor dk = at::empty(packing.k.sizes(), packing.k.options());
@@ -120,12 +138,45 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
       unit.forward.scratch = scratch;
       cpu().attention_grad(unit);
     });
-    return {dq, dk, dv, Tensor(), Tensor()};
+    Tensor dsinks_H;  // dL/dsink = −Σ_n p(sink)·δ, δ = Σ dO·O
+    if (saved[5].defined()) {
+      const Tensor delta_NH = (dout * saved[3]).sum(-1);
+      dsinks_H = -((saved[5] - saved[4]).exp() * delta_NH).sum(0);
+    }
+    return {dq, dk, dv, dsinks_H, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
+/// Attention of q [H, T, d] over k and v [K, U, d] by plain tensor operations; the last query is at
+/// the last key.
+Tensor by_definition(const Tensor& q_HTd, const Tensor& k_KUd, const Tensor& v_KUd,
+                     const AttentionOptions& options) {
+  const int64_t H = q_HTd.size(0), T = q_HTd.size(1), U = k_KUd.size(1);
+  const int64_t group = H / k_KUd.size(0);
+  const auto wide = q_HTd.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  auto per_head = [&](const Tensor& x) { return x.repeat_interleave(group, 0).to(wide); };
+  Tensor scores = at::matmul(q_HTd.to(wide), per_head(k_KUd).transpose(1, 2)) * options.scale;
+  if (options.softcap > 0) scores = (scores / options.softcap).tanh() * options.softcap;
+  const auto places = q_HTd.options().dtype(at::kLong);
+  const Tensor behind =
+      at::arange(U - T, U, places).unsqueeze(1) - at::arange(U, places).unsqueeze(0);
+  Tensor hidden = behind < 0;
+  if (options.window > 0) hidden = hidden.logical_or(behind >= options.window);
+  scores = scores.masked_fill(hidden, -std::numeric_limits<double>::infinity());
+  if (options.sinks_H.defined()) {
+    scores = at::cat({scores, options.sinks_H.to(wide).view({H, 1, 1}).expand({H, T, 1})}, -1);
+  }
+  const Tensor weights = scores.softmax(-1).narrow(-1, 0, U);
+  return at::matmul(weights, per_head(v_KUd)).to(q_HTd.scalar_type());
+}
+
+/// Whether the library's kernel, which knows neither, will do.
+bool ordinary(const AttentionOptions& options) {
+  return options.window == 0 && options.softcap == 0 && !options.sinks_H.defined();
+}
+
 Tensor generic_packed(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
-                      const std::vector<int64_t>& offsets, double scale) {
+                      const std::vector<int64_t>& offsets, const AttentionOptions& options) {
   const bool grouped = q_NHd.size(1) > k_NKd.size(1);
   std::vector<Tensor> outputs;
   for (size_t s = 0; s + 1 < offsets.size(); ++s) {
@@ -133,9 +184,15 @@ Tensor generic_packed(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_
     auto heads_first = [&](const Tensor& x) {
       return x.narrow(0, begin, length).transpose(0, 1).unsqueeze(0);
     };
+    if (!ordinary(options)) {
+      outputs.push_back(by_definition(heads_first(q_NHd)[0], heads_first(k_NKd)[0],
+                                      heads_first(v_NKd)[0], options)
+                            .transpose(0, 1));
+      continue;
+    }
     const Tensor y = at::scaled_dot_product_attention(heads_first(q_NHd), heads_first(k_NKd),
                                                       heads_first(v_NKd), {}, 0.0,
-                                                      /*is_causal=*/true, scale, grouped);
+                                                      /*is_causal=*/true, options.scale, grouped);
     outputs.push_back(y.squeeze(0).transpose(0, 1));
   }
   return outputs.empty() ? q_NHd.clone() : at::cat(outputs, 0);
@@ -143,7 +200,7 @@ Tensor generic_packed(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_
 
 Tensor generic_cached(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
                       const std::vector<int64_t>& slots, const std::vector<int64_t>& lengths,
-                      double scale) {
+                      const AttentionOptions& options) {
   const bool grouped = q_BHd.size(1) > keys.size(1);
   std::vector<Tensor> outputs;
   for (size_t b = 0; b < slots.size(); ++b) {
@@ -151,8 +208,13 @@ Tensor generic_cached(const Tensor& q_BHd, const Tensor& keys, const Tensor& val
       return cache.select(0, slots[b]).narrow(1, 0, lengths[b]).unsqueeze(0);
     };
     const Tensor q = q_BHd[static_cast<int64_t>(b)].unsqueeze(1).unsqueeze(0);  // [1, H, 1, d]
+    if (!ordinary(options)) {
+      outputs.push_back(
+          by_definition(q[0], entries(keys)[0], entries(values)[0], options).squeeze(1));
+      continue;
+    }
     outputs.push_back(at::scaled_dot_product_attention(q, entries(keys), entries(values), {}, 0.0,
-                                                       false, scale, grouped)
+                                                       false, options.scale, grouped)
                           .squeeze(0)
                           .squeeze(1));
   }
@@ -174,6 +236,18 @@ void check_packing(const Tensor& q, const Tensor& k, const Tensor& v,
         "packed_attention: shapes of q, k and v do not fit");
 }
 
+void check_options(const AttentionOptions& options, int64_t heads) {
+  check(options.window >= 0 && options.softcap >= 0, "attention: window {}, soft-cap {}",
+        options.window, options.softcap);
+  check(!options.sinks_H.defined() ||
+            (options.sinks_H.dim() == 1 && options.sinks_H.size(0) == heads),
+        "attention: a sink is needed for each of {} heads", heads);
+}
+
+bool plain_sinks(const AttentionOptions& options) {
+  return !options.sinks_H.defined() || (plain(options.sinks_H) && options.sinks_H.is_contiguous());
+}
+
 void check_entries(const Tensor& cache, const std::vector<int64_t>& slots,
                    const std::vector<int64_t>& ends) {
   check(slots.size() == ends.size(), "cache: {} slots, {} lengths", slots.size(), ends.size());
@@ -187,25 +261,35 @@ void check_entries(const Tensor& cache, const std::vector<int64_t>& slots,
 }  // namespace
 
 Tensor packed_attention(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
-                        const std::vector<int64_t>& offsets, double scale) {
+                        const std::vector<int64_t>& offsets, const AttentionOptions& options) {
   check_packing(q_NHd, k_NKd, v_NKd, offsets);
-  if (!plain(q_NHd, k_NKd, v_NKd)) return generic_packed(q_NHd, k_NKd, v_NKd, offsets, scale);
-  if (wants_gradient(q_NHd, k_NKd, v_NKd)) {
-    return AttentionFunction::apply(q_NHd, k_NKd, v_NKd, offsets, scale);
+  check_options(options, q_NHd.size(1));
+  if (!plain(q_NHd, k_NKd, v_NKd) || !plain_sinks(options)) {
+    return generic_packed(q_NHd, k_NKd, v_NKd, offsets, options);
   }
-  const Packing packing = {dense_rows(q_NHd), dense_rows(k_NKd), dense_rows(v_NKd), offsets, scale};
+  const Tensor& sinks_H = options.sinks_H;
+  if (wants_gradient(q_NHd, k_NKd, v_NKd) || (sinks_H.defined() && wants_gradient(sinks_H))) {
+    // Autograd takes an absent tensor as an optional only.
+    const std::optional<Tensor> sinks = sinks_H.defined() ? std::optional(sinks_H) : std::nullopt;
+    return AttentionFunction::apply(q_NHd, k_NKd, v_NKd, sinks, offsets, options.scale,
+                                    options.window, options.softcap);
+  }
+  const Packing packing = {dense_rows(q_NHd), dense_rows(k_NKd), dense_rows(v_NKd), offsets,
+                           options};
   return fused_forward(packing, at::empty({q_NHd.size(0), q_NHd.size(1)}, q_NHd.options()));
 }
 
 Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
                         const std::vector<int64_t>& slots, const std::vector<int64_t>& lengths,
-                        double scale) {
+                        const AttentionOptions& options) {
+  check_options(options, q_BHd.size(1));
   check_entries(keys, slots, lengths);
   check(q_BHd.size(0) == static_cast<int64_t>(slots.size()) && keys.sizes() == values.sizes() &&
             q_BHd.size(2) == keys.size(3) && q_BHd.size(1) % keys.size(1) == 0,
         "cached_attention: shapes of q and the cache do not fit");
-  if (!plain(q_BHd, keys, values) || !dense_entries(keys) || !dense_entries(values)) {
-    return generic_cached(q_BHd, keys, values, slots, lengths, scale);
+  if (!plain(q_BHd, keys, values) || !plain_sinks(options) || !dense_entries(keys) ||
+      !dense_entries(values)) {
+    return generic_cached(q_BHd, keys, values, slots, lengths, options);
   }
   const int64_t B = q_BHd.size(0), H = q_BHd.size(1), d = q_BHd.size(2), K = keys.size(1);
   const int64_t group = H / K;
@@ -215,7 +299,9 @@ Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& v
   const auto *k = keys.const_data_ptr<float>(), *v = values.const_data_ptr<float>();
   auto* y = out.mutable_data_ptr<float>();
   int64_t entries = 0;
-  for (int64_t length : lengths) entries += length;
+  for (int64_t length : lengths) {
+    entries += options.window > 0 ? std::min(options.window, length) : length;
+  }
   const double unit_ns = 0.15 * static_cast<double>(entries * d * group) /
                              static_cast<double>(std::max<int64_t>(B, 1)) +
                          50;
@@ -228,7 +314,10 @@ Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& v
                               .length = lengths[b],
                               .d = d,
                               .group = group,
-                              .scale = static_cast<float>(scale),
+                              .scale = static_cast<float>(options.scale),
+                              .window = options.window,
+                              .softcap = static_cast<float>(options.softcap),
+                              .sinks = sinks_of(options, head * group),
                               .out = y + (b * H + head * group) * d});
     }
   });

@@ -26,61 +26,99 @@ void transpose_rows(const float* from, int64_t row, int64_t N, int64_t d, float*
 /// Columns of a block's score rows that are in use, a multiple of the vector.
 int64_t columns(int64_t last) { return round_up(last, lanes); }
 
-/// Cuts the scores of a block's row to the `seen` positions.
-void hide(float* scores, int64_t seen, int64_t width) {
-  for (int64_t j = seen; j < width; ++j) scores[j] = -__builtin_inff();
+/// Cuts scores [begin, end) of a row to those of [from, seen).
+void hide(float* scores, int64_t begin, int64_t from, int64_t seen, int64_t end) {
+  for (int64_t j = begin; j < from; ++j) scores[j] = -__builtin_inff();
+  for (int64_t j = seen; j < end; ++j) scores[j] = -__builtin_inff();
+}
+
+/// First position that position n sees.
+int64_t window_start(int64_t n, int64_t window) {
+  return window > 0 && n >= window ? n - window + 1 : 0;
+}
+
+/// First column of the block whose first position is n: whole vectors, and a function of n alone.
+int64_t first_column(int64_t n, int64_t window) { return window_start(n, window) / 16 * 16; }
+
+/// Scores to capped and scaled ones, in place.
+void cap(float* scores, int64_t begin, int64_t end, float scale, float softcap) {
+  for (int64_t j = begin; j < end; j += lanes) {
+    store(scores + j, softcap * tanh(load(scores + j) * (scale / softcap)));
+  }
+}
+
+/// Turns a row of q·k (in p) and of dout·v (in ds) into probabilities and score gradients under a
+/// soft-cap.
+void capped_row(const AttentionArgs& a, float lse, float delta, float* p, float* ds, int64_t begin,
+                int64_t from, int64_t to, int64_t used) {
+  cap(p, begin, used, a.scale, a.softcap);
+  for (int64_t j = begin; j < used; j += lanes) {
+    const Vec t = load(p + j) / a.softcap;
+    store(ds + j, (load(ds + j) - delta) * (1.0f - t * t) * a.scale);
+  }
+  hide(p, begin, from, to, used);
+  for (int64_t j = begin; j < used; j += lanes) {
+    const Vec probability = exp(load(p + j) - lse);
+    store(p + j, probability);
+    store(ds + j, probability * load(ds + j));
+  }
 }
 
 }  // namespace
 
 void attention(const AttentionArgs& a) {
   const int64_t row = long_row(a.length), width = round_up(a.d, 16);
-  float* keys_T = a.scratch;                  // [d, row]
-  float* values = keys_T + a.d * row;         // [length, width]
-  float* scores = values + a.length * width;  // [query_block, row]
-  float* out = scores + query_block * row;    // [query_block, width]
+  float* keys_T = a.scratch;                           // [d, row]
+  float* values = keys_T + a.d * row;                  // [length, width]
+  float* scores = values + a.length * width;           // [query_block, row]
+  float* out = scores + query_block * row;             // [query_block, width]
+  const float scale = a.softcap > 0 ? 1.0f : a.scale;  // of what `scores` holds
   transpose_rows(a.k, a.k_row, a.length, a.d, keys_T, row);
   copy_rows(a.v, a.v_row, a.length, a.d, values, width);
   for (int64_t h = 0; h < a.group; ++h) {
     for (int64_t first = 0; first < a.length; first += query_block) {
       const int64_t rows = a.length - first < query_block ? a.length - first : query_block;
       const int64_t seen = first + rows, used = columns(seen);
+      const int64_t begin = first_column(first, a.window);
       small_product({.a = a.q + first * a.q_row + h * a.q_head,
                      .a_row = a.q_row,
                      .a_col = 1,
-                     .b = keys_T,
+                     .b = keys_T + begin,
                      .b_row = row,
-                     .c = scores,
+                     .c = scores + begin,
                      .c_row = row,
                      .M = rows,
                      .K = a.d,
-                     .E = used,
+                     .E = used - begin,
                      .accumulate = false});
       float total[query_block];
       for (int64_t r = 0; r < rows; ++r) {
         float* s = scores + r * row;
-        hide(s, first + r + 1, used);
-        Vec top = load(s);
-        for (int64_t j = lanes; j < used; j += lanes) top = max(top, load(s + j));
-        const float most = max_lane(top);
+        if (a.softcap > 0) cap(s, begin, used, a.scale, a.softcap);
+        hide(s, begin, window_start(first + r, a.window), first + r + 1, used);
+        Vec top = load(s + begin);
+        for (int64_t j = begin + lanes; j < used; j += lanes) top = max(top, load(s + j));
+        const float sink = a.sinks ? a.sinks[h] / scale : -__builtin_inff();
+        const float visible = max_lane(top), most = sink > visible ? sink : visible;
         Vec mass = splat(0.0f);
-        for (int64_t j = 0; j < used; j += lanes) {
-          const Vec p = exp((load(s + j) - most) * a.scale);
+        for (int64_t j = begin; j < used; j += lanes) {
+          const Vec p = exp((load(s + j) - most) * scale);
           store(s + j, p);
           mass += p;
         }
         total[r] = sum(mass);
-        a.lse[(first + r) * a.lse_row + h] = most * a.scale + __builtin_logf(total[r]);
+        if (a.sinks) total[r] += exp(splat((sink - most) * scale))[0];
+        a.lse[(first + r) * a.lse_row + h] = most * scale + __builtin_logf(total[r]);
       }
-      small_product({.a = scores,
+      small_product({.a = scores + begin,
                      .a_row = row,
                      .a_col = 1,
-                     .b = values,
+                     .b = values + begin * width,
                      .b_row = width,
                      .c = out,
                      .c_row = width,
                      .M = rows,
-                     .K = seen,
+                     .K = seen - begin,
                      .E = columns(a.d),
                      .accumulate = false});
       for (int64_t r = 0; r < rows; ++r) {
@@ -93,7 +131,8 @@ void attention(const AttentionArgs& a) {
 }
 
 // With P the softmax, dP = dO·Vᵀ, δ = Σ dO·O per row: dS = P·(dP − δ)·scale, dQ = dS·K,
-// dK = dSᵀ·Q, dV = Pᵀ·dO (Dao et al., arXiv 2205.14135, appendix B).
+// dK = dSᵀ·Q, dV = Pᵀ·dO (Dao et al., arXiv 2205.14135, appendix B). A soft-cap multiplies dS by
+// its slope 1 − tanh². A sink is only part of the lse here; its own gradient is the caller's.
 void attention_grad(const AttentionGradArgs& g) {
   const AttentionArgs& a = g.forward;
   const int64_t row = long_row(a.length), width = round_up(a.d, 16);
@@ -116,23 +155,24 @@ void attention_grad(const AttentionGradArgs& g) {
     for (int64_t first = 0; first < a.length; first += query_block) {
       const int64_t rows = a.length - first < query_block ? a.length - first : query_block;
       const int64_t seen = first + rows, used = columns(seen);
+      const int64_t begin = first_column(first, a.window);
       copy_rows(a.q + first * a.q_row + h * a.q_head, a.q_row, rows, a.d, queries, width);
       copy_rows(g.dout + first * g.dout_row + h * g.dout_head, g.dout_row, rows, a.d, dout, width);
       const ProductArgs against_keys = {.a = queries,
                                         .a_row = width,
                                         .a_col = 1,
-                                        .b = keys_T,
+                                        .b = keys_T + begin,
                                         .b_row = row,
-                                        .c = p,
+                                        .c = p + begin,
                                         .c_row = row,
                                         .M = rows,
                                         .K = a.d,
-                                        .E = used,
+                                        .E = used - begin,
                                         .accumulate = false};
       ProductArgs against_values = against_keys;
       against_values.a = dout;
-      against_values.b = values_T;
-      against_values.c = ds;
+      against_values.b = values_T + begin;
+      against_values.c = ds + begin;
       small_product(against_keys);
       small_product(against_values);
       for (int64_t r = 0; r < rows; ++r) {
@@ -140,39 +180,44 @@ void attention_grad(const AttentionGradArgs& g) {
         float delta = 0;
         for (int64_t i = 0; i < a.d; ++i) delta += dout[r * width + i] * o[i];
         const float lse = a.lse[(first + r) * a.lse_row + h];
-        hide(p + r * row, first + r + 1, used);
-        for (int64_t j = 0; j < used; j += lanes) {
+        const int64_t from = window_start(first + r, a.window), to = first + r + 1;
+        if (a.softcap > 0) {
+          capped_row(a, lse, delta, p + r * row, ds + r * row, begin, from, to, used);
+          continue;
+        }
+        hide(p + r * row, begin, from, to, used);
+        for (int64_t j = begin; j < used; j += lanes) {
           const Vec probability = exp(load(p + r * row + j) * a.scale - lse);
           store(p + r * row + j, probability);
           store(ds + r * row + j, probability * (load(ds + r * row + j) - delta) * a.scale);
         }
       }
-      small_product({.a = ds,
+      small_product({.a = ds + begin,
                      .a_row = row,
                      .a_col = 1,
-                     .b = keys,
+                     .b = keys + begin * width,
                      .b_row = width,
                      .c = dq,
                      .c_row = width,
                      .M = rows,
-                     .K = seen,
+                     .K = seen - begin,
                      .E = across,
                      .accumulate = false});
-      const ProductArgs to_keys = {.a = ds,
+      const ProductArgs to_keys = {.a = ds + begin,
                                    .a_row = 1,
                                    .a_col = row,
                                    .b = queries,
                                    .b_row = width,
-                                   .c = dkeys,
+                                   .c = dkeys + begin * width,
                                    .c_row = width,
-                                   .M = seen,
+                                   .M = seen - begin,
                                    .K = rows,
                                    .E = across,
                                    .accumulate = true};
       ProductArgs to_values = to_keys;
-      to_values.a = p;
+      to_values.a = p + begin;
       to_values.b = dout;
-      to_values.c = dvalues;
+      to_values.c = dvalues + begin * width;
       small_product(to_keys);
       small_product(to_values);
       for (int64_t r = 0; r < rows; ++r) {
@@ -192,13 +237,18 @@ void attention_grad(const AttentionGradArgs& g) {
 void cached_attention(const CachedAttentionArgs& a) {
   constexpr int64_t heads = 8, chunk = 128;
   float scores[heads * chunk];
+  const float scale = a.softcap > 0 ? 1.0f : a.scale;
+  const int64_t begin = window_start(a.length - 1, a.window);
   for (int64_t h = 0; h < a.group; h += heads) {
     const int64_t n = a.group - h < heads ? a.group - h : heads;
     float* out = a.out + h * a.d;
     float most[heads], mass[heads];
-    for (int64_t r = 0; r < n; ++r) most[r] = -__builtin_inff(), mass[r] = 0;
+    for (int64_t r = 0; r < n; ++r) {
+      most[r] = a.sinks ? a.sinks[h + r] / scale : -__builtin_inff();
+      mass[r] = a.sinks ? 1.0f : 0.0f;
+    }
     for (int64_t i = 0; i < n * a.d; ++i) out[i] = 0;
-    for (int64_t first = 0; first < a.length; first += chunk) {
+    for (int64_t first = begin; first < a.length; first += chunk) {
       const int64_t count = a.length - first < chunk ? a.length - first : chunk;
       product_transposed({.a = a.q + h * a.d,
                           .a_row = a.d,
@@ -213,18 +263,19 @@ void cached_attention(const CachedAttentionArgs& a) {
                           .accumulate = false});
       for (int64_t r = 0; r < n; ++r) {
         float* s = scores + r * chunk;
-        hide(s, count, columns(count));
+        if (a.softcap > 0) cap(s, 0, columns(count), a.scale, a.softcap);
+        hide(s, 0, 0, count, columns(count));
         Vec top = load(s);
         for (int64_t j = lanes; j < count; j += lanes) top = max(top, load(s + j));
         const float now = max_lane(top);
         const float reference = now > most[r] ? now : most[r];
         Vec added = splat(0.0f);
         for (int64_t j = 0; j < count; j += lanes) {
-          const Vec p = exp((load(s + j) - reference) * a.scale);
+          const Vec p = exp((load(s + j) - reference) * scale);
           store(s + j, p);
           added += p;
         }
-        const float fade = first ? exp(splat((most[r] - reference) * a.scale))[0] : 0.0f;
+        const float fade = exp(splat((most[r] - reference) * scale))[0];  // 0 from −∞
         mass[r] = mass[r] * fade + sum(added);
         most[r] = reference;
         for (int64_t i = 0; i < a.d; ++i) out[r * a.d + i] *= fade;

@@ -8,27 +8,31 @@ namespace alambic::kernels::ref {
 std::vector<double> packed_attention(const std::vector<double>& q, const std::vector<double>& k,
                                      const std::vector<double>& v,
                                      const std::vector<int64_t>& offsets, int64_t heads,
-                                     int64_t kv_heads, int64_t d, double scale) {
+                                     int64_t kv_heads, int64_t d, double scale, int64_t window,
+                                     double softcap, const std::vector<double>& sinks) {
   std::vector<double> out(q.size(), 0);
   for (size_t s = 0; s + 1 < offsets.size(); ++s) {
     for (int64_t n = offsets[s]; n < offsets[s + 1]; ++n) {
       for (int64_t h = 0; h < heads; ++h) {
         const int64_t kv = h / (heads / kv_heads);
-        std::vector<double> weight;  // of positions offsets[s]..n
-        for (int64_t j = offsets[s]; j <= n; ++j) {
+        const int64_t from = window > 0 ? std::max(offsets[s], n - window + 1) : offsets[s];
+        std::vector<double> weight;  // of positions from..n
+        for (int64_t j = from; j <= n; ++j) {
           double score = 0;
           for (int64_t i = 0; i < d; ++i) {
             score += q[(n * heads + h) * d + i] * k[(j * kv_heads + kv) * d + i];
           }
-          weight.push_back(score * scale);
+          score *= scale;
+          weight.push_back(softcap > 0 ? softcap * std::tanh(score / softcap) : score);
         }
-        const double most = *std::max_element(weight.begin(), weight.end());
-        double total = 0;
+        double most = *std::max_element(weight.begin(), weight.end());
+        if (!sinks.empty()) most = std::max(most, sinks[h]);
+        double total = sinks.empty() ? 0 : std::exp(sinks[h] - most);
         for (double& w : weight) total += w = std::exp(w - most);
-        for (int64_t j = offsets[s]; j <= n; ++j) {
+        for (int64_t j = from; j <= n; ++j) {
           for (int64_t i = 0; i < d; ++i) {
             out[(n * heads + h) * d + i] +=
-                weight[j - offsets[s]] / total * v[(j * kv_heads + kv) * d + i];
+                weight[j - from] / total * v[(j * kv_heads + kv) * d + i];
           }
         }
       }

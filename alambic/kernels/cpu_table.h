@@ -36,9 +36,13 @@ struct AttentionArgs {
   int64_t q_row, q_head, k_row, v_row;
   int64_t length, d, group;
   float scale;
-  float* out;  ///< [length, group, d] at out_row, out_head; an input of the backward pass
+  int64_t window;      ///< 0: no limit
+  float softcap;       ///< 0: none
+  const float* sinks;  ///< [group], or null
+  float* out;          ///< [length, group, d] at out_row, out_head; an input of the backward pass
   int64_t out_row, out_head;
-  float* lse;  ///< log Σ exp of the scaled scores, at lse_row per position and 1 per head; not null
+  float* lse;  ///< log Σ exp of the scaled scores and the sink, at lse_row per position and 1 per
+               ///< head; not null
   int64_t lse_row;
   float* scratch;  ///< attention_scratch(length, d) floats
 };
@@ -58,7 +62,10 @@ struct CachedAttentionArgs {
   const float *k, *v;
   int64_t length, d, group;  ///< k, v: [length, d], dense
   float scale;
-  float* out;  ///< [group, d], dense
+  int64_t window;
+  float softcap;
+  const float* sinks;  ///< [group], or null
+  float* out;          ///< [group, d], dense
 };
 
 inline constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }

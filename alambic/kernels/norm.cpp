@@ -91,6 +91,9 @@ Tensor rms_norm(const Tensor& x_ND, const Tensor& weight_D, double epsilon) {
   const auto wide = x_ND.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const Tensor x = x_ND.to(wide);
   const Tensor scale = (x.square().mean(-1, true) + epsilon).rsqrt();
+  if (weight_D.scalar_type() != x_ND.scalar_type()) {
+    return (weight_D * (x * scale)).to(x_ND.scalar_type());
+  }
   return weight_D * (x * scale).to(x_ND.scalar_type());
 }
 

@@ -63,17 +63,6 @@ std::string Config::text(const std::string& key, const std::string& otherwise) c
   return json[key];
 }
 
-double Config::rope_theta() const {
-  if (has("rope_parameters")) {
-    const Config rope{json["rope_parameters"], where + ", rope_parameters"};
-    const std::string type = rope.text("rope_type", "default");
-    rope.require(type == "default", "rope_type", "\"default\"");
-    return rope.number("rope_theta", 10000);
-  }
-  require(!has("rope_scaling"), "rope_scaling", "null");
-  return number("rope_theta", 10000);
-}
-
 void Config::require(bool holds, const std::string& key, const std::string& expected) const {
   if (holds) return;
   throw input_error("cannot build the model of {}: \"{}\" is {}, but only {} is supported", where,

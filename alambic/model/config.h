@@ -2,7 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <functional>
 #include <string>
+#include <vector>
+
+#include "alambic/nn/rope_settings.h"
 
 namespace alambic {
 
@@ -23,9 +27,11 @@ struct Config {
   double number(const std::string& key, double otherwise) const;
   bool flag(const std::string& key, bool otherwise) const;
   std::string text(const std::string& key, const std::string& otherwise) const;
-  /// rope_theta in the older spelling or inside "rope_parameters"; refuses scaling that is not
-  /// built yet rather than ignore it.
-  double rope_theta() const;
+  /// "rope_parameters" (of `layer_type` where it is given per layer type), or rope_theta with
+  /// "rope_scaling", the older spelling. Unknown types are refused.
+  RopeSettings rope(double default_theta = 10000, const std::string& layer_type = "") const;
+  /// Whether each of the layers has a sliding window: "layer_types", or `otherwise` of the layer.
+  std::vector<bool> sliding(int64_t layers, const std::function<bool(int64_t)>& otherwise) const;
   /// Refuses a value that the family's code does not implement.
   void require(bool holds, const std::string& key, const std::string& expected) const;
 };

@@ -39,7 +39,7 @@ std::unique_ptr<Model> make_model(const Json& json, const std::string& where) {
   for (const Family& family : families) {
     if (architecture.empty() ? type == family.model_type : architecture == family.architecture) {
       std::unique_ptr<Model> model = family.make(config);
-      model->config = json;
+      if (model->config.is_null()) model->config = json;
       return model;
     }
   }

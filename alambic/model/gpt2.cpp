@@ -90,7 +90,7 @@ struct Gpt2 : Model {
       const Gpt2Layer& layer = layers[i];
       const Tensor qkv = layer.c_attn(layer.ln_1(x)).view({-1, 3, heads, head_width});
       x = x + layer.attn_proj(attend(qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2), pass,
-                                     static_cast<int64_t>(i), scale));
+                                     static_cast<int64_t>(i), {.scale = scale}));
       x = x + layer.mlp_proj(kernels::gelu_tanh(layer.c_fc(layer.ln_2(x))));
     }
     return ln_f(x);

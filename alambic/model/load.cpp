@@ -82,7 +82,7 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
     const double deviation = model.init_deviation(name);
     Tensor values = at::empty(tensor.sizes(), at::kFloat);
     if (deviation == 0) {
-      values.fill_(name.ends_with(".bias") ? 0 : 1);
+      values.fill_(model.init_constant(name));
     } else {
       float* data = values.data_ptr<float>();
       for (int64_t i = 0; i < values.numel(); ++i) {

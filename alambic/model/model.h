@@ -38,9 +38,13 @@ struct Model {
   /// Names a tensor may have in other people's files: older spellings, left-out prefixes. The
   /// default is the name itself; an empty answer means that the tensor is to be ignored.
   virtual std::string canonical_name(const std::string& name) const { return name; }
-  /// Standard deviation with which `init` draws a tensor of this name; 0 means: norms to one,
-  /// biases to zero.
+  /// Standard deviation with which `init` draws a tensor of this name; 0 means
+  /// init_constant: norms one, biases zero.
   virtual double init_deviation(const std::string& name) const = 0;
+  /// What a tensor of deviation 0 starts with.
+  virtual double init_constant(const std::string& name) const {
+    return name.ends_with(".bias") ? 0 : 1;
+  }
 
   /// float32, bfloat16, …, of the weights; and where they are.
   at::TensorOptions options();

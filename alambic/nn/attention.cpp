@@ -1,11 +1,9 @@
 #include "alambic/nn/attention.h"
 
-#include "alambic/kernels/attention.h"
-
 namespace alambic {
 
 Tensor attend(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass,
-              int64_t layer, double scale) {
+              int64_t layer, const AttentionOptions& options) {
   const std::vector<int64_t>& offsets = pass.input.offsets;
   if (pass.cache) {
     KvCache::Layer& cached = pass.cache->layers[layer];
@@ -15,11 +13,11 @@ Tensor attend(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd, con
       std::vector<int64_t> lengths = pass.starts;
       for (int64_t& length : lengths) ++length;
       return kernels::cached_attention(q_NHd, cached.keys, cached.values, pass.slots, lengths,
-                                       scale)
+                                       options)
           .flatten(1);
     }
   }
-  return kernels::packed_attention(q_NHd, k_NKd, v_NKd, offsets, scale).flatten(1);
+  return kernels::packed_attention(q_NHd, k_NKd, v_NKd, offsets, options).flatten(1);
 }
 
 }  // namespace alambic

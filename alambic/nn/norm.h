@@ -7,9 +7,11 @@ namespace alambic {
 struct RmsNorm {
   Tensor weight;
   double epsilon = 1e-6;
+  bool plus_one = false;  ///< multiplies by 1 + weight (Gemma)
 
   RmsNorm() = default;
-  RmsNorm(int64_t width, double epsilon) : weight(placeholder({width})), epsilon(epsilon) {}
+  RmsNorm(int64_t width, double epsilon, bool plus_one = false)
+      : weight(placeholder({width})), epsilon(epsilon), plus_one(plus_one) {}
 
   Tensor operator()(const Tensor& x_ND) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor);

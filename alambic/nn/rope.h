@@ -1,17 +1,33 @@
 #pragma once
 
+#include "alambic/nn/rope_settings.h"
 #include "alambic/tensor/tensor.h"
 
 namespace alambic {
 
+/// The rotary angles of a pass's tokens. Turns the first 2·(columns of cos) entries of each head;
+/// without tables (layers without positions) it returns its argument.
+struct Rotation {
+  Tensor cos_Nd, sin_Nd;
+  Tensor operator()(const Tensor& x_NHd) const;
+};
+
 /// Rotary angles of every position up to the model's context, made once.
 struct Rope {
-  Tensor cos_Td, sin_Td;  ///< float32, [positions, d/2]
+  Tensor cos_Td, sin_Td;  ///< float32, [positions, rotary width / 2]
 
   Rope() = default;
-  /// inv_freq[i] = theta^(−2i/d) in float32, as transformers computes it.
-  Rope(int64_t positions, int64_t head_width, double theta);
+  /// Angles in float32, as transformers computes them (modeling_rope_utils.py). "dynamic" stretches
+  /// beyond `positions` only, so here it is the default; "longrope" is used within the original
+  /// context, with its short factors.
+  Rope(int64_t positions, int64_t head_width, const RopeSettings& settings);
   void to(at::Device device, at::ScalarType dtype);
+  Rotation at(const Tensor& positions_N) const;
 };
+
+/// Turns per position of each pair of entries, float32.
+Tensor rope_frequencies(int64_t head_width, const RopeSettings& settings);
+/// What cos and sin are multiplied by.
+double rope_attention_factor(const RopeSettings& settings);
 
 }  // namespace alambic

@@ -6,7 +6,7 @@
 
 #include "alambic/base/files.h"
 #include "alambic/io/model_folder.h"
-#include "tests/golden.h"
+#include "tests/golden_models.h"
 #include "tests/model_fixture.h"
 
 namespace alambic {
@@ -83,7 +83,7 @@ TEST(LoadModel, ListsTheKnownArchitecturesForAnUnknownOne) {
 TEST(LoadModel, RefusesASettingThatIsNotBuiltInsteadOfIgnoringIt) {
   const fs::path folder = copy_of_llama("rope");
   edit_config(folder, [](Json& config) {
-    config["rope_parameters"] = {{"rope_type", "llama3"}, {"factor", 8.0}};
+    config["rope_parameters"] = {{"rope_type", "spiral"}, {"factor", 8.0}};
   });
   EXPECT_NE(error_of(folder).find("rope_type"), std::string::npos);
 }
@@ -99,7 +99,7 @@ TEST(LoadModel, ReadsConfigValuesOfTheWrongTypeAsInputErrors) {
 }
 
 TEST(SaveModel, WritesWhatItRead) {
-  for (const char* name : {"llama", "llama_tied", "gpt2"}) {
+  for (const std::string& name : golden_models()) {
     const std::unique_ptr<Model> model = load_model(golden_folder(name), {});
     const fs::path folder = fs::path(testing::TempDir()) / "alambic_save";
     fs::remove_all(folder);

@@ -4,7 +4,7 @@
 
 #include "alambic/model/load.h"
 #include "alambic/objective/cross_entropy.h"
-#include "tests/golden.h"
+#include "tests/golden_models.h"
 #include "tests/train/lesson_fixture.h"
 
 namespace alambic {
@@ -36,8 +36,7 @@ TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, AdamWGolden, testing::Values("llama", "llama_tied", "gpt2"),
-                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(All, AdamWGolden, testing::ValuesIn(golden_models()), golden_name);
 
 // Steps of a tenth of a bfloat16 unit are lost when they are added to the bfloat16 weights.
 TEST(AdamW, KeepsSmallUpdatesOfBfloat16Weights) {

@@ -1,0 +1,142 @@
+#include "alambic/model/decoder.h"
+
+#include <cmath>
+
+namespace alambic {
+
+DecoderShape::DecoderShape(const Config& config) {
+  const int64_t width = config.size("hidden_size"), heads = config.size("num_attention_heads");
+  attention = {.width = width,
+               .heads = heads,
+               .kv_heads = config.size("num_key_value_heads", heads),
+               .head_width = config.has("head_dim") ? config.size("head_dim") : width / heads};
+  mlp = {.width = width, .inner = config.size("intermediate_size")};
+  layers = config.size("num_hidden_layers");
+  config.require(heads % attention.kv_heads == 0, "num_key_value_heads", "a divisor of the heads");
+  config.require(attention.head_width > 0 && attention.head_width % 2 == 0, "head_dim",
+                 "an even width");
+}
+
+double DecoderShape::scale() const {
+  return 1 / std::sqrt(static_cast<double>(attention.head_width));
+}
+
+Decoder::Decoder(const Config& config, const DecoderShape& shape, bool tied_by_default,
+                 NormPlacement placement, bool plus_one)
+    : deviation(config.number("initializer_range", 0.02)),
+      epsilon(config.number("rms_norm_eps", 1e-6)),
+      tied(config.flag("tie_word_embeddings", tied_by_default)),
+      placement(placement),
+      plus_one(plus_one) {
+  const AttentionShape& attention = shape.attention;
+  sizes = {.vocabulary = config.size("vocab_size"),
+           .width = attention.width,
+           .positions = config.size("max_position_embeddings", 2048),
+           .cache = {shape.layers, attention.kv_heads, attention.head_width}};
+  embed_tokens = placeholder({sizes.vocabulary, sizes.width});
+  norm = make_norm(sizes.width);
+  if (!tied) lm_head = {sizes.width, sizes.vocabulary, false};
+}
+
+void Decoder::add(DecoderLayer layer) {
+  if (placement != NormPlacement::after) {
+    layer.before_attention = make_norm(sizes.width);
+    layer.before_mlp = make_norm(sizes.width);
+  }
+  if (placement != NormPlacement::before) {
+    layer.after_attention = make_norm(sizes.width);
+    layer.after_mlp = make_norm(sizes.width);
+  }
+  layers.push_back(std::move(layer));
+}
+
+void Decoder::visit(const TensorVisitor& visitor) {
+  visitor("model.embed_tokens.weight", embed_tokens);
+  const bool both = placement == NormPlacement::around;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    DecoderLayer& layer = layers[i];
+    const std::string prefix = "model.layers." + std::to_string(i) + ".";
+    auto visit_norm = [&](RmsNorm& one, const char* name) {
+      if (one.weight.defined()) one.visit(prefix + name, visitor);
+    };
+    visit_norm(layer.before_attention, "input_layernorm");
+    layer.attention->visit(prefix, visitor);
+    visit_norm(layer.after_attention, "post_attention_layernorm");
+    visit_norm(layer.before_mlp, both ? "pre_feedforward_layernorm" : "post_attention_layernorm");
+    layer.mlp->visit(prefix, visitor);
+    visit_norm(layer.after_mlp, "post_feedforward_layernorm");
+  }
+  norm.visit("model.norm", visitor);
+  if (!tied) lm_head.visit("lm_head", visitor);
+}
+
+// Some exporters write the tied head a second time, and old ones their rotary tables.
+std::string Decoder::canonical_name(const std::string& name) const {
+  if (tied && name == "lm_head.weight") return "";
+  return name.ends_with("rotary_emb.inv_freq") ? "" : name;
+}
+
+Tensor Decoder::hidden(const Pass& pass) const {
+  Tensor x = at::embedding(embed_tokens, pass.input.tokens_N);
+  if (embedding_scale != 1) x = x * at::scalar_tensor(embedding_scale, x.options());
+  std::vector<Rotation> rotations;
+  for (const Rope& rope : ropes) rotations.push_back(rope.at(pass.positions_N));
+  auto normed = [](const RmsNorm& one, const Tensor& y) {
+    return one.weight.defined() ? one(y) : y;
+  };
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const DecoderLayer& layer = layers[i];
+    const Tensor a = layer.attention->forward(normed(layer.before_attention, x),
+                                              layer.rope < 0 ? Rotation() : rotations[layer.rope],
+                                              pass, static_cast<int64_t>(i));
+    x = x + normed(layer.after_attention, a);
+    x = x + normed(layer.after_mlp, layer.mlp->forward(normed(layer.before_mlp, x)));
+  }
+  return norm(x);
+}
+
+Head Decoder::head() const {
+  return {.weight_VD = tied ? embed_tokens : lm_head.weight, .softcap = head_softcap};
+}
+
+void Decoder::settle(at::Device device, at::ScalarType dtype) {
+  for (Rope& rope : ropes) rope.to(device, dtype);
+}
+
+double Decoder::init_deviation(const std::string& name) const {
+  return name.ends_with("norm.weight") || name.ends_with(".bias") ? 0 : deviation;
+}
+
+double Decoder::init_constant(const std::string& name) const {
+  return plus_one ? 0 : Model::init_constant(name);
+}
+
+std::unique_ptr<Decoder> make_plain_decoder(const Config& config, const DecoderShape& shape,
+                                            const std::vector<int64_t>& window, bool norm_heads,
+                                            bool tied_by_default) {
+  config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
+  auto model = std::make_unique<Decoder>(config, shape, tied_by_default);
+  for (int64_t i = 0; i < shape.layers; ++i) {
+    auto attention = std::make_unique<SelfAttention>(
+        shape.attention,
+        AttentionOptions{.scale = shape.scale(), .window = window.empty() ? 0 : window[i]});
+    if (norm_heads) {
+      attention->q_norm = model->make_norm(shape.attention.head_width);
+      attention->k_norm = model->make_norm(shape.attention.head_width);
+    }
+    model->add({.attention = std::move(attention), .mlp = std::make_unique<DenseMlp>(shape.mlp)});
+  }
+  model->ropes.emplace_back(model->sizes.positions, shape.attention.head_width, config.rope());
+  return model;
+}
+
+std::vector<int64_t> layer_windows(const Config& config, int64_t layers,
+                                   const std::function<bool(int64_t)>& otherwise) {
+  std::vector<int64_t> windows;
+  for (const bool slides : config.sliding(layers, otherwise)) {
+    windows.push_back(slides ? config.size("sliding_window") : 0);
+  }
+  return windows;
+}
+
+}  // namespace alambic

@@ -1,0 +1,78 @@
+// Gemma 3 (arXiv 2503.19786), the text part: norms of queries and keys; layers with a window turn
+// by angles of their own, the others by stretched ones.
+#include "alambic/model/gemma.h"
+
+namespace alambic {
+namespace {
+
+// "rope_parameters" per layer type, or "rope_local_base_freq" beside "rope_theta".
+std::vector<Rope> ropes(const Config& config, int64_t positions, int64_t head_width) {
+  RopeSettings local;
+  if (config.has("rope_parameters")) {
+    local = config.rope(1e4, "sliding_attention");
+  } else {
+    local.theta = config.number("rope_local_base_freq", 1e4);
+  }
+  return {Rope(positions, head_width, config.rope(1e6, "full_attention")),
+          Rope(positions, head_width, local)};
+}
+
+// The text part of a model that also sees images; its other tensors are left out.
+struct TextOf : Decoder {
+  using Decoder::Decoder;
+  explicit TextOf(Decoder&& text) : Decoder(std::move(text)) {}
+
+  std::string canonical_name(const std::string& name) const override {
+    for (const std::string other : {"vision_tower.", "multi_modal_projector."}) {
+      if (name.starts_with(other) || name.starts_with("model." + other)) return "";
+    }
+    // Three spellings: of transformers 4.50, of 5, and of the text model alone.
+    for (const std::string prefix : {"language_model.model.", "model.language_model."}) {
+      if (name.starts_with(prefix)) {
+        return Decoder::canonical_name("model." + name.substr(prefix.size()));
+      }
+    }
+    const std::string outer = "language_model.";
+    return Decoder::canonical_name(name.starts_with(outer) ? name.substr(outer.size()) : name);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Model> make_gemma3_text(const Config& config) {
+  Gemma gemma(config);
+  const DecoderShape& shape = gemma.shape;
+  const int64_t pattern = config.size(
+      config.has("_sliding_window_pattern") ? "_sliding_window_pattern" : "sliding_window_pattern",
+      6);
+  const std::vector<int64_t> windows =
+      layer_windows(config, shape.layers, [=](int64_t i) { return (i + 1) % pattern != 0; });
+  for (const int64_t window : windows) {
+    gemma.attention.window = window;
+    auto attention = std::make_unique<SelfAttention>(shape.attention, gemma.attention);
+    attention->q_norm = gemma.model->make_norm(shape.attention.head_width);
+    attention->k_norm = gemma.model->make_norm(shape.attention.head_width);
+    gemma.model->add({.attention = std::move(attention),
+                      .mlp = std::make_unique<DenseMlp>(shape.mlp),
+                      .rope = window > 0 ? 1 : 0});
+  }
+  gemma.model->ropes = ropes(config, gemma.model->sizes.positions, shape.attention.head_width);
+  return std::move(gemma.model);
+}
+
+std::unique_ptr<Model> make_gemma3(const Config& config) {
+  config.require(config.has("text_config") && config.json["text_config"].is_object(), "text_config",
+                 "an object");
+  Json text = config.json["text_config"];
+  text["architectures"] = {"Gemma3ForCausalLM"};
+  text["model_type"] = "gemma3_text";
+  if (!text.contains("tie_word_embeddings") && config.has("tie_word_embeddings")) {
+    text["tie_word_embeddings"] = config.json["tie_word_embeddings"];
+  }
+  std::unique_ptr<Model> inner = make_gemma3_text({text, config.where + ", text_config"});
+  auto model = std::make_unique<TextOf>(std::move(dynamic_cast<Decoder&>(*inner)));
+  model->config = text;  // what is saved is the text model
+  return model;
+}
+
+}  // namespace alambic

@@ -1,0 +1,38 @@
+#include "alambic/nn/mlp.h"
+
+#include "alambic/kernels/activation.h"
+
+namespace alambic {
+
+DenseMlp::DenseMlp(const MlpShape& shape) : shape(shape) {
+  if (shape.fused) {
+    gate_up_proj = {shape.width, 2 * shape.inner, shape.bias};
+  } else {
+    gate_proj = {shape.width, shape.inner, shape.bias};
+    up_proj = {shape.width, shape.inner, shape.bias};
+  }
+  down_proj = {shape.inner, shape.width, shape.bias};
+}
+
+Tensor DenseMlp::forward(const Tensor& x_ND) const {
+  std::vector<Tensor> both;  // gate, up
+  if (shape.fused) {
+    both = gate_up_proj(x_ND).chunk(2, -1);
+  } else {
+    both = {gate_proj(x_ND), up_proj(x_ND)};
+  }
+  return down_proj(shape.gate == Gate::silu ? kernels::swiglu(both[0], both[1])
+                                            : kernels::gelu_tanh(both[0]) * both[1]);
+}
+
+void DenseMlp::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  if (shape.fused) {
+    gate_up_proj.visit(prefix + "mlp.gate_up_proj", visitor);
+  } else {
+    gate_proj.visit(prefix + "mlp.gate_proj", visitor);
+    up_proj.visit(prefix + "mlp.up_proj", visitor);
+  }
+  down_proj.visit(prefix + "mlp.down_proj", visitor);
+}
+
+}  // namespace alambic

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "alambic/nn/linear.h"
+
+namespace alambic {
+
+/// What a decoder layer does to each position alone: a gated MLP, or experts.
+struct FeedForward {
+  virtual ~FeedForward() = default;
+  virtual Tensor forward(const Tensor& x_ND) const = 0;
+  /// `prefix` is the layer's, "model.layers.3."; the block adds its own name.
+  virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
+};
+
+enum class Gate {
+  silu,      ///< Llama
+  gelu_tanh  ///< Gemma
+};
+
+struct MlpShape {
+  int64_t width = 0, inner = 0;
+  bool bias = false;
+  bool fused = false;  ///< gate and up in one matrix gate_up_proj (Phi-3)
+  Gate gate = Gate::silu;
+};
+
+/// down(gate(x·Wg) · (x·Wu)) (Shazeer, arXiv 2002.05202).
+struct DenseMlp : FeedForward {
+  MlpShape shape;
+  Linear gate_proj, up_proj, down_proj;
+  Linear gate_up_proj;  ///< instead of the two, where fused
+
+  explicit DenseMlp(const MlpShape& shape);
+  Tensor forward(const Tensor& x_ND) const override;
+  void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+};
+
+}  // namespace alambic

@@ -1,0 +1,57 @@
+#include "alambic/nn/self_attention.h"
+
+namespace alambic {
+
+namespace {
+
+// [N, heads · d] to [N, heads, d], normed over whatever width the norm has.
+Tensor heads_of(const Tensor& x, int64_t heads, const RmsNorm& norm) {
+  const auto split = [&](const Tensor& y) { return y.unflatten(-1, {heads, -1}); };
+  if (!norm.weight.defined()) return split(x);
+  return norm.weight.size(0) == x.size(-1) ? split(norm(x)) : norm(split(x));
+}
+
+}  // namespace
+
+SelfAttention::SelfAttention(const AttentionShape& shape, const AttentionOptions& options)
+    : shape(shape), options(options) {
+  const int64_t q = shape.heads * shape.head_width, kv = shape.kv_heads * shape.head_width;
+  if (shape.fused) {
+    qkv_proj = {shape.width, q + 2 * kv, shape.qkv_bias};
+  } else {
+    q_proj = {shape.width, q, shape.qkv_bias};
+    k_proj = {shape.width, kv, shape.qkv_bias};
+    v_proj = {shape.width, kv, shape.qkv_bias};
+  }
+  o_proj = {q, shape.width, shape.output_bias};
+}
+
+Tensor SelfAttention::forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
+                              int64_t layer) const {
+  std::vector<Tensor> qkv;
+  if (shape.fused) {
+    const int64_t q = shape.heads * shape.head_width, kv = shape.kv_heads * shape.head_width;
+    qkv = qkv_proj(x_ND).split_with_sizes({q, kv, kv}, -1);
+  } else {
+    qkv = {q_proj(x_ND), k_proj(x_ND), v_proj(x_ND)};
+  }
+  const Tensor q_NHd = rotation(heads_of(qkv[0], shape.heads, q_norm));
+  const Tensor k_NKd = rotation(heads_of(qkv[1], shape.kv_heads, k_norm));
+  const Tensor v_NKd = heads_of(qkv[2], shape.kv_heads, {});
+  return o_proj(attend(q_NHd, k_NKd, v_NKd, pass, layer, options));
+}
+
+void SelfAttention::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  if (shape.fused) {
+    qkv_proj.visit(prefix + "self_attn.qkv_proj", visitor);
+  } else {
+    q_proj.visit(prefix + "self_attn.q_proj", visitor);
+    k_proj.visit(prefix + "self_attn.k_proj", visitor);
+    v_proj.visit(prefix + "self_attn.v_proj", visitor);
+  }
+  o_proj.visit(prefix + "self_attn.o_proj", visitor);
+  if (q_norm.weight.defined()) q_norm.visit(prefix + "self_attn.q_norm", visitor);
+  if (k_norm.weight.defined()) k_norm.visit(prefix + "self_attn.k_norm", visitor);
+}
+
+}  // namespace alambic

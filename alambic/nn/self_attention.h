@@ -1,0 +1,43 @@
+#pragma once
+
+#include "alambic/nn/attention.h"
+#include "alambic/nn/linear.h"
+#include "alambic/nn/norm.h"
+#include "alambic/nn/rope.h"
+
+namespace alambic {
+
+/// What mixes positions in a decoder layer.
+struct Mixer {
+  virtual ~Mixer() = default;
+  /// [N, D] to [N, D]; `layer` is this layer's place in the pass's cache.
+  virtual Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
+                         int64_t layer) const = 0;
+  /// `prefix` is the layer's, "model.layers.3."; the mixer adds its own name.
+  virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
+};
+
+struct AttentionShape {
+  int64_t width = 0, heads = 0, kv_heads = 0, head_width = 0;
+  bool qkv_bias = false, output_bias = false;
+  bool fused = false;  ///< one matrix qkv_proj (Phi-3)
+};
+
+/// Attention with rotary positions and grouped queries (arXiv 2305.13245), the self_attn of the
+/// Llama-like families.
+struct SelfAttention : Mixer {
+  AttentionShape shape;
+  AttentionOptions options;
+  Linear q_proj, k_proj, v_proj, o_proj;
+  Linear qkv_proj;  ///< instead of the three, where fused
+  /// Norms of queries and keys before they turn, of width head_width (each head alone) or of all
+  /// heads together; weight undefined: none.
+  RmsNorm q_norm, k_norm;
+
+  SelfAttention(const AttentionShape& shape, const AttentionOptions& options);
+  Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
+                 int64_t layer) const override;
+  void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+};
+
+}  // namespace alambic
