@@ -74,18 +74,12 @@ void TokenTrie::insert(std::string_view text, int32_t id) {
 }
 
 int32_t TokenTrie::longest_at(std::string_view text, size_t position, size_t& length) const {
-  int32_t id = -1;
-  int32_t node = 0;
-  for (size_t i = position; i < text.size(); ++i) {
-    const int32_t* next = edges_.find(node, static_cast<unsigned char>(text[i]));
-    if (!next) break;
-    node = *next;
-    if (const int32_t found = id_of_node_[static_cast<size_t>(node)]; found >= 0) {
-      id = found;
-      length = i + 1 - position;
-    }
-  }
-  return id;
+  int32_t longest = -1;
+  for_each_prefix(text, position, [&](size_t found_length, int32_t id) {
+    longest = id;
+    length = found_length;
+  });
+  return longest;
 }
 
 void AddedTokens::add(AddedToken token) {

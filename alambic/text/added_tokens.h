@@ -42,6 +42,18 @@ class TokenTrie {
   void insert(std::string_view text, int32_t id);
   /// The id of the longest text that begins at `position`, and its length; -1 when none does.
   int32_t longest_at(std::string_view text, size_t position, size_t& length) const;
+  /// `visit(length, id)` for every text that begins at `position`, the shortest first.
+  template <class Visit>
+  void for_each_prefix(std::string_view text, size_t position, const Visit& visit) const {
+    int32_t node = 0;
+    for (size_t i = position; i < text.size(); ++i) {
+      const int32_t* next = edges_.find(node, static_cast<unsigned char>(text[i]));
+      if (!next) return;
+      node = *next;
+      const int32_t id = id_of_node_[static_cast<size_t>(node)];
+      if (id >= 0) visit(i + 1 - position, id);
+    }
+  }
 
  private:
   PairTable<int32_t> edges_;

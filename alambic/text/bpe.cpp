@@ -81,10 +81,7 @@ void Bpe::index_characters() {
     const char32_t c = next_code_point(*token, position);
     if (position == token->size() && c < indexed_characters) id_of_character_[c] = id;
   }
-  id_of_byte_.assign(256, -1);
-  for (int byte = 0; byte < 256; ++byte) {
-    id_of_byte_[byte] = vocabulary_.find(fmt::format("<0x{:02X}>", byte)).value_or(-1);
-  }
+  id_of_byte_ = vocabulary_.byte_tokens();
 }
 
 // Text without pre-tokenizer (Llama 2) is one piece. Two known characters that no token has side by

@@ -8,6 +8,7 @@
 #include "alambic/text/metaspace.h"
 #include "alambic/text/pattern.h"
 #include "alambic/text/utf8.h"
+#include "alambic/text/word_decoders.h"
 
 namespace alambic {
 namespace {
@@ -158,9 +159,12 @@ std::unique_ptr<Decoder> read_decoder(const JsonView& json) {
   }
   if (name == "Fuse") return std::make_unique<FuseDecoder>();
   if (name == "Strip") return read_strip(json);
+  if (name == "WordPiece") return read_word_piece_decoder(json);
+  if (name == "BPEDecoder") return read_bpe_decoder(json);
+  if (name == "CTC") return read_ctc_decoder(json);
   if (name == "Metaspace") return std::make_unique<MetaspaceDecoder>(json);
-  throw type.unknown(
-      {"Sequence", "ByteLevel", "ByteFallback", "Replace", "Fuse", "Strip", "Metaspace"});
+  throw type.unknown({"Sequence", "ByteLevel", "ByteFallback", "Replace", "Fuse", "Strip",
+                      "Metaspace", "WordPiece", "BPEDecoder", "CTC"});
 }
 
 }  // namespace alambic

@@ -16,7 +16,8 @@ class Decoder {
   virtual std::vector<std::string> decode(std::vector<std::string> tokens) const = 0;
 };
 
-/// Known types: Sequence, ByteLevel, ByteFallback, Replace, Fuse, Strip, Metaspace.
+/// Known types: Sequence, ByteLevel, ByteFallback, Replace, Fuse, Strip, Metaspace,
+/// WordPiece, BPEDecoder, CTC.
 std::unique_ptr<Decoder> read_decoder(const JsonView& json);
 
 }  // namespace alambic

@@ -2,10 +2,13 @@
 
 #include <utf8proc.h>
 
-#include <cstdlib>
-
+#include "alambic/text/base64.h"
+#include "alambic/text/bert_text.h"
+#include "alambic/text/byte_level.h"
+#include "alambic/text/charsmap.h"
 #include "alambic/text/json_view.h"
 #include "alambic/text/pattern.h"
+#include "alambic/text/unicode_form.h"
 #include "alambic/text/utf8.h"
 
 namespace alambic {
@@ -40,32 +43,35 @@ struct ReplaceNormalizer : Normalizer {
 struct UnicodeForm : Normalizer {
   explicit UnicodeForm(int options) : options(options) {}
   int options;
+  std::string normalize(std::string text) const override { return unicode_form(text, options); }
+};
+
+// A function without options.
+struct Mapping : Normalizer {
+  using Function = std::string (*)(std::string_view);
+  explicit Mapping(Function map) : map(map) {}
+  Function map;
+  std::string normalize(std::string text) const override { return map(text); }
+};
+
+struct BertNormalizer : Normalizer {
+  BertOptions options;
   std::string normalize(std::string text) const override {
-    utf8proc_uint8_t* mapped = nullptr;
-    const utf8proc_ssize_t length =
-        utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                     static_cast<utf8proc_ssize_t>(text.size()), &mapped,
-                     static_cast<utf8proc_option_t>(options | UTF8PROC_STABLE));
-    const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
-    if (length < 0) throw input_error("cannot normalize the text: {}", utf8proc_errmsg(length));
-    return {reinterpret_cast<const char*>(mapped), static_cast<size_t>(length)};
+    return bert_normalize(std::move(text), options);
   }
 };
 
-struct Lowercase : Normalizer {
-  std::string normalize(std::string text) const override {
-    std::string lower;
-    for (size_t i = 0; i < text.size();) {
-      const char32_t c = next_code_point(text, i);
-      if (c == 0x130) {
-        lower += "i\xCC\x87";  // the one character whose small form is two
-      } else {
-        append_utf8(lower, static_cast<char32_t>(utf8proc_tolower(static_cast<int32_t>(c))));
-      }
-    }
-    return lower;
-  }
+struct PrecompiledNormalizer : Normalizer {
+  explicit PrecompiledNormalizer(Charsmap rules) : rules(std::move(rules)) {}
+  Charsmap rules;
+  std::string normalize(std::string text) const override { return rules.normalize(text); }
 };
+
+std::string bytes_to_characters(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += byte_to_character(static_cast<unsigned char>(c));
+  return out;
+}
 
 struct StripNormalizer : Normalizer {
   bool left = true;
@@ -84,6 +90,22 @@ struct StripNormalizer : Normalizer {
     return text.substr(begin, end - begin);
   }
 };
+
+std::unique_ptr<Normalizer> read_bert(const JsonView& json) {
+  auto bert = std::make_unique<BertNormalizer>();
+  bert->options = read_bert_options(json);
+  return bert;
+}
+
+std::unique_ptr<Normalizer> read_precompiled(const JsonView& json) {
+  const auto rules = json.find("precompiled_charsmap");
+  if (!rules) return std::make_unique<PrecompiledNormalizer>(Charsmap(""));
+  try {
+    return std::make_unique<PrecompiledNormalizer>(Charsmap(decode_base64(rules->string())));
+  } catch (const Error& error) {
+    throw rules->wrong(error.what());
+  }
+}
 
 }  // namespace
 
@@ -110,15 +132,21 @@ std::unique_ptr<Normalizer> read_normalizer(const JsonView& json) {
   if (name == "NFD") return std::make_unique<UnicodeForm>(UTF8PROC_DECOMPOSE);
   if (name == "NFKC") return std::make_unique<UnicodeForm>(UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
   if (name == "NFKD") return std::make_unique<UnicodeForm>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
-  if (name == "Lowercase") return std::make_unique<Lowercase>();
+  if (name == "Lowercase") return std::make_unique<Mapping>(lowercase);
+  if (name == "StripAccents") return std::make_unique<Mapping>(strip_accents);
+  if (name == "Nmt") return std::make_unique<Mapping>(nmt_normalize);
+  if (name == "ByteLevel") return std::make_unique<Mapping>(bytes_to_characters);
+  if (name == "BertNormalizer") return read_bert(json);
+  if (name == "Precompiled") return read_precompiled(json);
   if (name == "Strip") {
     auto strip = std::make_unique<StripNormalizer>();
     strip->left = json.boolean_or("strip_left", true);
     strip->right = json.boolean_or("strip_right", true);
     return strip;
   }
-  throw type.unknown(
-      {"Sequence", "Prepend", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Strip"});
+  throw type.unknown({"Sequence", "Prepend", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Lowercase",
+                      "Strip", "StripAccents", "Nmt", "ByteLevel", "BertNormalizer",
+                      "Precompiled"});
 }
 
 }  // namespace alambic

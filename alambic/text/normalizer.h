@@ -15,7 +15,8 @@ class Normalizer {
   virtual std::string normalize(std::string text) const = 0;
 };
 
-/// Known types: Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip.
+/// Known types: Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip,
+/// StripAccents, Nmt, ByteLevel, BertNormalizer, Precompiled.
 std::unique_ptr<Normalizer> read_normalizer(const JsonView& json);
 
 }  // namespace alambic

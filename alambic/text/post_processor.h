@@ -14,7 +14,8 @@ struct PostProcessor {
   std::vector<int32_t> after;
 };
 
-/// Known types: TemplateProcessing, ByteLevel (which only moves offsets), Sequence.
+/// Known types: TemplateProcessing, ByteLevel (which only moves offsets), BertProcessing,
+/// RobertaProcessing, Sequence.
 PostProcessor read_post_processor(const JsonView& json);
 
 }  // namespace alambic

@@ -1,5 +1,8 @@
 #include "alambic/text/pre_tokenizer.h"
 
+#include <functional>
+#include <limits>
+
 #include "alambic/text/byte_level.h"
 #include "alambic/text/json_view.h"
 #include "alambic/text/metaspace.h"
@@ -43,18 +46,38 @@ struct SplitPreTokenizer : PreTokenizer {
   }
 };
 
-struct DigitsPreTokenizer : PreTokenizer {
-  bool individual = false;
+// Cuts at single characters: digits, punctuation, a delimiter.
+struct CharacterPreTokenizer : PreTokenizer {
+  CharacterPreTokenizer(std::function<bool(char32_t)> wanted, SplitBehavior behavior)
+      : wanted(std::move(wanted)), behavior(behavior) {}
+  std::function<bool(char32_t)> wanted;
+  SplitBehavior behavior;
   void apply(Pieces& pieces) const override {
-    cut(pieces, individual ? SplitBehavior::isolated : SplitBehavior::contiguous, false,
-        [](std::string_view piece) {
-          std::vector<Range> digits;
-          for (size_t i = 0; i < piece.size();) {
-            const size_t begin = i;
-            if (is_numeric(next_code_point(piece, i))) digits.push_back({begin, i});
-          }
-          return digits;
-        });
+    cut(pieces, behavior, false, [this](std::string_view piece) {
+      std::vector<Range> found;
+      for (size_t i = 0; i < piece.size();) {
+        const size_t begin = i;
+        if (wanted(next_code_point(piece, i))) found.push_back({begin, i});
+      }
+      return found;
+    });
+  }
+};
+
+// So many characters a piece.
+struct FixedLengthPreTokenizer : PreTokenizer {
+  int64_t length = 5;
+  void apply(Pieces& pieces) const override {
+    cut(pieces, SplitBehavior::isolated, false, [this](std::string_view piece) {
+      std::vector<Range> chunks;
+      int64_t characters = 0;
+      for (size_t i = 0; i < piece.size(); ++characters) {
+        if (characters % length == 0) chunks.push_back({i, i});
+        next_code_point(piece, i);
+        chunks.back().end = i;
+      }
+      return chunks;
+    });
   }
 };
 
@@ -134,6 +157,39 @@ std::unique_ptr<PreTokenizer> by_regex(std::string_view pattern, bool keep_match
                                              keep_matches);
 }
 
+std::unique_ptr<PreTokenizer> at(std::function<bool(char32_t)> wanted, SplitBehavior behavior) {
+  return std::make_unique<CharacterPreTokenizer>(std::move(wanted), behavior);
+}
+
+std::unique_ptr<PreTokenizer> read_punctuation(const JsonView& json) {
+  const auto behavior = json.find("behavior");
+  return at(is_punctuation, behavior ? read_split_behavior(*behavior) : SplitBehavior::isolated);
+}
+
+std::unique_ptr<PreTokenizer> bert() {
+  auto sequence = std::make_unique<SequencePreTokenizer>();
+  sequence->steps.push_back(at(is_space, SplitBehavior::removed));
+  sequence->steps.push_back(at(is_punctuation, SplitBehavior::isolated));
+  return sequence;
+}
+
+std::unique_ptr<PreTokenizer> read_delimiter(const JsonView& json) {
+  const JsonView delimiter = json.at("delimiter");
+  const std::string_view text = delimiter.string();
+  size_t end = 0;
+  const char32_t wanted = text.empty() ? 0 : next_code_point(text, end);
+  if (text.empty() || end != text.size()) throw delimiter.wrong("expected one character");
+  return at([wanted](char32_t c) { return c == wanted; }, SplitBehavior::removed);
+}
+
+std::unique_ptr<PreTokenizer> read_fixed_length(const JsonView& json) {
+  auto step = std::make_unique<FixedLengthPreTokenizer>();
+  if (const auto length = json.find("length")) {
+    step->length = length->integer(1, std::numeric_limits<int64_t>::max());
+  }
+  return step;
+}
+
 }  // namespace
 
 std::unique_ptr<PreTokenizer> read_pre_tokenizer(const JsonView& json) {
@@ -153,15 +209,19 @@ std::unique_ptr<PreTokenizer> read_pre_tokenizer(const JsonView& json) {
                                                json.boolean_or("invert", false));
   }
   if (name == "Digits") {
-    auto digits = std::make_unique<DigitsPreTokenizer>();
-    digits->individual = json.boolean_or("individual_digits", false);
-    return digits;
+    const bool individual = json.boolean_or("individual_digits", false);
+    return at(is_numeric, individual ? SplitBehavior::isolated : SplitBehavior::contiguous);
   }
+  if (name == "Punctuation") return read_punctuation(json);
+  if (name == "BertPreTokenizer") return bert();
+  if (name == "CharDelimiterSplit") return read_delimiter(json);
+  if (name == "FixedLength") return read_fixed_length(json);
   if (name == "Metaspace") return std::make_unique<MetaspacePreTokenizer>(json);
   if (name == "Whitespace") return by_regex(rust_words, true);
   if (name == "WhitespaceSplit") return by_regex(R"(\s+)", false);
-  throw type.unknown(
-      {"Sequence", "ByteLevel", "Split", "Digits", "Metaspace", "Whitespace", "WhitespaceSplit"});
+  throw type.unknown({"Sequence", "ByteLevel", "Split", "Digits", "Metaspace", "Whitespace",
+                      "WhitespaceSplit", "Punctuation", "BertPreTokenizer", "CharDelimiterSplit",
+                      "FixedLength"});
 }
 
 }  // namespace alambic

@@ -31,7 +31,8 @@ class PreTokenizer {
   virtual void apply(Pieces& pieces) const = 0;
 };
 
-/// Known types: Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit.
+/// Known types: Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit,
+/// Punctuation, BertPreTokenizer, CharDelimiterSplit, FixedLength.
 std::unique_ptr<PreTokenizer> read_pre_tokenizer(const JsonView& json);
 
 }  // namespace alambic

@@ -17,8 +17,8 @@ class TokenModel {
   virtual const Vocabulary& vocabulary() const = 0;
 };
 
-/// Known types: BPE, WordLevel. A file without "type" (older than tokenizers 0.9) is told by its
-/// fields.
+/// Known types: BPE, Unigram, WordPiece, WordLevel. A file without "type" (older than tokenizers
+/// 0.9) is told by its fields.
 std::unique_ptr<TokenModel> read_token_model(const JsonView& json);
 
 }  // namespace alambic

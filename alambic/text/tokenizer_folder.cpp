@@ -5,6 +5,7 @@
 #include "alambic/base/names.h"
 #include "alambic/text/json_view.h"
 #include "alambic/text/tokenizer.h"
+#include "alambic/text/vocabulary_files.h"
 
 namespace alambic {
 namespace {
@@ -60,12 +61,17 @@ Tokenizer Tokenizer::parse(const std::string& name, std::string_view tokenizer_j
 }
 
 Tokenizer Tokenizer::load(const fs::path& model_folder) {
-  if (!fs::exists(model_folder / "tokenizer.json")) refuse_folder(model_folder);
+  std::string converted;
+  if (!fs::exists(model_folder / "tokenizer.json")) {
+    if (fs::is_directory(model_folder)) converted = convert_vocabulary_files(model_folder);
+    if (converted.empty()) refuse_folder(model_folder);
+  }
   Tokenizer tokenizer;
   for (const char* name : companions) {
     const fs::path path = model_folder / name;
     if (fs::exists(path)) tokenizer.files_[name] = read_file(path, largest_file);
   }
+  if (!converted.empty()) tokenizer.files_["tokenizer.json"] = std::move(converted);
   const std::string path = (model_folder / "tokenizer.json").string();
   tokenizer.read(path, tokenizer.files_.at("tokenizer.json"));
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {

@@ -85,6 +85,15 @@ bool is_numeric(char32_t c) {
          category == UTF8PROC_CATEGORY_NO;
 }
 
+bool is_punctuation(char32_t c) {
+  if ((c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+      (c >= '{' && c <= '~')) {
+    return true;
+  }
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+}
+
 bool is_word(char32_t c) {
   if (c == 0x200C || c == 0x200D) return true;
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {

@@ -24,6 +24,8 @@ bool is_valid_utf8(std::string_view bytes);
 bool is_space(char32_t code_point);
 /// Categories Nd, Nl, No.
 bool is_numeric(char32_t code_point);
+/// Categories P* and the visible ASCII characters that are neither letter nor digit.
+bool is_punctuation(char32_t code_point);
 /// A character of `\w`: letters, marks, decimal digits, letter numbers, connectors, joiners.
 bool is_word(char32_t code_point);
 

@@ -8,7 +8,7 @@ int64_t largest_id_allowed(int64_t tokens) { return 4 * tokens + 100'000; }
 
 Vocabulary Vocabulary::read(const JsonView& json) {
   const simdjson::dom::object object = json.object();
-  std::vector<std::pair<std::string_view, int64_t>> entries;
+  Entries entries;
   int64_t largest = -1;
   for (const auto [token, value] : object) {
     int64_t id = 0;
@@ -22,8 +22,20 @@ Vocabulary Vocabulary::read(const JsonView& json) {
     throw json.wrong(
         fmt::format("the largest id is {}, but there are only {} tokens", largest, count));
   }
+  return of_entries(json, entries, static_cast<size_t>(largest + 1));
+}
+
+Vocabulary Vocabulary::of_list(const JsonView& json, const std::vector<std::string_view>& tokens) {
+  Entries entries;
+  for (const std::string_view token : tokens) {
+    entries.emplace_back(token, static_cast<int64_t>(entries.size()));
+  }
+  return of_entries(json, entries, tokens.size());
+}
+
+Vocabulary Vocabulary::of_entries(const JsonView& json, const Entries& entries, size_t limit) {
   Vocabulary vocabulary;
-  vocabulary.tokens_.resize(static_cast<size_t>(largest + 1));
+  vocabulary.tokens_.resize(limit);
   vocabulary.ids_.reserve(entries.size());
   std::vector<bool> taken(vocabulary.tokens_.size());
   for (const auto& [token, id] : entries) {
@@ -38,6 +50,14 @@ Vocabulary Vocabulary::read(const JsonView& json) {
     }
   }
   return vocabulary;
+}
+
+std::vector<int32_t> Vocabulary::byte_tokens() const {
+  std::vector<int32_t> ids;
+  for (int byte = 0; byte < 256; ++byte) {
+    ids.push_back(find(fmt::format("<0x{:02X}>", byte)).value_or(-1));
+  }
+  return ids;
 }
 
 std::optional<int32_t> Vocabulary::find(std::string_view token) const {

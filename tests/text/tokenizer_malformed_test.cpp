@@ -3,9 +3,12 @@
 
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "alambic/base/error.h"
+#include "alambic/text/charsmap.h"
 #include "alambic/text/tokenizer.h"
+#include "alambic/text/utf8.h"
 
 namespace alambic {
 namespace {
@@ -54,8 +57,18 @@ TEST_P(MalformedTokenizer, IsRefused) {
 const Malformed table[] = {
     {"NoModel", "/model", "null", "no field \"model\""},
     {"ModelIsAList", "/model", "[]", "field \"model\": expected an object, found []"},
-    {"UnknownModel", "/model/type", "\"BPX\"", "known: BPE, WordLevel | did you mean \"BPE\"?"},
-    {"UnigramIsNotBuilt", "/model/type", "\"Unigram\"", "\"Unigram\" is not built"},
+    {"UnknownModel", "/model/type", "\"BPX\"",
+     "known: BPE, Unigram, WordPiece, WordLevel | did you mean"},
+    {"UnigramVocabularyIsAnObject", "/model/type", "\"Unigram\"", "expected a list"},
+    {"UnigramEntryIsText", "/model", R"({"type": "Unigram", "vocab": ["a"]})", "entry 0"},
+    {"UnigramScoreIsText", "/model", R"({"type": "Unigram", "vocab": [["a", "b"]]})", "entry 0"},
+    {"UnigramIsEmpty", "/model", R"({"type": "Unigram", "vocab": []})", "at least one token"},
+    {"UnigramTokenTwice", "/model", R"({"type": "Unigram", "vocab": [["a", -1], ["a", -2]]})",
+     "this token is there twice"},
+    {"UnigramUnknownIsNoToken", "/model",
+     R"({"type": "Unigram", "vocab": [["a", -1]], "unk_id": 1})", "whole number from 0 to 0"},
+    {"WordPieceVocabularyIsAList", "/model", R"({"type": "WordPiece", "vocab": []})",
+     "expected an object"},
     {"NoVocabulary", "/model/vocab", "null", "no field \"vocab\""},
     {"VocabularyIsAList", "/model/vocab", "[[\"a\", 0]]", "expected an object"},
     {"IdIsText", "/model/vocab/a", "\"0\"", "whole number as the token's id"},
@@ -75,8 +88,24 @@ const Malformed table[] = {
     {"BadBehavior", "/pre_tokenizer/behavior", "\"Isolate\"", "did you mean \"Isolated\"?"},
     {"PatternIsANumber", "/pre_tokenizer/pattern", "3", "pre_tokenizer.pattern"},
     {"UnknownPreTokenizer", "/pre_tokenizer/type", "\"Bert\"", "known: Sequence, ByteLevel"},
-    {"UnknownNormalizer", "/normalizer", R"({"type": "Precompiled"})", "is not built; known:"},
-    {"UnknownDecoder", "/decoder", R"({"type": "CTC"})", "is not built; known:"},
+    {"UnknownNormalizer", "/normalizer", R"({"type": "Compiled"})", "is not built; known:"},
+    {"CharsmapIsNotBase64", "/normalizer",
+     R"({"type": "Precompiled", "precompiled_charsmap": "####"})", "not base64"},
+    {"CharsmapIsTooShort", "/normalizer",
+     R"({"type": "Precompiled", "precompiled_charsmap": "AAA="})", "the trie says"},
+    {"CharsmapTrieIsTooLong", "/normalizer",
+     R"({"type": "Precompiled", "precompiled_charsmap": "/P///wAA"})", "the trie says"},
+    {"UnknownDecoder", "/decoder", R"({"type": "XTC"})", "is not built; known:"},
+    {"CtcWithoutPadding", "/decoder", R"({"type": "CTC", "pad_token": ""})", "expected some text"},
+    {"BertWithoutSeparator", "/post_processor", R"({"type": "BertProcessing", "cls": ["a", 0]})",
+     "no field \"sep\""},
+    {"RobertaOfUnknownId", "/post_processor",
+     R"({"type": "RobertaProcessing", "cls": ["a", 0], "sep": ["z", 9]})",
+     "the token id 9 is not in the vocabulary"},
+    {"DelimiterOfTwoCharacters", "/pre_tokenizer",
+     R"({"type": "CharDelimiterSplit", "delimiter": "ab"})", "expected one character"},
+    {"PiecesOfNoLength", "/pre_tokenizer", R"({"type": "FixedLength", "length": 0})",
+     "whole number from 1"},
     {"UnknownPostProcessor", "/post_processor", R"({"type": "X"})", "is not built; known:"},
     {"TemplateOfUnknownId", "/post_processor",
      R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}},
@@ -133,6 +162,21 @@ TEST(MalformedTokenizerFile, MayGiveTwoAddedTokensOneId) {
   json file = small();
   file["added_tokens"].push_back({{"id", 3}, {"content", "</s>"}});
   EXPECT_NE(error_of(file.dump()).find("have the same id 3"), std::string::npos);
+}
+
+// A trie whose units point outside it, into themselves, or into the middle of a character.
+TEST(MalformedTokenizerFile, MayHoldARandomCharsmap) {
+  std::mt19937 draw(1);
+  for (int round = 0; round < 300; ++round) {
+    std::string blob(4 + 64 + 8, '\0');
+    for (char& c : blob) c = static_cast<char>(draw());
+    blob.replace(0, 4, std::string("\x40\0\0\0", 4));
+    blob.replace(68, 8, "\xC3\xA9z\xE2\x82\xAC\0a", 8);
+    for (size_t i = 0; i < 16; ++i) blob[4 + 4 * i] = static_cast<char>('a' + draw() % 4);
+    const Charsmap rules(blob);
+    const std::string out = rules.normalize("abcdabcd \xC3\xA9 a\xCC\x81");
+    EXPECT_TRUE(is_valid_utf8(out)) << round;
+  }
 }
 
 TEST(MalformedTokenizerFile, MayHoldARunawayPattern) {

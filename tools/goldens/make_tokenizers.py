@@ -14,6 +14,7 @@ import json
 import os
 import random
 import sys
+import tempfile
 
 import tokenizers
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers,
@@ -165,6 +166,119 @@ def suffixes():
     return t
 
 
+PATTERNS = {
+    "qwen": [r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+             r"|\s*[\r\n]+|\s+(?!\S)|\s+"],
+    "o200k": [r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m"
+              r"|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re"
+              r"|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"],
+    "deepseek": [r"\p{N}{1,3}", r"[一-龥\u3040-ゟ゠-ヿ]+".replace(r"\u3040", "\u3040"),
+                 r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
+                 r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"],
+}
+
+
+def pattern(name):
+    splits = [pre_tokenizers.Split(Regex(p), "isolated") for p in PATTERNS[name]]
+    return byte_level(pre_tokenizers.Sequence(
+        splits + [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]))
+
+
+def byte_level_normalizer():
+    """The bytes are written as characters before anything else looks at the text."""
+    t = byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False))
+    data = json.loads(t.to_str())
+    data["normalizer"], data["pre_tokenizer"] = {"type": "ByteLevel"}, None
+    t = Tokenizer.from_str(json.dumps(data))
+    t.post_processor = processors.RobertaProcessing(("b", t.token_to_id("b")), ("a", t.token_to_id("a")))
+    return t
+
+
+def charsmap():
+    """sentencepiece's compiled rules: single characters, clusters, a rule that begins another."""
+    import sentencepiece
+    rules = [("ﬁ", "fi"), ("½", "1/2"), ("Ⅷ", "VIII"), ("e\u0301", "é"), ("\u3000", " "), ("\t", " "), ("\n", " "),
+             ("\u00a0", " "), ("\u200b", ""), ("\u212b", "\u00c5"), ("ａ", "a"), ("①", "1"), ("①②", "12"), ("𝔘", "U"),
+             ("द\u093c", "ड"), ("👍", "+1"), ("\u001f", ""), ("İ", "i\u0307")]
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "rules.tsv"), "w") as f:
+            for source, target in rules:
+                f.write("\t".join(" ".join(f"{ord(c):X}" for c in x) for x in (source, target)) + "\n")
+        with open(os.path.join(folder, "text"), "w") as f:
+            f.write("\n".join(CORPUS[:3] * 3))
+        sentencepiece.SentencePieceTrainer.train(
+            input=os.path.join(folder, "text"), model_prefix=os.path.join(folder, "m"), vocab_size=80,
+            hard_vocab_limit=False, normalization_rule_tsv=os.path.join(folder, "rules.tsv"), minloglevel=2)
+        from sentencepiece import sentencepiece_model_pb2 as pb
+        model = pb.ModelProto()
+        model.ParseFromString(open(os.path.join(folder, "m.model"), "rb").read())
+        return model.normalizer_spec.precompiled_charsmap
+
+
+def unigram(normalizer=None, pre=None, byte_fallback=False, vocab_size=200):
+    trained = Tokenizer(models.Unigram())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace()
+    trained.train_from_iterator(CORPUS, trainers.UnigramTrainer(
+        vocab_size=vocab_size, unk_token="<unk>", special_tokens=["<unk>", "<s>", "</s>"], show_progress=False))
+    model = json.loads(trained.to_str())["model"]
+    vocab = [(t, round(s, 4)) for t, s in model["vocab"]]
+    vocab.sort(key=lambda v: (v[1] != 0, -v[1], v[0]))  # the trainer's order of equals is not its own
+    vocab = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0)] + [v for v in vocab if v[0] not in ("<unk>", "<s>", "</s>")]
+    if byte_fallback:
+        vocab += [(f"<0x{b:02X}>", 0.0) for b in range(256)]
+    t = Tokenizer(models.Unigram(vocab, unk_id=0, byte_fallback=byte_fallback))
+    if normalizer:
+        t.normalizer = normalizer
+    t.pre_tokenizer = pre
+    t.decoder = (decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace()]) if byte_fallback
+                 else decoders.Metaspace())
+    t.add_special_tokens(special("<unk>", "<s>", "</s>"))
+    return t
+
+
+def unigram_precompiled():
+    """As XLM-RoBERTa and T5 have it."""
+    t = unigram(normalizers.Sequence([normalizers.Precompiled(charsmap()), normalizers.Replace(Regex(" {2,}"), " ")]),
+                pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]))
+    t.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+    return t
+
+
+def word_piece(normalizer, pre, lower=True, cleanup=True):
+    t = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=60))
+    t.normalizer, t.pre_tokenizer = normalizer, pre
+    t.train_from_iterator(CORPUS, trainers.WordPieceTrainer(
+        vocab_size=260, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"], show_progress=False))
+    t.decoder = decoders.WordPiece(cleanup=cleanup)
+    t.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return t
+
+
+def bert():
+    return word_piece(normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer())
+
+
+def bert_cased():
+    return word_piece(normalizers.BertNormalizer(lowercase=False, handle_chinese_chars=False),
+                      pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("contiguous")]),
+                      cleanup=False)
+
+
+def accents():
+    """Nmt and StripAccents, words cut at a character, the decoder of words that end with </w>."""
+    t = suffixes()
+    t.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFD(), normalizers.StripAccents()])
+    t.pre_tokenizer = pre_tokenizers.CharDelimiterSplit(" ")
+    t.decoder = decoders.BPEDecoder()
+    return t
+
+
+def fixed_length():
+    t = spm(pre=pre_tokenizers.Sequence([pre_tokenizers.Punctuation("merged_with_previous"),
+                                         pre_tokenizers.FixedLength(3)]), decoder=decoders.CTC("<s>", "▁"))
+    return t
+
+
 SHAPES = {
     "gpt2": gpt2, "gpt2_prefix": gpt2_prefix, "llama3": llama3, "digits": digits, "llama2": llama2,
     "metaspace_first": lambda: metaspace("first"), "metaspace_always": lambda: metaspace("always"),
@@ -177,6 +291,13 @@ SHAPES = {
     "split_next": lambda: splits("merged_with_next", False),
     "split_contiguous": lambda: splits("contiguous", True),
     "words": words, "suffixes": suffixes,
+    "qwen": lambda: pattern("qwen"), "o200k": lambda: pattern("o200k"), "deepseek": lambda: pattern("deepseek"),
+    "byte_level_normalizer": byte_level_normalizer,
+    "unigram": lambda: unigram(pre=pre_tokenizers.Metaspace()),
+    "unigram_bytes": lambda: unigram(pre=pre_tokenizers.Metaspace(), byte_fallback=True),
+    "unigram_whole": lambda: unigram(normalizers.Replace(" ", "▁")),
+    "unigram_precompiled": unigram_precompiled,
+    "bert": bert, "bert_cased": bert_cased, "accents": accents, "fixed_length": fixed_length,
 }
 
 
