@@ -10,7 +10,7 @@
 namespace alambic {
 namespace {
 
-struct AdamWGolden : testing::TestWithParam<const char*> {};
+struct AdamWGolden : testing::TestWithParam<std::string> {};
 
 // Ten steps beside torch.optim.AdamW: a wrong bias correction, decay or epsilon shows at once.
 TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
