@@ -70,7 +70,7 @@ Json model_facts(const fs::path& folder) {
   std::set<std::string> dtypes;
   for (const TensorView& tensor : model.tensors()) {
     bytes += static_cast<int64_t>(tensor.bytes.size());
-    parameters += static_cast<int64_t>(tensor.bytes.size() * 8 / bits_of(tensor.dtype));
+    parameters += count_of(tensor.shape);
     dtypes.insert(name_of(tensor.dtype));
   }
   facts["tensors"] = model.tensors().size();

@@ -11,6 +11,7 @@ struct Entry {
   Dtype dtype;
   std::string_view name;
   uint64_t bits;
+  uint64_t numbers = 1;
 };
 
 constexpr std::array entries = {
@@ -36,6 +37,18 @@ constexpr std::array entries = {
     Entry{Dtype::F64, "F64", 64},
     Entry{Dtype::I64, "I64", 64},
     Entry{Dtype::U64, "U64", 64},
+    Entry{Dtype::Q4_0, "Q4_0", 8 * 18, 32},
+    Entry{Dtype::Q4_1, "Q4_1", 8 * 20, 32},
+    Entry{Dtype::Q5_0, "Q5_0", 8 * 22, 32},
+    Entry{Dtype::Q5_1, "Q5_1", 8 * 24, 32},
+    Entry{Dtype::Q8_0, "Q8_0", 8 * 34, 32},
+    Entry{Dtype::Q2_K, "Q2_K", 8 * 84, 256},
+    Entry{Dtype::Q3_K, "Q3_K", 8 * 110, 256},
+    Entry{Dtype::Q4_K, "Q4_K", 8 * 144, 256},
+    Entry{Dtype::Q5_K, "Q5_K", 8 * 176, 256},
+    Entry{Dtype::Q6_K, "Q6_K", 8 * 210, 256},
+    Entry{Dtype::IQ4_NL, "IQ4_NL", 8 * 18, 32},
+    Entry{Dtype::MXFP4, "MXFP4", 8 * 17, 32},
 };
 
 constexpr bool in_order() {
@@ -54,10 +67,27 @@ std::string name_of(Dtype dtype) { return std::string(entry_of(dtype).name); }
 
 std::optional<Dtype> dtype_named(std::string_view name) {
   const auto* found = std::ranges::find(entries, name, &Entry::name);
-  if (found == entries.end()) return std::nullopt;
+  if (found == entries.end() || is_block(found->dtype)) return std::nullopt;
   return found->dtype;
 }
 
-uint64_t bits_of(Dtype dtype) { return entry_of(dtype).bits; }
+bool is_block(Dtype dtype) { return entry_of(dtype).numbers > 1; }
+
+uint64_t block_numbers(Dtype dtype) { return entry_of(dtype).numbers; }
+
+uint64_t block_bits(Dtype dtype) { return entry_of(dtype).bits; }
+
+std::optional<uint64_t> byte_size(Dtype dtype, const std::vector<int64_t>& shape) {
+  const Entry& entry = entry_of(dtype);
+  const auto row = static_cast<uint64_t>(shape.empty() ? 1 : shape.back());
+  if (row % entry.numbers != 0) return std::nullopt;
+  uint64_t bits = entry.bits;
+  for (size_t i = 0; i + 1 < shape.size(); ++i) {
+    if (__builtin_mul_overflow(bits, static_cast<uint64_t>(shape[i]), &bits)) return std::nullopt;
+  }
+  if (__builtin_mul_overflow(bits, row / entry.numbers, &bits)) return std::nullopt;
+  if (bits % 8 != 0) return std::nullopt;
+  return bits / 8;
+}
 
 }  // namespace alambic

@@ -5,11 +5,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace alambic {
 
-/// The names are those of the safetensors format. The order is that of the safetensors library's
-/// enum, by which it sorts the tensors of a file.
+/// First the formats of safetensors under their names there, in the order of the library's enum, by
+/// which it sorts the tensors of a file. Then the block formats of GGUF, in which so many
+/// consecutive numbers of a row share scales (decode.h).
 enum class Dtype {
   BOOL,
   F4,
@@ -33,11 +35,33 @@ enum class Dtype {
   F64,
   I64,
   U64,
+  Q4_0,
+  Q4_1,
+  Q5_0,
+  Q5_1,
+  Q8_0,
+  Q2_K,
+  Q3_K,
+  Q4_K,
+  Q5_K,
+  Q6_K,
+  IQ4_NL,
+  MXFP4,
 };
 
 std::string name_of(Dtype dtype);
+/// Among the formats of safetensors.
 std::optional<Dtype> dtype_named(std::string_view name);
-/// Of one number; 4 and 6 for the packed formats, else a multiple of 8.
-uint64_t bits_of(Dtype dtype);
+
+/// True for the formats of GGUF that code numbers in blocks.
+bool is_block(Dtype dtype);
+/// Numbers in a block: 32 or 256; 1 for the others.
+uint64_t block_numbers(Dtype dtype);
+/// Of a block, or of one number: 4 and 6 for the packed formats of safetensors.
+uint64_t block_bits(Dtype dtype);
+
+/// Bytes that shape and dtype make; nothing when the number overflows, ends within a byte, or a row
+/// ends within a block.
+std::optional<uint64_t> byte_size(Dtype dtype, const std::vector<int64_t>& shape);
 
 }  // namespace alambic

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 #include "alambic/base/error.h"
 #include "alambic/io/printable.h"
@@ -39,16 +38,6 @@ std::string_view header_text(std::span<const std::byte> file, const std::string&
         .with_hint("an incomplete download?");
   }
   return text.substr(sizeof length, length);
-}
-
-// Bytes that shape and dtype make; nothing when the number overflows or ends within a byte.
-std::optional<uint64_t> byte_size(Dtype dtype, const std::vector<int64_t>& shape) {
-  uint64_t bits = bits_of(dtype);
-  for (const int64_t size : shape) {
-    if (__builtin_mul_overflow(bits, static_cast<uint64_t>(size), &bits)) return std::nullopt;
-  }
-  if (bits % 8 != 0) return std::nullopt;
-  return bits / 8;
 }
 
 // Every tensor as long as its shape says, one after another, all of the data and no more.

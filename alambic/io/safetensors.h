@@ -9,18 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "alambic/io/dtype.h"
 #include "alambic/io/mapped_file.h"
+#include "alambic/io/tensor_view.h"
 
 namespace alambic {
-
-/// A named tensor in somebody else's memory: row-major, little-endian.
-struct TensorView {
-  std::string name;
-  Dtype dtype = Dtype::F32;
-  std::vector<int64_t> shape;
-  std::span<const std::byte> bytes;
-};
 
 struct SafetensorsHeader {
   std::vector<TensorView> tensors;  ///< in the order of their bytes

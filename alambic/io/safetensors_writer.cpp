@@ -17,10 +17,11 @@ void check_tensors(const std::vector<TensorView>& tensors) {
   for (const TensorView& tensor : tensors) {
     check(tensor.name != "__metadata__" && names.insert(tensor.name).second,
           "two tensors called {} cannot be written to one file", tensor.name);
-    uint64_t bits = bits_of(tensor.dtype);
-    for (const int64_t size : tensor.shape) bits *= static_cast<uint64_t>(size);
-    check(tensor.bytes.size() * 8 == bits, "tensor {} has {} bytes, its shape makes {}",
-          tensor.name, tensor.bytes.size(), bits / 8);
+    check(!is_block(tensor.dtype), "tensor {}: safetensors has no format {}", tensor.name,
+          name_of(tensor.dtype));
+    const auto bytes = byte_size(tensor.dtype, tensor.shape);
+    check(bytes == tensor.bytes.size(), "tensor {} has {} bytes, its shape makes {}", tensor.name,
+          tensor.bytes.size(), bytes.value_or(0));
   }
 }
 

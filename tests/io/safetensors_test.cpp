@@ -146,7 +146,7 @@ TEST(Dtype, NamesLeadBackToTheDtype) {
     EXPECT_EQ(dtype_named(name_of(dtype)), dtype);
   }
   EXPECT_EQ(dtype_named("f32"), std::nullopt);
-  EXPECT_EQ(bits_of(Dtype::BF16), 16u);
+  EXPECT_EQ(block_bits(Dtype::BF16), 16u);
 }
 
 }  // namespace
