@@ -5,7 +5,7 @@
 //   Judgement judgement = teacher.grade(rollouts);                            teacher/local.h
 //   Tensor hidden_ND = student.hidden(Pass(rollouts.sequences));              model/model.h
 //   Tensor student_MD = hidden_ND.index_select(0, rollouts.graded_M());
-//   Loss loss = divergence_loss({.beta = 1}, student_MD, student.head(), objective/divergence.h
+//   Loss loss = divergence_loss({}, student_MD, student.head(),   objective/divergence.h
 //                               judgement, graded_tokens_of_the_step);
 //   loss.value.backward();
 //   optimizer.step(learning_rate, clip);                                      train/optimizer.h

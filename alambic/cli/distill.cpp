@@ -28,7 +28,7 @@ Divergence divergence_of(const DistillOptions& options) {
   const double beta = options.objective == "reverse_kl"   ? 1
                       : options.objective == "forward_kl" ? 0
                                                           : options.beta;
-  return {.beta = beta, .kd_temperature = options.kd_temperature};
+  return generalised_jsd(beta, options.kd_temperature);
 }
 
 EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student) {

@@ -5,19 +5,49 @@
 #include "alambic/base/error.h"
 #include "alambic/objective/divergence_rows.h"
 #include "alambic/objective/head_chunks.h"
+#include "alambic/objective/topk.h"
 
 namespace alambic {
 namespace {
 
+/// Kernels divide by 1 − parameter and take logarithms of it: at the ends another kind stands in.
+DivergenceKind kind_at_its_end(const DivergenceTerm& term) {
+  const bool end = term.parameter == 0 || term.parameter == 1;
+  switch (term.kind) {
+    case DivergenceKind::jsd:
+      if (!end) return term.kind;
+      return term.parameter == 0 ? DivergenceKind::forward_kl : DivergenceKind::reverse_kl;
+    case DivergenceKind::skew_kl:
+      return end ? DivergenceKind::forward_kl : term.kind;
+    case DivergenceKind::skew_reverse_kl:
+      return end ? DivergenceKind::reverse_kl : term.kind;
+    default:
+      return term.kind;
+  }
+}
+
+void check_term(const DivergenceTerm& term) {
+  if (!std::isfinite(term.weight) || term.weight < 0) {
+    throw input_error("a weight of the objective is {}, expected a positive number", term.weight);
+  }
+  if (term.kind == DivergenceKind::jsd && !(term.parameter >= 0 && term.parameter <= 1)) {
+    throw input_error("beta is {}, expected 0 (forward KL) to 1 (reverse KL)", term.parameter);
+  }
+  const bool skew =
+      term.kind == DivergenceKind::skew_kl || term.kind == DivergenceKind::skew_reverse_kl;
+  if (skew && !(term.parameter >= 0 && term.parameter < 1)) {
+    throw input_error("alpha is {}, expected 0 (no skew) to below 1 (no divergence)",
+                      term.parameter);
+  }
+}
+
 void check_inputs(const Divergence& divergence, const Tensor& student_MD, const Head& student,
                   const Judgement& judgement) {
-  if (!(divergence.beta >= 0 && divergence.beta <= 1)) {
-    throw input_error("beta is {}, expected 0 (forward KL) to 1 (reverse KL)", divergence.beta);
-  }
   if (!(divergence.kd_temperature > 0) || !std::isfinite(divergence.kd_temperature)) {
     throw input_error("kd-temperature is {}, expected a positive number",
                       divergence.kd_temperature);
   }
+  if (!judgement.hidden_MD.defined()) return;
   if (student.vocabulary() != judgement.head.vocabulary()) {
     throw input_error("the student has {} tokens, the teacher {}", student.vocabulary(),
                       judgement.head.vocabulary())
@@ -31,37 +61,54 @@ void check_inputs(const Divergence& divergence, const Tensor& student_MD, const 
         judgement.hidden_MD.size(0));
 }
 
+std::vector<WeightedTerm> weighted_terms(const Divergence& divergence) {
+  std::vector<WeightedTerm> terms;
+  for (const DivergenceTerm& term : divergence.terms) {
+    check_term(term);
+    const DivergenceKind kind = kind_at_its_end(term);
+    const int power = info_of(kind).temperature_power;
+    terms.push_back({.kind = kind,
+                     .parameter = term.parameter,
+                     .value_weight = term.weight * std::pow(divergence.kd_temperature, power),
+                     .pull_weight = term.weight * std::pow(divergence.kd_temperature, power - 1)});
+  }
+  return terms;
+}
+
 Loss divergence_sum(const Divergence& divergence, const Tensor& student_MD, const Head& student,
                     const Judgement& judgement, double normalizer, const ChunkOptions& chunk) {
   check_inputs(divergence, student_MD, student, judgement);
   check(normalizer > 0 && std::isfinite(normalizer), "normalizer {}", normalizer);
+  const DivergenceRow row{.vocabulary = student.vocabulary(),
+                          .terms = weighted_terms(divergence),
+                          .temperature = divergence.kd_temperature,
+                          .weight = 1 / normalizer,
+                          .softcap = student.softcap,
+                          .gradient = false};
+  if (divergence.topk > 0 || !judgement.hidden_MD.defined()) {
+    return topk_sum(row, {divergence.topk, divergence.topk_by}, student_MD, student, judgement,
+                    chunk);
+  }
   HeadGradient gradient(student_MD, student);
+  DivergenceRow visited = row;
+  visited.gradient = gradient.needed();
   const at::NoGradGuard no_gradient;
   const int64_t graded = student_MD.size(0);
   const int64_t rows = chunk_rows(chunk, graded, student.vocabulary(), 2);
   const auto dtype = working_dtype(student_MD);
   HeadChunks students(student_MD, student, rows, dtype);
   HeadChunks teachers(judgement.hidden_MD, judgement.head, rows, dtype);
-
-  const double temperature = divergence.kd_temperature;
-  const DivergenceRow row{.vocabulary = student.vocabulary(),
-                          .beta = divergence.beta,
-                          .temperature = temperature,
-                          // T² of the value, 1/T of the logits
-                          .weight = temperature / normalizer,
-                          .softcap = student.softcap,
-                          .gradient = gradient.needed()};
   const Tensor total = at::zeros({6}, student_MD.options().dtype(at::kDouble).requires_grad(false));
   for_each_chunk(graded, rows, [&](int64_t begin, int64_t count) {
     const Tensor student_CV = students.logits_CV(begin, count);
-    divergence_rows(row, student_CV, teachers.logits_CV(begin, count), total);
-    if (row.gradient) gradient.add(students, begin, student_CV);
+    divergence_rows(visited, student_CV, teachers.logits_CV(begin, count), total);
+    if (visited.gradient) gradient.add(students, begin, student_CV);
   });
 
   const Tensor numbers = total.cpu();
   const auto* sums = numbers.const_data_ptr<double>();
-  const Tensor value = (total[0] * (temperature * temperature / normalizer)).to(dtype);
-  const at::AutoGradMode with_gradient(row.gradient);
+  const Tensor value = (total[0] / normalizer).to(dtype);
+  const at::AutoGradMode with_gradient(visited.gradient);
   return {.value = std::move(gradient).attach(value),
           .sums = {{"reverse_kl", sums[1]},
                    {"forward_kl", sums[2]},
@@ -71,6 +118,12 @@ Loss divergence_sum(const Divergence& divergence, const Tensor& student_MD, cons
 }
 
 }  // namespace
+
+Divergence generalised_jsd(double beta, double kd_temperature, bool normalise) {
+  const bool between = beta > 0 && beta < 1;
+  const double weight = normalise && between ? 1 / (beta * (1 - beta)) : 1;
+  return {.terms = {{DivergenceKind::jsd, beta, weight}}, .kd_temperature = kd_temperature};
+}
 
 Loss divergence_loss(const Divergence& divergence, const Tensor& student_MD, const Head& student,
                      const Judgement& judgement, double normalizer, const ChunkOptions& chunk) {

@@ -1,141 +1,227 @@
 #include "alambic/objective/divergence_cpu.h"
 
+#include <numeric>
+
+#include "alambic/objective/divergences/all.h"
 #include "alambic/objective/log_softmax_wide.h"
+#include "alambic/objective/wide_arithmetic.h"
 
 namespace alambic {
 namespace {
 
-enum class Kind { forward, reverse, mixed };
+/// Half of the teacher's probability: where Akl's head ends.
+constexpr double kHeadMass = 0.5;
 
-/// Everything a position contributes, and what its gradient needs.
-template <class Float>
-struct Terms {
+/// Up to kBlock vectors of tokens, kept in the first-level cache between two terms.
+template <int bytes>
+struct Block {
+  using Float = typename wide::Types<bytes>::Float;
+  Float p[wide::kBlock], q[wide::kBlock], delta[wide::kBlock];
+  int64_t size;
+};
+
+/// Both rows' softmax in the form that the visits need.
+template <int bytes>
+struct Pair {
+  using Float = typename wide::Types<bytes>::Float;
+  float student_top, teacher_top, student_log_sum, teacher_log_sum, shift, inverse_temperature;
+
+  [[gnu::always_inline]] Pair(const wide::Softmax& s, const wide::Softmax& t, double temperature)
+      : student_top(s.top),
+        teacher_top(t.top),
+        student_log_sum(static_cast<float>(s.log_sum)),
+        teacher_log_sum(static_cast<float>(t.log_sum)),
+        shift(static_cast<float>(s.log_sum - t.log_sum)),
+        inverse_temperature(static_cast<float>(1 / temperature)) {}
+
+  [[gnu::always_inline]] Float log_q(Float z) const {
+    return (z - student_top) * inverse_temperature - student_log_sum;
+  }
+  [[gnu::always_inline]] Float log_p(Float z) const {
+    return (z - teacher_top) * inverse_temperature - teacher_log_sum;
+  }
+  /// From the logits, not from the logarithms: equal distributions give exactly 0.
+  [[gnu::always_inline]] Float delta(Float zs, Float zt) const {
+    return ((zs - student_top) - (zt - teacher_top)) * inverse_temperature - shift;
+  }
+};
+
+/// Fills the block from both rows and adds what is reported whatever the objective.
+template <int bytes>
+[[gnu::always_inline]] inline void begin_block(const Pair<bytes>& pair,
+                                               const typename wide::Types<bytes>::Float* zs,
+                                               const typename wide::Types<bytes>::Float* zt,
+                                               Block<bytes>& block, DivergenceSums& sums) {
+  using A = wide::Arithmetic<bytes>;
+  using Float = typename wide::Types<bytes>::Float;
   Float reverse_kl = {}, forward_kl = {}, student_entropy = {}, teacher_entropy = {};
-  Float teacher_to_mixture = {}, student_to_mixture = {};  // KL(p‖m), KL(q‖m)
-};
-
-/// weight·(eˣ − 1 − x), where weight·eˣ is `other`.
-template <class Float>
-[[gnu::always_inline]] inline Float positive_term(Float weight, Float other, Float x) {
-  const auto near = (x < 0.5f) & (x > -0.5f);
-  return near ? weight * wide::exp_remainder(x) : other - weight - weight * x;
+  for (int64_t i = 0; i < block.size; ++i) {
+    const Float log_q = pair.log_q(zs[i]), log_p = pair.log_p(zt[i]);
+    const Float delta = pair.delta(zs[i], zt[i]);
+    const Float q = wide::exp<bytes>(log_q), p = wide::exp<bytes>(log_p);
+    forward_kl += positive_term<A>(p, q, delta);
+    reverse_kl += positive_term<A>(q, p, -delta);
+    student_entropy -= q * log_q;
+    teacher_entropy -= p * log_p;
+    block.p[i] = p;
+    block.q[i] = q;
+    block.delta[i] = delta;
+  }
+  sums.reverse_kl += wide::sum(reverse_kl);
+  sums.forward_kl += wide::sum(forward_kl);
+  sums.student_entropy += wide::sum(student_entropy);
+  sums.teacher_entropy += wide::sum(teacher_entropy);
 }
 
-template <class Float>
-struct ToMixture {
-  Float student, teacher;  // log(m / q), log(m / p)
+struct TermSums {
+  double value = 0, pull = 0;
 };
 
-/// For m = beta·p + (1 − beta)·q and delta = log(q / p). The larger of p and q is the one from
-/// which the way to m is short: its logarithm is made first, from an exponential that cannot
-/// overflow, and the other one is delta away.
-template <int bytes, class Float>
-[[gnu::always_inline]] inline ToMixture<Float> to_mixture(Float delta, float beta) {
-  const auto positive = delta > 0.0f;
-  const Float down = positive ? -delta : delta;
-  const auto near = down > -0.5f;
-  const Float expm1 = near ? down + wide::exp_remainder(down) : wide::exp<bytes>(down) - 1.0f;
-  const Float share = positive ? wide::splat<Float>(beta) : wide::splat<Float>(1.0f - beta);
-  const Float log = wide::log1p<bytes>(share * expm1);
-  return {positive ? log : log - delta, positive ? log + delta : log};
+/// Adds one term of the objective over a block; its weighted pulls go to `pulls`.
+template <class D, int bytes>
+[[gnu::always_inline]] inline TermSums add_term(const Block<bytes>& block, float parameter,
+                                                float pull_weight,
+                                                typename wide::Types<bytes>::Float* pulls) {
+  using A = wide::Arithmetic<bytes>;
+  using Float = typename wide::Types<bytes>::Float;
+  const Float constant = wide::splat<Float>(parameter);
+  Float value = {}, pull = {};
+  for (int64_t i = 0; i < block.size; ++i) {
+    const Contribution<A> found =
+        D::template at<A>({block.p[i], block.q[i], block.delta[i]}, constant);
+    value += found.value;
+    pull += found.pull;
+    pulls[i] += pull_weight * found.pull;
+  }
+  return {wide::sum(value), wide::sum(pull)};
 }
 
-template <int bytes, Kind kind, bool gradient>
+template <int bytes>
+[[gnu::always_inline]] inline TermSums add_term_of(DivergenceKind kind, const Block<bytes>& block,
+                                                   float parameter, float pull_weight,
+                                                   typename wide::Types<bytes>::Float* pulls) {
+  switch (kind) {
+#define ALAMBIC_DIVERGENCE(kind, type) \
+  case DivergenceKind::kind:           \
+    return add_term<type, bytes>(block, parameter, pull_weight, pulls);
+#include "alambic/objective/divergences.def"
+#undef ALAMBIC_DIVERGENCE
+  }
+  return {};
+}
+
+/// The most likely teacher tokens that together have half of the probability, fewest first; ties go
+/// to the lower id. Works up from a few candidates: a head of thousands is rare.
+std::vector<int32_t> head_of(const float* teacher, int64_t vocabulary, double log_sum, float top,
+                             double temperature) {
+  std::vector<int32_t> ids(vocabulary);
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto likelier = [&](int32_t a, int32_t b) {
+    return teacher[a] > teacher[b] || (teacher[a] == teacher[b] && a < b);
+  };
+  double mass = 0;
+  int64_t sorted = 0;
+  for (int64_t wanted = 16; sorted < vocabulary; wanted *= 16) {
+    const int64_t end = std::min(wanted, vocabulary);
+    std::partial_sort(ids.begin() + sorted, ids.begin() + end, ids.end(), likelier);
+    for (; sorted < end; ++sorted) {
+      mass += std::exp((teacher[ids[sorted]] - top) / temperature - log_sum);
+      if (mass < kHeadMass) continue;
+      ids.resize(sorted + 1);
+      return ids;
+    }
+  }
+  return ids;
+}
+
+/// Akl's parameter of one row.
+template <int bytes>
+[[gnu::always_inline]] inline float head_share(const DivergenceRow& row, const wide::Softmax& s,
+                                               const wide::Softmax& t, const Pair<bytes>& pair,
+                                               const float* student, const float* teacher) {
+  using Float = typename wide::Types<bytes>::Float;
+  if (!std::isfinite(s.log_sum) || !std::isfinite(t.log_sum)) return 0.5f;
+  const auto* zs = reinterpret_cast<const Float*>(student);
+  const auto* zt = reinterpret_cast<const Float*>(teacher);
+  const int64_t vectors = wide::padded(row.vocabulary) / wide::Types<bytes>::lanes;
+  double all = 0, head = 0;
+  for (int64_t i = 0; i < vectors;) {
+    Float part = {};
+    for (const int64_t end = std::min(i + wide::kBlock, vectors); i < end; ++i) {
+      const Float difference =
+          wide::exp<bytes>(pair.log_q(zs[i])) - wide::exp<bytes>(pair.log_p(zt[i]));
+      part += difference > 0.0f ? difference : -difference;
+    }
+    all += wide::sum(part);
+  }
+  for (const int32_t v : head_of(teacher, row.vocabulary, t.log_sum, t.top, row.temperature)) {
+    const double q = std::exp((student[v] - s.top) / row.temperature - s.log_sum);
+    const double p = std::exp((teacher[v] - t.top) / row.temperature - t.log_sum);
+    head += std::abs(p - q);
+  }
+  return all > 0 ? static_cast<float>(std::min(head / all, 1.0)) : 0.5f;
+}
+
+template <int bytes, bool gradient>
 [[gnu::always_inline]] inline DivergenceSums visit(const DivergenceRow& row, float* student,
                                                    float* teacher) {
   using Float = typename wide::Types<bytes>::Float;
   const int64_t vectors = wide::padded(row.vocabulary) / wide::Types<bytes>::lanes;
-  const auto inverse_temperature = static_cast<float>(1 / row.temperature);
   wide::pad(student, row.vocabulary);
   wide::pad(teacher, row.vocabulary);
+  const auto inverse_temperature = static_cast<float>(1 / row.temperature);
   const wide::Softmax s = wide::softmax<bytes>(student, row.vocabulary, inverse_temperature);
   const wide::Softmax t = wide::softmax<bytes>(teacher, row.vocabulary, inverse_temperature);
-  const auto student_log_sum = static_cast<float>(s.log_sum);
-  const auto teacher_log_sum = static_cast<float>(t.log_sum);
-  const auto shift = static_cast<float>(s.log_sum - t.log_sum);
-  const auto beta = static_cast<float>(row.beta);
+  const Pair<bytes> pair(s, t, row.temperature);
+  float share = 0;
+  for (const WeightedTerm& term : row.terms) {
+    if (term.kind == DivergenceKind::akl) {
+      share = head_share<bytes>(row, s, t, pair, student, teacher);
+    }
+  }
   const auto weight = static_cast<float>(row.weight);
   const auto cap = static_cast<float>(row.softcap > 0 ? 1 / (row.softcap * row.softcap) : 0);
 
   auto* zs = reinterpret_cast<Float*>(student);
   auto* zt = reinterpret_cast<Float*>(teacher);
   DivergenceSums sums;
-  double teacher_to_mixture = 0, student_to_mixture = 0;
-  for (int64_t i = 0; i < vectors;) {
-    Terms<Float> terms;
-    for (const int64_t end = std::min(i + wide::kBlock, vectors); i < end; ++i) {
-      const Float z = zs[i];
-      const Float us = z - s.top, ut = zt[i] - t.top;
-      const Float log_q = us * inverse_temperature - student_log_sum;
-      const Float log_p = ut * inverse_temperature - teacher_log_sum;
-      // From the logits, not from the logarithms: equal distributions give exactly 0.
-      const Float delta = (us - ut) * inverse_temperature - shift;
-      const Float q = wide::exp<bytes>(log_q), p = wide::exp<bytes>(log_p);
-      terms.forward_kl += positive_term(p, q, delta);
-      terms.reverse_kl += positive_term(q, p, -delta);
-      terms.student_entropy -= q * log_q;
-      terms.teacher_entropy -= p * log_p;
-      Float direction = delta;
-      if constexpr (kind == Kind::mixed) {
-        const ToMixture<Float> to = to_mixture<bytes>(delta, beta);
-        const Float m = p * beta + q * (1.0f - beta);
-        terms.teacher_to_mixture += positive_term(p, m, to.teacher);
-        terms.student_to_mixture += positive_term(q, m, to.student);
-        direction = -to.student;
-      }
-      if constexpr (gradient) {
-        const Float through_cap = weight * (1.0f - z * z * cap);
-        if constexpr (kind == Kind::forward) {
-          zs[i] = through_cap * (q - p);
-        } else {
-          zs[i] = direction;
-          zt[i] = through_cap * q;
-        }
-      }
-    }
-    sums.reverse_kl += wide::sum(terms.reverse_kl);
-    sums.forward_kl += wide::sum(terms.forward_kl);
-    sums.student_entropy += wide::sum(terms.student_entropy);
-    sums.teacher_entropy += wide::sum(terms.teacher_entropy);
-    if constexpr (kind == Kind::mixed) {
-      teacher_to_mixture += wide::sum(terms.teacher_to_mixture);
-      student_to_mixture += wide::sum(terms.student_to_mixture);
-    }
-  }
   sums.agreement = s.argmax == t.argmax;
-  double mean = sums.reverse_kl;  // ⟨q, delta⟩
-  switch (kind) {
-    case Kind::forward:
-      sums.value = sums.forward_kl;
-      break;
-    case Kind::reverse:
-      sums.value = sums.reverse_kl;
-      break;
-    case Kind::mixed:
-      sums.value = row.beta * teacher_to_mixture + (1 - row.beta) * student_to_mixture;
-      mean = student_to_mixture;
+  double mean = 0;  // ⟨q, x⟩
+  Block<bytes> block;
+  Float pulls[wide::kBlock];
+  for (int64_t begin = 0; begin < vectors; begin += wide::kBlock) {
+    block.size = std::min(wide::kBlock, vectors - begin);
+    begin_block<bytes>(pair, zs + begin, zt + begin, block, sums);
+    for (int64_t i = 0; i < block.size; ++i) pulls[i] = Float{};
+    for (const WeightedTerm& term : row.terms) {
+      const float parameter =
+          term.kind == DivergenceKind::akl ? share : static_cast<float>(term.parameter);
+      const TermSums found = add_term_of<bytes>(term.kind, block, parameter,
+                                                static_cast<float>(term.pull_weight), pulls);
+      sums.value += term.value_weight * found.value;
+      mean += term.pull_weight * found.pull;
+    }
+    if constexpr (gradient) {
+      for (int64_t i = 0; i < block.size; ++i) {
+        const Float z = zs[begin + i];
+        const Float through_cap = weight * (1.0f - z * z * cap);
+        zs[begin + i] = through_cap * pulls[i];
+        zt[begin + i] = through_cap * block.q[i];
+      }
+    }
   }
-  if constexpr (gradient && kind != Kind::forward) {
-    const auto scale = kind == Kind::mixed ? 1.0f - beta : 1.0f;
+  if constexpr (gradient) {
     const auto center = static_cast<float>(mean);
-    for (int64_t i = 0; i < vectors; ++i) zs[i] = scale * zt[i] * (zs[i] - center);
+    for (int64_t i = 0; i < vectors; ++i) zs[i] -= center * zt[i];
   }
   return sums;
-}
-
-template <int bytes, bool gradient>
-[[gnu::always_inline]] inline DivergenceSums by_kind(const DivergenceRow& row, float* student,
-                                                     float* teacher) {
-  if (row.beta == 0) return visit<bytes, Kind::forward, gradient>(row, student, teacher);
-  if (row.beta == 1) return visit<bytes, Kind::reverse, gradient>(row, student, teacher);
-  return visit<bytes, Kind::mixed, gradient>(row, student, teacher);
 }
 
 template <int bytes>
 [[gnu::always_inline]] inline DivergenceSums any(const DivergenceRow& row, float* student,
                                                  float* teacher) {
-  return row.gradient ? by_kind<bytes, true>(row, student, teacher)
-                      : by_kind<bytes, false>(row, student, teacher);
+  return row.gradient ? visit<bytes, true>(row, student, teacher)
+                      : visit<bytes, false>(row, student, teacher);
 }
 
 [[gnu::target("arch=x86-64-v4")]] DivergenceSums with_avx512(const DivergenceRow& row,

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "alambic/objective/divergence_kind.h"
+
 namespace alambic {
 
 /// Of one row, or added over rows; KLs at the temperature, without T².
 struct DivergenceSums {
-  double value = 0;  ///< D
+  double value = 0;  ///< the weighted terms, with their powers of T
   double reverse_kl = 0;
   double forward_kl = 0;
   double student_entropy = 0;
@@ -18,9 +20,9 @@ struct DivergenceSums {
 
 struct DivergenceRow {
   int64_t vocabulary;
-  double beta;
+  std::vector<WeightedTerm> terms;  ///< added up
   double temperature;
-  /// The gradient of D with regard to student logits / T is multiplied by this and, when
+  /// The gradient of the value with regard to the student's logits is multiplied by this and, when
   /// softcap > 0, by the soft-cap's derivative 1 − (z / softcap)².
   double weight;
   double softcap;
@@ -29,8 +31,8 @@ struct DivergenceRow {
 
 /// Both rows hold `vocabulary` logits, start on 64 bytes and have room for a multiple of 16. With
 /// row.gradient the student's row becomes the gradient and the teacher's row is scratch.
-/// D as divergence.h defines it, as Σ p·(eˣ − 1 − x) ≥ 0 term by term: it keeps three digits where
-/// Σ p·(log p − log q) has none left (docs/numerics.md). Sums are float32 over at most 64 terms,
+/// KLs are Σ p·(eˣ − 1 − x) ≥ 0 term by term: that keeps three digits where Σ p·(log p − log q) has
+/// none left (docs/numerics.md). Sums are float32 over at most 64 terms,
 /// then double. NaN or infinity in a row makes its sums non-finite.
 DivergenceSums divergence_row(const DivergenceRow& row, float* student, float* teacher);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace alambic::reference {
 
@@ -23,18 +24,90 @@ double kl(const Row& log_p, const Row& log_q) {
   return total;
 }
 
-double divergence(double beta, double temperature, const Row& student_logits,
-                  const Row& teacher_logits) {
-  const Row log_q = log_softmax(student_logits, temperature);
-  const Row log_p = log_softmax(teacher_logits, temperature);
-  const double square = temperature * temperature;
-  if (beta == 0) return square * kl(log_p, log_q);
-  if (beta == 1) return square * kl(log_q, log_p);
+namespace {
+
+/// log(share·p + (1 − share)·q)
+Row mixture(double share, const Row& log_p, const Row& log_q) {
   Row log_m;
   for (size_t v = 0; v < log_p.size(); ++v) {
-    log_m.push_back(std::log(beta * std::exp(log_p[v]) + (1 - beta) * std::exp(log_q[v])));
+    log_m.push_back(std::log(share * std::exp(log_p[v]) + (1 - share) * std::exp(log_q[v])));
   }
-  return square * (beta * kl(log_p, log_m) + (1 - beta) * kl(log_q, log_m));
+  return log_m;
+}
+
+double jensen_shannon(double beta, const Row& log_q, const Row& log_p) {
+  if (beta == 0) return kl(log_p, log_q);
+  if (beta == 1) return kl(log_q, log_p);
+  const Row log_m = mixture(beta, log_p, log_q);
+  return beta * kl(log_p, log_m) + (1 - beta) * kl(log_q, log_m);
+}
+
+double total_variation(const Row& log_q, const Row& log_p) {
+  double total = 0;
+  for (size_t v = 0; v < log_p.size(); ++v) {
+    total += std::abs(std::exp(log_p[v]) - std::exp(log_q[v])) / 2;
+  }
+  return total;
+}
+
+}  // namespace
+
+double divergence(double beta, double temperature, const Row& student_logits,
+                  const Row& teacher_logits) {
+  return divergence(DivergenceKind::jsd, beta, temperature, student_logits, teacher_logits);
+}
+
+double divergence(DivergenceKind kind, double parameter, double temperature,
+                  const Row& student_logits, const Row& teacher_logits) {
+  const double d = distance(kind, parameter, log_softmax(student_logits, temperature),
+                            log_softmax(teacher_logits, temperature));
+  return kind == DivergenceKind::tvd ? temperature * d : temperature * temperature * d;
+}
+
+double distance(DivergenceKind kind, double parameter, const Row& log_q, const Row& log_p) {
+  switch (kind) {
+    case DivergenceKind::forward_kl:
+      return kl(log_p, log_q);
+    case DivergenceKind::reverse_kl:
+      return kl(log_q, log_p);
+    case DivergenceKind::jsd:
+      return jensen_shannon(parameter, log_q, log_p);
+    case DivergenceKind::skew_kl:
+      return kl(log_p, mixture(parameter, log_p, log_q));
+    case DivergenceKind::skew_reverse_kl:
+      return kl(log_q, mixture(1 - parameter, log_p, log_q));
+    case DivergenceKind::tvd:
+      return total_variation(log_q, log_p);
+    case DivergenceKind::akl:
+      return parameter * kl(log_p, log_q) + (1 - parameter) * kl(log_q, log_p);
+  }
+  return std::nan("");
+}
+
+double head_share(const Row& log_q, const Row& log_p) {
+  std::vector<size_t> order(log_p.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return log_p[a] > log_p[b]; });
+  double mass = 0, head = 0, all = 0;
+  for (const size_t v : order) {
+    const double p = std::exp(log_p[v]), difference = std::abs(p - std::exp(log_q[v]));
+    if (mass < 0.5) head += difference;
+    all += difference;
+    mass += p;
+  }
+  return all > 0 ? head / all : 0.5;
+}
+
+Row buckets(const Row& log_p, const std::vector<int>& chosen) {
+  Row result;
+  double tail = 0;
+  for (const int v : chosen) result.push_back(log_p[v]);
+  for (size_t v = 0; v < log_p.size(); ++v) {
+    if (std::ranges::find(chosen, static_cast<int>(v)) == chosen.end()) tail += std::exp(log_p[v]);
+  }
+  if (tail > 0) result.push_back(std::log(tail));
+  return result;
 }
 
 double cross_entropy(const Row& logits, int target) { return -log_softmax(logits)[target]; }

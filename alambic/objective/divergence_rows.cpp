@@ -2,8 +2,13 @@
 
 #include <vector>
 
+#include "alambic/objective/divergences/all.h"
+#include "alambic/objective/tensor_arithmetic.h"
+
 namespace alambic {
 namespace {
+
+using A = TensorArithmetic;
 
 void rows_on_cpu(const DivergenceRow& row, const Tensor& student_CV, const Tensor& teacher_CV,
                  const Tensor& total) {
@@ -29,53 +34,61 @@ void rows_on_cpu(const DivergenceRow& row, const Tensor& student_CV, const Tenso
   }
 }
 
-/// weight·(eˣ − 1 − x) where weight·eˣ is `other`.
-Tensor positive_term(const Tensor& weight, const Tensor& other, const Tensor& x) {
-  const Tensor small = x.clamp(-0.5, 0.5);
-  // Series to the 12th power: below 1e-16 relative for |x| ≤ 1/2.
-  Tensor series = at::full_like(x, 1.0 / 14);
-  for (int n = 13; n >= 3; --n) series = series.mul_(small).add_(1).div_(n);
-  series = series.mul_(small).add_(1).div_(2).mul_(small).mul_(small);
-  return at::where(x.abs() < 0.5, weight * series, other - weight - weight * x);
+Tensor per_row(const Tensor& terms) { return terms.sum(-1, true, at::kDouble); }
+
+}  // namespace
+
+Tensor head_share_C1(const Tensor& p_CV, const Tensor& q_CV) {
+  // A stable sort: ties go to the lower id, as in the kernel.
+  const auto [sorted_CV, order_CV] = at::sort(p_CV, /*stable=*/true, -1, /*descending=*/true);
+  const Tensor before_CV = sorted_CV.cumsum(-1, at::kDouble) - sorted_CV;
+  const Tensor difference_CV = (p_CV - q_CV).abs().gather(-1, order_CV);
+  const Tensor head_C1 = per_row(difference_CV.masked_fill(before_CV >= 0.5, 0));
+  const Tensor all_C1 = per_row(difference_CV);
+  return at::where(all_C1 > 0, head_C1 / all_C1, at::full_like(all_C1, 0.5)).to(p_CV.scalar_type());
 }
+
+TermTensors add_terms(const std::vector<WeightedTerm>& terms, const Entry<A>& entry) {
+  TermTensors result;
+  for (const WeightedTerm& term : terms) {
+    const Tensor parameter = term.kind == DivergenceKind::akl
+                                 ? head_share_C1(entry.p, entry.q)
+                                 : at::full({}, term.parameter, entry.delta.options());
+    Contribution<A> found;
+    switch (term.kind) {
+#define ALAMBIC_DIVERGENCE(kind, type)              \
+  case DivergenceKind::kind:                        \
+    found = type::template at<A>(entry, parameter); \
+    break;
+#include "alambic/objective/divergences.def"
+#undef ALAMBIC_DIVERGENCE
+    }
+    const Tensor value_C1 = per_row(found.value) * term.value_weight;
+    const Tensor pull_CV = found.pull * term.pull_weight;
+    result.value_C1 = result.value_C1.defined() ? result.value_C1 + value_C1 : value_C1;
+    result.pull_CV = result.pull_CV.defined() ? result.pull_CV.add_(pull_CV) : pull_CV;
+  }
+  return result;
+}
+
+namespace {
 
 void rows_by_tensors(const DivergenceRow& row, const Tensor& student_CV, const Tensor& teacher_CV,
                      const Tensor& total) {
   const Tensor log_q = at::log_softmax(student_CV / row.temperature, -1);
   const Tensor log_p = at::log_softmax(teacher_CV / row.temperature, -1);
-  const Tensor q = log_q.exp(), p = log_p.exp();
-  const Tensor delta = log_q - log_p;
-  const auto per_row = [](const Tensor& terms) { return terms.sum(-1, true, at::kDouble); };
-  const Tensor reverse = per_row(positive_term(q, p, -delta));
-  const Tensor forward = per_row(positive_term(p, q, delta));
-
-  Tensor value, direction, center;
-  double scale = 1;
-  if (row.beta == 0) {
-    value = forward;
-  } else if (row.beta == 1) {
-    value = center = reverse;
-    direction = delta;
-  } else {
-    // As to_mixture in divergence_cpu.cpp.
-    const auto constant = [&](double x) { return at::full({}, x, delta.options()); };
-    const Tensor positive = delta > 0;
-    const Tensor share = at::where(positive, constant(row.beta), constant(1 - row.beta));
-    const Tensor near = at::log1p(share * at::expm1(-delta.abs()));
-    const Tensor to_student = at::where(positive, near, near - delta);
-    const Tensor to_teacher = at::where(positive, near + delta, near);
-    const Tensor m = row.beta * p + (1 - row.beta) * q;
-    center = per_row(positive_term(q, m, to_student));
-    value = row.beta * per_row(positive_term(p, m, to_teacher)) + (1 - row.beta) * center;
-    direction = -to_student;
-    scale = 1 - row.beta;
-  }
+  const Entry<A> entry{log_p.exp(), log_q.exp(), log_q - log_p};
+  const Tensor reverse = ReverseKl::at<A>(entry, {}).value;
+  const Tensor forward = ForwardKl::at<A>(entry, {}).value;
+  const TermTensors terms = add_terms(row.terms, entry);
   const Tensor agreement = (student_CV.argmax(-1) == teacher_CV.argmax(-1)).to(at::kDouble);
-  total.add_(at::stack({value.sum(), reverse.sum(), forward.sum(), -per_row(q * log_q).sum(),
-                        -per_row(p * log_p).sum(), agreement.sum()}));
+  total.add_(at::stack({terms.value_C1.sum(), per_row(reverse).sum(), per_row(forward).sum(),
+                        -per_row(entry.q * log_q).sum(), -per_row(entry.p * log_p).sum(),
+                        agreement.sum()}));
   if (!row.gradient) return;
-  Tensor gradient = row.beta == 0 ? q - p : q * (direction - center.to(q.scalar_type()));
-  gradient.mul_(row.weight * scale);
+  const Tensor mean_C1 = per_row(terms.pull_CV).to(entry.q.scalar_type());
+  Tensor gradient = terms.pull_CV - entry.q * mean_C1;
+  gradient.mul_(row.weight);
   if (row.softcap > 0) gradient.mul_(1 - (student_CV / row.softcap).square());
   student_CV.copy_(gradient);
 }

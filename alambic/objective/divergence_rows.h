@@ -1,7 +1,8 @@
 #pragma once
 
 #include "alambic/objective/divergence_cpu.h"
-#include "alambic/tensor/tensor.h"
+#include "alambic/objective/divergences/entry.h"
+#include "alambic/objective/tensor_arithmetic.h"
 
 namespace alambic {
 
@@ -11,5 +12,15 @@ namespace alambic {
 /// becomes the gradient and teacher_CV is scratch.
 void divergence_rows(const DivergenceRow& row, const Tensor& student_CV, const Tensor& teacher_CV,
                      const Tensor& total);
+
+/// The weighted terms of some rows, in tensor operations.
+struct TermTensors {
+  Tensor value_C1;  ///< float64
+  Tensor pull_CV;   ///< Σ weight·q·x, before the mean is taken off
+};
+TermTensors add_terms(const std::vector<WeightedTerm>& terms, const Entry<TensorArithmetic>& entry);
+
+/// Akl's parameter of each row.
+Tensor head_share_C1(const Tensor& p_CV, const Tensor& q_CV);
 
 }  // namespace alambic

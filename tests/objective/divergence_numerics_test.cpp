@@ -16,12 +16,12 @@ TEST(DivergenceNumerics, KeepsThreeDigitsOfAKlNearFiveInAHundredThousand) {
   const Tensor student = at::randn({1, vocabulary}) * 3;
   const Tensor teacher = student + at::randn({1, vocabulary}) * 0.01;
   const Tensor one = at::ones({1, 1});
-  const Problem problem{one, {.weight_VD = student.t()}, {one, {.weight_VD = teacher.t()}}};
+  const Problem problem{one, {.weight_VD = student.t()}, {.hidden_MD = one, .head = {.weight_VD = teacher.t()}}};
   for (const double beta : {0.0, 0.5, 1.0}) {
-    const double expected = problem.reference_sum({beta, 1});
+    const double expected = problem.reference_sum(generalised_jsd(beta));
     EXPECT_GT(expected, 5e-6);
     EXPECT_LT(expected, 1e-4);
-    const Loss loss = measure_divergence({beta, 1}, one, problem.student, problem.judgement);
+    const Loss loss = measure_divergence(generalised_jsd(beta), one, problem.student, problem.judgement);
     EXPECT_NEAR(loss.value.item<double>(), expected, 1e-3 * expected);
   }
 }
@@ -44,42 +44,64 @@ Rows rows_apart(int64_t vocabulary, double spread) {
   return rows;
 }
 
+double head_share(const Rows& rows) {
+  return reference::head_share(reference::log_softmax(rows.student),
+                               reference::log_softmax(rows.teacher));
+}
+
+double shared(const DivergenceTerm& term, double share) {
+  return term.kind == DivergenceKind::akl ? share : term.parameter;
+}
+
+/// Row kernels know no ends: jsd with 0 < beta < 1.
+std::vector<DivergenceTerm> every_kind() {
+  return {{DivergenceKind::forward_kl},          {DivergenceKind::reverse_kl},
+          {DivergenceKind::jsd, 0.01},           {DivergenceKind::jsd, 0.5},
+          {DivergenceKind::jsd, 0.99},           {DivergenceKind::skew_kl, 0.1},
+          {DivergenceKind::skew_reverse_kl, 0.1}, {DivergenceKind::skew_kl, 0.9},
+          {DivergenceKind::tvd},                 {DivergenceKind::akl}};
+}
+
 // Bug: one of the kernel's ranges (series, exponential, far tails) is off, or one of its
 // instruction sets.
 TEST(DivergenceNumerics, EveryKernelIsAccurateForEveryDistanceOfTheLogits) {
   constexpr int64_t vocabulary = 100;
   for (const DivergenceKernel kernel : divergence_kernels()) {
     for (const double spread : {0.0, 1e-4, 1e-2, 0.1, 1.0, 5.0, 30.0, 300.0}) {
-      for (const double beta : {0.0, 0.01, 0.5, 0.99, 1.0}) {
+      for (const DivergenceTerm& term : every_kind()) {
         const Rows rows = rows_apart(vocabulary, spread);
         alignas(64) float student[112];
         alignas(64) float teacher[112];
         std::copy(rows.student.begin(), rows.student.end(), student);
         std::copy(rows.teacher.begin(), rows.teacher.end(), teacher);
         const DivergenceRow row{.vocabulary = vocabulary,
-                                .beta = beta,
+                                .terms = {{term.kind, term.parameter, 1, 1}},
                                 .temperature = 1,
                                 .weight = 1,
                                 .softcap = 0,
                                 .gradient = true};
         const double value = kernel(row, student, teacher).value;
-        const double expected = reference::divergence(beta, 1, rows.student, rows.teacher);
-        // Logits are known to about 1e-7: so is the logarithm of the ratio, whose square is the KL.
-        EXPECT_NEAR(value, expected, 2e-5 * expected + 1e-7 * std::sqrt(expected))
-            << "spread " << spread << ", beta " << beta;
+        const double share = head_share(rows);
+        const auto distance = [&](const Rows& at) {
+          return reference::divergence(term.kind, shared(term, share), 1, at.student, at.teacher);
+        };
+        const double expected = distance(rows);
+        // Logits are known to about 1e-7: so is the logarithm of the ratio, which TVD averages and
+        // whose square is the KL.
+        const double known = term.kind == DivergenceKind::tvd ? 1e-7 : 1e-7 * std::sqrt(std::max(expected, 0.0));
+        EXPECT_NEAR(value, expected, 2e-5 * expected + known + 1e-15)
+            << "spread " << spread << ", " << info_of(term.kind).name << term.parameter;
         if (spread < 1e-2) continue;
         double largest = 0, worst = 0;
         for (const int64_t v : {0, 1, 15, 16, 50, 99}) {
           Rows above = rows, below = rows;
           above.student[v] += 1e-5;
           below.student[v] -= 1e-5;
-          const double slope = (reference::divergence(beta, 1, above.student, above.teacher) -
-                                reference::divergence(beta, 1, below.student, below.teacher)) /
-                               2e-5;
+          const double slope = (distance(above) - distance(below)) / 2e-5;
           largest = std::max(largest, std::abs(slope));
           worst = std::max(worst, std::abs(slope - student[v]));
         }
-        EXPECT_LT(worst, 2e-5 * largest + 1e-8) << "spread " << spread << ", beta " << beta;
+        EXPECT_LT(worst, 2e-5 * largest + 1e-8) << "spread " << spread << ", " << info_of(term.kind).name << term.parameter;
       }
     }
   }
@@ -88,8 +110,8 @@ TEST(DivergenceNumerics, EveryKernelIsAccurateForEveryDistanceOfTheLogits) {
 // Bug: sums in the order in which threads finish.
 TEST(DivergenceNumerics, TwoRunsGiveTheSameBits) {
   const Problem problem = random_problem(64, 500, true).to(at::kFloat);
-  const Gradients first = differentiate(problem, {0.5, 1});
-  const Gradients second = differentiate(problem, {0.5, 1});
+  const Gradients first = differentiate(problem, generalised_jsd(0.5));
+  const Gradients second = differentiate(problem, generalised_jsd(0.5));
   EXPECT_EQ(first.value, second.value);
   EXPECT_TRUE(at::equal(first.weight_VD, second.weight_VD));
   EXPECT_TRUE(at::equal(first.hidden_MD, second.hidden_MD));

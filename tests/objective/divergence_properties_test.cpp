@@ -12,7 +12,7 @@ Problem one_row(const std::vector<double>& student, const std::vector<double>& t
     return at::tensor(values, at::kDouble).unsqueeze(1);
   };
   const Tensor one = at::ones({1, 1}, at::kDouble);
-  return {one, {.weight_VD = column(student)}, {one, {.weight_VD = column(teacher)}}};
+  return {one, {.weight_VD = column(student)}, {.hidden_MD = one, .head = {.weight_VD = column(teacher)}}};
 }
 
 double loss_of(const Problem& problem, const Divergence& divergence) {
@@ -29,9 +29,9 @@ TEST(DivergenceBeta, ZeroIsForwardOneIsReverseAndTheTeacherHasWeightBeta) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem =
         one_row({std::log(0.8), std::log(0.2)}, {std::log(0.3), std::log(0.7)}).to(dtype);
-    EXPECT_NEAR(loss_of(problem, {0, 1}), 0.5826847, 1e-6);
-    EXPECT_NEAR(loss_of(problem, {1, 1}), 0.5341108, 1e-6);
-    EXPECT_NEAR(loss_of(problem, {0.1, 1}), 0.0508866, 1e-6);
+    EXPECT_NEAR(loss_of(problem, generalised_jsd(0)), 0.5826847, 1e-6);
+    EXPECT_NEAR(loss_of(problem, generalised_jsd(1)), 0.5341108, 1e-6);
+    EXPECT_NEAR(loss_of(problem, generalised_jsd(0.1)), 0.0508866, 1e-6);
   }
 }
 
@@ -40,7 +40,7 @@ TEST(DivergenceBeta, ZeroIsForwardOneIsReverseAndTheTeacherHasWeightBeta) {
 TEST(DivergenceTemperature, DividesTheLogitsAndMultipliesByItsSquare) {
   const double q = 1 / (1 + std::exp(-2.0)), p = 1 / (1 + std::exp(1.0));
   const double kl = p * std::log(p / q) + (1 - p) * std::log((1 - p) / (1 - q));
-  EXPECT_NEAR(loss_of(one_row({4, 0}, {0, 2}), {0, 2}), 4 * kl, 1e-12);
+  EXPECT_NEAR(loss_of(one_row({4, 0}, {0, 2}), generalised_jsd(0, 2)), 4 * kl, 1e-12);
 }
 
 // Bug: the mixture formed from logarithms (TRL before October 2024) breaks both.
@@ -48,11 +48,11 @@ TEST(DivergenceJensenShannon, IsSymmetricAtOneHalfAndAtMostLogTwo) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem = random_problem(5, 40).to(dtype);
     const Problem swapped{
-        problem.judgement.hidden_MD, problem.judgement.head, {problem.student_MD, problem.student}};
-    EXPECT_NEAR(loss_of(problem, {0.5, 1}), loss_of(swapped, {0.5, 1}), 1e-5);
+        problem.judgement.hidden_MD, problem.judgement.head, {.hidden_MD = problem.student_MD, .head = problem.student}};
+    EXPECT_NEAR(loss_of(problem, generalised_jsd(0.5)), loss_of(swapped, generalised_jsd(0.5)), 1e-5);
     const Problem far = one_row({100, 0, 0}, {0, 100, 0}).to(dtype);
-    EXPECT_NEAR(loss_of(far, {0.5, 1}), std::log(2), 1e-6);
-    EXPECT_LE(loss_of(far, {0.5, 1}), std::log(2) + 1e-6);
+    EXPECT_NEAR(loss_of(far, generalised_jsd(0.5)), std::log(2), 1e-6);
+    EXPECT_LE(loss_of(far, generalised_jsd(0.5)), std::log(2) + 1e-6);
   }
 }
 
@@ -61,9 +61,9 @@ TEST(DivergenceJensenShannon, ApproachesThePlainDivergencesAtItsEnds) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem = random_problem(5, 40).to(dtype);
     const double beta = 1e-5;
-    const double forward = loss_of(problem, {0, 1}), reverse = loss_of(problem, {1, 1});
-    EXPECT_NEAR(loss_of(problem, {beta, 1}) / beta, forward, 0.02 * forward);
-    EXPECT_NEAR(loss_of(problem, {1 - beta, 1}) / beta, reverse, 0.02 * reverse);
+    const double forward = loss_of(problem, generalised_jsd(0)), reverse = loss_of(problem, generalised_jsd(1));
+    EXPECT_NEAR(loss_of(problem, generalised_jsd(beta)) / beta, forward, 0.02 * forward);
+    EXPECT_NEAR(loss_of(problem, generalised_jsd(1 - beta)) / beta, reverse, 0.02 * reverse);
   }
 }
 
@@ -81,7 +81,7 @@ TEST(DivergenceReverse, ItsGradientIsTheExpectationOverEverySampledToken) {
     }
   }
   for (const auto dtype : {at::kDouble, at::kFloat}) {
-    const Gradients gradients = differentiate(problem.to(dtype), {1, 1});
+    const Gradients gradients = differentiate(problem.to(dtype), generalised_jsd(1));
     for (int v = 0; v < 3; ++v) {
       EXPECT_NEAR(gradients.weight_VD[v].item<double>(), expected[v], 1e-6);
     }
@@ -97,10 +97,10 @@ TEST(Divergence, ANanOrInfinityAnywhereMakesTheLossNonFinite) {
         for (const double beta : {0.0, 0.5, 1.0}) {
           Problem student = random_problem(5, 40, true).to(dtype);
           student.student.bias_V[at] = bad;
-          EXPECT_FALSE(std::isfinite(loss_of(student, {beta, 1}))) << bad << " at " << at;
+          EXPECT_FALSE(std::isfinite(loss_of(student, generalised_jsd(beta)))) << bad << " at " << at;
           Problem teacher = random_problem(5, 40, true).to(dtype);
           teacher.judgement.hidden_MD[at % 5][2] = bad;
-          EXPECT_FALSE(std::isfinite(loss_of(teacher, {beta, 1}))) << bad << " at " << at;
+          EXPECT_FALSE(std::isfinite(loss_of(teacher, generalised_jsd(beta)))) << bad << " at " << at;
         }
       }
     }
@@ -112,7 +112,7 @@ TEST(Divergence, HugeLogitsStayFinite) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem = one_row({1e4, -1e4, 0}, {-1e4, 1e4, 50}).to(dtype);
     for (const double beta : {0.0, 0.5, 1.0}) {
-      const Gradients gradients = differentiate(problem, {beta, 1});
+      const Gradients gradients = differentiate(problem, generalised_jsd(beta));
       const double expected = beta == 0.5 ? std::log(2) : 2e4;
       EXPECT_NEAR(gradients.value, expected, 1e-5 * expected);
       EXPECT_TRUE(gradients.weight_VD.isfinite().all().item<bool>());
@@ -155,9 +155,9 @@ TEST(Divergence, ACutVocabularyIsNormalisedOverItsOwnTokens) {
   Problem cut = whole;
   cut.student = whole.student.cut(33);
   cut.judgement.head = whole.judgement.head.cut(33);
-  const double expected = cut.reference_sum({1, 1});
-  EXPECT_NEAR(loss_of(cut, {1, 1}), expected, 1e-10 * expected);
-  EXPECT_NEAR(loss_of(cut.to(at::kFloat), {1, 1}), expected, 1e-5 * expected);
+  const double expected = cut.reference_sum(generalised_jsd(1));
+  EXPECT_NEAR(loss_of(cut, generalised_jsd(1)), expected, 1e-10 * expected);
+  EXPECT_NEAR(loss_of(cut.to(at::kFloat), generalised_jsd(1)), expected, 1e-5 * expected);
 }
 
 }  // namespace

@@ -25,12 +25,12 @@ TEST(DivergenceGolden, EqualsTrlExceptForTheSquareOfTheTemperature) {
   const Golden golden;
   const Problem problem{golden["student.hidden"],
                         {.weight_VD = golden["student.head"]},
-                        {golden["teacher.hidden"], {.weight_VD = golden["teacher.head"]}}};
+                        {.hidden_MD = golden["teacher.hidden"], .head = {.weight_VD = golden["teacher.head"]}}};
   for (const std::string beta : {"0", "0.1", "0.5", "0.9", "1"}) {
     for (const std::string temperature : {"1", "2"}) {
       const std::string name = "beta" + beta + ".temperature" + temperature;
       const double T = std::stod(temperature), square = T * T;
-      const Divergence divergence{std::stod(beta), T};
+      const Divergence divergence = generalised_jsd(std::stod(beta), T);
       const auto rows = static_cast<double>(problem.student_MD.size(0));
       const double value = golden[name + ".value"].item<double>() * square;
       for (const auto dtype : {at::kDouble, at::kFloat}) {

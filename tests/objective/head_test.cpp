@@ -12,11 +12,11 @@ TEST(ChunkedHead, ATiedHeadAddsToTheGradientOfItsOtherUse) {
   const Tensor weight = problem.student.weight_VD.clone().requires_grad_();
   const Tensor tokens = at::tensor(std::vector<int64_t>{3, 0, 19, 3});
   const Tensor hidden = weight.index_select(0, tokens).tanh();
-  const Loss loss = divergence_loss({0.5, 1}, hidden, {.weight_VD = weight}, problem.judgement, 4);
+  const Loss loss = divergence_loss(generalised_jsd(0.5), hidden, {.weight_VD = weight}, problem.judgement, 4);
   loss.value.backward();
 
   const Gradients head =
-      differentiate({hidden, {.weight_VD = weight}, problem.judgement}, {0.5, 1}, 4);
+      differentiate({hidden, {.weight_VD = weight}, problem.judgement}, generalised_jsd(0.5), 4);
   const Tensor through = head.hidden_MD * (1 - hidden.detach().square());
   const Tensor expected = head.weight_VD.clone().index_add_(0, tokens, through);
   EXPECT_LT(relative_difference(weight.grad(), expected), 1e-6);
@@ -35,8 +35,8 @@ TEST(ChunkedHead, MultipliesByTheIncomingGradient) {
 // Bug: bfloat16 logits make the loss rounding noise; gradients must come back in bfloat16.
 TEST(ChunkedHead, WidensBfloat16BeforeItMultiplies) {
   const Problem narrow = random_problem(5, 60).to(at::kBFloat16);
-  const Gradients found = differentiate(narrow, {1, 1});
-  const Gradients expected = differentiate(narrow.to(at::kFloat), {1, 1});
+  const Gradients found = differentiate(narrow, generalised_jsd(1));
+  const Gradients expected = differentiate(narrow.to(at::kFloat), generalised_jsd(1));
   EXPECT_FLOAT_EQ(found.value, expected.value);
   EXPECT_EQ(found.weight_VD.scalar_type(), at::kBFloat16);
   EXPECT_LT(relative_difference(found.weight_VD, expected.weight_VD), 5e-3);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 #include "alambic/objective/divergence.h"
 #include "alambic/objective/divergence_ref.h"
@@ -38,23 +39,70 @@ struct Problem {
       if (h.bias_V.defined()) h.bias_V = h.bias_V.to(dtype);
       return h;
     };
-    return {
-        student_MD.to(dtype), head(student), {judgement.hidden_MD.to(dtype), head(judgement.head)}};
+    return {student_MD.to(dtype),
+            head(student),
+            {.hidden_MD = judgement.hidden_MD.to(dtype), .head = head(judgement.head)}};
   }
 
   Problem rows(int64_t begin, int64_t count) const {
     return {student_MD.narrow(0, begin, count),
             student,
-            {judgement.hidden_MD.narrow(0, begin, count), judgement.head}};
+            {.hidden_MD = judgement.hidden_MD.narrow(0, begin, count), .head = judgement.head}};
   }
 
-  /// Sum over rows of the reference's T²·D.
+  reference::Row student_logits(int64_t m) const { return logits_of(student_MD[m], student); }
+  reference::Row teacher_logits(int64_t m) const {
+    return logits_of(judgement.hidden_MD[m], judgement.head);
+  }
+
+  /// Of one term at one position, over the whole vocabulary or over buckets, without T^k. `at`:
+  /// where Akl's share, a constant of the gradient, is taken.
+  double reference_distance(const Divergence& divergence, const DivergenceTerm& term, int64_t m,
+                            const Problem& at) const {
+    const double T = divergence.kd_temperature;
+    const auto both = [&](const Problem& problem) {
+      auto log_q = reference::log_softmax(problem.student_logits(m), T);
+      auto log_p = reference::log_softmax(problem.teacher_logits(m), T);
+      if (divergence.topk == 0) return std::pair(log_q, log_p);
+      const auto chosen = chosen_tokens(divergence, log_q, log_p);
+      return std::pair(reference::buckets(log_q, chosen), reference::buckets(log_p, chosen));
+    };
+    const auto [log_q, log_p] = both(*this);
+    const auto [frozen_q, frozen_p] = both(at);
+    const double parameter = term.kind == DivergenceKind::akl
+                                 ? reference::head_share(frozen_q, frozen_p)
+                                 : term.parameter;
+    return reference::distance(term.kind, parameter, log_q, log_p);
+  }
+
+  static std::vector<int> chosen_tokens(const Divergence& divergence, const reference::Row& log_q,
+                                        const reference::Row& log_p) {
+    std::vector<int> chosen;
+    const auto add = [&](const reference::Row& row) {
+      std::vector<int> order(row.size());
+      std::iota(order.begin(), order.end(), 0);
+      std::ranges::stable_sort(order, [&](int a, int b) { return row[a] > row[b]; });
+      for (int64_t k = 0; k < std::min<int64_t>(divergence.topk, std::ssize(row)); ++k) {
+        if (std::ranges::find(chosen, order[k]) == chosen.end()) chosen.push_back(order[k]);
+      }
+    };
+    if (divergence.topk_by != TopKBy::student) add(log_p);
+    if (divergence.topk_by != TopKBy::teacher) add(log_q);
+    return chosen;
+  }
+
+  /// Sum over rows of the reference's Σ weight·T^k·D.
   double reference_sum(const Divergence& divergence) const {
+    return reference_sum(divergence, *this);
+  }
+  double reference_sum(const Divergence& divergence, const Problem& at) const {
     double total = 0;
     for (int64_t m = 0; m < student_MD.size(0); ++m) {
-      total += reference::divergence(divergence.beta, divergence.kd_temperature,
-                                     logits_of(student_MD[m], student),
-                                     logits_of(judgement.hidden_MD[m], judgement.head));
+      for (const DivergenceTerm& term : divergence.terms) {
+        total += term.weight *
+                 std::pow(divergence.kd_temperature, term.kind == DivergenceKind::tvd ? 1 : 2) *
+                 reference_distance(divergence, term, m, at);
+      }
     }
     return total;
   }
@@ -66,7 +114,8 @@ inline Problem random_problem(int64_t graded = 7, int64_t vocabulary = 37, bool 
   const auto random = [](at::IntArrayRef shape) { return at::randn(shape, at::kDouble); };
   Problem problem{.student_MD = random({graded, 5}),
                   .student = {.weight_VD = random({vocabulary, 5})},
-                  .judgement = {random({graded, 6}), {.weight_VD = random({vocabulary, 6})}}};
+                  .judgement = {.hidden_MD = random({graded, 6}),
+                                  .head = {.weight_VD = random({vocabulary, 6})}}};
   if (bias) {
     problem.student.bias_V = random({vocabulary});
     problem.judgement.head.bias_V = random({vocabulary});

@@ -54,7 +54,7 @@ TEST(GivenRollouts, GradeTheCompletionAlone) {
 // Any slip of position, head or temperature between the two models shows as a loss.
 TEST_F(DistillationLessonTest, TeachesNothingToTheTeacherItself) {
   for (const double beta : {0.0, 0.5, 1.0}) {
-    options.divergence = {.beta = beta, .kd_temperature = 2};
+    options.divergence = generalised_jsd(beta, 2);
     const auto student = trainable_model(2);
     const StepReport report = lesson(*student)->learn(0, silent);
     EXPECT_GT(report.tokens, 0);

@@ -1,0 +1,33 @@
+// Which divergences there are, torch-free.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace alambic {
+
+enum class DivergenceKind {
+#define ALAMBIC_DIVERGENCE(kind, type) kind,
+#include "alambic/objective/divergences.def"
+#undef ALAMBIC_DIVERGENCE
+};
+
+struct DivergenceInfo {
+  DivergenceKind kind;
+  std::string name;
+  int temperature_power;  ///< of T, by which the value is multiplied
+};
+
+/// In the order of divergences.def.
+const std::vector<DivergenceInfo>& divergence_infos();
+const DivergenceInfo& info_of(DivergenceKind kind);
+
+/// One term of a weighted sum, ready for the row kernels.
+struct WeightedTerm {
+  DivergenceKind kind;
+  double parameter;     ///< beta or alpha, strictly between 0 and 1; unused by the others
+  double value_weight;  ///< weight·T^power
+  double pull_weight;   ///< weight·T^(power − 1): of the gradient with regard to logits
+};
+
+}  // namespace alambic

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "alambic/objective/divergences/entry.h"
+
+namespace alambic {
+
+/// beta·KL(p‖m) + (1 − beta)·KL(q‖m), m = beta·p + (1 − beta)·q, 0 < beta < 1 (Agarwal et al.,
+/// arXiv 2306.13649, eq. 3). At the ends the plain KLs stand in (generalised_jsd).
+struct Jsd {
+  static constexpr int temperature_power = 2;
+
+  template <class A>
+  [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
+                                                   const typename A::Number& beta) {
+    const auto rest = 1.0f - beta;
+    const ToMixture<A> to = to_mixture<A>(e.delta, beta);
+    const auto m = e.p * beta + e.q * rest;
+    return {beta * positive_term<A>(e.p, m, to.teacher) + rest * positive_term<A>(e.q, m, to.student),
+            -rest * e.q * to.student};
+  }
+};
+
+}  // namespace alambic

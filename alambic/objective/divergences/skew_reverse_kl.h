@@ -1,0 +1,23 @@
+#pragma once
+
+#include "alambic/objective/divergences/entry.h"
+
+namespace alambic {
+
+/// KL(q‖m), m = (1 − alpha)·p + alpha·q, 0 < alpha < 1 (Ko et al., DistiLLM, arXiv 2402.03898).
+/// x = log(q / m) − alpha·q / m; the constant alpha is added.
+struct SkewReverseKl {
+  static constexpr int temperature_power = 2;
+
+  template <class A>
+  [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
+                                                   const typename A::Number& alpha) {
+    const auto rest = 1.0f - alpha;
+    const auto m = e.p * rest + e.q * alpha;
+    const auto to_student = to_mixture<A>(e.delta, rest).student;
+    return {positive_term<A>(e.q, m, to_student),
+            alpha * rest * over<A>(e.q, m) * (e.p - e.q) - e.q * to_student};
+  }
+};
+
+}  // namespace alambic
