@@ -9,6 +9,7 @@
 #include "alambic/cli/faculty.h"
 #include "alambic/cli/model_card.h"
 #include "alambic/cli/model_pair.h"
+#include "alambic/cli/objective_terms.h"
 #include "alambic/cli/run_folder.h"
 #include "alambic/cli/validation.h"
 #include "alambic/eval/agreement.h"
@@ -19,16 +20,11 @@ namespace alambic {
 
 namespace {
 
-Divergence divergence_of(const DistillOptions& options) {
-  const DistillOptions defaults;
-  if (options.objective != "jsd" && options.beta != defaults.beta) {
-    throw input_error("--beta has no effect with --objective {}", options.objective)
-        .with_hint("--objective jsd takes it");
+void check_ce_weight(const DistillOptions& options) {
+  if (options.loss.ce_weight > 0 && options.lmbda == 1) {
+    throw input_error("--ce-weight has no effect with --lmbda 1: no step has given completions")
+        .with_hint("cross-entropy on the student's own answers would teach it its own mistakes");
   }
-  const double beta = options.objective == "reverse_kl"   ? 1
-                      : options.objective == "forward_kl" ? 0
-                                                          : options.beta;
-  return generalised_jsd(beta, options.kd_temperature);
 }
 
 EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student) {
@@ -148,7 +144,7 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
           .base_model = options.student,
           .teacher = join(options.teachers.teacher),
           .tags = {"alambic", "distillation"},
-          .facts = {{"objective", options.objective},
+          .facts = {{"objective", options.loss.objective},
                     {"share of own answers", fmt::format("{}", options.lmbda)},
                     {"data", options.data}},
           .figures = figures,
@@ -158,7 +154,8 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
 }  // namespace
 
 int run(const DistillOptions& options) {
-  const Divergence divergence = divergence_of(options);
+  const Divergence divergence = divergence_of(options.loss);
+  check_ce_weight(options);
   check_cache_options(options);
   LoadOptions load = prepare_machine(options.machine);
   load.trainable = true;
@@ -185,6 +182,7 @@ int run(const DistillOptions& options) {
   const std::unique_ptr<Lesson> lesson = distillation_lesson(
       *student.model, std::move(teachers), std::move(examples), student.tokenizer,
       {.divergence = divergence,
+       .ce_weight = options.loss.ce_weight,
        .lmbda = options.lmbda,
        .batch_size = options.training.batch_size,
        .num_generations = options.num_generations,

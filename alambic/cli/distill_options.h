@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/cli/objective_options.h"
 #include "alambic/cli/shared_options.h"
 #include "alambic/cli/teacher_options.h"
 #include "alambic/rollout/sampling.h"
@@ -11,9 +12,7 @@ struct DistillOptions : Options {
   std::string student, data, valid_data;
   TeacherOptions teachers;
   int64_t valid_samples = 64;
-  std::string objective = "reverse_kl";
-  double beta = 0.5;
-  double kd_temperature = 1;
+  ObjectiveOptions loss;
   double lmbda = 1;
   int64_t num_generations = 1;
   int64_t max_completion_length = 256;
@@ -32,14 +31,7 @@ struct DistillOptions : Options {
     v.required("data");
     v.text("valid-data", valid_data, "jsonl with `prompt`, and `answer` to score exact match");
     v.integer("valid-samples", valid_samples, "rows of --valid-data that are used", {.least = 1});
-    v.group("Objective");
-    v.choice("objective", objective, {"reverse_kl", "forward_kl", "jsd"},
-             "divergence between student and teacher, exact over the whole vocabulary");
-    v.number("beta", beta, "for jsd: 0 is the forward KL, 1 the reverse", {.least = 0, .most = 1});
-    v.number("kd-temperature", kd_temperature,
-             "both distributions are softened by it; the loss "
-             "is multiplied by its square",
-             {.least = 1e-3});
+    loss.visit(v);
     v.number("lmbda", lmbda,
              "share of steps on the student's own answers; the others use the "
              "given completions",

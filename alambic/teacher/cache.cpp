@@ -107,7 +107,7 @@ Tensor TeacherCache::gather(const std::vector<Place>& places, const std::string&
   std::vector<Tensor> pieces;
   for (const Place& place : places) {
     TensorView rows = *parts_[place.part]->find(name);
-    const size_t row_bytes = rows.shape[1] * bits_of(rows.dtype) / 8;
+    const size_t row_bytes = byte_size(rows.dtype, {1, rows.shape[1]}).value();
     rows.bytes = rows.bytes.subspan(place.begin * row_bytes, (place.end - place.begin) * row_bytes);
     rows.shape[0] = place.end - place.begin;
     pieces.push_back(to_tensor(rows, dtype, at::kCPU));

@@ -4,6 +4,7 @@
 
 #include "alambic/base/random.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/objective/cross_entropy.h"
 #include "alambic/text/continuation.h"
 #include "alambic/train/data_order.h"
 
@@ -61,9 +62,9 @@ struct DistillationLesson : Lesson {
   StepReport learn(int64_t step, const PhaseCallback& phase) override {
     StepReport report;
     const std::vector<int64_t> indices = teachers.by_group(order.batch(step, options.batch_size));
-    const std::vector<Rollouts> micro_batches = on_policy(options.seed, step, options.lmbda)
-                                                    ? answer(indices, step, phase, report)
-                                                    : given(indices);
+    const bool own = on_policy(options.seed, step, options.lmbda);
+    const std::vector<Rollouts> micro_batches =
+        own ? answer(indices, step, phase, report) : given(indices);
     for (const Rollouts& rollouts : micro_batches) {
       report.tokens += rollouts.answer_N.sum().item<int64_t>();
     }
@@ -71,20 +72,29 @@ struct DistillationLesson : Lesson {
     for (const Rollouts& rollouts : micro_batches) {
       Stopwatch watch;
       Tensor hidden_MD, value;
+      Head vocabulary_head;
       for (const Grader& grader : teachers.graders(teachers.group_of(rollouts.row_S.front()))) {
         phase("grade");
         const Judgement judgement = grader.teacher->grade(rollouts);
         grade_seconds += watch.lap();
         phase("learn");
         if (!hidden_MD.defined()) hidden_MD = answer_states(rollouts);
+        vocabulary_head = student.head().cut(judgement.head.vocabulary());
         const Loss loss = divergence_loss(
-            options.divergence, hidden_MD, student.head().cut(judgement.head.vocabulary()),
-            judgement, static_cast<double>(report.tokens) / grader.weight);
+            options.divergence, hidden_MD, vocabulary_head, judgement,
+            static_cast<double>(report.tokens) / grader.weight);
         value = value.defined() ? value + loss.value : loss.value;
         for (const auto& [name, sum] : loss.sums) {
           report.means[name] += grader.weight * sum / static_cast<double>(report.tokens);
         }
         learn_seconds += watch.lap();
+      }
+      if (options.ce_weight > 0 && !own) {
+        const Loss loss = cross_entropy_loss(hidden_MD, vocabulary_head, rollouts.targets_M(),
+                                             static_cast<double>(report.tokens));
+        value = value + options.ce_weight * loss.value;
+        report.means["cross_entropy"] +=
+            loss.sums.at("cross_entropy") / static_cast<double>(report.tokens);
       }
       value.backward();
       report.loss += value.item<double>();

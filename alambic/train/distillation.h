@@ -14,6 +14,7 @@ namespace alambic {
 
 struct DistillationOptions {
   Divergence divergence;
+  double ce_weight = 0;          ///< of the cross-entropy added on given completions
   double lmbda = 1;              ///< share of steps on the student's own answers
   int64_t batch_size = 16;       ///< prompts a step
   int64_t num_generations = 1;   ///< answers a prompt

@@ -299,6 +299,15 @@ TEST_F(MainJob, RefusesBadOptionsAndDataByName) {
   refuse(distill + " --learning-rat 1", {"unknown option --learning-rat", "--learning-rate"});
   refuse(distill + " --objective forward_lk", {"forward_kl"});
   refuse(distill + " --beta 0.3", {"--beta", "--objective reverse_kl", "jsd"});
+  refuse(distill + " --alpha 0.3", {"--alpha", "--objective reverse_kl", "skew_kl"});
+  refuse(distill + " --normalise-jsd", {"--normalise-jsd", "jsd"});
+  refuse(distill + " --objective jsd --beta 1 --normalise-jsd", {"--normalise-jsd", "--beta 1"});
+  refuse(distill + " --kd-topk-by both", {"--kd-topk-by", "--kd-topk"});
+  refuse(distill + " --ce-weight 0.5", {"--ce-weight", "--lmbda 1"});
+  refuse(distill + " --objective 0.7*tvd+0.2*akl", {"sum to 0.9", "expected 1"});
+  refuse(distill + " --objective 0.7*tvd+0.3*tvd", {"tvd is there twice"});
+  refuse(distill + " --objective x*tvd+0.3*akl", {"'x' is not a positive number"});
+  refuse(distill + " --objective 0.5*tvd+", {"no divergence is called ''"});
   refuse(distill + " --lmbda 0.5", {"prompts.jsonl:1", "completion"});
   refuse(distill + " --lmbda 0.5 --data " + at("no_completion.jsonl"),
          {"no_completion.jsonl:13", "completion"});

@@ -84,6 +84,23 @@ TEST_F(DistillationLessonTest, HasTheSameGradientsInMicroBatches) {
   }
 }
 
+// Cross-entropy on the student's own answers (Liger's default) would teach it its own mistakes.
+TEST_F(DistillationLessonTest, AddsCrossEntropyToGivenCompletionsOnly) {
+  for (const double lmbda : {0.0, 1.0}) {
+    options.lmbda = lmbda;
+    const auto gradients = [&](double ce_weight) {
+      options.ce_weight = ce_weight;
+      const auto student = trainable_model();
+      const StepReport report = lesson(*student)->learn(1, silent);
+      EXPECT_EQ(report.means.contains("cross_entropy"), ce_weight > 0 && lmbda == 0);
+      return gradients_of(*student);
+    };
+    const Tensor none = gradients(0), half = gradients(0.5), whole = gradients(1);
+    EXPECT_LT(distance(whole - none, 2 * (half - none)), 1e-5);
+    EXPECT_EQ(distance(whole, none) > 1e-3, lmbda == 0);
+  }
+}
+
 // The same answers at every step would be a lesson learnt by heart.
 TEST_F(DistillationLessonTest, WritesNewAnswersEachStepAndTheSameForAStep) {
   const auto student = trainable_model();

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "alambic/base/options.h"
+
+namespace alambic {
+
+struct ObjectiveOptions {
+  std::string objective = "reverse_kl";
+  double beta = 0.5;
+  double alpha = 0.1;
+  bool normalise_jsd = false;
+  double kd_temperature = 1;
+  int64_t kd_topk = 0;
+  std::string kd_topk_by = "teacher";
+  double ce_weight = 0;
+
+  void visit(OptionVisitor& v) {
+    v.group("Objective");
+    v.text("objective", objective,
+           "divergence between student and teacher, exact over the whole vocabulary: reverse_kl, "
+           "forward_kl, jsd, skew_kl, skew_reverse_kl, tvd or akl; or a sum of them with weights "
+           "that add up to 1, as 0.7*reverse_kl+0.3*tvd");
+    v.number("beta", beta, "for jsd: 0 is the forward KL, 1 the reverse", {.least = 0, .most = 1});
+    v.number("alpha", alpha,
+             "for skew_kl and skew_reverse_kl: share of the other distribution in the mixture",
+             {.least = 0, .most = 0.999});
+    v.flag("normalise-jsd", normalise_jsd,
+           "divide jsd by beta (1 - beta), so that every beta has the gradient's size of a KL");
+    v.number("kd-temperature", kd_temperature,
+             "both distributions are softened by it; the loss is multiplied by its square (tvd: "
+             "by itself)",
+             {.least = 1e-3});
+    v.integer("kd-topk", kd_topk,
+              "compare this many tokens and one bucket for all others; 0: every token",
+              {.least = 0});
+    v.choice("kd-topk-by", kd_topk_by, {"teacher", "student", "both"},
+             "whose most likely tokens --kd-topk takes");
+    v.number("ce-weight", ce_weight,
+             "adds this much cross-entropy on given completions (steps on the student's own "
+             "answers have none)",
+             {.least = 0});
+  }
+};
+
+}  // namespace alambic
