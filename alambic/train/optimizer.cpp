@@ -34,11 +34,8 @@ double AdamW::gradient_norm() const {
 void AdamW::update(bool decaying, double learning_rate) {
   std::vector<Tensor> masters, gradients, means, squares, counts;
   for (const Parameter& parameter : parameters_) {
-    if (parameter.decays != decaying) continue;
-    // An expert that got no token has no gradient; the reference, whose experts are one tensor, has
-    // zeros there, and its moments fade.
-    const Tensor found = parameter.weight.grad();
-    const Tensor gradient = found.defined() ? found : at::zeros_like(parameter.master);
+    const Tensor gradient = parameter.weight.grad();
+    if (parameter.decays != decaying || !gradient.defined()) continue;
     masters.push_back(parameter.master);
     gradients.push_back(gradient.to(parameter.master.scalar_type()));
     means.push_back(parameter.mean);
