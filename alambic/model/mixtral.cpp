@@ -1,0 +1,23 @@
+// Mixtral (Jiang et al., arXiv 2401.04088): Mistral's attention and, in every layer, routed
+// experts.
+#include "alambic/model/decoder.h"
+#include "alambic/nn/moe.h"
+
+namespace alambic {
+
+std::unique_ptr<Model> make_mixtral(const Config& config) {
+  const DecoderShape shape(config);
+  const RouterOptions router = {.experts = config.size("num_local_experts", 8),
+                                .chosen = config.size("num_experts_per_tok", 2),
+                                .normalized = true};
+  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+  const int64_t window = config.has("sliding_window") ? config.size("sliding_window") : 0;
+  auto model = make_plain_decoder(config, shape, std::vector<int64_t>(shape.layers, window));
+  const ExpertNames names = {.block = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2"};
+  for (DecoderLayer& layer : model->layers) {
+    layer.mlp = std::make_unique<Moe>(shape.mlp, router, names);
+  }
+  return model;
+}
+
+}  // namespace alambic

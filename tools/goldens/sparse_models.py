@@ -1,0 +1,107 @@
+"""Makes tests/golden/{mixtral,qwen3_moe}, models with routed experts, as models.py makes the rest.
+
+    python tools/goldens/sparse_models.py        (versions: tests/golden/requirements.txt)
+
+transformers keeps a layer's experts in one tensor but saves them one by one; the gradients here are
+under the names of the file.
+"""
+import os
+import sys
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from transformers import (MixtralConfig, MixtralForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM)
+
+from models import EOS, OUT, adamw_losses, golden, greedy
+
+SMALL = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=4, vocab_size=64,
+             max_position_embeddings=64, bos_token_id=1, eos_token_id=EOS,
+             tie_word_embeddings=False)
+
+
+def models():
+    yield "mixtral", 30, MixtralForCausalLM(MixtralConfig(
+        **SMALL, num_key_value_heads=2, intermediate_size=16, num_local_experts=4,
+        num_experts_per_tok=2))
+    yield "qwen3_moe", 31, Qwen3MoeForCausalLM(Qwen3MoeConfig(
+        **SMALL, num_key_value_heads=2, head_dim=8, intermediate_size=32, moe_intermediate_size=12,
+        num_experts=6, num_experts_per_tok=2, norm_topk_prob=True, mlp_only_layers=[0]))
+
+
+def randomize(model, generator):
+    """As models.randomize; experts are matrices."""
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        if parameter.dim() >= 2:
+            parameter.data = 0.3 * noise
+        elif name.endswith("bias"):
+            parameter.data = 0.2 * noise
+        else:
+            parameter.data = 1 + 0.3 * noise
+
+
+def first_clear_seed(model, seed):
+    """Randomizes the model by the first seed whose greedy answer is clear; returns its tokens."""
+    while True:
+        generator = torch.Generator().manual_seed(seed)
+        randomize(model, generator)
+        tokens = torch.randint(3, model.config.vocab_size, (2, 16), generator=generator)
+        try:
+            with torch.no_grad():
+                greedy(model, tokens[0, :4], 12)
+            return tokens
+        except AssertionError:
+            seed += 1
+
+
+def by_file_name(tensors, file_names):
+    """Splits the gradients of fused experts and renames Mixtral's."""
+    result = {}
+    for name, tensor in tensors.items():
+        if ".block_sparse_moe.gate.weight" in "".join(file_names):
+            gate, up, down = "w1", "w3", "w2"
+            name = name.replace(".mlp.", ".block_sparse_moe.")
+        else:
+            gate, up, down = "gate_proj", "up_proj", "down_proj"
+        base = name.rsplit(".", 1)[0]
+        if name.endswith("experts.gate_up_proj"):
+            for e, expert in enumerate(tensor):
+                result[f"{base}.{e}.{gate}.weight"], result[f"{base}.{e}.{up}.weight"] = (
+                    expert.chunk(2))
+        elif name.endswith("experts.down_proj"):
+            for e, expert in enumerate(tensor):
+                result[f"{base}.{e}.{down}.weight"] = expert
+        else:
+            result[name] = tensor
+    return result
+
+
+def main():
+    torch.set_num_threads(1)
+    for name, seed, model in models():
+        if len(sys.argv) > 1 and name not in sys.argv[1:]:
+            continue
+        model.set_attn_implementation("eager")
+        model.set_experts_implementation("eager")
+        model.eval()
+        tokens = first_clear_seed(model, seed)
+        folder = os.path.join(OUT, name)
+        model.save_pretrained(folder)
+        with safe_open(os.path.join(folder, "model.safetensors"), "pt") as file:
+            file_names = list(file.keys())
+
+        in_float32 = adamw_losses(type(model).from_pretrained(folder, dtype=torch.float32), tokens)
+        tensors = by_file_name(golden(model.double(), tokens), file_names)
+        gradients = {key[5:] for key in tensors if key.startswith("grad.")}
+        assert gradients == set(file_names), gradients ^ set(file_names)
+        drift = ((in_float32 - tensors["adamw_losses"]) / tensors["adamw_losses"]).abs().max()
+        print(f"{name}: losses {tensors['adamw_losses'].tolist()}; float32 differs by {drift:.1e}")
+        stored = {key: value.float() if value.is_floating_point() else value
+                  for key, value in tensors.items()}
+        save_file({"tokens": tokens} | {k: v.contiguous() for k, v in stored.items()},
+                  os.path.join(folder, "golden.safetensors"))
+
+
+if __name__ == "__main__":
+    main()
