@@ -38,7 +38,7 @@ struct SeveralTeachers : testing::Test {
 // Loss and gradient are linear in the weights, or it is not the mean of the divergences.
 TEST_F(SeveralTeachers, AreAveragedInTheLoss) {
   for (const double beta : {0.0, 0.5, 1.0}) {
-    options.divergence.beta = beta;
+    options.divergence = generalised_jsd(beta);
     const Step a = step(*one), b = step(*other);
     const Step both = step(Teachers::averaged({{one, 0.3}, {other, 0.7}}));
     EXPECT_NEAR(both.report.loss, 0.3 * a.report.loss + 0.7 * b.report.loss, 1e-5);
@@ -127,8 +127,7 @@ TEST_F(SeveralTeachers, TeachFromTheirCacheBitForBit) {
     const CachedTeacher cached(cache, std::make_shared<HeadShelf>(),
                                [&] { return live->model().head().cut(50); });
     for (const double beta : {0.0, 0.5, 1.0}) {
-      options.divergence.beta = beta;
-      options.divergence.kd_temperature = 1 + beta;
+      options.divergence = generalised_jsd(beta, 1 + beta);
       const Step a = step(*live), b = step(cached);
       EXPECT_EQ(a.report.loss, b.report.loss) << beta;
       EXPECT_TRUE(same_bytes(a.gradients, b.gradients)) << beta;
