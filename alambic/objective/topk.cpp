@@ -36,7 +36,8 @@ Chosen choose(const TopK& topk, const Tensor& student_CV, const Tensor& teacher_
   if (topk.by == TopKBy::student) return {largest(student_CV, topk.size), {}};
   const Tensor teachers = largest(teacher_CV, topk.size);
   if (topk.by == TopKBy::teacher) return {teachers, {}};
-  const auto sorted = std::get<0>(at::sort(at::cat({teachers, largest(student_CV, topk.size)}, -1)));
+  const auto sorted =
+      std::get<0>(at::sort(at::cat({teachers, largest(student_CV, topk.size)}, -1)));
   Tensor twice = at::zeros_like(sorted, at::kBool);
   const int64_t last = sorted.size(1) - 1;
   twice.narrow(1, 1, last).copy_(sorted.narrow(1, 1, last) == sorted.narrow(1, 0, last));
@@ -44,9 +45,8 @@ Chosen choose(const TopK& topk, const Tensor& student_CV, const Tensor& teacher_
 }
 
 Tensor with_tail(const Tensor& log_CK, const Tensor& tail_C1, const Chosen& chosen) {
-  const Tensor kept = chosen.twice_CK.defined()
-                          ? log_CK.masked_fill(chosen.twice_CK, -INFINITY)
-                          : log_CK;
+  const Tensor kept =
+      chosen.twice_CK.defined() ? log_CK.masked_fill(chosen.twice_CK, -INFINITY) : log_CK;
   return at::cat({kept, tail_C1.log()}, -1);
 }
 
@@ -87,8 +87,7 @@ void write_gradient(const DivergenceRow& row, const Entry<A>& entry, const Tenso
       at::where(tail_q_C1 > 0, tail_pull_C1 / tail_q_C1, at::zeros_like(tail_q_C1));
   const auto dtype = student_CV.scalar_type();
   student_CV.mul_((row.weight * (tail_x_C1 - mean_C1)).to(dtype));
-  const Tensor kept_CK =
-      row.weight * (pull_CB.narrow(1, 0, K) - entry.q.narrow(1, 0, K) * mean_C1);
+  const Tensor kept_CK = row.weight * (pull_CB.narrow(1, 0, K) - entry.q.narrow(1, 0, K) * mean_C1);
   // A token named twice has 0 in one of its places: add both.
   student_CV.scatter_add_(-1, chosen.token_CK, kept_CK.to(dtype));
 }
@@ -101,7 +100,9 @@ struct Visit {
                   const Tensor& student_CV, bool gradient, const Tensor& cap_CV) const {
     const Entry<A> entry = entry_of(teacher, student);
     const TermTensors terms = add_terms(row.terms, entry);
-    const auto best = [](const Buckets& b, int64_t K) { return b.log_CB.narrow(1, 0, K).argmax(-1); };
+    const auto best = [](const Buckets& b, int64_t K) {
+      return b.log_CB.narrow(1, 0, K).argmax(-1);
+    };
     const int64_t K = chosen.size();
     const Tensor agree = best(teacher, K) == best(student, K);
     total.add_(at::stack({terms.value_C1.sum(), ReverseKl::at<A>(entry, {}).value.sum(),
@@ -137,8 +138,8 @@ TopK checked(const TopK& topk, const Tensor& student_MD, const Head& student,
         "top-K of {} positions for {}", judgement.topk_logp_MK.size(0), student_MD.size(0));
   if (topk.size == 0) result.size = known;
   const Tensor& token = judgement.token_MK;
-  if (token.numel() > 0 && (token.min().item<int64_t>() < 0 ||
-                            token.max().item<int64_t>() >= student.vocabulary())) {
+  if (token.numel() > 0 &&
+      (token.min().item<int64_t>() < 0 || token.max().item<int64_t>() >= student.vocabulary())) {
     throw input_error("the teacher names token {}, the student has {} tokens",
                       token.max().item<int64_t>(), student.vocabulary());
   }
@@ -160,8 +161,8 @@ Loss topk_sum(const DivergenceRow& row, const TopK& wanted, const Tensor& studen
   if (judgement.hidden_MD.defined()) {
     teachers.emplace(judgement.hidden_MD, judgement.head, rows, dtype);
   }
-  const Visit visit{
-      row, at::zeros({6}, student_MD.options().dtype(at::kDouble).requires_grad(false))};
+  const Visit visit{row,
+                    at::zeros({6}, student_MD.options().dtype(at::kDouble).requires_grad(false))};
   for_each_chunk(graded, rows, [&](int64_t begin, int64_t count) {
     const Tensor student_CV = students.logits_CV(begin, count);
     const bool capped = gradient.needed() && row.softcap > 0;

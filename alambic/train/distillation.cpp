@@ -80,9 +80,8 @@ struct DistillationLesson : Lesson {
         phase("learn");
         if (!hidden_MD.defined()) hidden_MD = answer_states(rollouts);
         vocabulary_head = student.head().cut(judgement.head.vocabulary());
-        const Loss loss = divergence_loss(
-            options.divergence, hidden_MD, vocabulary_head, judgement,
-            static_cast<double>(report.tokens) / grader.weight);
+        const Loss loss = divergence_loss(options.divergence, hidden_MD, vocabulary_head, judgement,
+                                          static_cast<double>(report.tokens) / grader.weight);
         value = value.defined() ? value + loss.value : loss.value;
         for (const auto& [name, sum] : loss.sums) {
           report.means[name] += grader.weight * sum / static_cast<double>(report.tokens);

@@ -16,12 +16,14 @@ TEST(DivergenceNumerics, KeepsThreeDigitsOfAKlNearFiveInAHundredThousand) {
   const Tensor student = at::randn({1, vocabulary}) * 3;
   const Tensor teacher = student + at::randn({1, vocabulary}) * 0.01;
   const Tensor one = at::ones({1, 1});
-  const Problem problem{one, {.weight_VD = student.t()}, {.hidden_MD = one, .head = {.weight_VD = teacher.t()}}};
+  const Problem problem{
+      one, {.weight_VD = student.t()}, {.hidden_MD = one, .head = {.weight_VD = teacher.t()}}};
   for (const double beta : {0.0, 0.5, 1.0}) {
     const double expected = problem.reference_sum(generalised_jsd(beta));
     EXPECT_GT(expected, 5e-6);
     EXPECT_LT(expected, 1e-4);
-    const Loss loss = measure_divergence(generalised_jsd(beta), one, problem.student, problem.judgement);
+    const Loss loss =
+        measure_divergence(generalised_jsd(beta), one, problem.student, problem.judgement);
     EXPECT_NEAR(loss.value.item<double>(), expected, 1e-3 * expected);
   }
 }
@@ -55,11 +57,16 @@ double shared(const DivergenceTerm& term, double share) {
 
 /// Row kernels know no ends: jsd with 0 < beta < 1.
 std::vector<DivergenceTerm> every_kind() {
-  return {{DivergenceKind::forward_kl},          {DivergenceKind::reverse_kl},
-          {DivergenceKind::jsd, 0.01},           {DivergenceKind::jsd, 0.5},
-          {DivergenceKind::jsd, 0.99},           {DivergenceKind::skew_kl, 0.1},
-          {DivergenceKind::skew_reverse_kl, 0.1}, {DivergenceKind::skew_kl, 0.9},
-          {DivergenceKind::tvd},                 {DivergenceKind::akl}};
+  return {{DivergenceKind::forward_kl},
+          {DivergenceKind::reverse_kl},
+          {DivergenceKind::jsd, 0.01},
+          {DivergenceKind::jsd, 0.5},
+          {DivergenceKind::jsd, 0.99},
+          {DivergenceKind::skew_kl, 0.1},
+          {DivergenceKind::skew_reverse_kl, 0.1},
+          {DivergenceKind::skew_kl, 0.9},
+          {DivergenceKind::tvd},
+          {DivergenceKind::akl}};
 }
 
 // Bug: one of the kernel's ranges (series, exponential, far tails) is off, or one of its
@@ -88,7 +95,8 @@ TEST(DivergenceNumerics, EveryKernelIsAccurateForEveryDistanceOfTheLogits) {
         const double expected = distance(rows);
         // Logits are known to about 1e-7: so is the logarithm of the ratio, which TVD averages and
         // whose square is the KL.
-        const double known = term.kind == DivergenceKind::tvd ? 1e-7 : 1e-7 * std::sqrt(std::max(expected, 0.0));
+        const double known =
+            term.kind == DivergenceKind::tvd ? 1e-7 : 1e-7 * std::sqrt(std::max(expected, 0.0));
         EXPECT_NEAR(value, expected, 2e-5 * expected + known + 1e-15)
             << "spread " << spread << ", " << info_of(term.kind).name << term.parameter;
         if (spread < 1e-2) continue;
@@ -101,7 +109,8 @@ TEST(DivergenceNumerics, EveryKernelIsAccurateForEveryDistanceOfTheLogits) {
           largest = std::max(largest, std::abs(slope));
           worst = std::max(worst, std::abs(slope - student[v]));
         }
-        EXPECT_LT(worst, 2e-5 * largest + 1e-8) << "spread " << spread << ", " << info_of(term.kind).name << term.parameter;
+        EXPECT_LT(worst, 2e-5 * largest + 1e-8)
+            << "spread " << spread << ", " << info_of(term.kind).name << term.parameter;
       }
     }
   }

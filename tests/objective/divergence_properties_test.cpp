@@ -12,7 +12,9 @@ Problem one_row(const std::vector<double>& student, const std::vector<double>& t
     return at::tensor(values, at::kDouble).unsqueeze(1);
   };
   const Tensor one = at::ones({1, 1}, at::kDouble);
-  return {one, {.weight_VD = column(student)}, {.hidden_MD = one, .head = {.weight_VD = column(teacher)}}};
+  return {one,
+          {.weight_VD = column(student)},
+          {.hidden_MD = one, .head = {.weight_VD = column(teacher)}}};
 }
 
 double loss_of(const Problem& problem, const Divergence& divergence) {
@@ -47,9 +49,11 @@ TEST(DivergenceTemperature, DividesTheLogitsAndMultipliesByItsSquare) {
 TEST(DivergenceJensenShannon, IsSymmetricAtOneHalfAndAtMostLogTwo) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem = random_problem(5, 40).to(dtype);
-    const Problem swapped{
-        problem.judgement.hidden_MD, problem.judgement.head, {.hidden_MD = problem.student_MD, .head = problem.student}};
-    EXPECT_NEAR(loss_of(problem, generalised_jsd(0.5)), loss_of(swapped, generalised_jsd(0.5)), 1e-5);
+    const Problem swapped{problem.judgement.hidden_MD,
+                          problem.judgement.head,
+                          {.hidden_MD = problem.student_MD, .head = problem.student}};
+    EXPECT_NEAR(loss_of(problem, generalised_jsd(0.5)), loss_of(swapped, generalised_jsd(0.5)),
+                1e-5);
     const Problem far = one_row({100, 0, 0}, {0, 100, 0}).to(dtype);
     EXPECT_NEAR(loss_of(far, generalised_jsd(0.5)), std::log(2), 1e-6);
     EXPECT_LE(loss_of(far, generalised_jsd(0.5)), std::log(2) + 1e-6);
@@ -61,7 +65,8 @@ TEST(DivergenceJensenShannon, ApproachesThePlainDivergencesAtItsEnds) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem = random_problem(5, 40).to(dtype);
     const double beta = 1e-5;
-    const double forward = loss_of(problem, generalised_jsd(0)), reverse = loss_of(problem, generalised_jsd(1));
+    const double forward = loss_of(problem, generalised_jsd(0)),
+                 reverse = loss_of(problem, generalised_jsd(1));
     EXPECT_NEAR(loss_of(problem, generalised_jsd(beta)) / beta, forward, 0.02 * forward);
     EXPECT_NEAR(loss_of(problem, generalised_jsd(1 - beta)) / beta, reverse, 0.02 * reverse);
   }
@@ -97,10 +102,12 @@ TEST(Divergence, ANanOrInfinityAnywhereMakesTheLossNonFinite) {
         for (const double beta : {0.0, 0.5, 1.0}) {
           Problem student = random_problem(5, 40, true).to(dtype);
           student.student.bias_V[at] = bad;
-          EXPECT_FALSE(std::isfinite(loss_of(student, generalised_jsd(beta)))) << bad << " at " << at;
+          EXPECT_FALSE(std::isfinite(loss_of(student, generalised_jsd(beta))))
+              << bad << " at " << at;
           Problem teacher = random_problem(5, 40, true).to(dtype);
           teacher.judgement.hidden_MD[at % 5][2] = bad;
-          EXPECT_FALSE(std::isfinite(loss_of(teacher, generalised_jsd(beta)))) << bad << " at " << at;
+          EXPECT_FALSE(std::isfinite(loss_of(teacher, generalised_jsd(beta))))
+              << bad << " at " << at;
         }
       }
     }

@@ -43,9 +43,8 @@ std::vector<Case> cases() {
       result.push_back({name + suffix, {.terms = terms, .kd_temperature = T}});
       for (const TopKBy by : {TopKBy::teacher, TopKBy::student, TopKBy::both}) {
         const char* who[] = {"teacher", "student", "both"};
-        result.push_back(
-            {name + suffix + "_top4_" + who[static_cast<int>(by)],
-             {.terms = terms, .kd_temperature = T, .topk = 4, .topk_by = by}});
+        result.push_back({name + suffix + "_top4_" + who[static_cast<int>(by)],
+                          {.terms = terms, .kd_temperature = T, .topk = 4, .topk_by = by}});
       }
     }
   }
@@ -207,8 +206,8 @@ TEST(Divergence, ReportsSumsOfItsRows) {
                    std::max_element(t.begin(), t.end()) - t.begin();
     }
     for (const double beta : {0.0, 0.4, 1.0}) {
-      const Loss loss = measure_divergence(generalised_jsd(beta, 2), problem.student_MD, problem.student,
-                                           problem.judgement, {.rows = 4});
+      const Loss loss = measure_divergence(generalised_jsd(beta, 2), problem.student_MD,
+                                           problem.student, problem.judgement, {.rows = 4});
       EXPECT_NEAR(loss.sums.at("reverse_kl"), reverse, 1e-5);
       EXPECT_NEAR(loss.sums.at("forward_kl"), forward, 1e-5);
       EXPECT_NEAR(loss.sums.at("student_entropy"), student_entropy, 1e-5);

@@ -12,7 +12,8 @@ TEST(ChunkedHead, ATiedHeadAddsToTheGradientOfItsOtherUse) {
   const Tensor weight = problem.student.weight_VD.clone().requires_grad_();
   const Tensor tokens = at::tensor(std::vector<int64_t>{3, 0, 19, 3});
   const Tensor hidden = weight.index_select(0, tokens).tanh();
-  const Loss loss = divergence_loss(generalised_jsd(0.5), hidden, {.weight_VD = weight}, problem.judgement, 4);
+  const Loss loss =
+      divergence_loss(generalised_jsd(0.5), hidden, {.weight_VD = weight}, problem.judgement, 4);
   loss.value.backward();
 
   const Gradients head =

@@ -115,7 +115,7 @@ inline Problem random_problem(int64_t graded = 7, int64_t vocabulary = 37, bool 
   Problem problem{.student_MD = random({graded, 5}),
                   .student = {.weight_VD = random({vocabulary, 5})},
                   .judgement = {.hidden_MD = random({graded, 6}),
-                                  .head = {.weight_VD = random({vocabulary, 6})}}};
+                                .head = {.weight_VD = random({vocabulary, 6})}}};
   if (bias) {
     problem.student.bias_V = random({vocabulary});
     problem.judgement.head.bias_V = random({vocabulary});

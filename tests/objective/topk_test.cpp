@@ -11,9 +11,12 @@ namespace {
 std::vector<Divergence> every_objective() {
   using enum DivergenceKind;
   std::vector<Divergence> result;
-  for (const DivergenceTerm& term :
-       {DivergenceTerm{forward_kl}, {reverse_kl}, {jsd, 0.3}, {skew_kl, 0.1}, {skew_reverse_kl, 0.1},
-        {tvd}}) {
+  for (const DivergenceTerm& term : {DivergenceTerm{forward_kl},
+                                     {reverse_kl},
+                                     {jsd, 0.3},
+                                     {skew_kl, 0.1},
+                                     {skew_reverse_kl, 0.1},
+                                     {tvd}}) {
     result.push_back({.terms = {term}});
   }
   return result;
@@ -91,8 +94,8 @@ TEST(TopK, ATeacherThatLeavesNoTailGivesAFiniteLoss) {
   Tensor logp = at::full({2, 2}, -30.0);
   logp.select(1, 0).fill_(0);
   const Tensor token = at::tensor(std::vector<int64_t>{3, 5, 8, 1}).view({2, 2});
-  const Problem peaked{problem.student_MD, problem.student,
-                       {.topk_logp_MK = logp, .token_MK = token}};
+  const Problem peaked{
+      problem.student_MD, problem.student, {.topk_logp_MK = logp, .token_MK = token}};
   for (const Divergence& divergence : every_objective()) {
     const Gradients found = differentiate(peaked, divergence);
     EXPECT_TRUE(std::isfinite(found.value));
@@ -119,8 +122,8 @@ TEST(DivergenceSum, IsTheSumOfItsTerms) {
   const Problem problem = random_problem(4, 37).to(at::kFloat);
   const Gradients a = differentiate(problem, {.terms = {{reverse_kl}}, .kd_temperature = 2});
   const Gradients b = differentiate(problem, {.terms = {{tvd}}, .kd_temperature = 2});
-  const Gradients sum = differentiate(
-      problem, {.terms = {{reverse_kl, 0, 0.7}, {tvd, 0, 0.3}}, .kd_temperature = 2});
+  const Gradients sum =
+      differentiate(problem, {.terms = {{reverse_kl, 0, 0.7}, {tvd, 0, 0.3}}, .kd_temperature = 2});
   EXPECT_NEAR(sum.value, 0.7 * a.value + 0.3 * b.value, 1e-5 * sum.value);
   EXPECT_LT(relative_difference(sum.weight_VD, 0.7 * a.weight_VD + 0.3 * b.weight_VD), 1e-5);
 }

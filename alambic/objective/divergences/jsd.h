@@ -15,8 +15,9 @@ struct Jsd {
     const auto rest = 1.0f - beta;
     const ToMixture<A> to = to_mixture<A>(e.delta, beta);
     const auto m = e.p * beta + e.q * rest;
-    return {beta * positive_term<A>(e.p, m, to.teacher) + rest * positive_term<A>(e.q, m, to.student),
-            -rest * e.q * to.student};
+    return {
+        beta * positive_term<A>(e.p, m, to.teacher) + rest * positive_term<A>(e.q, m, to.student),
+        -rest * e.q * to.student};
   }
 };
 

@@ -15,8 +15,8 @@ struct Tvd {
                                                    const typename A::Number& /*parameter*/) {
     const auto& x = e.delta;
     // p·(eˣ − 1) where q − p would cancel.
-    const auto difference = A::select((x < 0.5f) & (x > -0.5f),
-                                      e.p * (x + A::exp_remainder(x)), e.q - e.p);
+    const auto difference =
+        A::select((x < 0.5f) & (x > -0.5f), e.p * (x + A::exp_remainder(x)), e.q - e.p);
     const auto half = e.q * 0.5f;
     const auto nothing = e.q * 0.0f;
     return {A::select(x > 0.0f, difference, -difference) * 0.5f,
