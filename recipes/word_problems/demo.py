@@ -90,7 +90,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--alambic", type=Path, required=True, help="the executable")
     parser.add_argument("--out", type=Path, default=Path("build/demo"))
-    parser.add_argument("--seconds", type=float, default=150, help="most of each training")
+    parser.add_argument("--seconds", type=float, default=160, help="most of each training")
     args = parser.parse_args()
     out = args.out.resolve()
     alambic = Alambic(args.alambic.resolve())
