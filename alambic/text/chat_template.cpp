@@ -43,7 +43,7 @@ std::optional<Source> source_in(const fs::path& path, const std::string& wanted)
     const auto name = dict == nullptr ? std::nullopt : text_of(dict->find("name"));
     const auto text = dict == nullptr ? std::nullopt : text_of(dict->find("template"));
     if (!name || !text) throw input_error("{}: expected entries with name and template", place);
-    if (*name == wanted) return Source{place + " " + wanted, *text};
+    if (*name == wanted) return Source{fmt::format("{} {}", place, wanted), *text};
     names.push_back(*name);
   }
   throw input_error("{}: no template is called \"{}\"; there are: {}", place, wanted, join(names));

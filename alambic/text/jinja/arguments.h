@@ -23,7 +23,9 @@ class Bound {
 
   /// Null where not given.
   const Value* find(size_t i) const { return values_[i] ? &*values_[i] : nullptr; }
-  Value get(size_t i, Value otherwise = {}) const { return values_[i].value_or(otherwise); }
+  Value get(size_t i, const Value& otherwise = {}) const {
+    return values_[i] ? *values_[i] : otherwise;
+  }
   /// TypeErrors when the argument has another type. None counts as not given where `otherwise` is
   /// said to be used for it.
   std::string text(size_t i) const;

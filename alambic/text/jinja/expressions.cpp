@@ -180,7 +180,6 @@ Value Interpreter::call(const Value& callee, const Arguments& arguments) {
   if (object == nullptr || !object->callable()) {
     throw type_error("'{}' object is not callable", type_name(callee));
   }
-  const Value alive = callee;  // it may be rebound while it runs
   return object->call(*this, arguments);
 }
 

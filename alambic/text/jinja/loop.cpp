@@ -118,8 +118,8 @@ std::string Loop::repr(Interpreter&) const {
   return fmt::format("<LoopContext {}/{}>", index0_ + 1, total);
 }
 
-Value Macro::call(Interpreter& runner, const Arguments& arguments) {
-  return Value(runner.call_macro(*code, scope, arguments));
+Value Macro::call(Interpreter& interpreter, const Arguments& arguments) {
+  return Value(interpreter.call_macro(*code, scope, arguments));
 }
 
 std::optional<Value> Macro::attribute(Interpreter&, const std::string& name) {
