@@ -8,6 +8,7 @@
 #include "alambic/cli/init_options.h"         // IWYU pragma: export
 #include "alambic/cli/judge_check_options.h"  // IWYU pragma: export
 #include "alambic/cli/logits_options.h"       // IWYU pragma: export
+#include "alambic/cli/render_options.h"       // IWYU pragma: export
 #include "alambic/cli/report_options.h"       // IWYU pragma: export
 #include "alambic/cli/tokenize_options.h"     // IWYU pragma: export
 #include "alambic/cli/train_options.h"        // IWYU pragma: export

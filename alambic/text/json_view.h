@@ -42,6 +42,7 @@ class JsonView {
 
   simdjson::dom::object object() const;
   simdjson::dom::array array() const;
+  simdjson::dom::element element() const { return element_; }
 
   const std::string& file() const { return *file_; }
   const std::string& path() const { return path_; }

@@ -50,6 +50,21 @@ TEST(Program, EndsWithTheRightCodeAndText) {
   }
 }
 
+// Prevents: a byte more or less than the template makes.
+TEST(Program, RendersATemplateExactly) {
+  const fs::path folder =
+      fs::temp_directory_path() / ("alambic_render_" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  write_file(folder / "t.jinja", "{% for m in messages %}{{ m.content }},{% endfor %}");
+  write_file(folder / "c.json", R"({"messages": [{"content": "é"}, {"content": "b"}]})");
+  const std::string context = " --context " + (folder / "c.json").string();
+  const std::string files = " --template " + (folder / "t.jinja").string() + context;
+  EXPECT_EQ(alambic("render" + files).text, "é,b,");
+  EXPECT_EQ(alambic("render --spans" + files).text, "{\"text\":\"é,b,\",\"spans\":[]}\n");
+  EXPECT_EQ(alambic("render" + context).code, 2);
+  fs::remove_all(folder);
+}
+
 TEST(Program, NamesFileAndLineOfABadConfiguration) {
   const fs::path path = fs::temp_directory_path() / ("alambic_" + std::to_string(getpid()));
   write_file(path, "# a run\njsno = true\n");

@@ -1,0 +1,146 @@
+#include "alambic/text/jinja/compare.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "alambic/text/jinja/sequence.h"
+
+namespace alambic::jinja {
+namespace {
+
+bool equal_numbers(const Value& a, const Value& b) {
+  if (a.is_whole() && b.is_whole()) return a.whole() == b.whole();
+  return a.number() == b.number();
+}
+
+bool same(const Value& a, const Value& b) { return equal(a, b); }
+
+bool equal_lists(const List& a, const List& b) {
+  if (a.is_tuple() != b.is_tuple() || a.is_view() || b.is_view()) return false;
+  return std::ranges::equal(a.items, b.items, same);
+}
+
+bool equal_dicts(const Dict& a, const Dict& b) {
+  return a.size() == b.size() && std::ranges::all_of(a.entries(), [&](const Dict::Entry& entry) {
+           const Value* other = b.find(entry.first);
+           return other != nullptr && equal(entry.second, *other);
+         });
+}
+
+[[noreturn]] void no_order(const Value& a, const Value& b, std::string_view op) {
+  for (const Value* side : {&a, &b}) {
+    if (const auto* missing = side->as<Undefined>()) missing->fail();
+  }
+  throw type_error("'{}' not supported between instances of '{}' and '{}'", op, type_name(a),
+                   type_name(b));
+}
+
+}  // namespace
+
+bool equal(const Value& a, const Value& b) {
+  if (a.is_number() && b.is_number()) return equal_numbers(a, b);
+  if (a.is_string() && b.is_string()) return *a.string() == *b.string();
+  if (a.list() != nullptr && b.list() != nullptr) {
+    return a.same_as(b) || equal_lists(*a.list(), *b.list());
+  }
+  if (a.dict() != nullptr && b.dict() != nullptr) {
+    return a.same_as(b) || equal_dicts(*a.dict(), *b.dict());
+  }
+  if (a.is_undefined() && b.is_undefined()) return true;
+  if (const auto* range = a.as<Range>(); range != nullptr && b.as<Range>() != nullptr) {
+    const auto* other = b.as<Range>();
+    const int64_t size = range->size();
+    return size == other->size() && (size == 0 || (range->start == other->start &&
+                                                   (size == 1 || range->step == other->step)));
+  }
+  return a.same_as(b);
+}
+
+bool less(const Value& a, const Value& b, std::string_view op) {
+  if (a.is_number() && b.is_number()) {
+    if (a.is_whole() && b.is_whole()) return a.whole() < b.whole();
+    return a.number() < b.number();
+  }
+  if (a.is_string() && b.is_string()) return *a.string() < *b.string();  // as code points
+  const List* x = a.list();
+  const List* y = b.list();
+  if (x == nullptr || y == nullptr || x->is_tuple() != y->is_tuple() || x->is_view() ||
+      y->is_view()) {
+    no_order(a, b, op);
+  }
+  const auto [i, j] = std::ranges::mismatch(x->items, y->items, same);
+  if (i == x->items.end() || j == y->items.end()) return x->items.size() < y->items.size();
+  return less(*i, *j, op);
+}
+
+bool equal(Budget& budget, const Value& a, const Value& b) {
+  budget.spend(std::min(weight_of(a), weight_of(b)));
+  return equal(a, b);
+}
+
+bool compare(Budget& budget, const Value& a, const Value& b, std::string_view op) {
+  budget.spend(std::min(weight_of(a), weight_of(b)));
+  if (op == "==") return equal(a, b);
+  if (op == "!=") return !equal(a, b);
+  const bool nan =
+      a.is_number() && b.is_number() && (std::isnan(a.number()) || std::isnan(b.number()));
+  if (nan) return false;
+  if (op == "<") return less(a, b, op);
+  if (op == ">" || op == ">=") {
+    // The operands change sides in `less`; in an error they must not.
+    const bool ordered = (a.is_number() && b.is_number()) || (a.is_string() && b.is_string()) ||
+                         (a.list() != nullptr && b.list() != nullptr);
+    if (!ordered) no_order(a, b, op);
+    return op == ">" ? less(b, a, op) : !less(a, b, op);
+  }
+  if (a.list() == nullptr && !(a.is_number() && b.is_number()) &&
+      !(a.is_string() && b.is_string())) {
+    no_order(a, b, op);
+  }
+  return !less(b, a, op);
+}
+
+bool contains(Budget& budget, const Value& container, const Value& item) {
+  if (const std::string* text = container.string()) {
+    if (!item.is_string()) {
+      throw type_error("'in <string>' requires string as left operand, not {}", type_name(item));
+    }
+    budget.spend(static_cast<int64_t>(text->size() / 64));
+    return text->find(*item.string()) != text->npos;
+  }
+  budget.spend(weight_of(item));
+  if (const Dict* dict = container.dict()) return dict->find(item) != nullptr;
+  if (const auto* range = container.as<Range>()) {
+    if (!item.is_number() || item.number() != std::floor(item.number())) return false;
+    const auto offset = static_cast<__int128>(item.number()) - range->start;
+    return offset % range->step == 0 && offset / range->step >= 0 &&
+           offset / range->step < range->size();
+  }
+  if (!is_iterable(container)) {
+    throw type_error("argument of type '{}' is not iterable", type_name(container));
+  }
+  const Values items = items_of(budget, container);
+  return std::ranges::any_of(items, [&](const Value& one) { return equal(budget, one, item); });
+}
+
+size_t hash_of(const Value& value) {
+  if (value.is_none()) return 1;
+  if (value.is_whole()) return std::hash<int64_t>{}(value.whole());
+  if (value.is_float()) {
+    const double number = value.number();
+    const bool whole = number == std::floor(number) && std::abs(number) < 9e18;
+    return whole ? std::hash<int64_t>{}(static_cast<int64_t>(number)) : std::hash<double>{}(number);
+  }
+  if (const std::string* text = value.string()) return std::hash<std::string>{}(*text);
+  if (value.is_undefined()) return 2;
+  if (const Object* object = value.object()) return std::hash<const void*>{}(object);
+  if (value.list() == nullptr || !value.list()->is_tuple()) {
+    throw type_error("unhashable type: '{}'", type_name(value));
+  }
+  size_t hash = 3;
+  for (const Value& item : value.list()->items) hash = hash * 1000003 ^ hash_of(item);
+  return hash;
+}
+
+}  // namespace alambic::jinja

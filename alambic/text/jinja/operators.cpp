@@ -1,0 +1,170 @@
+#include "alambic/text/jinja/operators.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "alambic/text/jinja/format.h"
+#include "alambic/text/jinja/markup.h"
+
+namespace alambic::jinja {
+namespace {
+
+[[noreturn]] void overflow() {
+  throw Failure("OverflowError", "a whole number has more than 64 bits");
+}
+
+[[noreturn]] void unsupported(std::string_view op, const Value& a, const Value& b) {
+  throw type_error("unsupported operand type(s) for {}: '{}' and '{}'",
+                   op == "**" ? "** or pow()" : op, type_name(a), type_name(b));
+}
+
+int64_t floor_quotient(int64_t a, int64_t b) {
+  if (b == 0) throw Failure("ZeroDivisionError", "integer division or modulo by zero");
+  if (b == -1) {
+    int64_t result = 0;
+    if (__builtin_sub_overflow(int64_t{0}, a, &result)) overflow();
+    return result;
+  }
+  return a / b - ((a % b != 0) && ((a < 0) != (b < 0)) ? 1 : 0);
+}
+
+int64_t whole_power(int64_t base, int64_t exponent) {
+  int64_t result = 1;
+  while (exponent > 0) {
+    if ((exponent & 1) != 0 && __builtin_mul_overflow(result, base, &result)) overflow();
+    exponent >>= 1;
+    if (exponent > 0 && __builtin_mul_overflow(base, base, &base)) overflow();
+  }
+  return result;
+}
+
+Value on_wholes(std::string_view op, int64_t a, int64_t b) {
+  int64_t result = 0;
+  bool overflows = false;
+  if (op == "+") {
+    overflows = __builtin_add_overflow(a, b, &result);
+  } else if (op == "-") {
+    overflows = __builtin_sub_overflow(a, b, &result);
+  } else if (op == "*") {
+    overflows = __builtin_mul_overflow(a, b, &result);
+  } else if (op == "//") {
+    result = floor_quotient(a, b);
+  } else if (op == "%") {
+    if (b == 0) throw Failure("ZeroDivisionError", "integer modulo by zero");
+    result = b == -1 ? 0 : a % b;
+    if (result != 0 && (result < 0) != (b < 0)) result += b;
+  } else if (op == "/") {
+    if (b == 0) throw Failure("ZeroDivisionError", "division by zero");
+    return static_cast<double>(a) / static_cast<double>(b);
+  } else {
+    if (b < 0) return std::pow(static_cast<double>(a), static_cast<double>(b));
+    result = whole_power(a, b);
+  }
+  if (overflows) overflow();
+  return result;
+}
+
+double float_modulo(double a, double b) {
+  const double rest = std::fmod(a, b);
+  if (rest == 0) return std::copysign(0.0, b);
+  return (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+Value on_floats(std::string_view op, double a, double b) {
+  if (op == "+") return a + b;
+  if (op == "-") return a - b;
+  if (op == "*") return a * b;
+  if (op == "**") return std::pow(a, b);
+  if (b == 0) {
+    throw Failure("ZeroDivisionError", op == "/"   ? "float division by zero"
+                                       : op == "%" ? "float modulo"
+                                                   : "float floor division by zero");
+  }
+  if (op == "/") return a / b;
+  if (op == "%") return float_modulo(a, b);
+  return std::floor((a - float_modulo(a, b)) / b + 0.25);
+}
+
+Value repeat(Interpreter& interpreter, const Value& row, int64_t times) {
+  times = std::max<int64_t>(times, 0);
+  if (const std::string* text = row.string()) {
+    int64_t size = 0;
+    if (__builtin_mul_overflow(static_cast<int64_t>(text->size()), times, &size)) size = -1;
+    interpreter.budget.text(size);
+    std::string result;
+    result.reserve(static_cast<size_t>(size));
+    for (int64_t i = 0; i < times && !text->empty(); ++i) result += *text;
+    return text_like(row, std::move(result));
+  }
+  const List& list = *row.list();
+  int64_t size = 0;
+  if (__builtin_mul_overflow(static_cast<int64_t>(list.items.size()), times, &size)) size = -1;
+  interpreter.budget.spend(size);
+  Values items;
+  for (int64_t i = 0; i < times && !list.items.empty(); ++i) {
+    items.insert(items.end(), list.items.begin(), list.items.end());
+  }
+  return make_list(std::move(items), list.is_tuple() ? List::Kind::tuple : List::Kind::list);
+}
+
+bool is_row(const Value& value) {
+  return value.is_string() || (value.list() != nullptr && !value.list()->is_view());
+}
+
+Value add_rows(Interpreter& interpreter, const Value& a, const Value& b) {
+  if (a.is_string()) {
+    if (!b.is_string()) {
+      throw type_error("can only concatenate str (not \"{}\") to str", type_name(b));
+    }
+    if (a.is_markup() != b.is_markup()) {
+      return add_rows(interpreter, escaped(interpreter, a), escaped(interpreter, b));
+    }
+    interpreter.budget.text(static_cast<int64_t>(a.string()->size() + b.string()->size()));
+    return text_like(a, *a.string() + *b.string());
+  }
+  const List& left = *a.list();
+  const List* right = b.list();
+  if (right == nullptr || right->is_view() || right->is_tuple() != left.is_tuple()) {
+    throw type_error("can only concatenate {} (not \"{}\") to {}",
+                     left.is_tuple() ? "tuple" : "list", type_name(b),
+                     left.is_tuple() ? "tuple" : "list");
+  }
+  interpreter.budget.spend(static_cast<int64_t>(left.items.size() + right->items.size()));
+  Values items = left.items;
+  items.insert(items.end(), right->items.begin(), right->items.end());
+  return make_list(std::move(items), left.is_tuple() ? List::Kind::tuple : List::Kind::list);
+}
+
+}  // namespace
+
+Value binary(Interpreter& interpreter, std::string_view op, const Value& a, const Value& b) {
+  if (a.is_number() && b.is_number()) {
+    return a.is_whole() && b.is_whole() ? on_wholes(op, a.whole(), b.whole())
+                                        : on_floats(op, a.number(), b.number());
+  }
+  if (op == "%" && a.is_string()) {
+    return format_percent(interpreter, a, b);
+  }
+  for (const Value* side : {&a, &b}) {
+    if (const auto* missing = side->as<Undefined>()) missing->fail();
+  }
+  if (op == "+" && is_row(a)) return add_rows(interpreter, a, b);
+  if (op == "*" && is_row(a) && b.is_whole()) return repeat(interpreter, a, b.whole());
+  if (op == "*" && is_row(b) && a.is_whole()) return repeat(interpreter, b, a.whole());
+  if (op == "*" && (is_row(a) || is_row(b))) {
+    throw type_error("can't multiply sequence by non-int of type '{}'",
+                     type_name(is_row(a) ? b : a));
+  }
+  unsupported(op, a, b);
+}
+
+Value negate(const Value& value, bool minus) {
+  if (const auto* missing = value.as<Undefined>()) missing->fail();
+  if (!value.is_number()) {
+    throw type_error("bad operand type for unary {}: '{}'", minus ? "-" : "+", type_name(value));
+  }
+  if (value.is_float()) return minus ? -value.number() : value.number();
+  return minus ? on_wholes("-", 0, value.whole()) : Value(value.whole());
+}
+
+}  // namespace alambic::jinja
