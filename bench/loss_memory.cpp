@@ -5,13 +5,18 @@
 // 1/8.
 //
 //   OMP_NUM_THREADS=1 build/release/bench/loss_memory [ROUNDS]
+//
+// One shape alone, as JSON for bench/loss_peers.py:
+//   loss_memory one GRADED VOCABULARY STUDENT_WIDTH TEACHER_WIDTH BETA
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <fstream>
+#include <string_view>
 
 #include "alambic/base/error.h"
 #include "alambic/kernels/linear.h"
@@ -28,9 +33,10 @@ struct Inputs {
   Tensor student_MD, student_VD, teacher_MD, teacher_VD;
 };
 
-/// Peak above what the inputs occupy, and the best time of some repeats.
+/// Peak above what the inputs occupy, and the best time of some repeats: of all threads, and by the
+/// clock.
 struct Measurement {
-  double megabytes, seconds, loss;
+  double megabytes, seconds, wall, loss;
 };
 
 Inputs make_inputs(const Shape& shape) {
@@ -99,7 +105,7 @@ using Expression = Tensor (*)(const Inputs&, double beta);
 
 Measurement measure_here(Expression expression, const Shape& shape, double beta) {
   const int repeats = shape.vocabulary > 10000 ? 1 : 10;
-  Measurement result{0, 1e30, 0};
+  Measurement result{0, 1e30, 1e30, 0};
   const Inputs in = make_inputs(shape);
   // Threads and libraries come up with a small problem first.
   expression(make_inputs({16, 64, shape.student_width, shape.teacher_width}), beta);
@@ -109,9 +115,12 @@ Measurement measure_here(Expression expression, const Shape& shape, double beta)
     in.student_MD.mutable_grad() = Tensor();
     in.student_VD.mutable_grad() = Tensor();
     const double start = processor_seconds();
+    const auto clock = std::chrono::steady_clock::now();
     const Tensor loss = expression(in, beta);
     if (loss.requires_grad()) loss.backward();
     result.seconds = std::min(result.seconds, processor_seconds() - start);
+    result.wall = std::min(
+        result.wall, std::chrono::duration<double>(std::chrono::steady_clock::now() - clock).count());
     result.loss = loss.item<double>();
     if (i == 0) result.megabytes = resident_peak_megabytes() - before;
   }
@@ -141,7 +150,7 @@ Measurement measure(Expression expression, const Shape& shape, double beta) {
 bool compare(const char* name, const Shape& shape, double beta, int rounds, double limit) {
   constexpr Expression expressions[] = {chunked, plain, products};
   Measurement best[3];
-  std::fill_n(best, 3, Measurement{1e30, 1e30, 0});
+  std::fill_n(best, 3, Measurement{1e30, 1e30, 1e30, 0});
   for (int round = 0; round < rounds; ++round) {
     for (int i = 0; i < 3; ++i) {
       const Measurement m = measure(expressions[i], shape, beta);
@@ -176,7 +185,20 @@ int run(int rounds) {
   return good ? 0 : 1;
 }
 
+int run_one(char** words) {
+  const Shape shape{std::atoll(words[0]), std::atoll(words[1]), std::atoll(words[2]),
+                    std::atoll(words[3])};
+  const Measurement m = measure(chunked, shape, std::atof(words[4]));
+  fmt::print(R"({{"megabytes": {}, "processor_seconds": {}, "seconds": {}, "loss": {}}})"
+             "\n",
+             m.megabytes, m.seconds, m.wall, m.loss);
+  return 0;
+}
+
 }  // namespace
 }  // namespace alambic
 
-int main(int argc, char** argv) { return alambic::run(argc > 1 ? std::atoi(argv[1]) : 2); }
+int main(int argc, char** argv) {
+  if (argc == 7 && std::string_view(argv[1]) == "one") return alambic::run_one(argv + 2);
+  return alambic::run(argc > 1 ? std::atoi(argv[1]) : 2);
+}
