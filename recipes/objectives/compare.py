@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""The objectives side by side on the word problems: accuracy against graded tokens and seconds.
+
+    recipes/objectives/compare.py --alambic build/release/alambic [--steps 150] [--seeds 1 2 3]
+
+Every method starts from the same student, sees the same prompts and takes the same number of steps
+with its own seed; accuracy is exact match on held-out problems, during the run and at its end.
+Writes runs to --out and a Markdown table to --out/table.md. Finished runs are kept and not repeated.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROBLEMS = HERE.parent / "word_problems"
+
+
+def distill(**options):
+    return {"command": "distill", **options}
+
+
+# What differs from the common options of `run`.
+METHODS = {
+    "fine-tuning on references": {"command": "train"},
+    "sequence-level KD": distill(lmbda=0, answers_by="teacher", objective="cross_entropy"),
+    "forward KL": distill(objective="forward_kl"),
+    "reverse KL": distill(objective="reverse_kl"),
+    "JSD 0.5": distill(objective="jsd", beta=0.5),
+    "JSD 0.5, top 16 + tail": distill(objective="jsd", beta=0.5, kd_topk=16),
+    "sampled-token reverse KL": distill(objective="sampled_reverse_kl"),
+    "GRPO, exact match": distill(objective="grpo", reward="exact_match", num_generations=8),
+}
+
+
+def words(options):
+    for name, value in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        yield from [flag] if value is True else [flag, str(value)]
+
+
+def run(args, name, options, seed):
+    """One run, unless it is there; returns its folder."""
+    out = args.out / f"{name.replace(' ', '-').replace(',', '')}-{args.start}-{seed}"
+    if (out / "model").exists():
+        return out
+    options = dict(options)
+    command = options.pop("command")
+    start = PROBLEMS / "student" if args.start == "warm" else args.out / "cold"
+    if command == "distill":
+        options |= {"student": start, "teacher": PROBLEMS / "teacher"}
+    else:
+        options |= {"model": start}
+    batch = args.batch // int(options.get("num_generations", 1))
+    options |= {"data": args.data / "train.jsonl", "valid_data": args.data / "test.jsonl",
+                "valid_samples": args.problems, "valid_every": max(1, args.steps // 10),
+                "max_steps": args.steps, "batch_size": batch, "learning_rate": args.learning_rate,
+                "warmup_steps": 5, "lr_schedule": "linear", "min_lr_ratio": 0.05,
+                "adam_beta2": 0.98, "max_completion_length": 64, "threads": args.threads,
+                "seed": seed, "out": out, "overwrite": True}
+    print(f"\n{name}, {args.start}, seed {seed}", flush=True)
+    subprocess.run([args.alambic, command, *words(options)], check=True)
+    return out
+
+
+def curve(folder):
+    """(tokens, seconds, accuracy) at each validation."""
+    tokens, points = 0, []
+    for line in (folder / "metrics.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        tokens += row.get("tokens") or 0
+        if row.get("valid_exact_match") is not None:
+            points.append((tokens, row["seconds"], row["valid_exact_match"]))
+    return points
+
+
+def first_at(points, accuracy):
+    """Tokens and seconds of the first validation at or above an accuracy, or None."""
+    return next(((t, s) for t, s, a in points if a >= accuracy), None)
+
+
+def table(args, curves):
+    base = next(iter(METHODS))
+    goal = statistics.mean(points[-1][2] for points in curves[base]) if base in curves else None
+    yield f"| objective | accuracy, mean of {len(args.seeds)} seeds | each seed | graded tokens | "\
+          "seconds | tokens to fine-tuning's accuracy |"
+    yield "|---|---:|---|---:|---:|---:|"
+    for name, runs in curves.items():
+        final = [points[-1] for points in runs]
+        reach = [first_at(points, goal) for points in runs] if goal is not None else []
+        reached = [r[0] for r in reach if r]
+        tokens = f"{statistics.mean(reached):,.0f}" if len(reached) == len(runs) else \
+            f"{len(reached)} of {len(runs)} reach it"
+        yield (f"| {name} | {statistics.mean(a for *_, a in final):.1%} | "
+               f"{' '.join(f'{a:.1%}' for *_, a in final)} | "
+               f"{statistics.mean(t for t, *_ in final):,.0f} | "
+               f"{statistics.mean(s for _, s, _ in final):.0f} | {tokens} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--alambic", type=Path, required=True, help="the executable")
+    parser.add_argument("--out", type=Path, default=Path("build/objectives"))
+    parser.add_argument("--start", choices=("warm", "cold"), default="warm",
+                        help="the half-taught student, or random weights of its shape")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--batch", type=int, default=64, help="answers a step")
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--problems", type=int, default=300, help="held-out problems")
+    parser.add_argument("--threads", type=int, default=0)
+    args = parser.parse_args()
+    args.out, args.alambic = args.out.resolve(), args.alambic.resolve()
+    args.data = args.out / "data"
+    subprocess.run([sys.executable, PROBLEMS / "generate.py", "--out", args.data], check=True)
+    if args.start == "cold" and not (args.out / "cold").exists():
+        subprocess.run([args.alambic, "init", "--model-config", PROBLEMS / "student.json",
+                        "--tokenizer", PROBLEMS / "tokenizer", "--out", args.out / "cold"],
+                       check=True)
+    curves = {name: [curve(run(args, name, METHODS[name], seed)) for seed in args.seeds]
+              for name in args.methods}
+    lines = list(table(args, curves))
+    (args.out / f"table-{args.start}.md").write_text("\n".join(lines) + "\n")
+    print("\n" + "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
