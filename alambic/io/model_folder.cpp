@@ -125,11 +125,23 @@ void write_shards(const fs::path& folder, const std::vector<std::vector<TensorVi
 
 }  // namespace
 
+ModelFolder ModelFolder::open_gguf(const fs::path& path) {
+  ModelFolder model;
+  model.gguf_.push_back(open_gguf_model(path));
+  model.config_ = model.gguf_.back().config;
+  model.config_name_ = path.string();
+  model.tensors_ = model.gguf_.back().tensors;
+  return model;
+}
+
 ModelFolder ModelFolder::open(const fs::path& folder) {
   std::error_code error;
+  if (fs::is_regular_file(folder, error)) return open_gguf(folder);
   if (!fs::is_directory(folder, error)) {
     throw input_error("cannot load model {}: there is no such folder", folder.string())
-        .with_hint("a model is a folder with config.json, *.safetensors and tokenizer.json");
+        .with_hint(
+            "a model is a folder with config.json, *.safetensors and tokenizer.json, or a GGUF "
+            "file");
   }
   if (!present(folder / "config.json")) {
     throw input_error("cannot load model {}: it has no config.json", folder.string())
@@ -137,6 +149,7 @@ ModelFolder ModelFolder::open(const fs::path& folder) {
   }
   ModelFolder model;
   model.config_ = read_json_object(inside(folder, "config.json"));
+  model.config_name_ = (folder / "config.json").string();
   std::map<std::string, SafetensorsFile> files;
   const auto open_once = [&](const std::string& name) {
     if (files.contains(name)) return;

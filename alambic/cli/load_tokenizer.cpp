@@ -1,0 +1,42 @@
+#include "alambic/cli/load_tokenizer.h"
+
+#include <algorithm>
+#include <array>
+
+namespace alambic {
+
+Tokenizer load_tokenizer(const fs::path& model) {
+  std::error_code error;
+  if (!fs::is_regular_file(model, error)) return Tokenizer::load(model);
+  return Tokenizer::from_files(model, tokenizer_of_gguf(GgufFile::open(model).metadata()));
+}
+
+GgufSpecialTokens special_tokens_of(const Tokenizer& tokenizer) {
+  GgufSpecialTokens special{.bos = tokenizer.bos(),
+                            .eos = tokenizer.eos(),
+                            .unk = tokenizer.unk(),
+                            .pad = tokenizer.pad()};
+  const std::vector<int32_t> plain = tokenizer.encode("a", false), whole = tokenizer.encode("a");
+  const auto found = std::ranges::search(whole, plain);
+  const auto before = found.begin() - whole.begin(), after = whole.end() - found.end();
+  if (found.empty() || before > 1 || after > 1) return special;  // GGUF has no way to say it
+  if (before == 1) special.bos = whole.front();
+  if (after == 1) special.eos = whole.back();
+  special.adds_bos = before == 1;
+  special.adds_eos = after == 1;
+  return special;
+}
+
+bool has_tokenizer(const fs::path& model) {
+  std::error_code error;
+  if (fs::is_regular_file(model, error)) {
+    const GgufFile file = GgufFile::open(model);
+    const GgufMetadata& metadata = file.metadata();
+    return metadata.find("tokenizer.huggingface.json") != nullptr ||
+           metadata.find("tokenizer.ggml.tokens") != nullptr;
+  }
+  constexpr std::array names = {"tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"};
+  return std::ranges::any_of(names, [&](const char* name) { return fs::exists(model / name); });
+}
+
+}  // namespace alambic

@@ -1,0 +1,215 @@
+#include "alambic/io/gguf_model.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+#include "alambic/base/error.h"
+#include "alambic/io/decode.h"
+#include "alambic/io/encode.h"
+#include "alambic/io/gguf_change.h"
+#include "alambic/io/gguf_config.h"
+#include "alambic/io/printable.h"
+
+namespace alambic {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* frequencies = "rope_freqs.weight";
+
+struct NamedType {
+  std::string_view name;
+  GgufType type;
+};
+
+// llama.cpp's numbers of file types; 14 is Q4_K_S, the plainer of its two mixes.
+constexpr NamedType types[] = {
+    {"f32", {Dtype::F32, 0}},    {"f16", {Dtype::F16, 1}},   {"bf16", {Dtype::BF16, 32}},
+    {"q8_0", {Dtype::Q8_0, 7}},  {"q4_0", {Dtype::Q4_0, 2}}, {"q4_k", {Dtype::Q4_K, 14}},
+    {"q6_k", {Dtype::Q6_K, 18}},
+};
+
+GgufHeads heads_of(const Json& config) {
+  GgufHeads heads;
+  heads.query = config.value("num_attention_heads", config.value("n_head", int64_t{1}));
+  heads.key = config.value("num_key_value_heads", heads.query);
+  return heads;
+}
+
+// One tensor on its way into a file.
+struct Plan {
+  GgufPlace place;
+  const TensorView* source;
+  Dtype dtype;
+};
+
+// The format for a matrix: `wanted`, or a finer one where its rows are no whole blocks.
+Dtype fitting(Dtype wanted, int64_t row) {
+  const auto numbers = static_cast<uint64_t>(row);
+  if (numbers % block_numbers(wanted) == 0) return wanted;
+  return numbers % block_numbers(Dtype::Q8_0) == 0 ? Dtype::Q8_0 : Dtype::F16;
+}
+
+Dtype dtype_for(const Plan& plan, const GgufType& type, bool tied) {
+  const std::vector<int64_t> shape = changed_shape(*plan.source, plan.place.row->change);
+  const std::string_view name = plan.place.row->gguf;
+  if (shape.size() < 2 || name == "position_embd") return Dtype::F32;
+  const bool head = name == "output" || (tied && name == "token_embd");
+  const bool four_bits = type.dtype == Dtype::Q4_0 || type.dtype == Dtype::Q4_K;
+  return fitting(head && four_bits ? Dtype::Q6_K : type.dtype, shape.back());
+}
+
+// Tensors of a Hugging Face folder that are no part of the model.
+bool is_left_out(const std::string& name, bool tied) {
+  return (tied && name == "lm_head.weight") || name.ends_with("rotary_emb.inv_freq") ||
+         name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+}
+
+bool is_tied(const GgufArchitecture& family, const Json& config) {
+  const bool by_default =
+      family.name == "gpt2" || family.name.starts_with("gemma") || family.name == "smollm3";
+  const auto found = config.find("tie_word_embeddings");
+  return found != config.end() && found->is_boolean() ? found->get<bool>() : by_default;
+}
+
+std::optional<GgufPlace> find_place(const GgufArchitecture& family, const std::string& name) {
+  auto place = place_of_hf(family, name);
+  // GPT-2's original files leave the prefix out.
+  if (!place) place = place_of_hf(family, "transformer." + name);
+  return place;
+}
+
+std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& config,
+                               const std::string& where, const std::vector<TensorView>& tensors,
+                               const GgufType& type) {
+  const bool tied = is_tied(family, config);
+  std::vector<Plan> plans;
+  for (const TensorView& tensor : tensors) {
+    if (is_left_out(tensor.name, tied)) continue;
+    const auto place = find_place(family, tensor.name);
+    if (!place) {
+      throw input_error("cannot convert {}: tensor {} is not part of the architecture {}", where,
+                        printable(tensor.name), family.architecture);
+    }
+    plans.push_back({.place = *place, .source = &tensor, .dtype = Dtype::F32});
+    plans.back().dtype = dtype_for(plans.back(), type, tied);
+  }
+  // In the order of the computation: embedding, layers, what follows them.
+  const auto order = [&](const Plan& plan) {
+    const int64_t row = plan.place.row - family.tensors.data();
+    const bool after = plan.place.row->gguf.starts_with("output");
+    return std::tuple(after ? std::numeric_limits<int64_t>::max() : plan.place.layer, row,
+                      plan.place.suffix);
+  };
+  std::ranges::sort(plans, {}, order);
+  return plans;
+}
+
+std::vector<std::byte> bytes_of(const Plan& plan, const GgufHeads& heads,
+                                const std::string& where) {
+  ChangedTensor changed =
+      change_tensor(*plan.source, plan.place.row->change, /*to_gguf=*/true, heads, where);
+  if (changed.dtype == plan.dtype) return std::move(changed.bytes);
+  const std::string name = printable(plan.source->name);
+  if (!is_decodable(changed.dtype)) {
+    throw input_error("cannot convert {}: tensor {} is {}, which is not converted", where, name,
+                      name_of(changed.dtype));
+  }
+  std::vector<float> numbers(static_cast<size_t>(count_of(changed.shape)));
+  decode(changed.dtype, changed.bytes, numbers);
+  const std::string fault = fault_of(plan.dtype, numbers);
+  if (!fault.empty()) {
+    throw input_error("cannot convert {}: tensor {}: {}", where, name, fault)
+        .with_hint("--type bf16 has the range of float32");
+  }
+  return encode(plan.dtype, numbers);
+}
+
+GgufMetadata header_of(const GgufArchitecture& family, const GgufType& type,
+                       const GgufMetadata& tokenizer, const GgufMetadata& settings) {
+  GgufMetadata metadata;
+  metadata.add("general.architecture", std::string(family.name));
+  metadata.add("general.type", std::string("model"));
+  metadata.add("general.file_type", type.file_type);
+  metadata.add("general.quantization_version", uint32_t{2});
+  for (const GgufMetadata* part : {&settings, &tokenizer}) {
+    for (const auto& [key, value] : part->items()) metadata.add(key, value);
+  }
+  return metadata;
+}
+
+}  // namespace
+
+std::optional<GgufType> gguf_type_named(std::string_view name) {
+  const auto* found = std::ranges::find(types, name, &NamedType::name);
+  if (found == std::end(types)) return std::nullopt;
+  return found->type;
+}
+
+std::vector<std::string> gguf_type_names() {
+  std::vector<std::string> names;
+  for (const NamedType& type : types) names.emplace_back(type.name);
+  return names;
+}
+
+GgufModel open_gguf_model(const fs::path& path) {
+  GgufModel model{.file = GgufFile::open(path), .config = {}, .tensors = {}, .owned = {}};
+  const GgufMetadata& metadata = model.file.metadata();
+  const auto name = metadata.text("general.architecture");
+  if (!name) throw input_error("cannot load {}: it has no general.architecture", path.string());
+  const GgufArchitecture& family = gguf_architecture(*name, path.string());
+  model.config = config_of_gguf(family, metadata, model.file.tensors());
+  const GgufHeads heads = heads_of(model.config);
+  for (const TensorView& tensor : model.file.tensors()) {
+    if (tensor.name == frequencies) continue;  // in the configuration
+    const auto place = place_of_gguf(family, tensor.name);
+    if (!place) {
+      throw input_error("cannot load {}: tensor {} is not part of the architecture {}",
+                        path.string(), printable(tensor.name), family.name);
+    }
+    TensorView view = tensor;
+    view.name = place->hf_name();
+    if (place->row->change != GgufChange::none) {
+      ChangedTensor changed =
+          change_tensor(tensor, place->row->change, /*to_gguf=*/false, heads, path.string());
+      model.owned.push_back(std::move(changed.bytes));
+      view.dtype = changed.dtype;
+      view.shape = changed.shape;
+      view.bytes = model.owned.back();
+    }
+    model.tensors.push_back(std::move(view));
+  }
+  return model;
+}
+
+std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& config,
+                                          const std::string& where,
+                                          const std::vector<TensorView>& tensors,
+                                          const GgufType& type, const GgufMetadata& tokenizer) {
+  const GgufArchitecture& family = gguf_architecture_of(config, where);
+  GgufMetadata settings;
+  const std::vector<float> factors = add_gguf_config(family, config, where, settings);
+  const std::vector<Plan> plans = plan_tensors(family, config, where, tensors, type);
+  const GgufHeads heads = heads_of(config);
+  std::vector<GgufTensor> written;
+  for (const Plan& plan : plans) {
+    written.push_back({.name = plan.place.gguf_name(),
+                       .dtype = plan.dtype,
+                       .shape = changed_shape(*plan.source, plan.place.row->change),
+                       .bytes = [&] { return bytes_of(plan, heads, where); }});
+  }
+  if (!factors.empty()) {
+    written.insert(written.begin(), {.name = frequencies,
+                                     .dtype = Dtype::F32,
+                                     .shape = {std::ssize(factors)},
+                                     .bytes = [&] { return encode(Dtype::F32, factors); }});
+  }
+  write_gguf(path, header_of(family, type, tokenizer, settings), written);
+  std::map<Dtype, int64_t> counts;
+  for (const GgufTensor& tensor : written) ++counts[tensor.dtype];
+  return counts;
+}
+
+}  // namespace alambic
