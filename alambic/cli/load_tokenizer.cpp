@@ -17,9 +17,10 @@ GgufSpecialTokens special_tokens_of(const Tokenizer& tokenizer) {
                             .unk = tokenizer.unk(),
                             .pad = tokenizer.pad()};
   const std::vector<int32_t> plain = tokenizer.encode("a", false), whole = tokenizer.encode("a");
-  const auto found = std::ranges::search(whole, plain);
-  const auto before = found.begin() - whole.begin(), after = whole.end() - found.end();
-  if (found.empty() || before > 1 || after > 1) return special;  // GGUF has no way to say it
+  const auto found = std::search(whole.begin(), whole.end(), plain.begin(), plain.end());
+  const auto before = found - whole.begin();
+  const auto after = std::ssize(whole) - std::ssize(plain) - before;
+  if (plain.empty() || before > 1 || after < 0 || after > 1) return special;  // GGUF cannot say it
   if (before == 1) special.bos = whole.front();
   if (after == 1) special.eos = whole.back();
   special.adds_bos = before == 1;

@@ -23,8 +23,23 @@ constexpr std::array sizes = {
     GgufSetting{"attention.head_count_kv", "num_key_value_heads", integer, ""},
     GgufSetting{"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
     GgufSetting{"attention.sliding_window", "sliding_window", integer, ""},
+    GgufSetting{"expert_count", "num_local_experts", integer, ""},
+    GgufSetting{"expert_used_count", "num_experts_per_tok", integer, ""},
     GgufSetting{"attn_logit_softcapping", "attn_logit_softcapping", real, ""},
     GgufSetting{"final_logit_softcapping", "final_logit_softcapping", real, ""},
+};
+
+constexpr std::array qwen_moe_sizes = {
+    GgufSetting{"context_length", "max_position_embeddings", integer, "2048", true},
+    GgufSetting{"embedding_length", "hidden_size", integer, "", true},
+    GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
+    GgufSetting{"feed_forward_length", "intermediate_size", integer, "", true},
+    GgufSetting{"expert_feed_forward_length", "moe_intermediate_size", integer, "", true},
+    GgufSetting{"expert_count", "num_experts", integer, "", true},
+    GgufSetting{"expert_used_count", "num_experts_per_tok", integer, "", true},
+    GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
+    GgufSetting{"attention.head_count_kv", "num_key_value_heads", integer, ""},
+    GgufSetting{"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
 };
 
 constexpr std::array gpt2_sizes = {
@@ -47,6 +62,10 @@ constexpr std::array llama = {
     GgufTensorRow{"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
     GgufTensorRow{"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
     GgufTensorRow{"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
+    GgufTensorRow{"blk.{}.ffn_gate_inp", "model.layers.{}.block_sparse_moe.gate"},
+    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.block_sparse_moe.experts.{}.w1"},
+    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.block_sparse_moe.experts.{}.w3"},
+    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.block_sparse_moe.experts.{}.w2"},
     GgufTensorRow{"output_norm", "model.norm"},
     GgufTensorRow{"output", "lm_head"},
 };
@@ -64,6 +83,10 @@ constexpr std::array qwen = {
     GgufTensorRow{"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
     GgufTensorRow{"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
     GgufTensorRow{"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
+    GgufTensorRow{"blk.{}.ffn_gate_inp", "model.layers.{}.mlp.gate"},
+    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.mlp.experts.{}.gate_proj"},
+    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.mlp.experts.{}.up_proj"},
+    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.mlp.experts.{}.down_proj"},
     GgufTensorRow{"output_norm", "model.norm"},
     GgufTensorRow{"output", "lm_head"},
 };
@@ -139,6 +162,10 @@ constexpr std::string_view gemma_constants =
 const std::array families = {
     GgufArchitecture{"llama", "llama", "LlamaForCausalLM", sizes, llama, silu, true, true},
     GgufArchitecture{"llama", "mistral", "MistralForCausalLM", sizes, llama, silu},
+    GgufArchitecture{"llama", "mixtral", "MixtralForCausalLM", sizes, llama, silu},
+    GgufArchitecture{"qwen3moe", "qwen3_moe", "Qwen3MoeForCausalLM", qwen_moe_sizes, qwen,
+                     R"({"hidden_act": "silu", "use_sliding_window": false, "attention_bias": false,
+                         "norm_topk_prob": true, "decoder_sparse_step": 1, "mlp_only_layers": []})"},
     GgufArchitecture{"smollm3", "smollm3", "SmolLM3ForCausalLM", sizes, llama,
                      R"({"hidden_act": "silu", "use_sliding_window": false})", true, true},
     GgufArchitecture{"qwen2", "qwen2", "Qwen2ForCausalLM", sizes, qwen, qwen_constants},
@@ -155,18 +182,22 @@ const std::array families = {
                      /*rotary=*/false},
 };
 
-// "a.12.b" as "a.{}.b" and 12; without a number the name itself and -1.
-std::pair<std::string, int64_t> without_layer(std::string_view name) {
-  for (size_t dot = name.find('.'); dot != name.npos; dot = name.find('.', dot + 1)) {
-    const size_t end = std::min(name.find('.', dot + 1), name.size());
-    const std::string_view part = name.substr(dot + 1, end - dot - 1);
+// "a.12.b" as "a.{}.b" and 12.
+std::pair<std::string, std::vector<int64_t>> without_numbers(std::string_view name) {
+  std::string pattern;
+  std::vector<int64_t> numbers;
+  while (!name.empty()) {
+    const std::string_view part = name.substr(0, name.find('.'));
     const bool number =
         !part.empty() && part.size() <= 6 && part.find_first_not_of("0123456789") == part.npos;
-    if (!number) continue;
-    return {std::string(name.substr(0, dot + 1)) + "{}" + std::string(name.substr(end)),
-            std::stoll(std::string(part))};
+    if (number) numbers.push_back(std::stoll(std::string(part)));
+    pattern += number ? "{}" : part;
+    name.remove_prefix(part.size());
+    if (name.empty()) break;
+    pattern += '.';
+    name.remove_prefix(1);
   }
-  return {std::string(name), -1};
+  return {pattern, numbers};
 }
 
 std::optional<GgufPlace> place_of(const GgufArchitecture& family, std::string_view name,
@@ -174,17 +205,24 @@ std::optional<GgufPlace> place_of(const GgufArchitecture& family, std::string_vi
   const std::string_view suffix = name.ends_with(".bias") ? ".bias" : ".weight";
   if (!name.ends_with(suffix)) return std::nullopt;
   name.remove_suffix(suffix.size());
-  const auto [pattern, layer] = without_layer(name);
+  const auto [pattern, numbers] = without_numbers(name);
   for (const GgufTensorRow& row : family.tensors) {
-    if (row.*field == pattern) return GgufPlace{&row, layer, std::string(suffix)};
+    if (row.*field != pattern) continue;
+    return GgufPlace{.row = &row,
+                     .layer = numbers.empty() ? -1 : numbers[0],
+                     .expert = numbers.size() < 2 ? -1 : numbers[1],
+                     .suffix = std::string(suffix)};
   }
   return std::nullopt;
 }
 
-std::string with_layer(std::string_view pattern, int64_t layer) {
+std::string with_numbers(std::string_view pattern, int64_t layer, int64_t expert) {
   std::string name(pattern);
-  const size_t at = name.find("{}");
-  return at == name.npos ? name : name.replace(at, 2, std::to_string(layer));
+  for (const int64_t number : {layer, expert}) {
+    const size_t at = name.find("{}");
+    if (at != name.npos) name.replace(at, 2, std::to_string(number));
+  }
+  return name;
 }
 
 }  // namespace
@@ -215,8 +253,11 @@ const GgufArchitecture& gguf_architecture_of(const nlohmann::ordered_json& confi
       .with_hint("known architectures: " + join(known));
 }
 
-std::string GgufPlace::gguf_name() const { return with_layer(row->gguf, layer) + suffix; }
-std::string GgufPlace::hf_name() const { return with_layer(row->hf, layer) + suffix; }
+std::string GgufPlace::gguf_name() const { return with_numbers(row->gguf, layer, expert) + suffix; }
+
+std::string GgufPlace::hf_name() const { return with_numbers(row->hf, layer, expert) + suffix; }
+
+bool GgufPlace::has_experts() const { return row->hf.find("{}") != row->hf.rfind("{}"); }
 
 std::optional<GgufPlace> place_of_gguf(const GgufArchitecture& family, std::string_view name) {
   return place_of(family, name, &GgufTensorRow::gguf);

@@ -22,7 +22,8 @@ enum class GgufChange {
   plus_one,    ///< Gemma's norms scale by 1 + weight; GGUF has the sum
 };
 
-/// Names without ".weight" and ".bias"; {} is the layer.
+/// Names without ".weight" and ".bias"; the first {} is the layer, a second one in `hf` the expert:
+/// GGUF has the experts' matrices one after another in one tensor.
 struct GgufTensorRow {
   std::string_view gguf, hf;
   GgufChange change = GgufChange::none;
@@ -32,7 +33,7 @@ struct GgufTensorRow {
 struct GgufSetting {
   std::string_view gguf, hf;
   enum Kind { integer, real } kind = integer;
-  std::string_view otherwise = "";  ///< JSON, for a config.json without it; "": it is left out
+  std::string_view otherwise = {};  ///< JSON, for a config.json without it; "": it is left out
   bool required = false;            ///< of both files (after `otherwise`)
 };
 
@@ -58,10 +59,12 @@ const GgufArchitecture& gguf_architecture_of(const nlohmann::ordered_json& confi
 struct GgufPlace {
   const GgufTensorRow* row = nullptr;
   int64_t layer = -1;
+  int64_t expert = -1;
   std::string suffix;  ///< ".weight" or ".bias"
 
   std::string gguf_name() const;
   std::string hf_name() const;
+  bool has_experts() const;
 };
 std::optional<GgufPlace> place_of_gguf(const GgufArchitecture& family, std::string_view name);
 std::optional<GgufPlace> place_of_hf(const GgufArchitecture& family, std::string_view name);

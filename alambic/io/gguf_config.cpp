@@ -119,6 +119,18 @@ bool any_bias(const std::vector<TensorView>& tensors, std::string_view name) {
                              [&](const TensorView& tensor) { return tensor.name.ends_with(name); });
 }
 
+// llama.cpp has one architecture where transformers has three.
+void name_llama(const GgufArchitecture& family, Json& config) {
+  if (family.name != "llama") return;
+  if (config.value("num_local_experts", int64_t{0}) > 0) {
+    config["architectures"] = {"MixtralForCausalLM"};
+    config["model_type"] = "mixtral";
+  } else if (has(config, "sliding_window")) {
+    config["architectures"] = {"MistralForCausalLM"};
+    config["model_type"] = "mistral";
+  }
+}
+
 void read_tokens(const GgufMetadata& metadata, Json& config) {
   for (const char* role : {"bos", "eos"}) {
     const auto id = metadata.integer(fmt::format("tokenizer.ggml.{}_token_id", role));
@@ -235,6 +247,23 @@ std::vector<float> add_rotary(const GgufArchitecture& family, const Json& config
                        prefix, metadata);
 }
 
+// The configuration is completed by defaults on the way.
+std::vector<float> add_whole_config(const GgufArchitecture& family, Json config,
+                                    const std::string& where, GgufMetadata& metadata) {
+  if (family.name == "gpt2" && !has(config, "n_inner")) {
+    config["n_inner"] = 4 * int64_t{size_of(config, "n_embd", where)};
+  }
+  if (family.name == "qwen3moe" && !has(config, "num_experts") &&
+      has(config, "num_local_experts")) {
+    config["num_experts"] = config["num_local_experts"];  // as transformers 5 writes it
+  }
+  check_constants(family, config, where);
+  add_settings(family, config, where, metadata);
+  check_layers(family, config, where);
+  metadata.add(prefix_of(family) + "vocab_size", size_of(config, "vocab_size", where));
+  return family.rotary ? add_rotary(family, config, where, metadata) : std::vector<float>{};
+}
+
 }  // namespace
 
 Json config_of_gguf(const GgufArchitecture& family, const GgufMetadata& metadata,
@@ -251,10 +280,7 @@ Json config_of_gguf(const GgufArchitecture& family, const GgufMetadata& metadata
     config["mlp_bias"] = any_bias(tensors, ".ffn_gate.bias");
   }
   if (family.rotary) read_rotary(family, metadata, tensors, config);
-  if (family.name == "llama" && has(config, "sliding_window")) {
-    config["architectures"] = {"MistralForCausalLM"};
-    config["model_type"] = "mistral";
-  }
+  name_llama(family, config);
   if (family.name == "gemma2" || family.name == "gemma3") {
     config["query_pre_attn_scalar"] = query_scalar(family, config, config["head_dim"]);
     config["layer_types"] = layer_types(family, config["num_hidden_layers"]);
@@ -264,17 +290,9 @@ Json config_of_gguf(const GgufArchitecture& family, const GgufMetadata& metadata
   return config;
 }
 
-std::vector<float> add_gguf_config(const GgufArchitecture& family, const Json& original,
+std::vector<float> add_gguf_config(const GgufArchitecture& family, const Json& config,
                                    const std::string& where, GgufMetadata& metadata) try {
-  Json config = original;
-  if (family.name == "gpt2" && !has(config, "n_inner")) {
-    config["n_inner"] = 4 * int64_t{size_of(config, "n_embd", where)};
-  }
-  check_constants(family, config, where);
-  add_settings(family, config, where, metadata);
-  check_layers(family, config, where);
-  metadata.add(prefix_of(family) + "vocab_size", size_of(config, "vocab_size", where));
-  return family.rotary ? add_rotary(family, config, where, metadata) : std::vector<float>{};
+  return add_whole_config(family, config, where, metadata);
 } catch (const Json::exception& error) {  // a value of another type than the key has
   throw input_error("cannot read {}: {}", where, error.what());
 }

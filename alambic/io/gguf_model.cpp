@@ -38,11 +38,17 @@ GgufHeads heads_of(const Json& config) {
   return heads;
 }
 
-// One tensor on its way into a file.
+// One tensor on its way into a file: of one source, or of one an expert.
 struct Plan {
   GgufPlace place;
-  const TensorView* source;
-  Dtype dtype;
+  std::vector<const TensorView*> sources;
+  Dtype dtype = Dtype::F32;
+
+  std::vector<int64_t> shape() const {
+    std::vector<int64_t> shape = changed_shape(*sources[0], place.row->change);
+    if (place.has_experts()) shape.insert(shape.begin(), std::ssize(sources));
+    return shape;
+  }
 };
 
 // The format for a matrix: `wanted`, or a finer one where its rows are no whole blocks.
@@ -53,9 +59,12 @@ Dtype fitting(Dtype wanted, int64_t row) {
 }
 
 Dtype dtype_for(const Plan& plan, const GgufType& type, bool tied) {
-  const std::vector<int64_t> shape = changed_shape(*plan.source, plan.place.row->change);
+  const std::vector<int64_t> shape = plan.shape();
   const std::string_view name = plan.place.row->gguf;
-  if (shape.size() < 2 || name == "position_embd") return Dtype::F32;
+  // llama.cpp wants positions and routers in float32 too.
+  if (shape.size() < 2 || name == "position_embd" || name.ends_with("ffn_gate_inp")) {
+    return Dtype::F32;
+  }
   const bool head = name == "output" || (tied && name == "token_embd");
   const bool four_bits = type.dtype == Dtype::Q4_0 || type.dtype == Dtype::Q4_K;
   return fitting(head && four_bits ? Dtype::Q6_K : type.dtype, shape.back());
@@ -81,11 +90,26 @@ std::optional<GgufPlace> find_place(const GgufArchitecture& family, const std::s
   return place;
 }
 
+// Experts in their order, each there once and of the same shape.
+void check_experts(const Plan& plan, const std::string& where) {
+  for (size_t i = 0; i < plan.sources.size(); ++i) {
+    GgufPlace place = plan.place;
+    place.expert = static_cast<int64_t>(i);
+    const TensorView& source = *plan.sources[i];
+    if (source.name.ends_with(place.hf_name()) && source.shape == plan.sources[0]->shape) continue;
+    throw input_error("cannot convert {}: tensor {} should be {}, of the shape of expert 0", where,
+                      printable(source.name), place.hf_name());
+  }
+}
+
 std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& config,
                                const std::string& where, const std::vector<TensorView>& tensors,
                                const GgufType& type) {
   const bool tied = is_tied(family, config);
-  std::vector<Plan> plans;
+  // In the order of the computation: embedding, layers, what follows them; then by expert.
+  using Key = std::tuple<int64_t, int64_t, std::string>;
+  std::map<Key, std::map<int64_t, const TensorView*>> sorted;
+  std::map<Key, GgufPlace> places;
   for (const TensorView& tensor : tensors) {
     if (is_left_out(tensor.name, tied)) continue;
     const auto place = find_place(family, tensor.name);
@@ -93,26 +117,28 @@ std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& confi
       throw input_error("cannot convert {}: tensor {} is not part of the architecture {}", where,
                         printable(tensor.name), family.architecture);
     }
-    plans.push_back({.place = *place, .source = &tensor, .dtype = Dtype::F32});
-    plans.back().dtype = dtype_for(plans.back(), type, tied);
+    const bool after = place->row->gguf.starts_with("output");
+    const Key key{after ? std::numeric_limits<int64_t>::max() : place->layer,
+                  place->row - family.tensors.data(), place->suffix};
+    sorted[key][place->expert] = &tensor;
+    places[key] = *place;
   }
-  // In the order of the computation: embedding, layers, what follows them.
-  const auto order = [&](const Plan& plan) {
-    const int64_t row = plan.place.row - family.tensors.data();
-    const bool after = plan.place.row->gguf.starts_with("output");
-    return std::tuple(after ? std::numeric_limits<int64_t>::max() : plan.place.layer, row,
-                      plan.place.suffix);
-  };
-  std::ranges::sort(plans, {}, order);
+  std::vector<Plan> plans;
+  for (const auto& [key, experts] : sorted) {
+    Plan& plan = plans.emplace_back(Plan{.place = places.at(key), .sources = {}});
+    for (const auto& [expert, tensor] : experts) plan.sources.push_back(tensor);
+    if (plan.place.has_experts()) check_experts(plan, where);
+    plan.dtype = dtype_for(plan, type, tied);
+  }
   return plans;
 }
 
-std::vector<std::byte> bytes_of(const Plan& plan, const GgufHeads& heads,
+std::vector<std::byte> bytes_of(const Plan& plan, const TensorView& source, const GgufHeads& heads,
                                 const std::string& where) {
   ChangedTensor changed =
-      change_tensor(*plan.source, plan.place.row->change, /*to_gguf=*/true, heads, where);
+      change_tensor(source, plan.place.row->change, /*to_gguf=*/true, heads, where);
   if (changed.dtype == plan.dtype) return std::move(changed.bytes);
-  const std::string name = printable(plan.source->name);
+  const std::string name = printable(source.name);
   if (!is_decodable(changed.dtype)) {
     throw input_error("cannot convert {}: tensor {} is {}, which is not converted", where, name,
                       name_of(changed.dtype));
@@ -127,6 +153,17 @@ std::vector<std::byte> bytes_of(const Plan& plan, const GgufHeads& heads,
   return encode(plan.dtype, numbers);
 }
 
+std::vector<std::byte> bytes_of(const Plan& plan, const GgufHeads& heads,
+                                const std::string& where) {
+  if (plan.sources.size() == 1) return bytes_of(plan, *plan.sources[0], heads, where);
+  std::vector<std::byte> all;
+  for (const TensorView* source : plan.sources) {
+    const std::vector<std::byte> bytes = bytes_of(plan, *source, heads, where);
+    all.insert(all.end(), bytes.begin(), bytes.end());
+  }
+  return all;
+}
+
 GgufMetadata header_of(const GgufArchitecture& family, const GgufType& type,
                        const GgufMetadata& tokenizer, const GgufMetadata& settings) {
   GgufMetadata metadata;
@@ -138,6 +175,39 @@ GgufMetadata header_of(const GgufArchitecture& family, const GgufType& type,
     for (const auto& [key, value] : part->items()) metadata.add(key, value);
   }
   return metadata;
+}
+
+void add_tensor(GgufModel& model, const TensorView& tensor, const GgufPlace& place,
+                const GgufHeads& heads, const std::string& where) {
+  TensorView view = tensor;
+  view.name = place.hf_name();
+  if (place.row->change != GgufChange::none) {
+    ChangedTensor changed =
+        change_tensor(tensor, place.row->change, /*to_gguf=*/false, heads, where);
+    model.owned.push_back(std::move(changed.bytes));
+    view.dtype = changed.dtype;
+    view.shape = changed.shape;
+    view.bytes = model.owned.back();
+  }
+  model.tensors.push_back(std::move(view));
+}
+
+// A tensor an expert, each a part of the bytes.
+void add_experts(GgufModel& model, const TensorView& tensor, GgufPlace place,
+                 const std::string& where) {
+  if (tensor.shape.size() != 3 || tensor.shape[0] < 1) {
+    throw input_error("cannot load {}: tensor {} should have three dimensions, experts first",
+                      where, printable(tensor.name));
+  }
+  const size_t bytes = tensor.bytes.size() / static_cast<size_t>(tensor.shape[0]);
+  for (place.expert = 0; place.expert < tensor.shape[0]; ++place.expert) {
+    if (bytes == 0) break;  // of any number of experts
+    model.tensors.push_back(
+        {.name = place.hf_name(),
+         .dtype = tensor.dtype,
+         .shape = {tensor.shape[1], tensor.shape[2]},
+         .bytes = tensor.bytes.subspan(static_cast<size_t>(place.expert) * bytes, bytes)});
+  }
 }
 
 }  // namespace
@@ -169,17 +239,11 @@ GgufModel open_gguf_model(const fs::path& path) {
       throw input_error("cannot load {}: tensor {} is not part of the architecture {}",
                         path.string(), printable(tensor.name), family.name);
     }
-    TensorView view = tensor;
-    view.name = place->hf_name();
-    if (place->row->change != GgufChange::none) {
-      ChangedTensor changed =
-          change_tensor(tensor, place->row->change, /*to_gguf=*/false, heads, path.string());
-      model.owned.push_back(std::move(changed.bytes));
-      view.dtype = changed.dtype;
-      view.shape = changed.shape;
-      view.bytes = model.owned.back();
+    if (place->has_experts()) {
+      add_experts(model, tensor, *place, path.string());
+    } else {
+      add_tensor(model, tensor, *place, heads, path.string());
     }
-    model.tensors.push_back(std::move(view));
   }
   return model;
 }
@@ -195,10 +259,10 @@ std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& conf
   const GgufHeads heads = heads_of(config);
   std::vector<GgufTensor> written;
   for (const Plan& plan : plans) {
-    written.push_back({.name = plan.place.gguf_name(),
-                       .dtype = plan.dtype,
-                       .shape = changed_shape(*plan.source, plan.place.row->change),
-                       .bytes = [&] { return bytes_of(plan, heads, where); }});
+    written.push_back(
+        {.name = plan.place.gguf_name(), .dtype = plan.dtype, .shape = plan.shape(), .bytes = [&] {
+           return bytes_of(plan, heads, where);
+         }});
   }
   if (!factors.empty()) {
     written.insert(written.begin(), {.name = frequencies,

@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::json;
 using Patterns = std::array<std::string_view, 1>;
 
-constexpr std::string_view byte_level = "";
+constexpr std::string_view byte_level;
 constexpr std::string_view gpt2_pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr Patterns gpt2 = {byte_level};

@@ -139,7 +139,7 @@ bool add_kind(GgufMetadata& metadata, const Json& tokenizer, Tokens tokens) {
     std::vector<std::string> lines;
     for (const Json& merge : model.at("merges")) {
       const auto [left, right] = halves(merge);
-      lines.push_back(left + " " + right);
+      lines.push_back(fmt::format("{} {}", left, right));
     }
     metadata.add("tokenizer.ggml.merges", GgufArray(std::move(lines)));
   }

@@ -92,7 +92,7 @@ TEST_P(GgufFamily, KeepsItsConfiguration) {
 INSTANTIATE_TEST_SUITE_P(All, GgufFamily,
                          testing::Values("llama", "llama3", "llama_tied", "llama_yarn", "mistral",
                                          "qwen2", "qwen3", "gemma2", "gemma3", "olmo2", "phi3",
-                                         "smollm3", "gpt2"),
+                                         "smollm3", "gpt2", "mixtral", "qwen3_moe"),
                          [](const auto& info) { return std::string(info.param); });
 
 // Prevents vectors, which GGUF has as float32, from coming back rounded otherwise.
