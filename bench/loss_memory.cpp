@@ -119,8 +119,9 @@ Measurement measure_here(Expression expression, const Shape& shape, double beta)
     const Tensor loss = expression(in, beta);
     if (loss.requires_grad()) loss.backward();
     result.seconds = std::min(result.seconds, processor_seconds() - start);
-    result.wall = std::min(
-        result.wall, std::chrono::duration<double>(std::chrono::steady_clock::now() - clock).count());
+    result.wall =
+        std::min(result.wall,
+                 std::chrono::duration<double>(std::chrono::steady_clock::now() - clock).count());
     result.loss = loss.item<double>();
     if (i == 0) result.megabytes = resident_peak_megabytes() - before;
   }

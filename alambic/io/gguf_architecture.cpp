@@ -12,7 +12,7 @@ namespace alambic {
 namespace {
 
 using enum GgufChange;
-constexpr auto integer = GgufSetting::integer, real = GgufSetting::real;
+constexpr auto integer = GgufSetting::integer, real = GgufSetting::real, flag = GgufSetting::flag;
 
 constexpr std::array sizes = {
     GgufSetting{"context_length", "max_position_embeddings", integer, "2048", true},
@@ -49,6 +49,16 @@ constexpr std::array gpt2_sizes = {
     GgufSetting{"feed_forward_length", "n_inner", integer, "", true},
     GgufSetting{"attention.head_count", "n_head", integer, "", true},
     GgufSetting{"attention.layer_norm_epsilon", "layer_norm_epsilon", real, "1e-5", true},
+};
+
+constexpr std::array neox_sizes = {
+    GgufSetting{"context_length", "max_position_embeddings", integer, "2048", true},
+    GgufSetting{"embedding_length", "hidden_size", integer, "", true},
+    GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
+    GgufSetting{"feed_forward_length", "intermediate_size", integer, "", true},
+    GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
+    GgufSetting{"attention.layer_norm_epsilon", "layer_norm_eps", real, "1e-5", true},
+    GgufSetting{"use_parallel_residual", "use_parallel_residual", flag, "true", true},
 };
 
 constexpr std::array llama = {
@@ -151,6 +161,18 @@ constexpr std::array gpt2 = {
     GgufTensorRow{"output_norm", "transformer.ln_f"},
 };
 
+constexpr std::array neox = {
+    GgufTensorRow{"token_embd", "gpt_neox.embed_in"},
+    GgufTensorRow{"blk.{}.attn_norm", "gpt_neox.layers.{}.input_layernorm"},
+    GgufTensorRow{"blk.{}.attn_qkv", "gpt_neox.layers.{}.attention.query_key_value", head_parts},
+    GgufTensorRow{"blk.{}.attn_output", "gpt_neox.layers.{}.attention.dense"},
+    GgufTensorRow{"blk.{}.ffn_norm", "gpt_neox.layers.{}.post_attention_layernorm"},
+    GgufTensorRow{"blk.{}.ffn_up", "gpt_neox.layers.{}.mlp.dense_h_to_4h"},
+    GgufTensorRow{"blk.{}.ffn_down", "gpt_neox.layers.{}.mlp.dense_4h_to_h"},
+    GgufTensorRow{"output_norm", "gpt_neox.final_layer_norm"},
+    GgufTensorRow{"output", "embed_out"},
+};
+
 constexpr std::string_view silu = R"({"hidden_act": "silu"})";
 constexpr std::string_view qwen_constants =
     R"({"hidden_act": "silu", "use_sliding_window": false})";
@@ -177,6 +199,8 @@ const std::array families = {
     GgufArchitecture{"olmo2", "olmo2", "Olmo2ForCausalLM", sizes, olmo2,
                      R"({"hidden_act": "silu", "attention_bias": false})"},
     GgufArchitecture{"phi3", "phi3", "Phi3ForCausalLM", sizes, phi3, silu},
+    GgufArchitecture{"gptneox", "gpt_neox", "GPTNeoXForCausalLM", neox_sizes, neox,
+                     R"({"hidden_act": "gelu", "attention_bias": true})"},
     GgufArchitecture{"gpt2", "gpt2", "GPT2LMHeadModel", gpt2_sizes, gpt2,
                      R"({"activation_function": "gelu_new", "tie_word_embeddings": true})",
                      /*rotary=*/false},

@@ -19,6 +19,7 @@ enum class GgufChange {
   query_rows,  ///< the two halves of each head interleaved, as llama.cpp rotates pairs
   key_rows,    ///< the same, with the key heads
   transpose,   ///< GPT-2's [in, out] is [out, in]
+  head_parts,  ///< GPT-NeoX's q, k, v of each head in turn; GGUF has all q, all k, all v
   plus_one,    ///< Gemma's norms scale by 1 + weight; GGUF has the sum
 };
 
@@ -32,7 +33,7 @@ struct GgufTensorRow {
 /// A hyper-parameter: the key after "<architecture>." and the name in config.json.
 struct GgufSetting {
   std::string_view gguf, hf;
-  enum Kind { integer, real } kind = integer;
+  enum Kind { integer, real, flag } kind = integer;
   std::string_view otherwise = {};  ///< JSON, for a config.json without it; "": it is left out
   bool required = false;            ///< of both files (after `otherwise`)
 };

@@ -73,10 +73,15 @@ void read_settings(const GgufArchitecture& family, const GgufMetadata& metadata,
       if (!setting.required) continue;
       throw input_error("cannot read {}: it has no metadata {}", metadata.where(), key);
     }
-    if (setting.kind == GgufSetting::integer) {
-      config[name] = *metadata.integer(key);
-    } else {
-      config[name] = shortest(*metadata.number(key));
+    switch (setting.kind) {
+      case GgufSetting::integer:
+        config[name] = *metadata.integer(key);
+        break;
+      case GgufSetting::real:
+        config[name] = shortest(*metadata.number(key));
+        break;
+      case GgufSetting::flag:
+        config[name] = *metadata.flag(key);
     }
   }
 }
@@ -103,7 +108,7 @@ void read_rotary(const GgufArchitecture& family, const GgufMetadata& metadata,
   const bool gemma3 = family.name == "gemma3";
   Json rope = rope_of_gguf(metadata, prefix, tensors, gemma3 ? 1e6 : 1e4);
   const auto turned = metadata.integer(prefix + "rope.dimension_count").value_or(head_dim);
-  if (turned != head_dim) {
+  if (turned != head_dim || family.name == "gptneox") {  // whose default is another
     rope["partial_rotary_factor"] = static_cast<double>(turned) / static_cast<double>(head_dim);
   }
   if (gemma3) {
@@ -208,6 +213,8 @@ void add_settings(const GgufArchitecture& family, Json& config, const std::strin
     const std::string name = prefix_of(family) + std::string(setting.gguf);
     if (setting.kind == GgufSetting::integer) {
       metadata.add(name, size_of(config, key, where));
+    } else if (setting.kind == GgufSetting::flag) {
+      metadata.add(name, config[key].get<bool>());
     } else {
       if (!config[key].is_number()) {
         throw input_error("cannot read {}: \"{}\" should be a number, found {}", where, key,
@@ -256,6 +263,11 @@ std::vector<float> add_whole_config(const GgufArchitecture& family, Json config,
   if (family.name == "qwen3moe" && !has(config, "num_experts") &&
       has(config, "num_local_experts")) {
     config["num_experts"] = config["num_local_experts"];  // as transformers 5 writes it
+  }
+  if (family.name == "gptneox") {  // the names before transformers 5
+    if (!has(config, "rope_theta")) config["rope_theta"] = config.value("rotary_emb_base", 1e4);
+    const double share = config.value("rotary_pct", 0.25);
+    if (!has(config, "partial_rotary_factor")) config["partial_rotary_factor"] = share;
   }
   check_constants(family, config, where);
   add_settings(family, config, where, metadata);

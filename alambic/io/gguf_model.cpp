@@ -177,6 +177,33 @@ GgufMetadata header_of(const GgufArchitecture& family, const GgufType& type,
   return metadata;
 }
 
+// Gemma's norms as they were, where 1 + weight has lost digits: a key of ours beside the tensor.
+std::string exact_key(const std::string& gguf_name) { return "alambic.exact." + gguf_name; }
+
+void add_exact(const Plan& plan, const std::string& where, GgufMetadata& metadata) {
+  if (plan.place.row->change != GgufChange::plus_one) return;
+  const ChangedTensor sum = change_tensor(*plan.sources[0], GgufChange::plus_one, true, {}, where);
+  const ChangedTensor back =
+      change_tensor({.name = "", .dtype = sum.dtype, .shape = sum.shape, .bytes = sum.bytes},
+                    GgufChange::plus_one, false, {}, where);
+  std::vector<float> numbers(static_cast<size_t>(count_of(sum.shape)));
+  decode(plan.sources[0]->dtype, plan.sources[0]->bytes, numbers);
+  if (back.bytes == encode(Dtype::F32, numbers)) return;
+  metadata.add(exact_key(plan.place.gguf_name()), GgufArray(std::move(numbers)));
+}
+
+// The numbers of that key, when the tensor is still their sum with 1.
+void restore_exact(const TensorView& sum, const GgufMetadata& metadata, ChangedTensor& norm) {
+  const std::vector<double> exact = metadata.numbers(exact_key(sum.name));
+  if (sum.dtype != Dtype::F32 || std::ssize(exact) != count_of(sum.shape)) return;
+  const std::vector<float> numbers(exact.begin(), exact.end());
+  std::vector<float> sums = numbers;
+  for (float& number : sums) number += 1;
+  if (std::ranges::equal(encode(Dtype::F32, sums), sum.bytes)) {
+    norm.bytes = encode(Dtype::F32, numbers);
+  }
+}
+
 void add_tensor(GgufModel& model, const TensorView& tensor, const GgufPlace& place,
                 const GgufHeads& heads, const std::string& where) {
   TensorView view = tensor;
@@ -184,6 +211,9 @@ void add_tensor(GgufModel& model, const TensorView& tensor, const GgufPlace& pla
   if (place.row->change != GgufChange::none) {
     ChangedTensor changed =
         change_tensor(tensor, place.row->change, /*to_gguf=*/false, heads, where);
+    if (place.row->change == GgufChange::plus_one) {
+      restore_exact(tensor, model.file.metadata(), changed);
+    }
     model.owned.push_back(std::move(changed.bytes));
     view.dtype = changed.dtype;
     view.shape = changed.shape;
@@ -259,6 +289,7 @@ std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& conf
   const GgufHeads heads = heads_of(config);
   std::vector<GgufTensor> written;
   for (const Plan& plan : plans) {
+    add_exact(plan, where, settings);
     written.push_back(
         {.name = plan.place.gguf_name(), .dtype = plan.dtype, .shape = plan.shape(), .bytes = [&] {
            return bytes_of(plan, heads, where);
