@@ -3,12 +3,27 @@
 #include <algorithm>
 #include <array>
 
+#include "alambic/base/error.h"
+
 namespace alambic {
 
 Tokenizer load_tokenizer(const fs::path& model) {
   std::error_code error;
   if (!fs::is_regular_file(model, error)) return Tokenizer::load(model);
   return Tokenizer::from_files(model, tokenizer_of_gguf(GgufFile::open(model).metadata()));
+}
+
+ChatTemplate load_chat_template(const fs::path& model, const std::string& name) {
+  std::error_code error;
+  if (!fs::is_regular_file(model, error)) return ChatTemplate::load(model, name);
+  const auto files = tokenizer_of_gguf(GgufFile::open(model).metadata());
+  const auto source = files.find("chat_template.jinja");
+  if (source == files.end() || name != "default") {
+    throw input_error("{} has no chat template{}", model.string(),
+                      source == files.end() ? "" : " but the default one");
+  }
+  return ChatTemplate::parse(model.string() + " (tokenizer.chat_template)", source->second,
+                             files.at("tokenizer_config.json"));
 }
 
 GgufSpecialTokens special_tokens_of(const Tokenizer& tokenizer) {
