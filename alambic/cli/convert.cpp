@@ -104,6 +104,11 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model) {
   std::vector<std::string> parts;
   for (const auto& [dtype, count] : counts)
     parts.push_back(fmt::format("{} {}", count, name_of(dtype)));
+  if (model.config().value("model_type", "") == "mistral" &&
+      !model.config().value("sliding_window", Json()).is_null()) {
+    say("llama.cpp has no sliding window for Mistral: beyond it, its answers differ from "
+        "Alambic's");
+  }
   say("wrote {}: {}, tensors: {}", options.out,
       human_bytes(static_cast<double>(fs::file_size(options.out))), join(parts));
 }
