@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "alambic/cli/load_tokenizer.h"
 #include "alambic/cli/version.h"
 #include "alambic/io/model_folder.h"
 
@@ -77,7 +78,7 @@ Json model_facts(const fs::path& folder) {
   facts["parameters"] = parameters;
   facts["bytes"] = bytes;
   facts["dtypes"] = dtypes;
-  facts["tokenizer"] = fs::exists(folder / "tokenizer.json");
+  facts["tokenizer"] = has_tokenizer(folder);
   return facts;
 }
 

@@ -11,7 +11,8 @@ struct InfoOptions : Options {
   bool json = false;
 
   void visit(OptionVisitor& visitor) override {
-    visitor.text("model", model, "model folder to describe; this machine when not given");
+    visitor.text("model", model,
+                 "model folder or GGUF file to describe; this machine when not given");
     visitor.flag("json", json, "print one JSON object instead of a table");
   }
 };

@@ -5,6 +5,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/units.h"
 #include "alambic/cli/init_options.h"
+#include "alambic/cli/load_tokenizer.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"
@@ -121,7 +122,7 @@ NewTokenizer tokenizer_of(const InitOptions& options) {
     return tokenizer;
   }
   const std::string& source = options.tokenizer.empty() ? options.from : options.tokenizer;
-  if (!source.empty()) tokenizer.copied = Tokenizer::load(source);
+  if (!source.empty()) tokenizer.copied = load_tokenizer(source);
   return tokenizer;
 }
 

@@ -4,6 +4,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
+#include "alambic/cli/load_tokenizer.h"
 #include "alambic/tensor/device.h"
 
 namespace alambic {
@@ -37,7 +38,7 @@ std::vector<int32_t> stop_tokens(const LoadedModel& loaded) {
 }  // namespace
 
 LoadedModel load_with_tokenizer(const std::string& folder, const LoadOptions& options) {
-  LoadedModel loaded{.model = load_model(folder, options), .tokenizer = Tokenizer::load(folder)};
+  LoadedModel loaded{.model = load_model(folder, options), .tokenizer = load_tokenizer(folder)};
   if (fs::exists(fs::path(folder) / "generation_config.json")) {
     loaded.generation_config =
         Json::parse(read_file(fs::path(folder) / "generation_config.json"), nullptr, false);

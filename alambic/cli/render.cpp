@@ -6,8 +6,8 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
+#include "alambic/cli/load_tokenizer.h"
 #include "alambic/cli/render_options.h"
-#include "alambic/text/chat_template.h"
 
 namespace alambic {
 namespace {
@@ -38,7 +38,7 @@ jinja::Rendered render(const RenderOptions& options) {
   const jinja::Dict context = read_context(options.context);
   const auto now = day_of(options.date);
   if (!options.model.empty()) {
-    return ChatTemplate::load(options.model, options.name).render(context, now);
+    return load_chat_template(options.model, options.name).render(context, now);
   }
   const std::string source = read_file(options.template_file, 4 << 20);
   return ChatTemplate::parse(options.template_file, source).render(context, now);
@@ -48,7 +48,7 @@ jinja::Rendered render(const RenderOptions& options) {
 
 int run(const RenderOptions& options) {
   if (options.model.empty() == options.template_file.empty()) {
-    throw input_error("render needs either --template FILE or --model FOLDER");
+    throw input_error("render needs either --template FILE or --model MODEL");
   }
   const jinja::Rendered rendered = render(options);
   if (!options.spans) {

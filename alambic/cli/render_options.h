@@ -20,7 +20,8 @@ struct RenderOptions : Options {
         "JSON file with the template's variables: messages, tools, add_generation_prompt…");
     visitor.required("context");
     visitor.text("template", template_file, "a Jinja file");
-    visitor.text("model", model, "or a folder with a chat template; its special tokens are set");
+    visitor.text("model", model,
+                 "or a model folder or GGUF file with a chat template; its special tokens are set");
     visitor.text("template-name", name, "which one, where the model has several templates");
     visitor.text("date", date, "the day that templates print, as 2025-07-10; today without it");
     visitor.flag("spans", spans,

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "alambic/base/error.h"
+#include "alambic/cli/load_tokenizer.h"
 #include "alambic/cli/tokenize_options.h"
-#include "alambic/text/tokenizer.h"
 
 namespace alambic {
 namespace {
@@ -69,7 +69,7 @@ int run(const TokenizeOptions& options) {
   std::ios::sync_with_stdio(false);  // several times faster, and only std::cin reads here
   Input input{options.file.empty() ? std::cin : file,
               options.file.empty() ? "standard input" : options.file};
-  const Tokenizer tokenizer = Tokenizer::load(options.model);
+  const Tokenizer tokenizer = load_tokenizer(options.model);
   if (options.decode) {
     decode_input(tokenizer, input, options);
   } else {

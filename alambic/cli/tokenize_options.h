@@ -14,7 +14,7 @@ struct TokenizeOptions : Options {
   bool decode = false;
 
   void visit(OptionVisitor& visitor) override {
-    visitor.text("model", model, "folder with tokenizer.json");
+    visitor.text("model", model, "folder with tokenizer.json, or GGUF file");
     visitor.required("model");
     visitor.text("file", file, "read this file instead of standard input");
     visitor.flag("lines", lines, "each line is a text of its own; without it the whole input is");

@@ -125,31 +125,44 @@ void write_shards(const fs::path& folder, const std::vector<std::vector<TensorVi
 
 }  // namespace
 
-ModelFolder ModelFolder::open(const fs::path& folder) {
+ModelFolder ModelFolder::open_gguf(const fs::path& path) {
+  ModelFolder model;
+  model.gguf_.push_back(open_gguf_model(path));
+  model.config_ = model.gguf_.back().config;
+  model.config_name_ = path.string();
+  model.tensors_ = model.gguf_.back().tensors;
+  return model;
+}
+
+ModelFolder ModelFolder::open(const fs::path& path) {
   std::error_code error;
-  if (!fs::is_directory(folder, error)) {
-    throw input_error("cannot load model {}: there is no such folder", folder.string())
-        .with_hint("a model is a folder with config.json, *.safetensors and tokenizer.json");
+  if (fs::is_regular_file(path, error)) return open_gguf(path);
+  if (!fs::is_directory(path, error)) {
+    throw input_error("cannot load model {}: there is no such folder", path.string())
+        .with_hint(
+            "a model is a folder with config.json, *.safetensors and tokenizer.json, or a GGUF "
+            "file");
   }
-  if (!present(folder / "config.json")) {
-    throw input_error("cannot load model {}: it has no config.json", folder.string())
+  if (!present(path / "config.json")) {
+    throw input_error("cannot load model {}: it has no config.json", path.string())
         .with_hint("a model is a folder with config.json, *.safetensors and tokenizer.json");
   }
   ModelFolder model;
-  model.config_ = read_json_object(inside(folder, "config.json"));
+  model.config_ = read_json_object(inside(path, "config.json"));
+  model.config_name_ = (path / "config.json").string();
   std::map<std::string, SafetensorsFile> files;
   const auto open_once = [&](const std::string& name) {
     if (files.contains(name)) return;
-    files.emplace(name, SafetensorsFile::open(inside(folder, name)));
+    files.emplace(name, SafetensorsFile::open(inside(path, name)));
   };
-  if (present(folder / single_name)) {
+  if (present(path / single_name)) {
     open_once(single_name);
-  } else if (present(folder / index_name)) {
-    const WeightMap map = read_index(folder);
+  } else if (present(path / index_name)) {
+    const WeightMap map = read_index(path);
     for (const auto& [tensor, file] : map) open_once(file);
-    check_index(folder / index_name, map, files);
+    check_index(path / index_name, map, files);
   } else {
-    throw no_weights(folder);
+    throw no_weights(path);
   }
   for (auto& [name, file] : files) {
     model.tensors_.insert(model.tensors_.end(), file.tensors().begin(), file.tensors().end());

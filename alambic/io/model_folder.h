@@ -1,8 +1,10 @@
-// A Hugging Face model folder: config.json and safetensors weights, in one file or several.
+// A model: a Hugging Face folder (config.json and safetensors weights, in one file or several) or a
+// GGUF file.
 #pragma once
 
 #include <nlohmann/json.hpp>
 
+#include "alambic/io/gguf_model.h"
 #include "alambic/io/json_object.h"
 #include "alambic/io/safetensors.h"
 
@@ -13,16 +15,22 @@ class ModelFolder {
   /// Reads config.json and maps the weights: model.safetensors, or the shards that
   /// model.safetensors.index.json names. The index and the shards must name the same tensors, and
   /// no file may lie outside the folder, be it by the index or by a link; links into `blobs` of the
-  /// Hugging Face cache that the folder is a snapshot of are followed.
-  static ModelFolder open(const fs::path& folder);
+  /// Hugging Face cache that the folder is a snapshot of are followed. A file is read as GGUF, its
+  /// config.json and its tensors' names being those that the folder would have.
+  static ModelFolder open(const fs::path& path);
 
   const nlohmann::ordered_json& config() const { return config_; }
+  /// What errors call the configuration.
+  const std::string& config_name() const { return config_name_; }
   /// Of all shards; valid as long as this object.
   const std::vector<TensorView>& tensors() const { return tensors_; }
 
  private:
+  static ModelFolder open_gguf(const fs::path& path);
   nlohmann::ordered_json config_;
+  std::string config_name_;
   std::vector<SafetensorsFile> files_;
+  std::vector<GgufModel> gguf_;  // at most one
   std::vector<TensorView> tensors_;
 };
 

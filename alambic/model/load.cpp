@@ -34,8 +34,7 @@ std::map<std::string, const TensorView*> canonical(const Model& model,
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
   const ModelFolder files = ModelFolder::open(folder);
-  const std::string where = (folder / "config.json").string();
-  std::unique_ptr<Model> model = make_model(files.config(), where);
+  std::unique_ptr<Model> model = make_model(files.config(), files.config_name());
   std::map<std::string, const TensorView*> found = canonical(*model, files.tensors());
   const Head head = model->head();  // placeholders
   std::vector<std::string> missing;

@@ -14,8 +14,8 @@ struct LoadOptions {
   bool head_only = false;  ///< the rest stays on the meta device: shapes without data
 };
 
-/// Loads a Hugging Face folder. Strict both ways: a tensor that the architecture lacks or one that
-/// the files lack is an input error naming it, and so is a wrong shape.
+/// Loads a Hugging Face folder or a GGUF file. Strict both ways: a tensor that the architecture
+/// lacks or one that the files lack is an input error naming it, and so is a wrong shape.
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options);
 
 /// Random weights: normal draws of the family's deviation, one stream per tensor name.

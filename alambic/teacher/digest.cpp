@@ -6,6 +6,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/sha256.h"
+#include "alambic/io/gguf.h"
 
 namespace alambic {
 
@@ -27,6 +28,10 @@ std::string model_digest(const fs::path& model) {
 }
 
 std::string template_digest(const fs::path& model) {
+  if (fs::is_regular_file(model)) {
+    const auto own = GgufFile::open(model).metadata().text("tokenizer.chat_template");
+    return own ? sha256(*own) : "none";
+  }
   if (const fs::path own = model / "chat_template.jinja"; fs::exists(own)) return sha256_file(own);
   const fs::path config = model / "tokenizer_config.json";
   if (!fs::exists(config)) return "none";

@@ -1,6 +1,7 @@
 #include "alambic/tensor/view.h"
 
 #include "alambic/base/error.h"
+#include "alambic/io/decode.h"
 
 namespace alambic {
 
@@ -44,6 +45,12 @@ Dtype dtype_of(at::ScalarType type) {
 }
 
 Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device) {
+  if (is_block(view.dtype)) {
+    const Tensor numbers = at::empty(view.shape, at::kFloat);
+    decode(view.dtype, view.bytes,
+           {numbers.mutable_data_ptr<float>(), static_cast<size_t>(numbers.numel())});
+    return numbers.to(device, dtype);
+  }
   // from_blob takes a mutable pointer; the clone below only reads.
   auto* bytes = const_cast<std::byte*>(view.bytes.data());
   const Tensor mapped =

@@ -57,9 +57,7 @@ std::optional<Source> find_source(const fs::path& folder, const std::string& nam
 }
 
 // A token is a text, or an object with "content".
-void add_tokens(const fs::path& path, Dict& tokens) {
-  if (!fs::exists(path)) return;
-  const Value json = read_json(path);
+void add_tokens(const Value& json, Dict& tokens) {
   if (json.dict() == nullptr) return;
   for (const char* name : token_names) {
     const Value* token = json.dict()->find(name);
@@ -101,13 +99,17 @@ ChatTemplate ChatTemplate::load(const fs::path& folder, const std::string& name)
             "tokenizer_config.json; models without one continue plain text");
   }
   Dict tokens;
-  add_tokens(folder / "tokenizer_config.json", tokens);
-  add_tokens(folder / "special_tokens_map.json", tokens);
+  for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
+    if (fs::exists(folder / file)) add_tokens(read_json(folder / file), tokens);
+  }
   return {jinja::Template::parse(source->name, source->text), std::move(tokens)};
 }
 
-ChatTemplate ChatTemplate::parse(std::string name, std::string_view source) {
-  return {jinja::Template::parse(std::move(name), source), {}};
+ChatTemplate ChatTemplate::parse(std::string name, std::string_view source,
+                                 std::string_view tokenizer_config) {
+  Dict tokens;
+  if (!tokenizer_config.empty()) add_tokens(jinja::parse_json(name, tokenizer_config), tokens);
+  return {jinja::Template::parse(std::move(name), source), std::move(tokens)};
 }
 
 jinja::Rendered ChatTemplate::render(const Dict& context, std::optional<std::time_t> now) const {

@@ -25,8 +25,10 @@ class ChatTemplate {
   /// tokens of tokenizer_config.json and special_tokens_map.json become variables. An input error
   /// when the folder has no template.
   static ChatTemplate load(const fs::path& folder, const std::string& name = "default");
-  /// From the text of a template, without special tokens; `name` is what errors call it.
-  static ChatTemplate parse(std::string name, std::string_view source);
+  /// From the text of a template; `name` is what errors call it. The special tokens are those of
+  /// `tokenizer_config`, the bytes of such a file, where it is not empty.
+  static ChatTemplate parse(std::string name, std::string_view source,
+                            std::string_view tokenizer_config = "");
   /// Whether `folder` has a chat template at all.
   static bool exists(const fs::path& folder);
 

@@ -39,6 +39,11 @@ class Tokenizer {
   /// found there and, for a "type" that is not built, the known ones.
   static Tokenizer load(const fs::path& model_folder);
 
+  /// The same from the files' bytes under their names. `model_config` is config.json's, or "";
+  /// errors call the files by their names in `folder`.
+  static Tokenizer from_files(const fs::path& folder, std::map<std::string, std::string> files,
+                              const std::string& model_config = "");
+
   /// From the bytes of a tokenizer.json alone; `name` is what errors call it.
   static Tokenizer parse(const std::string& name, std::string_view tokenizer_json);
 
@@ -68,6 +73,9 @@ class Tokenizer {
   /// Writes tokenizer.json and its companions (tokenizer_config.json, special_tokens_map.json,
   /// chat_template.jinja, vocab.json, merges.txt, …) as they were when loaded, byte for byte.
   void save_to(const fs::path& folder) const;
+
+  /// Those files: names and bytes.
+  const std::map<std::string, std::string>& files() const { return files_; }
 
   /// SHA-256 of tokenizer.json in hexadecimal.
   std::string digest() const;

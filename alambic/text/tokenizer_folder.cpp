@@ -66,23 +66,31 @@ Tokenizer Tokenizer::load(const fs::path& model_folder) {
     if (fs::is_directory(model_folder)) converted = convert_vocabulary_files(model_folder);
     if (converted.empty()) refuse_folder(model_folder);
   }
-  Tokenizer tokenizer;
+  std::map<std::string, std::string> files;
   for (const char* name : companions) {
     const fs::path path = model_folder / name;
-    if (fs::exists(path)) tokenizer.files_[name] = read_file(path, largest_file);
+    if (fs::exists(path)) files[name] = read_file(path, largest_file);
   }
-  if (!converted.empty()) tokenizer.files_["tokenizer.json"] = std::move(converted);
-  const std::string path = (model_folder / "tokenizer.json").string();
-  tokenizer.read(path, tokenizer.files_.at("tokenizer.json"));
+  if (!converted.empty()) files["tokenizer.json"] = std::move(converted);
+  const fs::path config = model_folder / "config.json";
+  return from_files(model_folder, std::move(files),
+                    fs::exists(config) ? read_file(config, largest_file) : "");
+}
+
+Tokenizer Tokenizer::from_files(const fs::path& model_folder,
+                                std::map<std::string, std::string> files,
+                                const std::string& model_config) {
+  Tokenizer tokenizer;
+  tokenizer.files_ = std::move(files);
+  tokenizer.read((model_folder / "tokenizer.json").string(), tokenizer.files_.at("tokenizer.json"));
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
     const auto bytes = tokenizer.files_.find(name);
     if (bytes == tokenizer.files_.end()) continue;
     const JsonFile config = JsonFile::parse((model_folder / name).string(), bytes->second);
     tokenizer.apply_config(config.root());
   }
-  if (const fs::path config = model_folder / "config.json"; fs::exists(config)) {
-    const std::string bytes = read_file(config, largest_file);
-    const JsonFile json = JsonFile::parse(config.string(), bytes);
+  if (!model_config.empty()) {
+    const JsonFile json = JsonFile::parse((model_folder / "config.json").string(), model_config);
     tokenizer.apply_model_config(json.root());
   }
   return tokenizer;

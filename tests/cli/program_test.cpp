@@ -39,7 +39,8 @@ TEST(Program, EndsWithTheRightCodeAndText) {
       {"info --config /nowhere.toml", 2,
        "error: cannot read /nowhere.toml: there is no such file\n"},
       {"info --model /nowhere", 2, "/nowhere"},
-      {"tokenize", 2, "error: alambic tokenize needs --model (folder with tokenizer.json)\n"},
+      {"tokenize", 2,
+       "error: alambic tokenize needs --model (folder with tokenizer.json, or GGUF file)\n"},
       {"info > /dev/full", 3, "error: cannot write the result to standard output\n"},
   };
   for (const Case& expected : cases) {

@@ -13,7 +13,7 @@ from gguf import GGMLQuantizationType as Type
 from gguf import GGUFValueType as Value
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES
-from gguf.quants import dequantize
+from gguf.quants import dequantize, quantize
 from safetensors.numpy import save_file
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "golden", "gguf")
@@ -55,6 +55,18 @@ def add_metadata(writer):
     writer.add_array("a.bools", [True, False])
 
 
+def save_encoded(rng):
+    """What `gguf.quants` makes of normal numbers, of a block of nothing and of ties."""
+    numbers = rng.normal(size=(6, 32)).astype(np.float32)
+    numbers[1] = 0
+    numbers[2] = np.round(numbers[2] * 4) / 4
+    numbers[3] = np.arange(32) - 16
+    numbers[4] *= np.float32(1e-6)
+    encoded = {kind.name: quantize(numbers, kind).view(np.uint8)
+               for kind in (Type.Q8_0, Type.Q4_0, Type.BF16, Type.F16)}
+    save_file(encoded | {"numbers": numbers}, os.path.join(OUT, "encoded.safetensors"))
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
     rng = np.random.default_rng(7)
@@ -82,6 +94,7 @@ def main():
     writer.write_tensors_to_file()
     writer.close()
     save_file(expected, os.path.join(OUT, "expected.safetensors"))
+    save_encoded(rng)
 
 
 if __name__ == "__main__":

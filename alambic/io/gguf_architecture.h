@@ -1,0 +1,73 @@
+// The model families that GGUF and Hugging Face folders both know, as tables: llama.cpp's names and
+// conventions (its convert_hf_to_gguf.py and gguf-py's tensor_mapping.py) beside transformers'.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace alambic {
+
+/// How a GGUF tensor differs from the one of the Hugging Face folder.
+enum class GgufChange {
+  none,
+  query_rows,  ///< the two halves of each head interleaved, as llama.cpp rotates pairs
+  key_rows,    ///< the same, with the key heads
+  transpose,   ///< GPT-2's [in, out] is [out, in]
+  head_parts,  ///< GPT-NeoX's q, k, v of each head in turn; GGUF has all q, all k, all v
+  plus_one,    ///< Gemma's norms scale by 1 + weight; GGUF has the sum
+};
+
+/// Names without ".weight" and ".bias"; the first {} is the layer, a second one in `hf` the expert:
+/// GGUF has the experts' matrices one after another in one tensor.
+struct GgufTensorRow {
+  std::string_view gguf, hf;
+  GgufChange change = GgufChange::none;
+};
+
+/// A hyper-parameter: the key after "<architecture>." and the name in config.json.
+struct GgufSetting {
+  std::string_view gguf, hf;
+  enum Kind { integer, real, flag } kind = integer;
+  std::string_view otherwise = {};  ///< JSON, for a config.json without it; "": it is left out
+  bool required = false;            ///< of both files (after `otherwise`)
+};
+
+struct GgufArchitecture {
+  std::string_view name;          ///< general.architecture
+  std::string_view model_type;    ///< of config.json
+  std::string_view architecture;  ///< of config.json
+  std::span<const GgufSetting> settings;
+  std::span<const GgufTensorRow> tensors;
+  /// JSON object: what config.json must say where it says anything, because llama.cpp assumes it.
+  std::string_view constants;
+  bool rotary = true;       ///< has rope settings and head_dim
+  bool bias_flags = false;  ///< attention_bias and mlp_bias follow from the tensors
+};
+
+/// By the name in GGUF; input errors list the known ones and name `where`.
+const GgufArchitecture& gguf_architecture(std::string_view name, const std::string& where);
+/// By config.json's "architectures" or "model_type".
+const GgufArchitecture& gguf_architecture_of(const nlohmann::ordered_json& config,
+                                             const std::string& where);
+
+/// A tensor's place in the table.
+struct GgufPlace {
+  const GgufTensorRow* row = nullptr;
+  int64_t layer = -1;
+  int64_t expert = -1;
+  std::string suffix;  ///< ".weight" or ".bias"
+
+  std::string gguf_name() const;
+  std::string hf_name() const;
+  bool has_experts() const;
+};
+std::optional<GgufPlace> place_of_gguf(const GgufArchitecture& family, std::string_view name);
+std::optional<GgufPlace> place_of_hf(const GgufArchitecture& family, std::string_view name);
+
+}  // namespace alambic

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "alambic/io/gguf_architecture.h"
+#include "alambic/io/tensor_view.h"
+
+namespace alambic {
+
+/// A tensor that was changed, so that its bytes are its own.
+struct ChangedTensor {
+  Dtype dtype;
+  std::vector<int64_t> shape;
+  std::vector<std::byte> bytes;
+};
+
+struct GgufHeads {
+  int64_t query = 1, key = 1;
+};
+
+/// `tensor` as GGUF has it (`to_gguf`), or as the Hugging Face folder has it. Rows move as bytes,
+/// so blocks stay blocks; a transposed block format and Gemma's norms become F32. Input errors name
+/// `where` and the tensor when its shape does not fit the change.
+ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to_gguf,
+                            const GgufHeads& heads, const std::string& where);
+
+/// The shape after the change.
+std::vector<int64_t> changed_shape(const TensorView& tensor, GgufChange change);
+
+}  // namespace alambic
