@@ -6,6 +6,7 @@
 #include "alambic/base/names.h"
 #include "alambic/base/random.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
 #include "alambic/tensor/view.h"
 
@@ -73,6 +74,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     throw bug("the head of {} is none of its tensors", folder.string());
   }
   model->settle(options.device, options.dtype);
+  if (!options.adapter.empty()) load_adapter(*model, options.adapter);
   return model;
 }
 
@@ -98,6 +100,7 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
 
 void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
                 std::optional<at::ScalarType> dtype) {
+  check(!has_adapter(model), "save_model: the adapter has not been merged");
   const at::ScalarType type = dtype.value_or(model.options().dtype().toScalarType());
   std::vector<std::pair<std::string, Tensor>> tensors;
   model.visit([&](const std::string& name, Tensor& tensor) {
