@@ -8,9 +8,9 @@
 #include "alambic/cli/config_toml.h"
 #include "alambic/cli/faculty.h"
 #include "alambic/cli/model_card.h"
-#include "alambic/cli/model_pair.h"
 #include "alambic/cli/objective_terms.h"
 #include "alambic/cli/run_folder.h"
+#include "alambic/cli/student.h"
 #include "alambic/cli/validation.h"
 #include "alambic/eval/agreement.h"
 #include "alambic/train/distillation.h"
@@ -157,9 +157,9 @@ int run(const DistillOptions& options) {
   const Divergence divergence = divergence_of(options.loss);
   check_ce_weight(options);
   check_cache_options(options);
-  LoadOptions load = prepare_machine(options.machine);
-  load.trainable = true;
-  LoadedModel student = load_with_tokenizer(options.student, load);
+  const LoadOptions load = prepare_machine(options.machine);
+  LoadedModel student = load_student(options.student, load, options.trainable,
+                                     static_cast<uint64_t>(options.training.seed));
   const Faculty faculty(options.teachers, student, options.student, load);
   const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
   const bool completions = options.lmbda < 1;
@@ -202,8 +202,8 @@ int run(const DistillOptions& options) {
     say("stopped after step {}; the same command with --resume continues", result.steps);
     return static_cast<int>(Exit::stopped);
   }
-  export_model(student, out / "model", model_card(card_of(options, result.validation)),
-               options.run.save_dtype);
+  export_student(student, options.student, options.trainable, out,
+                 model_card(card_of(options, result.validation)), options.run.save_dtype);
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);
   return 0;

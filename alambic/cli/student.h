@@ -1,0 +1,19 @@
+// The model that a command trains: all of it, all but its embeddings, or an adapter beside it.
+#pragma once
+
+#include "alambic/cli/model_pair.h"
+#include "alambic/model/adapter.h"
+
+namespace alambic {
+
+/// Loads the model of `folder` with gradients for what `what` says. `seed` is that of a new
+/// adapter's weights and of its dropout. Input errors for options that have no effect.
+LoadedModel load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
+                         uint64_t seed);
+
+/// Writes `run`/model, whole and ready for any tool; where an adapter was trained, `run`/adapter
+/// too, as PEFT reads it, and merges it into the model.
+void export_student(LoadedModel& student, const std::string& folder, const TrainableOptions& what,
+                    const fs::path& run, const std::string& card, const std::string& save_dtype);
+
+}  // namespace alambic
