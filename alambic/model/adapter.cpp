@@ -49,20 +49,48 @@ std::shared_ptr<Lora> new_lora(const Linear& linear, const LoraOptions& options,
   return lora;
 }
 
-// Whether this linear map is a target; notes which targets have been met.
-bool is_target(const std::string& module, bool is_head, const LoraOptions& options,
-               std::set<std::string>& met) {
-  bool found = false;
-  for (const std::string& target : options.targets) {
-    if (target == "all-linear" ? is_head : !answers_to(module, target)) continue;
-    if (is_head) {
+// The last parts of routed experts' names. transformers holds a layer's experts as one tensor, and
+// PEFT takes any of these names, even of a dense layer, to mean that tensor: nothing could read
+// what we would write for them.
+std::set<std::string> names_of_experts(Model& model) {
+  std::set<std::string> names;
+  model.visit_linears([&](const std::string& module, Linear&) {
+    if (module.find(".experts.") != std::string::npos) names.insert(last_part(module));
+  });
+  return names;
+}
+
+bool is_target(const std::string& module, bool is_head, const LoraOptions& options) {
+  if (options.targets.empty()) return !is_head;
+  return std::ranges::any_of(options.targets, [&](const std::string& target) {
+    const bool named = answers_to(module, target);
+    if (named && is_head) {
       throw input_error("--lora-targets {}: the head cannot have an adapter", target)
           .with_hint("the objectives make its logits in chunks from the plain weights");
     }
-    met.insert(target);
-    found = true;
+    return named || (target == "all-linear" && !is_head);
+  });
+}
+
+// Every target must have been met by a module.
+void check_targets(const LoraOptions& options, const std::vector<std::string>& modules,
+                   const std::vector<std::string>& experts) {
+  for (const std::string& target : options.targets) {
+    const auto answers = [&](const std::string& module) {
+      return target == "all-linear" || answers_to(module, target);
+    };
+    if (std::ranges::any_of(modules, answers)) continue;
+    std::set<std::string> names;
+    for (const std::string& module : modules) names.insert(last_part(module));
+    if (std::ranges::any_of(experts, answers)) {
+      throw input_error(
+          "--lora-targets {}: routed experts, and maps named as theirs, cannot have an adapter",
+          target)
+          .with_hint("leave it out: attention can have one; no --lora-rank trains the experts too");
+    }
+    throw input_error("--lora-targets {}: no linear map of the model has this name", target)
+        .with_hint("there are " + join({names.begin(), names.end()}));
   }
-  return options.targets.empty() ? !is_head : found;
 }
 
 }  // namespace
@@ -82,20 +110,22 @@ void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed) {
     model.dropout->seed = seed;
   }
   const Tensor head = model.head().weight_VD;
-  std::set<std::string> met, names;
-  uint64_t index = 0;
+  const std::set<std::string> of_experts = names_of_experts(model);
+  std::vector<std::string> plain, experts;  // modules that can have an adapter, and cannot
+  std::vector<std::pair<std::string, Linear*>> targets;
   model.visit_linears([&](const std::string& module, Linear& linear) {
-    names.insert(last_part(module));
-    if (!is_target(module, linear.weight.is_same(head), options, met)) return;
-    linear.lora = new_lora(linear, options, seed, index++);
-    linear.lora->dropout = model.dropout;
-    linear.lora->visit(module,
-                       [](const std::string&, Tensor& tensor) { tensor.set_requires_grad(true); });
+    const bool routed = of_experts.contains(last_part(module));
+    (routed ? experts : plain).push_back(module);
+    if (!routed && is_target(module, linear.weight.is_same(head), options)) {
+      targets.emplace_back(module, &linear);
+    }
   });
-  for (const std::string& target : options.targets) {
-    if (met.contains(target)) continue;
-    throw input_error("--lora-targets {}: no linear map of the model has this name", target)
-        .with_hint("there are " + join({names.begin(), names.end()}));
+  check_targets(options, plain, experts);
+  for (uint64_t index = 0; const auto& [module, linear] : targets) {
+    linear->lora = new_lora(*linear, options, seed, index++);
+    linear->lora->dropout = model.dropout;
+    linear->lora->visit(module,
+                        [](const std::string&, Tensor& tensor) { tensor.set_requires_grad(true); });
   }
 }
 

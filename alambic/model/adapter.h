@@ -10,7 +10,7 @@ namespace alambic {
 
 /// Freezes the model and gives every target an adapter that changes nothing yet: A uniform in
 /// ±1/sqrt(in), B zero, as PEFT begins. An input error names a target that no linear map answers
-/// to, and refuses the head.
+/// to, and refuses the head and routed experts ("all-linear" leaves both out, as PEFT does).
 void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed);
 
 /// Makes the adapters part of the weights: `save_model` then writes the adapted model.

@@ -13,7 +13,8 @@ struct LoraOptions {
   int64_t rank = 0;  ///< 0: no adapter
   double alpha = 16;
   double dropout = 0;
-  /// Module names or their ends ("q_proj", "mlp.c_proj"); "all-linear": all but the head.
+  /// Module names or their ends ("q_proj", "mlp.c_proj"); "all-linear": all but the head
+  /// and routed experts.
   std::vector<std::string> targets;
   bool rslora = false;
   bool dora = false;
@@ -29,7 +30,7 @@ struct LoraOptions {
              {.least = 0, .most = 0.99});
     v.list("lora-targets", targets,
            "modules that get an adapter, by name (q_proj); none or all-linear: all linear maps "
-           "but the head");
+           "but the head and routed experts");
     v.flag("rslora", rslora, "scale by alpha over the square root of the rank");
     v.flag("dora", dora, "learn the norms of the weights' rows too (DoRA)");
   }

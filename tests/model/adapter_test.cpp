@@ -9,6 +9,7 @@
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/train/optimizer.h"
 #include "tests/golden.h"
+#include "tests/golden_models.h"
 #include "tests/model_fixture.h"
 
 namespace alambic {
@@ -28,6 +29,19 @@ Tensor logits(const Model& model, const Packed& input) {
   return at::mm(model.hidden(Pass(input)), model.head().weight_VD.t());
 }
 
+void randomize_adapter(Model& model) {
+  const at::NoGradGuard no_grad;
+  uint64_t index = 0;
+  model.visit([&](const std::string& name, Tensor& tensor) {
+    ++index;
+    if (name.find("lora_B") == std::string::npos) return;
+    for (int64_t i = 0; i < tensor.numel(); ++i) {
+      tensor.data_ptr<float>()[i] = static_cast<float>(
+          0.1 * normal({.seed = 3, .sample = index, .position = static_cast<uint32_t>(i)}));
+    }
+  });
+}
+
 // A random model with a random adapter, and an input for it.
 struct AdapterTest : testing::Test {
   std::unique_ptr<Model> model = random_model(small_llama_config());
@@ -35,19 +49,7 @@ struct AdapterTest : testing::Test {
 
   void attach(const LoraOptions& options) {
     attach_adapter(*model, options, 5);
-    randomize();
-  }
-  void randomize() {
-    const at::NoGradGuard no_grad;
-    uint64_t index = 0;
-    model->visit([&](const std::string& name, Tensor& tensor) {
-      ++index;
-      if (name.find("lora_B") == std::string::npos) return;
-      for (int64_t i = 0; i < tensor.numel(); ++i) {
-        tensor.data_ptr<float>()[i] = static_cast<float>(
-            0.1 * normal({.seed = 3, .sample = index, .position = static_cast<uint32_t>(i)}));
-      }
-    });
+    randomize_adapter(*model);
   }
   Tensor loss() const {
     const Tensor targets_M = input.tokens_N.narrow(0, 1, 4);
@@ -98,6 +100,49 @@ TEST_P(Peft, GivesTheGradients) {
         << name;
   });
 }
+
+// Every golden model with an adapter on what "all-linear" names: a family whose linear maps do not
+// pass through Linear, or are not visited, would train nothing or lose its adapter here.
+struct AdaptedFamily : testing::TestWithParam<std::string> {};
+
+TEST_P(AdaptedFamily, HasTrainsWritesReadsAndMergesAnAdapter) {
+  const auto load = [] { return load_model(golden_folder(GetParam()), {}); };
+  const Packed input = pack({{1, 2, 3, 4, 5}, {6, 7, 8}});
+  for (const bool dora : {false, true}) {
+    const LoraOptions options{.rank = 2, .alpha = 3, .targets = {"all-linear"}, .dora = dora};
+    const auto model = load();
+    const Tensor plain = logits(*model, input);
+    attach_adapter(*model, options, 5);
+    randomize_adapter(*model);
+    const Tensor adapted = logits(*model, input);
+    EXPECT_GT(distance(adapted, plain), 1e-3);
+    adapted.square().mean().backward();
+    std::set<std::string> modules;
+    model->visit([&](const std::string& name, Tensor& tensor) {
+      const bool of_adapter = name.find(".lora_") != std::string::npos;
+      if (of_adapter) modules.insert(name.substr(0, name.find(".lora_")));
+      EXPECT_EQ(tensor.grad().defined(), of_adapter) << name;
+    });
+    // Beside experts only attention has an adapter.
+    const bool routed = model->config.contains("num_experts_per_tok");
+    std::set<std::string> expected;
+    model->visit_linears([&](const std::string& module, Linear&) {
+      if (!routed || module.find(".self_attn.") != std::string::npos) expected.insert(module);
+    });
+    for (const char* head : {"lm_head", "embed_out"}) expected.erase(head);
+    EXPECT_EQ(modules, expected);
+    const fs::path folder = fs::path(testing::TempDir()) / ("alambic_adapted_" + GetParam());
+    save_adapter(*model, options, "base", folder);
+    const auto other = load();
+    load_adapter(*other, folder);
+    EXPECT_TRUE(at::equal(logits(*other, input), adapted));
+    merge_adapter(*other);
+    EXPECT_LT(relative_distance(logits(*other, input), adapted), 1e-4);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AdaptedFamily, testing::ValuesIn(golden_models()),
+                         [](const auto& info) { return info.param; });
 
 INSTANTIATE_TEST_SUITE_P(All, Peft,
                          testing::Values(PeftCase{"llama_rslora", "llama"},
@@ -204,6 +249,18 @@ TEST_F(AdapterTest, NamesAnUnknownTargetAndRefusesTheHead) {
   untied["tie_word_embeddings"] = false;
   model = random_model(untied);
   EXPECT_NE(attempt("lm_head").find("head"), std::string::npos);
+}
+
+// PEFT has no adapter for a routed expert alone, and takes a dense layer's name for the experts':
+// it could not read what we wrote.
+TEST_F(AdapterTest, RefusesTheNamesOfRoutedExperts) {
+  for (const auto& [folder, target] : {std::pair{"mixtral", "w1"}, {"qwen3_moe", "gate_proj"}}) {
+    model = load_model(golden_folder(folder), {});
+    const std::string error = error_of([&] {
+      attach_adapter(*model, {.rank = 2, .targets = {"q_proj", target}}, 1);
+    });
+    EXPECT_NE(error.find(std::string(target) + ": routed experts"), std::string::npos) << error;
+  }
 }
 
 TEST_F(AdapterTest, RefusesWhatItDoesNotBuildByName) {
