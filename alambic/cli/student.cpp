@@ -1,7 +1,9 @@
 #include "alambic/cli/student.h"
 
 #include "alambic/base/error.h"
+#include "alambic/base/files.h"
 #include "alambic/base/log.h"
+#include "alambic/base/names.h"
 #include "alambic/base/units.h"
 
 namespace alambic {
@@ -28,6 +30,15 @@ void check_effects(const TrainableOptions& what) {
   }
 }
 
+// "LoRA of rank 8, alpha 16, on q_proj, v_proj"
+std::string adapter_text(const LoraOptions& lora) {
+  return fmt::format("{}{} of rank {}, alpha {}, on {}", lora.rslora ? "rank-stabilised " : "",
+                     lora.dora ? "DoRA" : "LoRA", lora.rank, lora.alpha,
+                     lora.targets.empty() ? "all-linear" : join(lora.targets));
+}
+
+}  // namespace
+
 int64_t trained_parameters(Model& model) {
   int64_t count = 0;
   model.visit([&](const std::string&, Tensor& tensor) {
@@ -36,16 +47,19 @@ int64_t trained_parameters(Model& model) {
   return count;
 }
 
-}  // namespace
+void select_trained(Model& model, const TrainableOptions& what, uint64_t seed) {
+  check_effects(what);
+  model.visit([](const std::string&, Tensor& tensor) { tensor.set_requires_grad(true); });
+  if (what.lora.rank > 0) attach_adapter(model, what.lora, seed);
+  if (what.freeze == "embeddings") freeze_embeddings(model);
+}
 
 LoadedModel load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
                          uint64_t seed) {
-  check_effects(what);
   load.trainable = true;
   LoadedModel student = load_with_tokenizer(folder, load);
   Model& model = *student.model;
-  if (what.lora.rank > 0) attach_adapter(model, what.lora, seed);
-  if (what.freeze == "embeddings") freeze_embeddings(model);
+  select_trained(model, what, seed);
   const int64_t trained = trained_parameters(model), all = model.parameters();
   if (trained < all) {
     say("{} of {} parameters are trained", human_count(static_cast<double>(trained)),
@@ -55,12 +69,17 @@ LoadedModel load_student(const std::string& folder, LoadOptions load, const Trai
 }
 
 void export_student(LoadedModel& student, const std::string& folder, const TrainableOptions& what,
-                    const fs::path& run, const std::string& card, const std::string& save_dtype) {
+                    const fs::path& run, ModelCard card, const std::string& save_dtype) {
+  if (what.freeze != "nothing") card.facts.emplace_back("kept as it was", what.freeze);
   if (what.lora.rank > 0) {
+    card.facts.emplace_back("trained", adapter_text(what.lora));
     save_adapter(*student.model, what.lora, folder, run / "adapter");
+    ModelCard beside = card;
+    beside.library = "peft";
+    write_file(run / "adapter" / "README.md", model_card(beside));
     merge_adapter(*student.model);
   }
-  export_model(student, run / "model", card, save_dtype);
+  export_model(student, run / "model", model_card(card), save_dtype);
 }
 
 }  // namespace alambic

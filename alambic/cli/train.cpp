@@ -98,8 +98,7 @@ int run(const TrainOptions& options) {
                        .facts = {{"data", options.data}},
                        .figures = result.validation,
                        .config = config_toml("train", options)};
-  export_student(student, options.model, options.trainable, out, model_card(card),
-                 options.run.save_dtype);
+  export_student(student, options.model, options.trainable, out, card, options.run.save_dtype);
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);
   return 0;

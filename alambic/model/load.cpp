@@ -52,11 +52,12 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
                         folder.string(), name, shape_text(view.shape),
                         shape_text(tensor.sizes().vec()));
     }
-    const bool wanted = !options.head_only || tensor.is_same(head.weight_VD) ||
-                        (head.bias_V.defined() && tensor.is_same(head.bias_V));
-    if (wanted) {
-      tensor = to_tensor(view, options.dtype, options.device).set_requires_grad(options.trainable);
+    const bool of_head =
+        tensor.is_same(head.weight_VD) || (head.bias_V.defined() && tensor.is_same(head.bias_V));
+    if (!options.outline && (of_head || !options.head_only)) {
+      tensor = to_tensor(view, options.dtype, options.device);
     }
+    if (!tensor.is_meta() || options.outline) tensor.set_requires_grad(options.trainable);
     found.erase(it);
   });
   if (!missing.empty()) {

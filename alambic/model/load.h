@@ -11,6 +11,7 @@ struct LoadOptions {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   bool trainable = false;              ///< tensors require gradients
+  bool outline = false;                ///< everything stays on the meta device
   bool head_only = false;              ///< the rest stays on the meta device: shapes without data
   std::filesystem::path adapter = {};  ///< folder of an adapter to attach; empty: none
 };

@@ -157,6 +157,9 @@ TEST_F(MainJob, TrainsAnAdapter) {
   succeed(train_command("adapted", "--max-steps 3 --lora-rank 2 --rslora --lora-dropout 0.1"));
   succeed(distill_command("adapted2", "--max-steps 2 --lora-rank 2 --dora --lora-targets q_proj"));
   EXPECT_TRUE(fs::exists(folder / "adapted2/adapter/adapter_model.safetensors"));
+  const std::string card = read_file(at("adapted2/adapter/README.md"));
+  EXPECT_NE(card.find("library_name: peft"), std::string::npos);
+  EXPECT_NE(card.find("DoRA of rank 2, alpha 16, on q_proj"), std::string::npos) << card;
   write_file(at("ids.json"), "[[1, 2, 3, 4]]");
   const auto logits = [&](const std::string& model, const std::string& out) {
     succeed("logits --tokens " + at("ids.json") + " --out " + at(out) + " --model " + model +
