@@ -1,6 +1,7 @@
 // The options of every command in commands.def.
 #pragma once
 
+#include "alambic/cli/check_options.h"        // IWYU pragma: export
 #include "alambic/cli/convert_options.h"      // IWYU pragma: export
 #include "alambic/cli/distill_options.h"      // IWYU pragma: export
 #include "alambic/cli/eval_options.h"         // IWYU pragma: export

@@ -6,11 +6,12 @@
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/cli/config_toml.h"
+#include "alambic/cli/distill_lesson.h"
 #include "alambic/cli/faculty.h"
-#include "alambic/cli/model_card.h"
-#include "alambic/cli/model_pair.h"
 #include "alambic/cli/objective_terms.h"
+#include "alambic/cli/preflight.h"
 #include "alambic/cli/run_folder.h"
+#include "alambic/cli/student.h"
 #include "alambic/cli/validation.h"
 #include "alambic/eval/agreement.h"
 #include "alambic/train/distillation.h"
@@ -25,16 +26,6 @@ void check_ce_weight(const DistillOptions& options) {
     throw input_error("--ce-weight has no effect with --lmbda 1: no step has given completions")
         .with_hint("cross-entropy on the student's own answers would teach it its own mistakes");
   }
-}
-
-EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student) {
-  EngineOptions engine{.sampling = options.sampling,
-                       .stop_tokens = student.stop_tokens,
-                       .vocabulary = student.vocabulary,
-                       .batch = options.generation_batch,
-                       .seed = static_cast<uint64_t>(options.training.seed)};
-  engine.sampling.max_new_tokens = options.max_completion_length;
-  return engine;
 }
 
 // Held-out figures: agreement with the teachers on the student's own answers, drawn alike each
@@ -154,12 +145,13 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
 }  // namespace
 
 int run(const DistillOptions& options) {
-  const Divergence divergence = divergence_of(options.loss);
+  divergence_of(options.loss);  // errors before anything is loaded
   check_ce_weight(options);
   check_cache_options(options);
-  LoadOptions load = prepare_machine(options.machine);
-  load.trainable = true;
-  LoadedModel student = load_with_tokenizer(options.student, load);
+  const LoadOptions load = prepare_machine(options.machine);
+  preflight(options, load);
+  LoadedModel student = load_student(options.student, load, options.trainable,
+                                     static_cast<uint64_t>(options.training.seed));
   const Faculty faculty(options.teachers, student, options.student, load);
   const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
   const bool completions = options.lmbda < 1;
@@ -179,16 +171,9 @@ int run(const DistillOptions& options) {
 
   open_run_folder("distill", options, options.run);
   const fs::path out = options.run.out;
-  const std::unique_ptr<Lesson> lesson = distillation_lesson(
-      *student.model, std::move(teachers), std::move(examples), student.tokenizer,
-      {.divergence = divergence,
-       .ce_weight = options.loss.ce_weight,
-       .lmbda = options.lmbda,
-       .batch_size = options.training.batch_size,
-       .num_generations = options.num_generations,
-       .micro_batch_size = options.training.micro_batch_size,
-       .seed = static_cast<uint64_t>(options.training.seed),
-       .engine = engine});
+  const std::unique_ptr<Lesson> lesson =
+      distillation_lesson(*student.model, std::move(teachers), std::move(examples),
+                          student.tokenizer, lesson_options(options, student));
   const std::unique_ptr<Recorder> recorder =
       run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
   const TrainingResult result = train(options.training,
@@ -202,8 +187,8 @@ int run(const DistillOptions& options) {
     say("stopped after step {}; the same command with --resume continues", result.steps);
     return static_cast<int>(Exit::stopped);
   }
-  export_model(student, out / "model", model_card(card_of(options, result.validation)),
-               options.run.save_dtype);
+  export_student(student, options.student, options.trainable, out,
+                 card_of(options, result.validation), options.run.save_dtype);
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);
   return 0;

@@ -109,7 +109,9 @@ Metrics text_figures(const EvalOptions& options, const LoadedModel& loaded) {
 
 int run(const EvalOptions& options) {
   const LoadOptions load = prepare_machine(options.machine);
-  const LoadedModel loaded = load_with_tokenizer(options.model, load);
+  LoadOptions load_adapted = load;
+  load_adapted.adapter = options.adapter;
+  const LoadedModel loaded = load_with_tokenizer(options.model, load_adapted);
   const Metrics figures = holds_text(options.data) ? text_figures(options, loaded)
                                                    : task_figures(options, loaded, load);
   if (options.json) {

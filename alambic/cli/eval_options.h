@@ -5,7 +5,7 @@
 namespace alambic {
 
 struct EvalOptions : Options {
-  std::string model, data, teacher, out;
+  std::string model, adapter, data, teacher, out;
   int64_t max_new_tokens = 256;
   int64_t batch = 64;
   int64_t limit = 0;
@@ -19,6 +19,7 @@ struct EvalOptions : Options {
     v.group("Model and data");
     v.text("model", model, "model folder");
     v.required("model");
+    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
     v.text("data", data,
            "a .txt file or jsonl with `text`: perplexity; jsonl with `prompt` and "
            "`answer` (or `completion`): exact match of the number after ####, Rouge-L");

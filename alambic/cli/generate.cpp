@@ -58,7 +58,9 @@ void print_json(const Request& request, const Answer& answer, const Tokenizer& t
 
 int run(const GenerateOptions& options) {
   const std::vector<std::string> prompts = prompts_of(options);
-  const LoadedModel loaded = load_with_tokenizer(options.model, prepare_machine(options.machine));
+  LoadOptions load = prepare_machine(options.machine);
+  load.adapter = options.adapter;
+  const LoadedModel loaded = load_with_tokenizer(options.model, load);
   std::vector<Request> requests;
   for (const std::string& prompt : prompts) {
     for (int64_t g = 0; g < options.num_generations; ++g) {

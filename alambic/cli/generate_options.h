@@ -6,7 +6,7 @@
 namespace alambic {
 
 struct GenerateOptions : Options {
-  std::string model, data;
+  std::string model, adapter, data;
   std::vector<std::string> prompts;
   int64_t max_new_tokens = 256;
   int64_t num_generations = 1;
@@ -20,6 +20,7 @@ struct GenerateOptions : Options {
     v.group("Model and prompts");
     v.text("model", model, "model folder");
     v.required("model");
+    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
     v.list("prompt", prompts, "text to continue; may be given several times; none: standard input");
     v.text("data", data, "jsonl with `prompt`");
     v.group("Answers");

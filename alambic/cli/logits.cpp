@@ -47,7 +47,8 @@ Tensor logits_of(const Head& head, const Tensor& hidden_TD) {
 
 int run(const LogitsOptions& options) {
   const at::NoGradGuard no_grad;
-  const LoadOptions load = prepare_machine(options.machine);
+  LoadOptions load = prepare_machine(options.machine);
+  load.adapter = options.adapter;
   const std::unique_ptr<Model> model = load_model(options.model, load);
   const auto sequences = read_sequences(options.tokens, model->shape());
   std::vector<std::pair<std::string, Tensor>> outputs;

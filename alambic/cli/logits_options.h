@@ -5,13 +5,14 @@
 namespace alambic {
 
 struct LogitsOptions : Options {
-  std::string model, tokens, out;
+  std::string model, adapter, tokens, out;
   bool hidden = false;
   MachineOptions machine;
 
   void visit(OptionVisitor& v) override {
     v.text("model", model, "model folder");
     v.required("model");
+    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
     v.text("tokens", tokens, "JSON file with sequences of token ids: [[1, 2, 3], [4, 5]]");
     v.required("tokens");
     v.text("out", out, "safetensors file: float32 logits.0, logits.1, … of shape [T, V]");

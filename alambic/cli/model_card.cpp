@@ -5,7 +5,8 @@
 namespace alambic {
 
 std::string model_card(const ModelCard& card) {
-  std::string text = "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n";
+  std::string text =
+      fmt::format("---\nlibrary_name: {}\npipeline_tag: text-generation\ntags:\n", card.library);
   for (const std::string& tag : card.tags) text += "- " + tag + "\n";
   text += fmt::format("base_model: {}\n---\n\n# {}\n\n", card.base_model, card.title);
   text += fmt::format("Trained with Alambic, starting from `{}`", card.base_model);

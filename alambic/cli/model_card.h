@@ -9,6 +9,7 @@
 namespace alambic {
 
 struct ModelCard {
+  std::string library = "transformers";  ///< that loads the folder
   std::string title;
   std::string base_model;  ///< folder the training began with
   std::string teacher;     ///< empty: none

@@ -19,7 +19,7 @@ namespace {
 bool belongs_to_run(const std::string& name) {
   static const std::set<std::string> names = {"config.toml", "metrics.jsonl", "samples.jsonl",
                                               "report.html", "results.json",  "checkpoints",
-                                              "model",       "provenance"};
+                                              "model",       "adapter",       "provenance"};
   return names.contains(name) || name.starts_with("events.out.tfevents.");
 }
 

@@ -6,8 +6,8 @@
 #include "alambic/base/log.h"
 #include "alambic/cli/config_toml.h"
 #include "alambic/cli/model_card.h"
-#include "alambic/cli/model_pair.h"
 #include "alambic/cli/run_folder.h"
+#include "alambic/cli/student.h"
 #include "alambic/cli/text_data.h"
 #include "alambic/cli/validation.h"
 #include "alambic/train/next_token.h"
@@ -65,9 +65,9 @@ std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
 }  // namespace
 
 int run(const TrainOptions& options) {
-  LoadOptions load = prepare_machine(options.machine);
-  load.trainable = true;
-  LoadedModel student = load_with_tokenizer(options.model, load);
+  const LoadOptions load = prepare_machine(options.machine);
+  LoadedModel student = load_student(options.model, load, options.trainable,
+                                     static_cast<uint64_t>(options.training.seed));
   const BatchOptions batch{.batch_size = options.training.batch_size,
                            .micro_batch_size = options.training.micro_batch_size,
                            .seed = static_cast<uint64_t>(options.training.seed),
@@ -98,7 +98,7 @@ int run(const TrainOptions& options) {
                        .facts = {{"data", options.data}},
                        .figures = result.validation,
                        .config = config_toml("train", options)};
-  export_model(student, out / "model", model_card(card), options.run.save_dtype);
+  export_student(student, options.model, options.trainable, out, card, options.run.save_dtype);
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);
   return 0;

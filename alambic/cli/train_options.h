@@ -1,6 +1,7 @@
 #pragma once
 
 #include "alambic/cli/shared_options.h"
+#include "alambic/model/lora_options.h"
 #include "alambic/train/options.h"
 
 namespace alambic {
@@ -11,6 +12,7 @@ struct TrainOptions : Options {
   int64_t valid_batches = 20;
   int64_t valid_samples = 64;
   int64_t max_completion_length = 256;
+  TrainableOptions trainable;
   TrainingOptions training;
   MachineOptions machine;
   RunOptions run;
@@ -32,6 +34,7 @@ struct TrainOptions : Options {
               {.least = 1});
     v.integer("sequence-length", sequence_length,
               "tokens of a text window; 0: the model's whole context", {.least = 0});
+    trainable.visit(v);
     training.visit(v);
     machine.visit(v);
     run.visit(v);

@@ -6,6 +6,7 @@
 #include "alambic/base/names.h"
 #include "alambic/base/random.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
 #include "alambic/tensor/view.h"
 
@@ -50,11 +51,12 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
                         folder.string(), name, shape_text(view.shape),
                         shape_text(tensor.sizes().vec()));
     }
-    const bool wanted = !options.head_only || tensor.is_same(head.weight_VD) ||
-                        (head.bias_V.defined() && tensor.is_same(head.bias_V));
-    if (wanted) {
-      tensor = to_tensor(view, options.dtype, options.device).set_requires_grad(options.trainable);
+    const bool of_head =
+        tensor.is_same(head.weight_VD) || (head.bias_V.defined() && tensor.is_same(head.bias_V));
+    if (!options.outline && (of_head || !options.head_only)) {
+      tensor = to_tensor(view, options.dtype, options.device);
     }
+    if (!tensor.is_meta() || options.outline) tensor.set_requires_grad(options.trainable);
     found.erase(it);
   });
   if (!missing.empty()) {
@@ -72,6 +74,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     throw bug("the head of {} is none of its tensors", folder.string());
   }
   model->settle(options.device, options.dtype);
+  if (!options.adapter.empty()) load_adapter(*model, options.adapter);
   return model;
 }
 
@@ -97,6 +100,7 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
 
 void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
                 std::optional<at::ScalarType> dtype) {
+  check(!has_adapter(model), "save_model: the adapter has not been merged");
   const at::ScalarType type = dtype.value_or(model.options().dtype().toScalarType());
   std::vector<std::pair<std::string, Tensor>> tensors;
   model.visit([&](const std::string& name, Tensor& tensor) {

@@ -10,8 +10,10 @@ namespace alambic {
 struct LoadOptions {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
-  bool trainable = false;  ///< tensors require gradients
-  bool head_only = false;  ///< the rest stays on the meta device: shapes without data
+  bool trainable = false;              ///< tensors require gradients
+  bool outline = false;                ///< everything stays on the meta device
+  bool head_only = false;              ///< the rest stays on the meta device: shapes without data
+  std::filesystem::path adapter = {};  ///< folder of an adapter to attach; empty: none
 };
 
 /// Loads a Hugging Face folder or a GGUF file. Strict both ways: a tensor that the architecture
@@ -22,7 +24,8 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
 void init_weights(Model& model, uint64_t seed, const LoadOptions& options);
 
 /// Writes config.json, generation_config.json (when `generation_config` is not null) and the
-/// weights, in the model's dtype or in `dtype`, as transformers reads them.
+/// weights, in the model's dtype or in `dtype`, as transformers reads them. An adapter must have
+/// been merged.
 void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
                 std::optional<at::ScalarType> dtype = {});
 

@@ -10,4 +10,14 @@ int64_t Model::parameters() {
   return count;
 }
 
+void Model::visit_linears(const TensorVisitor::OnLinear& visitor) {
+  visit(TensorVisitor::of_linears(visitor));
+}
+
+void Model::place_dropout(int64_t step, int64_t micro_batch) {
+  if (!dropout) return;
+  dropout->step = static_cast<uint64_t>(step);
+  dropout->micro_batch = static_cast<uint64_t>(micro_batch);
+}
+
 }  // namespace alambic

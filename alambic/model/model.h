@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "alambic/flow/head.h"
-#include "alambic/nn/module.h"
+#include "alambic/nn/lora.h"
 #include "alambic/nn/pass.h"
 
 namespace alambic {
@@ -25,6 +25,8 @@ struct ModelShape {
 /// chunks, from the head.
 struct Model {
   Json config;  ///< config.json as read; written back unchanged but for the dtype
+  /// Of an adapter that is being trained with dropout; else null.
+  std::shared_ptr<LoraDropout> dropout;
 
   virtual ~Model() = default;
   virtual ModelShape shape() const = 0;
@@ -49,6 +51,10 @@ struct Model {
   /// float32, bfloat16, …, of the weights; and where they are.
   at::TensorOptions options();
   int64_t parameters();
+  /// Walks the linear maps that adapters can be attached to, by their module names.
+  void visit_linears(const TensorVisitor::OnLinear& visitor);
+  /// Which draws of dropout the next learning pass takes.
+  void place_dropout(int64_t step, int64_t micro_batch);
 };
 
 }  // namespace alambic

@@ -10,13 +10,34 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias, WeightLayout layout) : l
 }
 
 Tensor Linear::operator()(const Tensor& x_ND) const {
-  return layout == WeightLayout::output_major ? kernels::linear(x_ND, weight, bias)
-                                              : kernels::linear_input_major(x_ND, weight, bias);
+  const auto map = [this](const Tensor& x, const Tensor& added) {
+    return layout == WeightLayout::output_major ? kernels::linear(x, weight, added)
+                                                : kernels::linear_input_major(x, weight, added);
+  };
+  if (!lora) return map(x_ND, bias);
+  const Tensor dropped_ND = lora->drop(x_ND);
+  const Tensor update_NE = lora->update(dropped_ND);
+  if (!lora->magnitude_E.defined()) return map(x_ND, bias) + update_NE;
+  // DoRA: (magnitude / norm) · (W + scaling · B A) x + bias, where dropout, as in PEFT, spares
+  // one W x.
+  const Tensor base_NE = map(dropped_ND, Tensor());
+  const Tensor scale_E = lora->magnitude_E / lora->norm_E(weight_OI());
+  Tensor y_NE = scale_E * (base_NE + update_NE);
+  if (!dropped_ND.is_same(x_ND)) y_NE = y_NE + map(x_ND, Tensor()) - base_NE;
+  return bias.defined() ? y_NE + bias : y_NE;
 }
 
 void Linear::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  visitor.linear(prefix, *this);
   visitor(prefix + ".weight", weight);
   if (bias.defined()) visitor(prefix + ".bias", bias);
+  if (lora) lora->visit(prefix, visitor);
+}
+
+void Linear::merge_lora() {
+  const at::NoGradGuard no_grad;
+  weight_OI().copy_(lora->merged(weight_OI()));
+  lora.reset();
 }
 
 }  // namespace alambic

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <memory>
+
+#include "alambic/nn/lora.h"
 #include "alambic/nn/module.h"
 
 namespace alambic {
@@ -13,13 +16,22 @@ struct Linear {
   Tensor weight;
   Tensor bias;  ///< undefined: none
   WeightLayout layout = WeightLayout::output_major;
+  std::shared_ptr<Lora> lora;  ///< null: none
 
   Linear() = default;
   Linear(int64_t in, int64_t out, bool with_bias, WeightLayout layout = WeightLayout::output_major);
 
+  int64_t in() const { return weight.size(layout == WeightLayout::output_major ? 1 : 0); }
+  int64_t out() const { return weight.size(layout == WeightLayout::output_major ? 0 : 1); }
+  /// The weight as [out, in], however it is stored.
+  Tensor weight_OI() const { return layout == WeightLayout::output_major ? weight : weight.t(); }
+
   /// [N, in] to [N, out].
   Tensor operator()(const Tensor& x_ND) const;
+  /// The tensors of an adapter come last, under PEFT's names.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
+  /// Makes the adapter part of the weight and drops it.
+  void merge_lora();
 };
 
 }  // namespace alambic

@@ -2,6 +2,7 @@
 // optimizing, hashing and finite differences all walk it. Names are Hugging Face's.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <string>
 
@@ -9,9 +10,37 @@
 
 namespace alambic {
 
-/// Called with a tensor's full name and the tensor, which the visitor may replace. Before loading
-/// tensors live on the "meta" device: they have a shape and no data.
-using TensorVisitor = std::function<void(const std::string& name, Tensor& tensor)>;
+struct Linear;
+
+/// What walks a model: a function of every tensor, or one of every linear map.
+class TensorVisitor {
+ public:
+  using OnTensor = std::function<void(const std::string& name, Tensor& tensor)>;
+  using OnLinear = std::function<void(const std::string& prefix, Linear& linear)>;
+
+  /// Called with a tensor's full name and the tensor, which the function may replace. Before
+  /// loading tensors live on the "meta" device: they have a shape and no data.
+  template <std::invocable<const std::string&, Tensor&> F>
+  requires(!std::same_as<std::remove_cvref_t<F>, TensorVisitor>) TensorVisitor(F&& on_tensor)
+      : on_tensor_(std::forward<F>(on_tensor)) {}
+
+  /// Called with every linear map instead; `prefix` is its module name ("model.layers.0.…").
+  static TensorVisitor of_linears(OnLinear on_linear) {
+    TensorVisitor visitor([](const std::string&, Tensor&) {});
+    visitor.on_linear_ = std::move(on_linear);
+    return visitor;
+  }
+
+  void operator()(const std::string& name, Tensor& tensor) const { on_tensor_(name, tensor); }
+  /// For Linear::visit alone.
+  void linear(const std::string& prefix, Linear& linear) const {
+    if (on_linear_) on_linear_(prefix, linear);
+  }
+
+ private:
+  OnTensor on_tensor_;
+  OnLinear on_linear_;
+};
 
 /// A tensor with a shape and no data yet.
 Tensor placeholder(at::IntArrayRef shape);

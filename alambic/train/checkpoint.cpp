@@ -17,9 +17,12 @@ constexpr const char* weights_name = "model.safetensors";
 constexpr const char* optimizer_name = "optimizer.safetensors";
 constexpr const char* state_name = "state.json";
 
+// What training changes: frozen tensors come from the model's folder again.
 std::vector<std::pair<std::string, Tensor>> weights_of(Model& model) {
   std::vector<std::pair<std::string, Tensor>> tensors;
-  model.visit([&](const std::string& name, Tensor& tensor) { tensors.emplace_back(name, tensor); });
+  model.visit([&](const std::string& name, Tensor& tensor) {
+    if (tensor.requires_grad()) tensors.emplace_back(name, tensor);
+  });
   return tensors;
 }
 

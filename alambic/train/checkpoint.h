@@ -12,10 +12,10 @@ struct TrainingState {
   double seconds = 0;  ///< of training so far
 };
 
-/// Writes `folder`/step-NNNNNNNN with the weights, the optimizer's state, state.json and a manifest
-/// of sizes and SHA-256 digests: into a temporary folder first, renamed when everything is on the
-/// disk, so a crash never leaves a half checkpoint under a good name. Only then the oldest beyond
-/// `keep` are removed.
+/// Writes `folder`/step-NNNNNNNN with the weights that are trained, the optimizer's state,
+/// state.json and a manifest of sizes and SHA-256 digests: into a temporary folder first, renamed
+/// when everything is on the disk, so a crash never leaves a half checkpoint under a good name.
+/// Only then the oldest beyond `keep` are removed.
 void save_checkpoint(const std::filesystem::path& folder, Model& model, const AdamW& optimizer,
                      const TrainingState& state, int64_t keep);
 

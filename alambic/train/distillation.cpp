@@ -69,6 +69,7 @@ struct DistillationLesson : Lesson {
       report.tokens += rollouts.answer_N.sum().item<int64_t>();
     }
     double grade_seconds = 0, learn_seconds = 0;
+    int64_t micro_batch = 0;
     for (const Rollouts& rollouts : micro_batches) {
       Stopwatch watch;
       Tensor hidden_MD, value;
@@ -78,7 +79,10 @@ struct DistillationLesson : Lesson {
         const Judgement judgement = grader.teacher->grade(rollouts);
         grade_seconds += watch.lap();
         phase("learn");
-        if (!hidden_MD.defined()) hidden_MD = answer_states(rollouts);
+        if (!hidden_MD.defined()) {
+          student.place_dropout(step, micro_batch++);
+          hidden_MD = answer_states(rollouts);
+        }
         vocabulary_head = student.head().cut(judgement.head.vocabulary());
         const Loss loss = divergence_loss(options.divergence, hidden_MD, vocabulary_head, judgement,
                                           static_cast<double>(report.tokens) / grader.weight);

@@ -119,7 +119,9 @@ struct NextTokenLesson : Lesson {
     StepReport report;
     const std::vector<TokenBatch> batches = source->step(step);
     for (const TokenBatch& batch : batches) report.tokens += batch.targets_M.numel();
+    int64_t micro_batch = 0;
     for (const TokenBatch& batch : batches) {
+      student.place_dropout(step, micro_batch++);
       const Loss loss = batch_loss(student, batch, vocabulary, static_cast<double>(report.tokens));
       loss.value.backward();
       for (const auto& [name, sum] : loss.sums) {

@@ -59,7 +59,12 @@ void AdamW::step(double learning_rate, double scale) {
   update(true, learning_rate);
   update(false, learning_rate);
   for (Parameter& parameter : parameters_) {
-    if (!parameter.master.is_alias_of(parameter.weight)) parameter.weight.copy_(parameter.master);
+    if (parameter.master.is_alias_of(parameter.weight)) {
+      // The fused step does not count its change; what is kept per version (DoRA's norms) needs it.
+      parameter.weight.unsafeGetTensorImpl()->bump_version();
+    } else {
+      parameter.weight.copy_(parameter.master);
+    }
   }
   clear_gradients();
 }

@@ -152,6 +152,39 @@ TEST_F(MainJob, GoesFromTrainToReport) {
   succeed("info --model " + model);
 }
 
+// The folder of the merged model and the adapter beside it say the same.
+TEST_F(MainJob, TrainsAnAdapter) {
+  succeed(train_command("adapted", "--max-steps 3 --lora-rank 2 --rslora --lora-dropout 0.1"));
+  succeed(distill_command("adapted2", "--max-steps 2 --lora-rank 2 --dora --lora-targets q_proj"));
+  EXPECT_TRUE(fs::exists(folder / "adapted2/adapter/adapter_model.safetensors"));
+  const std::string card = read_file(at("adapted2/adapter/README.md"));
+  EXPECT_NE(card.find("library_name: peft"), std::string::npos);
+  EXPECT_NE(card.find("DoRA of rank 2, alpha 16, on q_proj"), std::string::npos) << card;
+  write_file(at("ids.json"), "[[1, 2, 3, 4]]");
+  const auto logits = [&](const std::string& model, const std::string& out) {
+    succeed("logits --tokens " + at("ids.json") + " --out " + at(out) + " --model " + model +
+            kMachine);
+    const SafetensorsFile file = SafetensorsFile::open(at(out));
+    const auto bytes = file.find("logits.0")->bytes;
+    const auto* values = reinterpret_cast<const float*>(bytes.data());
+    return std::vector<float>(values, values + bytes.size() / sizeof(float));
+  };
+  const auto merged = logits(at("adapted/model"), "merged.safetensors");
+  const auto beside =
+      logits(at("teacher") + " --adapter " + at("adapted/adapter"), "beside.safetensors");
+  const auto base = logits(at("teacher"), "base.safetensors");
+  float worst = 0, change = 0;
+  for (size_t i = 0; i < base.size(); ++i) {
+    worst = std::max(worst, std::abs(merged[i] - beside[i]));
+    change = std::max(change, std::abs(merged[i] - base[i]));
+  }
+  EXPECT_LT(worst, 1e-5);
+  EXPECT_GT(change, 1e-4);
+  refuse(train_command("never", "--dora"), {"--dora", "--lora-rank"});
+  refuse(train_command("never", "--lora-rank 2 --freeze embeddings"), {"--freeze"});
+  refuse(train_command("never", "--lora-rank 2 --lora-targets query"), {"query", "q_proj"});
+}
+
 TEST_F(MainJob, GivesTheGoldenLogits) {
   for (const char* name : {"llama", "llama_tied", "gpt2"}) {
     const fs::path model = kSource / "tests/golden" / name;

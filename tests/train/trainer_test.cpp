@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "alambic/base/error.h"
+#include "alambic/model/adapter.h"
 #include "alambic/teacher/local.h"
 #include "alambic/train/distillation.h"
 #include "alambic/train/next_token.h"
@@ -137,8 +138,10 @@ TEST_F(TrainerTest, StopsAtASignalWithACheckpoint) {
 }
 
 // Trains for `steps`, from a checkpoint in `folder` if there is one; returns the final weights.
-Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t steps) {
+Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t steps,
+                  bool adapts = false) {
   const auto student = trainable_model();
+  if (adapts) attach_adapter(*student, {.rank = 2, .dropout = 0.3, .dora = true}, 3);
   const LocalTeacher teacher(random_model(small_llama_config(), 2), 50);
   const Tokenizer tokenizer = recipe_tokenizer();
   DistillationOptions distillation{.lmbda = 0.5, .batch_size = 3, .seed = 3};
@@ -168,6 +171,23 @@ Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t ste
         {.student = *student, .lesson = stopping, .recorder = recorder, .checkpoints = folder},
         resume);
   return weights_of(*student);
+}
+
+// The adapter begins with random draws and drops with others; neither may depend on the restart.
+// The checkpoint holds the adapter alone.
+TEST(Resume, GivesTheBytesOfTheUninterruptedRunOfAnAdapter) {
+  for (const bool distils : {false, true}) {
+    const TestFolder whole, parts;
+    const Tensor expected = run_lesson(distils, whole.path, 8, true);
+    run_lesson(distils, parts.path, 3, true);
+    const SafetensorsFile saved =
+        SafetensorsFile::open(parts.path / "step-00000003/model.safetensors");
+    EXPECT_EQ(saved.tensors().size(), 2u * 7 * 3);
+    for (const TensorView& view : saved.tensors()) {
+      EXPECT_NE(view.name.find(".lora_"), std::string::npos) << view.name;
+    }
+    EXPECT_TRUE(same_bytes(run_lesson(distils, parts.path, 8, true), expected));
+  }
 }
 
 // A hidden cursor, a moment in half precision or a draw that counts calls would show in a bit.

@@ -1,0 +1,93 @@
+#include <algorithm>
+#include <cstdio>
+
+#include "alambic/base/error.h"
+#include "alambic/cli/check_options.h"
+#include "alambic/cli/distill_lesson.h"
+#include "alambic/cli/faculty.h"
+#include "alambic/cli/preflight.h"
+#include "alambic/cli/student.h"
+#include "alambic/train/distillation.h"
+
+namespace alambic {
+
+namespace {
+
+constexpr size_t sample_rows = 4;
+
+void add(Findings& all, Findings more) {
+  for (Finding& finding : more) all.push_back(std::move(finding));
+}
+
+Finding time_of(const StepReport& report, double share, int64_t prompts) {
+  double seconds = 0;
+  std::vector<std::string> phases;
+  for (const auto& [name, value] : report.seconds) {
+    seconds += value;
+    phases.push_back(fmt::format("{} {:.2g} s", name, value));
+  }
+  return {Level::good, "time",
+          fmt::format("a step takes at most about {:.2g} s: one of {} prompts took {:.2g} s ({})",
+                      seconds * share, prompts, seconds, fmt::join(phases, ", ")),
+          ""};
+}
+
+Finding first_batch(const StepReport& report) {
+  const auto mean = [&](const char* name) { return report.means.at(name); };
+  const bool agree = mean("agreement") > 0.02;
+  std::string text =
+      fmt::format("reverse KL {:.3g}, forward KL {:.3g}, same most likely token {:.0f} %",
+                  mean("reverse_kl"), mean("forward_kl"), 100 * mean("agreement"));
+  for (const auto& [name, value] : report.extra) {
+    if (name == "eos_share") text += fmt::format(", {:.0f} % of answers end by EOS", 100 * value);
+  }
+  return {agree ? Level::good : Level::warning, "first batch", text,
+          agree ? "" : "the student is far from the teacher: train it on text or answers first"};
+}
+
+// One small step of the run itself; the weights stay as they are.
+Findings measure(DistillOptions options, const LoadOptions& load) {
+  options.teachers.cache.clear();  // a check writes nothing
+  const int64_t batch = options.training.batch_size;
+  const LoadedModel student = load_student(options.student, load, options.trainable,
+                                           static_cast<uint64_t>(options.training.seed));
+  const Faculty faculty(options.teachers, student, options.student, load);
+  options.lmbda = options.lmbda > 0 ? 1 : 0;
+  std::vector<Example> rows = read_examples(
+      options.data, {options.lmbda > 0 ? Fields{"prompt"} : Fields{"prompt", "completion"}});
+  rows.resize(std::min(rows.size(), sample_rows));
+  const auto examples =
+      tokenize(rows, student.tokenizer,
+               std::min(student.model->shape().positions, faculty.positions()), options.data);
+  options.training.batch_size = std::min(batch, std::ssize(rows));
+  const auto lesson = distillation_lesson(
+      *student.model,
+      faculty.over({.examples = rows,
+                    .tokenized = examples,
+                    .file = options.data,
+                    .answer_room = options.lmbda > 0 ? options.max_completion_length : 0}),
+      examples, student.tokenizer, lesson_options(options, student));
+  const StepReport report = lesson->learn(0, [](const std::string&) {});
+  const auto prompts = options.training.batch_size;
+  return {time_of(report, static_cast<double>(batch) / static_cast<double>(prompts), prompts),
+          first_batch(report)};
+}
+
+}  // namespace
+
+int run(const CheckOptions& options) {
+  const LoadOptions load = prepare_machine(options.machine);
+  const double available = available_memory(load.device);
+  const Outlines models(options, load);
+  Findings findings = check_vocabularies(models);
+  add(findings, check_forms(models));
+  findings.push_back(check_sampling(options));
+  add(findings, check_data(options, models));
+  findings.push_back(check_memory(memory_plan(options, models, load), available));
+  if (verdict(findings) != Level::refused) add(findings, measure(options, load));
+  std::fputs(options.json ? (json_of(findings).dump(2) + "\n").c_str() : table(findings).c_str(),
+             stdout);
+  return static_cast<int>(verdict(findings) == Level::refused ? Exit::refused : Exit::done);
+}
+
+}  // namespace alambic

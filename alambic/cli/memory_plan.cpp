@@ -1,0 +1,120 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "alambic/base/units.h"
+#include "alambic/cli/preflight.h"
+#include "alambic/cli/student.h"
+#include "alambic/model/config.h"
+#include "alambic/tensor/device.h"
+#include "alambic/text/dataset.h"
+
+namespace alambic {
+
+namespace {
+
+double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, double element) {
+  return 2 * element * static_cast<double>(shape.layers * shape.kv_heads * shape.head_width) *
+         slots * tokens;
+}
+
+// Tokens of an answer at its longest behind a prompt of mean length (of the first 1000).
+double typical_length(const DistillOptions& options, const Outlines& models) {
+  double tokens = 0, rows = 0;
+  for (const Example& row : read_examples(options.data, {{"prompt"}})) {
+    if (rows == 1000) break;
+    tokens += static_cast<double>(models.student.model.tokenizer.encode(row.prompt).size());
+    ++rows;
+  }
+  return std::min(tokens / rows + static_cast<double>(options.max_completion_length),
+                  static_cast<double>(models.student.model.model->shape().positions));
+}
+
+// What a layer keeps for the backward pass, in numbers per token: about 10 of the width (inputs of
+// norms and maps, queries, keys, values, residuals) and 3 of the MLP's inner width.
+double kept_numbers(const Model& model) {
+  const Config config{model.config, "config.json"};
+  const auto width = static_cast<double>(model.shape().width);
+  const auto inner = static_cast<double>(
+      config.integer("intermediate_size", config.integer("n_inner", 4 * model.shape().width)));
+  return static_cast<double>(model.shape().cache.layers) * (10 * width + 3 * inner);
+}
+
+}  // namespace
+
+std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outlines& models,
+                                    const LoadOptions& load) {
+  Model& student = *models.student.model.model;
+  const auto element = static_cast<double>(c10::elementSize(load.dtype));
+  const at::ScalarType teacher_dtype = options.teachers.dtype == "auto"
+                                           ? load.dtype
+                                           : choose_dtype(options.teachers.dtype, load.device);
+  double of_teachers = 0;
+  for (const Outline& teacher : models.teachers) {
+    of_teachers += static_cast<double>(c10::elementSize(teacher_dtype)) *
+                   static_cast<double>(teacher.model.model->parameters());
+  }
+  const auto trained = static_cast<double>(trained_parameters(student));
+  const auto answers = static_cast<double>(options.training.batch_size) *
+                       static_cast<double>(options.num_generations);
+  const double slots = std::min(answers, static_cast<double>(options.generation_batch));
+  const auto micro = options.training.micro_batch_size > 0
+                         ? std::min(answers, static_cast<double>(options.training.micro_batch_size))
+                         : answers;
+  const auto tokens = typical_length(options, models);
+  const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
+  return {{"student's weights", element * static_cast<double>(student.parameters())},
+          {"teachers' weights", of_teachers},
+          {"gradients", element * trained},
+          {"optimizer", state * trained},
+          {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
+          {"learning pass", element * micro * tokens * kept_numbers(student)},
+          {"logits' chunks", 64e6}};
+}
+
+Finding check_memory(const std::vector<MemoryPart>& plan, double available) {
+  double all = 0;
+  std::vector<std::string> parts;
+  for (const MemoryPart& part : plan) {
+    all += part.bytes;
+    parts.push_back(part.name + " " + human_bytes(part.bytes));
+  }
+  if (!std::isfinite(available)) {
+    return {Level::good, "memory",
+            fmt::format("about {}, not compared with this device: {}", human_bytes(all),
+                        fmt::join(parts, ", ")),
+            ""};
+  }
+  Finding finding{.subject = "memory",
+                  .text = fmt::format("about {} of {}: {}", human_bytes(all),
+                                      human_bytes(available), fmt::join(parts, ", "))};
+  if (all > available) {
+    finding.level = Level::refused;
+    finding.text = "too little memory: needs " + finding.text;
+    finding.hint =
+        "--micro-batch-size, --generation-batch, --lora-rank or --dtype bfloat16 need less";
+  } else if (all > 0.9 * available) {
+    finding.level = Level::warning;
+    finding.hint = "a smaller --micro-batch-size leaves room";
+  }
+  return finding;
+}
+
+double available_memory(at::Device device) {
+  if (device.is_cuda()) return std::numeric_limits<double>::infinity();
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("MemAvailable:")) continue;
+    std::istringstream words(line.substr(13));
+    double kibibytes = 0;
+    words >> kibibytes;
+    return 1024 * kibibytes;
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+}  // namespace alambic

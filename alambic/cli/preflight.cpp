@@ -1,0 +1,183 @@
+#include "alambic/cli/preflight.h"
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+#include "alambic/cli/student.h"
+#include "alambic/cli/template_check.h"
+#include "alambic/text/dataset.h"
+
+namespace alambic {
+
+namespace {
+
+Outline outline(const std::string& folder, LoadOptions load) {
+  load.outline = true;
+  return {.folder = folder, .model = load_with_tokenizer(folder, load)};
+}
+
+std::string id_text(const std::optional<int32_t>& id) { return id ? std::to_string(*id) : "none"; }
+
+void check_special(const LoadedModel& student, const LoadedModel& teacher, Findings& findings) {
+  const SpecialTokens &a = student.tokenizer.special(), &b = teacher.tokenizer.special();
+  const std::tuple<const char*, std::optional<int32_t>, std::optional<int32_t>> roles[] = {
+      {"BOS", a.bos, b.bos}, {"EOS", a.eos, b.eos}};
+  for (const auto& [role, of_student, of_teacher] : roles) {
+    if (of_student == of_teacher) continue;
+    findings.push_back({Level::warning, "special",
+                        fmt::format("{} is token {} of the student and {} of the teacher", role,
+                                    id_text(of_student), id_text(of_teacher)),
+                        "the teacher grades an ending that it would not write"});
+  }
+}
+
+void check_padding(const std::string& who, const LoadedModel& loaded, Findings& findings) {
+  const int64_t rows = loaded.model->shape().vocabulary;
+  if (rows == loaded.vocabulary) return;
+  findings.push_back({Level::good, "padding",
+                      fmt::format("{}'s vocabulary is padded from {} to {} rows; the padded rows "
+                                  "are cut before every softmax",
+                                  who, loaded.vocabulary, rows),
+                      ""});
+}
+
+Finding check_end(const LoadedModel& student) {
+  if (student.stop_tokens.empty()) {
+    return {Level::refused, "EOS",
+            "no EOS token: neither generation_config.json, config.json nor the tokenizer names "
+            "one, so no answer ever ends",
+            "set eos_token_id in the student's config.json"};
+  }
+  for (const int32_t id : student.stop_tokens) {
+    if (id >= 0 && id < student.vocabulary) continue;
+    return {Level::refused, "EOS",
+            fmt::format("EOS cannot be reached: it is token {}, the tokenizer has {}", id,
+                        student.vocabulary),
+            "correct eos_token_id in the student's config.json"};
+  }
+  return {Level::good, "EOS", fmt::format("token {} ends an answer", student.stop_tokens.front()),
+          ""};
+}
+
+int64_t shortest_context(const Outlines& models) {
+  int64_t positions = models.student.model.model->shape().positions;
+  for (const Outline& teacher : models.teachers) {
+    positions = std::min(positions, teacher.model.model->shape().positions);
+  }
+  return positions;
+}
+
+}  // namespace
+
+Outlines::Outlines(const DistillOptions& options, const LoadOptions& load)
+    : student(outline(options.student, load)) {
+  select_trained(*student.model.model, options.trainable, 0);
+  for (const NamedFolder& source : parse_teachers(options.teachers.teacher)) {
+    if (source.folder != "self") teachers.push_back(outline(source.folder, load));
+  }
+}
+
+Findings check_vocabularies(const Outlines& models) {
+  Findings findings;
+  const LoadedModel& student = models.student.model;
+  for (const Outline& teacher : models.teachers) {
+    const std::string difference = describe_difference(student.tokenizer, teacher.model.tokenizer,
+                                                       "the student", teacher.folder);
+    if (difference.empty()) continue;
+    findings.push_back({Level::refused, "vocabulary", "the vocabularies differ: " + difference,
+                        "the teacher grades token by token, so both need the same tokenizer"});
+  }
+  if (findings.empty()) {
+    findings.push_back({Level::good, "vocabulary",
+                        fmt::format("all have the same {} tokens", student.vocabulary), ""});
+  }
+  check_padding("the student", student, findings);
+  for (const Outline& teacher : models.teachers) {
+    check_padding("the teacher " + teacher.folder, teacher.model, findings);
+  }
+  return findings;
+}
+
+Findings check_forms(const Outlines& models) {
+  Findings findings = {check_end(models.student.model)};
+  for (const Outline& teacher : models.teachers) {
+    check_special(models.student.model, teacher.model, findings);
+  }
+  for (Finding& finding : check_templates(models)) findings.push_back(std::move(finding));
+  return findings;
+}
+
+Finding check_sampling(const DistillOptions& options) {
+  const Sampling& sampling = options.sampling;
+  std::vector<std::string> causes;
+  if (sampling.temperature != 1) {
+    causes.push_back(fmt::format("--temperature {}", sampling.temperature));
+  }
+  if (sampling.top_k > 0) causes.push_back(fmt::format("--top-k {}", sampling.top_k));
+  if (sampling.top_p < 1) causes.push_back(fmt::format("--top-p {}", sampling.top_p));
+  if (sampling.min_p > 0) causes.push_back(fmt::format("--min-p {}", sampling.min_p));
+  if (causes.empty() || options.lmbda == 0) {
+    return {Level::good, "sampling", "answers are drawn from the student's own distribution", ""};
+  }
+  return {Level::warning, "sampling",
+          fmt::format("{} biases {}: the answers come from another distribution than the one that "
+                      "is graded",
+                      fmt::join(causes, ", "), options.loss.objective),
+          "--temperature 1 --top-p 1 --top-k 0 --min-p 0 draws from the student itself"};
+}
+
+Findings check_data(const DistillOptions& options, const Outlines& models) {
+  const Tokenizer& tokenizer = models.student.model.tokenizer;
+  const int64_t positions = shortest_context(models);
+  const std::vector<Example> rows = read_examples(options.data, {{"prompt"}});
+  int64_t empty = 0, too_long = 0, cut = 0, first_empty = 0, first_long = 0, longest = 0;
+  for (const Example& row : rows) {
+    int64_t length = std::ssize(tokenizer.encode(row.prompt));
+    if (length == 0 && empty++ == 0) first_empty = row.line;
+    cut += length < positions && length + options.max_completion_length > positions;
+    if (options.lmbda < 1 && row.completion) {
+      length += std::ssize(tokenizer.encode(*row.completion, false)) + 1;
+    }
+    if (length >= positions && too_long++ == 0) first_long = row.line;
+    longest = std::max(longest, length);
+  }
+  Findings findings;
+  if (empty > 0) {
+    findings.push_back({Level::refused, "data",
+                        fmt::format("{} of {} prompts are empty, the first in line {}", empty,
+                                    rows.size(), first_empty),
+                        "remove these rows"});
+  }
+  if (too_long > 0) {
+    findings.push_back({Level::refused, "data",
+                        fmt::format("{} of {} rows are too long for a context of {} tokens, the "
+                                    "first is line {}, the longest has {}",
+                                    too_long, rows.size(), positions, first_long, longest),
+                        "shorten or remove these rows"});
+  }
+  if (cut > 0) {
+    findings.push_back(
+        {Level::warning, "data",
+         fmt::format("{} of {} prompts leave less room than --max-completion-length {}: their "
+                     "answers may be cut off",
+                     cut, rows.size(), options.max_completion_length),
+         "lower --max-completion-length, or shorten the prompts"});
+  }
+  if (findings.empty()) {
+    findings.push_back({Level::good, "data",
+                        fmt::format("{} rows, the longest has {} tokens", rows.size(), longest),
+                        ""});
+  }
+  return findings;
+}
+
+void preflight(const DistillOptions& options, const LoadOptions& load) {
+  const double available = available_memory(load.device);
+  const Outlines models(options, load);
+  Findings findings = check_forms(models);
+  findings.push_back(check_sampling(options));
+  findings.push_back(check_memory(memory_plan(options, models, load), available));
+  warn_or_refuse(findings);
+}
+
+}  // namespace alambic

@@ -1,0 +1,158 @@
+#include "alambic/model/adapter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "alambic/base/error.h"
+#include "alambic/base/names.h"
+#include "alambic/base/random.h"
+#include "alambic/nn/linear.h"
+
+namespace alambic {
+
+namespace {
+
+// Draws of `init` number a model's tensors from 0.
+constexpr uint64_t first_init_step = uint64_t{1} << 32;
+
+bool answers_to(const std::string& module, const std::string& target) {
+  return module == target || module.ends_with("." + target);
+}
+
+std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
+
+// Uniform in ±1/sqrt(in): kaiming_uniform_ with a = sqrt(5), as PEFT and nn.Linear begin.
+Tensor first_a(int64_t rank, int64_t in, uint64_t seed, uint64_t index) {
+  const Tensor a_RI = at::empty({rank, in}, at::kFloat);
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  for (int64_t i = 0; i < a_RI.numel(); ++i) {
+    const double drawn = uniform(
+        {.seed = seed, .step = first_init_step + index, .sample = static_cast<uint64_t>(i)});
+    a_RI.data_ptr<float>()[i] = static_cast<float>(bound * (2 * drawn - 1));
+  }
+  return a_RI;
+}
+
+std::shared_ptr<Lora> new_lora(const Linear& linear, const LoraOptions& options, uint64_t seed,
+                               uint64_t index) {
+  const at::TensorOptions type = linear.weight.options().requires_grad(false);
+  auto lora = std::make_shared<Lora>();
+  lora->a_RI = first_a(options.rank, linear.in(), seed, index).to(type);
+  lora->b_ER = at::zeros({linear.out(), options.rank}, type);
+  if (options.dora) {
+    lora->magnitude_E =
+        linear.weight_OI().to(at::kFloat).norm(2, {1}).to(type.dtype().toScalarType());
+  }
+  lora->scaling = options.scaling(options.rank);
+  lora->index = index;
+  return lora;
+}
+
+// The last parts of routed experts' names. transformers holds a layer's experts as one tensor, and
+// PEFT takes any of these names, even of a dense layer, to mean that tensor: nothing could read
+// what we would write for them.
+std::set<std::string> names_of_experts(Model& model) {
+  std::set<std::string> names;
+  model.visit_linears([&](const std::string& module, Linear&) {
+    if (module.find(".experts.") != std::string::npos) names.insert(last_part(module));
+  });
+  return names;
+}
+
+bool is_target(const std::string& module, bool is_head, const LoraOptions& options) {
+  if (options.targets.empty()) return !is_head;
+  return std::ranges::any_of(options.targets, [&](const std::string& target) {
+    const bool named = answers_to(module, target);
+    if (named && is_head) {
+      throw input_error("--lora-targets {}: the head cannot have an adapter", target)
+          .with_hint("the objectives make its logits in chunks from the plain weights");
+    }
+    return named || (target == "all-linear" && !is_head);
+  });
+}
+
+// Every target must have been met by a module.
+void check_targets(const LoraOptions& options, const std::vector<std::string>& modules,
+                   const std::vector<std::string>& experts) {
+  for (const std::string& target : options.targets) {
+    const auto answers = [&](const std::string& module) {
+      return target == "all-linear" || answers_to(module, target);
+    };
+    if (std::ranges::any_of(modules, answers)) continue;
+    std::set<std::string> names;
+    for (const std::string& module : modules) names.insert(last_part(module));
+    if (std::ranges::any_of(experts, answers)) {
+      throw input_error(
+          "--lora-targets {}: routed experts, and maps named as theirs, cannot have an adapter",
+          target)
+          .with_hint("leave it out: attention can have one; no --lora-rank trains the experts too");
+    }
+    throw input_error("--lora-targets {}: no linear map of the model has this name", target)
+        .with_hint("there are " + join({names.begin(), names.end()}));
+  }
+}
+
+}  // namespace
+
+double LoraOptions::scaling(int64_t rank_of_target) const {
+  const auto r = static_cast<double>(rank_of_target);
+  return alpha / (rslora ? std::sqrt(r) : r);
+}
+
+void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed) {
+  check(options.rank > 0 && !has_adapter(model), "an adapter of rank {}", options.rank);
+  const at::NoGradGuard no_grad;
+  model.visit([](const std::string&, Tensor& tensor) { tensor.set_requires_grad(false); });
+  if (options.dropout > 0) {
+    model.dropout = std::make_shared<LoraDropout>();
+    model.dropout->rate = options.dropout;
+    model.dropout->seed = seed;
+  }
+  const Tensor head = model.head().weight_VD;
+  const std::set<std::string> of_experts = names_of_experts(model);
+  std::vector<std::string> plain, experts;  // modules that can have an adapter, and cannot
+  std::vector<std::pair<std::string, Linear*>> targets;
+  model.visit_linears([&](const std::string& module, Linear& linear) {
+    const bool routed = of_experts.contains(last_part(module));
+    (routed ? experts : plain).push_back(module);
+    if (!routed && is_target(module, linear.weight.is_same(head), options)) {
+      targets.emplace_back(module, &linear);
+    }
+  });
+  check_targets(options, plain, experts);
+  for (uint64_t index = 0; const auto& [module, linear] : targets) {
+    linear->lora = new_lora(*linear, options, seed, index++);
+    linear->lora->dropout = model.dropout;
+    linear->lora->visit(module,
+                        [](const std::string&, Tensor& tensor) { tensor.set_requires_grad(true); });
+  }
+}
+
+void merge_adapter(Model& model) {
+  model.visit_linears([](const std::string&, Linear& linear) {
+    if (linear.lora) linear.merge_lora();
+  });
+  model.dropout.reset();
+}
+
+bool has_adapter(Model& model) {
+  bool found = false;
+  model.visit_linears([&](const std::string&, Linear& linear) { found |= linear.lora != nullptr; });
+  return found;
+}
+
+void freeze_embeddings(Model& model) {
+  bool found = false;
+  model.visit([&](const std::string& name, Tensor& tensor) {
+    for (const char* embedding :
+         {"embed_tokens.weight", "embed_in.weight", "wte.weight", "wpe.weight"}) {
+      if (!answers_to(name, embedding)) continue;
+      tensor.set_requires_grad(false);
+      found = true;
+    }
+  });
+  check(found, "the model has no tensor that is known as an embedding");
+}
+
+}  // namespace alambic

@@ -1,0 +1,82 @@
+#include "alambic/nn/lora.h"
+
+#include "alambic/base/random.h"
+#include "alambic/kernels/linear.h"
+
+namespace alambic {
+
+namespace {
+
+// 0 with the dropout's probability, else 1 / (1 − rate); one Philox block for four elements.
+Tensor mask(at::IntArrayRef sizes, const LoraDropout& dropout, uint64_t adapter) {
+  const auto words = random_words({.seed = dropout.seed,
+                                   .stream = Stream::dropout,
+                                   .step = dropout.step,
+                                   .sample = dropout.micro_batch,
+                                   .position = static_cast<uint32_t>(adapter)});
+  const Tensor mask = at::empty(sizes, at::kFloat);
+  float* value = mask.mutable_data_ptr<float>();
+  const auto least = static_cast<uint64_t>(dropout.rate * 0x1p32);
+  const auto kept = static_cast<float>(1 / (1 - dropout.rate));
+  const int64_t count = mask.numel();
+  at::parallel_for(0, (count + 3) / 4, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const auto low = static_cast<uint32_t>(block), high = static_cast<uint32_t>(block >> 32);
+      const auto drawn = philox({low, high, words[2], words[3]}, {words[0], words[1]});
+      for (int64_t i = 4 * block; i < std::min(4 * block + 4, count); ++i) {
+        value[i] = drawn[i % 4] >= least ? kept : 0;
+      }
+    }
+  });
+  return mask;
+}
+
+// Counts the changes in place, those by the optimizer's alias included.
+int64_t version_of(const Tensor& tensor) { return static_cast<int64_t>(tensor._version()); }
+
+bool same(const Tensor& kept, int64_t version, const Tensor& now) {
+  return kept.defined() && kept.is_same(now) && version == version_of(now);
+}
+
+}  // namespace
+
+Tensor Lora::drop(const Tensor& x_ND) const {
+  if (!dropout || dropout->rate == 0 || !at::GradMode::is_enabled()) return x_ND;
+  return x_ND * mask(x_ND.sizes(), *dropout, index).to(x_ND.options().requires_grad(false));
+}
+
+Tensor Lora::update(const Tensor& x_ND) const {
+  return kernels::linear(kernels::linear(x_ND, a_RI, Tensor()), b_ER, Tensor()) * scaling;
+}
+
+Tensor Lora::norm_E(const Tensor& weight_EI) const {
+  if (same(kept_.a, kept_.a_version, a_RI) && same(kept_.b, kept_.b_version, b_ER)) {
+    return kept_.value;
+  }
+  // What sampling kept, in its inference mode, serves the learning pass too.
+  const c10::InferenceMode usual(false);
+  const at::NoGradGuard no_grad;
+  const Tensor sum_EI =
+      weight_EI.to(at::kFloat) + at::mm(b_ER.to(at::kFloat), a_RI.to(at::kFloat)) * scaling;
+  kept_ = {.a = a_RI,
+           .b = b_ER,
+           .value = sum_EI.norm(2, {1}).to(a_RI.scalar_type()),
+           .a_version = version_of(a_RI),
+           .b_version = version_of(b_ER)};
+  return kept_.value;
+}
+
+Tensor Lora::merged(const Tensor& weight_EI) const {
+  const Tensor sum_EI =
+      weight_EI.to(at::kFloat) + at::mm(b_ER.to(at::kFloat), a_RI.to(at::kFloat)) * scaling;
+  if (!magnitude_E.defined()) return sum_EI;
+  return sum_EI * (magnitude_E.to(at::kFloat) / sum_EI.norm(2, {1})).unsqueeze(1);
+}
+
+void Lora::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  visitor(prefix + ".lora_A.weight", a_RI);
+  visitor(prefix + ".lora_B.weight", b_ER);
+  if (magnitude_E.defined()) visitor(prefix + ".lora_magnitude_vector", magnitude_E);
+}
+
+}  // namespace alambic
