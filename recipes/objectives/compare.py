@@ -26,13 +26,10 @@ def distill(**options):
 # What differs from the common options of `run`.
 METHODS = {
     "fine-tuning on references": {"command": "train"},
-    "sequence-level KD": distill(lmbda=0, answers_by="teacher", objective="cross_entropy"),
     "forward KL": distill(objective="forward_kl"),
     "reverse KL": distill(objective="reverse_kl"),
     "JSD 0.5": distill(objective="jsd", beta=0.5),
     "JSD 0.5, top 16 + tail": distill(objective="jsd", beta=0.5, kd_topk=16),
-    "sampled-token reverse KL": distill(objective="sampled_reverse_kl"),
-    "GRPO, exact match": distill(objective="grpo", reward="exact_match", num_generations=8),
 }
 
 
