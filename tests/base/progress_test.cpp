@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 
@@ -96,11 +97,14 @@ std::string on_terminal(Work work) {
   ::dup2(saved, STDERR_FILENO);
   ::close(saved);
   std::clearerr(stderr);
-  std::string text(1 << 16, '\0');
-  ::fcntl(master, F_SETFL, O_NONBLOCK);
-  const ssize_t length = ::read(master, text.data(), text.size());
-  text.resize(length > 0 ? static_cast<size_t>(length) : 0);
+  // Once the last writer has gone, reads return all that the kernel still holds and then EIO; a
+  // single read may come before the kernel has carried the rest over.
   ::close(slave);
+  std::string text;
+  std::array<char, 4096> part{};
+  for (ssize_t n = 0; (n = ::read(master, part.data(), part.size())) > 0;) {
+    text.append(part.data(), static_cast<size_t>(n));
+  }
   ::close(master);
   return text;
 }
