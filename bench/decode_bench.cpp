@@ -3,7 +3,7 @@
 //   {"prompts": [[1, 2], …], "new_tokens": 128, "temperature": 0, "seed": 1}
 //   → {"seconds": 0.5, "tokens": [[…], …]}
 // Usage: decode_bench MODEL_FOLDER THREADS
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 #include <cstdio>

@@ -37,6 +37,8 @@ target_compile_options(libtorch INTERFACE
   "SHELL:-idirafter ${ALAMBIC_TORCH_DIR}/torch/include"
   "SHELL:-idirafter ${ALAMBIC_TORCH_DIR}/torch/include/torch/csrc/api/include"
   -fopenmp)
+# Only the operators that tensor.h names are declared: all of them would cost seconds in every file.
+target_compile_definitions(libtorch INTERFACE AT_PER_OPERATOR_HEADERS)
 target_link_libraries(libtorch INTERFACE "${ALAMBIC_TORCH_LIB}/libtorch_cpu.so"
                                          "${ALAMBIC_TORCH_LIB}/libc10.so")
 target_link_options(libtorch INTERFACE "LINKER:-rpath-link,${ALAMBIC_CUDART_LIB}"

@@ -3,7 +3,7 @@
 // paragraph and ends with the error's exit code.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <stdexcept>
 #include <string>

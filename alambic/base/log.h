@@ -1,7 +1,7 @@
 // Messages for the person at the terminal, on stderr; stdout belongs to a command's result.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string>
 #include <utility>

@@ -1,6 +1,6 @@
 #include "alambic/cli/help.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
 // alambic COMMAND [--config run.toml] [--key value …]
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdio>

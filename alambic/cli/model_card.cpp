@@ -1,6 +1,6 @@
 #include "alambic/cli/model_card.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace alambic {
 

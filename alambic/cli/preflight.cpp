@@ -1,5 +1,7 @@
 #include "alambic/cli/preflight.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "alambic/base/error.h"

@@ -1,6 +1,6 @@
 #include "alambic/io/printable.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace alambic {
 

@@ -5,6 +5,7 @@
 
 #include "alambic/kernels/cpu.h"
 #include "alambic/kernels/launch.h"
+#include "alambic/tensor/function.h"
 
 namespace alambic::kernels {
 namespace {

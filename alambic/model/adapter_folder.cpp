@@ -1,5 +1,7 @@
 // The layout of PEFT: adapter_config.json, and adapter_model.safetensors with the tensors of every
 // adapter under "base_model.model." and the module's name.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 

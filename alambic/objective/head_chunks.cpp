@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/kernels/linear.h"
 #include "alambic/objective/wide.h"
+#include "alambic/tensor/function.h"
 
 namespace alambic {
 namespace {

@@ -1,6 +1,6 @@
 #include "alambic/report/chart_scale.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

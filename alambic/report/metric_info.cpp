@@ -1,6 +1,6 @@
 #include "alambic/report/metric_info.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #include "alambic/report/page_sections.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,7 @@
 #include "alambic/text/tokenizer.h"
 
+#include <fmt/format.h>
+
 #include <openssl/evp.h>
 
 #include <array>

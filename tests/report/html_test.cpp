@@ -1,6 +1,6 @@
 #include "alambic/report/html.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "alambic/report/html_escape.h"

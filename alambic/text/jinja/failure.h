@@ -1,7 +1,7 @@
 // What goes wrong inside a template, before it is known which file and line it was.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <stdexcept>
 #include <string>
