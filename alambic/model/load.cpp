@@ -3,6 +3,7 @@
 #include <map>
 
 #include "alambic/base/error.h"
+#include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/base/random.h"
 #include "alambic/io/model_folder.h"
@@ -25,10 +26,25 @@ std::map<std::string, const TensorView*> canonical(const Model& model,
                                                    const std::vector<TensorView>& views) {
   std::map<std::string, const TensorView*> by_name;
   for (const TensorView& view : views) {
+    if (!model.left_out(view.name).empty()) continue;
     const std::string name = model.canonical_name(view.name);
     if (!name.empty()) by_name[name] = &view;
   }
   return by_name;
+}
+
+void tell_left_out(const Model& model, const std::vector<TensorView>& views,
+                   const std::string& folder) {
+  std::map<std::string, int64_t> counts;
+  for (const TensorView& view : views) ++counts[model.left_out(view.name)];
+  for (const auto& [what, count] : counts) {
+    if (!what.empty()) say("{}: {} tensors are left out: {}", folder, count, what);
+  }
+}
+
+// Of a tensor in memory.
+at::ScalarType type_of(const Model& model, const std::string& name, at::ScalarType dtype) {
+  return model.is_constant(name) && dtype != at::kDouble ? at::kFloat : dtype;
 }
 
 }  // namespace
@@ -54,9 +70,11 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     const bool of_head =
         tensor.is_same(head.weight_VD) || (head.bias_V.defined() && tensor.is_same(head.bias_V));
     if (!options.outline && (of_head || !options.head_only)) {
-      tensor = to_tensor(view, options.dtype, options.device);
+      tensor = to_tensor(view, type_of(*model, name, options.dtype), options.device);
     }
-    if (!tensor.is_meta() || options.outline) tensor.set_requires_grad(options.trainable);
+    if (!tensor.is_meta() || options.outline) {
+      tensor.set_requires_grad(options.trainable && !model->is_constant(name));
+    }
     found.erase(it);
   });
   if (!missing.empty()) {
@@ -72,6 +90,9 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
   }
   if (options.head_only && model->head().weight_VD.is_meta()) {
     throw bug("the head of {} is none of its tensors", folder.string());
+  }
+  if (!options.outline && !options.head_only) {
+    tell_left_out(*model, files.tensors(), folder.string());
   }
   model->settle(options.device, options.dtype);
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
@@ -92,9 +113,10 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
             deviation * normal({.seed = seed, .step = index, .sample = static_cast<uint64_t>(i)}));
       }
     }
-    tensor = values.to(options.device, options.dtype).set_requires_grad(options.trainable);
+    tensor = values.to(options.device, type_of(model, name, options.dtype));
     ++index;
   });
+  model.set_trainable(options.trainable);
   model.settle(options.device, options.dtype);
 }
 
@@ -104,7 +126,7 @@ void save_model(Model& model, const std::filesystem::path& folder, const Json& g
   const at::ScalarType type = dtype.value_or(model.options().dtype().toScalarType());
   std::vector<std::pair<std::string, Tensor>> tensors;
   model.visit([&](const std::string& name, Tensor& tensor) {
-    tensors.emplace_back(name, tensor.detach().to(type));
+    tensors.emplace_back(name, tensor.detach().to(model.is_constant(name) ? at::kFloat : type));
   });
   Json config = model.config;
   config.erase("torch_dtype");
