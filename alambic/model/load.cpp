@@ -42,6 +42,18 @@ void tell_left_out(const Model& model, const std::vector<TensorView>& views,
   }
 }
 
+// ModelFolder takes away what it has read.
+void check_quantization(const ModelFolder& files) {
+  const Json setting = files.config().value("quantization_config", Json());
+  if (setting.is_null()) return;
+  const Json method = setting.is_object() ? setting.value("quant_method", Json()) : Json();
+  throw input_error(
+      "cannot load the model of {}: its weights are quantized by \"quant_method\" {}, but only "
+      "\"fp8\" with weight_block_size is read",
+      files.config_name(), method.dump())
+      .with_hint("take the model's unquantized weights, or a GGUF file of it");
+}
+
 // Of a tensor in memory.
 at::ScalarType type_of(const Model& model, const std::string& name, at::ScalarType dtype) {
   return model.is_constant(name) && dtype != at::kDouble ? at::kFloat : dtype;
@@ -51,6 +63,7 @@ at::ScalarType type_of(const Model& model, const std::string& name, at::ScalarTy
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
   const ModelFolder files = ModelFolder::open(folder);
+  check_quantization(files);
   std::unique_ptr<Model> model = make_model(files.config(), files.config_name());
   std::map<std::string, const TensorView*> found = canonical(*model, files.tensors());
   const Head head = model->head();  // placeholders
