@@ -11,6 +11,7 @@
 #include "alambic/io/encode.h"
 #include "alambic/io/gguf_tokenizer.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/io/tile_scales.h"
 
 namespace alambic {
 
@@ -28,11 +29,15 @@ constexpr FolderDtype folder_dtypes[] = {{"float32", "f32", Dtype::F32},
                                          {"float16", "f16", Dtype::F16},
                                          {"bfloat16", "bf16", Dtype::BF16}};
 
-// The format of the largest tensor, which stands for the model's.
+bool has_tiles(const TensorView& tensor) { return !tensor.tiles.bytes.empty(); }
+
+// The format of the largest tensor, which stands for the model's; FP8 with scales is written as
+// BF16.
 Dtype dtype_of(const ModelFolder& model) {
   const auto largest = std::ranges::max_element(
       model.tensors(), {}, [](const TensorView& tensor) { return count_of(tensor.shape); });
-  return largest == model.tensors().end() ? Dtype::F32 : largest->dtype;
+  if (largest == model.tensors().end()) return Dtype::F32;
+  return has_tiles(*largest) ? Dtype::BF16 : largest->dtype;
 }
 
 Json generation_config(const fs::path& model, const Json& config) {
@@ -84,6 +89,28 @@ GgufMetadata tokenizer_metadata(const fs::path& path, const ModelFolder& model) 
   return metadata;
 }
 
+// A tensor in another format; its bytes go to `storage`.
+TensorView cast(const TensorView& tensor, Dtype dtype, const std::string& model,
+                std::vector<std::vector<std::byte>>& storage) {
+  if (!has_tiles(tensor) && (tensor.dtype == dtype || !is_decodable(tensor.dtype))) return tensor;
+  std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
+  if (has_tiles(tensor)) {
+    decode_tiles(tensor, numbers);
+  } else {
+    decode(tensor.dtype, tensor.bytes, numbers);
+  }
+  if (const std::string fault = fault_of(dtype, numbers); !fault.empty()) {
+    throw input_error("cannot convert {}: tensor {}: {}", model, tensor.name, fault)
+        .with_hint("--dtype bfloat16 has the range of float32");
+  }
+  storage.push_back(encode(dtype, numbers));
+  TensorView view = tensor;
+  view.tiles = {};
+  view.dtype = dtype;
+  view.bytes = storage.back();
+  return view;
+}
+
 void write_file_of(const ConvertOptions& options, const ModelFolder& model) {
   std::string name = options.type;
   if (name == "auto") {
@@ -99,8 +126,13 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model) {
     }
     throw input_error("--type: expected one of {}, found '{}'", known, options.type);
   }
-  const auto counts = write_gguf_model(options.out, model.config(), options.model, model.tensors(),
-                                       *type, tokenizer_metadata(options.model, model));
+  std::vector<std::vector<std::byte>> storage;
+  std::vector<TensorView> tensors = model.tensors();
+  for (TensorView& tensor : tensors) {
+    if (has_tiles(tensor)) tensor = cast(tensor, Dtype::F32, options.model, storage);
+  }
+  const auto counts = write_gguf_model(options.out, model.config(), options.model, tensors, *type,
+                                       tokenizer_metadata(options.model, model));
   std::vector<std::string> parts;
   for (const auto& [dtype, count] : counts)
     parts.push_back(fmt::format("{} {}", count, name_of(dtype)));
@@ -111,23 +143,6 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model) {
   }
   say("wrote {}: {}, tensors: {}", options.out,
       human_bytes(static_cast<double>(fs::file_size(options.out))), join(parts));
-}
-
-// A tensor in another format; its bytes go to `storage`.
-TensorView cast(const TensorView& tensor, Dtype dtype, const std::string& model,
-                std::vector<std::vector<std::byte>>& storage) {
-  if (tensor.dtype == dtype || !is_decodable(tensor.dtype)) return tensor;
-  std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
-  decode(tensor.dtype, tensor.bytes, numbers);
-  if (const std::string fault = fault_of(dtype, numbers); !fault.empty()) {
-    throw input_error("cannot convert {}: tensor {}: {}", model, tensor.name, fault)
-        .with_hint("--dtype bfloat16 has the range of float32");
-  }
-  storage.push_back(encode(dtype, numbers));
-  TensorView view = tensor;
-  view.dtype = dtype;
-  view.bytes = storage.back();
-  return view;
 }
 
 const FolderDtype& folder_dtype(const ConvertOptions& options, const ModelFolder& model) {
@@ -144,7 +159,8 @@ const FolderDtype& folder_dtype(const ConvertOptions& options, const ModelFolder
 void write_folder_of(const ConvertOptions& options, const ModelFolder& model) {
   const FolderDtype& dtype = folder_dtype(options, model);
   // A folder as it is keeps what it mixes; the vectors of a GGUF file are float32 whatever it is.
-  const bool keep = options.dtype == "auto" && fs::is_directory(options.model);
+  const bool keep = options.dtype == "auto" && fs::is_directory(options.model) &&
+                    std::ranges::none_of(model.tensors(), has_tiles);
   std::vector<std::vector<std::byte>> storage;
   std::vector<TensorView> tensors;
   for (const TensorView& tensor : model.tensors()) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "alambic/base/error.h"
@@ -46,6 +47,14 @@ std::vector<int64_t> evenly_spaced(int64_t kept, int64_t all) {
   return layers;
 }
 
+// Dense layers come first (DeepSeek): as many as are kept of them.
+void count_dense(Json& config, const std::vector<int64_t>& kept) {
+  const char* key = "first_k_dense_replace";
+  if (!config.contains(key) || !config[key].is_number_integer()) return;
+  const int64_t dense = config[key];
+  config[key] = std::ranges::count_if(kept, [=](int64_t layer) { return layer < dense; });
+}
+
 std::unique_ptr<Model> cut(const InitOptions& options) {
   const std::unique_ptr<Model> source = load_model(options.from, {});
   const int64_t all = source->shape().cache.layers;
@@ -57,10 +66,19 @@ std::unique_ptr<Model> cut(const InitOptions& options) {
   Json config = source->config;
   const int64_t layers = options.layers > 0 ? options.layers : all;
   config[layers_key(config)] = layers;
-  std::unique_ptr<Model> model = make_model(config, options.from + "/config.json");
   const std::vector<int64_t> kept = evenly_spaced(layers, all);
+  count_dense(config, kept);
+  std::unique_ptr<Model> model = make_model(config, options.from + "/config.json");
   model->visit([&](const std::string& name, Tensor& tensor) {
-    tensor = tensors.at(with_layer(name, kept));
+    const auto found = tensors.find(with_layer(name, kept));
+    if (found == tensors.end()) {
+      throw input_error(
+          "cannot keep {} layers of {}: its layers are of different kinds, and there "
+          "is no {} for {}",
+          layers, options.from, with_layer(name, kept), name)
+          .with_hint("keep all layers, or another number of them");
+    }
+    tensor = found->second;
   });
   return model;
 }

@@ -18,8 +18,7 @@ namespace alambic {
 namespace {
 
 double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, double element) {
-  return 2 * element * static_cast<double>(shape.layers * shape.kv_heads * shape.head_width) *
-         slots * tokens;
+  return element * static_cast<double>(shape.numbers()) * slots * tokens;
 }
 
 // Tokens of an answer at its longest behind a prompt of mean length (of the first 1000).

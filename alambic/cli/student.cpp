@@ -49,7 +49,7 @@ int64_t trained_parameters(Model& model) {
 
 void select_trained(Model& model, const TrainableOptions& what, uint64_t seed) {
   check_effects(what);
-  model.visit([](const std::string&, Tensor& tensor) { tensor.set_requires_grad(true); });
+  model.set_trainable(true);
   if (what.lora.rank > 0) attach_adapter(model, what.lora, seed);
   if (what.freeze == "embeddings") freeze_embeddings(model);
 }

@@ -4,6 +4,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/io/printable.h"
+#include "alambic/io/tile_scales.h"
 
 namespace alambic {
 
@@ -168,6 +169,7 @@ ModelFolder ModelFolder::open(const fs::path& path) {
     model.tensors_.insert(model.tensors_.end(), file.tensors().begin(), file.tensors().end());
     model.files_.push_back(std::move(file));
   }
+  join_tile_scales(model.config_, model.tensors_, path.string());
   return model;
 }
 

@@ -19,6 +19,7 @@ class ModelFolder {
   /// config.json and its tensors' names being those that the folder would have.
   static ModelFolder open(const fs::path& path);
 
+  /// Without "quantization_config" where the tensors have their tiles' scales (tile_scales.h).
   const nlohmann::ordered_json& config() const { return config_; }
   /// What errors call the configuration.
   const std::string& config_name() const { return config_name_; }

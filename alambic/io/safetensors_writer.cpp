@@ -19,6 +19,7 @@ void check_tensors(const std::vector<TensorView>& tensors) {
           "two tensors called {} cannot be written to one file", tensor.name);
     check(!is_block(tensor.dtype), "tensor {}: safetensors has no format {}", tensor.name,
           name_of(tensor.dtype));
+    check(tensor.tiles.bytes.empty(), "tensor {} would lose its scales", tensor.name);
     const auto bytes = byte_size(tensor.dtype, tensor.shape);
     check(bytes == tensor.bytes.size(), "tensor {} has {} bytes, its shape makes {}", tensor.name,
           tensor.bytes.size(), bytes.value_or(0));

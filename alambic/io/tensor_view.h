@@ -9,12 +9,20 @@
 
 namespace alambic {
 
+/// Scales of a matrix whose numbers are stored divided by them: one float32 for each tile of `rows`
+/// × `columns` numbers, the tiles at the lower and right edge being what is left.
+struct TileScales {
+  std::span<const std::byte> bytes;  ///< row-major; empty: the numbers are as stored
+  int64_t rows = 1, columns = 1;
+};
+
 /// A named tensor in somebody else's memory: row-major, little-endian.
 struct TensorView {
   std::string name;
   Dtype dtype = Dtype::F32;
   std::vector<int64_t> shape;
   std::span<const std::byte> bytes;
+  TileScales tiles = {};
 };
 
 /// How many numbers a shape holds.

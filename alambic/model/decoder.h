@@ -31,6 +31,7 @@ struct DecoderShape {
   AttentionShape attention;
   MlpShape mlp;
   int64_t layers = 0;
+  DecoderShape() = default;
   explicit DecoderShape(const Config& config);
   /// 1 / sqrt(head width).
   double scale() const;

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "alambic/base/error.h"
+#include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/base/random.h"
 #include "alambic/io/model_folder.h"
@@ -25,16 +26,44 @@ std::map<std::string, const TensorView*> canonical(const Model& model,
                                                    const std::vector<TensorView>& views) {
   std::map<std::string, const TensorView*> by_name;
   for (const TensorView& view : views) {
+    if (!model.left_out(view.name).empty()) continue;
     const std::string name = model.canonical_name(view.name);
     if (!name.empty()) by_name[name] = &view;
   }
   return by_name;
 }
 
+void tell_left_out(const Model& model, const std::vector<TensorView>& views,
+                   const std::string& folder) {
+  std::map<std::string, int64_t> counts;
+  for (const TensorView& view : views) ++counts[model.left_out(view.name)];
+  for (const auto& [what, count] : counts) {
+    if (!what.empty()) say("{}: {} tensors are left out: {}", folder, count, what);
+  }
+}
+
+// ModelFolder takes away what it has read.
+void check_quantization(const ModelFolder& files) {
+  const Json setting = files.config().value("quantization_config", Json());
+  if (setting.is_null()) return;
+  const Json method = setting.is_object() ? setting.value("quant_method", Json()) : Json();
+  throw input_error(
+      "cannot load the model of {}: its weights are quantized by \"quant_method\" {}, but only "
+      "\"fp8\" with weight_block_size is read",
+      files.config_name(), method.dump())
+      .with_hint("take the model's unquantized weights, or a GGUF file of it");
+}
+
+// Of a tensor in memory.
+at::ScalarType type_of(const Model& model, const std::string& name, at::ScalarType dtype) {
+  return model.is_constant(name) && dtype != at::kDouble ? at::kFloat : dtype;
+}
+
 }  // namespace
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
   const ModelFolder files = ModelFolder::open(folder);
+  check_quantization(files);
   std::unique_ptr<Model> model = make_model(files.config(), files.config_name());
   std::map<std::string, const TensorView*> found = canonical(*model, files.tensors());
   const Head head = model->head();  // placeholders
@@ -54,9 +83,11 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     const bool of_head =
         tensor.is_same(head.weight_VD) || (head.bias_V.defined() && tensor.is_same(head.bias_V));
     if (!options.outline && (of_head || !options.head_only)) {
-      tensor = to_tensor(view, options.dtype, options.device);
+      tensor = to_tensor(view, type_of(*model, name, options.dtype), options.device);
     }
-    if (!tensor.is_meta() || options.outline) tensor.set_requires_grad(options.trainable);
+    if (!tensor.is_meta() || options.outline) {
+      tensor.set_requires_grad(options.trainable && !model->is_constant(name));
+    }
     found.erase(it);
   });
   if (!missing.empty()) {
@@ -72,6 +103,9 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
   }
   if (options.head_only && model->head().weight_VD.is_meta()) {
     throw bug("the head of {} is none of its tensors", folder.string());
+  }
+  if (!options.outline && !options.head_only) {
+    tell_left_out(*model, files.tensors(), folder.string());
   }
   model->settle(options.device, options.dtype);
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
@@ -92,9 +126,10 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
             deviation * normal({.seed = seed, .step = index, .sample = static_cast<uint64_t>(i)}));
       }
     }
-    tensor = values.to(options.device, options.dtype).set_requires_grad(options.trainable);
+    tensor = values.to(options.device, type_of(model, name, options.dtype));
     ++index;
   });
+  model.set_trainable(options.trainable);
   model.settle(options.device, options.dtype);
 }
 
@@ -104,7 +139,7 @@ void save_model(Model& model, const std::filesystem::path& folder, const Json& g
   const at::ScalarType type = dtype.value_or(model.options().dtype().toScalarType());
   std::vector<std::pair<std::string, Tensor>> tensors;
   model.visit([&](const std::string& name, Tensor& tensor) {
-    tensors.emplace_back(name, tensor.detach().to(type));
+    tensors.emplace_back(name, tensor.detach().to(model.is_constant(name) ? at::kFloat : type));
   });
   Json config = model.config;
   config.erase("torch_dtype");

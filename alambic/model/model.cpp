@@ -10,6 +10,12 @@ int64_t Model::parameters() {
   return count;
 }
 
+void Model::set_trainable(bool trainable) {
+  visit([&](const std::string& name, Tensor& tensor) {
+    tensor.set_requires_grad(trainable && !is_constant(name));
+  });
+}
+
 void Model::visit_linears(const TensorVisitor::OnLinear& visitor) {
   visit(TensorVisitor::of_linears(visitor));
 }

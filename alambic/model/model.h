@@ -40,6 +40,11 @@ struct Model {
   /// Names a tensor may have in other people's files: older spellings, left-out prefixes. The
   /// default is the name itself; an empty answer means that the tensor is to be ignored.
   virtual std::string canonical_name(const std::string& name) const { return name; }
+  /// What a tensor is that files have and the model does without, for a word about it ("layers
+  /// that…"); empty: none of that kind.
+  virtual std::string left_out(const std::string&) const { return ""; }
+  /// True for a tensor that no gradient changes and that is float32 whatever the dtype of the rest.
+  virtual bool is_constant(const std::string&) const { return false; }
   /// Standard deviation with which `init` draws a tensor of this name; 0 means
   /// init_constant: norms one, biases zero.
   virtual double init_deviation(const std::string& name) const = 0;
@@ -51,6 +56,8 @@ struct Model {
   /// float32, bfloat16, …, of the weights; and where they are.
   at::TensorOptions options();
   int64_t parameters();
+  /// Makes every tensor but the constant ones want a gradient, or none.
+  void set_trainable(bool trainable);
   /// Walks the linear maps that adapters can be attached to, by their module names.
   void visit_linears(const TensorVisitor::OnLinear& visitor);
   /// Which draws of dropout the next learning pass takes.

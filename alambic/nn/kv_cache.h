@@ -11,9 +11,12 @@ namespace alambic {
 struct KvCache {
   struct Shape {
     int64_t layers = 0, kv_heads = 0, head_width = 0;
+    int64_t value_width = head_width;  ///< 0: values are read out of the keys
+    /// Kept of each token.
+    int64_t numbers() const { return layers * kv_heads * (head_width + value_width); }
   };
   struct Layer {
-    Tensor keys, values;  ///< [slots, K, capacity, d]
+    Tensor keys, values;  ///< [slots, K, capacity, width]
   };
   std::vector<Layer> layers;
   std::vector<int64_t> lengths;  ///< per slot: entries filled so far

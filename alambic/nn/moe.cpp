@@ -21,23 +21,45 @@ struct Dispatch {
   }
 };
 
+// The choices with those outside of each token's best groups at −∞.
+Tensor in_best_groups(const Tensor& choice_NE, const RouterOptions& options) {
+  const Tensor grouped_NGe = choice_NE.unflatten(-1, {options.groups, -1});
+  const Tensor group_NG = std::get<0>(grouped_NGe.topk(options.summed, -1)).sum(-1);
+  const Tensor best_Ng = std::get<1>(group_NG.topk(options.chosen_groups));
+  const Tensor hidden_NG =
+      at::ones_like(group_NG, group_NG.options().dtype(at::kBool)).scatter(-1, best_Ng, false);
+  return grouped_NGe.masked_fill(hidden_NG.unsqueeze(-1), -std::numeric_limits<double>::infinity())
+      .flatten(-2);
+}
+
 }  // namespace
 
 Router::Router(int64_t width, const RouterOptions& options)
-    : options(options), weight_ED(placeholder({options.experts, width})) {}
+    : options(options), weight_ED(placeholder({options.experts, width})) {
+  if (options.corrected) correction_E = placeholder({options.experts});
+}
 
 Router::Choice Router::operator()(const Tensor& x_ND) const {
   const at::ScalarType type = score_type(weight_ED);
-  const Tensor scores_NE = at::linear(x_ND.to(type), weight_ED.to(type)).softmax(-1);
-  const Tensor experts_NK = std::get<1>(scores_NE.detach().topk(options.chosen));
+  const Tensor logits_NE = at::linear(x_ND.to(type), weight_ED.to(type));
+  const Tensor scores_NE =
+      options.scores == Scores::softmax ? logits_NE.softmax(-1) : logits_NE.sigmoid();
+  Tensor choice_NE = scores_NE.detach();
+  if (correction_E.defined()) choice_NE = choice_NE + correction_E.detach().to(type);
+  if (options.chosen_groups < options.groups) choice_NE = in_best_groups(choice_NE, options);
+  const Tensor experts_NK = std::get<1>(choice_NE.topk(options.chosen));
   Tensor weights_NK = scores_NE.gather(-1, experts_NK);
-  if (options.normalized) weights_NK = weights_NK / weights_NK.sum(-1, true);
+  // Sigmoids may all vanish.
+  if (options.normalized) weights_NK = weights_NK / (weights_NK.sum(-1, true) + 1e-20);
+  if (options.scaling != 1) weights_NK = weights_NK * options.scaling;
   return {weights_NK, experts_NK};
 }
 
-Moe::Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames& names)
+Moe::Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames& names,
+         int64_t shared_inner)
     : names(names), router(expert.width, options) {
   for (int64_t e = 0; e < options.experts; ++e) experts.emplace_back(expert);
+  if (shared_inner > 0) shared.emplace(MlpShape{.width = expert.width, .inner = shared_inner});
 }
 
 Tensor Moe::forward(const Tensor& x_ND) const {
@@ -52,22 +74,27 @@ Tensor Moe::forward(const Tensor& x_ND) const {
     if (count > 0) outputs.push_back(experts[e].forward(x_PD.narrow(0, first, count)));
     first += count;
   }
-  if (outputs.empty()) return at::zeros_like(x_ND);
+  const Tensor base_ND = shared ? shared->forward(x_ND) : at::zeros_like(x_ND);
+  if (outputs.empty()) return base_ND;
   const Tensor weight_P1 =
       choice.weights_NK.flatten().index_select(0, dispatch.order).unsqueeze(-1);
   const Tensor weighted_PD = (at::cat(outputs) * weight_P1).to(x_ND.scalar_type());
-  return at::zeros_like(x_ND).index_add(0, token_P, weighted_PD);
+  return base_ND.index_add(0, token_P, weighted_PD);
 }
 
 void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {
   const std::string block = prefix + names.block + ".";
+  const auto visit_one = [&](const std::string& expert, DenseMlp& mlp) {
+    mlp.gate_proj.visit(block + expert + "." + names.gate, visitor);
+    mlp.up_proj.visit(block + expert + "." + names.up, visitor);
+    mlp.down_proj.visit(block + expert + "." + names.down, visitor);
+  };
   visitor(block + "gate.weight", router.weight_ED);
-  for (size_t e = 0; e < experts.size(); ++e) {
-    const std::string expert = block + "experts." + std::to_string(e) + ".";
-    experts[e].gate_proj.visit(expert + names.gate, visitor);
-    experts[e].up_proj.visit(expert + names.up, visitor);
-    experts[e].down_proj.visit(expert + names.down, visitor);
+  if (router.correction_E.defined()) {
+    visitor(block + "gate.e_score_correction_bias", router.correction_E);
   }
+  for (size_t e = 0; e < experts.size(); ++e) visit_one("experts." + std::to_string(e), experts[e]);
+  if (shared) visit_one(names.shared, *shared);
 }
 
 }  // namespace alambic

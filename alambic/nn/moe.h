@@ -2,6 +2,7 @@
 // al., arXiv 1701.06538; Mixtral, 2401.04088).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,14 +10,24 @@
 
 namespace alambic {
 
+enum class Scores { softmax, sigmoid };
+
 struct RouterOptions {
   int64_t experts = 0, chosen = 0;  ///< E, and k of each token
   bool normalized = false;          ///< the k weights sum to one
+  Scores scores = Scores::softmax;
+  /// A vector is added to the scores that choose; the weights are without it (arXiv 2408.15664).
+  bool corrected = false;
+  /// Only experts of the best groups are chosen (arXiv 2405.04434, section 2.2.2); a group counts
+  /// as much as the sum of its `summed` best scores.
+  int64_t groups = 1, chosen_groups = 1, summed = 1;
+  double scaling = 1;  ///< of the weights
 };
 
 struct Router {
   RouterOptions options;
   Tensor weight_ED;
+  Tensor correction_E;  ///< learns nothing; undefined: none
 
   struct Choice {
     Tensor weights_NK;  ///< float32 (float64 for float64 weights), differentiable
@@ -31,15 +42,18 @@ struct Router {
 /// What the files call the block and the matrices of an expert.
 struct ExpertNames {
   std::string block = "mlp", gate = "gate_proj", up = "up_proj", down = "down_proj";
+  std::string shared = "shared_experts";
 };
 
 struct Moe : FeedForward {
   ExpertNames names;
   Router router;
   std::vector<DenseMlp> experts;
+  std::optional<DenseMlp> shared;  ///< one that sees every token, its output added as it is
 
-  /// `expert` is the shape of each.
-  Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames& names = {});
+  /// `expert` is the shape of each; `shared_inner` the inner width of the shared one, 0: none.
+  Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames& names = {},
+      int64_t shared_inner = 0);
 
   /// Runs the experts that got tokens, each once, on all of its tokens.
   Tensor forward(const Tensor& x_ND) const override;

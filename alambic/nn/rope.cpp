@@ -69,6 +69,10 @@ Tensor rope_frequencies(int64_t head_width, const RopeSettings& s) {
   throw input_error("cannot make rotary positions: unknown rope_type \"{}\"", s.type);
 }
 
+double yarn_magnitude(double factor, double mscale) {
+  return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1;
+}
+
 double rope_attention_factor(const RopeSettings& s) {
   if (s.type != "yarn" && s.type != "longrope") return 1;
   if (s.attention_factor) return *s.attention_factor;
@@ -76,11 +80,9 @@ double rope_attention_factor(const RopeSettings& s) {
     const auto original = static_cast<double>(s.original_positions);
     return s.factor <= 1 ? 1 : std::sqrt(1 + std::log(s.factor) / std::log(original));
   }
-  auto magnitude = [&](double mscale) {
-    return s.factor <= 1 ? 1 : 0.1 * mscale * std::log(s.factor) + 1;
-  };
   const bool both = s.mscale != 0 && s.mscale_all_dim != 0;
-  return both ? magnitude(s.mscale) / magnitude(s.mscale_all_dim) : magnitude(1);
+  return both ? yarn_magnitude(s.factor, s.mscale) / yarn_magnitude(s.factor, s.mscale_all_dim)
+              : yarn_magnitude(s.factor, 1);
 }
 
 Rope::Rope(int64_t positions, int64_t head_width, const RopeSettings& settings) {

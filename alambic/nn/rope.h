@@ -27,6 +27,8 @@ struct Rope {
 
 /// Turns per position of each pair of entries, float32.
 Tensor rope_frequencies(int64_t head_width, const RopeSettings& settings);
+/// YaRN's m: 0.1 · mscale · ln(factor) + 1, and 1 where nothing is stretched (arXiv 2309.00071).
+double yarn_magnitude(double factor, double mscale);
 /// What cos and sin are multiplied by.
 double rope_attention_factor(const RopeSettings& settings);
 

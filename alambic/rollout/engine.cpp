@@ -84,9 +84,9 @@ class Engine {
     try {
       cache_.emplace(shape, slots, capacity, head_.weight_VD.options().requires_grad(false));
     } catch (const c10::OutOfMemoryError&) {
-      const double gigabytes = 2e-9 * static_cast<double>(head_.weight_VD.element_size()) *
-                               static_cast<double>(shape.layers * shape.kv_heads) *
-                               static_cast<double>(shape.head_width * slots * capacity);
+      const double gigabytes = 1e-9 * static_cast<double>(head_.weight_VD.element_size()) *
+                               static_cast<double>(shape.numbers()) *
+                               static_cast<double>(slots * capacity);
       throw environment_error(
           "not enough memory for the keys and values of {} sequences of {} tokens: {:.1f} GB",
           slots, capacity, gigabytes)

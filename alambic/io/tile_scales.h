@@ -1,0 +1,27 @@
+// FP8 weights as DeepSeek-V3 (arXiv 2412.19437, section 3.3) and transformers' FineGrainedFP8 store
+// them: a matrix NAME of F8_E4M3 numbers and a matrix NAME_scale_inv of float32, a number to a
+// tile, by which the tile's numbers are multiplied.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "alambic/io/tensor_view.h"
+
+namespace alambic {
+
+/// Where "quantization_config" of `config` has quant_method "fp8": makes the scales a part of their
+/// tensors, drops them from the list, and drops the setting, since the numbers are then whole.
+/// Strict: input errors name an FP8 tensor without scales, scales without one, a wrong shape or
+/// dtype, and what of the setting is not read. Other methods are left as they are. `where` names
+/// the folder.
+void join_tile_scales(nlohmann::ordered_json& config, std::vector<TensorView>& tensors,
+                      const std::string& where);
+
+/// The numbers of a matrix with tile scales, multiplied out. `numbers` are as many as it has.
+void decode_tiles(const TensorView& matrix, std::span<float> numbers);
+
+}  // namespace alambic

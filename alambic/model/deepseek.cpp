@@ -1,0 +1,149 @@
+// DeepSeek-V2 and V2-Lite (arXiv 2405.04434), V3 and R1 (arXiv 2412.19437): latent attention, and
+// after the first layers routed experts beside one that sees every token.
+#include <charconv>
+#include <cmath>
+
+#include "alambic/model/decoder.h"
+#include "alambic/nn/latent_attention.h"
+#include "alambic/nn/moe.h"
+
+namespace alambic {
+namespace {
+
+struct DeepSeek : Decoder {
+  int64_t predictors = 0;  ///< layers behind the last that predict further tokens (V3)
+
+  using Decoder::Decoder;
+
+  std::string left_out(const std::string& name) const override {
+    const std::string start = "model.layers.";
+    if (!name.starts_with(start)) return "";
+    int64_t layer = -1;
+    std::from_chars(name.data() + start.size(), name.data() + name.size(), layer);
+    const bool beyond = layer >= std::ssize(layers) && layer < std::ssize(layers) + predictors;
+    return beyond ? "layers for multi-token prediction" : "";
+  }
+  bool is_constant(const std::string& name) const override {
+    return name.ends_with(".e_score_correction_bias");
+  }
+  double init_deviation(const std::string& name) const override {
+    return is_constant(name) ? 0 : Decoder::init_deviation(name);
+  }
+  double init_constant(const std::string& name) const override {
+    return is_constant(name) ? 0 : Decoder::init_constant(name);
+  }
+};
+
+LatentShape latent_shape(const Config& config) {
+  LatentShape shape = {.width = config.size("hidden_size"),
+                       .heads = config.size("num_attention_heads"),
+                       .query_rank = config.has("q_lora_rank") ? config.size("q_lora_rank") : 0,
+                       .latent_rank = config.size("kv_lora_rank"),
+                       .nope_width = config.size("qk_nope_head_dim"),
+                       .rope_width = config.size("qk_rope_head_dim"),
+                       .value_width = config.size("v_head_dim"),
+                       .bias = config.flag("attention_bias", false),
+                       .interleaved = config.flag("rope_interleave", true)};
+  config.require(shape.rope_width % 2 == 0, "qk_rope_head_dim", "an even width");
+  return shape;
+}
+
+// Sizes of the decoder; its cache holds latents, one to a position.
+DecoderShape decoder_shape(const Config& config, const LatentShape& latent) {
+  DecoderShape shape;
+  shape.attention = {.width = latent.width,
+                     .heads = latent.heads,
+                     .kv_heads = 1,
+                     .head_width = latent.cache_width()};
+  shape.mlp = {.width = latent.width, .inner = config.size("intermediate_size")};
+  shape.layers = config.size("num_hidden_layers");
+  return shape;
+}
+
+// Where YaRN stretches positions, both queries and keys are larger by its m.
+double score_scale(const LatentShape& shape, const RopeSettings& rope) {
+  const double m = rope.type != "default" && rope.mscale_all_dim != 0
+                       ? yarn_magnitude(rope.factor, rope.mscale_all_dim)
+                       : 1;
+  return m * m / std::sqrt(static_cast<double>(shape.query_width()));
+}
+
+RouterOptions router_of(const Config& config) {
+  RouterOptions router = {.experts = config.size("n_routed_experts"),
+                          .chosen = config.size("num_experts_per_tok"),
+                          .scaling = config.number("routed_scaling_factor", 1)};
+  config.require(config.integer("moe_layer_freq", 1) == 1, "moe_layer_freq", "1");
+  return router;
+}
+
+void add_groups(RouterOptions& router, const Config& config, int64_t summed) {
+  router.groups = config.size("n_group");
+  router.chosen_groups = config.size("topk_group");
+  router.summed = summed;
+  const int64_t members = router.experts / router.groups;
+  config.require(
+      router.experts % router.groups == 0 && members >= summed, "n_group",
+      "a divisor of n_routed_experts that leaves groups of at least " + std::to_string(summed));
+  config.require(router.chosen_groups <= router.groups, "topk_group", "at most n_group");
+  config.require(router.chosen <= router.chosen_groups * members, "num_experts_per_tok",
+                 "at most the experts of topk_group groups");
+}
+
+std::unique_ptr<Model> make(const Config& config, const RouterOptions& router) {
+  config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
+  config.require(!config.flag("mlp_bias", false), "mlp_bias", "false");
+  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+  const LatentShape latent = latent_shape(config);
+  const DecoderShape shape = decoder_shape(config, latent);
+  const RopeSettings rope = config.rope();
+  const MlpShape expert = {.width = latent.width, .inner = config.size("moe_intermediate_size")};
+  const int64_t shared = expert.inner * config.size("n_shared_experts");
+  const int64_t dense = config.integer("first_k_dense_replace");
+  auto model = std::make_unique<DeepSeek>(config, shape);
+  for (int64_t i = 0; i < shape.layers; ++i) {
+    DecoderLayer layer = {.attention =
+                              std::make_unique<LatentAttention>(latent, score_scale(latent, rope))};
+    if (i < dense) {
+      layer.mlp = std::make_unique<DenseMlp>(shape.mlp);
+    } else {
+      layer.mlp = std::make_unique<Moe>(expert, router, ExpertNames{}, shared);
+    }
+    model->add(std::move(layer));
+  }
+  model->sizes.cache.value_width = 0;
+  model->ropes.emplace_back(model->sizes.positions, latent.rope_width, rope);
+  model->predictors = config.integer("num_nextn_predict_layers", 0);
+  model->config = config.json;
+  if (model->predictors > 0) model->config["num_nextn_predict_layers"] = 0;  // as we save it
+  return model;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> make_deepseek_v2(const Config& config) {
+  RouterOptions router = router_of(config);
+  const std::string method = config.text("topk_method", "greedy");
+  config.require(config.text("scoring_func", "softmax") == "softmax", "scoring_func",
+                 "\"softmax\"");
+  config.require(method == "greedy" || method == "group_limited_greedy", "topk_method",
+                 "\"greedy\" or \"group_limited_greedy\"");
+  // The authors' code then leaves out routed_scaling_factor, transformers the division.
+  config.require(!config.flag("norm_topk_prob", false), "norm_topk_prob", "false");
+  if (method == "group_limited_greedy") add_groups(router, config, 1);
+  return make(config, router);
+}
+
+std::unique_ptr<Model> make_deepseek_v3(const Config& config) {
+  RouterOptions router = router_of(config);
+  config.require(config.text("scoring_func", "sigmoid") == "sigmoid", "scoring_func",
+                 "\"sigmoid\"");
+  config.require(config.text("topk_method", "noaux_tc") == "noaux_tc", "topk_method",
+                 "\"noaux_tc\"");
+  router.normalized = config.flag("norm_topk_prob", true);
+  router.scores = Scores::sigmoid;
+  router.corrected = true;
+  add_groups(router, config, 2);
+  return make(config, router);
+}
+
+}  // namespace alambic

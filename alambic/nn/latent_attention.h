@@ -1,0 +1,56 @@
+// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1): what is remembered of a
+// position is one narrow vector, from which every head makes its key and its value.
+#pragma once
+
+#include "alambic/nn/self_attention.h"
+
+namespace alambic {
+
+struct LatentShape {
+  int64_t width = 0, heads = 0;
+  int64_t query_rank = 0;   ///< queries come from a latent of their own of this width; 0: from x
+  int64_t latent_rank = 0;  ///< L, width of the latent of keys and values
+  int64_t nope_width = 0;   ///< of the part of a head's query and key that does not turn
+  int64_t rope_width = 0;   ///< R, of the part that turns; its key is shared by all heads
+  int64_t value_width = 0;
+  bool bias = false;        ///< of the maps from x and of the output
+  bool interleaved = true;  ///< what turns is stored in pairs; false: in halves
+  double latent_epsilon = 1e-6;
+
+  int64_t query_width() const { return nope_width + rope_width; }
+  /// What is kept of a position: the latent after its norm, and the shared key after its turn.
+  int64_t cache_width() const { return latent_rank + rope_width; }
+};
+
+/// Passes without a cache and prompts make the keys and values of each head. Decoding does not: the
+/// map from the latent to a head's keys is absorbed in the query and the map to its values in the
+/// output, so that all heads read the cache itself, as queries of one key head of width L + R
+/// (section 2.1.2; the same up to rounding).
+struct LatentAttention : Mixer {
+  LatentShape shape;
+  double scale;               ///< of the scores
+  Linear q_proj;              ///< without query_rank
+  Linear q_a_proj, q_b_proj;  ///< with
+  RmsNorm q_a_layernorm;
+  Linear kv_a_proj_with_mqa;  ///< to the latent and the shared key
+  RmsNorm kv_a_layernorm;
+  Linear kv_b_proj;  ///< from the latent to [key without turn | value] of each head
+  Linear o_proj;
+
+  LatentAttention(const LatentShape& shape, double scale);
+  Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
+                 int64_t layer) const override;
+  void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+
+ private:
+  struct Queries {
+    Tensor nope_NHd, rope_NHR;
+  };
+  Queries queries(const Tensor& x_ND, const Rotation& rotation) const;
+  Tensor turned(const Tensor& x_NHR, const Rotation& rotation) const;
+  Tensor plain(const Queries& q, const Tensor& latent_NL, const Tensor& key_N1R,
+               const Pass& pass) const;
+  Tensor absorbed(const Queries& q, const Tensor& cache, const Pass& pass) const;
+};
+
+}  // namespace alambic
