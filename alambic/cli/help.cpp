@@ -117,6 +117,7 @@ std::string command_help(const std::string& name, const std::string& summary,
   }
   text += "\nEvery command\n";
   text += row("--config FILE", width, "TOML file with the same keys; the command line wins");
+  text += row("--offline", width, "models of the hub only from the cache; as HF_HUB_OFFLINE=1");
   text += row("--debug", width, "show an error in full");
   text += row("--help", width, "this text");
   return text;
