@@ -4,12 +4,15 @@
 
 #include <cstdio>
 
+#include "alambic/base/escape.h"
+
 namespace alambic {
 
-// "\r\033[K" wipes a progress bar that shares the terminal line; the bar redraws itself.
+// "\r\033[K" wipes a progress bar that shares the terminal line; the bar redraws itself. Control
+// characters are escaped: messages quote files.
 void say(const std::string& message) {
   const char* wipe = isatty(STDERR_FILENO) ? "\r\033[K" : "";
-  const std::string line = wipe + message + "\n";
+  const std::string line = wipe + escape_controls(message, /*lines=*/true) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);
 }

@@ -35,6 +35,9 @@ class OptionVisitor {
                     const std::string& help) = 0;
   /// The named option must be given, on the command line or in the file.
   virtual void required(const std::string& name) = 0;
+  /// The named option is a model: where it is a name of the Hugging Face hub, the program fetches
+  /// it and puts the folder in its place. Without `weights` the small files are enough.
+  virtual void model(const std::string& name, bool weights = true) = 0;
 };
 
 /// Options of a command: anything with `void visit(OptionVisitor&)`.

@@ -12,4 +12,8 @@ std::string sha256(std::string_view bytes);
 /// Of a file's bytes, read in pieces.
 std::string sha256_file(const std::filesystem::path& path);
 
+/// Git's name of a file's content: SHA-1 of "blob SIZE\0" and the bytes. Not for security; it is
+/// what the Hugging Face hub says of small files.
+std::string git_blob_digest(const std::filesystem::path& path);
+
 }  // namespace alambic

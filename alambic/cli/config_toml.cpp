@@ -8,6 +8,8 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
+#include "alambic/base/names.h"
+#include "alambic/cli/hub_models.h"
 
 namespace alambic {
 namespace {
@@ -35,6 +37,19 @@ void set_from_node(OptionEntry& entry, const std::string& where, const toml::nod
   if (value.is_string()) return entry.set_text(where, value.ref<std::string>());
   if (const toml::array* array = value.as_array()) return set_from_array(entry, where, *array);
   entry.refuse(where, as_written(value));
+}
+
+// A model of the hub under its name there: the folder in the cache says nothing elsewhere.
+std::string toml_of(const OptionEntry& entry) {
+  if (!entry.model) return entry.toml();
+  if (const auto text = std::get_if<std::string*>(&entry.field)) {
+    return toml_string(as_hub_name(**text));
+  }
+  std::vector<std::string> names;
+  for (const std::string& item : *std::get<std::vector<std::string>*>(entry.field)) {
+    names.push_back(toml_string(as_hub_name(item)));
+  }
+  return "[" + join(names) + "]";
 }
 
 toml::table parse_file(const std::filesystem::path& path) {
@@ -78,7 +93,7 @@ std::string config_toml(const std::string& command, const Options& options) {
     const std::string limits = entry.limits();
     text +=
         fmt::format("# {}{}\n{} = {}\n", entry.help,
-                    limits.empty() ? "" : fmt::format(" ({})", limits), entry.name, entry.toml());
+                    limits.empty() ? "" : fmt::format(" ({})", limits), entry.name, toml_of(entry));
   }
   return text;
 }

@@ -15,6 +15,7 @@ struct ConvertOptions : Options {
   void visit(OptionVisitor& v) override {
     v.text("model", model, "model folder or GGUF file to convert");
     v.required("model");
+    v.model("model");
     v.text("out", out, "what to write: a GGUF file when the name ends in .gguf, else a folder");
     v.required("out");
     v.text("type", type,

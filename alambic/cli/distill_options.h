@@ -28,6 +28,7 @@ struct DistillOptions : Options {
     v.group("Models and data");
     v.text("student", student, "model folder to train");
     v.required("student");
+    v.model("student");
     teachers.visit(v);
     v.text("data", data, "jsonl with `prompt`, and `completion` where --lmbda is below 1");
     v.required("data");

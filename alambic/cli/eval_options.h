@@ -19,12 +19,14 @@ struct EvalOptions : Options {
     v.group("Model and data");
     v.text("model", model, "model folder");
     v.required("model");
+    v.model("model");
     v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
     v.text("data", data,
            "a .txt file or jsonl with `text`: perplexity; jsonl with `prompt` and "
            "`answer` (or `completion`): exact match of the number after ####, Rouge-L");
     v.required("data");
     v.text("teacher", teacher, "model folder; adds the agreement with it on the answers");
+    v.model("teacher");
     v.integer("limit", limit, "rows of --data that are used; 0: all", {.least = 0});
     v.integer("sequence-length", sequence_length, "tokens of a text window; 0: the whole context",
               {.least = 0});

@@ -20,6 +20,7 @@ struct GenerateOptions : Options {
     v.group("Model and prompts");
     v.text("model", model, "model folder");
     v.required("model");
+    v.model("model");
     v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
     v.list("prompt", prompts, "text to continue; may be given several times; none: standard input");
     v.text("data", data, "jsonl with `prompt`");

@@ -92,6 +92,7 @@ std::string program_help(const std::vector<Command>& commands) {
       "  alambic distill --student small/ --teacher big/ --data prompts.jsonl --out run/\n"
       "  alambic generate --model run/model --prompt \"Once upon a time\"\n"
       "  alambic distill --help\n\n"
+      "A model is a folder, a GGUF file, or org/name[@revision] of the Hugging Face hub.\n"
       "Exit codes: 0 done, 2 your input, 3 the environment, 4 refused by policy or preflight,\n"
       "70 a bug in Alambic, 75 stopped and resumable. --debug shows an error in full.\n";
   return text;
@@ -117,6 +118,7 @@ std::string command_help(const std::string& name, const std::string& summary,
   }
   text += "\nEvery command\n";
   text += row("--config FILE", width, "TOML file with the same keys; the command line wins");
+  text += row("--offline", width, "models of the hub only from the cache; as HF_HUB_OFFLINE=1");
   text += row("--debug", width, "show an error in full");
   text += row("--help", width, "this text");
   return text;

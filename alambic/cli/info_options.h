@@ -13,6 +13,7 @@ struct InfoOptions : Options {
   void visit(OptionVisitor& visitor) override {
     visitor.text("model", model,
                  "model folder or GGUF file to describe; this machine when not given");
+    visitor.model("model");
     visitor.flag("json", json, "print one JSON object instead of a table");
   }
 };

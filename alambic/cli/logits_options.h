@@ -12,6 +12,7 @@ struct LogitsOptions : Options {
   void visit(OptionVisitor& v) override {
     v.text("model", model, "model folder");
     v.required("model");
+    v.model("model");
     v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
     v.text("tokens", tokens, "JSON file with sequences of token ids: [[1, 2, 3], [4, 5]]");
     v.required("tokens");

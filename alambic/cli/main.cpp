@@ -13,6 +13,7 @@
 #include "alambic/base/names.h"
 #include "alambic/cli/commands.h"
 #include "alambic/cli/help.h"
+#include "alambic/cli/hub_models.h"
 #include "alambic/cli/parse.h"
 #include "alambic/cli/torch_library.h"
 #include "alambic/cli/version.h"
@@ -44,6 +45,7 @@ int run_command(const Command& command, const Words& arguments) {
     return 0;
   }
   parse_options(command.name, arguments, *command.options);
+  fetch_models(*command.options, contains(arguments, "--offline"));
   if (command.run != nullptr) return command.run(*command.options);
   return run_torch_command(command.name, *command.options);
 }

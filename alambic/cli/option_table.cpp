@@ -15,11 +15,10 @@ namespace {
 class Collector : public OptionVisitor {
  public:
   std::vector<OptionEntry> take() {
-    for (const std::string& name : required_) {
-      const auto entry = std::find_if(entries_.begin(), entries_.end(),
-                                      [&](const OptionEntry& e) { return e.name == name; });
-      check(entry != entries_.end(), "required option '{}' is not in the table", name);
-      entry->required = true;
+    for (const std::string& name : required_) named(name).required = true;
+    for (const auto& [name, weights] : models_) {
+      named(name).model = true;
+      named(name).model_weights = weights;
     }
     return std::move(entries_);
   }
@@ -48,8 +47,18 @@ class Collector : public OptionVisitor {
     add(name, &field, help);
   }
   void required(const std::string& name) override { required_.push_back(name); }
+  void model(const std::string& name, bool weights) override {
+    models_.emplace_back(name, weights);
+  }
 
  private:
+  OptionEntry& named(const std::string& name) {
+    const auto entry = std::find_if(entries_.begin(), entries_.end(),
+                                    [&](const OptionEntry& e) { return e.name == name; });
+    check(entry != entries_.end(), "option '{}' is not in the table", name);
+    return *entry;
+  }
+
   OptionEntry& add(const std::string& name, OptionEntry::Field field, const std::string& help) {
     OptionEntry entry;
     entry.name = name;
@@ -63,6 +72,7 @@ class Collector : public OptionVisitor {
   std::string group_;
   std::vector<OptionEntry> entries_;
   std::vector<std::string> required_;
+  std::vector<std::pair<std::string, bool>> models_;
 };
 
 template <class Number>
@@ -188,7 +198,7 @@ OptionEntry* OptionTable::find(const std::string& name) {
 }
 
 std::string OptionTable::nearest(const std::string& name) const {
-  std::vector<std::string> known{"config", "help", "debug"};
+  std::vector<std::string> known{"config", "help", "debug", "offline"};
   for (const OptionEntry& entry : entries_) known.push_back(entry.name);
   return nearest_name(with_dashes(name), known);
 }

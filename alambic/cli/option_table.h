@@ -22,7 +22,9 @@ struct OptionEntry {
   Bounds bounds;
   std::vector<std::string> choices;  ///< empty unless it is a choice
   bool required = false;
-  bool given = false;  ///< set from the command line or a file
+  bool model = false;          ///< may be a name of the hub
+  bool model_weights = false;  ///< whose weights are needed too
+  bool given = false;          ///< set from the command line or a file
 
   bool is_flag() const { return std::holds_alternative<bool*>(field); }
   bool is_list() const { return std::holds_alternative<std::vector<std::string>*>(field); }

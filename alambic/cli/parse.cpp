@@ -45,7 +45,7 @@ std::vector<Given> split_words(const std::string& command, const std::vector<std
     if (word.starts_with("--")) item.name = with_dashes(word.substr(2, equals - 2));
     if (equals != std::string::npos) item.value = word.substr(equals + 1);
     const OptionEntry* entry = table.find(item.name);
-    if (item.name == "debug" && !item.value) continue;
+    if ((item.name == "debug" || item.name == "offline") && !item.value) continue;
     if (entry == nullptr && item.name != "config") refuse_word(command, table, word);
     const bool takes_word = entry == nullptr || !entry->is_flag();
     if (takes_word && !item.value) {

@@ -22,6 +22,7 @@ struct RenderOptions : Options {
     visitor.text("template", template_file, "a Jinja file");
     visitor.text("model", model,
                  "or a model folder or GGUF file with a chat template; its special tokens are set");
+    visitor.model("model", /*weights=*/false);
     visitor.text("template-name", name, "which one, where the model has several templates");
     visitor.text("date", date, "the day that templates print, as 2025-07-10; today without it");
     visitor.flag("spans", spans,

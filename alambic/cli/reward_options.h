@@ -19,6 +19,7 @@ struct RewardOptions {
     v.number("reward-seconds", seconds, "most time of a reward command for one answer",
              {.least = 1e-3});
     v.text("judge", judge, "model folder that scores answers by a rubric instead");
+    v.model("judge");
     v.text(
         "judge-rubric", rubric,
         "text file with {prompt}, {answer} and perhaps {reference} (the row's `answer`), or with "

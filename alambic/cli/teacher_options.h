@@ -15,6 +15,7 @@ struct TeacherOptions {
            "that its `teacher` field names; self: the student as it is, which then needs rows with "
            "`teacher_prompt`");
     v.required("teacher");
+    v.model("teacher");
     v.list("teacher-weight", weight,
            "NAME=SHARE for every teacher: all of them grade every row, and the loss is the "
            "weighted mean of the divergences; shares sum to 1");

@@ -16,6 +16,7 @@ struct TokenizeOptions : Options {
   void visit(OptionVisitor& visitor) override {
     visitor.text("model", model, "folder with tokenizer.json, or GGUF file");
     visitor.required("model");
+    visitor.model("model", /*weights=*/false);
     visitor.text("file", file, "read this file instead of standard input");
     visitor.flag("lines", lines, "each line is a text of its own; without it the whole input is");
     visitor.flag("no-special", no_special, "leave out BOS, EOS and the like");

@@ -21,6 +21,7 @@ struct TrainOptions : Options {
     v.group("Model and data");
     v.text("model", model, "model folder to train (a new one comes from `alambic init`)");
     v.required("model");
+    v.model("model");
     v.text("data", data,
            "a .txt file (every token is learnt), or jsonl with `text`, or with "
            "`prompt` and `completion` (the completion is learnt)");

@@ -1,6 +1,7 @@
 #include "alambic/io/model_folder.h"
 
 #include <map>
+#include <set>
 
 #include "alambic/base/error.h"
 #include "alambic/io/printable.h"
@@ -12,6 +13,8 @@ namespace {
 
 constexpr const char* single_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
+constexpr const char* torch_name = "pytorch_model.bin";
+constexpr const char* torch_index_name = "pytorch_model.bin.index.json";
 
 using WeightMap = std::map<std::string, std::string>;  // tensor -> file
 
@@ -36,10 +39,10 @@ fs::path inside(const fs::path& folder, const std::string& name) {
   return file;
 }
 
-WeightMap read_index(const fs::path& folder) {
-  const std::string where = (folder / index_name).string();
+WeightMap read_index(const fs::path& folder, const std::string& name, const std::string& kind) {
+  const std::string where = (folder / name).string();
   const auto index =
-      parse_json_object<nlohmann::json>(read_file(inside(folder, index_name), 64 << 20), where);
+      parse_json_object<nlohmann::json>(read_file(inside(folder, name), 64 << 20), where);
   if (!index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw input_error("cannot read {}: \"weight_map\" should be an object", where);
   }
@@ -48,25 +51,19 @@ WeightMap read_index(const fs::path& folder) {
     const std::string file = value.is_string() ? value.get<std::string>() : "";
     // A plain name cannot leave the folder. A backslash or a NUL could, elsewhere or cut short.
     const bool plain = file.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
-    if (file.empty() || !plain || !file.ends_with(".safetensors")) {
-      throw input_error(
-          "cannot read {}: tensor {} should be in a *.safetensors file of the folder, found {}",
-          where, printable(tensor), printable(value.dump()));
+    if (file.empty() || !plain || !file.ends_with(kind)) {
+      throw input_error("cannot read {}: tensor {} should be in a *{} file of the folder, found {}",
+                        where, printable(tensor), kind, printable(value.dump()));
     }
     files[tensor] = file;
   }
   return files;
 }
 
+template <class File>
 void check_index(const fs::path& index, const WeightMap& map,
-                 const std::map<std::string, SafetensorsFile>& files) {
-  for (const auto& [tensor, file] : map) {
-    if (files.at(file).find(tensor) == nullptr) {
-      throw input_error("cannot read {}: it says that tensor {} is in {}, which does not hold it",
-                        index.string(), printable(tensor), printable(file))
-          .with_hint("files of different versions of the model?");
-    }
-  }
+                 const std::map<std::string, File>& files) {
+  std::set<std::string_view> held;  // of the tensors that are where the index says
   for (const auto& [file, shard] : files) {
     for (const TensorView& tensor : shard.tensors()) {
       const auto named = map.find(tensor.name);
@@ -76,21 +73,22 @@ void check_index(const fs::path& index, const WeightMap& map,
                           named == map.end() ? "nowhere" : "in " + printable(named->second))
             .with_hint("files of different versions of the model?");
       }
+      held.insert(tensor.name);
+    }
+  }
+  for (const auto& [tensor, file] : map) {
+    if (!held.contains(tensor)) {
+      throw input_error("cannot read {}: it says that tensor {} is in {}, which does not hold it",
+                        index.string(), printable(tensor), printable(file))
+          .with_hint("files of different versions of the model?");
     }
   }
 }
 
 Error no_weights(const fs::path& folder) {
-  const Error error = input_error("cannot load {}: it has neither {} nor {}", folder.string(),
-                                  single_name, index_name);
-  for (const char* pickled : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
-    if (!present(folder / pickled)) continue;
-    return error.with_hint(fmt::format(
-        "{} is in Python's pickle format, which can run code and is not read here; save the model "
-        "again with transformers' save_pretrained",
-        pickled));
-  }
-  return error.with_hint("an incomplete download?");
+  return input_error("cannot load {}: it has neither {} nor {}, nor {}", folder.string(),
+                     single_name, index_name, torch_name)
+      .with_hint("an incomplete download?");
 }
 
 // Consecutive tensors that fit into `max_bytes`; one that is larger has a shard of its own.
@@ -135,6 +133,28 @@ ModelFolder ModelFolder::open_gguf(const fs::path& path) {
   return model;
 }
 
+// Maps the file called `single`, or the shards that its index names.
+template <class File>
+void ModelFolder::map_weights(const fs::path& folder, const std::string& single,
+                              std::vector<File>& files) {
+  std::map<std::string, File> mapped;
+  const auto open_once = [&](const std::string& name) {
+    if (!mapped.contains(name)) mapped.emplace(name, File::open(inside(folder, name)));
+  };
+  if (present(folder / single)) {
+    open_once(single);
+  } else {
+    const std::string index = single + ".index.json";
+    const WeightMap map = read_index(folder, index, fs::path(single).extension().string());
+    for (const auto& [tensor, file] : map) open_once(file);
+    check_index(folder / index, map, mapped);
+  }
+  for (auto& [name, file] : mapped) {
+    tensors_.insert(tensors_.end(), file.tensors().begin(), file.tensors().end());
+    files.push_back(std::move(file));
+  }
+}
+
 ModelFolder ModelFolder::open(const fs::path& path) {
   std::error_code error;
   if (fs::is_regular_file(path, error)) return open_gguf(path);
@@ -151,23 +171,12 @@ ModelFolder ModelFolder::open(const fs::path& path) {
   ModelFolder model;
   model.config_ = read_json_object(inside(path, "config.json"));
   model.config_name_ = (path / "config.json").string();
-  std::map<std::string, SafetensorsFile> files;
-  const auto open_once = [&](const std::string& name) {
-    if (files.contains(name)) return;
-    files.emplace(name, SafetensorsFile::open(inside(path, name)));
-  };
-  if (present(path / single_name)) {
-    open_once(single_name);
-  } else if (present(path / index_name)) {
-    const WeightMap map = read_index(path);
-    for (const auto& [tensor, file] : map) open_once(file);
-    check_index(path / index_name, map, files);
+  if (present(path / single_name) || present(path / index_name)) {
+    model.map_weights(path, single_name, model.files_);
+  } else if (present(path / torch_name) || present(path / torch_index_name)) {
+    model.map_weights(path, torch_name, model.torch_files_);
   } else {
     throw no_weights(path);
-  }
-  for (auto& [name, file] : files) {
-    model.tensors_.insert(model.tensors_.end(), file.tensors().begin(), file.tensors().end());
-    model.files_.push_back(std::move(file));
   }
   join_tile_scales(model.config_, model.tensors_, path.string());
   return model;

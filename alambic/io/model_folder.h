@@ -1,5 +1,5 @@
-// A model: a Hugging Face folder (config.json and safetensors weights, in one file or several) or a
-// GGUF file.
+// A model: a Hugging Face folder (config.json and the weights, as safetensors or as PyTorch's own
+// files, in one file or several) or a GGUF file.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,16 +7,18 @@
 #include "alambic/io/gguf_model.h"
 #include "alambic/io/json_object.h"
 #include "alambic/io/safetensors.h"
+#include "alambic/io/torch_file.h"
 
 namespace alambic {
 
 class ModelFolder {
  public:
   /// Reads config.json and maps the weights: model.safetensors, or the shards that
-  /// model.safetensors.index.json names. The index and the shards must name the same tensors, and
-  /// no file may lie outside the folder, be it by the index or by a link; links into `blobs` of the
-  /// Hugging Face cache that the folder is a snapshot of are followed. A file is read as GGUF, its
-  /// config.json and its tensors' names being those that the folder would have.
+  /// model.safetensors.index.json names; else pytorch_model.bin or its shards. The index and the
+  /// shards must name the same tensors, and no file may lie outside the folder, be it by the index
+  /// or by a link; links into `blobs` of the Hugging Face cache that the folder is a snapshot of
+  /// are followed. A file is read as GGUF, its config.json and its tensors' names being those that
+  /// the folder would have.
   static ModelFolder open(const fs::path& path);
 
   /// Without "quantization_config" where the tensors have their tiles' scales (tile_scales.h).
@@ -28,9 +30,12 @@ class ModelFolder {
 
  private:
   static ModelFolder open_gguf(const fs::path& path);
+  template <class File>
+  void map_weights(const fs::path& folder, const std::string& single, std::vector<File>& files);
   nlohmann::ordered_json config_;
   std::string config_name_;
   std::vector<SafetensorsFile> files_;
+  std::vector<TorchFile> torch_files_;
   std::vector<GgufModel> gguf_;  // at most one
   std::vector<TensorView> tensors_;
 };

@@ -29,6 +29,7 @@ Training
 
 Every command
   --config FILE      TOML file with the same keys; the command line wins
+  --offline          models of the hub only from the cache; as HF_HUB_OFFLINE=1
   --debug            show an error in full
   --help             this text
 )");

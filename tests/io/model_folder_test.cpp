@@ -80,9 +80,10 @@ TEST(ModelFolder, ThatIsNotThereOrNotAModelIsRefusedWithAHint) {
   write_file(folder / "config.json", "{\"hidden_size\": 4");
   expect_open_refused(folder, {"config.json", "not valid JSON", "incomplete download"});
   write_file(folder / "config.json", "{}");
-  expect_open_refused(folder, {"neither model.safetensors nor", "incomplete download"});
+  expect_open_refused(
+      folder, {"neither model.safetensors nor", "pytorch_model.bin", "incomplete download"});
   write_file(folder / "pytorch_model.bin", "PK");
-  expect_open_refused(folder, {"pytorch_model.bin", "pickle", "save_pretrained"});
+  expect_open_refused(folder, {"pytorch_model.bin", "directory is missing"});
 }
 
 TEST(ModelFolder, WhoseIndexLeavesItIsRefused) {
