@@ -1,5 +1,7 @@
 #include "alambic/io/tile_scales.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
