@@ -13,10 +13,10 @@ namespace {
 struct AdamWGolden : testing::TestWithParam<std::string> {};
 
 // Ten steps beside torch.optim.AdamW: a wrong bias correction, decay or epsilon shows at once.
-TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
-  const std::filesystem::path folder = golden_folder(GetParam());
+void expect_the_losses_of_torch(const std::string& name, at::ScalarType dtype, int64_t steps) {
+  const std::filesystem::path folder = golden_folder(name);
   const std::filesystem::path file = folder / "golden.safetensors";
-  const std::unique_ptr<Model> model = load_model(folder, {.trainable = true});
+  const std::unique_ptr<Model> model = load_model(folder, {.dtype = dtype, .trainable = true});
   AdamW optimizer(
       *model,
       {.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1, .decay_vectors = true});
@@ -26,7 +26,8 @@ TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
   const Tensor graded_M = at::cat({at::arange(0, T - 1), at::arange(T, 2 * T - 1)});
   const Tensor targets_M = input.tokens_N.index_select(0, graded_M + 1);
   const Tensor expected = golden(file, "adamw_losses");
-  for (int64_t step = 0; step < expected.numel(); ++step) {
+  ASSERT_EQ(expected.numel(), 10);
+  for (int64_t step = 0; step < steps; ++step) {
     const Loss loss =
         cross_entropy_loss(model->hidden(Pass(input)).index_select(0, graded_M), model->head(),
                            targets_M, static_cast<double>(graded_M.numel()));
@@ -34,6 +35,15 @@ TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
     loss.value.backward();
     optimizer.step(1e-2, 1);
   }
+}
+
+TEST_P(AdamWGolden, GivesTheTenLossesOfTorch) {
+  expect_the_losses_of_torch(GetParam(), at::kDouble, 10);
+}
+
+// Fewer in float32: a token between two experts may go to the other one, and the losses part.
+TEST_P(AdamWGolden, GivesTheFirstLossesOfTorchInFloat32) {
+  expect_the_losses_of_torch(GetParam(), at::kFloat, 6);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AdamWGolden, testing::ValuesIn(golden_models()), golden_name);
