@@ -51,12 +51,13 @@ Finding first_batch(const StepReport& report) {
 Findings measure(DistillOptions options, const LoadOptions& load) {
   options.teachers.cache.clear();  // a check writes nothing
   const int64_t batch = options.training.batch_size;
-  const LoadedModel student = load_student(options.student, load, options.trainable,
-                                           static_cast<uint64_t>(options.training.seed));
+  LoadedModel student = load_student(options.student, load, options.trainable,
+                                     static_cast<uint64_t>(options.training.seed));
   const Faculty faculty(options.teachers, student, options.student, load);
   options.lmbda = options.lmbda > 0 ? 1 : 0;
-  std::vector<Example> rows = read_examples(
-      options.data, {options.lmbda > 0 ? Fields{"prompt"} : Fields{"prompt", "completion"}});
+  const ChatSource chats(options.student, student.tokenizer, options.chat);
+  std::vector<Example> rows = read_rows(options, chats);
+  chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   rows.resize(std::min(rows.size(), sample_rows));
   const auto examples =
       tokenize(rows, student.tokenizer,

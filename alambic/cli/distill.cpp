@@ -58,9 +58,11 @@ struct Validation {
 
 std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
                                               const LoadedModel& student, const Faculty& faculty,
+                                              const ChatSource& chats,
                                               const EngineOptions& engine) {
   if (options.valid_data.empty()) return {};
-  std::vector<Example> examples = read_examples(options.valid_data, {{"prompt"}});
+  std::vector<Example> examples =
+      read_examples(options.valid_data, {{"prompt"}, {"messages"}}, chats.reader(ChatUse::prompts));
   if (static_cast<int64_t>(examples.size()) > options.valid_samples) {
     examples.resize(options.valid_samples);
   }
@@ -154,9 +156,10 @@ int run(const DistillOptions& options) {
                                      static_cast<uint64_t>(options.training.seed));
   const Faculty faculty(options.teachers, student, options.student, load);
   const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
-  const bool completions = options.lmbda < 1;
-  const std::vector<Example> rows = read_examples(
-      options.data, {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}});
+  const ChatSource chats(options.student, student.tokenizer, options.chat);
+  const std::vector<Example> rows = read_rows(options, chats);
+  chats.check_effect(options.data);
+  chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   std::vector<TokenizedExample> examples =
       tokenize(rows, student.tokenizer, positions, options.data);
   check_teacher_context(options, longest_prompt(examples), student.model->shape().positions,
@@ -167,7 +170,7 @@ int run(const DistillOptions& options) {
                     .file = options.data,
                     .answer_room = options.lmbda > 0 ? options.max_completion_length : 0});
   const EngineOptions engine = engine_of(options, student);
-  const auto validate = validation_of(options, student, faculty, engine);
+  const auto validate = validation_of(options, student, faculty, chats, engine);
 
   open_run_folder("distill", options, options.run);
   const fs::path out = options.run.out;
@@ -189,6 +192,7 @@ int run(const DistillOptions& options) {
   }
   export_student(student, options.student, options.trainable, out,
                  card_of(options, result.validation), options.run.save_dtype);
+  chats.save_to(out / "model");
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);
   return 0;

@@ -25,4 +25,12 @@ DistillationOptions lesson_options(const DistillOptions& options, const LoadedMo
           .engine = engine_of(options, student)};
 }
 
+std::vector<Example> read_rows(const DistillOptions& options, const ChatSource& chats) {
+  const bool completions = options.lmbda < 1;
+  return read_examples(
+      options.data,
+      {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}, Fields{"messages"}},
+      chats.reader(completions ? ChatUse::answers : ChatUse::prompts));
+}
+
 }  // namespace alambic

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/cli/chat_options.h"
 #include "alambic/cli/objective_options.h"
 #include "alambic/cli/shared_options.h"
 #include "alambic/cli/teacher_options.h"
@@ -11,6 +12,7 @@ namespace alambic {
 
 struct DistillOptions : Options {
   std::string student, data, valid_data;
+  ChatOptions chat;
   TeacherOptions teachers;
   int64_t valid_samples = 64;
   ObjectiveOptions loss;
@@ -30,10 +32,15 @@ struct DistillOptions : Options {
     v.required("student");
     v.model("student");
     teachers.visit(v);
-    v.text("data", data, "jsonl with `prompt`, and `completion` where --lmbda is below 1");
+    v.text(
+        "data", data,
+        "jsonl with `prompt` (text or messages) or `messages`; and `completion` where --lmbda is "
+        "below 1");
     v.required("data");
-    v.text("valid-data", valid_data, "jsonl with `prompt`, and `answer` to score exact match");
+    v.text("valid-data", valid_data,
+           "jsonl with `prompt` or `messages`, and `answer` to score exact match");
     v.integer("valid-samples", valid_samples, "rows of --valid-data that are used", {.least = 1});
+    chat.visit(v);
     loss.visit(v);
     v.number("lmbda", lmbda,
              "share of steps on the student's own answers; the others use the "

@@ -5,12 +5,14 @@
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
 #include "alambic/base/progress.h"
+#include "alambic/cli/chat_source.h"
 #include "alambic/cli/model_pair.h"
 #include "alambic/cli/text_data.h"
 #include "alambic/eval/agreement.h"
 #include "alambic/eval/perplexity.h"
 #include "alambic/eval/task.h"
 #include "alambic/teacher/local.h"
+#include "alambic/text/chat_tokens.h"
 #include "alambic/text/final_answer.h"
 
 namespace alambic {
@@ -28,7 +30,7 @@ Metrics agreement_with(const EvalOptions& options, const LoadedModel& loaded,
   constexpr size_t rows_per_pass = 64;
   std::vector<Request> requests;
   for (const Example& example : examples) {
-    requests.push_back({.prompt = loaded.tokenizer.encode(example.prompt), .id = requests.size()});
+    requests.push_back({.prompt = prompt_ids(loaded.tokenizer, example), .id = requests.size()});
   }
   const std::vector<Answer> answers = generate(*loaded.model, requests, engine);
   for (size_t first = 0; first < requests.size(); first += rows_per_pass) {
@@ -44,6 +46,7 @@ void write_answers(const std::string& file, const std::vector<Example>& examples
   std::string lines;
   for (size_t i = 0; i < examples.size(); ++i) {
     Json row = {{"prompt", examples[i].prompt}, {"completion", result.answers[i]}};
+    if (examples[i].chat) row["prompt"] = prompt_messages(*examples[i].chat);
     if (examples[i].completion) row["reference"] = *examples[i].completion;
     if (examples[i].answer) {
       row["correct"] = answers_correctly(result.answers[i], *examples[i].answer);
@@ -53,9 +56,12 @@ void write_answers(const std::string& file, const std::vector<Example>& examples
   write_file(file, lines);
 }
 
-Metrics task_figures(const EvalOptions& options, const LoadedModel& loaded,
-                     const LoadOptions& load) {
-  std::vector<Example> examples = read_examples(options.data, {{"prompt"}});
+Metrics task_figures(const EvalOptions& options, LoadedModel& loaded, const LoadOptions& load) {
+  const ChatSource chats(options.model, loaded.tokenizer, options.chat);
+  std::vector<Example> examples =
+      read_examples(options.data, {{"prompt"}, {"messages"}}, chats.reader(ChatUse::prompts));
+  chats.check_effect(options.data);
+  chats.add_end_of_turn(loaded.tokenizer, loaded.stop_tokens);
   if (options.limit > 0 && static_cast<int64_t>(examples.size()) > options.limit) {
     examples.resize(options.limit);
   }
@@ -92,6 +98,9 @@ Metrics text_figures(const EvalOptions& options, const LoadedModel& loaded) {
   if (!options.teacher.empty()) {
     throw input_error("--teacher has no effect: {} holds text, not prompts", options.data);
   }
+  if (!options.chat.file.empty()) {
+    throw input_error("--chat-template has no effect: {} holds text", options.data);
+  }
   const int64_t positions = loaded.model->shape().positions;
   const int64_t window = options.sequence_length > 0 ? options.sequence_length : positions;
   if (window > positions) {
@@ -111,7 +120,7 @@ int run(const EvalOptions& options) {
   const LoadOptions load = prepare_machine(options.machine);
   LoadOptions load_adapted = load;
   load_adapted.adapter = options.adapter;
-  const LoadedModel loaded = load_with_tokenizer(options.model, load_adapted);
+  LoadedModel loaded = load_with_tokenizer(options.model, load_adapted);
   const Metrics figures = holds_text(options.data) ? text_figures(options, loaded)
                                                    : task_figures(options, loaded, load);
   if (options.json) {

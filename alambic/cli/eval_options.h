@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/cli/chat_options.h"
 #include "alambic/cli/shared_options.h"
 
 namespace alambic {
@@ -13,6 +14,7 @@ struct EvalOptions : Options {
   int64_t seed = 0;
   double temperature = 0;
   bool json = false;
+  ChatOptions chat;
   MachineOptions machine;
 
   void visit(OptionVisitor& v) override {
@@ -22,9 +24,10 @@ struct EvalOptions : Options {
     v.model("model");
     v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
     v.text("data", data,
-           "a .txt file or jsonl with `text`: perplexity; jsonl with `prompt` and "
+           "a .txt file or jsonl with `text`: perplexity; jsonl with `prompt` or `messages` and "
            "`answer` (or `completion`): exact match of the number after ####, Rouge-L");
     v.required("data");
+    chat.visit(v);
     v.text("teacher", teacher, "model folder; adds the agreement with it on the answers");
     v.model("teacher");
     v.integer("limit", limit, "rows of --data that are used; 0: all", {.least = 0});

@@ -12,6 +12,7 @@
 #include "alambic/teacher/digest.h"
 #include "alambic/teacher/local.h"
 #include "alambic/tensor/device.h"
+#include "alambic/text/chat_tokens.h"
 #include "alambic/train/distillation.h"
 
 namespace alambic {
@@ -95,7 +96,7 @@ TeacherPrompts Faculty::prompts_of(const GradedRows& rows) const {
     const Example& example = rows.examples[r];
     if (!example.teacher_prompt) continue;
     any = true;
-    prompts[r] = student_.tokenizer.encode(*example.teacher_prompt);
+    prompts[r] = teacher_prompt_ids(student_.tokenizer, example);
     const auto& completion = rows.tokenized[r].completion;
     const int64_t answer = std::max(rows.answer_room, completion ? std::ssize(*completion) : 0);
     const int64_t length = std::ssize(prompts[r]);

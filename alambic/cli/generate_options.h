@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/cli/chat_options.h"
 #include "alambic/cli/shared_options.h"
 #include "alambic/rollout/sampling.h"
 
@@ -13,6 +14,9 @@ struct GenerateOptions : Options {
   int64_t batch = 64;
   int64_t seed = 0;
   bool json = false;
+  bool chat = false;
+  std::string system;
+  ChatOptions chat_template;
   Sampling sampling;
   MachineOptions machine;
 
@@ -23,7 +27,12 @@ struct GenerateOptions : Options {
     v.model("model");
     v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
     v.list("prompt", prompts, "text to continue; may be given several times; none: standard input");
-    v.text("data", data, "jsonl with `prompt`");
+    v.text("data", data, "jsonl with `prompt` or `messages`");
+    v.flag("chat", chat,
+           "answer --prompt as a user's message, written by the model's chat template; without "
+           "one, a conversation in the terminal");
+    v.text("system", system, "the system's message of --chat");
+    chat_template.visit(v);
     v.group("Answers");
     v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.least = 1});
     v.integer("num-generations", num_generations, "answers per prompt", {.least = 1});

@@ -26,6 +26,18 @@ ChatTemplate load_chat_template(const fs::path& model, const std::string& name) 
                              files.at("tokenizer_config.json"));
 }
 
+std::optional<ChatTemplate> find_chat_template(const fs::path& model) {
+  std::error_code error;
+  if (!fs::is_regular_file(model, error)) {
+    if (!ChatTemplate::exists(model)) return std::nullopt;
+    return ChatTemplate::load(model);
+  }
+  if (!tokenizer_of_gguf(GgufFile::open(model).metadata()).contains("chat_template.jinja")) {
+    return std::nullopt;
+  }
+  return load_chat_template(model);
+}
+
 GgufSpecialTokens special_tokens_of(const Tokenizer& tokenizer) {
   GgufSpecialTokens special{.bos = tokenizer.bos(),
                             .eos = tokenizer.eos(),

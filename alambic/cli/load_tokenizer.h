@@ -14,6 +14,9 @@ Tokenizer load_tokenizer(const fs::path& model);
 /// inside a GGUF file.
 ChatTemplate load_chat_template(const fs::path& model, const std::string& name = "default");
 
+/// The same; nothing where there is none.
+std::optional<ChatTemplate> find_chat_template(const fs::path& model);
+
 /// What a GGUF file says about a tokenizer's special tokens. Where it adds one token before or
 /// after a text, that one is BOS or EOS.
 GgufSpecialTokens special_tokens_of(const Tokenizer& tokenizer);

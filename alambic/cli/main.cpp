@@ -39,6 +39,17 @@ const Command& find_command(const std::vector<Command>& commands, const std::str
                               : fmt::format("did you mean `alambic {}`?", near));
 }
 
+// "tokenizer train" is "tokenizer-train".
+Words with_joined_names(const std::vector<Command>& commands, Words words) {
+  if (words.size() < 2) return words;
+  const std::string joined = words[0] + "-" + words[1];
+  const auto is_joined = [&](const Command& command) { return command.name == joined; };
+  if (std::ranges::none_of(commands, is_joined)) return words;
+  words.erase(words.begin());
+  words[0] = joined;
+  return words;
+}
+
 int run_command(const Command& command, const Words& arguments) {
   if (contains(arguments, "--help") || contains(arguments, "-h")) {
     fmt::print("{}", command_help(command.name, command.summary, *command.options));
@@ -54,15 +65,17 @@ int run_help(const std::vector<Command>& commands, const Words& arguments) {
   if (contains(arguments, "--markdown")) {
     fmt::print("{}", markdown_help(commands));
   } else if (!arguments.empty() && !arguments.front().starts_with('-')) {
-    return run_command(find_command(commands, arguments.front()), {"--help"});
+    const Words names = with_joined_names(commands, arguments);
+    return run_command(find_command(commands, names.front()), {"--help"});
   } else {
     fmt::print("{}", program_help(commands));
   }
   return 0;
 }
 
-int run_program(const Words& words) {
+int run_program(const Words& given) {
   const std::vector<Command> commands = all_commands();
+  const Words words = with_joined_names(commands, given);
   if (words.empty()) {
     fmt::print(stderr, "{}", program_help(commands));
     return static_cast<int>(Exit::input);

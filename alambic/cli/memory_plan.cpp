@@ -11,7 +11,7 @@
 #include "alambic/cli/student.h"
 #include "alambic/model/config.h"
 #include "alambic/tensor/device.h"
-#include "alambic/text/dataset.h"
+#include "alambic/text/chat_tokens.h"
 
 namespace alambic {
 
@@ -24,9 +24,9 @@ double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, dou
 // Tokens of an answer at its longest behind a prompt of mean length (of the first 1000).
 double typical_length(const DistillOptions& options, const Outlines& models) {
   double tokens = 0, rows = 0;
-  for (const Example& row : read_examples(options.data, {{"prompt"}})) {
+  for (const Example& row : models.rows) {
     if (rows == 1000) break;
-    tokens += static_cast<double>(models.student.model.tokenizer.encode(row.prompt).size());
+    tokens += static_cast<double>(prompt_ids(models.student.model.tokenizer, row).size());
     ++rows;
   }
   return std::min(tokens / rows + static_cast<double>(options.max_completion_length),

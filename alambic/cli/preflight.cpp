@@ -5,9 +5,10 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/cli/distill_lesson.h"
 #include "alambic/cli/student.h"
 #include "alambic/cli/template_check.h"
-#include "alambic/text/dataset.h"
+#include "alambic/text/chat_tokens.h"
 
 namespace alambic {
 
@@ -72,11 +73,14 @@ int64_t shortest_context(const Outlines& models) {
 }  // namespace
 
 Outlines::Outlines(const DistillOptions& options, const LoadOptions& load)
-    : student(outline(options.student, load)) {
+    : student(outline(options.student, load)),
+      chats(options.student, student.model.tokenizer, options.chat) {
   select_trained(*student.model.model, options.trainable, 0);
   for (const NamedFolder& source : parse_teachers(options.teachers.teacher)) {
     if (source.folder != "self") teachers.push_back(outline(source.folder, load));
   }
+  rows = read_rows(options, chats);
+  chats.check_effect(options.data);
 }
 
 Findings check_vocabularies(const Outlines& models) {
@@ -131,15 +135,13 @@ Finding check_sampling(const DistillOptions& options) {
 Findings check_data(const DistillOptions& options, const Outlines& models) {
   const Tokenizer& tokenizer = models.student.model.tokenizer;
   const int64_t positions = shortest_context(models);
-  const std::vector<Example> rows = read_examples(options.data, {{"prompt"}});
+  const std::vector<Example>& rows = models.rows;
   int64_t empty = 0, too_long = 0, cut = 0, first_empty = 0, first_long = 0, longest = 0;
   for (const Example& row : rows) {
-    int64_t length = std::ssize(tokenizer.encode(row.prompt));
+    int64_t length = std::ssize(prompt_ids(tokenizer, row));
     if (length == 0 && empty++ == 0) first_empty = row.line;
     cut += length < positions && length + options.max_completion_length > positions;
-    if (options.lmbda < 1 && row.completion) {
-      length += std::ssize(tokenizer.encode(*row.completion, false)) + 1;
-    }
+    if (options.lmbda < 1) length += std::ssize(completion_ids(tokenizer, row));
     if (length >= positions && too_long++ == 0) first_long = row.line;
     longest = std::max(longest, length);
   }

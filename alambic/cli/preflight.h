@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "alambic/cli/chat_source.h"
 #include "alambic/cli/distill_options.h"
 #include "alambic/cli/findings.h"
 #include "alambic/cli/model_pair.h"
@@ -17,10 +18,12 @@ struct Outline {
 };
 
 /// The models of a run, shapes only: nothing is read but headers, so a run that does not fit in
-/// memory is told before it is loaded. Input errors as those of loading.
+/// memory is told before it is loaded. Input errors as those of loading and of the data.
 struct Outlines {
   Outline student;
   std::vector<Outline> teachers;  ///< those with a folder: not "self"
+  ChatSource chats;
+  std::vector<Example> rows;  ///< of --data
 
   Outlines(const DistillOptions& options, const LoadOptions& load);
 };

@@ -2,11 +2,6 @@
 
 namespace alambic {
 
-bool holds_text(const std::string& file) {
-  const std::vector<Example> rows = read_examples(file, {{"text"}, {"prompt"}});
-  return rows.front().text.has_value() && rows.front().prompt.empty();
-}
-
 std::vector<int32_t> read_tokens(const std::string& file, const Tokenizer& tokenizer) {
   const std::vector<Example> rows = read_examples(file, {{"text"}});
   const bool documents = !file.ends_with(".txt") && tokenizer.eos();

@@ -8,9 +8,6 @@
 
 namespace alambic {
 
-/// A .txt file, or jsonl whose first row has `text` and no `prompt`.
-bool holds_text(const std::string& file);
-
 /// The tokens of all texts of a file, one after another; rows of a jsonl end with the end-of-text
 /// token each, a .txt file is one text without it.
 std::vector<int32_t> read_tokens(const std::string& file, const Tokenizer& tokenizer);

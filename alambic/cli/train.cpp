@@ -4,6 +4,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
+#include "alambic/cli/chat_source.h"
 #include "alambic/cli/config_toml.h"
 #include "alambic/cli/model_card.h"
 #include "alambic/cli/run_folder.h"
@@ -19,7 +20,8 @@ namespace {
 
 // The batches of one file: windows of a text, or examples with a completion.
 std::unique_ptr<BatchSource> source_of(const std::string& file, const LoadedModel& student,
-                                       int64_t sequence_length, const BatchOptions& options) {
+                                       const ChatSource& chats, int64_t sequence_length,
+                                       const BatchOptions& options) {
   const int64_t positions = student.model->shape().positions;
   if (holds_text(file)) {
     const int64_t length = sequence_length > 0 ? sequence_length : positions;
@@ -32,24 +34,26 @@ std::unique_ptr<BatchSource> source_of(const std::string& file, const LoadedMode
   if (sequence_length > 0) {
     throw input_error("--sequence-length has no effect: {} holds prompts and completions", file);
   }
-  return examples_source(
-      tokenize(read_examples(file, {{"prompt", "completion"}}), student.tokenizer, positions, file),
-      options);
+  const std::vector<Example> rows = read_examples(file, {{"prompt", "completion"}, {"messages"}},
+                                                  chats.reader(ChatUse::all_answers));
+  return examples_source(tokenize(rows, student.tokenizer, positions, file), options);
 }
 
 std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
-                                              const LoadedModel& student,
+                                              const LoadedModel& student, const ChatSource& chats,
                                               const BatchOptions& batch) {
   if (options.valid_data.empty()) return {};
   BatchOptions held_out = batch;
   held_out.seed = 0;  // the same rows whatever the run's seed
   held_out.micro_batch_size = 0;
-  const auto source = source_of(options.valid_data, student, options.sequence_length, held_out);
+  const auto source =
+      source_of(options.valid_data, student, chats, options.sequence_length, held_out);
   std::vector<TokenBatch> batches;
   for (int64_t i = 0; i < options.valid_batches; ++i) {
     for (TokenBatch& part : source->step(i)) batches.push_back(std::move(part));
   }
-  const std::vector<Example> rows = read_examples(options.valid_data, {{"prompt"}, {"text"}});
+  const std::vector<Example> rows = read_examples(
+      options.valid_data, {{"prompt"}, {"text"}, {"messages"}}, chats.reader(ChatUse::prompts));
   EngineOptions engine{.stop_tokens = student.stop_tokens, .vocabulary = student.vocabulary};
   engine.sampling.max_new_tokens = options.max_completion_length;
   const int64_t samples = options.valid_samples;
@@ -72,10 +76,13 @@ int run(const TrainOptions& options) {
                            .micro_batch_size = options.training.micro_batch_size,
                            .seed = static_cast<uint64_t>(options.training.seed),
                            .device = load.device};
+  const ChatSource chats(options.model, student.tokenizer, options.chat);
   const std::unique_ptr<Lesson> lesson = next_token_lesson(
-      *student.model, source_of(options.data, student, options.sequence_length, batch),
+      *student.model, source_of(options.data, student, chats, options.sequence_length, batch),
       student.vocabulary);
-  const auto validate = validation_of(options, student, batch);
+  chats.check_effect(options.data);
+  chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
+  const auto validate = validation_of(options, student, chats, batch);
 
   open_run_folder("train", options, options.run);
   const fs::path out = options.run.out;
@@ -99,6 +106,7 @@ int run(const TrainOptions& options) {
                        .figures = result.validation,
                        .config = config_toml("train", options)};
   export_student(student, options.model, options.trainable, out, card, options.run.save_dtype);
+  chats.save_to(out / "model");
   say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
       result.seconds);
   return 0;

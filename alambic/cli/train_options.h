@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/cli/chat_options.h"
 #include "alambic/cli/shared_options.h"
 #include "alambic/model/lora_options.h"
 #include "alambic/train/options.h"
@@ -8,6 +9,7 @@ namespace alambic {
 
 struct TrainOptions : Options {
   std::string model, data, valid_data;
+  ChatOptions chat;
   int64_t sequence_length = 0;
   int64_t valid_batches = 20;
   int64_t valid_samples = 64;
@@ -24,8 +26,10 @@ struct TrainOptions : Options {
     v.model("model");
     v.text("data", data,
            "a .txt file (every token is learnt), or jsonl with `text`, or with "
-           "`prompt` and `completion` (the completion is learnt)");
+           "`prompt` and `completion` (the completion is learnt), or with `messages` (all that the "
+           "assistant says is learnt)");
     v.required("data");
+    chat.visit(v);
     v.text("valid-data", valid_data, "the same kind of file, held out");
     v.integer("valid-batches", valid_batches, "batches of --valid-data that are used",
               {.least = 1});

@@ -2,6 +2,7 @@
 
 #include "alambic/base/stopwatch.h"
 #include "alambic/eval/rouge.h"
+#include "alambic/text/chat_tokens.h"
 #include "alambic/text/continuation.h"
 #include "alambic/text/final_answer.h"
 
@@ -33,7 +34,7 @@ TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
   Stopwatch watch;
   std::vector<Request> requests;
   for (const Example& example : examples) {
-    requests.push_back({.prompt = tokenizer.encode(example.prompt), .id = requests.size()});
+    requests.push_back({.prompt = prompt_ids(tokenizer, example), .id = requests.size()});
   }
   const std::vector<Answer> answers = generate(model, requests, options, {}, on_progress);
   TaskResult result;

@@ -106,9 +106,12 @@ ChatTemplate ChatTemplate::load(const fs::path& folder, const std::string& name)
 }
 
 ChatTemplate ChatTemplate::parse(std::string name, std::string_view source,
-                                 std::string_view tokenizer_config) {
+                                 std::string_view tokenizer_config,
+                                 std::string_view special_tokens_map) {
   Dict tokens;
-  if (!tokenizer_config.empty()) add_tokens(jinja::parse_json(name, tokenizer_config), tokens);
+  for (const std::string_view json : {tokenizer_config, special_tokens_map}) {
+    if (!json.empty()) add_tokens(jinja::parse_json(name, json), tokens);
+  }
   return {jinja::Template::parse(std::move(name), source), std::move(tokens)};
 }
 

@@ -26,9 +26,10 @@ class ChatTemplate {
   /// when the folder has no template.
   static ChatTemplate load(const fs::path& folder, const std::string& name = "default");
   /// From the text of a template; `name` is what errors call it. The special tokens are those of
-  /// `tokenizer_config`, the bytes of such a file, where it is not empty.
+  /// `tokenizer_config` and `special_tokens_map`, the bytes of such files, where not empty.
   static ChatTemplate parse(std::string name, std::string_view source,
-                            std::string_view tokenizer_config = "");
+                            std::string_view tokenizer_config = "",
+                            std::string_view special_tokens_map = "");
   /// Whether `folder` has a chat template at all.
   static bool exists(const fs::path& folder);
 

@@ -2,35 +2,54 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "alambic/base/files.h"
+#include "alambic/text/chat.h"
 
 namespace alambic {
 
 /// One row. Which of the fields are there is what `read_examples` was asked for.
 struct Example {
-  std::string prompt;
-  std::optional<std::string> completion;
-  std::optional<std::string> answer;   ///< the known answer, for exact match
-  std::optional<std::string> text;     ///< for next-token training; a .txt file is one such row
-  std::optional<std::string> teacher;  ///< name of the teacher that grades this row
+  std::string prompt;  ///< of a conversation: what its template writes before the answer
+  std::optional<std::string> completion;  ///< of a conversation: the plain text of the answer
+  std::optional<std::string> answer;      ///< the known answer, for exact match
+  std::optional<std::string> text;        ///< for next-token training; a .txt file is one such row
+  std::optional<std::string> teacher;     ///< name of the teacher that grades this row
   std::optional<std::string> teacher_prompt;  ///< what the teacher reads in place of the prompt
   int64_t line = 1;                           ///< counted from 1, for messages
+  std::shared_ptr<const Chat> chat;           ///< null where the row is plain text
+  bool teacher_chat = false;                  ///< a template wrote `teacher_prompt`
 };
 
 /// Fields that a row must have, for example {"prompt", "completion"}.
 using Fields = std::vector<std::string>;
 
+/// How conversations are read.
+struct ChatReader {
+  /// The template that writes them, asked for at the first one; none: conversations are refused.
+  std::function<const ChatTemplate&()> chat_template;
+  ChatUse use = ChatUse::prompts;
+};
+
 /// Reads every row of a file; each must have all fields of at least one of `any_of`. Known fields
-/// are prompt, completion, answer, text, teacher and teacher_prompt, all strings; others are left
-/// alone. Blank lines, a byte
-/// order mark and CRLF line ends are accepted.
+/// are prompt, completion, answer, text, teacher and teacher_prompt, all strings, and messages;
+/// others are left alone. Blank lines, a byte order mark and CRLF line ends are accepted.
 ///
-/// Errors name file and line: not JSON, a missing field (with the fields found), a field that is
-/// not a string, an empty file. `messages` are refused: chat templates are not built yet.
-std::vector<Example> read_examples(const fs::path& path, const std::vector<Fields>& any_of);
+/// A row is a conversation (chat.h) where `any_of` knows its `messages`, or its `prompt` is a list;
+/// `teacher_prompt` may be a list too.
+///
+/// Errors name file and line: not JSON, a missing field (with the fields found), a field of another
+/// type, an empty file, what chat.h says of a conversation.
+std::vector<Example> read_examples(const fs::path& path, const std::vector<Fields>& any_of,
+                                   const ChatReader& chats = {});
+
+/// Whether all that a file's first row offers to learn is `text`: a .txt file, or jsonl whose first
+/// row has `text` and neither `prompt` nor `messages`.
+bool holds_text(const fs::path& path);
 
 }  // namespace alambic

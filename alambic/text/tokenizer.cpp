@@ -89,6 +89,19 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special) 
   return ids;
 }
 
+std::vector<Stretch> Tokenizer::encode_stretches(std::string_view text, bool at_start) const {
+  std::vector<Stretch> stretches;
+  for (const TextPart& part : added_.split(text, false)) {
+    Stretch& stretch = stretches.emplace_back(Stretch{.text = part.text, .added = part.id >= 0});
+    if (stretch.added) {
+      stretch.ids = {part.id};
+    } else {
+      tokenize_between(part.text, at_start && part.text.data() == text.data(), stretch.ids);
+    }
+  }
+  return stretches;
+}
+
 void Tokenizer::tokenize_between(std::string_view text, bool at_start,
                                  std::vector<int32_t>& ids) const {
   std::string normal(text);

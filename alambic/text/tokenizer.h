@@ -31,6 +31,13 @@ struct SpecialTokens {
   std::optional<int32_t> bos, eos, pad, unk;
 };
 
+/// A stretch of a text and its ids: one added token, or what lies between them.
+struct Stretch {
+  std::string_view text;
+  std::vector<int32_t> ids;
+  bool added = false;
+};
+
 /// Move-only. All const members are safe from many threads at once.
 class Tokenizer {
  public:
@@ -51,6 +58,10 @@ class Tokenizer {
   /// `add_special`, those that the model expects around a text (usually BOS). Bytes that are not
   /// UTF-8 become U+FFFD, as Python's errors="replace".
   std::vector<int32_t> encode(std::string_view text, bool add_special = true) const;
+
+  /// The same ids, without those around the text, by the stretches of `text`, which must be valid
+  /// UTF-8 and outlive them. `at_start`: nothing precedes the text.
+  std::vector<Stretch> encode_stretches(std::string_view text, bool at_start = true) const;
 
   /// Text of the ids; ids that no token has are left out, as in `tokenizers`. Bytes that do not
   /// form UTF-8 become U+FFFD. `skip_special` leaves out special tokens.

@@ -9,7 +9,10 @@
 #include "alambic/base/error.h"
 #include "alambic/text/base64.h"
 #include "alambic/text/byte_level.h"
+#include "alambic/text/byte_level_bpe.h"
 #include "alambic/text/json_view.h"
+#include "alambic/text/merges_of_tokens.h"
+#include "alambic/text/sentencepiece.h"
 #include "alambic/text/utf8.h"
 #include "alambic/text/vocabulary.h"
 
@@ -19,51 +22,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr uint64_t largest_file = uint64_t{256} << 20;
-
-constexpr std::string_view llama3_pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view qwen_pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-Json byte_level(bool use_regex) {
-  return {{"type", "ByteLevel"},
-          {"add_prefix_space", false},
-          {"trim_offsets", true},
-          {"use_regex", use_regex}};
-}
-
-Json split_then_bytes(std::string_view pattern) {
-  const Json split = {{"type", "Split"},
-                      {"pattern", {{"Regex", pattern}}},
-                      {"behavior", "Isolated"},
-                      {"invert", false}};
-  return {{"type", "Sequence"}, {"pretokenizers", {split, byte_level(false)}}};
-}
-
-// Byte-level BPE around a vocabulary and its merges.
-Json tokenizer(Json vocabulary, Json merges, Json pre_tokenizer) {
-  Json model = {{"type", "BPE"},
-                {"dropout", nullptr},
-                {"unk_token", nullptr},
-                {"continuing_subword_prefix", nullptr},
-                {"end_of_word_suffix", nullptr},
-                {"fuse_unk", false},
-                {"byte_fallback", false},
-                {"ignore_merges", false},
-                {"vocab", std::move(vocabulary)},
-                {"merges", std::move(merges)}};
-  return {{"version", "1.0"},          {"truncation", nullptr},
-          {"padding", nullptr},        {"added_tokens", Json::array()},
-          {"normalizer", nullptr},     {"pre_tokenizer", std::move(pre_tokenizer)},
-          {"post_processor", nullptr}, {"decoder", byte_level(true)},
-          {"model", std::move(model)}};
-}
-
-std::string as_characters(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) text += byte_to_character(static_cast<unsigned char>(c));
-  return text;
-}
 
 // The lines of a file without their ends; empty ones are left out.
 template <class Visit>
@@ -112,22 +70,6 @@ Ranks read_ranks(const std::string& name, std::string_view text) {
   return ranks;
 }
 
-// All splits of a token into two tokens, those of the lower ranks first.
-void append_merges(const std::unordered_map<std::string_view, int64_t>& rank_of,
-                   std::string_view token, Json& merges) {
-  std::vector<std::tuple<int64_t, int64_t, size_t>> splits;
-  for (size_t i = 1; i < token.size(); ++i) {
-    const auto left = rank_of.find(token.substr(0, i));
-    if (left == rank_of.end()) continue;
-    const auto right = rank_of.find(token.substr(i));
-    if (right != rank_of.end()) splits.emplace_back(left->second, right->second, i);
-  }
-  std::ranges::sort(splits);
-  for (const auto& [left, right, at] : splits) {
-    merges.push_back({as_characters(token.substr(0, at)), as_characters(token.substr(at))});
-  }
-}
-
 std::string tokenizer_class_of(const fs::path& folder) {
   const fs::path path = folder / "tokenizer_config.json";
   if (!fs::exists(path)) return "";
@@ -152,9 +94,11 @@ std::string tokenizer_json_of_tiktoken(const std::string& name, std::string_view
   entries.reserve(ranks.size());
   for (const auto& [rank, token] : ranks) {
     entries.Container::emplace_back(as_characters(token), rank);
-    append_merges(rank_of, token, merges);
+    for (const auto& [left, right] : splits_into_tokens(rank_of, token)) {
+      merges.push_back({as_characters(left), as_characters(right)});
+    }
   }
-  Json json = tokenizer(std::move(vocabulary), std::move(merges), split_then_bytes(pattern));
+  Json json = byte_level_bpe(std::move(vocabulary), std::move(merges), split_then_bytes(pattern));
   json["model"]["ignore_merges"] = true;
   return json.dump();
 }
@@ -177,7 +121,7 @@ std::string tokenizer_json_of_merges(const fs::path& vocabulary, const fs::path&
   });
   std::string name = tokenizer_class;
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
-  Json json = tokenizer(nullptr, std::move(pairs), byte_level(true));
+  Json json = byte_level_bpe(nullptr, std::move(pairs), byte_level(true));
   if (name == "Qwen2Tokenizer") {
     json["pre_tokenizer"] = split_then_bytes(qwen_pattern);
     json["normalizer"] = {{"type", "NFC"}};
@@ -200,6 +144,14 @@ std::string convert_vocabulary_files(const fs::path& folder) {
   const std::string name = tokenizer_class_of(folder);
   if (fs::exists(folder / "vocab.json") && fs::exists(folder / "merges.txt")) {
     return tokenizer_json_of_merges(folder / "vocab.json", folder / "merges.txt", name);
+  }
+  if (const fs::path model = folder / "tokenizer.model"; fs::exists(model)) {
+    const std::string bytes = read_file(model, largest_file);
+    // Llama 3's first release has tiktoken's ranks under this name.
+    if (!bytes.starts_with('\n')) {
+      return tokenizer_json_of_tiktoken(model.string(), bytes, llama3_pattern);
+    }
+    return tokenizer_json_of_sentencepiece(model.string(), bytes, name);
   }
   std::vector<fs::path> ranks;
   for (const auto& entry : fs::directory_iterator(folder)) {

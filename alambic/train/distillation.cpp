@@ -113,6 +113,12 @@ struct DistillationLesson : Lesson {
     return student.hidden(Pass(rollouts.sequences)).index_select(0, rollouts.graded_M());
   }
 
+  // What a reader wants to see: a conversation as messages, not as its template writes it.
+  nlohmann::ordered_json shown_prompt(const TokenizedExample& example) const {
+    if (example.chat) return prompt_messages(*example.chat);
+    return tokenizer.decode(example.prompt, true);
+  }
+
   // The student writes its answers; every prompt and generation has its own random stream.
   std::vector<Rollouts> answer(const std::vector<int64_t>& indices, int64_t step,
                                const PhaseCallback& phase, StepReport& report) {
@@ -135,7 +141,7 @@ struct DistillationLesson : Lesson {
     for (size_t i = 0; i < kept; ++i) {
       report.samples.push_back(
           {{"step", step},
-           {"prompt", tokenizer.decode(requests[i].prompt, true)},
+           {"prompt", shown_prompt(examples[rows[i]])},
            {"completion", continuation(tokenizer, requests[i].prompt, answers[i].tokens)}});
     }
     std::vector<Rollouts> batches;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,14 +10,19 @@
 
 namespace alambic {
 
-/// A row of a data set as token ids. The completion ends with the end-of-text token, which is
-/// learnt and graded like any other.
+/// A row of a data set as token ids. The completion ends with the end-of-text token, or as a chat
+/// template ends a turn; that is learnt and graded like any other.
 struct TokenizedExample {
   std::vector<int32_t> prompt;
   std::optional<std::vector<int32_t>> completion;
+  /// Which tokens of the completion are learnt; empty: all. Others are there in a conversation that
+  /// was read for all its answers: `prompt` then ends where the first of them begins.
+  std::vector<bool> learnt = {};
+  std::shared_ptr<const Chat> chat = nullptr;  ///< where the row is a conversation
 };
 
-/// Tokenizes prompts (with the tokenizer's special tokens) and completions (without, plus EOS).
+/// Tokenizes prompts (with the tokenizer's special tokens) and completions (without, plus EOS), and
+/// conversations as their template writes them (text/chat_tokens.h).
 /// Input errors name the file's line: an empty prompt, a prompt that leaves no room within
 /// `positions`, a prompt with its completion longer than `positions`.
 std::vector<TokenizedExample> tokenize(const std::vector<Example>& examples,

@@ -19,6 +19,7 @@ TokenBatch completion_batch(const std::vector<const TokenizedExample*>& examples
     std::vector<int32_t> sequence = example->prompt;
     const auto first = static_cast<int64_t>(sequence.size()) - 1;
     for (size_t i = 0; i < example->completion->size(); ++i) {
+      if (!example->learnt.empty() && !example->learnt[i]) continue;
       graded.push_back(position + first + static_cast<int64_t>(i));
       targets.push_back((*example->completion)[i]);
     }

@@ -17,7 +17,8 @@ struct TokenBatch {
   Tensor targets_M;  ///< int64, the token that follows each
 };
 
-/// Prompt and completion end to end; graded are the completion's tokens. The last token needs no
+/// Prompt and completion end to end; graded are the completion's tokens that are
+/// learnt. The last token needs no
 /// forward pass and is left out.
 TokenBatch completion_batch(const std::vector<const TokenizedExample*>& examples,
                             at::Device device);

@@ -41,6 +41,8 @@ TEST(Program, EndsWithTheRightCodeAndText) {
       {"info --model /nowhere", 2, "/nowhere"},
       {"tokenize", 2,
        "error: alambic tokenize needs --model (folder with tokenizer.json, or GGUF file)\n"},
+      {"tokenizer train", 2, "error: alambic tokenizer-train needs --data (text to learn from"},
+      {"help tokenizer train", 0, "usage: alambic tokenizer-train"},
       {"info > /dev/full", 3, "error: cannot write the result to standard output\n"},
   };
   for (const Case& expected : cases) {

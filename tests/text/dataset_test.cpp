@@ -86,9 +86,9 @@ const Bad table[] = {
     {"BrokenUtf8", "{\"prompt\": \"\xFF\"}", "train.jsonl:1 is not valid JSON"},
     {"AList", "[{\"prompt\": \"a\"}]", "one object per line"},
     {"AString", "\"prompt\"", "expected an object"},
-    {"Messages", "{\"messages\": []}", "chat templates are not built yet"},
+    {"Messages", "{\"messages\": []}", "train.jsonl:1: the row is a conversation"},
     {"PromptOfMessages", "{\"prompt\": [{\"role\": \"user\"}]}",
-     "chat templates are not built yet"},
+     "train.jsonl:1: the row is a conversation"},
 };
 
 TEST_F(Dataset, NamesFileLineAndField) {

@@ -40,8 +40,8 @@ class TokenizerFolder : public testing::Test {
 TEST_F(TokenizerFolder, SaysWhatItLookedFor) {
   EXPECT_NE(load_error().find("there is no tokenizer.json"), std::string::npos);
   EXPECT_NE(load_error().find(folder.string()), std::string::npos);
-  write_file(folder / "tokenizer.model", "x");
-  EXPECT_NE(load_error().find("found only tokenizer.model"), std::string::npos);
+  write_file(folder / "vocab.txt", "x");
+  EXPECT_NE(load_error().find("found only vocab.txt"), std::string::npos);
   folder /= "nowhere";
   EXPECT_NE(load_error().find("it is not a folder"), std::string::npos);
 }

@@ -28,6 +28,28 @@ TEST(CompletionBatch, GradesTheCompletionAndNeverThePrompt) {
   EXPECT_EQ(numbers(batch.targets_M), (Numbers{21, 22, 23}));
 }
 
+// The user's second message in a conversation is read, not learnt.
+TEST(CompletionBatch, LeavesOutWhatIsNotLearnt) {
+  const std::vector<TokenizedExample> rows = {
+      {.prompt = {11, 12}, .completion = {{21, 22, 31, 23}}, .learnt = {true, true, false, true}}};
+  const TokenBatch batch = completion_batch(pointers(rows), at::kCPU);
+  EXPECT_EQ(numbers(batch.input.tokens_N), (Numbers{11, 12, 21, 22, 31}));
+  EXPECT_EQ(numbers(batch.graded_M), (Numbers{1, 2, 4}));
+  EXPECT_EQ(numbers(batch.targets_M), (Numbers{21, 22, 23}));
+}
+
+// Tokens before the first answer are the prompt, and what follows the last one is cut off.
+TEST(TokenizeExamples, LearnsEveryAnswerOfAConversation) {
+  const Tokenizer tokenizer = recipe_tokenizer();
+  auto chat = std::make_shared<Chat>();
+  chat->written.text = "12<|endoftext|>34<|endoftext|>\n";
+  chat->written.learnt = {{1, 15}, {16, 31}};
+  const TokenizedExample row = tokenize({{.chat = chat}}, tokenizer, 64, "rows.jsonl").front();
+  EXPECT_EQ(row.prompt, tokenizer.encode("1", false));
+  EXPECT_EQ(row.completion, tokenizer.encode("2<|endoftext|>34<|endoftext|>", false));
+  EXPECT_EQ(row.learnt, (std::vector<bool>{true, true, false, true, true}));
+}
+
 TEST(WindowBatch, GradesEveryPositionsNextToken) {
   const std::vector<int32_t> text = {0, 10, 20, 30, 40, 50, 60};
   const TokenBatch batch = window_batch(text, {0, 3}, 3, at::kCPU);

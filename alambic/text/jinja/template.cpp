@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/text/jinja/json_value.h"
 #include "alambic/text/jinja/parser.h"
-#include "alambic/text/json_view.h"
 
 namespace alambic::jinja {
 namespace {
@@ -26,35 +26,6 @@ bool mentions_generation(const Body& body) {
            std::ranges::any_of(statement.bodies, mentions_generation) ||
            (statement.macro != nullptr && mentions_generation(statement.macro->body));
   });
-}
-
-Value from_json(simdjson::dom::element json) {
-  switch (json.type()) {
-    case simdjson::dom::element_type::ARRAY: {
-      Values items;
-      for (const auto item : simdjson::dom::array(json)) items.push_back(from_json(item));
-      return make_list(std::move(items));
-    }
-    case simdjson::dom::element_type::OBJECT: {
-      Dict dict;
-      for (const auto& [key, item] : simdjson::dom::object(json)) {
-        dict.set(Value(key), from_json(item));
-      }
-      return make_dict(std::move(dict));
-    }
-    case simdjson::dom::element_type::INT64:
-      return int64_t(json);
-    case simdjson::dom::element_type::UINT64:
-      return static_cast<double>(uint64_t(json));
-    case simdjson::dom::element_type::DOUBLE:
-      return double(json);
-    case simdjson::dom::element_type::STRING:
-      return Value(std::string_view(json));
-    case simdjson::dom::element_type::BOOL:
-      return bool(json);
-    default:
-      return {};
-  }
 }
 
 }  // namespace
@@ -91,7 +62,7 @@ Rendered Template::render(const Dict& context, const Limits& limits,
 
 Value parse_json(const std::string& name, std::string_view json) {
   const JsonFile file = JsonFile::parse(name, json);
-  return from_json(file.root().element());
+  return value_of(file.root());
 }
 
 }  // namespace alambic::jinja
