@@ -12,7 +12,7 @@
 #include "alambic/cli/logits_options.h"           // IWYU pragma: export
 #include "alambic/cli/render_options.h"           // IWYU pragma: export
 #include "alambic/cli/report_options.h"           // IWYU pragma: export
-#include "alambic/cli/selftest_options.h"  // IWYU pragma: export
+#include "alambic/cli/selftest_options.h"         // IWYU pragma: export
 #include "alambic/cli/tokenize_options.h"         // IWYU pragma: export
 #include "alambic/cli/tokenizer_train_options.h"  // IWYU pragma: export
 #include "alambic/cli/train_options.h"            // IWYU pragma: export

@@ -1,5 +1,7 @@
 #include "alambic/text/sentencepiece.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
