@@ -3,6 +3,7 @@
 #include <map>
 
 #include "alambic/base/error.h"
+#include "alambic/io/mxfp4.h"
 #include "alambic/io/printable.h"
 #include "alambic/io/tile_scales.h"
 
@@ -170,6 +171,7 @@ ModelFolder ModelFolder::open(const fs::path& path) {
     model.files_.push_back(std::move(file));
   }
   join_tile_scales(model.config_, model.tensors_, path.string());
+  join_mxfp4(model.config_, model.tensors_, path.string());
   return model;
 }
 
