@@ -4,6 +4,7 @@
 #include <set>
 
 #include "alambic/base/error.h"
+#include "alambic/io/mxfp4.h"
 #include "alambic/io/printable.h"
 #include "alambic/io/tile_scales.h"
 
@@ -179,6 +180,7 @@ ModelFolder ModelFolder::open(const fs::path& path) {
     throw no_weights(path);
   }
   join_tile_scales(model.config_, model.tensors_, path.string());
+  join_mxfp4(model.config_, model.tensors_, path.string());
   return model;
 }
 

@@ -9,8 +9,10 @@
 
 namespace alambic {
 
-/// Scales of a matrix whose numbers are stored divided by them: one float32 for each tile of `rows`
-/// × `columns` numbers, the tiles at the lower and right edge being what is left.
+/// Scales of numbers that are stored divided by them (tile_scales.h): one for each tile of `rows` ×
+/// `columns` numbers of a matrix, the tiles at the lower and right edge being what is left. Those
+/// of F8_E4M3 are float32; those of F4 are exponents, and the matrices lie column by column
+/// (mxfp4.h).
 struct TileScales {
   std::span<const std::byte> bytes;  ///< row-major; empty: the numbers are as stored
   int64_t rows = 1, columns = 1;

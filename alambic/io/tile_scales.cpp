@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "alambic/base/error.h"
+#include "alambic/io/mxfp4.h"
 #include "alambic/io/printable.h"
 
 namespace alambic {
@@ -90,6 +91,26 @@ void join(TensorView& matrix, const TensorView& scales, const Tile& tile,
   matrix.tiles = {scales.bytes, tile.rows, tile.columns};
 }
 
+void decode_fp8(const TensorView& matrix, std::span<float> numbers) {
+  const int64_t rows = matrix.shape.at(0), columns = matrix.shape.at(1);
+  const TileScales& tiles = matrix.tiles;
+  const int64_t across = parts(columns, tiles.columns);
+  check(std::ssize(numbers) == rows * columns && std::ssize(matrix.bytes) == rows * columns &&
+            std::ssize(tiles.bytes) == parts(rows, tiles.rows) * across * 4,
+        "the tiles of {} do not fit it", matrix.name);
+  const std::array<float, 256>& values = e4m3_numbers();
+  std::vector<float> scales(static_cast<size_t>(across));
+  for (int64_t r = 0; r < rows; ++r) {
+    std::memcpy(scales.data(), tiles.bytes.data() + r / tiles.rows * across * 4,
+                static_cast<size_t>(across) * 4);
+    for (int64_t c = 0; c < columns; ++c) {
+      const auto bits = static_cast<uint8_t>(matrix.bytes[static_cast<size_t>(r * columns + c)]);
+      numbers[static_cast<size_t>(r * columns + c)] =
+          values.at(bits) * scales[static_cast<size_t>(c / tiles.columns)];
+    }
+  }
+}
+
 }  // namespace
 
 void join_tile_scales(Json& config, std::vector<TensorView>& tensors, const std::string& where) {
@@ -121,23 +142,11 @@ void join_tile_scales(Json& config, std::vector<TensorView>& tensors, const std:
   config.erase("quantization_config");
 }
 
-void decode_tiles(const TensorView& matrix, std::span<float> numbers) {
-  const int64_t rows = matrix.shape.at(0), columns = matrix.shape.at(1);
-  const TileScales& tiles = matrix.tiles;
-  const int64_t across = parts(columns, tiles.columns);
-  check(std::ssize(numbers) == rows * columns && std::ssize(matrix.bytes) == rows * columns &&
-            std::ssize(tiles.bytes) == parts(rows, tiles.rows) * across * 4,
-        "the tiles of {} do not fit it", matrix.name);
-  const std::array<float, 256>& values = e4m3_numbers();
-  std::vector<float> scales(static_cast<size_t>(across));
-  for (int64_t r = 0; r < rows; ++r) {
-    std::memcpy(scales.data(), tiles.bytes.data() + r / tiles.rows * across * 4,
-                static_cast<size_t>(across) * 4);
-    for (int64_t c = 0; c < columns; ++c) {
-      const auto bits = static_cast<uint8_t>(matrix.bytes[static_cast<size_t>(r * columns + c)]);
-      numbers[static_cast<size_t>(r * columns + c)] =
-          values.at(bits) * scales[static_cast<size_t>(c / tiles.columns)];
-    }
+void decode_tiles(const TensorView& tensor, std::span<float> numbers) {
+  if (tensor.dtype == Dtype::F4) {
+    decode_mxfp4(tensor, numbers);
+  } else {
+    decode_fp8(tensor, numbers);
   }
 }
 

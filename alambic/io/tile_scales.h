@@ -21,7 +21,8 @@ namespace alambic {
 void join_tile_scales(nlohmann::ordered_json& config, std::vector<TensorView>& tensors,
                       const std::string& where);
 
-/// The numbers of a matrix with tile scales, multiplied out. `numbers` are as many as it has.
-void decode_tiles(const TensorView& matrix, std::span<float> numbers);
+/// The numbers of a tensor with tile scales (MXFP4 too: mxfp4.h), multiplied out. `numbers` are as
+/// many as it has.
+void decode_tiles(const TensorView& tensor, std::span<float> numbers);
 
 }  // namespace alambic

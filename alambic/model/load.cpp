@@ -49,7 +49,7 @@ void check_quantization(const ModelFolder& files) {
   const Json method = setting.is_object() ? setting.value("quant_method", Json()) : Json();
   throw input_error(
       "cannot load the model of {}: its weights are quantized by \"quant_method\" {}, but only "
-      "\"fp8\" with weight_block_size is read",
+      "\"fp8\" with weight_block_size and \"mxfp4\" are read",
       files.config_name(), method.dump())
       .with_hint("take the model's unquantized weights, or a GGUF file of it");
 }

@@ -36,12 +36,14 @@ Tensor in_best_groups(const Tensor& choice_NE, const RouterOptions& options) {
 
 Router::Router(int64_t width, const RouterOptions& options)
     : options(options), weight_ED(placeholder({options.experts, width})) {
+  if (options.biased) bias_E = placeholder({options.experts});
   if (options.corrected) correction_E = placeholder({options.experts});
 }
 
 Router::Choice Router::operator()(const Tensor& x_ND) const {
   const at::ScalarType type = score_type(weight_ED);
-  const Tensor logits_NE = at::linear(x_ND.to(type), weight_ED.to(type));
+  Tensor logits_NE = at::linear(x_ND.to(type), weight_ED.to(type));
+  if (bias_E.defined()) logits_NE = logits_NE + bias_E.to(type);
   const Tensor scores_NE =
       options.scores == Scores::softmax ? logits_NE.softmax(-1) : logits_NE.sigmoid();
   Tensor choice_NE = scores_NE.detach();
@@ -62,24 +64,31 @@ Moe::Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames
   if (shared_inner > 0) shared.emplace(MlpShape{.width = expert.width, .inner = shared_inner});
 }
 
-Tensor Moe::forward(const Tensor& x_ND) const {
-  const Router::Choice choice = router(x_ND);
-  const Dispatch dispatch(choice.experts_NK, router.options.experts);
-  const Tensor token_P = dispatch.order.floor_divide(router.options.chosen);
+Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
+                   const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
+                   const Tensor& base_ND) {
+  const Dispatch dispatch(choice.experts_NK, options.experts);
+  const Tensor token_P = dispatch.order.floor_divide(options.chosen);
   const Tensor x_PD = x_ND.index_select(0, token_P);
   std::vector<Tensor> outputs;
   int64_t first = 0;
-  for (size_t e = 0; e < experts.size(); ++e) {
+  for (int64_t e = 0; e < options.experts; ++e) {
     const int64_t count = dispatch.counts[e];
-    if (count > 0) outputs.push_back(experts[e].forward(x_PD.narrow(0, first, count)));
+    if (count > 0) outputs.push_back(expert(e, x_PD.narrow(0, first, count)));
     first += count;
   }
-  const Tensor base_ND = shared ? shared->forward(x_ND) : at::zeros_like(x_ND);
   if (outputs.empty()) return base_ND;
   const Tensor weight_P1 =
       choice.weights_NK.flatten().index_select(0, dispatch.order).unsqueeze(-1);
   const Tensor weighted_PD = (at::cat(outputs) * weight_P1).to(x_ND.scalar_type());
   return base_ND.index_add(0, token_P, weighted_PD);
+}
+
+Tensor Moe::forward(const Tensor& x_ND) const {
+  return mix_experts(
+      x_ND, router(x_ND), router.options,
+      [&](int64_t e, const Tensor& x_PD) { return experts[e].forward(x_PD); },
+      shared ? shared->forward(x_ND) : at::zeros_like(x_ND));
 }
 
 void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {

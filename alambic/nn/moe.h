@@ -21,12 +21,14 @@ struct RouterOptions {
   /// Only experts of the best groups are chosen (arXiv 2405.04434, section 2.2.2); a group counts
   /// as much as the sum of its `summed` best scores.
   int64_t groups = 1, chosen_groups = 1, summed = 1;
-  double scaling = 1;  ///< of the weights
+  double scaling = 1;   ///< of the weights
+  bool biased = false;  ///< a bias before the softmax or sigmoid (gpt-oss)
 };
 
 struct Router {
   RouterOptions options;
   Tensor weight_ED;
+  Tensor bias_E;        ///< undefined: none
   Tensor correction_E;  ///< learns nothing; undefined: none
 
   struct Choice {
@@ -38,6 +40,12 @@ struct Router {
   /// Scores in float32, whatever the dtype of x and the weights.
   Choice operator()(const Tensor& x_ND) const;
 };
+
+/// `base_ND` and the chosen experts' outputs times their weights. `expert(e, x)` is called once for
+/// each expert that got tokens, with all of them.
+Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
+                   const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
+                   const Tensor& base_ND);
 
 /// What the files call the block and the matrices of an expert.
 struct ExpertNames {

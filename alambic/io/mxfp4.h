@@ -1,0 +1,24 @@
+// MXFP4 weights as gpt-oss has them (OCP Microscaling Formats 1.0): for a tensor NAME of shape
+// [E, 32·G, R] there are NAME_blocks, U8 [E, R, G, 16], two E2M1 numbers to a byte, the lower half
+// first, and NAME_scales, U8 [E, R, G], exponents with bias 127. The matrices lie column by column.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "alambic/io/tensor_view.h"
+
+namespace alambic {
+
+/// What join_tile_scales does, for quant_method "mxfp4": puts the F4 tensor NAME in the place of
+/// the two, with the scales as its `tiles`. As strict.
+void join_mxfp4(nlohmann::ordered_json& config, std::vector<TensorView>& tensors,
+                const std::string& where);
+
+/// decode_tiles of such a tensor.
+void decode_mxfp4(const TensorView& tensor, std::span<float> numbers);
+
+}  // namespace alambic
