@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "alambic/base/error.h"
+#include "alambic/base/names.h"
 #include "alambic/cli/check_options.h"
 #include "alambic/cli/distill_lesson.h"
 #include "alambic/cli/faculty.h"
@@ -33,15 +34,28 @@ Finding time_of(const StepReport& report, double share, int64_t prompts) {
 }
 
 Finding first_batch(const StepReport& report) {
-  const auto mean = [&](const char* name) { return report.means.at(name); };
-  const bool agree = mean("agreement") > 0.02;
-  std::string text =
-      fmt::format("reverse KL {:.3g}, forward KL {:.3g}, same most likely token {:.0f} %",
-                  mean("reverse_kl"), mean("forward_kl"), 100 * mean("agreement"));
-  for (const auto& [name, value] : report.extra) {
-    if (name == "eos_share") text += fmt::format(", {:.0f} % of answers end by EOS", 100 * value);
+  constexpr std::pair<const char*, const char*> divergences[] = {
+      {"reverse_kl", "reverse KL"},
+      {"forward_kl", "forward KL"},
+      {"topk_reverse_kl", "reverse KL over top K and tail"},
+      {"topk_forward_kl", "forward KL over top K and tail"},
+      {"sampled_reverse_kl", "reverse KL of the drawn tokens"}};
+  std::vector<std::string> facts;
+  for (const auto& [name, words] : divergences) {
+    const auto mean = report.means.find(name);
+    if (mean != report.means.end()) facts.push_back(fmt::format("{} {:.3g}", words, mean->second));
   }
-  return {agree ? Level::good : Level::warning, "first batch", text,
+  bool agree = true;
+  if (const auto share = report.means.find("agreement"); share != report.means.end()) {
+    agree = share->second > 0.02;
+    facts.push_back(fmt::format("same most likely token {:.0f} %", 100 * share->second));
+  }
+  for (const auto& [name, value] : report.extra) {
+    if (name == "eos_share") {
+      facts.push_back(fmt::format("{:.0f} % of answers end by EOS", 100 * value));
+    }
+  }
+  return {agree ? Level::good : Level::warning, "first batch", join(facts),
           agree ? "" : "the student is far from the teacher: train it on text or answers first"};
 }
 

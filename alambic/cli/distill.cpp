@@ -28,6 +28,17 @@ void check_ce_weight(const DistillOptions& options) {
   }
 }
 
+// An answer that the data gives was not drawn from the student: nothing weights it.
+void check_objective(const DistillOptions& options) {
+  if (objective_of(options.loss).policy.terms.empty() || options.lmbda == 1) return;
+  throw input_error(
+      "--objective {} learns from tokens that the student drew, but with --lmbda {} some steps "
+      "take "
+      "given completions",
+      options.loss.objective, options.lmbda)
+      .with_hint("--lmbda 1, or a divergence over the vocabulary such as --objective reverse_kl");
+}
+
 // Held-out figures: agreement with the teachers on the student's own answers, drawn alike each
 // time, and exact match of greedy answers where the rows have one. A cached teacher cannot grade
 // new answers.
@@ -145,7 +156,7 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
 }  // namespace
 
 int run(const DistillOptions& options) {
-  divergence_of(options.loss);  // errors before anything is loaded
+  check_objective(options);  // errors before anything is loaded
   check_ce_weight(options);
   check_cache_options(options);
   const LoadOptions load = prepare_machine(options.machine);

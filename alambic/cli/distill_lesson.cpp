@@ -15,11 +15,15 @@ EngineOptions engine_of(const DistillOptions& options, const LoadedModel& studen
 }
 
 DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student) {
-  return {.divergence = divergence_of(options.loss),
+  Objective objective = objective_of(options.loss);
+  objective.policy.temperature = options.sampling.temperature;
+  return {.divergence = std::move(objective.divergence),
+          .policy = std::move(objective.policy),
           .ce_weight = options.loss.ce_weight,
           .lmbda = options.lmbda,
           .batch_size = options.training.batch_size,
           .num_generations = options.num_generations,
+          .num_iterations = options.loss.num_iterations,
           .micro_batch_size = options.training.micro_batch_size,
           .seed = static_cast<uint64_t>(options.training.seed),
           .engine = engine_of(options, student)};

@@ -13,13 +13,16 @@ struct ObjectiveOptions {
   int64_t kd_topk = 0;
   std::string kd_topk_by = "teacher";
   double ce_weight = 0;
+  double clip_ratio = 0.2;
+  int64_t num_iterations = 1;
 
   void visit(OptionVisitor& v) {
     v.group("Objective");
     v.text("objective", objective,
            "divergence between student and teacher, exact over the whole vocabulary: reverse_kl, "
-           "forward_kl, jsd, skew_kl, skew_reverse_kl, tvd or akl; or a sum of them with weights "
-           "that add up to 1, as 0.7*reverse_kl+0.3*tvd");
+           "forward_kl, jsd, skew_kl, skew_reverse_kl, tvd or akl; sampled_reverse_kl: the reverse "
+           "KL's policy gradient on the drawn tokens alone; or a sum of them with weights that add "
+           "up to 1, as 0.7*reverse_kl+0.3*tvd");
     v.number("beta", beta, "for jsd: 0 is the forward KL, 1 the reverse", {.least = 0, .most = 1});
     v.number("alpha", alpha,
              "for skew_kl and skew_reverse_kl: share of the other distribution in the mixture",
@@ -39,6 +42,14 @@ struct ObjectiveOptions {
              "adds this much cross-entropy on given completions (steps on the student's own "
              "answers have none)",
              {.least = 0});
+    v.number("clip-ratio", clip_ratio,
+             "for sampled_reverse_kl: a drawn token whose probability has grown or fallen by this "
+             "share since is not pushed further; 0: no limit",
+             {.least = 0, .most = 0.999});
+    v.integer("num-iterations", num_iterations,
+              "for sampled_reverse_kl: optimizer steps that learn from the same answers, weighted "
+              "by their importance",
+              {.least = 1});
   }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/cli/objective_terms.h"
 #include "alambic/cli/student.h"
 #include "alambic/cli/template_check.h"
 #include "alambic/text/dataset.h"
@@ -107,23 +108,38 @@ Findings check_forms(const Outlines& models) {
   return findings;
 }
 
-Finding check_sampling(const DistillOptions& options) {
-  const Sampling& sampling = options.sampling;
+namespace {
+
+// What makes the answers come from another distribution than softmax(logits / wanted).
+std::vector<std::string> sampling_causes(const Sampling& sampling, double wanted) {
   std::vector<std::string> causes;
-  if (sampling.temperature != 1) {
+  if (sampling.temperature != wanted) {
     causes.push_back(fmt::format("--temperature {}", sampling.temperature));
   }
   if (sampling.top_k > 0) causes.push_back(fmt::format("--top-k {}", sampling.top_k));
   if (sampling.top_p < 1) causes.push_back(fmt::format("--top-p {}", sampling.top_p));
   if (sampling.min_p > 0) causes.push_back(fmt::format("--min-p {}", sampling.min_p));
+  return causes;
+}
+
+}  // namespace
+
+Finding check_sampling(const DistillOptions& options) {
+  const Policy policy = objective_of(options.loss).policy;
+  // A divergence is exact wherever it is taken; a policy gradient is an average over the draws.
+  const bool averages = !policy.terms.empty();
+  const double wanted = averages ? options.loss.kd_temperature : 1;
+  const std::vector<std::string> causes = sampling_causes(options.sampling, wanted);
   if (causes.empty() || options.lmbda == 0) {
     return {Level::good, "sampling", "answers are drawn from the student's own distribution", ""};
   }
-  return {Level::warning, "sampling",
-          fmt::format("{} biases {}: the answers come from another distribution than the one that "
-                      "is graded",
-                      fmt::join(causes, ", "), options.loss.objective),
-          "--temperature 1 --top-p 1 --top-k 0 --min-p 0 draws from the student itself"};
+  return {
+      averages ? Level::refused : Level::warning, "sampling",
+      fmt::format("{} biases {}: the answers come from another distribution than the one that "
+                  "is {}",
+                  fmt::join(causes, ", "), options.loss.objective, averages ? "learnt" : "graded"),
+      fmt::format("--temperature {} --top-p 1 --top-k 0 --min-p 0 draws from the student itself",
+                  wanted)};
 }
 
 Findings check_data(const DistillOptions& options, const Outlines& models) {

@@ -1,11 +1,9 @@
 #include "alambic/train/distillation.h"
 
-#include <algorithm>
-
+#include "alambic/base/error.h"
 #include "alambic/base/random.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/objective/cross_entropy.h"
-#include "alambic/text/continuation.h"
 #include "alambic/train/data_order.h"
 
 namespace alambic {
@@ -15,30 +13,23 @@ bool on_policy(uint64_t seed, int64_t step, double lmbda) {
          lmbda;
 }
 
-Rollouts given_rollouts(const std::vector<const TokenizedExample*>& examples, at::Device device) {
-  std::vector<Request> requests;
-  std::vector<Answer> answers;
-  for (const TokenizedExample* example : examples) {
-    requests.push_back({.prompt = example->prompt});
-    answers.push_back({.tokens = *example->completion,
-                       .logp = std::vector<float>(example->completion->size(), 0.0f),
-                       .ending = Ending::stop_token});
-  }
-  return to_rollouts(requests, answers, 0, device);
-}
-
 namespace {
 
-double mean_length(const std::vector<Answer>& answers) {
-  double tokens = 0;
-  for (const Answer& answer : answers) tokens += static_cast<double>(answer.tokens.size());
-  return tokens / static_cast<double>(answers.size());
-}
+/// The loss of one micro-batch as its terms come in.
+struct MicroLoss {
+  StepReport& report;
+  Tensor value;
 
-double eos_share(const std::vector<Answer>& answers) {
-  const auto ended = std::ranges::count(answers, Ending::stop_token, &Answer::ending);
-  return static_cast<double>(ended) / static_cast<double>(answers.size());
-}
+  void add(const Loss& loss, double weight) {
+    const Tensor part = weight == 1 ? loss.value : loss.value * weight;
+    value = value.defined() ? value + part : part;
+  }
+  void report_sums(const Loss& loss, double weight) const {
+    for (const auto& [name, sum] : loss.sums) {
+      report.means[name] += weight * sum / static_cast<double>(report.tokens);
+    }
+  }
+};
 
 struct DistillationLesson : Lesson {
   Model& student;
@@ -47,60 +38,61 @@ struct DistillationLesson : Lesson {
   const Tokenizer& tokenizer;
   DistillationOptions options;
   DataOrder order;
-  at::Device device;
+  AnswerSource source;
+  // Of the present round: num_iterations steps learn from the same answers.
+  StepAnswers answers;
+  int64_t round = -1;
+  bool own = true;
 
-  DistillationLesson(Model& student, Teachers teachers, std::vector<TokenizedExample> rows,
+  DistillationLesson(Model& student, Teachers teachers_of_rows, std::vector<TokenizedExample> rows,
                      const Tokenizer& tokenizer, const DistillationOptions& options)
       : student(student),
-        teachers(std::move(teachers)),
+        teachers(std::move(teachers_of_rows)),
         examples(std::move(rows)),
         tokenizer(tokenizer),
         options(options),
         order(options.seed, static_cast<int64_t>(examples.size())),
-        device(student.options().device()) {}
+        source{.examples = examples,
+               .teachers = teachers,
+               .micro_batch_size = static_cast<size_t>(options.micro_batch_size),
+               .device = student.options().device()} {}
+
+  bool rests_after(int64_t steps) const override { return steps % options.num_iterations == 0; }
 
   StepReport learn(int64_t step, const PhaseCallback& phase) override {
     StepReport report;
-    const std::vector<int64_t> indices = teachers.by_group(order.batch(step, options.batch_size));
-    const bool own = on_policy(options.seed, step, options.lmbda);
-    const std::vector<Rollouts> micro_batches =
-        own ? answer(indices, step, phase, report) : given(indices);
-    for (const Rollouts& rollouts : micro_batches) {
-      report.tokens += rollouts.answer_N.sum().item<int64_t>();
-    }
+    if (step / options.num_iterations != round) begin_round(step, phase, report);
+    report.tokens = answers.tokens;
     double grade_seconds = 0, learn_seconds = 0;
-    int64_t micro_batch = 0;
-    for (const Rollouts& rollouts : micro_batches) {
+    int64_t number = 0;
+    for (MicroBatch& batch : answers.micro_batches) {
       Stopwatch watch;
-      Tensor hidden_MD, value;
-      Head vocabulary_head;
-      for (const Grader& grader : teachers.graders(teachers.group_of(rollouts.row_S.front()))) {
+      MicroLoss loss{.report = report};
+      Tensor hidden_MD;
+      const auto look = [&] {
+        if (hidden_MD.defined()) return;
+        student.place_dropout(step, number++);
+        hidden_MD = student.hidden(Pass(batch.rollouts.sequences))
+                        .index_select(0, batch.rollouts.graded_M());
+      };
+      const bool ask = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
+      for (const Grader& grader : graders_of(batch)) {
         phase("grade");
-        const Judgement judgement = grader.teacher->grade(rollouts);
+        const Judgement judgement = grader.teacher->grade(batch.rollouts);
+        if (ask) remember(batch, judgement, grader.weight);
         grade_seconds += watch.lap();
+        if (options.divergence.terms.empty()) continue;
         phase("learn");
-        if (!hidden_MD.defined()) {
-          student.place_dropout(step, micro_batch++);
-          hidden_MD = answer_states(rollouts);
-        }
-        vocabulary_head = student.head().cut(judgement.head.vocabulary());
-        const Loss loss = divergence_loss(options.divergence, hidden_MD, vocabulary_head, judgement,
-                                          static_cast<double>(report.tokens) / grader.weight);
-        value = value.defined() ? value + loss.value : loss.value;
-        for (const auto& [name, sum] : loss.sums) {
-          report.means[name] += grader.weight * sum / static_cast<double>(report.tokens);
-        }
+        look();
+        add_divergence(hidden_MD, judgement, grader.weight, loss);
         learn_seconds += watch.lap();
       }
-      if (options.ce_weight > 0 && !own) {
-        const Loss loss = cross_entropy_loss(hidden_MD, vocabulary_head, rollouts.targets_M(),
-                                             static_cast<double>(report.tokens));
-        value = value + options.ce_weight * loss.value;
-        report.means["cross_entropy"] +=
-            loss.sums.at("cross_entropy") / static_cast<double>(report.tokens);
-      }
-      value.backward();
-      report.loss += value.item<double>();
+      phase("learn");
+      look();
+      if (!options.policy.terms.empty()) add_policy(hidden_MD, batch, loss);
+      if (options.ce_weight > 0 && !own) add_cross_entropy(hidden_MD, batch.rollouts, loss);
+      loss.value.backward();
+      report.loss += loss.value.item<double>();
       learn_seconds += watch.lap();
     }
     report.seconds.emplace_back("grade_seconds", grade_seconds);
@@ -108,54 +100,71 @@ struct DistillationLesson : Lesson {
     return report;
   }
 
-  // The student's own hidden states at the graded positions, with their graph.
-  Tensor answer_states(const Rollouts& rollouts) const {
-    return student.hidden(Pass(rollouts.sequences)).index_select(0, rollouts.graded_M());
-  }
-
-  // The student writes its answers; every prompt and generation has its own random stream.
-  std::vector<Rollouts> answer(const std::vector<int64_t>& indices, int64_t step,
-                               const PhaseCallback& phase, StepReport& report) {
-    phase("generate");
-    Stopwatch watch;
-    std::vector<Request> requests;
-    std::vector<int64_t> rows;
-    for (const int64_t index : indices) {
-      for (int64_t g = 0; g < options.num_generations; ++g) {
-        requests.push_back({.prompt = examples[index].prompt, .id = requests.size()});
-        rows.push_back(index);
-      }
+  void begin_round(int64_t step, const PhaseCallback& phase, StepReport& report) {
+    check(rests_after(step), "step {} learns from answers that are not there", step);
+    round = step / options.num_iterations;
+    const std::vector<int64_t> rows = teachers.by_group(order.batch(round, options.batch_size));
+    own = on_policy(options.seed, round, options.lmbda);
+    if (!own) {
+      answers = source.given(rows);
+      return;
     }
+    phase("generate");
     EngineOptions engine = options.engine;
     engine.step = static_cast<uint64_t>(step);
-    const std::vector<Answer> answers = generate(student, requests, engine);
-    report.seconds.emplace_back("generate_seconds", watch.seconds());
-    report.extra = {{"completion_length", mean_length(answers)}, {"eos_share", eos_share(answers)}};
-    const size_t kept = std::min<size_t>(answers.size(), options.samples_per_step);
-    for (size_t i = 0; i < kept; ++i) {
-      report.samples.push_back(
-          {{"step", step},
-           {"prompt", tokenizer.decode(requests[i].prompt, true)},
-           {"completion", continuation(tokenizer, requests[i].prompt, answers[i].tokens)}});
-    }
-    std::vector<Rollouts> batches;
-    for (const auto& [first, count, group] : teachers.pieces(rows, options.micro_batch_size)) {
-      batches.push_back(to_rollouts(std::span(requests).subspan(first, count),
-                                    std::span(answers).subspan(first, count), step, device));
-      batches.back().row_S.assign(rows.begin() + first, rows.begin() + first + count);
-    }
-    return batches;
+    answers = write_answers(source, student, tokenizer, rows, options.num_generations, engine,
+                            options.samples_per_step, report);
   }
 
-  std::vector<Rollouts> given(const std::vector<int64_t>& rows) {
-    std::vector<Rollouts> batches;
-    for (const auto& [first, count, group] : teachers.pieces(rows, options.micro_batch_size)) {
-      std::vector<const TokenizedExample*> chosen;
-      for (size_t i = first; i < first + count; ++i) chosen.push_back(&examples[rows[i]]);
-      batches.push_back(given_rollouts(chosen, device));
-      batches.back().row_S.assign(rows.begin() + first, rows.begin() + first + count);
-    }
-    return batches;
+  // Nobody where the teachers' part is known and only the drawn tokens are learnt from.
+  std::vector<Grader> graders_of(const MicroBatch& batch) const {
+    if (options.divergence.terms.empty() && batch.teacher_logp_M.defined()) return {};
+    return teachers.graders(teachers.group_of(batch.rollouts.row_S.front()));
+  }
+
+  // The student's head over the tokenizer's tokens.
+  Head head() const {
+    const int64_t size = options.engine.vocabulary;
+    return size > 0 ? student.head().cut(size) : student.head();
+  }
+
+  // Teachers' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
+  void remember(MicroBatch& batch, const Judgement& judgement, double weight) const {
+    check(judgement.hidden_MD.defined(), "a teacher without hidden states");
+    const Tensor logp_M =
+        target_log_probabilities(judgement.hidden_MD, judgement.head, batch.rollouts.targets_M(),
+                                 options.policy.temperature) *
+        weight;
+    batch.teacher_logp_M = batch.teacher_logp_M.defined() ? batch.teacher_logp_M + logp_M : logp_M;
+  }
+
+  void add_divergence(const Tensor& hidden_MD, const Judgement& judgement, double weight,
+                      MicroLoss& loss) const {
+    const Head head = student.head().cut(judgement.head.vocabulary());
+    const Loss part = divergence_loss(options.divergence, hidden_MD, head, judgement,
+                                      static_cast<double>(loss.report.tokens) / weight);
+    loss.add(part, 1);
+    loss.report_sums(part, weight);
+  }
+
+  void add_policy(const Tensor& hidden_MD, const MicroBatch& batch, MicroLoss& loss) const {
+    const Rollouts& rollouts = batch.rollouts;
+    const DrawnTokens drawn{
+        .token_M = rollouts.targets_M(),
+        .sampler_logp_M = rollouts.logp_N.index_select(0, rollouts.graded_M() + 1),
+        .teacher_logp_M = batch.teacher_logp_M};
+    const Loss part = policy_loss(options.policy, hidden_MD, head(), drawn,
+                                  static_cast<double>(loss.report.tokens));
+    loss.add(part, 1);
+    loss.report_sums(part, 1);
+  }
+
+  void add_cross_entropy(const Tensor& hidden_MD, const Rollouts& rollouts, MicroLoss& loss) const {
+    const Loss part = cross_entropy_loss(hidden_MD, head(), rollouts.targets_M(),
+                                         static_cast<double>(loss.report.tokens));
+    loss.add(part, options.ce_weight);
+    loss.report.means["cross_entropy"] +=
+        part.sums.at("cross_entropy") / static_cast<double>(loss.report.tokens);
   }
 };
 

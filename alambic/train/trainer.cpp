@@ -131,9 +131,11 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
   parts.recorder.begin(resume ? std::optional(run.step) : std::nullopt);
   const StopSignal signal;
   Metrics validation;
+  bool save_due = false;
   while (!run.ended()) {
     Metrics row = run.advance();
-    const bool stopping = signal.requested();
+    const bool rests = parts.lesson.rests_after(run.step);
+    const bool stopping = signal.requested() && rests;
     if (parts.validate && !stopping && (due(run.step, options.valid_every) || run.ended())) {
       parts.recorder.phase(run.step, "validate");
       validation = parts.validate(run.step);
@@ -145,7 +147,10 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
       run.save();
       return {.steps = run.step, .seconds = run.seconds, .stopped = true};
     }
-    if (due(run.step, options.save_every)) run.save();
+    save_due |= due(run.step, options.save_every);
+    if (!save_due || !rests) continue;
+    run.save();
+    save_due = false;
   }
   parts.recorder.end();
   return {.steps = run.step, .seconds = run.seconds, .validation = validation};

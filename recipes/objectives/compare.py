@@ -30,6 +30,7 @@ METHODS = {
     "reverse KL": distill(objective="reverse_kl"),
     "JSD 0.5": distill(objective="jsd", beta=0.5),
     "JSD 0.5, top 16 + tail": distill(objective="jsd", beta=0.5, kd_topk=16),
+    "sampled reverse KL": distill(objective="sampled_reverse_kl"),
 }
 
 

@@ -139,7 +139,7 @@ TEST_F(TrainerTest, StopsAtASignalWithACheckpoint) {
 
 // Trains for `steps`, from a checkpoint in `folder` if there is one; returns the final weights.
 Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t steps,
-                  bool adapts = false) {
+                  bool adapts = false, int64_t num_iterations = 1) {
   const auto student = trainable_model();
   if (adapts) attach_adapter(*student, {.rank = 2, .dropout = 0.3, .dora = true}, 3);
   const LocalTeacher teacher(random_model(small_llama_config(), 2), 50);
@@ -147,6 +147,11 @@ Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t ste
   DistillationOptions distillation{.lmbda = 0.5, .batch_size = 3, .seed = 3};
   distillation.engine = {.stop_tokens = {0, 1}, .vocabulary = 50, .seed = 3};
   distillation.engine.sampling.max_new_tokens = 6;
+  if (num_iterations > 1) {
+    distillation.lmbda = 1;
+    distillation.num_iterations = num_iterations;
+    distillation.policy.terms = {{PolicyKind::sampled_reverse_kl}};
+  }
   const auto lesson =
       distils ? distillation_lesson(*student, teacher, make_examples(10), tokenizer, distillation)
               : next_token_lesson(
@@ -165,6 +170,7 @@ Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t ste
       if (step == last) std::raise(SIGINT);
       return inner.learn(step, phase);
     }
+    bool rests_after(int64_t steps) const override { return inner.rests_after(steps); }
   } stopping(*lesson, steps - 1);
   const bool resume = !std::filesystem::is_empty(folder);
   train(options,
@@ -203,6 +209,15 @@ TEST(Resume, GivesTheBytesOfTheUninterruptedRun) {
           << (distils ? "distillation" : "next token") << " after step " << stop;
     }
   }
+}
+
+// The answers of a round are in no checkpoint: a stop within it waits for its end.
+TEST(Resume, GivesTheSameBytesAfterAStopWithinARound) {
+  const TestFolder whole, parts;
+  const Tensor expected = run_lesson(true, whole.path, 8, false, 3);
+  run_lesson(true, parts.path, 4, false, 3);
+  EXPECT_TRUE(std::filesystem::exists(parts.path / "step-00000006"));
+  EXPECT_TRUE(same_bytes(run_lesson(true, parts.path, 8, false, 3), expected));
 }
 
 }  // namespace

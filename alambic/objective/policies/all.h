@@ -1,0 +1,4 @@
+// The files behind policies.def.
+#pragma once
+
+#include "alambic/objective/policies/sampled_reverse_kl.h"

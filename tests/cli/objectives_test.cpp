@@ -1,0 +1,137 @@
+// Objectives over drawn tokens and whole answers from the command line, on tiny models.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "alambic/base/files.h"
+#include "tests/cli/program.h"
+
+namespace alambic {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Objectives : testing::Test {
+  static inline fs::path folder;
+
+  static std::string at(const std::string& name) { return (folder / name).string(); }
+
+  static void SetUpTestSuite() {
+    std::string name = fs::temp_directory_path() / "alambic_XXXXXX";
+    folder = ::mkdtemp(name.data());
+    write_file(at("config.json"), Json{{"architectures", {"LlamaForCausalLM"}},
+                                       {"model_type", "llama"},
+                                       {"hidden_size", 16},
+                                       {"intermediate_size", 24},
+                                       {"num_hidden_layers", 1},
+                                       {"num_attention_heads", 2},
+                                       {"max_position_embeddings", 64},
+                                       {"tie_word_embeddings", true},
+                                       {"eos_token_id", 0}}
+                                      .dump());
+    const std::string tokenizer =
+        (fs::path(ALAMBIC_SOURCE_DIR) / "recipes/word_problems/tokenizer").string();
+    for (const std::string model : {"student", "teacher"}) {
+      const Outcome made =
+          alambic("init --model-config " + at("config.json") + " --tokenizer " + tokenizer +
+                  " --seed " + (model == "teacher" ? "1" : "2") + " --out " + at(model));
+      ASSERT_EQ(made.code, 0) << made.text;
+    }
+    std::string rows, plain;
+    for (int i = 0; i < 8; ++i) {
+      const std::string n = std::to_string(i);
+      rows += Json{{"prompt", n + " + 1 ="}, {"answer", std::to_string(i + 1)}}.dump() + "\n";
+      plain += Json{{"prompt", n + " + 2 ="}}.dump() + "\n";
+    }
+    write_file(at("rows.jsonl"), rows);
+    write_file(at("plain.jsonl"), plain);
+  }
+  static void TearDownTestSuite() { fs::remove_all(folder); }
+
+  static std::string options(const std::string& more) {
+    return " --student " + at("student") + " --data " + at("rows.jsonl") +
+           " --batch-size 4 --max-completion-length 6 --learning-rate 1e-2 --seed 3"
+           " --device cpu --threads 1 " +
+           more;
+  }
+  static std::string with_teacher() { return "--teacher " + at("teacher") + " "; }
+
+  static Outcome succeed(const std::string& out, const std::string& more) {
+    const Outcome outcome = alambic("distill --out " + at(out) + options(more));
+    EXPECT_EQ(outcome.code, 0) << more << "\n" << outcome.text;
+    return outcome;
+  }
+  static void refuse(int code, const std::string& more, const std::vector<std::string>& words) {
+    const Outcome outcome = alambic("distill --out " + at("never") + options(more));
+    EXPECT_EQ(outcome.code, code) << more << "\n" << outcome.text;
+    for (const std::string& word : words) {
+      EXPECT_NE(outcome.text.find(word), std::string::npos)
+          << "no '" << word << "' for " << more << "\n"
+          << outcome.text;
+    }
+    EXPECT_FALSE(fs::exists(folder / "never"));
+  }
+  static std::vector<Json> metrics(const std::string& run) {
+    std::vector<Json> rows;
+    std::istringstream lines(read_file(folder / run / "metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);) rows.push_back(Json::parse(line));
+    return rows;
+  }
+};
+
+TEST_F(Objectives, LearnFromTheDrawnTokens) {
+  succeed("sampled", with_teacher() +
+                         "--objective sampled_reverse_kl --max-steps 4 --num-iterations 2 "
+                         "--valid-data " +
+                         at("rows.jsonl"));
+  const std::vector<Json> rows = metrics("sampled");
+  ASSERT_EQ(rows.size(), 4u);
+  for (const Json& row : rows) {
+    for (const char* name : {"loss", "sampled_reverse_kl", "sampled_entropy", "clip_share"}) {
+      ASSERT_TRUE(row.contains(name)) << name;
+      EXPECT_TRUE(std::isfinite(row[name].get<double>())) << name;
+    }
+  }
+  EXPECT_TRUE(rows[0].contains("generate_seconds") && rows[2].contains("generate_seconds"));
+  EXPECT_FALSE(rows[1].contains("generate_seconds"));
+  EXPECT_TRUE(rows[3].contains("valid_reverse_kl"));
+  succeed("mixed", with_teacher() + "--objective 0.5*sampled_reverse_kl+0.5*jsd --max-steps 1");
+  const Json row = metrics("mixed")[0];
+  EXPECT_TRUE(row.contains("sampled_reverse_kl") && row.contains("reverse_kl"));
+}
+
+// Bug: a filter that changes what is drawn, and a ratio that does not know (TRL #6789, #7269).
+TEST_F(Objectives, RefuseSamplingThatBiasesThem) {
+  const std::string sampled = with_teacher() + "--objective sampled_reverse_kl ";
+  refuse(4, sampled + "--top-p 0.9", {"--top-p 0.9", "biases sampled_reverse_kl", "--top-p 1"});
+  refuse(4, sampled + "--top-k 5 --min-p 0.1", {"--top-k 5, --min-p 0.1", "biases"});
+  refuse(4, sampled + "--temperature 0.7", {"--temperature 0.7", "biases"});
+  refuse(4, sampled + "--temperature 0 --kd-temperature 0.5", {"--temperature 0", "biases"});
+  succeed("tempered", sampled + "--temperature 0.7 --kd-temperature 0.7 --max-steps 1");
+  const Outcome checked = alambic("check" + options(sampled + "--top-p 0.9"));
+  EXPECT_EQ(checked.code, 4) << checked.text;
+  EXPECT_NE(checked.text.find("biases sampled_reverse_kl"), std::string::npos) << checked.text;
+}
+
+TEST_F(Objectives, RefuseOptionsWithoutEffect) {
+  refuse(2, with_teacher() + "--clip-ratio 0.1", {"--clip-ratio", "sampled_reverse_kl"});
+  refuse(2, with_teacher() + "--num-iterations 2", {"--num-iterations", "sampled_reverse_kl"});
+  const std::string sampled = with_teacher() + "--objective sampled_reverse_kl ";
+  refuse(2, sampled + "--lmbda 0.5", {"--lmbda 0.5", "given completions"});
+  refuse(2, sampled + "--kd-topk 4", {"--kd-topk", "sampled_reverse_kl"});
+  refuse(2, with_teacher() + "--objective sampled_reverse_lk", {"sampled_reverse_kl"});
+}
+
+// `check` once looked for figures that only full divergences report.
+TEST_F(Objectives, AreCheckedBeforeARun) {
+  for (const std::string more : {"--objective sampled_reverse_kl", "--kd-topk 4"}) {
+    const Outcome outcome = alambic("check" + options(with_teacher() + more));
+    EXPECT_EQ(outcome.code, 0) << outcome.text;
+    EXPECT_NE(outcome.text.find("first batch"), std::string::npos) << outcome.text;
+    EXPECT_NE(outcome.text.find("reverse KL"), std::string::npos) << outcome.text;
+  }
+}
+
+}  // namespace
+}  // namespace alambic
