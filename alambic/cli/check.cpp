@@ -4,6 +4,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/cli/check_options.h"
+#include "alambic/cli/distill_checks.h"
 #include "alambic/cli/distill_lesson.h"
 #include "alambic/cli/faculty.h"
 #include "alambic/cli/preflight.h"
@@ -51,6 +52,7 @@ Finding first_batch(const StepReport& report) {
     facts.push_back(fmt::format("same most likely token {:.0f} %", 100 * share->second));
   }
   for (const auto& [name, value] : report.extra) {
+    if (name == "reward") facts.push_back(fmt::format("mean score {:.3g}", value));
     if (name == "eos_share") {
       facts.push_back(fmt::format("{:.0f} % of answers end by EOS", 100 * value));
     }
@@ -80,7 +82,8 @@ Findings measure(DistillOptions options, const LoadOptions& load) {
                     .tokenized = examples,
                     .file = options.data,
                     .answer_room = options.lmbda > 0 ? options.max_completion_length : 0}),
-      examples, student.tokenizer, lesson_options(options, student));
+      examples, student.tokenizer, lesson_options(options, student),
+      load_onlookers(options, student, rows, load));
   const StepReport report = lesson->learn(0, [](const std::string&) {});
   const auto prompts = options.training.batch_size;
   return {time_of(report, static_cast<double>(batch) / static_cast<double>(prompts), prompts),
@@ -90,6 +93,7 @@ Findings measure(DistillOptions options, const LoadOptions& load) {
 }  // namespace
 
 int run(const CheckOptions& options) {
+  check_options(options);
   const LoadOptions load = prepare_machine(options.machine);
   const double available = available_memory(load.device);
   const Outlines models(options, load);

@@ -6,9 +6,9 @@
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/cli/config_toml.h"
+#include "alambic/cli/distill_checks.h"
 #include "alambic/cli/distill_lesson.h"
 #include "alambic/cli/faculty.h"
-#include "alambic/cli/objective_terms.h"
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/run_folder.h"
 #include "alambic/cli/student.h"
@@ -20,24 +20,6 @@
 namespace alambic {
 
 namespace {
-
-void check_ce_weight(const DistillOptions& options) {
-  if (options.loss.ce_weight > 0 && options.lmbda == 1) {
-    throw input_error("--ce-weight has no effect with --lmbda 1: no step has given completions")
-        .with_hint("cross-entropy on the student's own answers would teach it its own mistakes");
-  }
-}
-
-// An answer that the data gives was not drawn from the student: nothing weights it.
-void check_objective(const DistillOptions& options) {
-  if (objective_of(options.loss).policy.terms.empty() || options.lmbda == 1) return;
-  throw input_error(
-      "--objective {} learns from tokens that the student drew, but with --lmbda {} some steps "
-      "take "
-      "given completions",
-      options.loss.objective, options.lmbda)
-      .with_hint("--lmbda 1, or a divergence over the vocabulary such as --objective reverse_kl");
-}
 
 // Held-out figures: agreement with the teachers on the student's own answers, drawn alike each
 // time, and exact match of greedy answers where the rows have one. A cached teacher cannot grade
@@ -75,12 +57,12 @@ std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
   if (static_cast<int64_t>(examples.size()) > options.valid_samples) {
     examples.resize(options.valid_samples);
   }
-  if (faculty.cached()) {
+  if (!faculty.grades_new_answers()) {
     if (!examples.front().answer) {
       throw input_error(
-          "--valid-data has no effect with --teacher-cache: a cached teacher cannot "
-          "grade new answers, and the rows of {} have no \"answer\"",
-          options.valid_data);
+          "--valid-data has no effect: no teacher can grade new answers ({}), and the rows of {} "
+          "have no \"answer\"",
+          faculty.cached() ? "--teacher-cache" : "there is none", options.valid_data);
     }
     return [&student, examples, engine](int64_t) {
       return validate_exact_match(student, examples, std::ssize(examples), engine);
@@ -127,20 +109,6 @@ int64_t longest_prompt(const std::vector<TokenizedExample>& examples) {
   return static_cast<int64_t>(longest);
 }
 
-void check_cache_options(const DistillOptions& options) {
-  const TeacherOptions& teachers = options.teachers;
-  if (!teachers.cache.empty() && options.lmbda > 0) {
-    throw input_error(
-        "--teacher-cache keeps grades of given completions, but --lmbda {} asks for the student's "
-        "own answers in some steps",
-        options.lmbda)
-        .with_hint("--lmbda 0 learns from given completions only");
-  }
-  if (teachers.cache.empty() && teachers.cache_dtype != TeacherOptions().cache_dtype) {
-    throw input_error("--teacher-cache-dtype has no effect without --teacher-cache");
-  }
-}
-
 ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
   return {.title = fs::path(options.run.out).filename().string() + ", distilled",
           .base_model = options.student,
@@ -156,9 +124,7 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
 }  // namespace
 
 int run(const DistillOptions& options) {
-  check_objective(options);  // errors before anything is loaded
-  check_ce_weight(options);
-  check_cache_options(options);
+  check_options(options);
   const LoadOptions load = prepare_machine(options.machine);
   preflight(options, load);
   LoadedModel student = load_student(options.student, load, options.trainable,
@@ -179,12 +145,13 @@ int run(const DistillOptions& options) {
                     .answer_room = options.lmbda > 0 ? options.max_completion_length : 0});
   const EngineOptions engine = engine_of(options, student);
   const auto validate = validation_of(options, student, faculty, engine);
+  Onlookers onlookers = load_onlookers(options, student, rows, load);
 
   open_run_folder("distill", options, options.run);
   const fs::path out = options.run.out;
-  const std::unique_ptr<Lesson> lesson =
-      distillation_lesson(*student.model, std::move(teachers), std::move(examples),
-                          student.tokenizer, lesson_options(options, student));
+  const std::unique_ptr<Lesson> lesson = distillation_lesson(
+      *student.model, std::move(teachers), std::move(examples), student.tokenizer,
+      lesson_options(options, student), std::move(onlookers));
   const std::unique_ptr<Recorder> recorder =
       run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
   const TrainingResult result = train(options.training,

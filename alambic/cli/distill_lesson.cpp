@@ -1,6 +1,10 @@
 #include "alambic/cli/distill_lesson.h"
 
+#include "alambic/base/error.h"
 #include "alambic/cli/objective_terms.h"
+#include "alambic/cli/rewards.h"
+#include "alambic/teacher/local.h"
+#include "alambic/teacher/scoring.h"
 
 namespace alambic {
 
@@ -17,16 +21,53 @@ EngineOptions engine_of(const DistillOptions& options, const LoadedModel& studen
 DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student) {
   Objective objective = objective_of(options.loss);
   objective.policy.temperature = options.sampling.temperature;
-  return {.divergence = std::move(objective.divergence),
-          .policy = std::move(objective.policy),
-          .ce_weight = options.loss.ce_weight,
-          .lmbda = options.lmbda,
-          .batch_size = options.training.batch_size,
-          .num_generations = options.num_generations,
-          .num_iterations = options.loss.num_iterations,
-          .micro_batch_size = options.training.micro_batch_size,
-          .seed = static_cast<uint64_t>(options.training.seed),
-          .engine = engine_of(options, student)};
+  return {
+      .divergence = std::move(objective.divergence),
+      .policy = std::move(objective.policy),
+      .advantage = options.loss.advantage == "grpo" ? AdvantageKind::grpo : AdvantageKind::dr_grpo,
+      .ce_weight = options.loss.ce_weight,
+      .lmbda = options.lmbda,
+      .batch_size = options.training.batch_size,
+      .num_generations = options.num_generations,
+      .num_iterations = options.loss.num_iterations,
+      .micro_batch_size = options.training.micro_batch_size,
+      .seed = static_cast<uint64_t>(options.training.seed),
+      .engine = engine_of(options, student)};
+}
+
+namespace {
+
+std::shared_ptr<const Teacher> load_scorer(const DistillOptions& options,
+                                           const LoadedModel& student,
+                                           const std::vector<Example>& rows,
+                                           const LoadOptions& load) {
+  std::shared_ptr<const Reward> reward = load_reward(options.reward, load);
+  std::vector<std::optional<std::string>> expected;
+  for (const Example& row : rows) {
+    if (reward->needs_expected() && !row.answer) {
+      throw input_error("{}:{}: no \"answer\" that the score could compare with", options.data,
+                        row.line);
+    }
+    expected.push_back(row.answer);
+  }
+  return std::make_shared<ScoringTeacher>(std::move(reward), student.tokenizer,
+                                          std::move(expected));
+}
+
+}  // namespace
+
+Onlookers load_onlookers(const DistillOptions& options, const LoadedModel& student,
+                         const std::vector<Example>& rows, const LoadOptions& load) {
+  Onlookers onlookers;
+  const Policy policy = objective_of(options.loss).policy;
+  if (policy.has(PolicyKind::grpo)) onlookers.scorer = load_scorer(options, student, rows, load);
+  if (policy.kl_weight > 0) {
+    LoadOptions frozen = load;
+    frozen.trainable = false;
+    onlookers.reference =
+        std::make_shared<LocalTeacher>(load_model(options.student, frozen), student.vocabulary);
+  }
+  return onlookers;
 }
 
 }  // namespace alambic

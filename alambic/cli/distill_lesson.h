@@ -13,4 +13,10 @@ EngineOptions engine_of(const DistillOptions& options, const LoadedModel& studen
 /// Input errors: those of the objective's options.
 DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student);
 
+/// Who scores the answers to `rows`, and the student as it was before the run, where the objective
+/// asks for them. Input errors: a row without the `answer` that the reward compares with, and those
+/// of load_reward.
+Onlookers load_onlookers(const DistillOptions& options, const LoadedModel& student,
+                         const std::vector<Example>& rows, const LoadOptions& load);
+
 }  // namespace alambic

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "alambic/cli/objective_options.h"
+#include "alambic/cli/reward_options.h"
 #include "alambic/cli/shared_options.h"
 #include "alambic/cli/teacher_options.h"
 #include "alambic/model/lora_options.h"
@@ -14,6 +15,7 @@ struct DistillOptions : Options {
   TeacherOptions teachers;
   int64_t valid_samples = 64;
   ObjectiveOptions loss;
+  RewardOptions reward;
   double lmbda = 1;
   int64_t num_generations = 1;
   int64_t max_completion_length = 256;
@@ -38,6 +40,7 @@ struct DistillOptions : Options {
              "share of steps on the student's own answers; the others use the "
              "given completions",
              {.least = 0, .most = 1});
+    reward.visit(v);
     v.group("Answers");
     v.integer("max-completion-length", max_completion_length, "most tokens of an answer",
               {.least = 1});

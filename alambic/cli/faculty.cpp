@@ -25,7 +25,7 @@ Faculty::Faculty(const TeacherOptions& options, const LoadedModel& student,
   load_.trainable = false;
   if (options.dtype != "auto") load_.dtype = choose_dtype(options.dtype, load.device);
   positions_ = student.model->shape().positions;
-  if (sources.front().folder != "self") positions_ = INT64_MAX;
+  if (!sources.empty() && sources.front().folder != "self") positions_ = INT64_MAX;
   for (size_t i = 0; i < sources.size(); ++i) {
     members_.push_back(make_member(sources[i], options));
     if (averaged_) members_.back().share = shares[i];
@@ -168,6 +168,7 @@ std::shared_ptr<const Teacher> Faculty::over(const Member& member, const GradedR
 }
 
 Teachers Faculty::over(const GradedRows& rows) const {
+  if (members_.empty()) return Teachers::none();
   std::vector<size_t> all(rows.examples.size());
   std::iota(all.begin(), all.end(), 0);
   if (averaged_ || members_.front().source.name.empty()) {

@@ -15,14 +15,17 @@ struct ObjectiveOptions {
   double ce_weight = 0;
   double clip_ratio = 0.2;
   int64_t num_iterations = 1;
+  std::string advantage = "grpo";
+  double kl_weight = 0;
 
   void visit(OptionVisitor& v) {
     v.group("Objective");
     v.text("objective", objective,
            "divergence between student and teacher, exact over the whole vocabulary: reverse_kl, "
            "forward_kl, jsd, skew_kl, skew_reverse_kl, tvd or akl; sampled_reverse_kl: the reverse "
-           "KL's policy gradient on the drawn tokens alone; or a sum of them with weights that add "
-           "up to 1, as 0.7*reverse_kl+0.3*tvd");
+           "KL's policy gradient on the drawn tokens alone; grpo: answers with better scores than "
+           "others to the same prompt (--reward or --judge, --num-generations); or a sum of them "
+           "with weights that add up to 1, as 0.7*reverse_kl+0.3*grpo");
     v.number("beta", beta, "for jsd: 0 is the forward KL, 1 the reverse", {.least = 0, .most = 1});
     v.number("alpha", alpha,
              "for skew_kl and skew_reverse_kl: share of the other distribution in the mixture",
@@ -43,13 +46,22 @@ struct ObjectiveOptions {
              "answers have none)",
              {.least = 0});
     v.number("clip-ratio", clip_ratio,
-             "for sampled_reverse_kl: a drawn token whose probability has grown or fallen by this "
+             "for sampled_reverse_kl and grpo: a drawn token whose probability has grown or fallen "
+             "by this "
              "share since is not pushed further; 0: no limit",
              {.least = 0, .most = 0.999});
     v.integer("num-iterations", num_iterations,
-              "for sampled_reverse_kl: optimizer steps that learn from the same answers, weighted "
-              "by their importance",
+              "for sampled_reverse_kl and grpo: optimizer steps that learn from the same answers, "
+              "weighted by their importance",
               {.least = 1});
+    v.choice("advantage", advantage, {"grpo", "dr_grpo"},
+             "for grpo: (score - mean) / standard deviation within the answers to a prompt; "
+             "dr_grpo: score - mean, and the sum over tokens is divided by answers times "
+             "--max-completion-length");
+    v.number("kl-weight", kl_weight,
+             "for sampled_reverse_kl and grpo: adds this much of the KL from the student as it was "
+             "before the run, which is then held in memory too; 0: none",
+             {.least = 0});
   }
 };
 

@@ -89,7 +89,8 @@ void refuse_unused(bool given, bool read, const char* option, const std::string&
 }
 
 /// Gives the divergences their parameters and refuses those that none reads.
-void set_divergence(const ObjectiveOptions& options, Divergence& divergence) {
+void set_divergence(const ObjectiveOptions& options, Objective& objective) {
+  Divergence& divergence = objective.divergence;
   const ObjectiveOptions defaults;
   divergence.kd_temperature = options.kd_temperature;
   divergence.topk = options.kd_topk;
@@ -113,6 +114,8 @@ void set_divergence(const ObjectiveOptions& options, Divergence& divergence) {
         .with_hint("at its ends jsd is a whole KL already");
   }
   refuse_unused(options.alpha != defaults.alpha, skew, "--alpha", name, "--objective skew_kl");
+  refuse_unused(options.kd_temperature != defaults.kd_temperature, objective.asks_teachers(),
+                "--kd-temperature", name, "an objective that compares with a teacher");
   refuse_unused(options.kd_topk > 0, !divergence.terms.empty(), "--kd-topk", name,
                 "a divergence over the vocabulary, as --objective reverse_kl,");
   if (options.kd_topk == 0 && options.kd_topk_by != defaults.kd_topk_by) {
@@ -126,11 +129,15 @@ void set_divergence(const ObjectiveOptions& options, Divergence& divergence) {
 void set_policy(const ObjectiveOptions& options, Policy& policy) {
   const ObjectiveOptions defaults;
   const bool drawn = !policy.terms.empty();
-  const std::string reader = "--objective sampled_reverse_kl";
-  refuse_unused(options.clip_ratio != defaults.clip_ratio, drawn, "--clip-ratio", options.objective,
-                reader);
-  refuse_unused(options.num_iterations > 1, drawn, "--num-iterations", options.objective, reader);
+  const std::string& name = options.objective;
+  const std::string reader = "--objective sampled_reverse_kl or grpo";
+  refuse_unused(options.clip_ratio != defaults.clip_ratio, drawn, "--clip-ratio", name, reader);
+  refuse_unused(options.num_iterations > 1, drawn, "--num-iterations", name, reader);
+  refuse_unused(options.kl_weight > 0, drawn, "--kl-weight", name, reader);
+  refuse_unused(options.advantage != defaults.advantage, policy.has(PolicyKind::grpo),
+                "--advantage", name, "--objective grpo");
   policy.clip = options.clip_ratio;
+  policy.kl_weight = options.kl_weight;
 }
 
 }  // namespace
@@ -140,7 +147,7 @@ Objective objective_of(const ObjectiveOptions& options) {
   for (const NamedTerm& term : parse_terms(options.objective)) {
     place(term, options.objective, objective);
   }
-  set_divergence(options, objective.divergence);
+  set_divergence(options, objective);
   set_policy(options, objective.policy);
   return objective;
 }

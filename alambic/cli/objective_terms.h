@@ -10,6 +10,8 @@ namespace alambic {
 struct Objective {
   Divergence divergence;  ///< no terms: none
   Policy policy;          ///< without its temperature, which is that of the sampler
+
+  bool asks_teachers() const { return !divergence.terms.empty() || policy.reads_teacher(); }
 };
 
 /// "0.7*reverse_kl+0.3*tvd" as terms. Input errors: an unknown name, a name twice, a weight that is

@@ -76,6 +76,7 @@ Outlines::Outlines(const DistillOptions& options, const LoadOptions& load)
   for (const NamedFolder& source : parse_teachers(options.teachers.teacher)) {
     if (source.folder != "self") teachers.push_back(outline(source.folder, load));
   }
+  if (!options.reward.judge.empty()) judge = outline(options.reward.judge, load);
 }
 
 Findings check_vocabularies(const Outlines& models) {
@@ -128,7 +129,8 @@ Finding check_sampling(const DistillOptions& options) {
   const Policy policy = objective_of(options.loss).policy;
   // A divergence is exact wherever it is taken; a policy gradient is an average over the draws.
   const bool averages = !policy.terms.empty();
-  const double wanted = averages ? options.loss.kd_temperature : 1;
+  const double own = options.sampling.temperature > 0 ? options.sampling.temperature : 1;
+  const double wanted = !averages ? 1 : policy.reads_teacher() ? options.loss.kd_temperature : own;
   const std::vector<std::string> causes = sampling_causes(options.sampling, wanted);
   if (causes.empty() || options.lmbda == 0) {
     return {Level::good, "sampling", "answers are drawn from the student's own distribution", ""};

@@ -21,6 +21,7 @@ struct Outline {
 struct Outlines {
   Outline student;
   std::vector<Outline> teachers;  ///< those with a folder: not "self"
+  std::optional<Outline> judge;
 
   Outlines(const DistillOptions& options, const LoadOptions& load);
 };

@@ -7,6 +7,7 @@
 #include "alambic/objective/cross_entropy_rows.h"
 #include "alambic/objective/head_chunks.h"
 #include "alambic/objective/policies/all.h"
+#include "alambic/objective/policies/reference_kl.h"
 
 namespace alambic {
 namespace {
@@ -20,11 +21,18 @@ void check_policy(const Policy& policy, const Tensor& student_MD, const DrawnTok
   if (!(policy.clip >= 0 && policy.clip < 1)) {
     throw input_error("clip-ratio is {}, expected 0 (none) to below 1", policy.clip);
   }
-  const int64_t M = student_MD.size(0);
-  check(drawn.sampler_logp_M.numel() == M, "{} log-probabilities of {} drawn tokens",
-        drawn.sampler_logp_M.numel(), M);
-  check(!policy.reads_teacher() || drawn.teacher_logp_M.numel() == M,
-        "the teacher's log-probabilities of {} drawn tokens are not there", M);
+  if (!(policy.kl_weight >= 0) || !std::isfinite(policy.kl_weight)) {
+    throw input_error("kl-weight is {}, expected a positive number, or 0", policy.kl_weight);
+  }
+  const auto expect = [&](bool needed, const Tensor& all_M, const char* what) {
+    const int64_t found = all_M.defined() ? all_M.numel() : 0;
+    check(!needed || found == student_MD.size(0), "{} of {} drawn tokens, expected {}", what, found,
+          student_MD.size(0));
+  };
+  expect(true, drawn.sampler_logp_M, "the sampler's log-probabilities");
+  expect(policy.reads_teacher(), drawn.teacher_logp_M, "the teacher's log-probabilities");
+  expect(policy.kl_weight > 0, drawn.reference_logp_M, "the reference's log-probabilities");
+  expect(policy.has(PolicyKind::grpo), drawn.advantage_M, "advantages");
 }
 
 Surrogate surrogate_of(PolicyKind kind, const PolicyRows& rows, double clip) {
@@ -38,36 +46,40 @@ Surrogate surrogate_of(PolicyKind kind, const PolicyRows& rows, double clip) {
   throw bug("no objective of kind {}", static_cast<int>(kind));
 }
 
-/// Figures of all tokens so far, float64 on their device: the value, entropy, clipped tokens, then
-/// every term.
-struct Totals {
-  Tensor sums;
-  explicit Totals(const Tensor& like, size_t terms)
-      : sums(at::zeros({3 + static_cast<int64_t>(terms)},
-                       like.options().dtype(at::kDouble).requires_grad(false))) {}
+/// What every token adds, by name: the objective's value first.
+using Totals = std::vector<std::pair<std::string, Tensor>>;
+
+/// The derivative of the objective with regard to logp, and the sums over the rows.
+struct Visit {
+  Tensor slope_C, value;  // float64
+  Totals totals;
+
+  Visit(const Policy& policy, const PolicyRows& rows)
+      : slope_C(at::zeros_like(rows.logp_C)), value(at::zeros({}, slope_C.options())) {
+    Tensor clipped_C = at::zeros_like(slope_C, at::kBool);
+    for (const PolicyTerm& term : policy.terms) {
+      const PolicyInfo& info = info_of(term.kind);
+      const Surrogate part = surrogate_of(term.kind, rows, policy.clip);
+      add(info.name, part, term.weight * std::pow(policy.temperature, info.temperature_power));
+      if (part.clipped_C.defined()) clipped_C.logical_or_(part.clipped_C);
+    }
+    if (policy.kl_weight > 0) add("reference_kl", reference_kl(rows), policy.kl_weight);
+    totals.emplace_back("sampled_entropy", -rows.logp_C.sum());
+    totals.emplace_back("clip_share", clipped_C.sum().to(at::kDouble));
+  }
+
+  void add(const std::string& name, const Surrogate& part, double weight) {
+    totals.emplace_back(name, part.value_C.sum());
+    value = value + weight * totals.back().second;
+    slope_C.add_(part.slope_C, weight);
+  }
 };
 
-/// Adds to `totals`; returns the derivative of the objective with regard to logp.
-Tensor add_terms(const Policy& policy, const PolicyRows& rows, const Totals& totals) {
-  Tensor slope_C = at::zeros_like(rows.logp_C), value = at::zeros({}, slope_C.options());
-  Tensor clipped_C = at::zeros_like(slope_C, at::kBool);
-  std::vector<Tensor> sums = {{}, -rows.logp_C.sum(), {}};
-  for (const PolicyTerm& term : policy.terms) {
-    const double weight =
-        term.weight * std::pow(policy.temperature, info_of(term.kind).temperature_power);
-    const Surrogate part = surrogate_of(term.kind, rows, policy.clip);
-    sums.push_back(part.value_C.sum());
-    value = value + weight * sums.back();
-    slope_C.add_(part.slope_C, weight);
-    if (part.clipped_C.defined()) clipped_C.logical_or_(part.clipped_C);
-  }
-  sums[0] = value;
-  sums[2] = clipped_C.sum().to(at::kDouble);
-  totals.sums.add_(at::stack(sums));
-  return slope_C;
-}
-
 }  // namespace
+
+bool Policy::has(PolicyKind kind) const {
+  return std::ranges::count(terms, kind, &PolicyTerm::kind) > 0;
+}
 
 bool Policy::reads_teacher() const {
   return std::ranges::any_of(
@@ -90,7 +102,8 @@ Loss policy_loss(const Policy& policy, const Tensor& student_MD, const Head& stu
                             .weight = 1,
                             .softcap = student.softcap,
                             .gradient = gradient.needed()};
-  const Totals totals(student_MD, policy.terms.size());
+  Tensor value = at::zeros({}, student_MD.options().dtype(at::kDouble).requires_grad(false));
+  Totals totals;
   for_each_chunk(graded, rows, [&](int64_t begin, int64_t count) {
     const auto part = [&](const Tensor& all_M) {
       return all_M.defined() ? all_M.narrow(0, begin, count).to(at::kDouble) : Tensor();
@@ -98,26 +111,28 @@ Loss policy_loss(const Policy& policy, const Tensor& student_MD, const Head& stu
     const Tensor logits_CV = chunks.logits_CV(begin, count);
     const Tensor logp_C =
         -cross_entropy_rows(row, logits_CV, tokens.narrow(0, begin, count)).cross_entropy_C;
-    const PolicyRows visited{.logp_C = logp_C,
-                             .ratio_C = (logp_C - part(drawn.sampler_logp_M)).exp(),
-                             .teacher_logp_C = part(drawn.teacher_logp_M)};
-    const Tensor slope_C = add_terms(policy, visited, totals);
+    const Visit visit(policy, {.logp_C = logp_C,
+                               .ratio_C = (logp_C - part(drawn.sampler_logp_M)).exp(),
+                               .teacher_logp_C = part(drawn.teacher_logp_M),
+                               .reference_logp_C = part(drawn.reference_logp_M),
+                               .advantage_C = part(drawn.advantage_M)});
+    value.add_(visit.value);
+    for (size_t i = 0; i < visit.totals.size(); ++i) {
+      if (i == totals.size())
+        totals.push_back(visit.totals[i]);
+      else
+        totals[i].second = totals[i].second + visit.totals[i].second;
+    }
     if (!row.gradient) return;
     // The rows hold q − 1_token.
-    const Tensor scale_C = slope_C / (-policy.temperature * normalizer);
+    const Tensor scale_C = visit.slope_C / (-policy.temperature * normalizer);
     logits_CV.mul_(scale_C.to(logits_CV.scalar_type()).unsqueeze(1));
     gradient.add(chunks, begin, logits_CV);
   });
 
-  const Tensor numbers = totals.sums.cpu();
-  const auto* sums = numbers.const_data_ptr<double>();
-  const Tensor value = (totals.sums[0] / normalizer).to(dtype);
   const at::AutoGradMode with_gradient(row.gradient);
-  Loss loss{.value = std::move(gradient).attach(value),
-            .sums = {{"sampled_entropy", sums[1]}, {"clip_share", sums[2]}}};
-  for (size_t t = 0; t < policy.terms.size(); ++t) {
-    loss.sums[info_of(policy.terms[t].kind).name] = sums[3 + t];
-  }
+  Loss loss{.value = std::move(gradient).attach((value / normalizer).to(dtype)), .sums = {}};
+  for (const auto& [name, sum] : totals) loss.sums[name] = sum.item<double>();
   return loss;
 }
 

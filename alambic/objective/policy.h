@@ -18,8 +18,10 @@ struct PolicyTerm {
 struct Policy {
   std::vector<PolicyTerm> terms;  ///< empty: nothing is learnt this way
   double temperature = 1;
-  double clip = 0.2;  ///< of the importance ratio, on the side that would go on; 0: none
+  double clip = 0.2;     ///< of the importance ratio, on the side that would go on; 0: none
+  double kl_weight = 0;  ///< of policies/reference_kl.h, added to the terms; 0: no reference
 
+  bool has(PolicyKind kind) const;
   bool reads_teacher() const;
 };
 
@@ -28,7 +30,9 @@ struct Policy {
 struct DrawnTokens {
   Tensor token_M;         ///< int64
   Tensor sampler_logp_M;  ///< when it was drawn: Rollouts::logp_N
-  Tensor teacher_logp_M;  ///< log p(token); undefined where no term reads it
+  // Undefined where no term reads them.
+  Tensor teacher_logp_M, reference_logp_M;
+  Tensor advantage_M;  ///< of the answer that the token is part of
 };
 
 /// Sum over the M drawn tokens, divided by `normalizer`; chunked and fused as divergence_loss, with

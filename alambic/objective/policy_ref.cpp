@@ -21,4 +21,10 @@ double sampled_reverse_kl(const Row& student, const Row& frozen, const Row& teac
   return T * T * clipped_surrogate(student, drawn, advantage);
 }
 
+double reference_kl(const Row& student, const Row& reference, const DrawnToken& drawn) {
+  const double logp = log_softmax(student, drawn.temperature)[drawn.token];
+  const double d = log_softmax(reference, drawn.temperature)[drawn.token] - logp;
+  return std::exp(logp - drawn.sampler_logp) * (std::exp(d) - 1 - d);
+}
+
 }  // namespace alambic::reference

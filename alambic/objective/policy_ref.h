@@ -22,4 +22,12 @@ double clipped_surrogate(const Row& student, const DrawnToken& drawn, double adv
 double sampled_reverse_kl(const Row& student, const Row& frozen, const Row& teacher,
                           const DrawnToken& drawn);
 
+/// Every token of an answer has the answer's advantage.
+inline double grpo(const Row& student, const DrawnToken& drawn, double advantage) {
+  return clipped_surrogate(student, drawn, advantage);
+}
+
+/// r·(eᵈ − 1 − d), d = log reference(token) − log q(token); the ratio and d both move with q.
+double reference_kl(const Row& student, const Row& reference, const DrawnToken& drawn);
+
 }  // namespace alambic::reference

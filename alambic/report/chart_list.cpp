@@ -14,6 +14,7 @@ struct ChartSpec {
 // The order of groups and charts on the page.
 const std::vector<ChartSpec>& known_charts() {
   static const std::vector<ChartSpec> charts{
+      {"Learning", "", "", {"reward"}},
       {"Learning", "", "", {"loss"}},
       {"Learning", "", "", {"reverse_kl"}},
       {"Learning", "", "", {"forward_kl"}},
@@ -23,7 +24,11 @@ const std::vector<ChartSpec>& known_charts() {
       {"Learning", "", "", {"agreement"}},
       {"Learning", "Entropy", "nats per token", {"student_entropy", "teacher_entropy"}},
       {"Learning", "", "", {"sampled_entropy"}},
+      {"Learning", "", "", {"reference_kl"}},
       {"Learning", "", "", {"clip_share"}},
+      {"Answers", "", "", {"reward_std"}},
+      {"Answers", "", "", {"equal_share"}},
+      {"Answers", "", "", {"dropped_share"}},
       {"Answers", "", "", {"completion_length"}},
       {"Answers", "", "", {"eos_share"}},
       {"Optimizer", "", "", {"grad_norm"}},

@@ -47,6 +47,12 @@ StepAnswers pieces(const AnswerSource& source, const std::vector<int64_t>& rows,
 
 }  // namespace
 
+int64_t StepAnswers::sequences() const {
+  int64_t count = 0;
+  for (const MicroBatch& batch : micro_batches) count += batch.rollouts.sequences.sequences();
+  return count;
+}
+
 StepAnswers AnswerSource::given(const std::vector<int64_t>& rows) const {
   return pieces(*this, rows, [&](size_t first, size_t count) {
     std::vector<const TokenizedExample*> chosen;

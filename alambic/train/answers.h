@@ -12,14 +12,17 @@ namespace alambic {
 /// Some answers that pass through the models together; all rows have the same graders.
 struct MicroBatch {
   Rollouts rollouts;
-  /// log-probabilities of the graded tokens that the teachers gave in an earlier step on the same
-  /// answers; undefined: not asked yet.
-  Tensor teacher_logp_M;
+  /// Log-probabilities of the graded tokens that the teachers and the reference gave in an earlier
+  /// step on the same answers; undefined: not asked yet.
+  Tensor teacher_logp_M, reference_logp_M;
+  Tensor advantage_M;  ///< of every graded token's answer; undefined: nobody scored them
 };
 
 struct StepAnswers {
   std::vector<MicroBatch> micro_batches;
   int64_t tokens = 0;  ///< graded
+
+  int64_t sequences() const;
 };
 
 /// The rows of a batch whose completions the data gives, in the form of sampled ones (without

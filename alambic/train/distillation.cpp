@@ -5,6 +5,7 @@
 #include "alambic/base/stopwatch.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/train/data_order.h"
+#include "alambic/train/group_scores.h"
 
 namespace alambic {
 
@@ -37,6 +38,7 @@ struct DistillationLesson : Lesson {
   std::vector<TokenizedExample> examples;
   const Tokenizer& tokenizer;
   DistillationOptions options;
+  Onlookers onlookers;
   DataOrder order;
   AnswerSource source;
   // Of the present round: num_iterations steps learn from the same answers.
@@ -45,17 +47,23 @@ struct DistillationLesson : Lesson {
   bool own = true;
 
   DistillationLesson(Model& student, Teachers teachers_of_rows, std::vector<TokenizedExample> rows,
-                     const Tokenizer& tokenizer, const DistillationOptions& options)
+                     const Tokenizer& tokenizer, const DistillationOptions& options,
+                     Onlookers others)
       : student(student),
         teachers(std::move(teachers_of_rows)),
         examples(std::move(rows)),
         tokenizer(tokenizer),
         options(options),
+        onlookers(std::move(others)),
         order(options.seed, static_cast<int64_t>(examples.size())),
         source{.examples = examples,
                .teachers = teachers,
                .micro_batch_size = static_cast<size_t>(options.micro_batch_size),
-               .device = student.options().device()} {}
+               .device = student.options().device()} {
+    check(!this->options.policy.has(PolicyKind::grpo) || onlookers.scorer,
+          "nobody scores the answers");
+    check(this->options.policy.kl_weight == 0 || onlookers.reference, "there is no reference");
+  }
 
   bool rests_after(int64_t steps) const override { return steps % options.num_iterations == 0; }
 
@@ -79,13 +87,18 @@ struct DistillationLesson : Lesson {
       for (const Grader& grader : graders_of(batch)) {
         phase("grade");
         const Judgement judgement = grader.teacher->grade(batch.rollouts);
-        if (ask) remember(batch, judgement, grader.weight);
+        if (ask) remember(batch, logp_M(batch.rollouts, judgement), grader.weight);
         grade_seconds += watch.lap();
         if (options.divergence.terms.empty()) continue;
         phase("learn");
         look();
         add_divergence(hidden_MD, judgement, grader.weight, loss);
         learn_seconds += watch.lap();
+      }
+      if (options.policy.kl_weight > 0 && !batch.reference_logp_M.defined()) {
+        phase("grade");
+        batch.reference_logp_M = logp_M(batch.rollouts, onlookers.reference->grade(batch.rollouts));
+        grade_seconds += watch.lap();
       }
       phase("learn");
       look();
@@ -114,6 +127,9 @@ struct DistillationLesson : Lesson {
     engine.step = static_cast<uint64_t>(step);
     answers = write_answers(source, student, tokenizer, rows, options.num_generations, engine,
                             options.samples_per_step, report);
+    if (!onlookers.scorer) return;
+    phase("score");
+    score_answers(*onlookers.scorer, options.num_generations, options.advantage, answers, report);
   }
 
   // Nobody where the teachers' part is known and only the drawn tokens are learnt from.
@@ -128,14 +144,17 @@ struct DistillationLesson : Lesson {
     return size > 0 ? student.head().cut(size) : student.head();
   }
 
-  // Teachers' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
-  void remember(MicroBatch& batch, const Judgement& judgement, double weight) const {
+  // What a teacher thinks of the drawn tokens.
+  Tensor logp_M(const Rollouts& rollouts, const Judgement& judgement) const {
     check(judgement.hidden_MD.defined(), "a teacher without hidden states");
-    const Tensor logp_M =
-        target_log_probabilities(judgement.hidden_MD, judgement.head, batch.rollouts.targets_M(),
-                                 options.policy.temperature) *
-        weight;
-    batch.teacher_logp_M = batch.teacher_logp_M.defined() ? batch.teacher_logp_M + logp_M : logp_M;
+    return target_log_probabilities(judgement.hidden_MD, judgement.head, rollouts.targets_M(),
+                                    options.policy.temperature);
+  }
+
+  // Teachers' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
+  static void remember(MicroBatch& batch, const Tensor& logp_M, double weight) {
+    Tensor& known = batch.teacher_logp_M;
+    known = known.defined() ? known + weight * logp_M : weight * logp_M;
   }
 
   void add_divergence(const Tensor& hidden_MD, const Judgement& judgement, double weight,
@@ -152,11 +171,27 @@ struct DistillationLesson : Lesson {
     const DrawnTokens drawn{
         .token_M = rollouts.targets_M(),
         .sampler_logp_M = rollouts.logp_N.index_select(0, rollouts.graded_M() + 1),
-        .teacher_logp_M = batch.teacher_logp_M};
-    const Loss part = policy_loss(options.policy, hidden_MD, head(), drawn,
+        .teacher_logp_M = batch.teacher_logp_M,
+        .reference_logp_M = batch.reference_logp_M,
+        .advantage_M = batch.advantage_M};
+    const Loss part = policy_loss(scaled_policy(), hidden_MD, head(), drawn,
                                   static_cast<double>(loss.report.tokens));
     loss.add(part, 1);
     loss.report_sums(part, 1);
+  }
+
+  // Dr. GRPO divides by a length that no answer can change: the longest one.
+  Policy scaled_policy() const {
+    Policy policy = options.policy;
+    if (options.advantage != AdvantageKind::dr_grpo) return policy;
+    const auto tokens = static_cast<double>(answers.tokens);
+    const auto longest = static_cast<double>(options.engine.sampling.max_new_tokens);
+    for (PolicyTerm& term : policy.terms) {
+      if (term.kind == PolicyKind::grpo) {
+        term.weight *= tokens / (static_cast<double>(answers.sequences()) * longest);
+      }
+    }
+    return policy;
   }
 
   void add_cross_entropy(const Tensor& hidden_MD, const Rollouts& rollouts, MicroLoss& loss) const {
@@ -173,9 +208,10 @@ struct DistillationLesson : Lesson {
 std::unique_ptr<Lesson> distillation_lesson(Model& student, Teachers teachers,
                                             std::vector<TokenizedExample> examples,
                                             const Tokenizer& tokenizer,
-                                            const DistillationOptions& options) {
+                                            const DistillationOptions& options,
+                                            Onlookers onlookers) {
   return std::make_unique<DistillationLesson>(student, std::move(teachers), std::move(examples),
-                                              tokenizer, options);
+                                              tokenizer, options, std::move(onlookers));
 }
 
 }  // namespace alambic

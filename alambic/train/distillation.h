@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "alambic/objective/divergence.h"
+#include "alambic/objective/group_advantage.h"
 #include "alambic/objective/policy.h"
 #include "alambic/train/answers.h"
 
@@ -23,12 +24,19 @@ struct DistillationOptions {
   EngineOptions engine;  ///< its step is set by the lesson
 };
 
+/// Who else looks at the student's own answers.
+struct Onlookers {
+  std::shared_ptr<const Teacher> scorer;     ///< of whole answers: for grpo
+  std::shared_ptr<const Teacher> reference;  ///< a local teacher that never changes: for kl_weight
+};
+
 /// `examples` may lack completions only when lmbda is 1. `tokenizer` is for the samples' text.
 /// Samples of a step are grouped by teacher.
 std::unique_ptr<Lesson> distillation_lesson(Model& student, Teachers teachers,
                                             std::vector<TokenizedExample> examples,
                                             const Tokenizer& tokenizer,
-                                            const DistillationOptions& options);
+                                            const DistillationOptions& options,
+                                            Onlookers onlookers = {});
 
 /// Whether step `step` learns from the student's own answers: drawn once for the whole optimizer
 /// step, so micro-batches and ranks agree.

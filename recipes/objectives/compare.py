@@ -31,6 +31,9 @@ METHODS = {
     "JSD 0.5": distill(objective="jsd", beta=0.5),
     "JSD 0.5, top 16 + tail": distill(objective="jsd", beta=0.5, kd_topk=16),
     "sampled reverse KL": distill(objective="sampled_reverse_kl"),
+    "GRPO, exact match": distill(objective="grpo", reward="number", num_generations=8),
+    "GRPO, exact match + reverse KL": distill(objective="0.5*grpo+0.5*reverse_kl",
+                                              reward="number", num_generations=8),
 }
 
 
@@ -49,7 +52,9 @@ def run(args, name, options, seed):
     command = options.pop("command")
     start = PROBLEMS / "student" if args.start == "warm" else args.out / "cold"
     if command == "distill":
-        options |= {"student": start, "teacher": PROBLEMS / "teacher"}
+        options |= {"student": start}
+        if options["objective"] != "grpo":
+            options |= {"teacher": PROBLEMS / "teacher"}
     else:
         options |= {"model": start}
     batch = args.batch // int(options.get("num_generations", 1))

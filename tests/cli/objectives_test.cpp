@@ -123,6 +123,66 @@ TEST_F(Objectives, RefuseOptionsWithoutEffect) {
   refuse(2, with_teacher() + "--objective sampled_reverse_lk", {"sampled_reverse_kl"});
 }
 
+TEST_F(Objectives, LearnFromScoresOfWholeAnswers) {
+  const std::string grpo = "--objective grpo --num-generations 3 --max-steps 2 ";
+  succeed("regex", grpo + "--reward 'regex:[0-4]' --advantage dr_grpo --kl-weight 0.1");
+  for (const Json& row : metrics("regex")) {
+    for (const char* name : {"loss", "grpo", "reward", "reward_std", "dropped_share", "equal_share",
+                             "reference_kl", "score_seconds"}) {
+      ASSERT_TRUE(row.contains(name)) << name << row;
+      EXPECT_TRUE(std::isfinite(row[name].get<double>())) << name;
+    }
+    EXPECT_FALSE(row.contains("reverse_kl"));
+    EXPECT_TRUE(row["reward"] >= 0 && row["reward"] <= 1);
+  }
+  const std::string report = read_file(folder / "regex/model/README.md");
+  EXPECT_EQ(report.find("taught by"), std::string::npos) << report;
+  EXPECT_EQ(alambic("report --run " + at("regex")).code, 0);
+  EXPECT_NE(read_file(folder / "regex/report.html").find("Mean score"), std::string::npos);
+  succeed("command", with_teacher() + "--objective 0.5*grpo+0.5*reverse_kl --num-generations 2 " +
+                         "--max-steps 1 --reward 'command:wc -c' --valid-data " + at("rows.jsonl"));
+  EXPECT_TRUE(metrics("command")[0].contains("valid_reverse_kl"));
+  EXPECT_GT(metrics("command")[0]["reward"], 1);
+  succeed("matched", grpo + "--reward number --valid-data " + at("rows.jsonl"));
+  EXPECT_TRUE(metrics("matched")[1].contains("valid_exact_match"));
+  const Outcome checked = alambic("check" + options(grpo + "--reward 'regex:[0-4]'"));
+  EXPECT_EQ(checked.code, 0) << checked.text;
+  EXPECT_NE(checked.text.find("mean score"), std::string::npos) << checked.text;
+}
+
+// A reward that is broken must not look like a hard task.
+TEST_F(Objectives, StopWhenScoresAreMissing) {
+  const std::string command = "--objective grpo --num-generations 8 --max-steps 3 --reward ";
+  const Outcome outcome =
+      alambic("distill --out " + at("broken") + options(command + "'command:echo no number'"));
+  EXPECT_EQ(outcome.code, 2) << outcome.text;
+  EXPECT_NE(outcome.text.find("got no score"), std::string::npos) << outcome.text;
+  EXPECT_NE(outcome.text.find("no number"), std::string::npos) << outcome.text;
+}
+
+TEST_F(Objectives, RefuseScoresWithoutEffect) {
+  const std::string reward = "--reward exact_match ", grpo = "--objective grpo ";
+  refuse(2, with_teacher() + reward, {"--reward has no effect", "--objective reverse_kl"});
+  refuse(2, with_teacher() + "--judge " + at("teacher"), {"--judge has no effect"});
+  refuse(2, with_teacher() + "--judge-pairs", {"--judge-pairs", "no effect"});
+  refuse(2, with_teacher() + "--advantage dr_grpo", {"--advantage", "--objective grpo"});
+  refuse(2, with_teacher() + "--kl-weight 0.1", {"--kl-weight", "--objective reverse_kl"});
+  refuse(2, grpo, {"--reward or --judge is missing"});
+  refuse(2, grpo + reward, {"--num-generations is 1"});
+  refuse(2, grpo + reward + "--num-generations 2 " + with_teacher(),
+         {"--teacher has no effect", "0.5*grpo+0.5*reverse_kl"});
+  refuse(2, grpo + reward + "--num-generations 2 --kd-temperature 2", {"--kd-temperature"});
+  refuse(2, grpo + reward + "--num-generations 2 --data " + at("plain.jsonl"),
+         {"plain.jsonl:1", "answer"});
+  refuse(2, grpo + reward + "--num-generations 2 --lmbda 0", {"--lmbda 0", "given completions"});
+  refuse(2, grpo + "--reward exact --num-generations 2", {"unknown reward 'exact'"});
+  refuse(2, grpo + reward + "--num-generations 2 --valid-data " + at("plain.jsonl"),
+         {"--valid-data has no effect", "answer"});
+  refuse(4, grpo + reward + "--num-generations 2 --top-p 0.5", {"biases grpo"});
+  refuse(4, grpo + reward + "--num-generations 2 --temperature 0", {"biases grpo"});
+  refuse(2, "", {"--teacher is missing", "reverse_kl"});
+}
+
 // `check` once looked for figures that only full divergences report.
 TEST_F(Objectives, AreCheckedBeforeARun) {
   for (const std::string more : {"--objective sampled_reverse_kl", "--kd-topk 4"}) {

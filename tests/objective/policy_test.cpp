@@ -13,17 +13,18 @@ namespace alambic {
 namespace {
 
 const std::vector<int64_t> kTokens = {0, 36, 5, 5, 17, 20, 35};
-const PolicyTerm kSampled{PolicyKind::sampled_reverse_kl};
+const PolicyTerm kSampled{PolicyKind::sampled_reverse_kl}, kGrpo{PolicyKind::grpo};
 
 /// Tokens of random_problem, drawn when the policy was another: ratios from 0.6 to 1.6.
 struct DrawnProblem : Problem {
   DrawnTokens drawn;
 
-  explicit DrawnProblem(double temperature = 1, bool bias = true)
-      : Problem(random_problem(7, 37, bias)) {
+  explicit DrawnProblem(double temperature = 1) : Problem(random_problem(7, 37, true)) {
     drawn.token_M = at::tensor(kTokens);
     drawn.teacher_logp_M = logp(judgement.hidden_MD, judgement.head, temperature);
     drawn.sampler_logp_M = logp(student_MD, student, temperature) - at::linspace(-0.5, 0.45, 7);
+    drawn.reference_logp_M = drawn.teacher_logp_M;
+    drawn.advantage_M = at::linspace(-1.5, 2, 7, at::kDouble);
   }
   Tensor logp(const Tensor& hidden_MD, const Head& head, double T) const {
     return target_log_probabilities(hidden_MD, head, drawn.token_M, T).to(at::kDouble);
@@ -35,15 +36,29 @@ struct DrawnProblem : Problem {
                                         .sampler_logp = drawn.sampler_logp_M[m].item<double>(),
                                         .temperature = policy.temperature,
                                         .clip = policy.clip};
+      const auto now = student_logits(m), teacher = teacher_logits(m);
       for (const PolicyTerm& term : policy.terms) {
         total +=
-            term.weight * reference::sampled_reverse_kl(student_logits(m), frozen.student_logits(m),
-                                                        teacher_logits(m), token);
+            term.weight *
+            (term.kind == PolicyKind::grpo
+                 ? reference::grpo(now, token, drawn.advantage_M[m].item<double>())
+                 : reference::sampled_reverse_kl(now, frozen.student_logits(m), teacher, token));
       }
+      total += policy.kl_weight * reference::reference_kl(now, teacher, token);
     }
     return total;
   }
 };
+
+/// Every kind alone, and a sum with a reference.
+std::vector<Policy> policies(double temperature, double clip) {
+  return {{.terms = {kSampled}, .temperature = temperature, .clip = clip},
+          {.terms = {kGrpo}, .temperature = temperature, .clip = clip},
+          {.terms = {{PolicyKind::sampled_reverse_kl, 0.3}, {PolicyKind::grpo, 0.7}},
+           .temperature = temperature,
+           .clip = clip,
+           .kl_weight = 0.4}};
+}
 
 Gradients differentiate(const Problem& problem, const DrawnTokens& drawn, const Policy& policy,
                         double normalizer = 1, const ChunkOptions& chunk = {}) {
@@ -62,17 +77,16 @@ TEST(Policy, EqualsTheDefinition) {
   for (const double temperature : {1.0, 0.7}) {
     const DrawnProblem problem(temperature);
     for (const double clip : {0.0, 0.2}) {
-      const Policy policy{.terms = {kSampled}, .temperature = temperature, .clip = clip};
-      const double expected = problem.reference_sum(policy, problem) / 7;
-      for (const auto dtype : {at::kDouble, at::kFloat}) {
-        const double tolerance = dtype == at::kDouble ? 1e-6 : 1e-5;
-        const Problem typed = problem.to(dtype);
-        for (const int64_t rows : {0, 1, 3}) {
-          const Loss loss = policy_loss(policy, typed.student_MD, typed.student, problem.drawn, 7,
-                                        {.rows = rows});
-          EXPECT_NEAR(loss.value.item<double>(), expected, tolerance * std::abs(expected));
-          EXPECT_NEAR(loss.sums.at("sampled_reverse_kl"), 7 * expected / temperature / temperature,
-                      7 * tolerance * std::abs(expected));
+      for (const Policy& policy : policies(temperature, clip)) {
+        const double expected = problem.reference_sum(policy, problem) / 7;
+        for (const auto dtype : {at::kDouble, at::kFloat}) {
+          const double tolerance = dtype == at::kDouble ? 1e-6 : 1e-5;
+          const Problem typed = problem.to(dtype);
+          for (const int64_t rows : {0, 1, 3}) {
+            const Loss loss = policy_loss(policy, typed.student_MD, typed.student, problem.drawn, 7,
+                                          {.rows = rows});
+            EXPECT_NEAR(loss.value.item<double>(), expected, tolerance * std::abs(expected));
+          }
         }
       }
     }
@@ -80,15 +94,14 @@ TEST(Policy, EqualsTheDefinition) {
 }
 
 // Bug: a gradient through the advantage, none through the ratio, a clipped token that still pulls,
-// soft-cap or scale outside the chain rule.
+// the reference's estimate without its ratio, soft-cap or scale outside the chain rule.
 TEST(Policy, GradientsAreTheDefinitionsDifferences) {
   for (const double temperature : {1.0, 0.7}) {
     DrawnProblem problem(temperature);
     problem.student.scale = 0.8;
     for (const double softcap : {0.0, 4.0}) {
       problem.student.softcap = softcap;
-      for (const double clip : {0.0, 0.2}) {
-        const Policy policy{.terms = {kSampled}, .temperature = temperature, .clip = clip};
+      for (const Policy& policy : policies(temperature, softcap > 0 ? 0.2 : 0)) {
         DrawnProblem frozen = problem;
         frozen.student_MD = problem.student_MD.clone();
         frozen.student.weight_VD = problem.student.weight_VD.clone();
@@ -131,7 +144,8 @@ struct Enumerated {
     for (int64_t y = 0; y < 37; ++y) {
       const DrawnTokens drawn{.token_M = at::tensor(std::vector<int64_t>{y}),
                               .sampler_logp_M = sampler_V[y].log().unsqueeze(0),
-                              .teacher_logp_M = at::tensor(std::vector<double>{teacher[y]})};
+                              .teacher_logp_M = at::tensor(std::vector<double>{teacher[y]}),
+                              .reference_logp_M = at::tensor(std::vector<double>{teacher[y]})};
       const Gradients one = differentiate(problem, drawn, policy);
       value += sampler_V[y].item<double>() * one.value;
       gradient.add_(one.weight_VD * sampler_V[y]);
@@ -160,6 +174,19 @@ TEST(SampledReverseKl, IsExactForTokensOfAnOlderPolicyToo) {
   const auto [value, gradient] = all.expected({.terms = {kSampled}, .clip = 0}, older_V);
   EXPECT_NEAR(value, all.exact.value, 1e-9 * all.exact.value);
   EXPECT_LT(relative_difference(gradient, all.exact.weight_VD), 1e-9);
+}
+
+// Bug: k3 differentiated without its ratio, whose gradient is the forward KL's (GRPO, TRL's
+// default).
+TEST(ReferenceKl, HasTheExactDivergencesValueAndGradientInExpectation) {
+  const Enumerated all(1);
+  at::manual_seed(3);
+  const Tensor older_V = (all.probability_V.log() + 0.5 * at::randn({37}, at::kDouble)).softmax(0);
+  for (const Tensor& sampler_V : {all.probability_V, older_V}) {
+    const auto [value, gradient] = all.expected({.kl_weight = 1}, sampler_V);
+    EXPECT_NEAR(value, all.exact.value, 1e-9 * all.exact.value);
+    EXPECT_LT(relative_difference(gradient, all.exact.weight_VD), 1e-9);
+  }
 }
 
 // The same with tokens that the sampler draws. With D the gradient of the logits, the mean of n
@@ -248,6 +275,7 @@ TEST(Policy, RefusesWhatHasNoGradient) {
   EXPECT_THROW(loss({.terms = {kSampled}, .temperature = 0}), Error);
   EXPECT_THROW(loss({.terms = {kSampled}, .clip = 1}), Error);
   EXPECT_THROW(loss({.terms = {kSampled}, .clip = -0.1}), Error);
+  EXPECT_THROW(loss({.terms = {kSampled}, .kl_weight = -1}), Error);
 }
 
 TEST(Policy, ANanMakesTheLossNan) {

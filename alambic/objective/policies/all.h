@@ -1,4 +1,5 @@
 // The files behind policies.def.
 #pragma once
 
+#include "alambic/objective/policies/grpo.h"
 #include "alambic/objective/policies/sampled_reverse_kl.h"

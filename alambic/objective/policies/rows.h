@@ -7,9 +7,11 @@ namespace alambic {
 
 /// Some drawn tokens, float64 [C] each. Logarithms are of softmax(logits / T), T the sampler's.
 struct PolicyRows {
-  Tensor logp_C;          ///< of the policy that learns
-  Tensor ratio_C;         ///< exp(logp − the sampler's logp)
-  Tensor teacher_logp_C;  ///< undefined where no objective reads it
+  Tensor logp_C;   ///< of the policy that learns
+  Tensor ratio_C;  ///< exp(logp − the sampler's logp)
+  // Undefined where no objective reads them.
+  Tensor teacher_logp_C, reference_logp_C;
+  Tensor advantage_C;  ///< of the answer that the token is part of
 };
 
 /// What the tokens add to the objective, and its derivative with regard to logp: the gradient with
