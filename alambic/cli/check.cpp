@@ -9,6 +9,7 @@
 #include "alambic/cli/faculty.h"
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/student.h"
+#include "alambic/cli/teacher_answers.h"
 #include "alambic/train/distillation.h"
 
 namespace alambic {
@@ -35,14 +36,15 @@ Finding time_of(const StepReport& report, double share, int64_t prompts) {
 }
 
 Finding first_batch(const StepReport& report) {
-  constexpr std::pair<const char*, const char*> divergences[] = {
+  constexpr std::pair<const char*, const char*> figures[] = {
       {"reverse_kl", "reverse KL"},
       {"forward_kl", "forward KL"},
       {"topk_reverse_kl", "reverse KL over top K and tail"},
       {"topk_forward_kl", "forward KL over top K and tail"},
-      {"sampled_reverse_kl", "reverse KL of the drawn tokens"}};
+      {"sampled_reverse_kl", "reverse KL of the drawn tokens"},
+      {"cross_entropy", "cross-entropy"}};
   std::vector<std::string> facts;
-  for (const auto& [name, words] : divergences) {
+  for (const auto& [name, words] : figures) {
     const auto mean = report.means.find(name);
     if (mean != report.means.end()) facts.push_back(fmt::format("{} {:.3g}", words, mean->second));
   }
@@ -64,17 +66,19 @@ Finding first_batch(const StepReport& report) {
 // One small step of the run itself; the weights stay as they are.
 Findings measure(DistillOptions options, const LoadOptions& load) {
   options.teachers.cache.clear();  // a check writes nothing
+  options.answers.file.clear();
   const int64_t batch = options.training.batch_size;
   const LoadedModel student = load_student(options.student, load, options.trainable,
                                            static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(options.teachers, student, options.student, load);
+  const Faculty faculty(grading_teachers(options), student, options.student, load);
   options.lmbda = options.lmbda > 0 ? 1 : 0;
-  std::vector<Example> rows = read_examples(
-      options.data, {options.lmbda > 0 ? Fields{"prompt"} : Fields{"prompt", "completion"}});
+  std::vector<Example> rows = read_examples(options.data, {row_fields(options)});
   rows.resize(std::min(rows.size(), sample_rows));
-  const auto examples =
-      tokenize(rows, student.tokenizer,
-               std::min(student.model->shape().positions, faculty.positions()), options.data);
+  const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
+  auto examples = tokenize(rows, student.tokenizer, positions, options.data);
+  if (options.lmbda == 0 && options.answers.by_teacher()) {
+    fill_completions(options, student, rows, positions, load, examples);
+  }
   options.training.batch_size = std::min(batch, std::ssize(rows));
   const auto lesson = distillation_lesson(
       *student.model,

@@ -12,6 +12,7 @@
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/run_folder.h"
 #include "alambic/cli/student.h"
+#include "alambic/cli/teacher_answers.h"
 #include "alambic/cli/validation.h"
 #include "alambic/eval/agreement.h"
 #include "alambic/train/distillation.h"
@@ -129,13 +130,14 @@ int run(const DistillOptions& options) {
   preflight(options, load);
   LoadedModel student = load_student(options.student, load, options.trainable,
                                      static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(options.teachers, student, options.student, load);
+  const Faculty faculty(grading_teachers(options), student, options.student, load);
   const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
-  const bool completions = options.lmbda < 1;
-  const std::vector<Example> rows = read_examples(
-      options.data, {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}});
+  const std::vector<Example> rows = read_examples(options.data, {row_fields(options)});
   std::vector<TokenizedExample> examples =
       tokenize(rows, student.tokenizer, positions, options.data);
+  if (options.answers.by_teacher()) {
+    fill_completions(options, student, rows, positions, load, examples);
+  }
   check_teacher_context(options, longest_prompt(examples), student.model->shape().positions,
                         faculty.positions());
   Teachers teachers =

@@ -14,7 +14,7 @@ void check_ce_weight(const DistillOptions& options) {
   }
 }
 
-void check_cache(const DistillOptions& options) {
+void check_cache(const DistillOptions& options, const Objective& objective) {
   const TeacherOptions& teachers = options.teachers;
   if (!teachers.cache.empty() && options.lmbda > 0) {
     throw input_error(
@@ -22,6 +22,10 @@ void check_cache(const DistillOptions& options) {
         "own answers in some steps",
         options.lmbda)
         .with_hint("--lmbda 0 learns from given completions only");
+  }
+  if (!teachers.cache.empty() && !objective.asks_teachers()) {
+    throw input_error("--teacher-cache has no effect with --objective {}: no teacher grades",
+                      options.loss.objective);
   }
   if (teachers.cache.empty() && teachers.cache_dtype != TeacherOptions().cache_dtype) {
     throw input_error("--teacher-cache-dtype has no effect without --teacher-cache");
@@ -39,13 +43,71 @@ void check_drawn(const DistillOptions& options, const Objective& objective) {
       .with_hint("--lmbda 1, or a divergence over the vocabulary such as --objective reverse_kl");
 }
 
+// Steps on the student's own answers would have nothing to learn.
+void check_cross_entropy(const DistillOptions& options, const Objective& objective) {
+  if (objective.cross_entropy == 0) return;
+  const std::string& name = options.loss.objective;
+  if (options.loss.ce_weight > 0) {
+    throw input_error("--ce-weight has no effect with --objective {}, which weights it itself",
+                      name);
+  }
+  const bool alone = objective.divergence.terms.empty();
+  if (alone ? options.lmbda == 0 : options.lmbda < 1) return;
+  throw input_error("--objective {}: cross-entropy is of given completions, but with --lmbda {} {}",
+                    name, options.lmbda,
+                    alone ? "some steps take the student's own answers" : "no step has any")
+      .with_hint("--lmbda 0 learns from given completions only");
+}
+
+void check_answers(const DistillOptions& options) {
+  const TeacherAnswersOptions &answers = options.answers, defaults;
+  if (!answers.by_teacher()) {
+    const std::pair<bool, const char*> given[] = {
+        {!answers.file.empty(), "--teacher-answers"},
+        {answers.temperature != defaults.temperature, "--teacher-temperature"},
+        {answers.top_k != defaults.top_k, "--teacher-top-k"},
+        {answers.top_p != defaults.top_p, "--teacher-top-p"}};
+    for (const auto& [is, option] : given) {
+      if (is) throw input_error("{} has no effect without --answers-by teacher", option);
+    }
+    return;
+  }
+  if (options.lmbda == 1) {
+    throw input_error(
+        "--answers-by teacher has no effect with --lmbda 1: every step takes the "
+        "student's own answers")
+        .with_hint("--lmbda 0 learns from the teacher's answers only");
+  }
+  if (answers.file.empty()) {
+    throw input_error(
+        "--answers-by teacher keeps the answers in a file: --teacher-answers is "
+        "missing")
+        .with_hint("--teacher-answers answers.jsonl; other runs with the same teacher can use it");
+  }
+  if (!options.teachers.weight.empty()) {
+    throw input_error(
+        "--answers-by teacher: with --teacher-weight it is not said which teacher "
+        "writes the answer to a row")
+        .with_hint("without it each row's `teacher` field says so");
+  }
+  for (const NamedFolder& teacher : parse_teachers(options.teachers.teacher)) {
+    if (teacher.folder == "self") {
+      throw input_error("--answers-by teacher: with --teacher self the student would write them")
+          .with_hint("--lmbda 1 learns from its own answers");
+    }
+  }
+}
+
 void check_teachers(const DistillOptions& options, const Objective& objective) {
   const bool given = !options.teachers.teacher.empty();
-  if (objective.asks_teachers() == given) return;
+  if (!given && options.answers.by_teacher()) {
+    throw input_error("--teacher is missing: --answers-by teacher lets one write the answers");
+  }
+  if ((objective.asks_teachers() || options.answers.by_teacher()) == given) return;
   if (!given) {
     throw input_error("--teacher is missing: --objective {} compares with one",
                       options.loss.objective)
-        .with_hint("--objective grpo learns from scores alone");
+        .with_hint("--objective grpo learns from scores alone, cross_entropy from completions");
   }
   throw input_error("--teacher has no effect with --objective {}", options.loss.objective)
       .with_hint("a sum takes both, as 0.5*grpo+0.5*reverse_kl");
@@ -84,8 +146,10 @@ void check_scores(const DistillOptions& options, const Objective& objective) {
 void check_options(const DistillOptions& options) {
   const Objective objective = objective_of(options.loss);
   check_ce_weight(options);
-  check_cache(options);
+  check_cache(options, objective);
   check_drawn(options, objective);
+  check_cross_entropy(options, objective);
+  check_answers(options);
   check_teachers(options, objective);
   check_scores(options, objective);
 }

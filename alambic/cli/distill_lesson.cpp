@@ -8,6 +8,16 @@
 
 namespace alambic {
 
+Fields row_fields(const DistillOptions& options) {
+  if (options.lmbda == 1 || options.answers.by_teacher()) return {"prompt"};
+  return {"prompt", "completion"};
+}
+
+TeacherOptions grading_teachers(const DistillOptions& options) {
+  const bool graded = objective_of(options.loss).asks_teachers();
+  return graded || !options.valid_data.empty() ? options.teachers : TeacherOptions();
+}
+
 EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student) {
   EngineOptions engine{.sampling = options.sampling,
                        .stop_tokens = student.stop_tokens,

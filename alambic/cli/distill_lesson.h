@@ -3,9 +3,17 @@
 
 #include "alambic/cli/distill_options.h"
 #include "alambic/cli/model_pair.h"
+#include "alambic/text/dataset.h"
 #include "alambic/train/distillation.h"
 
 namespace alambic {
+
+/// Fields that the rows of --data must have.
+Fields row_fields(const DistillOptions& options);
+
+/// The teachers that are asked for grades: none where they only write answers and nobody looks at
+/// the student beside them.
+TeacherOptions grading_teachers(const DistillOptions& options);
 
 /// How answers are drawn.
 EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student);

@@ -3,6 +3,7 @@
 #include "alambic/cli/objective_options.h"
 #include "alambic/cli/reward_options.h"
 #include "alambic/cli/shared_options.h"
+#include "alambic/cli/teacher_answers_options.h"
 #include "alambic/cli/teacher_options.h"
 #include "alambic/model/lora_options.h"
 #include "alambic/rollout/sampling.h"
@@ -21,6 +22,7 @@ struct DistillOptions : Options {
   int64_t max_completion_length = 256;
   int64_t generation_batch = 64;
   Sampling sampling;
+  TeacherAnswersOptions answers;
   TrainableOptions trainable;
   TrainingOptions training;
   MachineOptions machine;
@@ -47,6 +49,7 @@ struct DistillOptions : Options {
     v.integer("num-generations", num_generations, "answers per prompt", {.least = 1});
     v.integer("generation-batch", generation_batch, "answers written side by side", {.least = 1});
     sampling.visit(v);
+    answers.visit(v);
     trainable.visit(v);
     training.visit(v);
     machine.visit(v);

@@ -76,6 +76,15 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
     onlookers.push_back(
         {"reference's weights", element * static_cast<double>(student.parameters())});
   }
+  if (options.answers.by_teacher()) {
+    double most = 0;
+    for (const Outline& teacher : models.teachers) {
+      most = std::max(most,
+                      cache_bytes(teacher.model.model->shape().cache,
+                                  static_cast<double>(options.generation_batch), tokens, element));
+    }
+    onlookers.push_back({"teacher's answers' cache", most});
+  }
   std::vector<MemoryPart> plan = {
       {"student's weights", element * static_cast<double>(student.parameters())},
       {"teachers' weights", of_teachers},

@@ -24,7 +24,9 @@ struct ObjectiveOptions {
            "divergence between student and teacher, exact over the whole vocabulary: reverse_kl, "
            "forward_kl, jsd, skew_kl, skew_reverse_kl, tvd or akl; sampled_reverse_kl: the reverse "
            "KL's policy gradient on the drawn tokens alone; grpo: answers with better scores than "
-           "others to the same prompt (--reward or --judge, --num-generations); or a sum of them "
+           "others to the same prompt (--reward or --judge, --num-generations); cross_entropy: of "
+           "given completions, the "
+           "data's or the teacher's (--answers-by); or a sum of them "
            "with weights that add up to 1, as 0.7*reverse_kl+0.3*grpo");
     v.number("beta", beta, "for jsd: 0 is the forward KL, 1 the reverse", {.least = 0, .most = 1});
     v.number("alpha", alpha,

@@ -14,6 +14,7 @@ std::vector<std::string> objective_names() {
   std::vector<std::string> names;
   for (const DivergenceInfo& info : divergence_infos()) names.push_back(info.name);
   for (const PolicyInfo& info : policy_infos()) names.push_back(info.name);
+  names.emplace_back("cross_entropy");
   return names;
 }
 
@@ -73,6 +74,10 @@ void place(const NamedTerm& term, const std::string& text, Objective& objective)
   for (const PolicyInfo& info : policy_infos()) {
     if (info.name != term.name) continue;
     objective.policy.terms.push_back({.kind = info.kind, .weight = term.weight});
+    return;
+  }
+  if (term.name == "cross_entropy") {
+    objective.cross_entropy = term.weight;
     return;
   }
   const std::string nearest = nearest_name(term.name, objective_names());

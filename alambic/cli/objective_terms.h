@@ -6,10 +6,12 @@
 
 namespace alambic {
 
-/// What --objective names: terms over the whole vocabulary, and terms over the drawn tokens.
+/// What --objective names: terms over the whole vocabulary, over the drawn tokens, and of the given
+/// ones.
 struct Objective {
-  Divergence divergence;  ///< no terms: none
-  Policy policy;          ///< without its temperature, which is that of the sampler
+  Divergence divergence;     ///< no terms: none
+  Policy policy;             ///< without its temperature, which is that of the sampler
+  double cross_entropy = 0;  ///< weight of the cross-entropy on given completions
 
   bool asks_teachers() const { return !divergence.terms.empty() || policy.reads_teacher(); }
 };

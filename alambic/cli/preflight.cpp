@@ -153,7 +153,7 @@ Findings check_data(const DistillOptions& options, const Outlines& models) {
     int64_t length = std::ssize(tokenizer.encode(row.prompt));
     if (length == 0 && empty++ == 0) first_empty = row.line;
     cut += length < positions && length + options.max_completion_length > positions;
-    if (options.lmbda < 1 && row.completion) {
+    if (options.lmbda < 1 && row.completion && !options.answers.by_teacher()) {
       length += std::ssize(tokenizer.encode(*row.completion, false)) + 1;
     }
     if (length >= positions && too_long++ == 0) first_long = row.line;

@@ -132,9 +132,11 @@ struct DistillationLesson : Lesson {
     score_answers(*onlookers.scorer, options.num_generations, options.advantage, answers, report);
   }
 
-  // Nobody where the teachers' part is known and only the drawn tokens are learnt from.
+  // Nobody where no divergence is learnt and what the teachers say of the drawn tokens is known, or
+  // not asked.
   std::vector<Grader> graders_of(const MicroBatch& batch) const {
-    if (options.divergence.terms.empty() && batch.teacher_logp_M.defined()) return {};
+    const bool asked = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
+    if (options.divergence.terms.empty() && !asked) return {};
     return teachers.graders(teachers.group_of(batch.rollouts.row_S.front()));
   }
 

@@ -26,6 +26,7 @@ def distill(**options):
 # What differs from the common options of `run`.
 METHODS = {
     "fine-tuning on references": {"command": "train"},
+    "sequence-level KD": distill(objective="cross_entropy", lmbda=0, answers_by="teacher"),
     "forward KL": distill(objective="forward_kl"),
     "reverse KL": distill(objective="reverse_kl"),
     "JSD 0.5": distill(objective="jsd", beta=0.5),
@@ -57,6 +58,8 @@ def run(args, name, options, seed):
             options |= {"teacher": PROBLEMS / "teacher"}
     else:
         options |= {"model": start}
+    if options.get("answers_by"):
+        options |= {"teacher_answers": args.out / f"teacher-answers-{seed}.jsonl"}
     batch = args.batch // int(options.get("num_generations", 1))
     options |= {"data": args.data / "train.jsonl", "valid_data": args.data / "test.jsonl",
                 "valid_samples": args.problems, "valid_every": max(1, args.steps // 10),
