@@ -15,6 +15,7 @@
 #include "alambic/cli/teacher_answers.h"
 #include "alambic/cli/validation.h"
 #include "alambic/eval/agreement.h"
+#include "alambic/report/metrics.h"
 #include "alambic/train/distillation.h"
 #include "alambic/train/trainer.h"
 
@@ -110,6 +111,25 @@ int64_t longest_prompt(const std::vector<TokenizedExample>& examples) {
   return static_cast<int64_t>(longest);
 }
 
+OnCollapse action_of(const std::string& name) {
+  return name == "warn"   ? OnCollapse::warn
+         : name == "stop" ? OnCollapse::stop
+                          : OnCollapse::rollback;
+}
+
+// The figures of a run that is resumed.
+std::vector<Metrics> history_of(const fs::path& file) {
+  std::vector<Metrics> history;
+  if (!fs::exists(file)) return history;
+  for (const MetricsRow& row : read_metrics(file)) {
+    Metrics& figures = history.emplace_back();
+    for (const auto& [name, value] : row.entries) {
+      if (const auto number = row.number(name)) figures.emplace_back(name, *number);
+    }
+  }
+  return history;
+}
+
 ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
   return {.title = fs::path(options.run.out).filename().string() + ", distilled",
           .base_model = options.student,
@@ -156,16 +176,26 @@ int run(const DistillOptions& options) {
       lesson_options(options, student), std::move(onlookers));
   const std::unique_ptr<Recorder> recorder =
       run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
-  const TrainingResult result = train(options.training,
-                                      {.student = *student.model,
-                                       .lesson = *lesson,
-                                       .recorder = *recorder,
-                                       .validate = validate,
-                                       .checkpoints = out / "checkpoints"},
-                                      options.run.resume);
+  CollapseWatch watch(static_cast<double>(options.max_completion_length));
+  const TrainingResult result = train(
+      options.training,
+      {.student = *student.model,
+       .lesson = *lesson,
+       .recorder = *recorder,
+       .validate = validate,
+       .checkpoints = out / "checkpoints",
+       .watch = &watch,
+       .on_collapse = action_of(options.on_collapse),
+       .history = options.run.resume ? history_of(out / "metrics.jsonl") : std::vector<Metrics>()},
+      options.run.resume);
   if (result.stopped) {
     say("stopped after step {}; the same command with --resume continues", result.steps);
     return static_cast<int>(Exit::stopped);
+  }
+  if (!result.collapse.empty() && options.on_collapse == "stop") {
+    throw Error(Exit::refused,
+                fmt::format("stopped after step {}: {}", result.steps, result.collapse),
+                "a lower --learning-rate; --resume --on-collapse warn goes on all the same");
   }
   export_student(student, options.student, options.trainable, out,
                  card_of(options, result.validation), options.run.save_dtype);

@@ -2,6 +2,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/cli/objective_terms.h"
+#include "alambic/train/collapse.h"
 
 namespace alambic {
 
@@ -141,6 +142,18 @@ void check_scores(const DistillOptions& options, const Objective& objective) {
   }
 }
 
+void check_rollback(const DistillOptions& options) {
+  const TrainingOptions& training = options.training;
+  const int64_t window = CollapseWatch(0).window();
+  if (options.on_collapse != "rollback") return;
+  if ((training.keep_checkpoints - 1) * training.save_every >= window) return;
+  throw input_error(
+      "--on-collapse rollback goes back {} steps or more, but --save-every {} with "
+      "--keep-checkpoints {} keeps no checkpoint from so long ago",
+      window, training.save_every, training.keep_checkpoints)
+      .with_hint(fmt::format("--save-every {}", window));
+}
+
 }  // namespace
 
 void check_options(const DistillOptions& options) {
@@ -152,6 +165,7 @@ void check_options(const DistillOptions& options) {
   check_answers(options);
   check_teachers(options, objective);
   check_scores(options, objective);
+  check_rollback(options);
 }
 
 }  // namespace alambic

@@ -25,6 +25,7 @@ struct DistillOptions : Options {
   TeacherAnswersOptions answers;
   TrainableOptions trainable;
   TrainingOptions training;
+  std::string on_collapse = "warn";
   MachineOptions machine;
   RunOptions run;
 
@@ -52,6 +53,10 @@ struct DistillOptions : Options {
     answers.visit(v);
     trainable.visit(v);
     training.visit(v);
+    v.choice("on-collapse", on_collapse, {"warn", "stop", "rollback"},
+             "when answers run into their limit, no longer end, repeat themselves or lose the "
+             "teacher's overlap over 10 steps; rollback ends the run with the newest checkpoint "
+             "from before");
     machine.visit(v);
     run.visit(v);
   }

@@ -31,6 +31,7 @@ const std::vector<ChartSpec>& known_charts() {
       {"Answers", "", "", {"dropped_share"}},
       {"Answers", "", "", {"completion_length"}},
       {"Answers", "", "", {"eos_share"}},
+      {"Answers", "", "", {"repetition"}},
       {"Optimizer", "", "", {"grad_norm"}},
       {"Optimizer", "", "", {"learning_rate"}},
       {"Speed and memory",

@@ -40,6 +40,7 @@ constexpr std::array known_metrics{
     Known{"tokens", "Tokens", "per step", MetricKind::count},
     Known{"completion_length", "Answer length", "tokens", MetricKind::count},
     Known{"eos_share", "Answers that ended by themselves", "", MetricKind::share},
+    Known{"repetition", "Repeated 4-grams of an answer", "", MetricKind::share},
     Known{"tokens_per_second", "Overall", "tokens/s", MetricKind::count},
     Known{"peak_memory_bytes", "Peak memory", "", MetricKind::bytes},
     Known{"seconds", "Time", "", MetricKind::seconds},

@@ -1,6 +1,8 @@
 #include "alambic/train/answers.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include "alambic/base/stopwatch.h"
 #include "alambic/text/continuation.h"
@@ -30,6 +32,23 @@ double mean_length(const std::vector<Answer>& answers) {
 double eos_share(const std::vector<Answer>& answers) {
   const auto ended = std::ranges::count(answers, Ending::stop_token, &Answer::ending);
   return static_cast<double>(ended) / static_cast<double>(answers.size());
+}
+
+/// Share of an answer's 4-grams that it has had before; 0 where it has none.
+double repetition(const std::vector<int32_t>& tokens) {
+  std::set<std::array<int32_t, 4>> seen;
+  int64_t repeated = 0;
+  for (size_t i = 0; i + 4 <= tokens.size(); ++i) {
+    repeated += !seen.insert({tokens[i], tokens[i + 1], tokens[i + 2], tokens[i + 3]}).second;
+  }
+  const auto count = static_cast<int64_t>(seen.size()) + repeated;
+  return count == 0 ? 0 : static_cast<double>(repeated) / static_cast<double>(count);
+}
+
+double mean_repetition(const std::vector<Answer>& answers) {
+  double sum = 0;
+  for (const Answer& answer : answers) sum += repetition(answer.tokens);
+  return sum / static_cast<double>(answers.size());
 }
 
 /// Cuts the rows into micro-batches, each made by `rollouts(first, count)`.
@@ -76,7 +95,9 @@ StepAnswers write_answers(const AnswerSource& source, const Model& student,
   }
   const std::vector<Answer> answers = generate(student, requests, engine);
   report.seconds.emplace_back("generate_seconds", watch.seconds());
-  report.extra = {{"completion_length", mean_length(answers)}, {"eos_share", eos_share(answers)}};
+  report.extra = {{"completion_length", mean_length(answers)},
+                  {"eos_share", eos_share(answers)},
+                  {"repetition", mean_repetition(answers)}};
   const size_t kept = std::min<size_t>(answers.size(), samples);
   const auto step = static_cast<int64_t>(engine.step);
   for (size_t i = 0; i < kept; ++i) {

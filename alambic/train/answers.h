@@ -42,7 +42,8 @@ struct AnswerSource {
 
 /// `count` answers of the student to each of these rows, one after the other. Every prompt and
 /// answer has its own random stream of engine.step. Adds generate_seconds, completion_length,
-/// eos_share and the first `samples` answers to the report.
+/// eos_share, repetition (the share of 4-grams that an answer has had before) and the first
+/// `samples` answers to the report.
 StepAnswers write_answers(const AnswerSource& source, const Model& student,
                           const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
                           int64_t count, const EngineOptions& engine, int64_t samples,

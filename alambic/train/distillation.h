@@ -11,8 +11,8 @@
 namespace alambic {
 
 struct DistillationOptions {
-  Divergence divergence;         ///< no terms: none
-  Policy policy;                 ///< of the student's own answers; no terms: none
+  Divergence divergence;  ///< no terms: none
+  Policy policy;          ///< of the student's own answers; no terms: none
   AdvantageKind advantage = AdvantageKind::grpo;
   double ce_weight = 0;          ///< of the cross-entropy added on given completions
   double lmbda = 1;              ///< share of steps on the student's own answers

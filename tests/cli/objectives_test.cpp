@@ -260,6 +260,25 @@ TEST_F(Objectives, RefuseTeachersAnswersWithoutEffect) {
          {"--ce-weight"});
 }
 
+// A learning rate that ruins the student: the run ends with the reason, or with what was there
+// before.
+TEST_F(Objectives, StopOrRollBackWhenAnswersFallApart) {
+  const std::string ruin = with_teacher() + "--teacher " + at("student") +
+                           " --max-steps 60 --learning-rate 3 "
+                           "--lr-schedule constant --warmup-steps 40 --save-every 10 "
+                           "--keep-checkpoints 4 ";
+  const std::string alone = ruin.substr(with_teacher().size());
+  const Outcome stopped =
+      alambic("distill --out " + at("stopped") + options(alone + "--on-collapse stop"));
+  EXPECT_EQ(stopped.code, 4) << stopped.text;
+  EXPECT_NE(stopped.text.find("stopped after step"), std::string::npos) << stopped.text;
+  EXPECT_FALSE(fs::exists(folder / "stopped/model"));
+  const Outcome back = succeed("back", alone + "--on-collapse rollback");
+  EXPECT_NE(back.text.find("back to the weights after step"), std::string::npos) << back.text;
+  EXPECT_TRUE(fs::exists(folder / "back/model/model.safetensors"));
+  refuse(2, with_teacher() + "--on-collapse rollback", {"--save-every 0", "--save-every 10"});
+}
+
 // `check` once looked for figures that only full divergences report.
 TEST_F(Objectives, AreCheckedBeforeARun) {
   for (const std::string more : {"--objective sampled_reverse_kl", "--kd-topk 4"}) {
