@@ -86,7 +86,7 @@ Findings measure(DistillOptions options, const LoadOptions& load) {
                     .tokenized = examples,
                     .file = options.data,
                     .answer_room = options.lmbda > 0 ? options.max_completion_length : 0}),
-      examples, student.tokenizer, lesson_options(options, student),
+      examples, student.tokenizer, lesson_options(options, student, faculty, rows),
       load_onlookers(options, student, rows, load));
   const StepReport report = lesson->learn(0, [](const std::string&) {});
   const auto prompts = options.training.batch_size;

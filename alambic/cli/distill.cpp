@@ -173,7 +173,7 @@ int run(const DistillOptions& options) {
   const fs::path out = options.run.out;
   const std::unique_ptr<Lesson> lesson = distillation_lesson(
       *student.model, std::move(teachers), std::move(examples), student.tokenizer,
-      lesson_options(options, student), std::move(onlookers));
+      lesson_options(options, student, faculty, rows), std::move(onlookers));
   const std::unique_ptr<Recorder> recorder =
       run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
   CollapseWatch watch(static_cast<double>(options.max_completion_length));

@@ -142,6 +142,15 @@ void check_scores(const DistillOptions& options, const Objective& objective) {
   }
 }
 
+// Who is mixed in must be one model that reads the student's own prompt.
+void check_mix(const DistillOptions& options) {
+  if (options.loss.teacher_mix == 0) return;
+  const std::vector<std::string>& teachers = options.teachers.teacher;
+  if (teachers.size() == 1 && parse_teacher(teachers.front()).folder != "self") return;
+  throw input_error("--teacher-mix needs one teacher, found {}",
+                    teachers.size() == 1 ? "--teacher self" : std::to_string(teachers.size()));
+}
+
 void check_rollback(const DistillOptions& options) {
   const TrainingOptions& training = options.training;
   const int64_t window = CollapseWatch(0).window();
@@ -165,6 +174,7 @@ void check_options(const DistillOptions& options) {
   check_answers(options);
   check_teachers(options, objective);
   check_scores(options, objective);
+  check_mix(options);
   check_rollback(options);
 }
 

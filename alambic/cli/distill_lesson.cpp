@@ -28,9 +28,30 @@ EngineOptions engine_of(const DistillOptions& options, const LoadedModel& studen
   return engine;
 }
 
-DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student) {
+namespace {
+
+Partner partner_of(const DistillOptions& options, const Faculty& faculty,
+                   const std::vector<Example>& rows) {
+  if (options.loss.teacher_mix == 0) return {};
+  for (const Example& row : rows) {
+    if (!row.teacher_prompt) continue;
+    throw input_error(
+        "{}:{}: --teacher-mix draws with student and teacher from one prompt, but the row has a "
+        "\"teacher_prompt\"",
+        options.data, row.line);
+  }
+  check(faculty.only_model() != nullptr, "no teacher to mix in");
+  return {.model = faculty.only_model(), .share = options.loss.teacher_mix};
+}
+
+}  // namespace
+
+DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student,
+                                   const Faculty& faculty, const std::vector<Example>& rows) {
   Objective objective = objective_of(options.loss);
   objective.policy.temperature = options.sampling.temperature;
+  EngineOptions engine = engine_of(options, student);
+  engine.partner = partner_of(options, faculty, rows);
   return {
       .divergence = std::move(objective.divergence),
       .policy = std::move(objective.policy),
@@ -42,7 +63,7 @@ DistillationOptions lesson_options(const DistillOptions& options, const LoadedMo
       .num_iterations = options.loss.num_iterations,
       .micro_batch_size = options.training.micro_batch_size,
       .seed = static_cast<uint64_t>(options.training.seed),
-      .engine = engine_of(options, student)};
+      .engine = engine};
 }
 
 namespace {

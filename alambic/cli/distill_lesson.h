@@ -2,6 +2,7 @@
 #pragma once
 
 #include "alambic/cli/distill_options.h"
+#include "alambic/cli/faculty.h"
 #include "alambic/cli/model_pair.h"
 #include "alambic/text/dataset.h"
 #include "alambic/train/distillation.h"
@@ -18,8 +19,10 @@ TeacherOptions grading_teachers(const DistillOptions& options);
 /// How answers are drawn.
 EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student);
 
-/// Input errors: those of the objective's options.
-DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student);
+/// `faculty` must outlive the lesson where its teacher is mixed into the answers. Input errors:
+/// those of the objective's options; a mixed-in teacher that reads other prompts than the student.
+DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student,
+                                   const Faculty& faculty, const std::vector<Example>& rows);
 
 /// Who scores the answers to `rows`, and the student as it was before the run, where the objective
 /// asks for them. Input errors: a row without the `answer` that the reward compares with, and those

@@ -68,6 +68,12 @@ Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOpt
           .cache = cache};
 }
 
+const Model* Faculty::only_model() const {
+  if (members_.size() != 1) return nullptr;
+  const auto* local = dynamic_cast<const LocalTeacher*>(members_.front().teacher.get());
+  return local == nullptr ? nullptr : &local->model();
+}
+
 std::vector<size_t> Faculty::route(const GradedRows& rows) const {
   std::vector<std::string> names;
   for (const Member& member : members_) names.push_back(member.source.name);

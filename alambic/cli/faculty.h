@@ -36,6 +36,8 @@ class Faculty {
   /// With a cache, grades of the completions that it lacks are made first.
   /// Input errors name the file's line: a tag that no teacher has, a prompt that leaves no room.
   Teachers over(const GradedRows& rows) const;
+  /// The model of the only teacher; null where there are several or none in this process.
+  const Model* only_model() const;
   bool cached() const { return !members_.empty() && members_.front().cache != nullptr; }
   /// Not from a cache, and not without a teacher.
   bool grades_new_answers() const { return !members_.empty() && !cached(); }

@@ -76,7 +76,7 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
     onlookers.push_back(
         {"reference's weights", element * static_cast<double>(student.parameters())});
   }
-  if (options.answers.by_teacher()) {
+  if (options.answers.by_teacher() || options.loss.teacher_mix > 0) {
     double most = 0;
     for (const Outline& teacher : models.teachers) {
       most = std::max(most,

@@ -17,6 +17,7 @@ struct ObjectiveOptions {
   int64_t num_iterations = 1;
   std::string advantage = "grpo";
   double kl_weight = 0;
+  double teacher_mix = 0;
 
   void visit(OptionVisitor& v) {
     v.group("Objective");
@@ -64,6 +65,10 @@ struct ObjectiveOptions {
              "for sampled_reverse_kl and grpo: adds this much of the KL from the student as it was "
              "before the run, which is then held in memory too; 0: none",
              {.least = 0});
+    v.number("teacher-mix", teacher_mix,
+             "for sampled_reverse_kl, grpo and minillm: share of the teacher in the distribution "
+             "that answers are drawn from; tokens are weighted accordingly (MiniLLM: 0.2)",
+             {.least = 0, .most = 0.999});
   }
 };
 

@@ -14,6 +14,7 @@ std::vector<std::string> objective_names() {
   std::vector<std::string> names;
   for (const DivergenceInfo& info : divergence_infos()) names.push_back(info.name);
   for (const PolicyInfo& info : policy_infos()) names.push_back(info.name);
+  names.emplace_back("minillm");
   names.emplace_back("cross_entropy");
   return names;
 }
@@ -64,7 +65,8 @@ std::vector<NamedTerm> parse_terms(const std::string& objective) {
   return terms;
 }
 
-/// Adds the term to the part that it belongs to.
+/// Adds the term to the part that it belongs to; minillm to both: the reverse KL of every position,
+/// exact, and what each token does to those after it.
 void place(const NamedTerm& term, const std::string& text, Objective& objective) {
   for (const DivergenceInfo& info : divergence_infos()) {
     if (info.name != term.name) continue;
@@ -74,6 +76,11 @@ void place(const NamedTerm& term, const std::string& text, Objective& objective)
   for (const PolicyInfo& info : policy_infos()) {
     if (info.name != term.name) continue;
     objective.policy.terms.push_back({.kind = info.kind, .weight = term.weight});
+    return;
+  }
+  if (term.name == "minillm") {
+    place({.name = "reverse_kl", .weight = term.weight}, text, objective);
+    place({.name = "long_term_kl", .weight = term.weight}, text, objective);
     return;
   }
   if (term.name == "cross_entropy") {
@@ -135,10 +142,11 @@ void set_policy(const ObjectiveOptions& options, Policy& policy) {
   const ObjectiveOptions defaults;
   const bool drawn = !policy.terms.empty();
   const std::string& name = options.objective;
-  const std::string reader = "--objective sampled_reverse_kl or grpo";
+  const std::string reader = "--objective sampled_reverse_kl, grpo or minillm";
   refuse_unused(options.clip_ratio != defaults.clip_ratio, drawn, "--clip-ratio", name, reader);
   refuse_unused(options.num_iterations > 1, drawn, "--num-iterations", name, reader);
   refuse_unused(options.kl_weight > 0, drawn, "--kl-weight", name, reader);
+  refuse_unused(options.teacher_mix > 0, drawn, "--teacher-mix", name, reader);
   refuse_unused(options.advantage != defaults.advantage, policy.has(PolicyKind::grpo),
                 "--advantage", name, "--objective grpo");
   policy.clip = options.clip_ratio;

@@ -33,6 +33,8 @@ void check_policy(const Policy& policy, const Tensor& student_MD, const DrawnTok
   expect(policy.reads_teacher(), drawn.teacher_logp_M, "the teacher's log-probabilities");
   expect(policy.kl_weight > 0, drawn.reference_logp_M, "the reference's log-probabilities");
   expect(policy.has(PolicyKind::grpo), drawn.advantage_M, "advantages");
+  expect(policy.has(PolicyKind::long_term_kl), drawn.return_M, "returns");
+  expect(drawn.weight_M.defined(), drawn.weight_M, "weights");
 }
 
 Surrogate surrogate_of(PolicyKind kind, const PolicyRows& rows, double clip) {
@@ -54,18 +56,25 @@ struct Visit {
   Tensor slope_C, value;  // float64
   Totals totals;
 
-  Visit(const Policy& policy, const PolicyRows& rows)
+  /// `weight_C` undefined: 1.
+  Visit(const Policy& policy, const PolicyRows& rows, const Tensor& weight_C)
       : slope_C(at::zeros_like(rows.logp_C)), value(at::zeros({}, slope_C.options())) {
     Tensor clipped_C = at::zeros_like(slope_C, at::kBool);
     for (const PolicyTerm& term : policy.terms) {
       const PolicyInfo& info = info_of(term.kind);
-      const Surrogate part = surrogate_of(term.kind, rows, policy.clip);
+      const Surrogate part = weighted(surrogate_of(term.kind, rows, policy.clip), weight_C);
       add(info.name, part, term.weight * std::pow(policy.temperature, info.temperature_power));
       if (part.clipped_C.defined()) clipped_C.logical_or_(part.clipped_C);
     }
-    if (policy.kl_weight > 0) add("reference_kl", reference_kl(rows), policy.kl_weight);
+    if (policy.kl_weight > 0)
+      add("reference_kl", weighted(reference_kl(rows), weight_C), policy.kl_weight);
     totals.emplace_back("sampled_entropy", -rows.logp_C.sum());
     totals.emplace_back("clip_share", clipped_C.sum().to(at::kDouble));
+  }
+
+  static Surrogate weighted(const Surrogate& part, const Tensor& weight_C) {
+    if (!weight_C.defined()) return part;
+    return {weight_C * part.value_C, weight_C * part.slope_C, part.clipped_C};
   }
 
   void add(const std::string& name, const Surrogate& part, double weight) {
@@ -111,11 +120,14 @@ Loss policy_loss(const Policy& policy, const Tensor& student_MD, const Head& stu
     const Tensor logits_CV = chunks.logits_CV(begin, count);
     const Tensor logp_C =
         -cross_entropy_rows(row, logits_CV, tokens.narrow(0, begin, count)).cross_entropy_C;
-    const Visit visit(policy, {.logp_C = logp_C,
-                               .ratio_C = (logp_C - part(drawn.sampler_logp_M)).exp(),
-                               .teacher_logp_C = part(drawn.teacher_logp_M),
-                               .reference_logp_C = part(drawn.reference_logp_M),
-                               .advantage_C = part(drawn.advantage_M)});
+    const Visit visit(policy,
+                      {.logp_C = logp_C,
+                       .ratio_C = (logp_C - part(drawn.sampler_logp_M)).exp(),
+                       .teacher_logp_C = part(drawn.teacher_logp_M),
+                       .reference_logp_C = part(drawn.reference_logp_M),
+                       .advantage_C = part(drawn.advantage_M),
+                       .return_C = part(drawn.return_M)},
+                      part(drawn.weight_M));
     value.add_(visit.value);
     for (size_t i = 0; i < visit.totals.size(); ++i) {
       if (i == totals.size())

@@ -33,6 +33,10 @@ struct DrawnTokens {
   // Undefined where no term reads them.
   Tensor teacher_logp_M, reference_logp_M;
   Tensor advantage_M;  ///< of the answer that the token is part of
+  Tensor return_M;     ///< of the answer's tokens after it (returns.h)
+  /// The policy's probability over that of another distribution which drew the token; undefined: 1.
+  /// Values and gradients are multiplied by it; clipping looks at how far the policy has moved.
+  Tensor weight_M;
 };
 
 /// Sum over the M drawn tokens, divided by `normalizer`; chunked and fused as divergence_loss, with

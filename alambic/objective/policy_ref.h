@@ -27,6 +27,10 @@ inline double grpo(const Row& student, const DrawnToken& drawn, double advantage
   return clipped_surrogate(student, drawn, advantage);
 }
 
+/// MiniLLM's return of token t of one answer: the mean of reward over the tokens after t (their sum
+/// where `normalise` is false), 0 for the last.
+double return_after(const std::vector<double>& reward, size_t t, bool normalise = true);
+
 /// r·(eᵈ − 1 − d), d = log reference(token) − log q(token); the ratio and d both move with q.
 double reference_kl(const Row& student, const Row& reference, const DrawnToken& drawn);
 

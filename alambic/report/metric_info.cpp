@@ -22,6 +22,7 @@ constexpr std::array known_metrics{
     Known{"reverse_kl", "Reverse KL", "nats per token"},
     Known{"forward_kl", "Forward KL", "nats per token"},
     Known{"sampled_reverse_kl", "Reverse KL of the drawn tokens", "nats per token"},
+    Known{"long_term_kl", "Long-term term", ""},
     Known{"sampled_entropy", "Entropy of the drawn tokens", "nats per token"},
     Known{"clip_share", "Clipped tokens", "", MetricKind::share},
     Known{"reference_kl", "KL from the starting student", "nats per token"},

@@ -4,6 +4,7 @@
 #include "alambic/base/random.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/objective/cross_entropy.h"
+#include "alambic/objective/returns.h"
 #include "alambic/train/data_order.h"
 #include "alambic/train/group_scores.h"
 
@@ -170,16 +171,32 @@ struct DistillationLesson : Lesson {
 
   void add_policy(const Tensor& hidden_MD, const MicroBatch& batch, MicroLoss& loss) const {
     const Rollouts& rollouts = batch.rollouts;
-    const DrawnTokens drawn{
-        .token_M = rollouts.targets_M(),
-        .sampler_logp_M = rollouts.logp_N.index_select(0, rollouts.graded_M() + 1),
-        .teacher_logp_M = batch.teacher_logp_M,
-        .reference_logp_M = batch.reference_logp_M,
-        .advantage_M = batch.advantage_M};
+    const Tensor place_M = rollouts.graded_M() + 1;
+    DrawnTokens drawn{.token_M = rollouts.targets_M(),
+                      .sampler_logp_M = rollouts.logp_N.index_select(0, place_M),
+                      .teacher_logp_M = batch.teacher_logp_M,
+                      .reference_logp_M = batch.reference_logp_M,
+                      .advantage_M = batch.advantage_M};
+    if (rollouts.weight_N.defined()) drawn.weight_M = rollouts.weight_N.index_select(0, place_M);
+    if (options.policy.has(PolicyKind::long_term_kl)) {
+      drawn.return_M = returns_M(batch.teacher_logp_M - drawn.sampler_logp_M, lengths_of(rollouts));
+    }
     const Loss part = policy_loss(scaled_policy(), hidden_MD, head(), drawn,
                                   static_cast<double>(loss.report.tokens));
     loss.add(part, 1);
     loss.report_sums(part, 1);
+  }
+
+  // Graded tokens of every answer.
+  static std::vector<int64_t> lengths_of(const Rollouts& rollouts) {
+    const Tensor answer_N = rollouts.answer_N.cpu();
+    const auto& offsets = rollouts.sequences.offsets;
+    std::vector<int64_t> lengths;
+    for (int64_t s = 0; s < rollouts.sequences.sequences(); ++s) {
+      const Tensor part = answer_N.narrow(0, offsets[s], rollouts.sequences.length(s));
+      lengths.push_back(part.sum().item<int64_t>());
+    }
+    return lengths;
   }
 
   // Dr. GRPO divides by a length that no answer can change: the longest one.

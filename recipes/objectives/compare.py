@@ -32,6 +32,7 @@ METHODS = {
     "JSD 0.5": distill(objective="jsd", beta=0.5),
     "JSD 0.5, top 16 + tail": distill(objective="jsd", beta=0.5, kd_topk=16),
     "sampled reverse KL": distill(objective="sampled_reverse_kl"),
+    "MiniLLM": distill(objective="minillm", teacher_mix=0.2),
     "GRPO, exact match": distill(objective="grpo", reward="number", num_generations=8),
     "GRPO, exact match + reverse KL": distill(objective="0.5*grpo+0.5*reverse_kl",
                                               reward="number", num_generations=8),

@@ -279,6 +279,22 @@ TEST_F(Objectives, StopOrRollBackWhenAnswersFallApart) {
   refuse(2, with_teacher() + "--on-collapse rollback", {"--save-every 0", "--save-every 10"});
 }
 
+TEST_F(Objectives, LookAheadAndMixTheTeacherIn) {
+  succeed("minillm", with_teacher() + "--objective minillm --teacher-mix 0.2 --max-steps 2");
+  for (const char* name : {"reverse_kl", "long_term_kl", "clip_share"}) {
+    EXPECT_TRUE(metrics("minillm")[1].contains(name)) << name;
+  }
+  succeed("three", with_teacher() +
+                       "--objective 0.5*minillm+0.5*grpo --reward 'regex:[0-4]' "
+                       "--num-generations 2 --max-steps 1");
+  refuse(2, with_teacher() + "--teacher-mix 0.2", {"--teacher-mix", "minillm"});
+  refuse(2, "--teacher self --objective minillm --teacher-mix 0.2", {"one teacher"});
+  refuse(4, with_teacher() + "--objective minillm --top-k 3", {"biases minillm"});
+  write_file(at("hinted.jsonl"), R"({"prompt": "1", "teacher_prompt": "2"})");
+  refuse(2, with_teacher() + "--objective minillm --teacher-mix 0.2 --data " + at("hinted.jsonl"),
+         {"hinted.jsonl:1", "teacher_prompt"});
+}
+
 // `check` once looked for figures that only full divergences report.
 TEST_F(Objectives, AreCheckedBeforeARun) {
   for (const std::string more : {"--objective sampled_reverse_kl", "--kd-topk 4"}) {

@@ -13,7 +13,8 @@ namespace alambic {
 namespace {
 
 const std::vector<int64_t> kTokens = {0, 36, 5, 5, 17, 20, 35};
-const PolicyTerm kSampled{PolicyKind::sampled_reverse_kl}, kGrpo{PolicyKind::grpo};
+const PolicyTerm kSampled{PolicyKind::sampled_reverse_kl}, kGrpo{PolicyKind::grpo},
+    kLongTerm{PolicyKind::long_term_kl};
 
 /// Tokens of random_problem, drawn when the policy was another: ratios from 0.6 to 1.6.
 struct DrawnProblem : Problem {
@@ -25,9 +26,23 @@ struct DrawnProblem : Problem {
     drawn.sampler_logp_M = logp(student_MD, student, temperature) - at::linspace(-0.5, 0.45, 7);
     drawn.reference_logp_M = drawn.teacher_logp_M;
     drawn.advantage_M = at::linspace(-1.5, 2, 7, at::kDouble);
+    drawn.return_M = at::linspace(1, -2, 7, at::kDouble);
   }
   Tensor logp(const Tensor& hidden_MD, const Head& head, double T) const {
     return target_log_probabilities(hidden_MD, head, drawn.token_M, T).to(at::kDouble);
+  }
+  double reference_term(PolicyKind kind, int64_t m, const reference::Row& now,
+                        const Problem& frozen, const reference::DrawnToken& token) const {
+    switch (kind) {
+      case PolicyKind::grpo:
+        return reference::grpo(now, token, drawn.advantage_M[m].item<double>());
+      case PolicyKind::long_term_kl:
+        return token.temperature * token.temperature *
+               reference::clipped_surrogate(now, token, drawn.return_M[m].item<double>());
+      case PolicyKind::sampled_reverse_kl:
+        break;
+    }
+    return reference::sampled_reverse_kl(now, frozen.student_logits(m), teacher_logits(m), token);
   }
   double reference_sum(const Policy& policy, const Problem& frozen) const {
     double total = 0;
@@ -38,11 +53,7 @@ struct DrawnProblem : Problem {
                                         .clip = policy.clip};
       const auto now = student_logits(m), teacher = teacher_logits(m);
       for (const PolicyTerm& term : policy.terms) {
-        total +=
-            term.weight *
-            (term.kind == PolicyKind::grpo
-                 ? reference::grpo(now, token, drawn.advantage_M[m].item<double>())
-                 : reference::sampled_reverse_kl(now, frozen.student_logits(m), teacher, token));
+        total += term.weight * reference_term(term.kind, m, now, frozen, token);
       }
       total += policy.kl_weight * reference::reference_kl(now, teacher, token);
     }
@@ -54,6 +65,7 @@ struct DrawnProblem : Problem {
 std::vector<Policy> policies(double temperature, double clip) {
   return {{.terms = {kSampled}, .temperature = temperature, .clip = clip},
           {.terms = {kGrpo}, .temperature = temperature, .clip = clip},
+          {.terms = {kLongTerm}, .temperature = temperature, .clip = clip},
           {.terms = {{PolicyKind::sampled_reverse_kl, 0.3}, {PolicyKind::grpo, 0.7}},
            .temperature = temperature,
            .clip = clip,
@@ -136,19 +148,22 @@ struct Enumerated {
     probability_V =
         at::tensor(reference::log_softmax(problem.student_logits(0), temperature)).exp();
   }
-  // Σ_y sampler(y)·gradient(y).
-  std::pair<double, Tensor> expected(const Policy& policy, const Tensor& sampler_V) const {
+  // Σ_y sampler(y)·gradient(y); with a mixture Σ_y mixture(y)·gradient(y), weighted.
+  std::pair<double, Tensor> expected(const Policy& policy, const Tensor& sampler_V,
+                                     const Tensor& mixture_V = {}) const {
+    const Tensor drawn_from_V = mixture_V.defined() ? mixture_V : sampler_V;
     double value = 0;
     Tensor gradient = at::zeros_like(problem.student.weight_VD);
     const auto teacher = reference::log_softmax(problem.teacher_logits(0), policy.temperature);
     for (int64_t y = 0; y < 37; ++y) {
-      const DrawnTokens drawn{.token_M = at::tensor(std::vector<int64_t>{y}),
-                              .sampler_logp_M = sampler_V[y].log().unsqueeze(0),
-                              .teacher_logp_M = at::tensor(std::vector<double>{teacher[y]}),
-                              .reference_logp_M = at::tensor(std::vector<double>{teacher[y]})};
+      DrawnTokens drawn{.token_M = at::tensor(std::vector<int64_t>{y}),
+                        .sampler_logp_M = sampler_V[y].log().unsqueeze(0),
+                        .teacher_logp_M = at::tensor(std::vector<double>{teacher[y]}),
+                        .reference_logp_M = at::tensor(std::vector<double>{teacher[y]})};
+      if (mixture_V.defined()) drawn.weight_M = (sampler_V[y] / mixture_V[y]).unsqueeze(0);
       const Gradients one = differentiate(problem, drawn, policy);
-      value += sampler_V[y].item<double>() * one.value;
-      gradient.add_(one.weight_VD * sampler_V[y]);
+      value += drawn_from_V[y].item<double>() * one.value;
+      gradient.add_(one.weight_VD * drawn_from_V[y]);
     }
     return {value, gradient};
   }
@@ -187,6 +202,17 @@ TEST(ReferenceKl, HasTheExactDivergencesValueAndGradientInExpectation) {
     EXPECT_NEAR(value, all.exact.value, 1e-9 * all.exact.value);
     EXPECT_LT(relative_difference(gradient, all.exact.weight_VD), 1e-9);
   }
+}
+
+// Bug: a teacher mixed into the sampling whose tokens count as the student's own (MiniLLM §2.2), or
+// weights that the clipping takes for a policy that has moved.
+TEST(SampledReverseKl, IsExactForTokensOfAMixtureWithTheTeacher) {
+  const Enumerated all(1);
+  const auto teacher = reference::log_softmax(all.problem.teacher_logits(0));
+  const Tensor mixture_V = 0.8 * at::tensor(teacher).exp() + 0.2 * all.probability_V;
+  const auto [value, gradient] = all.expected({.terms = {kSampled}}, all.probability_V, mixture_V);
+  EXPECT_NEAR(value, all.exact.value, 1e-9 * all.exact.value);
+  EXPECT_LT(relative_difference(gradient, all.exact.weight_VD), 1e-9);
 }
 
 // The same with tokens that the sampler draws. With D the gradient of the logits, the mean of n

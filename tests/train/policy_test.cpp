@@ -116,6 +116,31 @@ TEST_F(PolicyLesson, HasTheExactGradientInTheMeanOverSteps) {
   EXPECT_LT(error, 0.1 * expected);
 }
 
+// MiniLLM: the exact term, the long-term one and answers in which the teacher has its say.
+TEST_F(PolicyLesson, LooksAheadAndMixesTheTeacherIn) {
+  options.policy.terms = {{PolicyKind::long_term_kl}};
+  const Step ahead = step(*teacher);
+  options.divergence.terms = {{}};
+  const Step both = step(*teacher);
+  EXPECT_TRUE(both.report.means.contains("long_term_kl") &&
+              both.report.means.contains("reverse_kl"));
+  options.micro_batch_size = 2;
+  EXPECT_LT(distance(step(*teacher).gradients, both.gradients), 1e-4);
+  options.policy.terms.clear();
+  EXPECT_LT(distance(both.gradients, ahead.gradients + step(*teacher).gradients), 1e-4);
+
+  options.policy.terms = {{PolicyKind::long_term_kl}};
+  const auto model = random_model(small_llama_config(), 2);
+  options.engine.partner = {.model = model.get(), .share = 0.2};
+  const Step mixed = step(*teacher);
+  EXPECT_GT(distance(mixed.gradients, both.gradients), 1e-3);
+  EXPECT_EQ(mixed.report.means.at("clip_share"), 0) << "a weight is not a policy that has moved";
+  // A student that is its teacher draws from itself whatever the share.
+  const Step same = step(*teacher, 2);
+  EXPECT_NEAR(same.report.loss, 0, 1e-5);
+  EXPECT_LT(same.gradients.abs().max().item<double>(), 1e-4);
+}
+
 // Bug: new answers, the teacher asked again, or a ratio that forgets the steps in between.
 TEST_F(PolicyLesson, LearnsSeveralTimesFromTheSameAnswers) {
   options.num_iterations = 3;

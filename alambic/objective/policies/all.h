@@ -2,4 +2,5 @@
 #pragma once
 
 #include "alambic/objective/policies/grpo.h"
+#include "alambic/objective/policies/long_term_kl.h"
 #include "alambic/objective/policies/sampled_reverse_kl.h"

@@ -12,6 +12,7 @@ struct PolicyRows {
   // Undefined where no objective reads them.
   Tensor teacher_logp_C, reference_logp_C;
   Tensor advantage_C;  ///< of the answer that the token is part of
+  Tensor return_C;     ///< of the answer's tokens after this one
 };
 
 /// What the tokens add to the objective, and its derivative with regard to logp: the gradient with
