@@ -24,11 +24,12 @@ struct ObjectiveOptions {
     v.text("objective", objective,
            "divergence between student and teacher, exact over the whole vocabulary: reverse_kl, "
            "forward_kl, jsd, skew_kl, skew_reverse_kl, tvd or akl; sampled_reverse_kl: the reverse "
-           "KL's policy gradient on the drawn tokens alone; grpo: answers with better scores than "
-           "others to the same prompt (--reward or --judge, --num-generations); cross_entropy: of "
-           "given completions, the "
-           "data's or the teacher's (--answers-by); or a sum of them "
-           "with weights that add up to 1, as 0.7*reverse_kl+0.3*grpo");
+           "KL's policy gradient on the drawn tokens alone; minillm: reverse_kl and, as "
+           "long_term_kl, what each token does to the reverse KL of those after it; grpo: answers "
+           "that score better than others to the same prompt (--reward or --judge, "
+           "--num-generations); cross_entropy: of given completions, the data's or the teacher's "
+           "(--answers-by); or a sum of them with weights that add up to 1, as "
+           "0.7*reverse_kl+0.3*grpo");
     v.number("beta", beta, "for jsd: 0 is the forward KL, 1 the reverse", {.least = 0, .most = 1});
     v.number("alpha", alpha,
              "for skew_kl and skew_reverse_kl: share of the other distribution in the mixture",
@@ -49,25 +50,26 @@ struct ObjectiveOptions {
              "answers have none)",
              {.least = 0});
     v.number("clip-ratio", clip_ratio,
-             "for sampled_reverse_kl and grpo: a drawn token whose probability has grown or fallen "
-             "by this "
-             "share since is not pushed further; 0: no limit",
+             "for objectives over drawn tokens (sampled_reverse_kl, minillm, grpo): a token whose "
+             "probability has grown or fallen by this share since it was drawn is not pushed "
+             "further; 0: no limit",
              {.least = 0, .most = 0.999});
     v.integer("num-iterations", num_iterations,
-              "for sampled_reverse_kl and grpo: optimizer steps that learn from the same answers, "
+              "for objectives over drawn tokens: optimizer steps that learn from the same answers, "
               "weighted by their importance",
               {.least = 1});
     v.choice("advantage", advantage, {"grpo", "dr_grpo"},
              "for grpo: (score - mean) / standard deviation within the answers to a prompt; "
              "dr_grpo: score - mean, and the sum over tokens is divided by answers times "
              "--max-completion-length");
-    v.number("kl-weight", kl_weight,
-             "for sampled_reverse_kl and grpo: adds this much of the KL from the student as it was "
-             "before the run, which is then held in memory too; 0: none",
-             {.least = 0});
+    v.number(
+        "kl-weight", kl_weight,
+        "for objectives over drawn tokens: adds this much of the KL from the student as it was "
+        "before the run, which is then held in memory too; 0: none",
+        {.least = 0});
     v.number("teacher-mix", teacher_mix,
-             "for sampled_reverse_kl, grpo and minillm: share of the teacher in the distribution "
-             "that answers are drawn from; tokens are weighted accordingly (MiniLLM: 0.2)",
+             "for objectives over drawn tokens: share of the teacher in the distribution that "
+             "answers are drawn from; tokens are weighted accordingly (MiniLLM: 0.2)",
              {.least = 0, .most = 0.999});
   }
 };

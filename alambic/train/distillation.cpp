@@ -109,7 +109,7 @@ struct DistillationLesson : Lesson {
       report.loss += loss.value.item<double>();
       learn_seconds += watch.lap();
     }
-    report.seconds.emplace_back("grade_seconds", grade_seconds);
+    if (grade_seconds > 0) report.seconds.emplace_back("grade_seconds", grade_seconds);
     report.seconds.emplace_back("learn_seconds", learn_seconds);
     return report;
   }
