@@ -33,7 +33,8 @@ TEST_F(PolicyGolden, AdvantagesAreTrls) {
        {std::pair("grpo", AdvantageKind::grpo), std::pair("dr_grpo", AdvantageKind::dr_grpo)}) {
     const Tensor expected = get(std::string(name) + ".advantage");
     const GroupAdvantages found = group_advantages(rewards(), 4, kind);
-    EXPECT_LT((at::tensor(found.advantages) - expected).abs().max().item<double>(), 1e-12) << name;
+    // TRL's correction n / (n − 1) is float32.
+    EXPECT_LT((at::tensor(found.advantages) - expected).abs().max().item<double>(), 1e-7) << name;
     EXPECT_EQ(found.dropped, 1);
     EXPECT_EQ(found.equal, 1);
   }
