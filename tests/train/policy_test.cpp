@@ -94,7 +94,7 @@ TEST_F(PolicyLesson, HasTheExactGradientInTheMeanOverSteps) {
   options.num_generations = 8;
   const auto student = trainable_model();
   const auto gradient = [&](Lesson& lesson, int64_t step) {
-    student->visit([](const std::string&, Tensor& tensor) { tensor.mutable_grad() = {}; });
+    student->visit([](const std::string&, Tensor& tensor) { tensor.mutable_grad() = Tensor(); });
     lesson.learn(step, silent);
     return gradients_of(*student).to(at::kDouble);
   };
