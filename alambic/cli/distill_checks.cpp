@@ -38,8 +38,7 @@ void check_drawn(const DistillOptions& options, const Objective& objective) {
   if (objective.policy.terms.empty() || options.lmbda == 1) return;
   throw input_error(
       "--objective {} learns from tokens that the student drew, but with --lmbda {} some steps "
-      "take "
-      "given completions",
+      "take given completions",
       options.loss.objective, options.lmbda)
       .with_hint("--lmbda 1, or a divergence over the vocabulary such as --objective reverse_kl");
 }
@@ -75,20 +74,19 @@ void check_answers(const DistillOptions& options) {
   }
   if (options.lmbda == 1) {
     throw input_error(
-        "--answers-by teacher has no effect with --lmbda 1: every step takes the "
-        "student's own answers")
+        "--answers-by teacher has no effect with --lmbda 1: every step takes the student's own "
+        "answers")
         .with_hint("--lmbda 0 learns from the teacher's answers only");
   }
   if (answers.file.empty()) {
     throw input_error(
-        "--answers-by teacher keeps the answers in a file: --teacher-answers is "
-        "missing")
+        "--answers-by teacher keeps the answers in a file: --teacher-answers is missing")
         .with_hint("--teacher-answers answers.jsonl; other runs with the same teacher can use it");
   }
   if (!options.teachers.weight.empty()) {
     throw input_error(
-        "--answers-by teacher: with --teacher-weight it is not said which teacher "
-        "writes the answer to a row")
+        "--answers-by teacher: with --teacher-weight it is not said which teacher writes the "
+        "answer to a row")
         .with_hint("without it each row's `teacher` field says so");
   }
   for (const NamedFolder& teacher : parse_teachers(options.teachers.teacher)) {

@@ -66,8 +66,9 @@ struct Visit {
       add(info.name, part, term.weight * std::pow(policy.temperature, info.temperature_power));
       if (part.clipped_C.defined()) clipped_C.logical_or_(part.clipped_C);
     }
-    if (policy.kl_weight > 0)
+    if (policy.kl_weight > 0) {
       add("reference_kl", weighted(reference_kl(rows), weight_C), policy.kl_weight);
+    }
     totals.emplace_back("sampled_entropy", -rows.logp_C.sum());
     totals.emplace_back("clip_share", clipped_C.sum().to(at::kDouble));
   }
@@ -130,10 +131,11 @@ Loss policy_loss(const Policy& policy, const Tensor& student_MD, const Head& stu
                       part(drawn.weight_M));
     value.add_(visit.value);
     for (size_t i = 0; i < visit.totals.size(); ++i) {
-      if (i == totals.size())
+      if (i == totals.size()) {
         totals.push_back(visit.totals[i]);
-      else
+      } else {
         totals[i].second = totals[i].second + visit.totals[i].second;
+      }
     }
     if (!row.gradient) return;
     // The rows hold q − 1_token.
