@@ -4,11 +4,14 @@
 #include <cstdio>
 
 #include "alambic/base/error.h"
+#include "alambic/base/names.h"
 #include "alambic/cli/check_options.h"
+#include "alambic/cli/distill_checks.h"
 #include "alambic/cli/distill_lesson.h"
 #include "alambic/cli/faculty.h"
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/student.h"
+#include "alambic/cli/teacher_answers.h"
 #include "alambic/train/distillation.h"
 
 namespace alambic {
@@ -35,33 +38,51 @@ Finding time_of(const StepReport& report, double share, int64_t prompts) {
 }
 
 Finding first_batch(const StepReport& report) {
-  const auto mean = [&](const char* name) { return report.means.at(name); };
-  const bool agree = mean("agreement") > 0.02;
-  std::string text =
-      fmt::format("reverse KL {:.3g}, forward KL {:.3g}, same most likely token {:.0f} %",
-                  mean("reverse_kl"), mean("forward_kl"), 100 * mean("agreement"));
-  for (const auto& [name, value] : report.extra) {
-    if (name == "eos_share") text += fmt::format(", {:.0f} % of answers end by EOS", 100 * value);
+  constexpr std::pair<const char*, const char*> figures[] = {
+      {"reverse_kl", "reverse KL"},
+      {"forward_kl", "forward KL"},
+      {"topk_reverse_kl", "reverse KL over top K and tail"},
+      {"topk_forward_kl", "forward KL over top K and tail"},
+      {"sampled_reverse_kl", "reverse KL of the drawn tokens"},
+      {"cross_entropy", "cross-entropy"}};
+  std::vector<std::string> facts;
+  for (const auto& [name, words] : figures) {
+    const auto mean = report.means.find(name);
+    if (mean != report.means.end()) facts.push_back(fmt::format("{} {:.3g}", words, mean->second));
   }
-  return {agree ? Level::good : Level::warning, "first batch", text,
+  bool agree = true;
+  if (const auto share = report.means.find("agreement"); share != report.means.end()) {
+    agree = share->second > 0.02;
+    facts.push_back(fmt::format("same most likely token {:.0f} %", 100 * share->second));
+  }
+  for (const auto& [name, value] : report.extra) {
+    if (name == "reward") facts.push_back(fmt::format("mean score {:.3g}", value));
+    if (name == "eos_share") {
+      facts.push_back(fmt::format("{:.0f} % of answers end by EOS", 100 * value));
+    }
+  }
+  return {agree ? Level::good : Level::warning, "first batch", join(facts),
           agree ? "" : "the student is far from the teacher: train it on text or answers first"};
 }
 
 // One small step of the run itself; the weights stay as they are.
 Findings measure(DistillOptions options, const LoadOptions& load) {
   options.teachers.cache.clear();  // a check writes nothing
+  options.answers.file.clear();
   const int64_t batch = options.training.batch_size;
   LoadedModel student = load_student(options.student, load, options.trainable,
                                      static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(options.teachers, student, options.student, load);
+  const Faculty faculty(grading_teachers(options), student, options.student, load);
   options.lmbda = options.lmbda > 0 ? 1 : 0;
   const ChatSource chats(options.student, student.tokenizer, options.chat);
   std::vector<Example> rows = read_rows(options, chats);
   chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   rows.resize(std::min(rows.size(), sample_rows));
-  const auto examples =
-      tokenize(rows, student.tokenizer,
-               std::min(student.model->shape().positions, faculty.positions()), options.data);
+  const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
+  auto examples = tokenize(rows, student.tokenizer, positions, options.data);
+  if (options.lmbda == 0 && options.answers.by_teacher()) {
+    fill_completions(options, student, rows, positions, load, examples);
+  }
   options.training.batch_size = std::min(batch, std::ssize(rows));
   const auto lesson = distillation_lesson(
       *student.model,
@@ -69,7 +90,8 @@ Findings measure(DistillOptions options, const LoadOptions& load) {
                     .tokenized = examples,
                     .file = options.data,
                     .answer_room = options.lmbda > 0 ? options.max_completion_length : 0}),
-      examples, student.tokenizer, lesson_options(options, student));
+      examples, student.tokenizer, lesson_options(options, student, faculty, rows),
+      load_onlookers(options, student, rows, load));
   const StepReport report = lesson->learn(0, [](const std::string&) {});
   const auto prompts = options.training.batch_size;
   return {time_of(report, static_cast<double>(batch) / static_cast<double>(prompts), prompts),
@@ -79,6 +101,7 @@ Findings measure(DistillOptions options, const LoadOptions& load) {
 }  // namespace
 
 int run(const CheckOptions& options) {
+  check_options(options);
   const LoadOptions load = prepare_machine(options.machine);
   const double available = available_memory(load.device);
   const Outlines models(options, load);

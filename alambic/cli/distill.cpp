@@ -6,27 +6,22 @@
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/cli/config_toml.h"
+#include "alambic/cli/distill_checks.h"
 #include "alambic/cli/distill_lesson.h"
 #include "alambic/cli/faculty.h"
-#include "alambic/cli/objective_terms.h"
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/run_folder.h"
 #include "alambic/cli/student.h"
+#include "alambic/cli/teacher_answers.h"
 #include "alambic/cli/validation.h"
 #include "alambic/eval/agreement.h"
+#include "alambic/report/metrics.h"
 #include "alambic/train/distillation.h"
 #include "alambic/train/trainer.h"
 
 namespace alambic {
 
 namespace {
-
-void check_ce_weight(const DistillOptions& options) {
-  if (options.loss.ce_weight > 0 && options.lmbda == 1) {
-    throw input_error("--ce-weight has no effect with --lmbda 1: no step has given completions")
-        .with_hint("cross-entropy on the student's own answers would teach it its own mistakes");
-  }
-}
 
 // Held-out figures: agreement with the teachers on the student's own answers, drawn alike each
 // time, and exact match of greedy answers where the rows have one. A cached teacher cannot grade
@@ -66,12 +61,12 @@ std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
   if (static_cast<int64_t>(examples.size()) > options.valid_samples) {
     examples.resize(options.valid_samples);
   }
-  if (faculty.cached()) {
+  if (!faculty.grades_new_answers()) {
     if (!examples.front().answer) {
       throw input_error(
-          "--valid-data has no effect with --teacher-cache: a cached teacher cannot "
-          "grade new answers, and the rows of {} have no \"answer\"",
-          options.valid_data);
+          "--valid-data has no effect: no teacher can grade new answers ({}), and the rows of {} "
+          "have no \"answer\"",
+          faculty.cached() ? "--teacher-cache" : "there is none", options.valid_data);
     }
     return [&student, examples, engine](int64_t) {
       return validate_exact_match(student, examples, std::ssize(examples), engine);
@@ -118,18 +113,23 @@ int64_t longest_prompt(const std::vector<TokenizedExample>& examples) {
   return static_cast<int64_t>(longest);
 }
 
-void check_cache_options(const DistillOptions& options) {
-  const TeacherOptions& teachers = options.teachers;
-  if (!teachers.cache.empty() && options.lmbda > 0) {
-    throw input_error(
-        "--teacher-cache keeps grades of given completions, but --lmbda {} asks for the student's "
-        "own answers in some steps",
-        options.lmbda)
-        .with_hint("--lmbda 0 learns from given completions only");
+OnCollapse action_of(const std::string& name) {
+  return name == "warn"   ? OnCollapse::warn
+         : name == "stop" ? OnCollapse::stop
+                          : OnCollapse::rollback;
+}
+
+// The figures of a run that is resumed.
+std::vector<Metrics> history_of(const fs::path& file) {
+  std::vector<Metrics> history;
+  if (!fs::exists(file)) return history;
+  for (const MetricsRow& row : read_metrics(file)) {
+    Metrics& figures = history.emplace_back();
+    for (const auto& [name, value] : row.entries) {
+      if (const auto number = row.number(name)) figures.emplace_back(name, *number);
+    }
   }
-  if (teachers.cache.empty() && teachers.cache_dtype != TeacherOptions().cache_dtype) {
-    throw input_error("--teacher-cache-dtype has no effect without --teacher-cache");
-  }
+  return history;
 }
 
 ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
@@ -147,14 +147,12 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
 }  // namespace
 
 int run(const DistillOptions& options) {
-  divergence_of(options.loss);  // errors before anything is loaded
-  check_ce_weight(options);
-  check_cache_options(options);
+  check_options(options);
   const LoadOptions load = prepare_machine(options.machine);
   preflight(options, load);
   LoadedModel student = load_student(options.student, load, options.trainable,
                                      static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(options.teachers, student, options.student, load);
+  const Faculty faculty(grading_teachers(options), student, options.student, load);
   const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
   const ChatSource chats(options.student, student.tokenizer, options.chat);
   const std::vector<Example> rows = read_rows(options, chats);
@@ -162,6 +160,9 @@ int run(const DistillOptions& options) {
   chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   std::vector<TokenizedExample> examples =
       tokenize(rows, student.tokenizer, positions, options.data);
+  if (options.answers.by_teacher()) {
+    fill_completions(options, student, rows, positions, load, examples);
+  }
   check_teacher_context(options, longest_prompt(examples), student.model->shape().positions,
                         faculty.positions());
   Teachers teachers =
@@ -171,24 +172,35 @@ int run(const DistillOptions& options) {
                     .answer_room = options.lmbda > 0 ? options.max_completion_length : 0});
   const EngineOptions engine = engine_of(options, student);
   const auto validate = validation_of(options, student, faculty, chats, engine);
+  Onlookers onlookers = load_onlookers(options, student, rows, load);
 
   open_run_folder("distill", options, options.run);
   const fs::path out = options.run.out;
-  const std::unique_ptr<Lesson> lesson =
-      distillation_lesson(*student.model, std::move(teachers), std::move(examples),
-                          student.tokenizer, lesson_options(options, student));
+  const std::unique_ptr<Lesson> lesson = distillation_lesson(
+      *student.model, std::move(teachers), std::move(examples), student.tokenizer,
+      lesson_options(options, student, faculty, rows), std::move(onlookers));
   const std::unique_ptr<Recorder> recorder =
       run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
-  const TrainingResult result = train(options.training,
-                                      {.student = *student.model,
-                                       .lesson = *lesson,
-                                       .recorder = *recorder,
-                                       .validate = validate,
-                                       .checkpoints = out / "checkpoints"},
-                                      options.run.resume);
+  CollapseWatch watch(static_cast<double>(options.max_completion_length));
+  const TrainingResult result = train(
+      options.training,
+      {.student = *student.model,
+       .lesson = *lesson,
+       .recorder = *recorder,
+       .validate = validate,
+       .checkpoints = out / "checkpoints",
+       .watch = &watch,
+       .on_collapse = action_of(options.on_collapse),
+       .history = options.run.resume ? history_of(out / "metrics.jsonl") : std::vector<Metrics>()},
+      options.run.resume);
   if (result.stopped) {
     say("stopped after step {}; the same command with --resume continues", result.steps);
     return static_cast<int>(Exit::stopped);
+  }
+  if (!result.collapse.empty() && options.on_collapse == "stop") {
+    throw Error(Exit::refused,
+                fmt::format("stopped after step {}: {}", result.steps, result.collapse),
+                "a lower --learning-rate; --resume --on-collapse warn goes on all the same");
   }
   export_student(student, options.student, options.trainable, out,
                  card_of(options, result.validation), options.run.save_dtype);

@@ -1,8 +1,27 @@
 #include "alambic/cli/distill_lesson.h"
 
+#include "alambic/base/error.h"
 #include "alambic/cli/objective_terms.h"
+#include "alambic/cli/rewards.h"
+#include "alambic/teacher/local.h"
+#include "alambic/teacher/scoring.h"
 
 namespace alambic {
+
+namespace {
+
+// That a row of plain text needs.
+Fields row_fields(const DistillOptions& options) {
+  if (options.lmbda == 1 || options.answers.by_teacher()) return {"prompt"};
+  return {"prompt", "completion"};
+}
+
+}  // namespace
+
+TeacherOptions grading_teachers(const DistillOptions& options) {
+  const bool graded = objective_of(options.loss).asks_teachers();
+  return graded || !options.valid_data.empty() ? options.teachers : TeacherOptions();
+}
 
 EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student) {
   EngineOptions engine{.sampling = options.sampling,
@@ -14,23 +33,83 @@ EngineOptions engine_of(const DistillOptions& options, const LoadedModel& studen
   return engine;
 }
 
-DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student) {
-  return {.divergence = divergence_of(options.loss),
-          .ce_weight = options.loss.ce_weight,
-          .lmbda = options.lmbda,
-          .batch_size = options.training.batch_size,
-          .num_generations = options.num_generations,
-          .micro_batch_size = options.training.micro_batch_size,
-          .seed = static_cast<uint64_t>(options.training.seed),
-          .engine = engine_of(options, student)};
+namespace {
+
+Partner partner_of(const DistillOptions& options, const Faculty& faculty,
+                   const std::vector<Example>& rows) {
+  if (options.loss.teacher_mix == 0) return {};
+  for (const Example& row : rows) {
+    if (!row.teacher_prompt) continue;
+    throw input_error(
+        "{}:{}: --teacher-mix draws with student and teacher from one prompt, but the row has a "
+        "\"teacher_prompt\"",
+        options.data, row.line);
+  }
+  check(faculty.only_model() != nullptr, "no teacher to mix in");
+  return {.model = faculty.only_model(), .share = options.loss.teacher_mix};
+}
+
+}  // namespace
+
+DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student,
+                                   const Faculty& faculty, const std::vector<Example>& rows) {
+  Objective objective = objective_of(options.loss);
+  objective.policy.temperature = options.sampling.temperature;
+  EngineOptions engine = engine_of(options, student);
+  engine.partner = partner_of(options, faculty, rows);
+  return {
+      .divergence = std::move(objective.divergence),
+      .policy = std::move(objective.policy),
+      .advantage = options.loss.advantage == "grpo" ? AdvantageKind::grpo : AdvantageKind::dr_grpo,
+      .ce_weight = options.loss.ce_weight,
+      .lmbda = options.lmbda,
+      .batch_size = options.training.batch_size,
+      .num_generations = options.num_generations,
+      .num_iterations = options.loss.num_iterations,
+      .micro_batch_size = options.training.micro_batch_size,
+      .seed = static_cast<uint64_t>(options.training.seed),
+      .engine = engine};
+}
+
+namespace {
+
+std::shared_ptr<const Teacher> load_scorer(const DistillOptions& options,
+                                           const LoadedModel& student,
+                                           const std::vector<Example>& rows,
+                                           const LoadOptions& load) {
+  std::shared_ptr<const Reward> reward = load_reward(options.reward, load);
+  std::vector<std::optional<std::string>> expected;
+  for (const Example& row : rows) {
+    if (reward->needs_expected() && !row.answer) {
+      throw input_error("{}:{}: no \"answer\" that the score could compare with", options.data,
+                        row.line);
+    }
+    expected.push_back(row.answer);
+  }
+  return std::make_shared<ScoringTeacher>(std::move(reward), student.tokenizer,
+                                          std::move(expected));
+}
+
+}  // namespace
+
+Onlookers load_onlookers(const DistillOptions& options, const LoadedModel& student,
+                         const std::vector<Example>& rows, const LoadOptions& load) {
+  Onlookers onlookers;
+  const Policy policy = objective_of(options.loss).policy;
+  if (policy.has(PolicyKind::grpo)) onlookers.scorer = load_scorer(options, student, rows, load);
+  if (policy.kl_weight > 0) {
+    LoadOptions frozen = load;
+    frozen.trainable = false;
+    onlookers.reference =
+        std::make_shared<LocalTeacher>(load_model(options.student, frozen), student.vocabulary);
+  }
+  return onlookers;
 }
 
 std::vector<Example> read_rows(const DistillOptions& options, const ChatSource& chats) {
-  const bool completions = options.lmbda < 1;
-  return read_examples(
-      options.data,
-      {completions ? Fields{"prompt", "completion"} : Fields{"prompt"}, Fields{"messages"}},
-      chats.reader(completions ? ChatUse::answers : ChatUse::prompts));
+  const Fields fields = row_fields(options);
+  return read_examples(options.data, {fields, Fields{"messages"}},
+                       chats.reader(fields.size() > 1 ? ChatUse::answers : ChatUse::prompts));
 }
 
 }  // namespace alambic

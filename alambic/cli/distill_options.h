@@ -2,7 +2,9 @@
 
 #include "alambic/cli/chat_options.h"
 #include "alambic/cli/objective_options.h"
+#include "alambic/cli/reward_options.h"
 #include "alambic/cli/shared_options.h"
+#include "alambic/cli/teacher_answers_options.h"
 #include "alambic/cli/teacher_options.h"
 #include "alambic/model/lora_options.h"
 #include "alambic/rollout/sampling.h"
@@ -16,13 +18,16 @@ struct DistillOptions : Options {
   TeacherOptions teachers;
   int64_t valid_samples = 64;
   ObjectiveOptions loss;
+  RewardOptions reward;
   double lmbda = 1;
   int64_t num_generations = 1;
   int64_t max_completion_length = 256;
   int64_t generation_batch = 64;
   Sampling sampling;
+  TeacherAnswersOptions answers;
   TrainableOptions trainable;
   TrainingOptions training;
+  std::string on_collapse = "warn";
   MachineOptions machine;
   RunOptions run;
 
@@ -46,14 +51,20 @@ struct DistillOptions : Options {
              "share of steps on the student's own answers; the others use the "
              "given completions",
              {.least = 0, .most = 1});
+    reward.visit(v);
     v.group("Answers");
     v.integer("max-completion-length", max_completion_length, "most tokens of an answer",
               {.least = 1});
     v.integer("num-generations", num_generations, "answers per prompt", {.least = 1});
     v.integer("generation-batch", generation_batch, "answers written side by side", {.least = 1});
     sampling.visit(v);
+    answers.visit(v);
     trainable.visit(v);
     training.visit(v);
+    v.choice("on-collapse", on_collapse, {"warn", "stop", "rollback"},
+             "when answers run into their limit, no longer end, repeat themselves or lose the "
+             "teacher's overlap over 10 steps; rollback ends the run with the newest checkpoint "
+             "from before");
     machine.visit(v);
     run.visit(v);
   }

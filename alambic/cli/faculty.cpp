@@ -26,7 +26,7 @@ Faculty::Faculty(const TeacherOptions& options, const LoadedModel& student,
   load_.trainable = false;
   if (options.dtype != "auto") load_.dtype = choose_dtype(options.dtype, load.device);
   positions_ = student.model->shape().positions;
-  if (sources.front().folder != "self") positions_ = INT64_MAX;
+  if (!sources.empty() && sources.front().folder != "self") positions_ = INT64_MAX;
   for (size_t i = 0; i < sources.size(); ++i) {
     members_.push_back(make_member(sources[i], options));
     if (averaged_) members_.back().share = shares[i];
@@ -67,6 +67,12 @@ Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOpt
   return {.source = source,
           .teacher = std::make_shared<CachedTeacher>(cache, shelf_, head),
           .cache = cache};
+}
+
+const Model* Faculty::only_model() const {
+  if (members_.size() != 1) return nullptr;
+  const auto* local = dynamic_cast<const LocalTeacher*>(members_.front().teacher.get());
+  return local == nullptr ? nullptr : &local->model();
 }
 
 std::vector<size_t> Faculty::route(const GradedRows& rows) const {
@@ -169,6 +175,7 @@ std::shared_ptr<const Teacher> Faculty::over(const Member& member, const GradedR
 }
 
 Teachers Faculty::over(const GradedRows& rows) const {
+  if (members_.empty()) return Teachers::none();
   std::vector<size_t> all(rows.examples.size());
   std::iota(all.begin(), all.end(), 0);
   if (averaged_ || members_.front().source.name.empty()) {

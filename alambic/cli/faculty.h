@@ -25,8 +25,8 @@ struct GradedRows {
 
 class Faculty {
  public:
-  /// Loads the teachers; with a cache only their heads. Refused: vocabularies that are not the
-  /// student's, names or shares that do not fit. `student` must outlive the faculty.
+  /// Loads the teachers, if any; with a cache only their heads. Refused: vocabularies that are not
+  /// the student's, names or shares that do not fit. `student` must outlive the faculty.
   Faculty(const TeacherOptions& options, const LoadedModel& student,
           const std::string& student_folder, const LoadOptions& load);
 
@@ -36,7 +36,11 @@ class Faculty {
   /// With a cache, grades of the completions that it lacks are made first.
   /// Input errors name the file's line: a tag that no teacher has, a prompt that leaves no room.
   Teachers over(const GradedRows& rows) const;
-  bool cached() const { return members_.front().cache != nullptr; }
+  /// The model of the only teacher; null where there are several or none in this process.
+  const Model* only_model() const;
+  bool cached() const { return !members_.empty() && members_.front().cache != nullptr; }
+  /// Not from a cache, and not without a teacher.
+  bool grades_new_answers() const { return !members_.empty() && !cached(); }
 
  private:
   struct Member {

@@ -66,13 +66,34 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
                          : answers;
   const auto tokens = typical_length(options, models);
   const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
-  return {{"student's weights", element * static_cast<double>(student.parameters())},
-          {"teachers' weights", of_teachers},
-          {"gradients", element * trained},
-          {"optimizer", state * trained},
-          {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
-          {"learning pass", element * micro * tokens * kept_numbers(student)},
-          {"logits' chunks", 64e6}};
+  std::vector<MemoryPart> onlookers;
+  if (models.judge) {
+    const auto parameters = static_cast<double>(models.judge->model.model->parameters());
+    onlookers.push_back({"judge's weights", element * parameters});
+  }
+  if (options.loss.kl_weight > 0) {
+    onlookers.push_back(
+        {"reference's weights", element * static_cast<double>(student.parameters())});
+  }
+  if (options.answers.by_teacher() || options.loss.teacher_mix > 0) {
+    double most = 0;
+    for (const Outline& teacher : models.teachers) {
+      most = std::max(most,
+                      cache_bytes(teacher.model.model->shape().cache,
+                                  static_cast<double>(options.generation_batch), tokens, element));
+    }
+    onlookers.push_back({"teacher's answers' cache", most});
+  }
+  std::vector<MemoryPart> plan = {
+      {"student's weights", element * static_cast<double>(student.parameters())},
+      {"teachers' weights", of_teachers},
+      {"gradients", element * trained},
+      {"optimizer", state * trained},
+      {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
+      {"learning pass", element * micro * tokens * kept_numbers(student)},
+      {"logits' chunks", 64e6}};
+  plan.insert(plan.end(), onlookers.begin(), onlookers.end());
+  return plan;
 }
 
 Finding check_memory(const std::vector<MemoryPart>& plan, double available) {

@@ -6,6 +6,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/cli/distill_lesson.h"
+#include "alambic/cli/objective_terms.h"
 #include "alambic/cli/student.h"
 #include "alambic/cli/template_check.h"
 #include "alambic/text/chat_tokens.h"
@@ -81,6 +82,7 @@ Outlines::Outlines(const DistillOptions& options, const LoadOptions& load)
   }
   rows = read_rows(options, chats);
   chats.check_effect(options.data);
+  if (!options.reward.judge.empty()) judge = outline(options.reward.judge, load);
 }
 
 Findings check_vocabularies(const Outlines& models) {
@@ -113,23 +115,39 @@ Findings check_forms(const Outlines& models) {
   return findings;
 }
 
-Finding check_sampling(const DistillOptions& options) {
-  const Sampling& sampling = options.sampling;
+namespace {
+
+// What makes the answers come from another distribution than softmax(logits / wanted).
+std::vector<std::string> sampling_causes(const Sampling& sampling, double wanted) {
   std::vector<std::string> causes;
-  if (sampling.temperature != 1) {
+  if (sampling.temperature != wanted) {
     causes.push_back(fmt::format("--temperature {}", sampling.temperature));
   }
   if (sampling.top_k > 0) causes.push_back(fmt::format("--top-k {}", sampling.top_k));
   if (sampling.top_p < 1) causes.push_back(fmt::format("--top-p {}", sampling.top_p));
   if (sampling.min_p > 0) causes.push_back(fmt::format("--min-p {}", sampling.min_p));
+  return causes;
+}
+
+}  // namespace
+
+Finding check_sampling(const DistillOptions& options) {
+  const Policy policy = objective_of(options.loss).policy;
+  // A divergence is exact wherever it is taken; a policy gradient is an average over the draws.
+  const bool averages = !policy.terms.empty();
+  const double own = options.sampling.temperature > 0 ? options.sampling.temperature : 1;
+  const double wanted = !averages ? 1 : policy.reads_teacher() ? options.loss.kd_temperature : own;
+  const std::vector<std::string> causes = sampling_causes(options.sampling, wanted);
   if (causes.empty() || options.lmbda == 0) {
     return {Level::good, "sampling", "answers are drawn from the student's own distribution", ""};
   }
-  return {Level::warning, "sampling",
-          fmt::format("{} biases {}: the answers come from another distribution than the one that "
-                      "is graded",
-                      fmt::join(causes, ", "), options.loss.objective),
-          "--temperature 1 --top-p 1 --top-k 0 --min-p 0 draws from the student itself"};
+  return {
+      averages ? Level::refused : Level::warning, "sampling",
+      fmt::format("{} biases {}: the answers come from another distribution than the one that "
+                  "is {}",
+                  fmt::join(causes, ", "), options.loss.objective, averages ? "learnt" : "graded"),
+      fmt::format("--temperature {} --top-p 1 --top-k 0 --min-p 0 draws from the student itself",
+                  wanted)};
 }
 
 Findings check_data(const DistillOptions& options, const Outlines& models) {
@@ -141,7 +159,9 @@ Findings check_data(const DistillOptions& options, const Outlines& models) {
     int64_t length = std::ssize(prompt_ids(tokenizer, row));
     if (length == 0 && empty++ == 0) first_empty = row.line;
     cut += length < positions && length + options.max_completion_length > positions;
-    if (options.lmbda < 1) length += std::ssize(completion_ids(tokenizer, row));
+    if (options.lmbda < 1 && !options.answers.by_teacher()) {
+      length += std::ssize(completion_ids(tokenizer, row));
+    }
     if (length >= positions && too_long++ == 0) first_long = row.line;
     longest = std::max(longest, length);
   }

@@ -24,6 +24,7 @@ struct Outlines {
   std::vector<Outline> teachers;  ///< those with a folder: not "self"
   ChatSource chats;
   std::vector<Example> rows;  ///< of --data
+  std::optional<Outline> judge;
 
   Outlines(const DistillOptions& options, const LoadOptions& load);
 };

@@ -11,6 +11,9 @@ struct RewardOptions {
   bool judge_pairs = false;
   double seconds = 10;
 
+  bool any() const { return !reward.empty() || !judge.empty(); }
+  /// Something about the judge was said.
+  bool describes_judge() const { return !rubric.empty() || !judge_scores.empty() || judge_pairs; }
   void visit(OptionVisitor& v) {
     v.group("Scores of whole answers");
     v.text("reward", reward,

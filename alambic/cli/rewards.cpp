@@ -31,7 +31,7 @@ std::unique_ptr<Reward> load_reward(const RewardOptions& options, const LoadOpti
                       options.reward.empty() ? "neither" : "both");
   }
   if (options.judge.empty()) {
-    if (!options.rubric.empty() || !options.judge_scores.empty() || options.judge_pairs) {
+    if (options.describes_judge()) {
       throw input_error(
           "--judge-rubric, --judge-score and --judge-pairs have no effect without --judge");
     }

@@ -38,7 +38,7 @@ std::vector<std::string> split_lines(const std::string& text) {
 // Options that may change when a run is resumed.
 bool may_change(const std::string& line) {
   for (const char* key : {"resume", "overwrite", "max-steps", "max-seconds", "save-every",
-                          "valid-every", "keep-checkpoints"}) {
+                          "valid-every", "keep-checkpoints", "on-collapse"}) {
     if (line.starts_with(std::string(key) + " =")) return true;
   }
   return line.empty() || line.starts_with('#');

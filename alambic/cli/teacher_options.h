@@ -14,7 +14,6 @@ struct TeacherOptions {
            "model folder that grades; NAME=FOLDER several times: each row is graded by the one "
            "that its `teacher` field names; self: the student as it is, which then needs rows with "
            "`teacher_prompt`");
-    v.required("teacher");
     v.model("teacher");
     v.list("teacher-weight", weight,
            "NAME=SHARE for every teacher: all of them grade every row, and the loss is the "

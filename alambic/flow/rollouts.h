@@ -12,6 +12,8 @@ struct Rollouts {
   Tensor answer_N;  ///< bool
   Tensor logp_N;    ///< float32: the sampler's log-probability of the token; 0 where !answer_N or
                     ///< where the answer was given by the data
+  Tensor weight_N;  ///< float32: the student's probability of the token over that of the mixture
+                    ///< with the teacher which drew it; undefined: 1, the student alone drew
   int64_t policy_step = 0;     ///< optimizer steps behind the weights that sampled
   std::vector<int64_t> row_S;  ///< row of the data set that each sequence answers; empty: nobody
                                ///< downstream needs to know

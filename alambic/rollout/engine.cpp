@@ -1,11 +1,12 @@
 #include "alambic/rollout/engine.h"
 
 #include <algorithm>
-#include <optional>
+#include <cmath>
 
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
 #include "alambic/kernels/linear.h"
+#include "alambic/rollout/filter.h"
 #include "alambic/rollout/sample.h"
 
 namespace alambic {
@@ -16,6 +17,20 @@ Tensor logits(const Head& head, const Tensor& hidden_BD) {
   Tensor u_BV = kernels::linear(hidden_BD, head.weight_VD, head.bias_V);
   if (head.scale != 1) u_BV = u_BV * head.scale;
   return head.softcap > 0 ? (u_BV / head.softcap).tanh() * head.softcap : u_BV;
+}
+
+// Log-probabilities of the mixture and of the model alone, float32.
+struct Mixture {
+  Tensor mixed_BV, own_BV;
+};
+
+Mixture mixture(const Tensor& own_BV, const Tensor& partner_BV, double share, double temperature) {
+  const auto log_softmax = [&](const Tensor& logits) {
+    return at::log_softmax(logits.to(at::kFloat) / temperature, -1);
+  };
+  const Tensor q_BV = log_softmax(own_BV);
+  return {at::logaddexp(log_softmax(partner_BV) + std::log(share), q_BV + std::log1p(-share)),
+          q_BV};
 }
 
 // Most tokens that an answer to this request may have. Refuses requests that cannot be answered.
@@ -46,13 +61,19 @@ int64_t room(const ModelShape& shape, std::span<const Request> requests, size_t 
 class Engine {
  public:
   Engine(const Model& model, std::span<const Request> requests, const EngineOptions& options)
-      : model_(model), requests_(requests), options_(options), answers_(requests.size()) {
-    const ModelShape shape = model.shape();
+      : requests_(requests), options_(options), answers_(requests.size()) {
+    ModelShape shape = model.shape();
     check(options.batch > 0 && options.sampling.max_new_tokens > 0, "batch {}, max_new_tokens {}",
           options.batch, options.sampling.max_new_tokens);
     check(options.vocabulary <= shape.vocabulary, "a vocabulary of {} tokens, the head has {}",
           options.vocabulary, shape.vocabulary);
-    head_ = options.vocabulary > 0 ? model.head().cut(options.vocabulary) : model.head();
+    const Partner& partner = options.partner;
+    if (partner.model != nullptr) {
+      check(partner.share > 0 && partner.share < 1 && options.vocabulary > 0 &&
+                options.sampling.temperature > 0 && !filters(options.sampling),
+            "a partner's share of {}, temperature {}", partner.share, options.sampling.temperature);
+      shape.positions = std::min(shape.positions, partner.model->shape().positions);
+    }
     int64_t capacity = 0;
     for (size_t i = 0; i < requests.size(); ++i) {
       rooms_.push_back(room(shape, requests, i, options));
@@ -60,7 +81,8 @@ class Engine {
       capacity = std::max(capacity, std::ssize(requests[i].prompt) + rooms_[i] - 1);
     }
     const int64_t slots = std::min(options.batch, std::ssize(requests));
-    make_cache(shape.cache, slots, capacity);
+    add_voice(model, slots, capacity);
+    if (partner.model != nullptr) add_voice(*partner.model, slots, capacity);
     for (int64_t slot = slots; slot-- > 0;) free_slots_.push_back(slot);
     last_tokens_ = at::empty({slots}, at::kLong);
   }
@@ -80,11 +102,23 @@ class Engine {
     int64_t slot;
   };
 
-  void make_cache(const KvCache::Shape& shape, int64_t slots, int64_t capacity) {
+  // A model that has its say in what is drawn: the first is the one that is asked.
+  struct Voice {
+    const Model& model;
+    Head head;
+    KvCache cache;
+  };
+
+  void add_voice(const Model& model, int64_t slots, int64_t capacity) {
+    const int64_t size = options_.vocabulary;
+    const Head head = size > 0 ? model.head().cut(size) : model.head();
+    const KvCache::Shape shape = model.shape().cache;
     try {
-      cache_.emplace(shape, slots, capacity, head_.weight_VD.options().requires_grad(false));
+      voices_.push_back(
+          {model, head,
+           KvCache(shape, slots, capacity, head.weight_VD.options().requires_grad(false))});
     } catch (const c10::OutOfMemoryError&) {
-      const double gigabytes = 1e-9 * static_cast<double>(head_.weight_VD.element_size()) *
+      const double gigabytes = 1e-9 * static_cast<double>(head.weight_VD.element_size()) *
                                static_cast<double>(shape.numbers()) *
                                static_cast<double>(slots * capacity);
       throw environment_error(
@@ -111,11 +145,14 @@ class Engine {
       free_slots_.pop_back();
     }
     input.tokens_N = to_device(at::tensor(tokens, at::kLong));
-    Pass pass(input, *cache_, std::move(slots));
-    const Tensor hidden_ND = model_.hidden(pass);
-    pass.finish();
     const Tensor last = to_device(at::tensor(last_positions, at::kLong));
-    draw(hidden_ND.index_select(0, last), first, on_token);
+    std::vector<Tensor> logits_BV;
+    for (Voice& voice : voices_) {
+      Pass pass(input, voice.cache, slots);
+      logits_BV.push_back(logits(voice.head, voice.model.hidden(pass).index_select(0, last)));
+      pass.finish();
+    }
+    draw(logits_BV, first, on_token);
   }
 
   // One token for every running sequence.
@@ -129,18 +166,28 @@ class Engine {
       input.offsets.push_back(b + 1);
     }
     input.tokens_N = to_device(input.tokens_N);
-    Pass pass(input, *cache_, std::move(slots));
-    const Tensor hidden_BD = model_.hidden(pass);
-    pass.finish();
+    std::vector<Tensor> logits_BV;
+    for (Voice& voice : voices_) {
+      Pass pass(input, voice.cache, slots);
+      logits_BV.push_back(logits(voice.head, voice.model.hidden(pass)));
+      pass.finish();
+    }
     ++progress_.passes;
-    draw(hidden_BD, 0, on_token);
+    draw(logits_BV, 0, on_token);
   }
 
-  // Draws the next token of running_[first], … from the rows of hidden_BD, and lets the sequences
-  // go that have ended.
-  void draw(const Tensor& hidden_BD, size_t first, const OnToken& on_token) {
-    const Tensor logits_BV =
-        logits(head_, hidden_BD).to(at::TensorOptions(at::kCPU).dtype(at::kFloat)).contiguous();
+  // Draws the next token of running_[first], … from the rows of every voice's logits, and lets the
+  // sequences go that have ended.
+  void draw(const std::vector<Tensor>& of_voices, size_t first, const OnToken& on_token) {
+    const auto on_cpu = [](const Tensor& t) {
+      return t.to(at::TensorOptions(at::kCPU).dtype(at::kFloat)).contiguous();
+    };
+    Mixture mixed;
+    if (of_voices.size() > 1) {
+      mixed = mixture(of_voices[0], of_voices[1], options_.partner.share,
+                      options_.sampling.temperature);
+    }
+    const Tensor logits_BV = on_cpu(of_voices.size() > 1 ? mixed.mixed_BV : of_voices[0]);
     const int64_t batch = logits_BV.size(0), vocabulary = logits_BV.size(1);
     drawn_.resize(static_cast<size_t>(batch));
     // A thread should have work for some microseconds at least.
@@ -151,13 +198,15 @@ class Engine {
         drawn_[b] = draw_one({row, static_cast<size_t>(vocabulary)}, running_[first + b].request);
       }
     });
+    if (of_voices.size() > 1) weigh(on_cpu(mixed.own_BV));
     size_t still_running = first;
     for (size_t b = 0; b < drawn_.size(); ++b) {
       const Running running = running_[first + b];
+      if (!weights_.empty()) answers_[running.request].weights.push_back(weights_[b]);
       if (append(running.request, drawn_[b])) {
         running_[still_running++] = running;
       } else {
-        cache_->lengths[running.slot] = 0;
+        for (Voice& voice : voices_) voice.cache.lengths[running.slot] = 0;
         free_slots_.push_back(running.slot);
         ++progress_.answers_done;
       }
@@ -173,11 +222,23 @@ class Engine {
                                  .step = options_.step,
                                  .sample = requests_[request].id,
                                  .position = static_cast<uint32_t>(position)});
+    Sampling sampling = options_.sampling;
+    if (voices_.size() > 1) sampling.temperature = 1;  // the rows are logarithms of the mixture
     try {
-      return sample(logits_V, options_.sampling, coin);
+      return sample(logits_V, sampling, coin);
     } catch (const Error& e) {
       throw Error(e.exit(), fmt::format("request {}, position {}: {}", request, position, e.what()),
                   e.hint());
+    }
+  }
+
+  // Of the tokens just drawn from the mixture: the model's own log-probabilities and their weights.
+  void weigh(const Tensor& own_BV) {
+    weights_.resize(drawn_.size());
+    for (size_t b = 0; b < drawn_.size(); ++b) {
+      const float own = own_BV.const_data_ptr<float>()[b * own_BV.size(1) + drawn_[b].token];
+      weights_[b] = std::exp(own - drawn_[b].logp);
+      drawn_[b].logp = own;
     }
   }
 
@@ -194,20 +255,21 @@ class Engine {
     return std::ssize(answer.tokens) < rooms_[request];
   }
 
-  Tensor to_device(const Tensor& tensor) const { return tensor.to(head_.weight_VD.device()); }
+  Tensor to_device(const Tensor& tensor) const {
+    return tensor.to(voices_.front().head.weight_VD.device());
+  }
 
-  const Model& model_;
   std::span<const Request> requests_;
   const EngineOptions& options_;
-  Head head_;
-  std::optional<KvCache> cache_;
+  std::vector<Voice> voices_;
   std::vector<int64_t> rooms_;       // per request: most tokens of its answer
   std::vector<int64_t> free_slots_;  // the next one last
   std::vector<Running> running_;
   size_t waiting_ = 0;  // the first request that has had no slot yet
   std::vector<Answer> answers_;
   std::vector<Drawn> drawn_;
-  Tensor last_tokens_;  // int64, on the CPU, one per slot: what the next pass reads
+  std::vector<float> weights_;  // of drawn_, with a partner
+  Tensor last_tokens_;          // int64, on the CPU, one per slot: what the next pass reads
   EngineProgress progress_;
 };
 

@@ -25,9 +25,20 @@ enum class Ending { stop_token, length };
 
 struct Answer {
   std::vector<int32_t> tokens;  ///< without the prompt, with the stop token when it was drawn
-  std::vector<float> logp;      ///< log softmax(logits / temperature)[token], before any filter;
-                                ///< at temperature 0 of the logits themselves
+  std::vector<float> logp;      ///< log softmax(logits / temperature)[token] of the model, before
+                                ///< any filter; at temperature 0 of the logits themselves
   Ending ending = Ending::length;
+  /// With a partner: the model's probability of the token over that of the mixture which drew it.
+  /// Empty: 1, the model alone drew.
+  std::vector<float> weights;
+};
+
+/// A second model whose distribution is mixed in. Tokens are drawn from share·p + (1 − share)·q, p
+/// the partner's and q the model's softmax(logits / temperature): MiniLLM's teacher-mixed sampling
+/// (Gu et al., arXiv 2306.08543, §2.2). Without filters, at a temperature above 0.
+struct Partner {
+  const Model* model = nullptr;  ///< null: none
+  double share = 0;              ///< above 0, below 1
 };
 
 struct EngineOptions {
@@ -36,7 +47,8 @@ struct EngineOptions {
   int64_t vocabulary = 0;  ///< the tokenizer's real size; padded rows are never drawn. 0: all rows
   int64_t batch = 64;      ///< most sequences running at a time
   uint64_t seed = 0;
-  uint64_t step = 0;              ///< Draw::step: the optimizer step
+  uint64_t step = 0;  ///< Draw::step: the optimizer step
+  Partner partner;
   int64_t prefill_tokens = 4096;  ///< most prompt tokens in one pass; a longer prompt goes alone
 };
 

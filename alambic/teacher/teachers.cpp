@@ -11,6 +11,12 @@ Teachers::Teachers(const Teacher& only) {
   groups_ = {{{.teacher = {std::shared_ptr<const Teacher>(), &only}}}};
 }
 
+Teachers Teachers::none() {
+  Teachers teachers;
+  teachers.groups_.emplace_back();
+  return teachers;
+}
+
 Teachers Teachers::averaged(std::vector<Grader> all) {
   double sum = 0;
   for (const Grader& grader : all) sum += grader.weight;

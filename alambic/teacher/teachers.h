@@ -26,6 +26,8 @@ class Teachers {
  public:
   /// One for every row, not owned.
   Teachers(const Teacher& only);  // NOLINT(google-explicit-constructor): a teacher is teachers
+  /// Nobody grades; something else scores the answers.
+  static Teachers none();
   /// Every row by all of them; the weights sum to one.
   static Teachers averaged(std::vector<Grader> all);
   /// Row r by teachers[teacher_of_row[r]].

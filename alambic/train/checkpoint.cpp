@@ -17,6 +17,8 @@ constexpr const char* weights_name = "model.safetensors";
 constexpr const char* optimizer_name = "optimizer.safetensors";
 constexpr const char* state_name = "state.json";
 
+std::string checkpoint_name(int64_t steps) { return fmt::format("step-{:08}", steps); }
+
 // What training changes: frozen tensors come from the model's folder again.
 std::vector<std::pair<std::string, Tensor>> weights_of(Model& model) {
   std::vector<std::pair<std::string, Tensor>> tensors;
@@ -105,7 +107,7 @@ TrainingState load_one(const fs::path& folder, Model& model, AdamW& optimizer) {
 
 void save_checkpoint(const fs::path& folder, Model& model, const AdamW& optimizer,
                      const TrainingState& state, int64_t keep) {
-  const std::string name = fmt::format("step-{:08}", state.step);
+  const std::string name = checkpoint_name(state.step);
   const fs::path temporary = folder / fmt::format("{}.tmp-{}", name, ::getpid());
   fs::create_directories(folder);
   remove_half_written(folder);
@@ -130,8 +132,11 @@ void save_checkpoint(const fs::path& folder, Model& model, const AdamW& optimize
   }
 }
 
-TrainingState load_checkpoint(const fs::path& folder, Model& model, AdamW& optimizer) {
+TrainingState load_checkpoint(const fs::path& folder, Model& model, AdamW& optimizer,
+                              int64_t most_steps) {
+  const std::string newest = checkpoint_name(most_steps);
   for (const fs::path& checkpoint : newest_first(folder)) {
+    if (most_steps < INT64_MAX && checkpoint.filename().string() > newest) continue;
     try {
       return load_one(checkpoint, model, optimizer);
     } catch (const std::exception& error) {

@@ -19,8 +19,10 @@ struct TrainingState {
 void save_checkpoint(const std::filesystem::path& folder, Model& model, const AdamW& optimizer,
                      const TrainingState& state, int64_t keep);
 
-/// Loads the newest checkpoint whose files match their manifest into model and optimizer; a damaged
-/// one is passed over with a warning that says why. None left: an input error.
-TrainingState load_checkpoint(const std::filesystem::path& folder, Model& model, AdamW& optimizer);
+/// Loads the newest checkpoint after at most `most_steps` steps whose files match their manifest
+/// into model and optimizer; a damaged one is passed over with a warning that says why. None left:
+/// an input error.
+TrainingState load_checkpoint(const std::filesystem::path& folder, Model& model, AdamW& optimizer,
+                              int64_t most_steps = INT64_MAX);
 
 }  // namespace alambic

@@ -27,8 +27,11 @@ using PhaseCallback = std::function<void(const std::string& phase)>;
 struct Lesson {
   virtual ~Lesson() = default;
   /// Adds the gradients of optimizer step `step` (from 0) to the student's parameters. A pure
-  /// function of the weights, the options and `step`.
+  /// function of the weights, the options and `step`, and of those since it last rested.
   virtual StepReport learn(int64_t step, const PhaseCallback& phase) = 0;
+  /// Whether a run can go on from here, after `steps` finished ones, with the weights alone: false
+  /// in the middle of several steps on the same answers.
+  virtual bool rests_after(int64_t /*steps*/) const { return true; }
 };
 
 }  // namespace alambic

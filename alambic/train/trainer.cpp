@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
@@ -118,6 +119,40 @@ struct Run {
 
 bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
+double step_of(const Metrics& row) {
+  for (const auto& [name, value] : row) {
+    if (name == "step") return value;
+  }
+  return 0;
+}
+
+// The sign for which the run must end, if any.
+std::optional<CollapseSign> look_for_collapse(const TrainerParts& parts, const Metrics& row) {
+  if (parts.watch == nullptr) return {};
+  std::optional<CollapseSign> last;
+  for (const CollapseSign& sign : parts.watch->see(row)) {
+    warn("step {:.0f}: {}", step_of(row), sign.text);
+    last = sign;
+  }
+  return parts.on_collapse == OnCollapse::warn ? std::nullopt : last;
+}
+
+void go_back(Run& run, const CollapseSign& sign) {
+  const int64_t before = std::max<int64_t>(sign.since - 1, 0);
+  try {
+    const TrainingState state =
+        load_checkpoint(run.parts.checkpoints, run.parts.student, run.optimizer, before);
+    say("back to the weights after step {}", state.step);
+    run.step = state.step;
+  } catch (const Error&) {
+    throw Error(Exit::refused,
+                fmt::format("stopped after step {}: {}; no checkpoint of step {} or before is left "
+                            "to go back to",
+                            run.step, sign.text, before),
+                "--save-every and --keep-checkpoints keep more of them");
+  }
+}
+
 }  // namespace
 
 TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume) {
@@ -127,28 +162,48 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
     run.step = state.step;
     run.seconds = state.seconds;
     say("resuming after step {}", run.step);
+    for (const Metrics& row : parts.history) {
+      if (parts.watch != nullptr && step_of(row) <= static_cast<double>(run.step)) {
+        parts.watch->see(row);
+      }
+    }
   }
   parts.recorder.begin(resume ? std::optional(run.step) : std::nullopt);
   const StopSignal signal;
   Metrics validation;
-  while (!run.ended()) {
+  std::optional<CollapseSign> sign;
+  bool save_due = false, rests = true;
+  while (!run.ended() && !(sign && rests)) {
     Metrics row = run.advance();
-    const bool stopping = signal.requested();
+    rests = parts.lesson.rests_after(run.step);
+    const bool stopping = signal.requested() && rests;
     if (parts.validate && !stopping && (due(run.step, options.valid_every) || run.ended())) {
       parts.recorder.phase(run.step, "validate");
       validation = parts.validate(run.step);
       row.insert(row.end(), validation.begin(), validation.end());
     }
     parts.recorder.step(row);
-    if (stopping && !run.ended()) {
+    if (!sign) sign = look_for_collapse(parts, row);
+    if (stopping && !run.ended() && !sign) {
       parts.recorder.end();
       run.save();
       return {.steps = run.step, .seconds = run.seconds, .stopped = true};
     }
-    if (due(run.step, options.save_every)) run.save();
+    save_due |= due(run.step, options.save_every);
+    if (!save_due || !rests) continue;
+    run.save();
+    save_due = false;
   }
   parts.recorder.end();
-  return {.steps = run.step, .seconds = run.seconds, .validation = validation};
+  if (sign && parts.on_collapse == OnCollapse::stop && rests) run.save();
+  if (sign && parts.on_collapse == OnCollapse::rollback) {
+    go_back(run, *sign);
+    if (parts.validate) validation = parts.validate(run.step);
+  }
+  return {.steps = run.step,
+          .seconds = run.seconds,
+          .collapse = sign ? sign->text : "",
+          .validation = validation};
 }
 
 }  // namespace alambic

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "alambic/train/checkpoint.h"
+#include "alambic/train/collapse.h"
 #include "alambic/train/lesson.h"
 #include "alambic/train/optimizer.h"
 #include "alambic/train/options.h"
@@ -18,6 +19,7 @@ struct TrainingResult {
   int64_t steps = 0;     ///< finished optimizer steps
   double seconds = 0;    ///< training time: validation and saving do not count
   bool stopped = false;  ///< by a signal, with a checkpoint to resume from
+  std::string collapse;  ///< the sign that ended the run; empty: none did
   Metrics validation;    ///< of the final weights; empty without TrainerParts::validate
 };
 
@@ -29,11 +31,16 @@ struct TrainerParts {
   std::function<Metrics(int64_t step)> validate;
   /// checkpoints/ of the run folder.
   std::filesystem::path checkpoints;
+  /// Looks for signs of collapse; null: nobody does.
+  CollapseWatch* watch = nullptr;
+  OnCollapse on_collapse = OnCollapse::warn;
+  /// Figures of the steps before, of a resumed run: the watch sees them first.
+  std::vector<Metrics> history;
 };
 
 /// Trains until max_steps, max_seconds or a signal. With `resume` it continues from the newest
-/// whole checkpoint. A step whose loss or gradient is not finite changes nothing; three in a row
-/// end the run with an error.
+/// whole checkpoint; checkpoints, and the end after a signal, wait until the lesson rests. A step
+/// whose loss or gradient is not finite changes nothing; three in a row end the run with an error.
 TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume);
 
 }  // namespace alambic

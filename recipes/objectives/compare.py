@@ -26,10 +26,16 @@ def distill(**options):
 # What differs from the common options of `run`.
 METHODS = {
     "fine-tuning on references": {"command": "train"},
+    "sequence-level KD": distill(objective="cross_entropy", lmbda=0, answers_by="teacher"),
     "forward KL": distill(objective="forward_kl"),
     "reverse KL": distill(objective="reverse_kl"),
     "JSD 0.5": distill(objective="jsd", beta=0.5),
     "JSD 0.5, top 16 + tail": distill(objective="jsd", beta=0.5, kd_topk=16),
+    "sampled reverse KL": distill(objective="sampled_reverse_kl"),
+    "MiniLLM": distill(objective="minillm", teacher_mix=0.2),
+    "GRPO, exact match": distill(objective="grpo", reward="number", num_generations=8),
+    "GRPO, exact match + reverse KL": distill(objective="0.5*grpo+0.5*reverse_kl",
+                                              reward="number", num_generations=8),
 }
 
 
@@ -48,9 +54,13 @@ def run(args, name, options, seed):
     command = options.pop("command")
     start = PROBLEMS / "student" if args.start == "warm" else args.out / "cold"
     if command == "distill":
-        options |= {"student": start, "teacher": PROBLEMS / "teacher"}
+        options |= {"student": start}
+        if options["objective"] != "grpo":
+            options |= {"teacher": PROBLEMS / "teacher"}
     else:
         options |= {"model": start}
+    if options.get("answers_by"):
+        options |= {"teacher_answers": args.out / f"teacher-answers-{seed}.jsonl"}
     batch = args.batch // int(options.get("num_generations", 1))
     options |= {"data": args.data / "train.jsonl", "valid_data": args.data / "test.jsonl",
                 "valid_samples": args.problems, "valid_every": max(1, args.steps // 10),

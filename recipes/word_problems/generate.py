@@ -4,7 +4,7 @@
     python3 generate.py --out DIR [--seed 1]
 
 Writes one JSON object per line:
-    train.jsonl     prompt, completion           for the teacher, and briefly for the starting student
+    train.jsonl     prompt, completion, answer   for the teacher, and briefly for the starting student
     prompts.jsonl   prompt                       problems without answers, for distillation
     finetune.jsonl  prompt, completion           the first few hundred of prompts.jsonl, with reference answers
     valid.jsonl     prompt, completion, answer   for watching a run
@@ -300,7 +300,8 @@ def main():
     rng = {name: random.Random(f"{name} {args.seed}") for name in SETS}
     prompts = draw(pool["train"], args.prompts, rng["prompts"])
     pair = ("prompt", "completion")
-    write(args.out / "train.jsonl", draw(pool["train"], args.train, rng["train"]), pair)
+    write(args.out / "train.jsonl", draw(pool["train"], args.train, rng["train"]),
+          pair + ("answer",))
     write(args.out / "prompts.jsonl", prompts, ("prompt",))
     write(args.out / "finetune.jsonl", prompts[: args.finetune], pair)
     for name, count in (("valid", args.valid), ("test", args.test)):

@@ -340,7 +340,7 @@ TEST_F(MainJob, RefusesBadOptionsAndDataByName) {
   refuse(distill + " --objective 0.7*tvd+0.2*akl", {"sum to 0.9", "expected 1"});
   refuse(distill + " --objective 0.7*tvd+0.3*tvd", {"tvd is there twice"});
   refuse(distill + " --objective x*tvd+0.3*akl", {"'x' is not a positive number"});
-  refuse(distill + " --objective 0.5*tvd+", {"no divergence is called ''"});
+  refuse(distill + " --objective 0.5*tvd+", {"there is no objective ''"});
   refuse(distill + " --lmbda 0.5", {"prompts.jsonl:1", "completion"});
   refuse(distill + " --lmbda 0.5 --data " + at("no_completion.jsonl"),
          {"no_completion.jsonl:13", "completion"});

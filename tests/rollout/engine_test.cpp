@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "alambic/base/error.h"
+#include "alambic/rollout/sample.h"
 #include "tests/model_fixture.h"
 
 namespace alambic {
@@ -206,6 +207,52 @@ TEST(Engine, StreamsTheTokensOfEveryRequestInOrder) {
       *model, requests, {.sampling = {.max_new_tokens = 10}, .stop_tokens = {3}, .batch = 3},
       [&](size_t request, int32_t token) { streamed[request].push_back(token); });
   for (size_t r = 0; r < 7; ++r) EXPECT_EQ(streamed[r], answers[r].tokens);
+}
+
+// Bug: the partner's cache a token behind, logits mixed in place of probabilities, the mixture's
+// log-probability taken for the student's.
+TEST(Engine, DrawsFromTheMixtureWithAPartner) {
+  const auto model = random_model(small_llama_config()),
+             partner = random_model(small_gpt2_config(), 7);
+  const auto requests = make_requests(9);
+  constexpr double share = 0.3, temperature = 0.8;
+  EngineOptions options{.stop_tokens = {0, 1},
+                        .vocabulary = 48,
+                        .batch = 4,
+                        .seed = 3,
+                        .step = 5,
+                        .partner = {.model = partner.get(), .share = share}};
+  options.sampling.temperature = temperature;
+  options.sampling.max_new_tokens = 12;
+  const auto answers = generate(*model, requests, options);
+  for (size_t r = 0; r < requests.size(); ++r) {
+    const auto tokens = whole(requests[r], answers[r]);
+    const auto log_softmax = [&](const Model& m) {
+      const Tensor logits = at::linear(m.hidden(Pass(pack({tokens}))), m.head().cut(48).weight_VD);
+      return at::log_softmax(logits / temperature, -1);
+    };
+    const Tensor q = log_softmax(*model), p = log_softmax(*partner);
+    const Tensor mixed = (share * p.exp() + (1 - share) * q.exp()).log().contiguous();
+    ASSERT_EQ(answers[r].weights.size(), answers[r].tokens.size());
+    for (size_t i = 0; i < answers[r].tokens.size(); ++i) {
+      const auto position = static_cast<int64_t>(requests[r].prompt.size() + i);
+      const int32_t token = answers[r].tokens[i];
+      const Draw draw{.seed = 3,
+                      .stream = Stream::sampling,
+                      .step = 5,
+                      .sample = requests[r].id,
+                      .position = static_cast<uint32_t>(position)};
+      const Tensor row = mixed[position - 1];
+      EXPECT_EQ(sample({row.const_data_ptr<float>(), 48}, {}, uniform(draw)).token, token);
+      const float own = q[position - 1][token].item<float>();
+      EXPECT_NEAR(answers[r].logp[i], own, 1e-4);
+      EXPECT_NEAR(answers[r].weights[i], std::exp(own - row[token].item<float>()), 1e-3);
+    }
+  }
+  const Rollouts rollouts = to_rollouts(requests, answers, 0, at::kCPU);
+  const int64_t first = std::ssize(requests[0].prompt);
+  EXPECT_EQ(rollouts.weight_N[first].item<float>(), answers[0].weights[0]);
+  EXPECT_EQ(rollouts.weight_N[0].item<float>(), 1);
 }
 
 TEST(Engine, RefusesPromptsThatCannotBeAnswered) {

@@ -21,6 +21,7 @@ struct TinyLesson : Lesson {
   std::function<double(int64_t)> loss = [](int64_t) { return 1.0; };
   std::function<double(int64_t)> gradient = [](int64_t) { return 0.01; };
   std::function<void(int64_t)> after = [](int64_t) {};
+  std::function<Metrics(int64_t)> extra = [](int64_t) { return Metrics(); };
 
   explicit TinyLesson(Model& model) : model(model) {}
   StepReport learn(int64_t step, const PhaseCallback& phase) override {
@@ -29,7 +30,10 @@ struct TinyLesson : Lesson {
       tensor.mutable_grad() = at::full(tensor.sizes(), gradient(step));
     });
     after(step);
-    return {.loss = loss(step), .tokens = 1, .seconds = {{"learn_seconds", 1e-3}}};
+    return {.loss = loss(step),
+            .tokens = 1,
+            .extra = extra(step),
+            .seconds = {{"learn_seconds", 1e-3}}};
   }
 };
 
@@ -137,9 +141,81 @@ TEST_F(TrainerTest, StopsAtASignalWithACheckpoint) {
   EXPECT_EQ(recorder.rows.size(), 5u);
 }
 
+// Figures that fall apart from the 31st step on; the weights differ at every step.
+struct CollapsingRun : TrainerTest {
+  CollapseWatch watch{8, 5};
+
+  CollapsingRun() {
+    options.max_steps = 60;
+    options.save_every = 5;
+    options.keep_checkpoints = 4;
+    lesson.extra = [](int64_t step) -> Metrics { return {{"eos_share", step < 30 ? 0.9 : 0.1}}; };
+  }
+  TrainingResult run(OnCollapse action, bool resume = false, std::vector<Metrics> history = {}) {
+    TrainerParts all = parts();
+    all.watch = &watch;
+    all.on_collapse = action;
+    all.history = std::move(history);
+    return train(options, all, resume);
+  }
+  Tensor weights_after(int64_t steps) {
+    const auto other = trainable_model();
+    TinyLesson same(*other);
+    KeepingRecorder quiet;
+    const TestFolder nowhere;
+    options.max_steps = steps;
+    train(options,
+          {.student = *other, .lesson = same, .recorder = quiet, .checkpoints = nowhere.path},
+          false);
+    return weights_of(*other);
+  }
+};
+
+TEST_F(CollapsingRun, GoesOnWithAWarning) {
+  const TrainingResult result = run(OnCollapse::warn);
+  EXPECT_EQ(result.steps, 60);
+  EXPECT_EQ(result.collapse, "");
+}
+
+TEST_F(CollapsingRun, StopsWithACheckpoint) {
+  const TrainingResult result = run(OnCollapse::stop);
+  EXPECT_EQ(result.steps, 33);
+  EXPECT_NE(result.collapse.find("end by themselves"), std::string::npos) << result.collapse;
+  EXPECT_TRUE(std::filesystem::exists(folder.path / "step-00000033"));
+  EXPECT_TRUE(same_bytes(weights_of(*model), weights_after(33)));
+}
+
+// Bug: back to the newest checkpoint, which is from the middle of the collapse.
+TEST_F(CollapsingRun, GoesBackToBeforeTheSign) {
+  const TrainingResult result = run(OnCollapse::rollback);
+  EXPECT_EQ(result.steps, 25);  // steps 29 to 33 show it
+  EXPECT_TRUE(same_bytes(weights_of(*model), weights_after(25)));
+}
+
+TEST_F(CollapsingRun, SaysThatThereIsNothingToGoBackTo) {
+  options.keep_checkpoints = 1;
+  try {
+    run(OnCollapse::rollback);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::refused);
+    EXPECT_NE(std::string(error.what()).find("step 28 or before"), std::string::npos)
+        << error.what();
+  }
+}
+
+// Bug: a resumed run takes the collapsed figures for its first ones.
+TEST_F(CollapsingRun, IsSeenAfterAResumption) {
+  options.max_steps = 30;
+  run(OnCollapse::stop);
+  options.max_steps = 60;
+  watch = CollapseWatch(8, 5);
+  EXPECT_EQ(run(OnCollapse::stop, true, recorder.rows).steps, 33);
+}
+
 // Trains for `steps`, from a checkpoint in `folder` if there is one; returns the final weights.
 Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t steps,
-                  bool adapts = false) {
+                  bool adapts = false, int64_t num_iterations = 1) {
   const auto student = trainable_model();
   if (adapts) attach_adapter(*student, {.rank = 2, .dropout = 0.3, .dora = true}, 3);
   const LocalTeacher teacher(random_model(small_llama_config(), 2), 50);
@@ -147,6 +223,11 @@ Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t ste
   DistillationOptions distillation{.lmbda = 0.5, .batch_size = 3, .seed = 3};
   distillation.engine = {.stop_tokens = {0, 1}, .vocabulary = 50, .seed = 3};
   distillation.engine.sampling.max_new_tokens = 6;
+  if (num_iterations > 1) {
+    distillation.lmbda = 1;
+    distillation.num_iterations = num_iterations;
+    distillation.policy.terms = {{PolicyKind::sampled_reverse_kl}};
+  }
   const auto lesson =
       distils ? distillation_lesson(*student, teacher, make_examples(10), tokenizer, distillation)
               : next_token_lesson(
@@ -165,6 +246,7 @@ Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t ste
       if (step == last) std::raise(SIGINT);
       return inner.learn(step, phase);
     }
+    bool rests_after(int64_t steps) const override { return inner.rests_after(steps); }
   } stopping(*lesson, steps - 1);
   const bool resume = !std::filesystem::is_empty(folder);
   train(options,
@@ -203,6 +285,15 @@ TEST(Resume, GivesTheBytesOfTheUninterruptedRun) {
           << (distils ? "distillation" : "next token") << " after step " << stop;
     }
   }
+}
+
+// The answers of a round are in no checkpoint: a stop within it waits for its end.
+TEST(Resume, GivesTheSameBytesAfterAStopWithinARound) {
+  const TestFolder whole, parts;
+  const Tensor expected = run_lesson(true, whole.path, 8, false, 3);
+  run_lesson(true, parts.path, 4, false, 3);
+  EXPECT_TRUE(std::filesystem::exists(parts.path / "step-00000006"));
+  EXPECT_TRUE(same_bytes(run_lesson(true, parts.path, 8, false, 3), expected));
 }
 
 }  // namespace

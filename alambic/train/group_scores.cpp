@@ -1,0 +1,53 @@
+#include "alambic/train/group_scores.h"
+
+#include "alambic/base/error.h"
+#include "alambic/base/stopwatch.h"
+
+namespace alambic {
+namespace {
+
+/// Which sequence each graded token belongs to. int64, M entries.
+Tensor sequence_of_M(const Rollouts& rollouts) {
+  const auto& offsets = rollouts.sequences.offsets;
+  std::vector<int64_t> lengths;
+  for (size_t s = 0; s + 1 < offsets.size(); ++s) lengths.push_back(offsets[s + 1] - offsets[s]);
+  const Tensor sequence_N =
+      at::repeat_interleave(at::tensor(lengths, at::kLong).to(rollouts.answer_N.device()));
+  return sequence_N.index_select(0, rollouts.graded_M() + 1);
+}
+
+}  // namespace
+
+void score_answers(const Teacher& scorer, int64_t size, AdvantageKind kind, StepAnswers& answers,
+                   StepReport& report) {
+  Stopwatch watch;
+  std::vector<float> scores;
+  for (const MicroBatch& batch : answers.micro_batches) {
+    const Tensor score_S =
+        scorer.grade(batch.rollouts).score_S.to(at::kCPU, at::kFloat).contiguous();
+    check(score_S.numel() == batch.rollouts.sequences.sequences(), "{} scores of {} answers",
+          score_S.numel(), batch.rollouts.sequences.sequences());
+    const float* values = score_S.const_data_ptr<float>();
+    scores.insert(scores.end(), values, values + score_S.numel());
+  }
+  const GroupAdvantages found = group_advantages(scores, size, kind);
+  const Tensor advantages = at::tensor(found.advantages, at::kDouble);
+  int64_t first = 0;
+  for (MicroBatch& batch : answers.micro_batches) {
+    const int64_t count = batch.rollouts.sequences.sequences();
+    const Tensor sequence_M = sequence_of_M(batch.rollouts);
+    batch.advantage_M =
+        advantages.narrow(0, first, count).to(sequence_M.device()).index_select(0, sequence_M);
+    first += count;
+  }
+  const auto all = static_cast<double>(scores.size());
+  const double groups = all / static_cast<double>(size);
+  report.extra.insert(report.extra.end(),
+                      {{"reward", found.mean},
+                       {"reward_std", found.deviation},
+                       {"dropped_share", static_cast<double>(found.dropped) / all},
+                       {"equal_share", static_cast<double>(found.equal) / groups}});
+  report.seconds.emplace_back("score_seconds", watch.seconds());
+}
+
+}  // namespace alambic
