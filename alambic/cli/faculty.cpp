@@ -24,6 +24,7 @@ Faculty::Faculty(const TeacherOptions& options, const LoadedModel& student,
   const std::vector<double> shares = parse_shares(options.weight, sources);
   averaged_ = !shares.empty();
   load_.trainable = false;
+  load_.frozen = true;
   if (options.dtype != "auto") load_.dtype = choose_dtype(options.dtype, load.device);
   positions_ = student.model->shape().positions;
   if (!sources.empty() && sources.front().folder != "self") positions_ = INT64_MAX;

@@ -3,6 +3,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
 #include "alambic/cli/model_pair.h"
+#include "alambic/kernels/packed_linear.h"
 #include "alambic/tensor/view.h"
 
 namespace alambic {
@@ -37,7 +38,8 @@ std::vector<std::vector<int32_t>> read_sequences(const std::string& file, const 
 }
 
 Tensor logits_of(const Head& head, const Tensor& hidden_TD) {
-  Tensor logits = at::matmul(hidden_TD, head.weight_VD.t());
+  Tensor logits = head.packed ? kernels::packed_linear(hidden_TD, *head.packed, Tensor())
+                              : at::matmul(hidden_TD, head.weight_VD.t());
   if (head.bias_V.defined()) logits = logits + head.bias_V;
   logits = logits.to(at::kFloat) * head.scale;
   return head.softcap > 0 ? head.softcap * at::tanh(logits / head.softcap) : logits;
@@ -49,6 +51,7 @@ int run(const LogitsOptions& options) {
   const at::NoGradGuard no_grad;
   LoadOptions load = prepare_machine(options.machine);
   load.adapter = options.adapter;
+  load.frozen = options.adapter.empty();
   const std::unique_ptr<Model> model = load_model(options.model, load);
   const auto sequences = read_sequences(options.tokens, model->shape());
   std::vector<std::pair<std::string, Tensor>> outputs;

@@ -54,6 +54,11 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
                                            : choose_dtype(options.teachers.dtype, load.device);
   double of_teachers = 0;
   for (const Outline& teacher : models.teachers) {
+    std::error_code error;
+    if (load.device.is_cpu() && fs::is_regular_file(teacher.folder, error)) {  // GGUF stays packed
+      of_teachers += static_cast<double>(fs::file_size(teacher.folder, error));
+      continue;
+    }
     of_teachers += static_cast<double>(c10::elementSize(teacher_dtype)) *
                    static_cast<double>(teacher.model.model->parameters());
   }

@@ -1,6 +1,8 @@
 #pragma once
 
-#include "alambic/tensor/tensor.h"
+#include <memory>
+
+#include "alambic/tensor/packed_matrix.h"
 
 namespace alambic {
 
@@ -9,14 +11,16 @@ namespace alambic {
 ///   logits = softcap · tanh(u / softcap) or u,  u = scale · (hidden · weightᵀ + bias)
 struct Head {
   Tensor weight_VD;
-  Tensor bias_V;       ///< undefined: none
-  double scale = 1;    ///< Cohere's and Granite's logit scale
-  double softcap = 0;  ///< Gemma 2's; 0: none
+  std::shared_ptr<const PackedMatrix> packed = nullptr;  ///< in the weight's stead; null: none
+  Tensor bias_V;                                         ///< undefined: none
+  double scale = 1;                                      ///< Cohere's and Granite's logit scale
+  double softcap = 0;                                    ///< Gemma 2's; 0: none
 
   /// The head over the first `size` tokens: models pad their vocabulary, tokenizers do not.
   Head cut(int64_t size) const {
     Head head = *this;
     head.weight_VD = weight_VD.narrow(0, 0, size);
+    if (packed) head.packed = std::make_shared<const PackedMatrix>(packed->first(size));
     if (bias_V.defined()) head.bias_V = bias_V.narrow(0, 0, size);
     return head;
   }

@@ -51,6 +51,7 @@ void Decoder::add(DecoderLayer layer) {
 }
 
 void Decoder::visit(const TensorVisitor& visitor) {
+  visitor.matrix("model.embed_tokens.weight", packed_embedding);
   visitor("model.embed_tokens.weight", embed_tokens);
   const bool both = placement == NormPlacement::around;
   for (size_t i = 0; i < layers.size(); ++i) {
@@ -77,7 +78,8 @@ std::string Decoder::canonical_name(const std::string& name) const {
 }
 
 Tensor Decoder::hidden(const Pass& pass) const {
-  Tensor x = at::embedding(embed_tokens, pass.input.tokens_N);
+  Tensor x = packed_embedding ? packed_embedding->decoded(pass.input.tokens_N)
+                              : at::embedding(embed_tokens, pass.input.tokens_N);
   if (embedding_scale != 1) x = x * at::scalar_tensor(embedding_scale, x.options());
   std::vector<Rotation> rotations;
   for (const Rope& rope : ropes) rotations.push_back(rope.at(pass.positions_N));
@@ -96,7 +98,9 @@ Tensor Decoder::hidden(const Pass& pass) const {
 }
 
 Head Decoder::head() const {
-  return {.weight_VD = tied ? embed_tokens : lm_head.weight, .softcap = head_softcap};
+  return {.weight_VD = tied ? embed_tokens : lm_head.weight,
+          .packed = tied ? packed_embedding : lm_head.packed,
+          .softcap = head_softcap};
 }
 
 void Decoder::settle(at::Device device, at::ScalarType dtype) {

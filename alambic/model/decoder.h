@@ -46,6 +46,7 @@ struct Decoder : Model {
   double embedding_scale = 1;  ///< rounded to the model's dtype
   double head_softcap = 0;
   Tensor embed_tokens;
+  std::shared_ptr<const PackedMatrix> packed_embedding;  ///< in its stead; null: none
   std::vector<DecoderLayer> layers;
   RmsNorm norm;
   Linear lm_head;

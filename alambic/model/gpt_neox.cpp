@@ -119,7 +119,10 @@ struct GptNeox : Model {
     return final_layer_norm(x);
   }
 
-  Head head() const override { return {.weight_VD = tied ? embed_in : embed_out.weight}; }
+  Head head() const override {
+    return {.weight_VD = tied ? embed_in : embed_out.weight,
+            .packed = tied ? nullptr : embed_out.packed};
+  }
 
   void settle(at::Device device, at::ScalarType dtype) override { rope.to(device, dtype); }
 

@@ -9,6 +9,7 @@
 #include "alambic/io/model_folder.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
+#include "alambic/tensor/packed_matrix.h"
 #include "alambic/tensor/view.h"
 
 namespace alambic {
@@ -59,13 +60,32 @@ at::ScalarType type_of(const Model& model, const std::string& name, at::ScalarTy
   return model.is_constant(name) && dtype != at::kDouble ? at::kFloat : dtype;
 }
 
+TensorVisitor::PackedRef pack(const TensorView& view, at::ScalarType type,
+                              const std::shared_ptr<const ModelFolder>& files) {
+  return std::make_shared<const PackedMatrix>(PackedMatrix{.dtype = view.dtype,
+                                                           .rows = view.shape.at(0),
+                                                           .columns = view.shape.at(1),
+                                                           .bytes = view.bytes,
+                                                           .owner = files,
+                                                           .type = type});
+}
+
 }  // namespace
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
-  const ModelFolder files = ModelFolder::open(folder);
-  check_quantization(files);
-  std::unique_ptr<Model> model = make_model(files.config(), files.config_name());
-  std::map<std::string, const TensorView*> found = canonical(*model, files.tensors());
+  const auto files = std::make_shared<const ModelFolder>(ModelFolder::open(folder));
+  check_quantization(*files);
+  std::unique_ptr<Model> model = make_model(files->config(), files->config_name());
+  std::map<std::string, const TensorView*> found = canonical(*model, files->tensors());
+  const bool in_place =
+      options.frozen && !options.trainable && options.device.is_cpu() && options.adapter.empty();
+  std::map<std::string, TensorVisitor::PackedRef*> packable;
+  if (in_place) {
+    model->visit(
+        TensorVisitor::of_matrices([&](const std::string& name, TensorVisitor::PackedRef& place) {
+          packable[name] = &place;
+        }));
+  }
   const Head head = model->head();  // placeholders
   std::vector<std::string> missing;
   model->visit([&](const std::string& name, Tensor& tensor) {
@@ -83,7 +103,16 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     const bool of_head =
         tensor.is_same(head.weight_VD) || (head.bias_V.defined() && tensor.is_same(head.bias_V));
     if (!options.outline && (of_head || !options.head_only)) {
-      tensor = to_tensor(view, type_of(*model, name, options.dtype), options.device);
+      const at::ScalarType type = type_of(*model, name, options.dtype);
+      const auto place = packable.find(name);
+      if (place != packable.end() && is_block(view.dtype)) {
+        *place->second = pack(view, type, files);
+        tensor = (*place->second)->stand_in();
+      } else if (in_place) {
+        tensor = to_tensor_in_place(view, type, files);
+      } else {
+        tensor = to_tensor(view, type, options.device);
+      }
     }
     if (!tensor.is_meta() || options.outline) {
       tensor.set_requires_grad(options.trainable && !model->is_constant(name));
@@ -105,8 +134,11 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     throw bug("the head of {} is none of its tensors", folder.string());
   }
   if (!options.outline && !options.head_only) {
-    tell_left_out(*model, files.tensors(), folder.string());
+    tell_left_out(*model, files->tensors(), folder.string());
   }
+  const Head loaded = model->head();
+  check(loaded.packed || loaded.weight_VD.is_meta() || loaded.weight_VD.stride(0) != 0,
+        "the head of {} is packed and its family's head() does not say so", folder.string());
   model->settle(options.device, options.dtype);
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
   return model;

@@ -1,6 +1,7 @@
 #include "alambic/nn/linear.h"
 
 #include "alambic/kernels/linear.h"
+#include "alambic/kernels/packed_linear.h"
 
 namespace alambic {
 
@@ -10,6 +11,7 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias, WeightLayout layout) : l
 }
 
 Tensor Linear::operator()(const Tensor& x_ND) const {
+  if (packed) return kernels::packed_linear(x_ND, *packed, bias);
   const auto map = [this](const Tensor& x, const Tensor& added) {
     return layout == WeightLayout::output_major ? kernels::linear(x, weight, added)
                                                 : kernels::linear_input_major(x, weight, added);
@@ -29,6 +31,7 @@ Tensor Linear::operator()(const Tensor& x_ND) const {
 
 void Linear::visit(const std::string& prefix, const TensorVisitor& visitor) {
   visitor.linear(prefix, *this);
+  if (layout == WeightLayout::output_major) visitor.matrix(prefix + ".weight", packed);
   visitor(prefix + ".weight", weight);
   if (bias.defined()) visitor(prefix + ".bias", bias);
   if (lora) lora->visit(prefix, visitor);

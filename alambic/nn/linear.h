@@ -16,7 +16,8 @@ struct Linear {
   Tensor weight;
   Tensor bias;  ///< undefined: none
   WeightLayout layout = WeightLayout::output_major;
-  std::shared_ptr<Lora> lora;  ///< null: none
+  std::shared_ptr<Lora> lora;                  ///< null: none
+  std::shared_ptr<const PackedMatrix> packed;  ///< in the weight's stead; null: none
 
   Linear() = default;
   Linear(int64_t in, int64_t out, bool with_bias, WeightLayout layout = WeightLayout::output_major);

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "alambic/tensor/tensor.h"
@@ -11,12 +12,16 @@
 namespace alambic {
 
 struct Linear;
+struct PackedMatrix;
 
-/// What walks a model: a function of every tensor, or one of every linear map.
+/// What walks a model: a function of every tensor, or one of every linear map, or one of every
+/// matrix that may be packed.
 class TensorVisitor {
  public:
   using OnTensor = std::function<void(const std::string& name, Tensor& tensor)>;
   using OnLinear = std::function<void(const std::string& prefix, Linear& linear)>;
+  using PackedRef = std::shared_ptr<const PackedMatrix>;
+  using OnMatrix = std::function<void(const std::string& name, PackedRef& packed)>;
 
   /// Called with a tensor's full name and the tensor, which the function may replace. Before
   /// loading tensors live on the "meta" device: they have a shape and no data.
@@ -31,15 +36,28 @@ class TensorVisitor {
     return visitor;
   }
 
+  /// Called with the place for a packed form of every matrix that can have one; `name` is that of
+  /// the tensor in whose stead it is.
+  static TensorVisitor of_matrices(OnMatrix on_matrix) {
+    TensorVisitor visitor([](const std::string&, Tensor&) {});
+    visitor.on_matrix_ = std::move(on_matrix);
+    return visitor;
+  }
+
   void operator()(const std::string& name, Tensor& tensor) const { on_tensor_(name, tensor); }
   /// For Linear::visit alone.
   void linear(const std::string& prefix, Linear& linear) const {
     if (on_linear_) on_linear_(prefix, linear);
   }
+  /// For the modules that compute with packed matrices.
+  void matrix(const std::string& name, PackedRef& packed) const {
+    if (on_matrix_) on_matrix_(name, packed);
+  }
 
  private:
   OnTensor on_tensor_;
   OnLinear on_linear_;
+  OnMatrix on_matrix_;
 };
 
 /// A tensor with a shape and no data yet.

@@ -4,6 +4,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/kernels/linear.h"
+#include "alambic/kernels/packed_linear.h"
 #include "alambic/objective/wide.h"
 #include "alambic/tensor/function.h"
 
@@ -65,7 +66,7 @@ HeadChunks::HeadChunks(const Tensor& hidden_MD, const Head& head, int64_t rows,
         "hidden states of width {} for a head of width {}", hidden_MD.size(1),
         head.weight_VD.size(1));
   const at::NoGradGuard no_gradient;
-  head_.weight_VD = head.weight_VD.detach().to(dtype);
+  if (!head.packed) head_.weight_VD = head.weight_VD.detach().to(dtype);
   if (head.bias_V.defined()) head_.bias_V = head.bias_V.detach().to(dtype);
   const int64_t stride = (head.vocabulary() + wide::kPadding - 1) / wide::kPadding * wide::kPadding;
   buffer_ = at::empty({rows, stride}, hidden_MD_.options().dtype(dtype));
@@ -76,7 +77,10 @@ Tensor HeadChunks::logits_CV(int64_t begin, int64_t count) {
   const Tensor hidden_CD = hidden_MD_.narrow(0, begin, count).to(buffer_.scalar_type());
   Tensor logits_CV = buffer_.narrow(0, 0, count).narrow(1, 0, head_.vocabulary());
   const Tensor weight_DV = head_.weight_VD.t();
-  if (head_.bias_V.defined()) {
+  if (head_.packed) {
+    kernels::write_packed_product(logits_CV, hidden_CD, *head_.packed);
+    if (head_.bias_V.defined()) logits_CV.add_(head_.bias_V);
+  } else if (head_.bias_V.defined()) {
     logits_CV.copy_(head_.bias_V.expand_as(logits_CV));
     kernels::add_product(logits_CV, hidden_CD, weight_DV);
   } else {
@@ -90,6 +94,7 @@ Tensor HeadChunks::logits_CV(int64_t begin, int64_t count) {
 HeadGradient::HeadGradient(const Tensor& hidden_MD, const Head& head)
     : hidden_(hidden_MD), weight_(head.weight_VD), bias_(head.bias_V) {
   const bool enabled = at::GradMode::is_enabled();
+  check(!head.packed, "a packed head has no gradient");
   hidden_needed_ = enabled && hidden_.requires_grad();
   weight_needed_ = enabled && weight_.requires_grad();
   bias_needed_ = enabled && bias_.defined() && bias_.requires_grad();

@@ -6,6 +6,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
 #include "alambic/kernels/linear.h"
+#include "alambic/kernels/packed_linear.h"
 #include "alambic/rollout/filter.h"
 #include "alambic/rollout/sample.h"
 
@@ -14,7 +15,8 @@ namespace alambic {
 namespace {
 
 Tensor logits(const Head& head, const Tensor& hidden_BD) {
-  Tensor u_BV = kernels::linear(hidden_BD, head.weight_VD, head.bias_V);
+  Tensor u_BV = head.packed ? kernels::packed_linear(hidden_BD, *head.packed, head.bias_V)
+                            : kernels::linear(hidden_BD, head.weight_VD, head.bias_V);
   if (head.scale != 1) u_BV = u_BV * head.scale;
   return head.softcap > 0 ? (u_BV / head.softcap).tanh() * head.softcap : u_BV;
 }

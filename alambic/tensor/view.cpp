@@ -66,6 +66,20 @@ Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device
                    /*copy=*/true);
 }
 
+Tensor to_tensor_in_place(const TensorView& view, at::ScalarType dtype,
+                          const std::shared_ptr<const void>& owner) {
+  const auto address = reinterpret_cast<uintptr_t>(view.bytes.data());
+  const bool plain = view.tiles.bytes.empty() && !is_block(view.dtype);
+  const bool same = plain && scalar_type(view) == dtype;
+  if (!same || view.bytes.empty() || address % at::elementSize(dtype) != 0) {
+    return to_tensor(view, dtype, at::kCPU);
+  }
+  // from_blob takes a mutable pointer; nobody writes.
+  auto* bytes = const_cast<std::byte*>(view.bytes.data());
+  return at::from_blob(
+      bytes, view.shape, [owner](void*) {}, at::TensorOptions().dtype(dtype));
+}
+
 std::vector<TensorView> to_views(std::vector<std::pair<std::string, Tensor>>& tensors) {
   std::vector<TensorView> views;
   for (auto& [name, tensor] : tensors) {

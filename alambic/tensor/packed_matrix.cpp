@@ -1,0 +1,67 @@
+#include "alambic/tensor/packed_matrix.h"
+
+#include <limits>
+
+#include "alambic/base/error.h"
+#include "alambic/io/decode.h"
+
+namespace alambic {
+
+namespace {
+
+// Threads pay from so many numbers on: a number takes about a nanosecond.
+constexpr int64_t numbers_per_thread = 1 << 15;
+
+// Decodes into row i of the result the row that `row_of(i)` says.
+template <class RowOf>
+Tensor decode_rows(const PackedMatrix& matrix, int64_t count, const RowOf& row_of) {
+  const Tensor numbers = at::empty({count, matrix.columns}, at::kFloat);
+  float* out = numbers.mutable_data_ptr<float>();
+  const size_t row_bytes =
+      matrix.rows == 0 ? 0 : matrix.bytes.size() / static_cast<size_t>(matrix.rows);
+  const int64_t grain =
+      std::max<int64_t>(1, numbers_per_thread / std::max<int64_t>(1, matrix.columns));
+  at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      decode(matrix.dtype,
+             matrix.bytes.subspan(static_cast<size_t>(row_of(i)) * row_bytes, row_bytes),
+             {out + i * matrix.columns, static_cast<size_t>(matrix.columns)});
+    }
+  });
+  return numbers.to(matrix.type);
+}
+
+}  // namespace
+
+Tensor PackedMatrix::decoded(int64_t begin, int64_t count) const {
+  check(begin >= 0 && count >= 0 && begin + count <= rows, "rows {} to {} of {}", begin,
+        begin + count, rows);
+  return decode_rows(*this, count, [=](int64_t i) { return begin + i; });
+}
+
+Tensor PackedMatrix::decoded(const Tensor& rows_N) const {
+  const Tensor indices = rows_N.contiguous();
+  const int64_t* row = indices.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < indices.numel(); ++i) {
+    check(row[i] >= 0 && row[i] < rows, "row {} of {}", row[i], rows);
+  }
+  return decode_rows(*this, indices.numel(), [=](int64_t i) { return row[i]; });
+}
+
+PackedMatrix PackedMatrix::first(int64_t count) const {
+  check(count >= 0 && count <= rows, "the first {} rows of {}", count, rows);
+  PackedMatrix part = *this;
+  part.bytes =
+      rows == 0
+          ? bytes
+          : bytes.first(bytes.size() / static_cast<size_t>(rows) * static_cast<size_t>(count));
+  part.rows = count;
+  return part;
+}
+
+Tensor PackedMatrix::stand_in() const {
+  return at::full({1, 1}, std::numeric_limits<double>::quiet_NaN(), at::dtype(type))
+      .expand({rows, columns});
+}
+
+}  // namespace alambic

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "alambic/io/dtype.h"
+#include "alambic/tensor/tensor.h"
+
+namespace alambic {
+
+/// A matrix on the CPU that keeps the block format of its GGUF file and is decoded a few rows at a
+/// time, where it is used. It cannot be trained.
+struct PackedMatrix {
+  Dtype dtype = Dtype::Q8_0;
+  int64_t rows = 0, columns = 0;
+  std::span<const std::byte> bytes;   ///< row by row; whole blocks
+  std::shared_ptr<const void> owner;  ///< of the bytes
+  at::ScalarType type = at::kFloat;   ///< of what is decoded
+
+  /// Rows begin … begin + count, [count, columns] of `type`: bit-equal to the decoded matrix's.
+  Tensor decoded(int64_t begin, int64_t count) const;
+  /// The rows that `rows_N` (int64) names, [N, columns].
+  Tensor decoded(const Tensor& rows_N) const;
+  /// Without the rows behind the first `count`.
+  PackedMatrix first(int64_t count) const;
+  /// Stands in for the matrix where only sizes, type and device matter: one NaN, expanded, so that
+  /// whoever computes with it by mistake cannot miss it.
+  Tensor stand_in() const;
+};
+
+}  // namespace alambic

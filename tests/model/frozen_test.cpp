@@ -1,0 +1,155 @@
+// Models that nobody will write to: they stay in their mapped files, and block formats stay packed.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "alambic/base/files.h"
+#include "alambic/io/model_folder.h"
+#include "alambic/kernels/packed_linear.h"
+#include "alambic/model/load.h"
+#include "alambic/objective/divergence.h"
+#include "tests/golden_models.h"
+#include "tests/model_fixture.h"
+
+namespace alambic {
+namespace {
+
+// A model of this configuration with random weights, as a GGUF file.
+fs::path gguf_of(const Json& config, const std::string& type, const std::string& name) {
+  const std::unique_ptr<Model> model = make_model(config, "config.json");
+  fill(*model);
+  const fs::path folder = fs::path(testing::TempDir()) / ("alambic_frozen_" + name);
+  fs::remove_all(folder);
+  save_model(*model, folder, Json());
+  const ModelFolder saved = ModelFolder::open(folder);
+  write_gguf_model(folder / "m.gguf", saved.config(), "m", saved.tensors(), *gguf_type_named(type),
+                   GgufMetadata("m", {{"tokenizer.ggml.model", std::string("no_vocab")}}));
+  return folder / "m.gguf";
+}
+
+// Widths of whole blocks of 256.
+Json wide_config(bool tied, int64_t layers = 2, int64_t width = 256, int64_t vocabulary = 300) {
+  Json config = small_llama_config(vocabulary);
+  config["hidden_size"] = width;
+  config["intermediate_size"] = 2 * width;
+  config["num_hidden_layers"] = layers;
+  config["tie_word_embeddings"] = tied;
+  return config;
+}
+
+// Bytes of this process's own memory, without that of mapped files.
+double anonymous_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    double kilobytes = 0;
+    if (word == "RssAnon:" && status >> kilobytes) return kilobytes * 1024;
+  }
+  return 0;
+}
+
+Tensor logits_of(const Model& model, const Pass& pass) {
+  const Head head = model.head();
+  const Tensor hidden = model.hidden(pass);
+  if (head.packed) return kernels::packed_linear(hidden, *head.packed, Tensor());
+  return at::linear(hidden, head.weight_VD);
+}
+
+class FrozenGguf : public testing::TestWithParam<std::tuple<const char*, bool>> {};
+
+// Prevents: a teacher whose hidden states, head or loss depend on how its file is kept in memory.
+TEST_P(FrozenGguf, ComputesWhatTheDecodedModelDoes) {
+  const auto [type, tied] = GetParam();
+  const at::NoGradGuard no_grad;
+  const fs::path file = gguf_of(wide_config(tied), type, fmt::format("{}_{}", type, tied));
+  const auto packed = load_model(file, {.frozen = true}), plain = load_model(file, {});
+  ASSERT_NE(packed->head().packed, nullptr);
+  EXPECT_EQ(plain->head().packed, nullptr);
+  std::vector<std::vector<int32_t>> sequences(3);
+  for (int32_t i = 0; i < 130; ++i) sequences[i % 3].push_back(i * 7 % 300);
+  for (auto& sequence : sequences) sequence.resize(std::min<size_t>(sequence.size(), 60));
+  const Packed tokens = pack(sequences);
+  const Tensor hidden = plain->hidden(Pass(tokens));
+  EXPECT_TRUE(at::equal(packed->hidden(Pass(tokens)), hidden));
+  EXPECT_FALSE(hidden.isnan().any().item<bool>());
+  // The loss against it, whose chunks make the teacher's logits, over part of the vocabulary too.
+  const Tensor student = hidden.flip(0).contiguous();
+  const Head own = plain->head();
+  for (const int64_t vocabulary : {int64_t{300}, int64_t{290}}) {
+    const auto value = [&](const Model& teacher) {
+      return divergence_loss({}, student, own.cut(vocabulary),
+                             {.hidden_MD = hidden, .head = teacher.head().cut(vocabulary)}, 100)
+          .value;
+    };
+    EXPECT_TRUE(at::equal(value(*packed), value(*plain))) << vocabulary;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, FrozenGguf,
+                         testing::Combine(testing::Values("q8_0", "q4_0", "q4_k"),
+                                          testing::Bool()));
+
+// Of every family that GGUF has: where a family computes with a weight in a way of its own, it must
+// not meet the stand-in of a packed one.
+class FrozenFamily : public testing::TestWithParam<std::string> {};
+
+TEST_P(FrozenFamily, ComputesWhatTheDecodedModelDoes) {
+  const at::NoGradGuard no_grad;
+  const ModelFolder golden = ModelFolder::open(golden_folder(GetParam()));
+  const fs::path file = fs::path(testing::TempDir()) / ("alambic_frozen_" + GetParam() + ".gguf");
+  try {
+    write_gguf_model(file, golden.config(), "m", golden.tensors(), *gguf_type_named("q8_0"),
+                     GgufMetadata("m", {{"tokenizer.ggml.model", std::string("no_vocab")}}));
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  const auto packed = load_model(file, {.frozen = true}), plain = load_model(file, {});
+  const Packed tokens = pack({{1, 5, 9, 3, 7, 2, 8, 4}, {6, 1}});
+  EXPECT_TRUE(at::equal(packed->hidden(Pass(tokens)), plain->hidden(Pass(tokens))));
+  EXPECT_TRUE(
+      at::allclose(logits_of(*packed, Pass(tokens)), logits_of(*plain, Pass(tokens)), 1e-5, 1e-5));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FrozenFamily, testing::ValuesIn(golden_models()), golden_name);
+
+TEST(FrozenModel, OfSafetensorsStaysInTheMappedFile) {
+  const at::NoGradGuard no_grad;
+  const auto frozen = load_model(golden_folder("llama"), {.frozen = true}),
+             plain = load_model(golden_folder("llama"), {});
+  const Packed tokens = pack({{1, 5, 9, 3}});
+  EXPECT_TRUE(at::equal(frozen->hidden(Pass(tokens)), plain->hidden(Pass(tokens))));
+  // Memory of the file is not to be written to; a copy's would be.
+  std::ifstream maps("/proc/self/maps");
+  const auto address = reinterpret_cast<uintptr_t>(frozen->head().weight_VD.const_data_ptr());
+  bool mapped = false;
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0, end = 0;
+    std::sscanf(line.c_str(), "%lx-%lx", &begin, &end);
+    if (address >= begin && address < end) mapped = line.find("model.safetensors") != line.npos;
+  }
+  EXPECT_TRUE(mapped);
+}
+
+TEST(FrozenModel, OfAnotherDtypeOrWithGradientsIsCopied) {
+  const auto bfloat = load_model(golden_folder("llama"), {.dtype = at::kBFloat16, .frozen = true});
+  EXPECT_EQ(bfloat->head().weight_VD.scalar_type(), at::kBFloat16);
+  const fs::path file = gguf_of(wide_config(false), "q8_0", "trainable");
+  const auto trained = load_model(file, {.trainable = true, .frozen = true});
+  EXPECT_EQ(trained->head().packed, nullptr);
+  EXPECT_TRUE(trained->head().weight_VD.requires_grad());
+}
+
+// Prevents: a teacher of 4-bit weights that takes eight times its file. The mapped file itself is
+// at most once in memory; the rest is the process's own: norms, permuted rows, what is decoded.
+TEST(FrozenModelSlow, OfQ4KTakesLittleBesideItsFile) {
+  const at::NoGradGuard no_grad;
+  const fs::path file = gguf_of(wide_config(false, 8, 1024, 8000), "q4_k", "memory");
+  const auto size = static_cast<double>(fs::file_size(file));
+  const double before = anonymous_bytes();
+  const auto teacher = load_model(file, {.frozen = true});
+  const Tensor hidden = teacher->hidden(Pass(pack({{1, 2, 3, 4, 5, 6, 7, 8}})));
+  EXPECT_FALSE(hidden.isnan().any().item<bool>());
+  EXPECT_LT(anonymous_bytes() - before, 0.2 * size) << size;
+}
+
+}  // namespace
+}  // namespace alambic
