@@ -34,8 +34,11 @@ double AdamW::gradient_norm() const {
 void AdamW::update(bool decaying, double learning_rate) {
   std::vector<Tensor> masters, gradients, means, squares, counts;
   for (const Parameter& parameter : parameters_) {
-    const Tensor gradient = parameter.weight.grad();
-    if (parameter.decays != decaying || !gradient.defined()) continue;
+    if (parameter.decays != decaying) continue;
+    // No gradient is a gradient of zero: an expert to which no token came keeps its momentum and
+    // its decay, as in a tensor of all experts.
+    const Tensor gradient = parameter.weight.grad().defined() ? parameter.weight.grad()
+                                                              : at::zeros_like(parameter.weight);
     masters.push_back(parameter.master);
     gradients.push_back(gradient.to(parameter.master.scalar_type()));
     means.push_back(parameter.mean);
