@@ -44,6 +44,15 @@ NamedTerm parse_term(const std::string& text, const std::string& objective) {
   return {.name = text.substr(star + 1), .weight = weight};
 }
 
+void check_name(const std::string& name, const std::string& objective) {
+  const std::vector<std::string> known = objective_names();
+  if (std::ranges::find(known, name) != known.end()) return;
+  const std::string nearest = nearest_name(name, known);
+  throw input_error("--objective {}: there is no objective '{}'", objective, name)
+      .with_hint("known are " + join(known) +
+                 (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
+}
+
 std::vector<NamedTerm> parse_terms(const std::string& objective) {
   std::vector<NamedTerm> terms;
   const std::string text = without_spaces(objective);
@@ -51,6 +60,7 @@ std::vector<NamedTerm> parse_terms(const std::string& objective) {
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find('+', begin), text.size());
     const NamedTerm term = parse_term(text.substr(begin, end - begin), objective);
+    check_name(term.name, objective);
     if (std::ranges::count(terms, term.name, &NamedTerm::name) > 0) {
       throw input_error("--objective {}: {} is there twice", objective, term.name);
     }
@@ -87,10 +97,7 @@ void place(const NamedTerm& term, const std::string& text, Objective& objective)
     objective.cross_entropy = term.weight;
     return;
   }
-  const std::string nearest = nearest_name(term.name, objective_names());
-  throw input_error("--objective {}: there is no objective '{}'", text, term.name)
-      .with_hint("known are " + join(objective_names()) +
-                 (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
+  throw bug("--objective {}: nobody takes {}", text, term.name);
 }
 
 void refuse_unused(bool given, bool read, const char* option, const std::string& objective,
