@@ -61,7 +61,7 @@ DistillationOptions lesson_options(const DistillOptions& options, const LoadedMo
       .divergence = std::move(objective.divergence),
       .policy = std::move(objective.policy),
       .advantage = options.loss.advantage == "grpo" ? AdvantageKind::grpo : AdvantageKind::dr_grpo,
-      .ce_weight = options.loss.ce_weight,
+      .ce_weight = options.loss.ce_weight + objective.cross_entropy,
       .lmbda = options.lmbda,
       .batch_size = options.training.batch_size,
       .num_generations = options.num_generations,

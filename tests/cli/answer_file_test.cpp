@@ -84,7 +84,7 @@ TEST_F(AnswerFileTest, RefusesWhatWasMadeDifferently) {
                  {"answers.jsonl:2", "array"});
   expect_refused(head + R"({"teacher": "a"})"
                         "\n",
-                 {"answers.jsonl:2", "prompt_tokens"});
+                 {"answers.jsonl:2", "'tokens' not found"});
 }
 
 }  // namespace
