@@ -94,7 +94,8 @@ BUGS = [
         "log of 0 or of less, where float32 leaves no tail"),
     Bug("union-counted-twice", OBJECTIVE + "topk.cpp",
         "chosen.twice_CK.defined() ? log_CK.masked_fill(chosen.twice_CK, -INFINITY) : log_CK;",
-        "log_CK;", "selftest", "EqualsTheDefinition", "a token of both models' top K twice"),
+        "log_CK * static_cast<double>(chosen.size() > 0);", "selftest", "EqualsTheDefinition",
+        "a token of both models' top K twice"),
     # What is graded, and by what it is divided.
     Bug("last-answer-token-masked", "alambic/rollout/rollouts.cpp",
         "std::fill_n(answer_N.data_ptr<bool>() + written, answers[s].tokens.size(), true);",
