@@ -173,12 +173,13 @@ int run(const DistillOptions& options) {
   const EngineOptions engine = engine_of(options, student);
   const auto validate = validation_of(options, student, faculty, chats, engine);
   Onlookers onlookers = load_onlookers(options, student, rows, load);
+  const DistillationOptions settings = lesson_options(options, student, faculty, rows);
 
   open_run_folder("distill", options, options.run);
   const fs::path out = options.run.out;
-  const std::unique_ptr<Lesson> lesson = distillation_lesson(
-      *student.model, std::move(teachers), std::move(examples), student.tokenizer,
-      lesson_options(options, student, faculty, rows), std::move(onlookers));
+  const std::unique_ptr<Lesson> lesson =
+      distillation_lesson(*student.model, std::move(teachers), std::move(examples),
+                          student.tokenizer, settings, std::move(onlookers));
   const std::unique_ptr<Recorder> recorder =
       run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
   CollapseWatch watch(static_cast<double>(options.max_completion_length));
