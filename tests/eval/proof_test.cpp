@@ -1,7 +1,7 @@
 // The properties of kernels and small models that `alambic selftest` runs.
 #include "alambic/eval/proof.h"
 
-#include <gtest/gtest.h>
+#include "tests/law_test.h"
 
 namespace alambic::proof {
 namespace {
@@ -12,15 +12,7 @@ std::vector<Property> laws() {
   return all;
 }
 
-class Law : public testing::TestWithParam<Property> {};
-
-INSTANTIATE_TEST_SUITE_P(All, Law, testing::ValuesIn(laws()),
-                         [](const auto& info) { return info.param.id; });
-
-TEST_P(Law, Holds) {
-  const Verdict verdict = judge(GetParam());
-  EXPECT_TRUE(verdict.holds) << verdict.where << "; prevents: " << GetParam().prevents;
-}
+INSTANTIATE_TEST_SUITE_P(All, Law, testing::ValuesIn(laws()), law_name);
 
 }  // namespace
 }  // namespace alambic::proof
