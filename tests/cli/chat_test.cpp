@@ -5,14 +5,13 @@
 
 #include "alambic/base/files.h"
 #include "tests/cli/program.h"
+#include "tests/cli/tiny_llama.h"
 
 namespace alambic {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-const std::string kTokenizer =
-    (fs::path(ALAMBIC_SOURCE_DIR) / "recipes/word_problems/tokenizer").string();
 const std::string kMachine = " --device cpu --threads 1";
 const std::string kTemplate =
     "{% for m in messages %}{{ m.role }}:{{ m.content }}{% if m.role == 'assistant' %}"
@@ -27,21 +26,8 @@ struct ChatCommands : testing::Test {
   static void SetUpTestSuite() {
     std::string name = fs::temp_directory_path() / "alambic_XXXXXX";
     folder = ::mkdtemp(name.data());
-    write_file(at("config.json"), Json{{"architectures", {"LlamaForCausalLM"}},
-                                       {"model_type", "llama"},
-                                       {"hidden_size", 16},
-                                       {"intermediate_size", 24},
-                                       {"num_hidden_layers", 1},
-                                       {"num_attention_heads", 2},
-                                       {"max_position_embeddings", 64},
-                                       {"tie_word_embeddings", true},
-                                       {"eos_token_id", 0}}
-                                      .dump());
-    for (const auto& [model, seed] : {std::pair{"plain", "4"}, {"teacher", "5"}}) {
-      const Outcome made = alambic("init --model-config " + at("config.json") + " --tokenizer " +
-                                   kTokenizer + " --seed " + seed + " --out " + at(model));
-      ASSERT_EQ(made.code, 0) << made.text;
-    }
+    ASSERT_NO_FATAL_FAILURE(init_tiny_llama(at("plain"), "4"));
+    ASSERT_NO_FATAL_FAILURE(init_tiny_llama(at("teacher"), "5"));
     fs::copy(at("plain"), at("model"));
     write_file(at("model/chat_template.jinja"), kTemplate);
     write_file(at("teacher/chat_template.jinja"), kTemplate);

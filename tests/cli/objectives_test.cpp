@@ -6,6 +6,7 @@
 
 #include "alambic/base/files.h"
 #include "tests/cli/program.h"
+#include "tests/cli/tiny_llama.h"
 
 namespace alambic {
 namespace {
@@ -20,24 +21,8 @@ struct Objectives : testing::Test {
   static void SetUpTestSuite() {
     std::string name = fs::temp_directory_path() / "alambic_XXXXXX";
     folder = ::mkdtemp(name.data());
-    write_file(at("config.json"), Json{{"architectures", {"LlamaForCausalLM"}},
-                                       {"model_type", "llama"},
-                                       {"hidden_size", 16},
-                                       {"intermediate_size", 24},
-                                       {"num_hidden_layers", 1},
-                                       {"num_attention_heads", 2},
-                                       {"max_position_embeddings", 64},
-                                       {"tie_word_embeddings", true},
-                                       {"eos_token_id", 0}}
-                                      .dump());
-    const std::string tokenizer =
-        (fs::path(ALAMBIC_SOURCE_DIR) / "recipes/word_problems/tokenizer").string();
-    for (const std::string model : {"student", "teacher"}) {
-      const Outcome made =
-          alambic("init --model-config " + at("config.json") + " --tokenizer " + tokenizer +
-                  " --seed " + (model == "teacher" ? "1" : "2") + " --out " + at(model));
-      ASSERT_EQ(made.code, 0) << made.text;
-    }
+    ASSERT_NO_FATAL_FAILURE(init_tiny_llama(at("student"), "2"));
+    ASSERT_NO_FATAL_FAILURE(init_tiny_llama(at("teacher"), "1"));
     std::string rows, plain;
     for (int i = 0; i < 8; ++i) {
       const std::string n = std::to_string(i);
