@@ -94,7 +94,7 @@ class Merger {
     std::push_heap(line_.begin(), line_.end());
   }
 
-  void put_in_line(PairMap<std::vector<int32_t>> places) {
+  void put_in_line(PairMap<std::vector<int32_t>>&& places) {
     for (auto& [pair, words] : places) {
       if (const int64_t count = count_of_[pair]; count > 0) {
         put_in_line({pair, count, std::move(words)});

@@ -140,7 +140,7 @@ Json unigram_of(const Model& model, Json unknown) {
 
 // SentencePiece joins the neighbours that make the piece of the highest score. A tokenizer.json has
 // pairs instead: every way to make a piece of two, in the order of the scores.
-Json bpe_of(const Model& model, Json unknown) {
+Json bpe_of(const Model& model, const Json& unknown) {
   std::unordered_map<std::string_view, int64_t> id_of;
   Json vocabulary = Json::object(), merges = Json::array();
   // ordered_json looks for an equal key at every insertion: the list is filled directly.
