@@ -1,5 +1,6 @@
 // DeepSeek-V2 and V2-Lite (arXiv 2405.04434), V3 and R1 (arXiv 2412.19437): latent attention, and
-// after the first layers routed experts beside one that sees every token.
+// after the first layers routed experts beside one that sees every token. V3.2 (arXiv 2512.02556)
+// attends to the positions that an indexer chooses.
 #include <charconv>
 #include <cmath>
 
@@ -24,13 +25,24 @@ struct DeepSeek : Decoder {
     return beyond ? "layers for multi-token prediction" : "";
   }
   bool is_constant(const std::string& name) const override {
-    return name.ends_with(".e_score_correction_bias");
+    return is_correction(name) || is_indexer(name);
+  }
+  at::ScalarType type_of(const std::string& name, at::ScalarType dtype) const override {
+    return is_indexer(name) ? dtype : Decoder::type_of(name, dtype);
   }
   double init_deviation(const std::string& name) const override {
-    return is_constant(name) ? 0 : Decoder::init_deviation(name);
+    return is_correction(name) ? 0 : Decoder::init_deviation(name);
   }
   double init_constant(const std::string& name) const override {
-    return is_constant(name) ? 0 : Decoder::init_constant(name);
+    return is_correction(name) ? 0 : Decoder::init_constant(name);
+  }
+
+ private:
+  static bool is_correction(const std::string& name) {
+    return name.ends_with(".e_score_correction_bias");
+  }
+  static bool is_indexer(const std::string& name) {
+    return name.find(".self_attn.indexer.") != std::string::npos;
   }
 };
 
@@ -89,7 +101,27 @@ void add_groups(RouterOptions& router, const Config& config, int64_t summed) {
                  "at most the experts of topk_group groups");
 }
 
-std::unique_ptr<Model> make(const Config& config, const RouterOptions& router) {
+// Which layers have no experts: by "mlp_layer_types" where it is given (V3.2), else the first.
+std::vector<bool> dense_layers(const Config& config, int64_t layers) {
+  std::vector<bool> dense;
+  if (!config.has("mlp_layer_types")) {
+    const int64_t first = config.integer("first_k_dense_replace");
+    for (int64_t i = 0; i < layers; ++i) dense.push_back(i < first);
+    return dense;
+  }
+  const auto& types = config.json["mlp_layer_types"];
+  config.require(types.is_array() && std::ssize(types) == layers, "mlp_layer_types",
+                 "one type for each layer");
+  for (const auto& type : types) {
+    config.require(type == "dense" || type == "sparse", "mlp_layer_types",
+                   "a list of \"dense\" and \"sparse\"");
+    dense.push_back(type == "dense");
+  }
+  return dense;
+}
+
+std::unique_ptr<Model> make(const Config& config, const RouterOptions& router,
+                            const std::optional<IndexerShape>& indexer = {}) {
   config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
   config.require(!config.flag("mlp_bias", false), "mlp_bias", "false");
   config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
@@ -98,19 +130,20 @@ std::unique_ptr<Model> make(const Config& config, const RouterOptions& router) {
   const RopeSettings rope = config.rope();
   const MlpShape expert = {.width = latent.width, .inner = config.size("moe_intermediate_size")};
   const int64_t shared = expert.inner * config.size("n_shared_experts");
-  const int64_t dense = config.integer("first_k_dense_replace");
+  const std::vector<bool> dense = dense_layers(config, shape.layers);
   auto model = std::make_unique<DeepSeek>(config, shape);
   for (int64_t i = 0; i < shape.layers; ++i) {
-    DecoderLayer layer = {.attention =
-                              std::make_unique<LatentAttention>(latent, score_scale(latent, rope))};
-    if (i < dense) {
+    auto attention = std::make_unique<LatentAttention>(latent, score_scale(latent, rope));
+    if (indexer) attention->indexer.emplace(*indexer);
+    DecoderLayer layer = {.attention = std::move(attention)};
+    if (dense[i]) {
       layer.mlp = std::make_unique<DenseMlp>(shape.mlp);
     } else {
       layer.mlp = std::make_unique<Moe>(expert, router, ExpertNames{}, shared);
     }
     model->add(std::move(layer));
   }
-  model->sizes.cache.value_width = 0;
+  model->sizes.cache.value_width = indexer ? indexer->head_width : 0;
   model->ropes.emplace_back(model->sizes.positions, latent.rope_width, rope);
   model->predictors = config.integer("num_nextn_predict_layers", 0);
   model->config = config.json;
@@ -133,7 +166,9 @@ std::unique_ptr<Model> make_deepseek_v2(const Config& config) {
   return make(config, router);
 }
 
-std::unique_ptr<Model> make_deepseek_v3(const Config& config) {
+namespace {
+
+RouterOptions corrected_router(const Config& config) {
   RouterOptions router = router_of(config);
   config.require(config.text("scoring_func", "sigmoid") == "sigmoid", "scoring_func",
                  "\"sigmoid\"");
@@ -143,7 +178,30 @@ std::unique_ptr<Model> make_deepseek_v3(const Config& config) {
   router.scores = Scores::sigmoid;
   router.corrected = true;
   add_groups(router, config, 2);
-  return make(config, router);
+  return router;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> make_deepseek_v3(const Config& config) {
+  return make(config, corrected_router(config));
+}
+
+std::unique_ptr<Model> make_deepseek_v32(const Config& config) {
+  const IndexerShape indexer = {.width = config.size("hidden_size"),
+                                .query_rank = config.size("q_lora_rank"),
+                                .heads = config.size("index_n_heads"),
+                                .head_width = config.size("index_head_dim"),
+                                .chosen = config.size("index_topk")};
+  config.require(indexer.head_width >= config.size("qk_rope_head_dim"), "index_head_dim",
+                 "at least qk_rope_head_dim");
+  config.require(config.flag("rope_interleave", true), "rope_interleave", "true");
+  if (config.has("layer_types")) {
+    for (const auto& type : config.json["layer_types"]) {
+      config.require(type == "indexed_attention", "layer_types", "\"indexed_attention\"");
+    }
+  }
+  return make(config, corrected_router(config), indexer);
 }
 
 }  // namespace alambic

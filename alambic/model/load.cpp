@@ -55,11 +55,6 @@ void check_quantization(const ModelFolder& files) {
       .with_hint("take the model's unquantized weights, or a GGUF file of it");
 }
 
-// Of a tensor in memory.
-at::ScalarType type_of(const Model& model, const std::string& name, at::ScalarType dtype) {
-  return model.is_constant(name) && dtype != at::kDouble ? at::kFloat : dtype;
-}
-
 TensorVisitor::PackedRef pack(const TensorView& view, at::ScalarType type,
                               const std::shared_ptr<const ModelFolder>& files) {
   return std::make_shared<const PackedMatrix>(PackedMatrix{.dtype = view.dtype,
@@ -103,7 +98,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     const bool of_head =
         tensor.is_same(head.weight_VD) || (head.bias_V.defined() && tensor.is_same(head.bias_V));
     if (!options.outline && (of_head || !options.head_only)) {
-      const at::ScalarType type = type_of(*model, name, options.dtype);
+      const at::ScalarType type = model->type_of(name, options.dtype);
       const auto place = packable.find(name);
       if (place != packable.end() && is_block(view.dtype)) {
         *place->second = pack(view, type, files);
@@ -148,7 +143,13 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
   uint64_t index = 0;
   model.visit([&](const std::string& name, Tensor& tensor) {
     const double deviation = model.init_deviation(name);
-    Tensor values = at::empty(tensor.sizes(), at::kFloat);
+    Tensor values = model.init_table(name);
+    if (values.defined()) {
+      tensor = values.to(options.device, model.type_of(name, options.dtype));
+      ++index;
+      return;
+    }
+    values = at::empty(tensor.sizes(), at::kFloat);
     if (deviation == 0) {
       values.fill_(model.init_constant(name));
     } else {
@@ -158,7 +159,7 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
             deviation * normal({.seed = seed, .step = index, .sample = static_cast<uint64_t>(i)}));
       }
     }
-    tensor = values.to(options.device, type_of(model, name, options.dtype));
+    tensor = values.to(options.device, model.type_of(name, options.dtype));
     ++index;
   });
   model.set_trainable(options.trainable);
@@ -171,7 +172,7 @@ void save_model(Model& model, const std::filesystem::path& folder, const Json& g
   const at::ScalarType type = dtype.value_or(model.options().dtype().toScalarType());
   std::vector<std::pair<std::string, Tensor>> tensors;
   model.visit([&](const std::string& name, Tensor& tensor) {
-    tensors.emplace_back(name, tensor.detach().to(model.is_constant(name) ? at::kFloat : type));
+    tensors.emplace_back(name, tensor.detach().to(model.type_of(name, type)));
   });
   Json config = model.config;
   config.erase("torch_dtype");

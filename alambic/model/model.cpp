@@ -10,6 +10,10 @@ int64_t Model::parameters() {
   return count;
 }
 
+at::ScalarType Model::type_of(const std::string& name, at::ScalarType dtype) const {
+  return is_constant(name) && dtype != at::kDouble ? at::kFloat : dtype;
+}
+
 void Model::set_trainable(bool trainable) {
   visit([&](const std::string& name, Tensor& tensor) {
     tensor.set_requires_grad(trainable && !is_constant(name));

@@ -43,8 +43,11 @@ struct Model {
   /// What a tensor is that files have and the model does without, for a word about it ("layers
   /// that…"); empty: none of that kind.
   virtual std::string left_out(const std::string&) const { return ""; }
-  /// True for a tensor that no gradient changes and that is float32 whatever the dtype of the rest.
+  /// True for a tensor that no gradient changes.
   virtual bool is_constant(const std::string&) const { return false; }
+  /// Of a tensor in memory and in files, where `dtype` is that of the rest. Constants are float32
+  /// at least.
+  virtual at::ScalarType type_of(const std::string& name, at::ScalarType dtype) const;
   /// Standard deviation with which `init` draws a tensor of this name; 0 means
   /// init_constant: norms one, biases zero.
   virtual double init_deviation(const std::string& name) const = 0;
@@ -52,6 +55,9 @@ struct Model {
   virtual double init_constant(const std::string& name) const {
     return name.ends_with(".bias") ? 0 : 1;
   }
+  /// All numbers of a tensor that `init` neither draws nor fills with one; undefined: not such a
+  /// tensor.
+  virtual Tensor init_table(const std::string&) const { return {}; }
 
   /// float32, bfloat16, …, of the weights; and where they are.
   at::TensorOptions options();

@@ -2,15 +2,11 @@
 
 #include <algorithm>
 
+#include "alambic/nn/masked_attention.h"
+
 namespace alambic {
 
 namespace {
-
-// x0 y0 x1 y1 … to x0 x1 … y0 y1 …, the order in which Rotation turns. Queries and keys are put in
-// the same order, so their products are those of the pairs.
-Tensor halves_of_pairs(const Tensor& x_NHR) {
-  return x_NHR.unflatten(-1, {-1, 2}).transpose(-1, -2).flatten(-2);
-}
 
 Tensor widened(const Tensor& x_NHd, int64_t width) {
   return x_NHd.size(-1) == width ? x_NHd : at::constant_pad_nd(x_NHd, {0, width - x_NHd.size(-1)});
@@ -38,28 +34,39 @@ Tensor LatentAttention::turned(const Tensor& x_NHR, const Rotation& rotation) co
   return rotation(shape.interleaved ? halves_of_pairs(x_NHR) : x_NHR);
 }
 
-LatentAttention::Queries LatentAttention::queries(const Tensor& x_ND,
+LatentAttention::Queries LatentAttention::queries(const Tensor& q_NQ,
                                                   const Rotation& rotation) const {
-  const Tensor q = shape.query_rank > 0 ? q_b_proj(q_a_layernorm(q_a_proj(x_ND))) : q_proj(x_ND);
-  const std::vector<Tensor> parts =
-      q.unflatten(-1, {shape.heads, -1}).split_with_sizes({shape.nope_width, shape.rope_width}, -1);
+  const std::vector<Tensor> parts = q_NQ.unflatten(-1, {shape.heads, -1})
+                                        .split_with_sizes({shape.nope_width, shape.rope_width}, -1);
   return {parts[0], turned(parts[1], rotation)};
 }
 
 Tensor LatentAttention::forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
                                 int64_t layer) const {
-  const Queries q = queries(x_ND, rotation);
+  Tensor source_NQ = x_ND;
+  if (shape.query_rank > 0) source_NQ = q_a_layernorm(q_a_proj(x_ND));
+  const Queries q =
+      queries(shape.query_rank > 0 ? q_b_proj(source_NQ) : q_proj(source_NQ), rotation);
   const std::vector<Tensor> parts =
       kv_a_proj_with_mqa(x_ND).split_with_sizes({shape.latent_rank, shape.rope_width}, -1);
   const Tensor latent_NL = kv_a_layernorm(parts[0].contiguous());
   const Tensor key_N1R = turned(parts[1].unsqueeze(1), rotation);
+  const Tensor entry_NC = at::cat({latent_NL, key_N1R.squeeze(1)}, -1);
+  const Tensor index_key_Nd = indexer ? indexer->keys(x_ND, rotation) : Tensor();
   if (pass.cache) {
-    const Tensor& cache = pass.cache->layers[layer].keys;
-    kernels::write_cache(at::cat({latent_NL.unsqueeze(1), key_N1R}, -1), pass.input.offsets, cache,
-                         pass.slots, pass.starts);
-    if (pass.decodes()) return o_proj(absorbed(q, cache, pass));
+    KvCache::Layer& cached_layer = pass.cache->layers[layer];
+    const auto write = [&](const Tensor& rows, const Tensor& cache) {
+      kernels::write_cache(rows.unsqueeze(1), pass.input.offsets, cache, pass.slots, pass.starts);
+    };
+    write(entry_NC, cached_layer.keys);
+    if (indexer) write(index_key_Nd, cached_layer.values);
   }
-  return o_proj(plain(q, latent_NL, key_N1R, pass));
+  if (indexer && indexer->chooses(pass)) {
+    return o_proj(sparse(q, indexer->queries(x_ND, source_NQ, rotation), entry_NC, index_key_Nd,
+                         pass, layer));
+  }
+  return o_proj(pass.decodes() ? cached(q, pass.cache->layers[layer].keys, pass)
+                               : plain(q, latent_NL, key_N1R, pass));
 }
 
 Tensor LatentAttention::plain(const Queries& q, const Tensor& latent_NL, const Tensor& key_N1R,
@@ -77,21 +84,50 @@ Tensor LatentAttention::plain(const Queries& q, const Tensor& latent_NL, const T
       .flatten(1);
 }
 
-Tensor LatentAttention::absorbed(const Queries& q, const Tensor& cache, const Pass& pass) const {
+Tensor LatentAttention::absorbed(const Queries& q,
+                                 const std::function<Tensor(const Tensor&)>& attention) const {
   const Tensor weight = kv_b_proj.lora
-                            ? kv_b_proj.lora->merged(kv_b_proj.weight).to(cache.scalar_type())
+                            ? kv_b_proj.lora->merged(kv_b_proj.weight).to(q.nope_NHd.scalar_type())
                             : kv_b_proj.weight;
   const std::vector<Tensor> maps_HdL =
       weight.unflatten(0, {shape.heads, -1})
           .split_with_sizes({shape.nope_width, shape.value_width}, 1);
   const Tensor q_NHL = at::bmm(q.nope_NHd.transpose(0, 1), maps_HdL[0]).transpose(0, 1);
+  // Values are the entries too; what their turned part adds up to is cut off.
+  const Tensor out_NHL =
+      attention(at::cat({q_NHL, q.rope_NHR}, -1)).narrow(-1, 0, shape.latent_rank);
+  return at::bmm(out_NHL.transpose(0, 1), maps_HdL[1].transpose(1, 2)).transpose(0, 1).flatten(1);
+}
+
+Tensor LatentAttention::cached(const Queries& q, const Tensor& cache, const Pass& pass) const {
   std::vector<int64_t> lengths = pass.starts;
   for (int64_t& length : lengths) ++length;
-  // Values are the entries too; what their turned part adds up to is cut off.
-  const Tensor out_NHL = kernels::cached_attention(at::cat({q_NHL, q.rope_NHR}, -1), cache, cache,
-                                                   pass.slots, lengths, {.scale = scale})
-                             .narrow(-1, 0, shape.latent_rank);
-  return at::bmm(out_NHL.transpose(0, 1), maps_HdL[1].transpose(1, 2)).transpose(0, 1).flatten(1);
+  return absorbed(q, [&](const Tensor& q_NHC) {
+    return kernels::cached_attention(q_NHC, cache, cache, pass.slots, lengths, {.scale = scale});
+  });
+}
+
+Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& index,
+                               const Tensor& entry_NC, const Tensor& index_key_Nd, const Pass& pass,
+                               int64_t layer) const {
+  return absorbed(q, [&](const Tensor& q_NHC) {
+    std::vector<Tensor> outputs;
+    for (int64_t s = 0; s < pass.input.sequences(); ++s) {
+      const int64_t begin = pass.input.offsets[s], count = pass.input.length(s);
+      const int64_t length = pass.starts[s] + count;
+      Tensor entry_MC = entry_NC.narrow(0, begin, count);
+      Tensor index_key_Md = index_key_Nd.narrow(0, begin, count);
+      if (length > count) {
+        const KvCache::Layer& cache = pass.cache->layers[layer];
+        entry_MC = cache.keys[pass.slots[s]][0].narrow(0, 0, length);
+        index_key_Md = cache.values[pass.slots[s]][0].narrow(0, 0, length);
+      }
+      const Tensor chosen_TM = indexer->chosen(index, begin, count, index_key_Md);
+      outputs.push_back(
+          masked_attention(q_NHC.narrow(0, begin, count), entry_MC, chosen_TM, {.scale = scale}));
+    }
+    return at::cat(outputs);
+  });
 }
 
 void LatentAttention::visit(const std::string& prefix, const TensorVisitor& visitor) {
@@ -106,6 +142,7 @@ void LatentAttention::visit(const std::string& prefix, const TensorVisitor& visi
   kv_a_layernorm.visit(prefix + "self_attn.kv_a_layernorm", visitor);
   kv_b_proj.visit(prefix + "self_attn.kv_b_proj", visitor);
   o_proj.visit(prefix + "self_attn.o_proj", visitor);
+  if (indexer) indexer->visit(prefix + "self_attn.indexer.", visitor);
 }
 
 }  // namespace alambic

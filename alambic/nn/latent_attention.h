@@ -2,7 +2,10 @@
 // position is one narrow vector, from which every head makes its key and its value.
 #pragma once
 
+#include <optional>
+
 #include "alambic/nn/self_attention.h"
+#include "alambic/nn/token_indexer.h"
 
 namespace alambic {
 
@@ -25,7 +28,9 @@ struct LatentShape {
 /// Passes without a cache and prompts make the keys and values of each head. Decoding does not: the
 /// map from the latent to a head's keys is absorbed in the query and the map to its values in the
 /// output, so that all heads read the cache itself, as queries of one key head of width L + R
-/// (section 2.1.2; the same up to rounding).
+/// (section 2.1.2; the same up to rounding). With an indexer a position attends to no more than the
+/// positions that it chooses; sequences longer than that number take the absorbed way with and
+/// without a cache. The indexer's keys are where the cache has values.
 struct LatentAttention : Mixer {
   LatentShape shape;
   double scale;               ///< of the scores
@@ -36,6 +41,7 @@ struct LatentAttention : Mixer {
   RmsNorm kv_a_layernorm;
   Linear kv_b_proj;  ///< from the latent to [key without turn | value] of each head
   Linear o_proj;
+  std::optional<TokenIndexer> indexer;
 
   LatentAttention(const LatentShape& shape, double scale);
   Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
@@ -46,11 +52,16 @@ struct LatentAttention : Mixer {
   struct Queries {
     Tensor nope_NHd, rope_NHR;
   };
-  Queries queries(const Tensor& x_ND, const Rotation& rotation) const;
+  Queries queries(const Tensor& q_NQ, const Rotation& rotation) const;
   Tensor turned(const Tensor& x_NHR, const Rotation& rotation) const;
+  /// Key and value of each head; returns [N, H · value width], as all of these do.
   Tensor plain(const Queries& q, const Tensor& latent_NL, const Tensor& key_N1R,
                const Pass& pass) const;
-  Tensor absorbed(const Queries& q, const Tensor& cache, const Pass& pass) const;
+  /// `attention` maps queries of width L + R to sums of cache entries, both [N, H, L + R].
+  Tensor absorbed(const Queries& q, const std::function<Tensor(const Tensor&)>& attention) const;
+  Tensor cached(const Queries& q, const Tensor& cache, const Pass& pass) const;
+  Tensor sparse(const Queries& q, const TokenIndexer::Queries& index, const Tensor& entry_NC,
+                const Tensor& index_key_Nd, const Pass& pass, int64_t layer) const;
 };
 
 }  // namespace alambic

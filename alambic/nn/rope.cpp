@@ -107,6 +107,14 @@ Rotation Rope::at(const Tensor& positions_N) const {
   return {cos_Td.index_select(0, positions_N), sin_Td.index_select(0, positions_N)};
 }
 
+Tensor halves_of_pairs(const Tensor& x_NHR) {
+  return x_NHR.unflatten(-1, {-1, 2}).transpose(-1, -2).flatten(-2);
+}
+
+Tensor pairs_of_halves(const Tensor& x_NHR) {
+  return x_NHR.unflatten(-1, {2, -1}).transpose(-1, -2).flatten(-2);
+}
+
 Tensor Rotation::operator()(const Tensor& x_NHd) const {
   if (!cos_Nd.defined()) return x_NHd;
   const int64_t turning = 2 * cos_Nd.size(1), still = x_NHd.size(2) - turning;

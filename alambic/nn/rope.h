@@ -10,6 +10,8 @@ namespace alambic {
 struct Rotation {
   Tensor cos_Nd, sin_Nd;
   Tensor operator()(const Tensor& x_NHd) const;
+  /// Turns by as much the other way.
+  Rotation back() const { return {cos_Nd, -sin_Nd}; }
 };
 
 /// Rotary angles of every position up to the model's context, made once.
@@ -24,6 +26,11 @@ struct Rope {
   void to(at::Device device, at::ScalarType dtype);
   Rotation at(const Tensor& positions_N) const;
 };
+
+/// x0 y0 x1 y1 … to x0 x1 … y0 y1 …, the order in which Rotation turns. Queries and keys that are
+/// both in that order have the products of the pairs.
+Tensor halves_of_pairs(const Tensor& x_NHR);
+Tensor pairs_of_halves(const Tensor& x_NHR);
 
 /// Turns per position of each pair of entries, float32.
 Tensor rope_frequencies(int64_t head_width, const RopeSettings& settings);

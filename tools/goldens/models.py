@@ -130,7 +130,8 @@ def golden(model, tokens):
     for name, parameter in model.named_parameters():
         if model.config.model_type == "gpt_neox":  # another name in memory than on disk
             name = name.replace("lm_head", "embed_out")
-        result["grad." + name] = parameter.grad.clone()
+        if parameter.grad is not None:
+            result["grad." + name] = parameter.grad.clone()
     result["adamw_losses"] = adamw_losses(model, tokens)
     return result
 

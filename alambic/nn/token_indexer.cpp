@@ -1,0 +1,53 @@
+#include "alambic/nn/token_indexer.h"
+
+#include <cmath>
+
+#include "alambic/nn/index_scores.h"
+
+namespace alambic {
+
+TokenIndexer::TokenIndexer(const IndexerShape& shape)
+    : shape(shape),
+      wq_b(shape.query_rank, shape.heads * shape.head_width, false),
+      wk(shape.width, shape.head_width, false),
+      k_norm(shape.head_width, 1e-6),
+      weights_proj(shape.width, shape.heads, false) {}
+
+bool TokenIndexer::chooses(const Pass& pass) const {
+  for (int64_t s = 0; s < pass.input.sequences(); ++s) {
+    if (pass.starts[s] + pass.input.length(s) > shape.chosen) return true;
+  }
+  return false;
+}
+
+Tensor TokenIndexer::keys(const Tensor& x_ND, const Rotation& rotation) const {
+  const at::NoGradGuard no_grad;
+  return rotation(k_norm(wk(x_ND)).unsqueeze(1)).squeeze(1);
+}
+
+TokenIndexer::Queries TokenIndexer::queries(const Tensor& x_ND, const Tensor& latent_NQ,
+                                            const Rotation& rotation) const {
+  const at::NoGradGuard no_grad;
+  const Tensor weight_NH = weights_proj(x_ND);
+  const at::ScalarType type = weight_NH.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return {rotation(wq_b(latent_NQ).unflatten(-1, {shape.heads, -1})),
+          weight_NH.to(type) / std::sqrt(static_cast<double>(shape.heads * shape.head_width))};
+}
+
+Tensor TokenIndexer::chosen(const Queries& queries, int64_t begin, int64_t count,
+                            const Tensor& key_Md) const {
+  const int64_t M = key_Md.size(0);
+  const Tensor visible_TM = visible_entries(M - count, count, M, 1, key_Md.device());
+  return best_entries(index_scores(queries.q_NHd.narrow(0, begin, count),
+                                   queries.weight_NH.narrow(0, begin, count), key_Md),
+                      visible_TM, shape.chosen);
+}
+
+void TokenIndexer::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  visitor(prefix + "wq_b.weight", wq_b.weight);
+  visitor(prefix + "wk.weight", wk.weight);
+  k_norm.visit(prefix + "k_norm", visitor);
+  visitor(prefix + "weights_proj.weight", weights_proj.weight);
+}
+
+}  // namespace alambic
