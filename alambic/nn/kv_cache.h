@@ -9,14 +9,22 @@ namespace alambic {
 /// Keys and values of running sequences. A sequence owns a slot until it ends; then the slot is
 /// free for the next one, so a batch never waits for its longest member.
 struct KvCache {
+  /// Rows that a layer keeps of a sequence beside its keys and values.
+  struct Side {
+    int64_t width = 0;
+    int64_t tokens = 1;  ///< one row for so many tokens
+    int64_t rows = 0;    ///< only so many, in a ring; 0: all
+  };
   struct Shape {
     int64_t layers = 0, kv_heads = 0, head_width = 0;
-    int64_t value_width = head_width;  ///< 0: values are read out of the keys
-    /// Kept of each token.
-    int64_t numbers() const { return layers * kv_heads * (head_width + value_width); }
+    int64_t value_width = head_width;           ///< 0: values are read out of the keys
+    std::vector<std::vector<Side>> sides = {};  ///< of each layer; empty: none of any
+    /// Kept of each token; rings, which do not grow with the tokens, are not counted.
+    int64_t numbers() const;
   };
   struct Layer {
-    Tensor keys, values;  ///< [slots, K, capacity, width]
+    Tensor keys, values;             ///< [slots, K, capacity, width]
+    std::vector<Tensor> sides = {};  ///< [slots, rows, width]
   };
   std::vector<Layer> layers;
   std::vector<int64_t> lengths;  ///< per slot: entries filled so far

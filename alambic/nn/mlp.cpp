@@ -21,6 +21,9 @@ Tensor DenseMlp::forward(const Tensor& x_ND) const {
   } else {
     both = {gate_proj(x_ND), up_proj(x_ND)};
   }
+  if (shape.limit > 0) {
+    both = {both[0].clamp_max(shape.limit), both[1].clamp(-shape.limit, shape.limit)};
+  }
   return down_proj(shape.gate == Gate::silu ? kernels::swiglu(both[0], both[1])
                                             : kernels::gelu_tanh(both[0]) * both[1]);
 }

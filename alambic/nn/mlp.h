@@ -22,6 +22,8 @@ struct MlpShape {
   bool bias = false;
   bool fused = false;  ///< gate and up in one matrix gate_up_proj (Phi-3)
   Gate gate = Gate::silu;
+  /// Bounds x·Wg from above and x·Wu on both sides (DeepSeek-V4); 0: none.
+  double limit = 0;
 };
 
 /// down(gate(x·Wg) · (x·Wu)) (Shazeer, arXiv 2002.05202).

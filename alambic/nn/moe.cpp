@@ -1,5 +1,7 @@
 #include "alambic/nn/moe.h"
 
+#include "alambic/base/error.h"
+
 namespace alambic {
 
 namespace {
@@ -32,6 +34,18 @@ Tensor in_best_groups(const Tensor& choice_NE, const RouterOptions& options) {
       .flatten(-2);
 }
 
+Tensor scores_of(const Tensor& logits_NE, Scores scores) {
+  switch (scores) {
+    case Scores::softmax:
+      return logits_NE.softmax(-1);
+    case Scores::sigmoid:
+      return logits_NE.sigmoid();
+    case Scores::root_softplus:
+      return at::logaddexp(logits_NE, at::zeros_like(logits_NE)).sqrt();
+  }
+  throw bug("unknown scores");
+}
+
 }  // namespace
 
 Router::Router(int64_t width, const RouterOptions& options)
@@ -40,16 +54,18 @@ Router::Router(int64_t width, const RouterOptions& options)
   if (options.corrected) correction_E = placeholder({options.experts});
 }
 
-Router::Choice Router::operator()(const Tensor& x_ND) const {
+Router::Choice Router::operator()(const Tensor& x_ND, const Tensor& given_NK) const {
   const at::ScalarType type = score_type(weight_ED);
   Tensor logits_NE = at::linear(x_ND.to(type), weight_ED.to(type));
   if (bias_E.defined()) logits_NE = logits_NE + bias_E.to(type);
-  const Tensor scores_NE =
-      options.scores == Scores::softmax ? logits_NE.softmax(-1) : logits_NE.sigmoid();
-  Tensor choice_NE = scores_NE.detach();
-  if (correction_E.defined()) choice_NE = choice_NE + correction_E.detach().to(type);
-  if (options.chosen_groups < options.groups) choice_NE = in_best_groups(choice_NE, options);
-  const Tensor experts_NK = std::get<1>(choice_NE.topk(options.chosen));
+  const Tensor scores_NE = scores_of(logits_NE, options.scores);
+  Tensor experts_NK = given_NK;
+  if (!experts_NK.defined()) {
+    Tensor choice_NE = scores_NE.detach();
+    if (correction_E.defined()) choice_NE = choice_NE + correction_E.detach().to(type);
+    if (options.chosen_groups < options.groups) choice_NE = in_best_groups(choice_NE, options);
+    experts_NK = std::get<1>(choice_NE.topk(options.chosen));
+  }
   Tensor weights_NK = scores_NE.gather(-1, experts_NK);
   // Sigmoids may all vanish.
   if (options.normalized) weights_NK = weights_NK / (weights_NK.sum(-1, true) + 1e-20);
@@ -61,7 +77,11 @@ Moe::Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames
          int64_t shared_inner)
     : names(names), router(expert.width, options) {
   for (int64_t e = 0; e < options.experts; ++e) experts.emplace_back(expert);
-  if (shared_inner > 0) shared.emplace(MlpShape{.width = expert.width, .inner = shared_inner});
+  if (shared_inner > 0) {
+    MlpShape of_all = expert;
+    of_all.inner = shared_inner;
+    shared.emplace(of_all);
+  }
 }
 
 Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
@@ -84,9 +104,11 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
   return base_ND.index_add(0, token_P, weighted_PD);
 }
 
-Tensor Moe::forward(const Tensor& x_ND) const {
+Tensor Moe::forward(const Tensor& x_ND) const { return forward(x_ND, router(x_ND)); }
+
+Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
   return mix_experts(
-      x_ND, router(x_ND), router.options,
+      x_ND, choice, router.options,
       [&](int64_t e, const Tensor& x_PD) { return experts[e].forward(x_PD); },
       shared ? shared->forward(x_ND) : at::zeros_like(x_ND));
 }
@@ -100,7 +122,7 @@ void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {
   };
   visitor(block + "gate.weight", router.weight_ED);
   if (router.correction_E.defined()) {
-    visitor(block + "gate.e_score_correction_bias", router.correction_E);
+    visitor(block + "gate." + names.correction, router.correction_E);
   }
   for (size_t e = 0; e < experts.size(); ++e) visit_one("experts." + std::to_string(e), experts[e]);
   if (shared) visit_one(names.shared, *shared);

@@ -10,7 +10,11 @@
 
 namespace alambic {
 
-enum class Scores { softmax, sigmoid };
+enum class Scores {
+  softmax,
+  sigmoid,
+  root_softplus  ///< √log(1 + eˣ) (DeepSeek-V4)
+};
 
 struct RouterOptions {
   int64_t experts = 0, chosen = 0;  ///< E, and k of each token
@@ -37,8 +41,9 @@ struct Router {
   };
 
   Router(int64_t width, const RouterOptions& options);
-  /// Scores in float32, whatever the dtype of x and the weights.
-  Choice operator()(const Tensor& x_ND) const;
+  /// Scores in float32, whatever the dtype of x and the weights. `given_NK`: experts (int64) that
+  /// are chosen whatever their scores; undefined: the best are.
+  Choice operator()(const Tensor& x_ND, const Tensor& given_NK = {}) const;
 };
 
 /// `base_ND` and the chosen experts' outputs times their weights. `expert(e, x)` is called once for
@@ -51,6 +56,7 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
 struct ExpertNames {
   std::string block = "mlp", gate = "gate_proj", up = "up_proj", down = "down_proj";
   std::string shared = "shared_experts";
+  std::string correction = "e_score_correction_bias";
 };
 
 struct Moe : FeedForward {
@@ -65,6 +71,7 @@ struct Moe : FeedForward {
 
   /// Runs the experts that got tokens, each once, on all of its tokens.
   Tensor forward(const Tensor& x_ND) const override;
+  Tensor forward(const Tensor& x_ND, const Router::Choice& choice) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
 };
 

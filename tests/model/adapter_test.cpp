@@ -127,7 +127,9 @@ TEST_P(AdaptedFamily, HasTrainsWritesReadsAndMergesAnAdapter) {
     const bool routed = model->config.contains("num_experts_per_tok");
     std::set<std::string> expected;
     model->visit_linears([&](const std::string& module, Linear&) {
-      if (!routed || module.find(".self_attn.") != std::string::npos) expected.insert(module);
+      const bool attention = module.find(".self_attn.") != std::string::npos ||
+                             module.find(".attn.") != std::string::npos;
+      if (!routed || attention) expected.insert(module);
     });
     for (const char* head : {"lm_head", "embed_out"}) expected.erase(head);
     EXPECT_EQ(modules, expected);

@@ -7,6 +7,7 @@
 #include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"
+#include "alambic/nn/index_scores.h"
 #include "tests/golden_models.h"
 
 namespace alambic {
@@ -14,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> goldens = {"deepseek_v2", "deepseek_v2_lite", "deepseek_v3"};
+const std::vector<std::string> goldens = {"deepseek_v2", "deepseek_v2_lite", "deepseek_v3",
+                                          "deepseek_v32"};
 
 Packed ten_tokens() { return {.tokens_N = at::arange(3, 13), .offsets = {0, 10}}; }
 
@@ -37,7 +39,8 @@ Tensor decoded(const Model& model, KvCache& cache) {
 TEST(DeepSeek, RemembersOneLatentAndOneKeyOfAPosition) {
   for (const std::string& name : goldens) {
     const KvCache::Shape shape = load_model(golden_folder(name), {.outline = true})->shape().cache;
-    EXPECT_EQ(shape.numbers(), 2 * (10 + 4)) << name;
+    const int64_t index_key = name == "deepseek_v32" ? 9 : 0;
+    EXPECT_EQ(shape.numbers(), 2 * (10 + 4 + index_key)) << name;
   }
 }
 
@@ -151,6 +154,32 @@ TEST(DeepSeek, KeepsTheCorrectionOfTheRouterAsItIs) {
   EXPECT_TRUE(at::equal(golden(folder / "model.safetensors", correction), before));
 }
 
+// A choice among equals that depended on how many entries come later would make an answer depend on
+// the cache: equal scores are frequent, because ReLU makes zeros.
+TEST(DeepSeek, AnIndexerTakesTheFirstOfEquals) {
+  for (const int64_t later : {0, 1, 40, 300}) {
+    const Tensor scores = at::zeros({1, 20 + later});
+    const Tensor visible = (at::arange(20 + later) < 20).unsqueeze(0);
+    const Tensor best = best_entries(scores, visible, 7);
+    EXPECT_TRUE(at::equal(best, (at::arange(20 + later) < 7).unsqueeze(0))) << later;
+  }
+}
+
+// It has no gradient: with weight decay it would shrink all the same. As a constant in float32, as
+// the router's correction is, it could not be applied to bfloat16.
+TEST(DeepSeek, KeepsTheIndexerAsItIsInTheModelsType) {
+  const std::unique_ptr<Model> model =
+      load_model(golden_folder("deepseek_v32"), {.dtype = at::kBFloat16, .trainable = true});
+  int64_t count = 0;
+  model->visit([&](const std::string& name, Tensor& tensor) {
+    if (name.find("indexer") == std::string::npos) return;
+    EXPECT_EQ(tensor.scalar_type(), at::kBFloat16) << name;
+    EXPECT_FALSE(tensor.requires_grad()) << name;
+    ++count;
+  });
+  EXPECT_EQ(count, 2 * 5);
+}
+
 TEST(DeepSeek, RefusesWhatItDoesNotCompute) {
   const std::vector<std::tuple<std::string, std::string, Json>> cases = {
       {"deepseek_v2", "topk_method", "noaux_tc"},
@@ -167,6 +196,12 @@ TEST(DeepSeek, RefusesWhatItDoesNotCompute) {
       {"deepseek_v3", "num_experts_per_tok", 9},
       {"deepseek_v3", "qk_rope_head_dim", 3},
       {"deepseek_v3", "kv_lora_rank", nullptr},
+      {"deepseek_v32", "layer_types", {"full_attention", "indexed_attention"}},
+      {"deepseek_v32", "mlp_layer_types", {"dense"}},
+      {"deepseek_v32", "mlp_layer_types", {"dense", "moe"}},
+      {"deepseek_v32", "index_topk", 0},
+      {"deepseek_v32", "index_head_dim", 3},  // less than turns
+      {"deepseek_v32", "q_lora_rank", nullptr},
       {"deepseek_v2_lite", "hidden_act", "gelu"},
       {"deepseek_v2_lite", "mlp_bias", true}};
   for (const auto& [name, key, value] : cases) {

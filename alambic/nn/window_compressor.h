@@ -1,0 +1,51 @@
+// Compressed entries of DeepSeek-V4 (transformers' modeling_deepseek_v4.py; sections 2.3.1
+// and 2.3.2 of its report): every m tokens become one entry, Σ softmax(gate + bias) · value over
+// the tokens, channel by channel.
+#pragma once
+
+#include "alambic/nn/linear.h"
+#include "alambic/nn/norm.h"
+#include "alambic/nn/rope.h"
+
+namespace alambic {
+
+struct CompressorShape {
+  int64_t width = 0;   ///< of x
+  int64_t entry = 0;   ///< d, width of an entry
+  int64_t stride = 0;  ///< m, tokens to an entry
+  /// An entry also reads the m tokens before its own, by values and gates of their own.
+  bool overlapping = false;
+  double epsilon = 1e-6;
+  /// Of a token: values and gates.
+  int64_t raw_width() const { return (overlapping ? 4 : 2) * entry; }
+  /// Tokens whose raw rows the next entry may need.
+  int64_t ring() const { return (overlapping ? 2 : 1) * stride; }
+};
+
+struct WindowCompressor {
+  CompressorShape shape;
+  Linear wkv, wgate;
+  Tensor ape;  ///< [m, …], added to the gates by the place in the window
+  RmsNorm norm;
+
+  /// What a running sequence keeps; undefined without a cache.
+  struct Memory {
+    Tensor ring_RW;   ///< raw rows of the last tokens, that of position p in row p mod R
+    Tensor entry_Ed;  ///< entries so far
+  };
+
+  explicit WindowCompressor(const CompressorShape& shape);
+  /// Values and gates of each token, [N, raw width].
+  Tensor raw(const Tensor& x_ND) const;
+  /// All entries, [E, d], of one sequence up to the last of the tokens given, which are its first
+  /// ones (`start` 0) or the one at position `start`. Entries turn as if they stood where their
+  /// window begins. Updates the memory.
+  Tensor entries(const Tensor& raw_TW, int64_t start, const Memory& memory, const Rope& rope) const;
+  void visit(const std::string& prefix, const TensorVisitor& visitor);
+
+ private:
+  Tensor compressed(const Tensor& raw_TW, int64_t first, const Tensor& before_mW,
+                    const Rope& rope) const;
+};
+
+}  // namespace alambic
