@@ -57,6 +57,8 @@ TensorView joined(const std::string& name, const Pair& pair, const std::string& 
 
 }  // namespace
 
+float e2m1_to_float(int bits) { return e2m1.at(static_cast<size_t>(bits)); }
+
 void join_mxfp4(Json& config, std::vector<TensorView>& tensors, const std::string& where) {
   const Json setting = config.is_object() ? config.value("quantization_config", Json()) : Json();
   if (!setting.is_object() || setting.value("quant_method", Json()) != "mxfp4") return;
@@ -95,8 +97,7 @@ void decode_mxfp4(const TensorView& tensor, std::span<float> numbers) {
         const float scale = std::ldexp(1.F, std::to_integer<int>(*scales++) - 127);
         for (int64_t i = 0; i < block; ++i) {
           const int both = std::to_integer<int>(bytes[i / 2]);
-          const auto bits = static_cast<size_t>(i % 2 == 0 ? both & 15 : both >> 4);
-          matrix[(c + i) * rows + r] = e2m1.at(bits) * scale;
+          matrix[(c + i) * rows + r] = e2m1_to_float(i % 2 == 0 ? both & 15 : both >> 4) * scale;
         }
       }
     }

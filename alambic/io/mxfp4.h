@@ -18,6 +18,9 @@ namespace alambic {
 void join_mxfp4(nlohmann::ordered_json& config, std::vector<TensorView>& tensors,
                 const std::string& where);
 
+/// The number of four bits: sign, two of exponent, one of fraction.
+float e2m1_to_float(int bits);
+
 /// decode_tiles of such a tensor.
 void decode_mxfp4(const TensorView& tensor, std::span<float> numbers);
 

@@ -11,8 +11,8 @@ namespace alambic {
 
 /// Scales of numbers that are stored divided by them (tile_scales.h): one for each tile of `rows` ×
 /// `columns` numbers of a matrix, the tiles at the lower and right edge being what is left. Those
-/// of F8_E4M3 are float32; those of F4 are exponents, and the matrices lie column by column
-/// (mxfp4.h).
+/// of F8_E4M3 are float32 or exponents (F8_E8M0), by the number of bytes; those of F4 are
+/// exponents, and several F4 matrices in a tensor lie column by column (mxfp4.h).
 struct TileScales {
   std::span<const std::byte> bytes;  ///< row-major; empty: the numbers are as stored
   int64_t rows = 1, columns = 1;

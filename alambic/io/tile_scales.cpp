@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "alambic/base/error.h"
 #include "alambic/io/mxfp4.h"
@@ -21,6 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view suffix = "_scale_inv";
+constexpr int64_t fp4_block = 32;  // numbers of a row to a scale
 
 struct Tile {
   int64_t rows, columns;
@@ -55,6 +57,15 @@ void require(bool holds, const Json& setting, const std::string& where, const ch
       where, key, expected, setting.contains(key) ? setting[key].dump() : "nothing");
 }
 
+// Powers of two in a byte (E8M0, also stored as U8), as read_scales takes them.
+bool is_exponent(Dtype dtype) { return dtype == Dtype::F8_E8M0 || dtype == Dtype::U8; }
+
+float e8m0_to_float(std::byte bits) {
+  const int exponent = std::to_integer<int>(bits);
+  return exponent == 255 ? std::numeric_limits<float>::quiet_NaN()
+                         : std::ldexp(1.F, exponent - 127);
+}
+
 // The tiles' size, if the folder is of this kind.
 std::optional<Tile> tile_of(const Json& config, const std::string& where) {
   const Json setting = config.is_object() ? config.value("quantization_config", Json()) : Json();
@@ -69,6 +80,23 @@ std::optional<Tile> tile_of(const Json& config, const std::string& where) {
   return Tile{size[0], size[1]};
 }
 
+// DeepSeek-V4's experts: two E2M1 numbers to a byte, an exponent to 32 numbers of a row.
+void join_fp4(TensorView& matrix, const TensorView& scales, const std::string& where) {
+  const int64_t columns = matrix.shape.size() == 2 ? 2 * matrix.shape[1] : 0;
+  if (columns == 0 || columns % fp4_block != 0 || !is_exponent(scales.dtype) ||
+      scales.shape != std::vector<int64_t>{matrix.shape[0], columns / fp4_block}) {
+    throw input_error(
+        "cannot read the FP4 weights of {}: tensor {} should be F8_E8M0 numbers, one for 16 bytes "
+        "of "
+        "a row of the I8 matrix {} of shape [{}], found {} of shape [{}]",
+        where, printable(scales.name), printable(matrix.name), fmt::join(matrix.shape, ", "),
+        name_of(scales.dtype), fmt::join(scales.shape, ", "));
+  }
+  matrix.dtype = Dtype::F4;
+  matrix.shape[1] = columns;
+  matrix.tiles = {scales.bytes, 1, fp4_block};
+}
+
 void join(TensorView& matrix, const TensorView& scales, const Tile& tile,
           const std::string& where) {
   const auto wrong = [&](const std::string& what) {
@@ -79,7 +107,9 @@ void join(TensorView& matrix, const TensorView& scales, const Tile& tile,
     throw wrong("should belong to a matrix of F8_E4M3, found " + name_of(matrix.dtype) +
                 fmt::format(" of shape [{}]", fmt::join(matrix.shape, ", ")));
   }
-  if (scales.dtype != Dtype::F32) throw wrong("should be F32, found " + name_of(scales.dtype));
+  if (scales.dtype != Dtype::F32 && !is_exponent(scales.dtype)) {
+    throw wrong("should be F32 or F8_E8M0, found " + name_of(scales.dtype));
+  }
   const std::vector<int64_t> expected = {parts(matrix.shape[0], tile.rows),
                                          parts(matrix.shape[1], tile.columns)};
   if (scales.shape != expected) {
@@ -94,15 +124,21 @@ void join(TensorView& matrix, const TensorView& scales, const Tile& tile,
 void decode_fp8(const TensorView& matrix, std::span<float> numbers) {
   const int64_t rows = matrix.shape.at(0), columns = matrix.shape.at(1);
   const TileScales& tiles = matrix.tiles;
-  const int64_t across = parts(columns, tiles.columns);
+  const int64_t across = parts(columns, tiles.columns), count = parts(rows, tiles.rows) * across;
+  const bool exponents = std::ssize(tiles.bytes) == count;
   check(std::ssize(numbers) == rows * columns && std::ssize(matrix.bytes) == rows * columns &&
-            std::ssize(tiles.bytes) == parts(rows, tiles.rows) * across * 4,
+            (exponents || std::ssize(tiles.bytes) == count * 4),
         "the tiles of {} do not fit it", matrix.name);
   const std::array<float, 256>& values = e4m3_numbers();
   std::vector<float> scales(static_cast<size_t>(across));
   for (int64_t r = 0; r < rows; ++r) {
-    std::memcpy(scales.data(), tiles.bytes.data() + r / tiles.rows * across * 4,
-                static_cast<size_t>(across) * 4);
+    const int64_t first = r / tiles.rows * across;
+    if (exponents) {
+      std::transform(tiles.bytes.data() + first, tiles.bytes.data() + first + across,
+                     scales.begin(), e8m0_to_float);
+    } else {
+      std::memcpy(scales.data(), tiles.bytes.data() + first * 4, static_cast<size_t>(across) * 4);
+    }
     for (int64_t c = 0; c < columns; ++c) {
       const auto bits = static_cast<uint8_t>(matrix.bytes[static_cast<size_t>(r * columns + c)]);
       numbers[static_cast<size_t>(r * columns + c)] =
@@ -111,21 +147,47 @@ void decode_fp8(const TensorView& matrix, std::span<float> numbers) {
   }
 }
 
+void decode_fp4_rows(const TensorView& matrix, std::span<float> numbers) {
+  check(std::ssize(numbers) == matrix.shape.at(0) * matrix.shape.at(1) &&
+            std::ssize(matrix.bytes) * 2 == std::ssize(numbers) &&
+            std::ssize(matrix.tiles.bytes) * fp4_block == std::ssize(numbers),
+        "the blocks of {} do not fit it", matrix.name);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const int both = std::to_integer<int>(matrix.bytes[i / 2]);
+    numbers[i] = e2m1_to_float(i % 2 == 0 ? both & 15 : both >> 4) *
+                 e8m0_to_float(matrix.tiles.bytes[i / fp4_block]);
+  }
+}
+
 }  // namespace
 
 void join_tile_scales(Json& config, std::vector<TensorView>& tensors, const std::string& where) {
   const std::optional<Tile> tile = tile_of(config, where);
   if (!tile) return;
+  std::set<std::string> names;
+  for (const TensorView& tensor : tensors) names.insert(tensor.name);
   std::map<std::string, TensorView> scales;  // by the name of what they scale
   std::erase_if(tensors, [&](const TensorView& tensor) {
-    if (!tensor.name.ends_with(suffix)) return false;
-    scales[tensor.name.substr(0, tensor.name.size() - suffix.size())] = tensor;
+    std::string owner;
+    if (tensor.name.ends_with(suffix)) {
+      owner = tensor.name.substr(0, tensor.name.size() - suffix.size());
+    } else if (tensor.name.ends_with(".scale")) {  // DeepSeek-V4
+      owner = tensor.name.substr(0, tensor.name.size() - 5) + "weight";
+      if (!names.contains(owner)) return false;
+    } else {
+      return false;
+    }
+    scales[owner] = tensor;
     return true;
   });
   for (TensorView& tensor : tensors) {
     const auto found = scales.find(tensor.name);
     if (found != scales.end()) {
-      join(tensor, found->second, *tile, where);
+      if (tensor.dtype == Dtype::I8) {
+        join_fp4(tensor, found->second, where);
+      } else {
+        join(tensor, found->second, *tile, where);
+      }
       scales.erase(found);
     } else if (tensor.dtype == Dtype::F8_E4M3 || tensor.dtype == Dtype::F8_E5M2) {
       throw input_error("cannot read the FP8 weights of {}: tensor {} is {}, but there is no {}{}",
@@ -140,10 +202,13 @@ void join_tile_scales(Json& config, std::vector<TensorView>& tensors, const std:
         .with_hint("an incomplete download?");
   }
   config.erase("quantization_config");
+  config.erase("expert_dtype");  // V4: that of the files
 }
 
 void decode_tiles(const TensorView& tensor, std::span<float> numbers) {
-  if (tensor.dtype == Dtype::F4) {
+  if (tensor.dtype == Dtype::F4 && tensor.shape.size() == 2) {
+    decode_fp4_rows(tensor, numbers);
+  } else if (tensor.dtype == Dtype::F4) {
     decode_mxfp4(tensor, numbers);
   } else {
     decode_fp8(tensor, numbers);

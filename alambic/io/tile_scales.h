@@ -1,6 +1,9 @@
 // FP8 weights as DeepSeek-V3 (arXiv 2412.19437, section 3.3) and transformers' FineGrainedFP8 store
 // them: a matrix NAME of F8_E4M3 numbers and a matrix NAME_scale_inv of float32, a number to a
-// tile, by which the tile's numbers are multiplied.
+// tile, by which the tile's numbers are multiplied. DeepSeek-V4's files (transformers'
+// integrations/finegrained_fp8.py) call the scales of NAME.weight NAME.scale; they are powers of
+// two, F8_E8M0. Its experts are I8, two E2M1 numbers to a byte, the lower half first, with such a
+// scale to 32 numbers of a row.
 #pragma once
 
 #include <nlohmann/json.hpp>

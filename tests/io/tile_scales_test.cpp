@@ -48,6 +48,46 @@ TEST_F(Tiled, ScalesEachTileTheOnesAtTheEdgesToo) {
   EXPECT_EQ(found, expected);
 }
 
+// DeepSeek-V4's spelling: powers of two in a byte. Read as float32 they would be another number,
+// and the matrix four times too small for them.
+TEST_F(Tiled, ReadsScalesThatArePowersOfTwo) {
+  const std::string exponents = "\x7f\x80\x7e\x7f\x81\x7d";  // 1 2 ½ 1 4 ¼
+  matrix.name = "a.weight";
+  scales.name = "a.scale";
+  scales.dtype = Dtype::F8_E8M0;
+  scales.bytes = bytes_of(exponents);
+  const std::vector<TensorView> tensors = joined();
+  ASSERT_EQ(tensors.size(), 2u);
+  std::vector<float> found(15);
+  decode_tiles(tensors[1], found);
+  const std::vector<float> expected = {1, 1, 2, 1, 1, 2, .5, .5, 1, .5, .5, 1, 4, 4, .25};
+  EXPECT_EQ(found, expected);
+}
+
+// Its experts: the lower half of a byte comes first, a scale to 32 numbers of a row.
+TEST_F(Tiled, ReadsExpertsInFp4) {
+  const std::string bytes = std::string(16, '\x21') + std::string(16, '\xf7');  // ½ 1, 6 −6
+  const std::string exponents = "\x80\x7e";
+  config["expert_dtype"] = "fp4";
+  matrix = {.name = "a.weight", .dtype = Dtype::I8, .shape = {2, 16}, .bytes = bytes_of(bytes)};
+  scales = {
+      .name = "a.scale", .dtype = Dtype::F8_E8M0, .shape = {2, 1}, .bytes = bytes_of(exponents)};
+  const std::vector<TensorView> tensors = joined();
+  ASSERT_EQ(tensors.size(), 2u);
+  EXPECT_FALSE(config.contains("expert_dtype"));
+  EXPECT_EQ(tensors[1].shape, (std::vector<int64_t>{2, 32}));
+  std::vector<float> found(64), expected(64);
+  decode_tiles(tensors[1], found);
+  for (size_t i = 0; i < 32; ++i) {
+    expected[i] = i % 2 == 0 ? 1 : 2;
+    expected[32 + i] = i % 2 == 0 ? 3 : -3;
+  }
+  EXPECT_EQ(found, expected);
+  scales.shape = {1, 2};
+  config["quantization_config"] = {{"quant_method", "fp8"}, {"weight_block_size", {2, 2}}};
+  refuses({"a.scale", "a.weight", "found F8_E8M0 of shape [1, 2]"});
+}
+
 // Against the definition: sign, 4 bits of exponent with bias 7, 3 bits of fraction.
 TEST_F(Tiled, ReadsEveryFp8Number) {
   std::string all(256, '\0');
@@ -98,12 +138,12 @@ TEST_F(Tiled, NamesScalesOfAWrongShapeOrDtype) {
   refuses({"w_scale_inv", "[3, 2]", "found [6]"});
   scales.shape = {3, 2};
   scales.dtype = Dtype::I32;
-  refuses({"w_scale_inv", "should be F32, found I32"});
+  refuses({"w_scale_inv", "should be F32 or F8_E8M0, found I32"});
 }
 
 TEST_F(Tiled, NamesScalesOfWhatIsNoFp8Matrix) {
   matrix.dtype = Dtype::I8;
-  refuses({"w_scale_inv", "found I8"});
+  refuses({"w_scale_inv", "the I8 matrix w of shape [5, 3]"});
   matrix.dtype = Dtype::F8_E4M3;
   matrix.shape = {15};
   refuses({"w_scale_inv", "shape [15]"});
