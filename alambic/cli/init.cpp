@@ -55,6 +55,17 @@ void count_dense(Json& config, const std::vector<int64_t>& kept) {
   config[key] = std::ranges::count_if(kept, [=](int64_t layer) { return layer < dense; });
 }
 
+// Lists with an entry for each layer keep those of the layers that stay.
+void pick_types(Json& config, const std::vector<int64_t>& kept, int64_t all) {
+  for (const char* key : {"layer_types", "mlp_layer_types", "compress_ratios"}) {
+    if (!config.contains(key) || !config[key].is_array()) continue;
+    const Json types = config[key];
+    if (std::ssize(types) < all) continue;
+    config[key] = Json::array();
+    for (const int64_t layer : kept) config[key].push_back(types[layer]);
+  }
+}
+
 std::unique_ptr<Model> cut(const InitOptions& options) {
   const std::unique_ptr<Model> source = load_model(options.from, {});
   const int64_t all = source->shape().cache.layers;
@@ -68,6 +79,7 @@ std::unique_ptr<Model> cut(const InitOptions& options) {
   config[layers_key(config)] = layers;
   const std::vector<int64_t> kept = evenly_spaced(layers, all);
   count_dense(config, kept);
+  pick_types(config, kept, all);
   std::unique_ptr<Model> model = make_model(config, options.from + "/config.json");
   model->visit([&](const std::string& name, Tensor& tensor) {
     const auto found = tensors.find(with_layer(name, kept));

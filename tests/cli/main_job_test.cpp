@@ -282,6 +282,23 @@ TEST_F(MainJob, LeavesNothingBehindAFailedInit) {
   EXPECT_FALSE(fs::exists(folder / "new"));
 }
 
+// Lists with an entry for each layer once stayed as long as they were, which every family refuses.
+TEST_F(MainJob, CutsTheListsOfLayersWithTheLayers) {
+  const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/deepseek_v4/config.json";
+  Json config = Json::parse(read_file(golden));
+  config.erase("vocab_size");
+  write_file(at("kinds.json"), config.dump());
+  ASSERT_EQ(alambic("init --model-config " + at("kinds.json") + " --tokenizer " + kTokenizer +
+                    " --out " + at("kinds"))
+                .code,
+            0);
+  const Outcome cut = alambic("init --from " + at("kinds") + " --layers 2 --out " + at("cut"));
+  ASSERT_EQ(cut.code, 0) << cut.text;
+  const Json found = Json::parse(read_file(at("cut/config.json")));
+  EXPECT_EQ(found["layer_types"], Json({"sliding_attention", "heavily_compressed_attention"}));
+  EXPECT_EQ(found["mlp_layer_types"], Json({"hash_moe", "moe"}));
+}
+
 struct BadModel {
   const char* name;
   std::function<void(const fs::path& model)> spoil;
