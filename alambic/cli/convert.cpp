@@ -136,10 +136,13 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model) {
   std::vector<std::string> parts;
   for (const auto& [dtype, count] : counts)
     parts.push_back(fmt::format("{} {}", count, name_of(dtype)));
-  if (model.config().value("model_type", "") == "mistral" &&
-      !model.config().value("sliding_window", Json()).is_null()) {
-    say("llama.cpp has no sliding window for Mistral: beyond it, its answers differ from "
-        "Alambic's");
+  // As llama.cpp of 2026-10 does with files that have one.
+  const std::string type_of_model = model.config().value("model_type", "");
+  const bool windowless =
+      type_of_model == "mistral" || type_of_model == "mixtral" || type_of_model == "phi3";
+  if (windowless && !model.config().value("sliding_window", Json()).is_null()) {
+    say("llama.cpp has no sliding window for {}: beyond it, its answers differ from Alambic's",
+        type_of_model);
   }
   say("wrote {}: {}, tensors: {}", options.out,
       human_bytes(static_cast<double>(fs::file_size(options.out))), join(parts));
