@@ -103,6 +103,14 @@ Head Decoder::head() const {
           .softcap = head_softcap};
 }
 
+std::vector<Router*> Decoder::routers() {
+  std::vector<Router*> found;
+  for (const DecoderLayer& layer : layers) {
+    if (Router* router = layer.mlp->routed_by()) found.push_back(router);
+  }
+  return found;
+}
+
 void Decoder::settle(at::Device device, at::ScalarType dtype) {
   for (Rope& rope : ropes) rope.to(device, dtype);
 }

@@ -63,6 +63,7 @@ struct Moe : FeedForward {
   Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames& names = {},
       int64_t shared_inner = 0);
 
+  Router* routed_by() override { return &router; }
   /// Runs the experts that got tokens, each once, on all of its tokens.
   Tensor forward(const Tensor& x_ND) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
