@@ -77,10 +77,14 @@ std::string Decoder::canonical_name(const std::string& name) const {
   return name.ends_with("rotary_emb.inv_freq") ? "" : name;
 }
 
+Tensor Decoder::embed(const Pass& pass) const {
+  const Tensor x = packed_embedding ? packed_embedding->decoded(pass.input.tokens_N)
+                                    : at::embedding(embed_tokens, pass.input.tokens_N);
+  return embedding_scale == 1 ? x : x * at::scalar_tensor(embedding_scale, x.options());
+}
+
 Tensor Decoder::hidden(const Pass& pass) const {
-  Tensor x = packed_embedding ? packed_embedding->decoded(pass.input.tokens_N)
-                              : at::embedding(embed_tokens, pass.input.tokens_N);
-  if (embedding_scale != 1) x = x * at::scalar_tensor(embedding_scale, x.options());
+  Tensor x = embed(pass);
   std::vector<Rotation> rotations;
   for (const Rope& rope : ropes) rotations.push_back(rope.at(pass.positions_N));
   auto normed = [](const RmsNorm& one, const Tensor& y) {

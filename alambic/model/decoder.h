@@ -57,6 +57,8 @@ struct Decoder : Model {
           NormPlacement placement = NormPlacement::before, bool plus_one = false);
   void add(DecoderLayer layer);
   RmsNorm make_norm(int64_t width) const { return {width, epsilon, plus_one}; }
+  /// Of the pass's tokens, scaled.
+  Tensor embed(const Pass& pass) const;
 
   ModelShape shape() const override { return sizes; }
   void visit(const TensorVisitor& visitor) override;
