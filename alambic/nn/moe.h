@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "alambic/nn/mlp.h"
+#include "alambic/nn/router_load.h"
 
 namespace alambic {
 
@@ -30,6 +31,8 @@ struct Router {
   Tensor weight_ED;
   Tensor bias_E;        ///< undefined: none
   Tensor correction_E;  ///< learns nothing; undefined: none
+  /// Counts what passes with gradients choose; null: nobody does.
+  std::shared_ptr<RouterLoad> load;
 
   struct Choice {
     Tensor weights_NK;  ///< float32 (float64 for float64 weights), differentiable
