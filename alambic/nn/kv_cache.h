@@ -9,11 +9,27 @@ namespace alambic {
 /// Keys and values of running sequences. A sequence owns a slot until it ends; then the slot is
 /// free for the next one, so a batch never waits for its longest member.
 struct KvCache {
+  /// What one layer keeps of a token.
+  struct LayerShape {
+    int64_t kv_heads = 0, head_width = 0;
+    int64_t value_width = head_width;  ///< 0: values are read out of the keys
+    int64_t numbers() const { return kv_heads * (head_width + value_width); }
+  };
   struct Shape {
     int64_t layers = 0, kv_heads = 0, head_width = 0;
     int64_t value_width = head_width;  ///< 0: values are read out of the keys
+    /// Where layers differ, one entry for each; no heads: the layer keeps nothing (Gemma 4).
+    std::vector<LayerShape> each = {};
+
+    LayerShape layer(int64_t i) const {
+      return each.empty() ? LayerShape{kv_heads, head_width, value_width} : each[i];
+    }
     /// Kept of each token.
-    int64_t numbers() const { return layers * kv_heads * (head_width + value_width); }
+    int64_t numbers() const {
+      int64_t sum = 0;
+      for (int64_t i = 0; i < layers; ++i) sum += layer(i).numbers();
+      return sum;
+    }
   };
   struct Layer {
     Tensor keys, values;  ///< [slots, K, capacity, width]
