@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
+#include "alambic/base/free_memory.h"
 #include "alambic/base/units.h"
 #include "alambic/cli/faculty.h"
 #include "alambic/cli/preflight.h"
@@ -102,7 +101,8 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
   return plan;
 }
 
-Finding check_memory(const std::vector<MemoryPart>& plan, double available) {
+Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart>& plan,
+                     double available) {
   double all = 0;
   std::vector<std::string> parts;
   for (const MemoryPart& part : plan) {
@@ -119,10 +119,11 @@ Finding check_memory(const std::vector<MemoryPart>& plan, double available) {
                   .text = fmt::format("about {} of {}: {}", human_bytes(all),
                                       human_bytes(available), fmt::join(parts, ", "))};
   if (all > available) {
-    finding.level = Level::refused;
+    finding.level = options.on_too_little_memory == "warn" ? Level::warning : Level::refused;
     finding.text = "too little memory: needs " + finding.text;
     finding.hint =
-        "--micro-batch-size, --generation-batch, --lora-rank or --dtype bfloat16 need less";
+        "--micro-batch-size, --generation-batch, --lora-rank or --dtype bfloat16 need less; the "
+        "plan is an estimate, --on-too-little-memory warn runs all the same";
   } else if (all > 0.9 * available) {
     finding.level = Level::warning;
     finding.hint = "a smaller --micro-batch-size leaves room";
@@ -132,15 +133,7 @@ Finding check_memory(const std::vector<MemoryPart>& plan, double available) {
 
 double available_memory(at::Device device) {
   if (device.is_cuda()) return std::numeric_limits<double>::infinity();
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("MemAvailable:")) continue;
-    std::istringstream words(line.substr(13));
-    double kibibytes = 0;
-    words >> kibibytes;
-    return 1024 * kibibytes;
-  }
-  return std::numeric_limits<double>::infinity();
+  return free_memory();
 }
 
 }  // namespace alambic

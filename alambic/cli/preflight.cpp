@@ -200,7 +200,7 @@ RunData preflight(const DistillOptions& options, const LoadOptions& load) {
   Outlines models(options, load);
   Findings findings = check_forms(models);
   findings.push_back(check_sampling(options));
-  findings.push_back(check_memory(memory_plan(options, models, load), available));
+  findings.push_back(check_memory(options, memory_plan(options, models, load), available));
   warn_or_refuse(findings);
   return {std::move(models.chats), std::move(models.rows)};
 }
