@@ -7,6 +7,7 @@
 #include "alambic/io/encode.h"
 #include "alambic/io/gguf_parts.h"
 #include "alambic/io/printable.h"
+#include "alambic/io/tile_scales.h"
 
 namespace alambic {
 
@@ -85,6 +86,11 @@ ChangedTensor transposed(const TensorView& tensor, const std::string& where) {
 }  // namespace
 
 std::vector<float> numbers_of(const TensorView& tensor, const std::string& where) {
+  if (!tensor.tiles.bytes.empty()) {
+    std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
+    decode_tiles(tensor, numbers);
+    return numbers;
+  }
   if (!is_decodable(tensor.dtype)) {
     throw input_error("cannot convert {}: tensor {} is {}, which holds no floating numbers", where,
                       printable(tensor.name), name_of(tensor.dtype));
@@ -96,6 +102,11 @@ std::vector<float> numbers_of(const TensorView& tensor, const std::string& where
 
 ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to_gguf,
                             const GgufHeads& heads, const std::string& where) {
+  if (!tensor.tiles.bytes.empty()) {
+    const ChangedTensor floats = as_floats(tensor, where);
+    return change_tensor({tensor.name, floats.dtype, floats.shape, floats.bytes}, change, to_gguf,
+                         heads, where);
+  }
   switch (change) {
     case GgufChange::none:
       return {tensor.dtype, tensor.shape, {tensor.bytes.begin(), tensor.bytes.end()}};

@@ -18,8 +18,9 @@ struct GgufHeads {
 };
 
 /// `tensor` as GGUF has it (`to_gguf`), or as the Hugging Face folder has it. Rows move as bytes,
-/// so blocks stay blocks; a transposed block format and Gemma's norms become F32. Input errors name
-/// `where` and the tensor when its shape does not fit the change.
+/// so blocks stay blocks; a transposed block format, numbers with scales (tile_scales.h) and
+/// Gemma's norms become F32. Input errors name `where` and the tensor when its shape does not fit
+/// the change.
 ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to_gguf,
                             const GgufHeads& heads, const std::string& where);
 

@@ -153,6 +153,26 @@ TEST(GgufParts, OfMxfp4StayMxfp4) {
   }
 }
 
+// DeepSeek-V3 comes in FP8, gpt-oss in MXFP4, with scales beside the numbers.
+TEST(GgufParts, AreMadeOfNumbersWithScalesToo) {
+  for (const std::string name : {"fp8", "mxfp4"}) {
+    const ModelFolder model = golden(name);
+    const ModelFolder found = ModelFolder::open(written(model));
+    size_t scaled = 0;
+    for (const TensorView& tensor : model.tensors()) {
+      if (tensor.tiles.bytes.empty()) continue;
+      const TensorView& back = named(found.tensors(), tensor.name);
+      ASSERT_EQ(back.shape, tensor.shape) << tensor.name;
+      std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape))), again = numbers;
+      decode_tiles(tensor, numbers);
+      decode(back.dtype, back.bytes, again);
+      EXPECT_EQ(again, numbers) << tensor.name;
+      ++scaled;
+    }
+    EXPECT_GT(scaled, 1u) << name;
+  }
+}
+
 TEST(GgufParts, LeaveOutLayersForMultiTokenPrediction) {
   const ModelFolder model = golden("deepseek_v3");
   Json config = model.config();
