@@ -126,13 +126,8 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model) {
     }
     throw input_error("--type: expected one of {}, found '{}'", known, options.type);
   }
-  std::vector<std::vector<std::byte>> storage;
-  std::vector<TensorView> tensors = model.tensors();
-  for (TensorView& tensor : tensors) {
-    if (has_tiles(tensor)) tensor = cast(tensor, Dtype::F32, options.model, storage);
-  }
-  const auto counts = write_gguf_model(options.out, model.config(), options.model, tensors, *type,
-                                       tokenizer_metadata(options.model, model));
+  const auto counts = write_gguf_model(options.out, model.config(), options.model, model.tensors(),
+                                       *type, tokenizer_metadata(options.model, model));
   std::vector<std::string> parts;
   for (const auto& [dtype, count] : counts)
     parts.push_back(fmt::format("{} {}", count, name_of(dtype)));

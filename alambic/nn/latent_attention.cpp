@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "alambic/tensor/packed_matrix.h"
+
 namespace alambic {
 
 namespace {
@@ -77,10 +79,13 @@ Tensor LatentAttention::plain(const Queries& q, const Tensor& latent_NL, const T
       .flatten(1);
 }
 
+Tensor LatentAttention::kv_b_weight(at::ScalarType type) const {
+  if (kv_b_proj.packed) return kv_b_proj.packed->decoded(0, kv_b_proj.packed->rows);
+  return kv_b_proj.lora ? kv_b_proj.lora->merged(kv_b_proj.weight).to(type) : kv_b_proj.weight;
+}
+
 Tensor LatentAttention::absorbed(const Queries& q, const Tensor& cache, const Pass& pass) const {
-  const Tensor weight = kv_b_proj.lora
-                            ? kv_b_proj.lora->merged(kv_b_proj.weight).to(cache.scalar_type())
-                            : kv_b_proj.weight;
+  const Tensor weight = kv_b_weight(cache.scalar_type());
   const std::vector<Tensor> maps_HdL =
       weight.unflatten(0, {shape.heads, -1})
           .split_with_sizes({shape.nope_width, shape.value_width}, 1);

@@ -51,6 +51,8 @@ struct LatentAttention : Mixer {
   Tensor plain(const Queries& q, const Tensor& latent_NL, const Tensor& key_N1R,
                const Pass& pass) const;
   Tensor absorbed(const Queries& q, const Tensor& cache, const Pass& pass) const;
+  /// With what an adapter adds; decoded where the map is packed.
+  Tensor kv_b_weight(at::ScalarType type) const;
 };
 
 }  // namespace alambic

@@ -4,6 +4,7 @@
 
 #include "alambic/io/json_object.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"
 #include "tests/golden_models.h"
@@ -17,6 +18,19 @@ Packed ten_tokens() { return {.tokens_N = at::arange(3, 13), .offsets = {0, 10}}
 TEST(Gemma4, RemembersNothingOfLayersThatReadTheKeysOfOthers) {
   const KvCache::Shape shape = load_model(golden_folder("gemma4"), {})->shape().cache;
   EXPECT_EQ(shape.numbers(), 2 * (8 + 8) + 2 * (12 + 12));
+}
+
+// Prevents per-layer embeddings, most of a small Gemma 4, that are trained in spite of --freeze.
+TEST(Gemma4, FreezesTheEmbeddingsOfItsLayersToo) {
+  const std::unique_ptr<Model> model = load_model(golden_folder("gemma4"), {.trainable = true});
+  freeze_embeddings(*model);
+  int64_t frozen = 0;
+  model->visit([&](const std::string& name, Tensor& tensor) {
+    if (name.find("embed_tokens") == std::string::npos) return;
+    EXPECT_FALSE(tensor.requires_grad()) << name;
+    ++frozen;
+  });
+  EXPECT_EQ(frozen, 2);
 }
 
 // transformers 5.2x writes "per_layer_config", the authors' files have the heads of global layers.
