@@ -1,9 +1,9 @@
 """Tokenising speed against Hugging Face tokenizers, one thread each, in CPU time, interleaved in one run.
 
-10 MB of mixed text: English, Python, and the goldens' list of nasty texts (CJK, Arabic, Indic, emoji),
-in documents of 4 KB. The text repeats itself (3 MB of code, 1 MB of English, 15 KB of the rest), which
-suits both caches of words. Both sides encode document by document; ids must be equal before a ratio is
-printed.
+10 MB of mixed text of which no line comes twice: English (tinyshakespeare, what Python packages say of
+themselves), Python code, and words of the goldens' list of nasty texts (CJK, Arabic, Indic, emoji) put
+together at random, in documents of 4 KB. Both sides encode document by document; ids must be equal
+before a ratio is printed.
 
   cmake --preset release -DALAMBIC_BENCH=ON && ninja -C build/release tokenize_bench
   ORACLE/bin/python bench/tokenize_speed.py FOLDER… [--rounds 5]
@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sysconfig
@@ -26,25 +27,50 @@ os.environ["RAYON_NUM_THREADS"] = "1"
 
 import numpy  # noqa: E402
 import tokenizers  # noqa: E402
+import transformers  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
+def fresh_lines(files, size, seen):
+    """About `size` bytes of the files' lines that are not in `seen`, which grows."""
+    lines, total = [], 0
+    for file in files:
+        for line in file.read_text(errors="replace").replace("\0", " ").splitlines(keepends=True):
+            if line in seen:
+                continue
+            seen.add(line)
+            lines.append(line)
+            total += len(line.encode())
+            if total >= size:
+                return "".join(lines)
+    return "".join(lines)
+
+
+def world_lines(size, seed=1):
+    """Lines of words cut out of the goldens' texts at random places."""
+    texts = json.load(open(ROOT / "tests/golden/tokenizers/expected.json"))["texts"]
+    pool = " ".join(t for t in texts[:48] if "\0" not in t)
+    draw, parts, total = random.Random(seed), [], 0
+    while total < size:
+        begin = draw.randrange(len(pool) - 12)
+        part = pool[begin : begin + draw.randint(1, 12)] + draw.choice(("", " ", " ", "\n"))
+        parts.append(part)
+        total += len(part.encode())
+    return "".join(parts)
+
+
 def mixed_text(megabytes):
-    nasty = json.load(open(ROOT / "tests/golden/tokenizers/expected.json"))["texts"]
-    world = "\n".join(t for t in nasty[:48] if "\0" not in t)
-    english = (ROOT / "bench/tokenize_speed.py").read_text()
-    shakespeare = next(iter((ROOT.parent / "shared/data/tinyshakespeare").glob("*.txt")), None)
-    english = shakespeare.read_text() if shakespeare else english
-    stdlib = pathlib.Path(sysconfig.get_path("stdlib"))
-    code = "".join(p.read_text(errors="replace") for p in sorted(stdlib.glob("*.py"))).replace("\0", " ")
-    documents, size, i = [], 0, 0
-    while size < megabytes * 1_000_000:
-        source = (english, code, world * 4)[i % 3]
-        begin = i // 3 * 4096 % max(1, len(source) - 4096)
-        documents.append(source[begin : begin + 4096])
-        size += len(documents[-1].encode())
-        i += 1
+    packages, share = pathlib.Path(sysconfig.get_path("purelib")), megabytes * 1e6 / 3
+    prose = [*(ROOT.parent / "shared/data/tinyshakespeare").glob("*.txt"), *packages.rglob("METADATA"),
+             *packages.rglob("*.md"), *packages.rglob("*.rst")]
+    seen, world = set(), world_lines(share)
+    english = fresh_lines(sorted(prose), share, seen)
+    left = megabytes * 1e6 - len(world.encode()) - len(english.encode())
+    code = fresh_lines(sorted(packages.rglob("*.py")), left, seen)
+    documents = [text[begin : begin + 4096]
+                 for text in (english, code, world) for begin in range(0, len(text), 4096)]
+    random.Random(2).shuffle(documents)
     return documents
 
 
@@ -73,7 +99,8 @@ def main():
 
 
 def measure(options, name, documents, size, texts, out):
-    tokenizer = tokenizers.Tokenizer.from_file(os.path.join(name, "tokenizer.json"))
+    # The file as it is, with the tokens that tokenizer_config.json adds.
+    tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(name).backend_tokenizer
     ours, reference = [], []
     for _ in range(options.rounds):
         # A fresh process: our cache of words is empty, theirs is only in the first round.
@@ -84,7 +111,7 @@ def measure(options, name, documents, size, texts, out):
     flat = numpy.concatenate([numpy.array(i, dtype=numpy.int32) for i in ids])
     assert numpy.array_equal(numpy.fromfile(out, dtype=numpy.int32), flat), "ids differ: no speed"
     a, b = statistics.median(ours), statistics.median(reference)
-    print(f"{os.path.basename(name):20} ours {size / a:6.1f} MB/s, tokenizers {size / b:6.1f} MB/s, "
+    print(f"{pathlib.Path(name).name:20} ours {size / a:6.1f} MB/s, tokenizers {size / b:6.1f} MB/s, "
           f"ratio of medians {b / a:.2f}, of bests {min(reference) / min(ours):.2f}", flush=True)
 
 

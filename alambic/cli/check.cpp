@@ -109,7 +109,7 @@ int run(const CheckOptions& options) {
   add(findings, check_forms(models));
   findings.push_back(check_sampling(options));
   add(findings, check_data(options, models));
-  findings.push_back(check_memory(memory_plan(options, models, load), available));
+  findings.push_back(check_memory(options, memory_plan(options, models, load), available));
   if (verdict(findings) != Level::refused) add(findings, measure(options, load));
   std::fputs(options.json ? (json_of(findings).dump(2) + "\n").c_str() : table(findings).c_str(),
              stdout);

@@ -126,20 +126,18 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model) {
     }
     throw input_error("--type: expected one of {}, found '{}'", known, options.type);
   }
-  std::vector<std::vector<std::byte>> storage;
-  std::vector<TensorView> tensors = model.tensors();
-  for (TensorView& tensor : tensors) {
-    if (has_tiles(tensor)) tensor = cast(tensor, Dtype::F32, options.model, storage);
-  }
-  const auto counts = write_gguf_model(options.out, model.config(), options.model, tensors, *type,
-                                       tokenizer_metadata(options.model, model));
+  const auto counts = write_gguf_model(options.out, model.config(), options.model, model.tensors(),
+                                       *type, tokenizer_metadata(options.model, model));
   std::vector<std::string> parts;
   for (const auto& [dtype, count] : counts)
     parts.push_back(fmt::format("{} {}", count, name_of(dtype)));
-  if (model.config().value("model_type", "") == "mistral" &&
-      !model.config().value("sliding_window", Json()).is_null()) {
-    say("llama.cpp has no sliding window for Mistral: beyond it, its answers differ from "
-        "Alambic's");
+  // As llama.cpp of 2026-10 does with files that have one.
+  const std::string type_of_model = model.config().value("model_type", "");
+  const bool windowless =
+      type_of_model == "mistral" || type_of_model == "mixtral" || type_of_model == "phi3";
+  if (windowless && !model.config().value("sliding_window", Json()).is_null()) {
+    say("llama.cpp has no sliding window for {}: beyond it, its answers differ from Alambic's",
+        type_of_model);
   }
   say("wrote {}: {}, tensors: {}", options.out,
       human_bytes(static_cast<double>(fs::file_size(options.out))), join(parts));

@@ -149,14 +149,11 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
 int run(const DistillOptions& options) {
   check_options(options);
   const LoadOptions load = prepare_machine(options.machine);
-  preflight(options, load);
+  const auto [chats, rows] = preflight(options, load);
   LoadedModel student = load_student(options.student, load, options.trainable,
                                      static_cast<uint64_t>(options.training.seed));
   const Faculty faculty(grading_teachers(options), student, options.student, load);
   const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
-  const ChatSource chats(options.student, student.tokenizer, options.chat);
-  const std::vector<Example> rows = read_rows(options, chats);
-  chats.check_effect(options.data);
   chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   std::vector<TokenizedExample> examples =
       tokenize(rows, student.tokenizer, positions, options.data);

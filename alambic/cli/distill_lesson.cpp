@@ -98,10 +98,8 @@ Onlookers load_onlookers(const DistillOptions& options, const LoadedModel& stude
   const Policy policy = objective_of(options.loss).policy;
   if (policy.has(PolicyKind::grpo)) onlookers.scorer = load_scorer(options, student, rows, load);
   if (policy.kl_weight > 0) {
-    LoadOptions frozen = load;
-    frozen.trainable = false;
     onlookers.reference =
-        std::make_shared<LocalTeacher>(load_model(options.student, frozen), student.vocabulary);
+        std::make_shared<LocalTeacher>(load_model(options.student, load), student.vocabulary);
   }
   return onlookers;
 }

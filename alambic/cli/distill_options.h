@@ -27,7 +27,7 @@ struct DistillOptions : Options {
   TeacherAnswersOptions answers;
   TrainableOptions trainable;
   TrainingOptions training;
-  std::string on_collapse = "warn";
+  std::string on_collapse = "warn", on_too_little_memory = "refuse";
   MachineOptions machine;
   RunOptions run;
 
@@ -65,6 +65,8 @@ struct DistillOptions : Options {
              "when answers run into their limit, no longer end, repeat themselves or lose the "
              "teacher's overlap over 10 steps; rollback ends the run with the newest checkpoint "
              "from before");
+    v.choice("on-too-little-memory", on_too_little_memory, {"refuse", "warn"},
+             "when the plan of memory, an estimate, is more than is free");
     machine.visit(v);
     run.visit(v);
   }

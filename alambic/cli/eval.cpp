@@ -23,9 +23,7 @@ namespace {
 Metrics agreement_with(const EvalOptions& options, const LoadedModel& loaded,
                        const LoadOptions& load, const std::vector<Example>& examples,
                        const EngineOptions& engine) {
-  LoadOptions frozen = load;
-  frozen.frozen = true;
-  LoadedModel teacher_model = load_with_tokenizer(options.teacher, frozen);
+  LoadedModel teacher_model = load_with_tokenizer(options.teacher, load);
   check_same_vocabulary(loaded, teacher_model, options.model, options.teacher);
   const LocalTeacher teacher(std::move(teacher_model.model), loaded.vocabulary);
   std::vector<Rollouts> batches;

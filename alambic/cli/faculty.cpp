@@ -17,15 +17,17 @@
 
 namespace alambic {
 
+LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
+  if (options.dtype != "auto") load.dtype = choose_dtype(options.dtype, load.device);
+  return load;
+}
+
 Faculty::Faculty(const TeacherOptions& options, const LoadedModel& student,
                  const std::string& student_folder, const LoadOptions& load)
-    : student_(student), student_folder_(student_folder), load_(load) {
+    : student_(student), student_folder_(student_folder), load_(teacher_load(options, load)) {
   const std::vector<NamedFolder> sources = parse_teachers(options.teacher);
   const std::vector<double> shares = parse_shares(options.weight, sources);
   averaged_ = !shares.empty();
-  load_.trainable = false;
-  load_.frozen = true;
-  if (options.dtype != "auto") load_.dtype = choose_dtype(options.dtype, load.device);
   positions_ = student.model->shape().positions;
   if (!sources.empty() && sources.front().folder != "self") positions_ = INT64_MAX;
   for (size_t i = 0; i < sources.size(); ++i) {

@@ -23,6 +23,9 @@ struct GradedRows {
   int64_t answer_room = 0;  ///< most tokens of a sampled answer; 0: only given completions
 };
 
+/// How teachers are loaded: as everything that is only read, in --teacher-dtype.
+LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load);
+
 class Faculty {
  public:
   /// Loads the teachers, if any; with a cache only their heads. Refused: vocabularies that are not

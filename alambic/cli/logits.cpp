@@ -51,7 +51,6 @@ int run(const LogitsOptions& options) {
   const at::NoGradGuard no_grad;
   LoadOptions load = prepare_machine(options.machine);
   load.adapter = options.adapter;
-  load.frozen = options.adapter.empty();
   const std::unique_ptr<Model> model = load_model(options.model, load);
   const auto sequences = read_sequences(options.tokens, model->shape());
   std::vector<std::pair<std::string, Tensor>> outputs;

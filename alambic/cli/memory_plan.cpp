@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
+#include "alambic/base/free_memory.h"
 #include "alambic/base/units.h"
+#include "alambic/cli/faculty.h"
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/student.h"
 #include "alambic/model/config.h"
-#include "alambic/tensor/device.h"
 #include "alambic/text/chat_tokens.h"
 
 namespace alambic {
@@ -19,6 +18,16 @@ namespace {
 
 double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, double element) {
   return element * static_cast<double>(shape.numbers()) * slots * tokens;
+}
+
+// Weights that are only read.
+double frozen_bytes(const Outline& outline, at::Device device, at::ScalarType dtype) {
+  std::error_code error;
+  if (device.is_cpu() && fs::is_regular_file(outline.folder, error)) {  // GGUF stays packed
+    return static_cast<double>(fs::file_size(outline.folder, error));
+  }
+  return static_cast<double>(c10::elementSize(dtype)) *
+         static_cast<double>(outline.model.model->parameters());
 }
 
 // Tokens of an answer at its longest behind a prompt of mean length (of the first 1000).
@@ -49,18 +58,10 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
                                     const LoadOptions& load) {
   Model& student = *models.student.model.model;
   const auto element = static_cast<double>(c10::elementSize(load.dtype));
-  const at::ScalarType teacher_dtype = options.teachers.dtype == "auto"
-                                           ? load.dtype
-                                           : choose_dtype(options.teachers.dtype, load.device);
+  const at::ScalarType teacher_dtype = teacher_load(options.teachers, load).dtype;
   double of_teachers = 0;
   for (const Outline& teacher : models.teachers) {
-    std::error_code error;
-    if (load.device.is_cpu() && fs::is_regular_file(teacher.folder, error)) {  // GGUF stays packed
-      of_teachers += static_cast<double>(fs::file_size(teacher.folder, error));
-      continue;
-    }
-    of_teachers += static_cast<double>(c10::elementSize(teacher_dtype)) *
-                   static_cast<double>(teacher.model.model->parameters());
+    of_teachers += frozen_bytes(teacher, load.device, teacher_dtype);
   }
   const auto trained = static_cast<double>(trained_parameters(student));
   const auto answers = static_cast<double>(options.training.batch_size) *
@@ -73,12 +74,11 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
   const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
   std::vector<MemoryPart> onlookers;
   if (models.judge) {
-    const auto parameters = static_cast<double>(models.judge->model.model->parameters());
-    onlookers.push_back({"judge's weights", element * parameters});
+    onlookers.push_back({"judge's weights", frozen_bytes(*models.judge, load.device, load.dtype)});
   }
   if (options.loss.kl_weight > 0) {
     onlookers.push_back(
-        {"reference's weights", element * static_cast<double>(student.parameters())});
+        {"reference's weights", frozen_bytes(models.student, load.device, load.dtype)});
   }
   if (options.answers.by_teacher() || options.loss.teacher_mix > 0) {
     double most = 0;
@@ -101,7 +101,8 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
   return plan;
 }
 
-Finding check_memory(const std::vector<MemoryPart>& plan, double available) {
+Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart>& plan,
+                     double available) {
   double all = 0;
   std::vector<std::string> parts;
   for (const MemoryPart& part : plan) {
@@ -118,10 +119,11 @@ Finding check_memory(const std::vector<MemoryPart>& plan, double available) {
                   .text = fmt::format("about {} of {}: {}", human_bytes(all),
                                       human_bytes(available), fmt::join(parts, ", "))};
   if (all > available) {
-    finding.level = Level::refused;
+    finding.level = options.on_too_little_memory == "warn" ? Level::warning : Level::refused;
     finding.text = "too little memory: needs " + finding.text;
     finding.hint =
-        "--micro-batch-size, --generation-batch, --lora-rank or --dtype bfloat16 need less";
+        "--micro-batch-size, --generation-batch, --lora-rank or --dtype bfloat16 need less; the "
+        "plan is an estimate, --on-too-little-memory warn runs all the same";
   } else if (all > 0.9 * available) {
     finding.level = Level::warning;
     finding.hint = "a smaller --micro-batch-size leaves room";
@@ -131,15 +133,7 @@ Finding check_memory(const std::vector<MemoryPart>& plan, double available) {
 
 double available_memory(at::Device device) {
   if (device.is_cuda()) return std::numeric_limits<double>::infinity();
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("MemAvailable:")) continue;
-    std::istringstream words(line.substr(13));
-    double kibibytes = 0;
-    words >> kibibytes;
-    return 1024 * kibibytes;
-  }
-  return std::numeric_limits<double>::infinity();
+  return free_memory();
 }
 
 }  // namespace alambic

@@ -12,7 +12,7 @@ namespace alambic {
 LoadOptions prepare_machine(const MachineOptions& machine) {
   set_threads(machine.threads);
   const at::Device device = choose_device(machine.device);
-  return {.device = device, .dtype = choose_dtype(machine.dtype, device)};
+  return {.device = device, .dtype = choose_dtype(machine.dtype, device), .frozen = true};
 }
 
 namespace {

@@ -11,7 +11,8 @@
 
 namespace alambic {
 
-/// Sets the threads and says where and in which dtype models are to be loaded.
+/// Sets the threads and says where and in which dtype models are to be loaded: frozen, since all
+/// but the student are only read.
 LoadOptions prepare_machine(const MachineOptions& machine);
 
 struct LoadedModel {

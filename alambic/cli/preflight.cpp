@@ -195,13 +195,14 @@ Findings check_data(const DistillOptions& options, const Outlines& models) {
   return findings;
 }
 
-void preflight(const DistillOptions& options, const LoadOptions& load) {
+RunData preflight(const DistillOptions& options, const LoadOptions& load) {
   const double available = available_memory(load.device);
-  const Outlines models(options, load);
+  Outlines models(options, load);
   Findings findings = check_forms(models);
   findings.push_back(check_sampling(options));
-  findings.push_back(check_memory(memory_plan(options, models, load), available));
+  findings.push_back(check_memory(options, memory_plan(options, models, load), available));
   warn_or_refuse(findings);
+  return {std::move(models.chats), std::move(models.rows)};
 }
 
 }  // namespace alambic

@@ -52,14 +52,22 @@ struct MemoryPart {
 std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outlines& models,
                                     const LoadOptions& load);
 
-/// The plan against `available` bytes; less than a tenth to spare is a warning.
-Finding check_memory(const std::vector<MemoryPart>& plan, double available);
+/// The plan against `available` bytes; less than a tenth to spare is a warning, and so is too
+/// little where --on-too-little-memory says so.
+Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart>& plan,
+                     double available);
 
-/// Free bytes of the CPU, before anything is loaded; infinite for a GPU, which is not asked.
+/// Free memory of the CPU, before anything is loaded; infinite for a GPU, which is not asked.
 double available_memory(at::Device device);
+
+/// The rows of --data, and the template by which their conversations were written.
+struct RunData {
+  ChatSource chats;
+  std::vector<Example> rows;
+};
 
 /// The part that costs nothing, which `distill` runs itself: all but the vocabularies and the data,
 /// which it reads anyway. Says warnings and throws for a refusal.
-void preflight(const DistillOptions& options, const LoadOptions& load);
+RunData preflight(const DistillOptions& options, const LoadOptions& load);
 
 }  // namespace alambic

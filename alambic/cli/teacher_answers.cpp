@@ -9,9 +9,9 @@
 #include "alambic/base/sha256.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/cli/answer_file.h"
+#include "alambic/cli/faculty.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/teacher/digest.h"
-#include "alambic/tensor/device.h"
 #include "alambic/text/chat_tokens.h"
 #include "alambic/text/continuation.h"
 
@@ -138,11 +138,6 @@ void fill_completions(const DistillOptions& options, const LoadedModel& student,
   const std::vector<NamedFolder> teachers = parse_teachers(options.teachers.teacher);
   const std::vector<Task> tasks = tasks_of(options, student, teachers, rows, examples);
   AnswerFile file(options.answers.file, made_by(options, teachers));
-  LoadOptions frozen = load;
-  frozen.trainable = false;
-  if (options.teachers.dtype != "auto") {
-    frozen.dtype = choose_dtype(options.teachers.dtype, load.device);
-  }
   for (size_t t = 0; t < teachers.size(); ++t) {
     std::vector<std::vector<int32_t>> missing;
     for (const Task& task : tasks) {
@@ -153,7 +148,8 @@ void fill_completions(const DistillOptions& options, const LoadedModel& student,
     std::ranges::sort(missing);
     missing.erase(std::ranges::unique(missing).begin(), missing.end());
     if (!missing.empty()) {
-      write_missing(options, teachers[t], std::move(missing), frozen, student, file);
+      write_missing(options, teachers[t], std::move(missing), teacher_load(options.teachers, load),
+                    student, file);
     }
   }
   for (size_t r = 0; r < examples.size(); ++r) {

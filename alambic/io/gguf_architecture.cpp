@@ -42,6 +42,39 @@ constexpr std::array qwen_moe_sizes = {
     GgufSetting{"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
 };
 
+constexpr std::array gpt_oss_sizes = {
+    GgufSetting{"context_length", "max_position_embeddings", integer, "131072", true},
+    GgufSetting{"embedding_length", "hidden_size", integer, "", true},
+    GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
+    GgufSetting{"feed_forward_length", "intermediate_size", integer, ""},
+    GgufSetting{"expert_feed_forward_length", "intermediate_size", integer, "", true},
+    GgufSetting{"expert_count", "num_local_experts", integer, "", true},
+    GgufSetting{"expert_used_count", "num_experts_per_tok", integer, "", true},
+    GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
+    GgufSetting{"attention.head_count_kv", "num_key_value_heads", integer, ""},
+    GgufSetting{"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-5", true},
+    GgufSetting{"attention.sliding_window", "sliding_window", integer, "128", true},
+};
+
+// What is not here: gguf_deepseek.cpp.
+constexpr std::array deepseek_sizes = {
+    GgufSetting{"context_length", "max_position_embeddings", integer, "2048", true},
+    GgufSetting{"embedding_length", "hidden_size", integer, "", true},
+    GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
+    GgufSetting{"feed_forward_length", "intermediate_size", integer, "", true},
+    GgufSetting{"expert_feed_forward_length", "moe_intermediate_size", integer, "", true},
+    GgufSetting{"expert_count", "n_routed_experts", integer, "", true},
+    GgufSetting{"expert_used_count", "num_experts_per_tok", integer, "", true},
+    GgufSetting{"expert_shared_count", "n_shared_experts", integer, "", true},
+    GgufSetting{"expert_group_count", "n_group", integer, ""},
+    GgufSetting{"expert_group_used_count", "topk_group", integer, ""},
+    GgufSetting{"expert_weights_scale", "routed_scaling_factor", real, "1.0"},
+    GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
+    GgufSetting{"attention.q_lora_rank", "q_lora_rank", integer, ""},
+    GgufSetting{"attention.kv_lora_rank", "kv_lora_rank", integer, "", true},
+    GgufSetting{"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
+};
+
 constexpr std::array gpt2_sizes = {
     GgufSetting{"context_length", "n_positions", integer, "1024", true},
     GgufSetting{"embedding_length", "n_embd", integer, "", true},
@@ -149,6 +182,62 @@ constexpr std::array phi3 = {
     GgufTensorRow{"output", "lm_head"},
 };
 
+constexpr std::array gpt_oss = {
+    GgufTensorRow{"token_embd", "model.embed_tokens"},
+    GgufTensorRow{"blk.{}.attn_norm", "model.layers.{}.input_layernorm"},
+    GgufTensorRow{"blk.{}.attn_q", "model.layers.{}.self_attn.q_proj"},
+    GgufTensorRow{"blk.{}.attn_k", "model.layers.{}.self_attn.k_proj"},
+    GgufTensorRow{"blk.{}.attn_v", "model.layers.{}.self_attn.v_proj"},
+    GgufTensorRow{"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
+    GgufTensorRow{"blk.{}.attn_sinks", "model.layers.{}.self_attn.sinks", none, ".weight"},
+    GgufTensorRow{"blk.{}.post_attention_norm", "model.layers.{}.post_attention_layernorm"},
+    GgufTensorRow{"blk.{}.ffn_gate_inp", "model.layers.{}.mlp.router"},
+    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.mlp.experts.gate_up_proj", even_columns,
+                  ".weight"},
+    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.mlp.experts.gate_up_proj", odd_columns,
+                  ".weight"},
+    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.mlp.experts.down_proj",
+                  transposed_experts, ".weight"},
+    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.mlp.experts.gate_up_proj_bias",
+                  even_columns, ".bias"},
+    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.mlp.experts.gate_up_proj_bias",
+                  odd_columns, ".bias"},
+    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.mlp.experts.down_proj_bias", none,
+                  ".bias"},
+    GgufTensorRow{"output_norm", "model.norm"},
+    GgufTensorRow{"output", "lm_head"},
+};
+
+constexpr std::array deepseek = {
+    GgufTensorRow{"token_embd", "model.embed_tokens"},
+    GgufTensorRow{"blk.{}.attn_norm", "model.layers.{}.input_layernorm"},
+    GgufTensorRow{"blk.{}.attn_q", "model.layers.{}.self_attn.q_proj"},
+    GgufTensorRow{"blk.{}.attn_q_a", "model.layers.{}.self_attn.q_a_proj"},
+    GgufTensorRow{"blk.{}.attn_q_a_norm", "model.layers.{}.self_attn.q_a_layernorm"},
+    GgufTensorRow{"blk.{}.attn_q_b", "model.layers.{}.self_attn.q_b_proj"},
+    GgufTensorRow{"blk.{}.attn_kv_a_mqa", "model.layers.{}.self_attn.kv_a_proj_with_mqa"},
+    GgufTensorRow{"blk.{}.attn_kv_a_norm", "model.layers.{}.self_attn.kv_a_layernorm"},
+    GgufTensorRow{"blk.{}.attn_k_b", "model.layers.{}.self_attn.kv_b_proj", latent_keys},
+    GgufTensorRow{"blk.{}.attn_v_b", "model.layers.{}.self_attn.kv_b_proj", latent_values},
+    GgufTensorRow{"blk.{}.attn_kv_b", "model.layers.{}.self_attn.kv_b_proj"},
+    GgufTensorRow{"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
+    GgufTensorRow{"blk.{}.ffn_norm", "model.layers.{}.post_attention_layernorm"},
+    GgufTensorRow{"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
+    GgufTensorRow{"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
+    GgufTensorRow{"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
+    GgufTensorRow{"blk.{}.ffn_gate_inp", "model.layers.{}.mlp.gate"},
+    GgufTensorRow{"blk.{}.exp_probs_b", "model.layers.{}.mlp.gate.e_score_correction_bias", none,
+                  ".bias"},
+    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.mlp.experts.{}.gate_proj"},
+    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.mlp.experts.{}.up_proj"},
+    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.mlp.experts.{}.down_proj"},
+    GgufTensorRow{"blk.{}.ffn_gate_shexp", "model.layers.{}.mlp.shared_experts.gate_proj"},
+    GgufTensorRow{"blk.{}.ffn_up_shexp", "model.layers.{}.mlp.shared_experts.up_proj"},
+    GgufTensorRow{"blk.{}.ffn_down_shexp", "model.layers.{}.mlp.shared_experts.down_proj"},
+    GgufTensorRow{"output_norm", "model.norm"},
+    GgufTensorRow{"output", "lm_head"},
+};
+
 constexpr std::array gpt2 = {
     GgufTensorRow{"token_embd", "transformer.wte"},
     GgufTensorRow{"position_embd", "transformer.wpe"},
@@ -199,55 +288,24 @@ const std::array families = {
     GgufArchitecture{"olmo2", "olmo2", "Olmo2ForCausalLM", sizes, olmo2,
                      R"({"hidden_act": "silu", "attention_bias": false})"},
     GgufArchitecture{"phi3", "phi3", "Phi3ForCausalLM", sizes, phi3, silu},
+    GgufArchitecture{"gpt-oss", "gpt_oss", "GptOssForCausalLM", gpt_oss_sizes, gpt_oss,
+                     R"({"hidden_act": "silu", "attention_bias": true, "swiglu_alpha": 1.702,
+                         "swiglu_limit": 7.0})"},
+    GgufArchitecture{"deepseek2", "deepseek_v2", "DeepseekV2ForCausalLM", deepseek_sizes, deepseek,
+                     R"({"hidden_act": "silu", "attention_bias": false, "mlp_bias": false,
+                         "moe_layer_freq": 1, "norm_topk_prob": false, "scoring_func": "softmax"})",
+                     /*rotary=*/false},
+    GgufArchitecture{"deepseek2", "deepseek_v3", "DeepseekV3ForCausalLM", deepseek_sizes, deepseek,
+                     R"({"hidden_act": "silu", "attention_bias": false, "moe_layer_freq": 1,
+                         "rope_interleave": true, "scoring_func": "sigmoid",
+                         "topk_method": "noaux_tc"})",
+                     /*rotary=*/false},
     GgufArchitecture{"gptneox", "gpt_neox", "GPTNeoXForCausalLM", neox_sizes, neox,
                      R"({"hidden_act": "gelu", "attention_bias": true})"},
     GgufArchitecture{"gpt2", "gpt2", "GPT2LMHeadModel", gpt2_sizes, gpt2,
                      R"({"activation_function": "gelu_new", "tie_word_embeddings": true})",
                      /*rotary=*/false},
 };
-
-// "a.12.b" as "a.{}.b" and 12.
-std::pair<std::string, std::vector<int64_t>> without_numbers(std::string_view name) {
-  std::string pattern;
-  std::vector<int64_t> numbers;
-  while (!name.empty()) {
-    const std::string_view part = name.substr(0, name.find('.'));
-    const bool number =
-        !part.empty() && part.size() <= 6 && part.find_first_not_of("0123456789") == part.npos;
-    if (number) numbers.push_back(std::stoll(std::string(part)));
-    pattern += number ? "{}" : part;
-    name.remove_prefix(part.size());
-    if (name.empty()) break;
-    pattern += '.';
-    name.remove_prefix(1);
-  }
-  return {pattern, numbers};
-}
-
-std::optional<GgufPlace> place_of(const GgufArchitecture& family, std::string_view name,
-                                  std::string_view GgufTensorRow::*field) {
-  const std::string_view suffix = name.ends_with(".bias") ? ".bias" : ".weight";
-  if (!name.ends_with(suffix)) return std::nullopt;
-  name.remove_suffix(suffix.size());
-  const auto [pattern, numbers] = without_numbers(name);
-  for (const GgufTensorRow& row : family.tensors) {
-    if (row.*field != pattern) continue;
-    return GgufPlace{.row = &row,
-                     .layer = numbers.empty() ? -1 : numbers[0],
-                     .expert = numbers.size() < 2 ? -1 : numbers[1],
-                     .suffix = std::string(suffix)};
-  }
-  return std::nullopt;
-}
-
-std::string with_numbers(std::string_view pattern, int64_t layer, int64_t expert) {
-  std::string name(pattern);
-  for (const int64_t number : {layer, expert}) {
-    const size_t at = name.find("{}");
-    if (at != name.npos) name.replace(at, 2, std::to_string(number));
-  }
-  return name;
-}
 
 }  // namespace
 
@@ -275,20 +333,6 @@ const GgufArchitecture& gguf_architecture_of(const nlohmann::ordered_json& confi
   throw input_error("cannot convert {}: GGUF files of the architecture {} are not written", where,
                     printable(named ? list[0].dump() : type.dump()))
       .with_hint("known architectures: " + join(known));
-}
-
-std::string GgufPlace::gguf_name() const { return with_numbers(row->gguf, layer, expert) + suffix; }
-
-std::string GgufPlace::hf_name() const { return with_numbers(row->hf, layer, expert) + suffix; }
-
-bool GgufPlace::has_experts() const { return row->hf.find("{}") != row->hf.rfind("{}"); }
-
-std::optional<GgufPlace> place_of_gguf(const GgufArchitecture& family, std::string_view name) {
-  return place_of(family, name, &GgufTensorRow::gguf);
-}
-
-std::optional<GgufPlace> place_of_hf(const GgufArchitecture& family, std::string_view name) {
-  return place_of(family, name, &GgufTensorRow::hf);
 }
 
 }  // namespace alambic

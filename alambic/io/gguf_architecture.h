@@ -21,6 +21,12 @@ enum class GgufChange {
   transpose,   ///< GPT-2's [in, out] is [out, in]
   head_parts,  ///< GPT-NeoX's q, k, v of each head in turn; GGUF has all q, all k, all v
   plus_one,    ///< Gemma's norms scale by 1 + weight; GGUF has the sum
+  // Parts of a tensor that the folder has whole (gguf_parts.h):
+  latent_keys,    ///< of kv_b_proj [H · (n + v), L] the keys, [H, L, n]
+  latent_values,  ///< and the values, [H, v, L]
+  even_columns,   ///< of gate_up_proj [E, D, 2F] the gates, [E, F, D]; of its bias [E, 2F], [E, F]
+  odd_columns,    ///< and what they are for
+  transposed_experts,  ///< of down_proj [E, F, D], [E, D, F]
 };
 
 /// Names without ".weight" and ".bias"; the first {} is the layer, a second one in `hf` the expert:
@@ -28,6 +34,8 @@ enum class GgufChange {
 struct GgufTensorRow {
   std::string_view gguf, hf;
   GgufChange change = GgufChange::none;
+  /// ".weight" or ".bias", with which GGUF ends the name where the folder's ends as it is.
+  std::string_view suffix = {};
 };
 
 /// A hyper-parameter: the key after "<architecture>." and the name in config.json.
@@ -68,6 +76,7 @@ struct GgufPlace {
   bool has_experts() const;
 };
 std::optional<GgufPlace> place_of_gguf(const GgufArchitecture& family, std::string_view name);
-std::optional<GgufPlace> place_of_hf(const GgufArchitecture& family, std::string_view name);
+/// Where it goes: to one place, or to one for each part that GGUF has it in; none: nowhere.
+std::vector<GgufPlace> places_of_hf(const GgufArchitecture& family, std::string_view name);
 
 }  // namespace alambic

@@ -5,21 +5,13 @@
 #include "alambic/base/error.h"
 #include "alambic/io/decode.h"
 #include "alambic/io/encode.h"
+#include "alambic/io/gguf_parts.h"
 #include "alambic/io/printable.h"
+#include "alambic/io/tile_scales.h"
 
 namespace alambic {
 
 namespace {
-
-std::vector<float> numbers_of(const TensorView& tensor, const std::string& where) {
-  if (!is_decodable(tensor.dtype)) {
-    throw input_error("cannot convert {}: tensor {} is {}, which holds no floating numbers", where,
-                      printable(tensor.name), name_of(tensor.dtype));
-  }
-  std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
-  decode(tensor.dtype, tensor.bytes, numbers);
-  return numbers;
-}
 
 ChangedTensor as_floats(const TensorView& tensor, const std::string& where) {
   return {Dtype::F32, tensor.shape, encode(Dtype::F32, numbers_of(tensor, where))};
@@ -93,8 +85,28 @@ ChangedTensor transposed(const TensorView& tensor, const std::string& where) {
 
 }  // namespace
 
+std::vector<float> numbers_of(const TensorView& tensor, const std::string& where) {
+  if (!tensor.tiles.bytes.empty()) {
+    std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
+    decode_tiles(tensor, numbers);
+    return numbers;
+  }
+  if (!is_decodable(tensor.dtype)) {
+    throw input_error("cannot convert {}: tensor {} is {}, which holds no floating numbers", where,
+                      printable(tensor.name), name_of(tensor.dtype));
+  }
+  std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
+  decode(tensor.dtype, tensor.bytes, numbers);
+  return numbers;
+}
+
 ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to_gguf,
                             const GgufHeads& heads, const std::string& where) {
+  if (!tensor.tiles.bytes.empty()) {
+    const ChangedTensor floats = as_floats(tensor, where);
+    return change_tensor({tensor.name, floats.dtype, floats.shape, floats.bytes}, change, to_gguf,
+                         heads, where);
+  }
   switch (change) {
     case GgufChange::none:
       return {tensor.dtype, tensor.shape, {tensor.bytes.begin(), tensor.bytes.end()}};
@@ -108,13 +120,18 @@ ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to
       return transposed(tensor, where);
     case GgufChange::plus_one:
       break;
+    default:
+      check(to_gguf, "tensor {} is a part of another", tensor.name);
+      return part_of(tensor, change, heads, where);
   }
   std::vector<float> numbers = numbers_of(tensor, where);
   for (float& number : numbers) number += to_gguf ? 1.0F : -1.0F;
   return {Dtype::F32, tensor.shape, encode(Dtype::F32, numbers)};
 }
 
-std::vector<int64_t> changed_shape(const TensorView& tensor, GgufChange change) {
+std::vector<int64_t> changed_shape(const TensorView& tensor, GgufChange change,
+                                   const GgufHeads& heads, const std::string& where) {
+  if (is_part(change)) return part_shape(change, tensor.shape, heads, tensor.name, where);
   std::vector<int64_t> shape = tensor.shape;
   if (change == GgufChange::transpose) std::ranges::reverse(shape);
   return shape;

@@ -14,15 +14,21 @@ struct ChangedTensor {
 
 struct GgufHeads {
   int64_t query = 1, key = 1;
+  int64_t nope_width = 0, value_width = 0;  ///< of latent attention's heads
 };
 
 /// `tensor` as GGUF has it (`to_gguf`), or as the Hugging Face folder has it. Rows move as bytes,
-/// so blocks stay blocks; a transposed block format and Gemma's norms become F32. Input errors name
-/// `where` and the tensor when its shape does not fit the change.
+/// so blocks stay blocks; a transposed block format, numbers with scales (tile_scales.h) and
+/// Gemma's norms become F32. Input errors name `where` and the tensor when its shape does not fit
+/// the change.
 ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to_gguf,
                             const GgufHeads& heads, const std::string& where);
 
-/// The shape after the change.
-std::vector<int64_t> changed_shape(const TensorView& tensor, GgufChange change);
+/// Its numbers; an input error that names `where` and the tensor when it holds none.
+std::vector<float> numbers_of(const TensorView& tensor, const std::string& where);
+
+/// The shape that GGUF has it in.
+std::vector<int64_t> changed_shape(const TensorView& tensor, GgufChange change,
+                                   const GgufHeads& heads, const std::string& where);
 
 }  // namespace alambic

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "alambic/base/error.h"
+#include "alambic/io/gguf_deepseek.h"
 #include "alambic/io/gguf_rope.h"
 
 namespace alambic {
@@ -58,7 +59,8 @@ constexpr int gemma3_pattern = 6;  // the last of so many layers has no window
 // "layer_types" that the architecture implies; empty when it has none.
 std::vector<std::string> layer_types(const GgufArchitecture& family, int64_t layers) {
   std::vector<std::string> types;
-  const bool two = family.name == "gemma2", three = family.name == "gemma3";
+  const bool two = family.name == "gemma2" || family.name == "gpt-oss";
+  const bool three = family.name == "gemma3";
   for (int64_t i = 0; (two || three) && i < layers; ++i) {
     const bool full = two ? i % 2 == 1 : (i + 1) % gemma3_pattern == 0;
     types.emplace_back(full ? "full_attention" : "sliding_attention");
@@ -111,6 +113,7 @@ void read_rotary(const GgufArchitecture& family, const GgufMetadata& metadata,
   if (turned != head_dim || family.name == "gptneox") {  // whose default is another
     rope["partial_rotary_factor"] = static_cast<double>(turned) / static_cast<double>(head_dim);
   }
+  if (family.name == "gpt-oss" && rope["rope_type"] == "yarn") rope["truncate"] = false;
   if (gemma3) {
     const double local = metadata.number(prefix + "rope.freq_base_swa").value_or(1e4);
     rope = {{"full_attention", rope},
@@ -244,6 +247,12 @@ std::vector<float> add_rotary(const GgufArchitecture& family, const Json& config
     if (rope.contains("full_attention")) rope = Json(rope["full_attention"]);
     if (!rope.contains("rope_theta")) rope["rope_theta"] = 1e6;
   }
+  const bool yarn = rope.value("rope_type", rope.value("type", "default")) == "yarn";
+  if (family.name == "gpt-oss" && yarn && rope.value("truncate", true)) {
+    throw refusal(where, "rope_parameters", config,
+                  "bounds that are not rounded (truncate: false)");
+  }
+  if (family.name == "gpt-oss") rope.erase("truncate");
   if (family.name == "gemma2" || family.name == "gemma3") {
     const int64_t scalar = query_scalar(family, config, head_dim);
     if (has(config, "query_pre_attn_scalar") && config["query_pre_attn_scalar"] != scalar) {
@@ -273,6 +282,7 @@ std::vector<float> add_whole_config(const GgufArchitecture& family, Json config,
   add_settings(family, config, where, metadata);
   check_layers(family, config, where);
   metadata.add(prefix_of(family) + "vocab_size", size_of(config, "vocab_size", where));
+  if (family.name == "deepseek2") add_deepseek(config, rope_settings(config), where, metadata);
   return family.rotary ? add_rotary(family, config, where, metadata) : std::vector<float>{};
 }
 
@@ -292,11 +302,14 @@ Json config_of_gguf(const GgufArchitecture& family, const GgufMetadata& metadata
     config["mlp_bias"] = any_bias(tensors, ".ffn_gate.bias");
   }
   if (family.rotary) read_rotary(family, metadata, tensors, config);
+  if (family.name == "deepseek2") read_deepseek(metadata, tensors, config);
   name_llama(family, config);
   if (family.name == "gemma2" || family.name == "gemma3") {
     config["query_pre_attn_scalar"] = query_scalar(family, config, config["head_dim"]);
-    config["layer_types"] = layer_types(family, config["num_hidden_layers"]);
   }
+  const std::vector<std::string> types =
+      layer_types(family, config.value("num_hidden_layers", int64_t{0}));
+  if (!types.empty()) config["layer_types"] = types;
   read_tokens(metadata, config);
   config["dtype"] = dtype_name(tensors);
   return config;

@@ -1,6 +1,7 @@
 #include "alambic/io/gguf_model.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <tuple>
 
@@ -9,6 +10,7 @@
 #include "alambic/io/encode.h"
 #include "alambic/io/gguf_change.h"
 #include "alambic/io/gguf_config.h"
+#include "alambic/io/gguf_parts.h"
 #include "alambic/io/printable.h"
 
 namespace alambic {
@@ -35,6 +37,11 @@ GgufHeads heads_of(const Json& config) {
   GgufHeads heads;
   heads.query = config.value("num_attention_heads", config.value("n_head", int64_t{1}));
   heads.key = config.value("num_key_value_heads", heads.query);
+  const auto width = [&](const char* key) {
+    return config.contains(key) && config[key].is_number_integer() ? config[key].get<int64_t>() : 0;
+  };
+  heads.nope_width = width("qk_nope_head_dim");
+  heads.value_width = width("v_head_dim");
   return heads;
 }
 
@@ -42,13 +49,8 @@ GgufHeads heads_of(const Json& config) {
 struct Plan {
   GgufPlace place;
   std::vector<const TensorView*> sources;
+  std::vector<int64_t> shape = {};
   Dtype dtype = Dtype::F32;
-
-  std::vector<int64_t> shape() const {
-    std::vector<int64_t> shape = changed_shape(*sources[0], place.row->change);
-    if (place.has_experts()) shape.insert(shape.begin(), std::ssize(sources));
-    return shape;
-  }
 };
 
 // The format for a matrix: `wanted`, or a finer one where its rows are no whole blocks.
@@ -59,10 +61,11 @@ Dtype fitting(Dtype wanted, int64_t row) {
 }
 
 Dtype dtype_for(const Plan& plan, const GgufType& type, bool tied) {
-  const std::vector<int64_t> shape = plan.shape();
+  const std::vector<int64_t>& shape = plan.shape;
   const std::string_view name = plan.place.row->gguf;
-  // llama.cpp wants positions and routers in float32 too.
-  if (shape.size() < 2 || name == "position_embd" || name.ends_with("ffn_gate_inp")) {
+  // llama.cpp wants positions, routers and experts' biases in float32 too.
+  if (shape.size() < 2 || name == "position_embd" || name.ends_with("ffn_gate_inp") ||
+      plan.place.suffix == ".bias") {
     return Dtype::F32;
   }
   const bool head = name == "output" || (tied && name == "token_embd");
@@ -83,11 +86,22 @@ bool is_tied(const GgufArchitecture& family, const Json& config) {
   return found != config.end() && found->is_boolean() ? found->get<bool>() : by_default;
 }
 
-std::optional<GgufPlace> find_place(const GgufArchitecture& family, const std::string& name) {
-  auto place = place_of_hf(family, name);
+std::vector<GgufPlace> find_places(const GgufArchitecture& family, const std::string& name) {
+  std::vector<GgufPlace> places = places_of_hf(family, name);
   // GPT-2's original files leave the prefix out.
-  if (!place) place = place_of_hf(family, "transformer." + name);
-  return place;
+  if (places.empty()) places = places_of_hf(family, "transformer." + name);
+  return places;
+}
+
+// Of the layers for multi-token prediction, which llama.cpp leaves out too (DeepSeek-V3).
+bool is_beyond(const std::string& name, const Json& config) {
+  const std::string start = "model.layers.";
+  if (config.value("num_nextn_predict_layers", int64_t{0}) < 1 || !name.starts_with(start)) {
+    return false;
+  }
+  int64_t layer = -1;
+  std::from_chars(name.data() + start.size(), name.data() + name.size(), layer);
+  return layer >= config.value("num_hidden_layers", int64_t{0});
 }
 
 // Experts in their order, each there once and of the same shape.
@@ -112,22 +126,29 @@ std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& confi
   std::map<Key, GgufPlace> places;
   for (const TensorView& tensor : tensors) {
     if (is_left_out(tensor.name, tied)) continue;
-    const auto place = find_place(family, tensor.name);
-    if (!place) {
+    if (is_beyond(tensor.name, config)) continue;
+    const std::vector<GgufPlace> found = find_places(family, tensor.name);
+    if (found.empty()) {
       throw input_error("cannot convert {}: tensor {} is not part of the architecture {}", where,
                         printable(tensor.name), family.architecture);
     }
-    const bool after = place->row->gguf.starts_with("output");
-    const Key key{after ? std::numeric_limits<int64_t>::max() : place->layer,
-                  place->row - family.tensors.data(), place->suffix};
-    sorted[key][place->expert] = &tensor;
-    places[key] = *place;
+    for (const GgufPlace& place : found) {
+      const bool after = place.row->gguf.starts_with("output");
+      const Key key{after ? std::numeric_limits<int64_t>::max() : place.layer,
+                    place.row - family.tensors.data(), place.suffix};
+      sorted[key][place.expert] = &tensor;
+      places[key] = place;
+    }
   }
   std::vector<Plan> plans;
   for (const auto& [key, experts] : sorted) {
     Plan& plan = plans.emplace_back(Plan{.place = places.at(key), .sources = {}});
     for (const auto& [expert, tensor] : experts) plan.sources.push_back(tensor);
-    if (plan.place.has_experts()) check_experts(plan, where);
+    plan.shape = changed_shape(*plan.sources[0], plan.place.row->change, heads_of(config), where);
+    if (plan.place.has_experts()) {
+      check_experts(plan, where);
+      plan.shape.insert(plan.shape.begin(), std::ssize(plan.sources));
+    }
     plan.dtype = dtype_for(plan, type, tied);
   }
   return plans;
@@ -240,6 +261,33 @@ void add_experts(GgufModel& model, const TensorView& tensor, GgufPlace place,
   }
 }
 
+// Tensors that the file has in parts; some files have kv_b_proj whole and in parts.
+void add_wholes(GgufModel& model, const GgufArchitecture& family,
+                const std::map<std::string, std::vector<GgufPart>>& parts, const GgufHeads& heads,
+                const std::string& where) {
+  for (const auto& [name, found] : parts) {
+    if (std::ranges::find(model.tensors, name, &TensorView::name) != model.tensors.end()) continue;
+    for (const GgufPlace& place : places_of_hf(family, name)) {
+      const std::string part = place.gguf_name();
+      const auto is_it = [&](const GgufPart& other) { return other.tensor.name == part; };
+      if (std::ranges::any_of(found, is_it)) continue;
+      throw input_error("cannot load {}: it has no tensor {}, but {}", where, part,
+                        printable(found[0].tensor.name));
+    }
+    WholeTensor whole = whole_of(found, heads, where);
+    model.owned.push_back(std::move(whole.tensor.bytes));
+    TensorView view = {.name = name,
+                       .dtype = whole.tensor.dtype,
+                       .shape = whole.tensor.shape,
+                       .bytes = model.owned.back()};
+    if (!whole.scales.empty()) {
+      model.owned.push_back(std::move(whole.scales));
+      view.tiles = {model.owned.back(), 1, whole.scaled};
+    }
+    model.tensors.push_back(std::move(view));
+  }
+}
+
 }  // namespace
 
 std::optional<GgufType> gguf_type_named(std::string_view name) {
@@ -262,6 +310,7 @@ GgufModel open_gguf_model(const fs::path& path) {
   const GgufArchitecture& family = gguf_architecture(*name, path.string());
   model.config = config_of_gguf(family, metadata, model.file.tensors());
   const GgufHeads heads = heads_of(model.config);
+  std::map<std::string, std::vector<GgufPart>> parts;  // by the name of the whole
   for (const TensorView& tensor : model.file.tensors()) {
     if (tensor.name == frequencies) continue;  // in the configuration
     const auto place = place_of_gguf(family, tensor.name);
@@ -269,12 +318,15 @@ GgufModel open_gguf_model(const fs::path& path) {
       throw input_error("cannot load {}: tensor {} is not part of the architecture {}",
                         path.string(), printable(tensor.name), family.name);
     }
-    if (place->has_experts()) {
+    if (is_part(place->row->change)) {
+      parts[place->hf_name()].push_back({place->row->change, tensor});
+    } else if (place->has_experts()) {
       add_experts(model, tensor, *place, path.string());
     } else {
       add_tensor(model, tensor, *place, heads, path.string());
     }
   }
+  add_wholes(model, family, parts, heads, path.string());
   return model;
 }
 
@@ -291,7 +343,7 @@ std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& conf
   for (const Plan& plan : plans) {
     add_exact(plan, where, settings);
     written.push_back(
-        {.name = plan.place.gguf_name(), .dtype = plan.dtype, .shape = plan.shape(), .bytes = [&] {
+        {.name = plan.place.gguf_name(), .dtype = plan.dtype, .shape = plan.shape, .bytes = [&] {
            return bytes_of(plan, heads, where);
          }});
   }

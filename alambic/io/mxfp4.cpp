@@ -81,6 +81,29 @@ void join_mxfp4(Json& config, std::vector<TensorView>& tensors, const std::strin
   config.erase("quantization_config");
 }
 
+void put_mxfp4(const TensorView& gguf, int64_t first, int64_t each, std::vector<std::byte>& blocks,
+               std::vector<std::byte>& scales) {
+  constexpr int64_t half = block / 2;
+  const int64_t experts = gguf.shape.at(0), rows = gguf.shape.at(1);
+  const int64_t groups = gguf.shape.at(2) / block;
+  scales.resize(static_cast<size_t>(experts * rows * each * groups));
+  blocks.resize(scales.size() * half);
+  const std::byte* from = gguf.bytes.data();
+  for (int64_t row = 0; row < experts * rows; ++row) {
+    const int64_t expert = row / rows;
+    const int64_t place = ((expert * rows + row % rows) * each + first) * groups;
+    for (int64_t g = 0; g < groups; ++g, from += 1 + half) {
+      scales[static_cast<size_t>(place + g)] = from[0];
+      std::byte* to = blocks.data() + (place + g) * half;
+      const auto number = [&](int64_t i) {
+        const std::byte both = from[1 + i % half];
+        return i < half ? both & std::byte{15} : both >> 4;
+      };
+      for (int64_t i = 0; i < half; ++i) to[i] = number(2 * i) | number(2 * i + 1) << 4;
+    }
+  }
+}
+
 void decode_mxfp4(const TensorView& tensor, std::span<float> numbers) {
   const int64_t experts = tensor.shape.at(0), columns = tensor.shape.at(1);
   const int64_t rows = tensor.shape.at(2), groups = columns / block;

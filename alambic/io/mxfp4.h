@@ -21,6 +21,12 @@ void join_mxfp4(nlohmann::ordered_json& config, std::vector<TensorView>& tensors
 /// The number of four bits: sign, two of exponent, one of fraction.
 float e2m1_to_float(int bits);
 
+/// The reverse of the way there: puts the matrices of a GGUF tensor of MXFP4, [E, R, 32·G], to the
+/// columns first, first + each, … of those of a tensor NAME. GGUF has a block's exponent and then
+/// its 16 bytes, the upper halves the last 16 numbers. `blocks` and `scales` are made large enough.
+void put_mxfp4(const TensorView& gguf, int64_t first, int64_t each, std::vector<std::byte>& blocks,
+               std::vector<std::byte>& scales);
+
 /// decode_tiles of such a tensor.
 void decode_mxfp4(const TensorView& tensor, std::span<float> numbers);
 

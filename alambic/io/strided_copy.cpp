@@ -26,8 +26,11 @@ bool is_contiguous(const Strided& strided) {
   return true;
 }
 
-std::vector<std::byte> copy_in_order(const Strided& strided, std::span<const std::byte> storage,
-                                     uint64_t number_bytes) {
+namespace {
+
+// Calls visit(number, position) for every number, in the order of the rows.
+template <class F>
+void walk(const Strided& strided, const F& visit) {
   const std::vector<int64_t>& sizes = strided.sizes;
   std::vector<int64_t> strides = strided.strides;
   int64_t count = 1;
@@ -35,12 +38,10 @@ std::vector<std::byte> copy_in_order(const Strided& strided, std::span<const std
     count *= sizes[i];
     if (sizes[i] == 1) strides[i] = 0;  // may be any number: it is never used
   }
-  std::vector<std::byte> copy(static_cast<uint64_t>(count) * number_bytes);
   std::vector<int64_t> index(sizes.size());
   int64_t position = strided.offset;
   for (int64_t i = 0; i < count; ++i) {
-    std::memcpy(copy.data() + static_cast<uint64_t>(i) * number_bytes,
-                storage.data() + static_cast<uint64_t>(position) * number_bytes, number_bytes);
+    visit(static_cast<uint64_t>(i), static_cast<uint64_t>(position));
     for (size_t axis = sizes.size(); axis > 0; --axis) {
       position += strides[axis - 1];
       if (++index[axis - 1] < sizes[axis - 1]) break;
@@ -48,7 +49,28 @@ std::vector<std::byte> copy_in_order(const Strided& strided, std::span<const std
       index[axis - 1] = 0;
     }
   }
+}
+
+}  // namespace
+
+std::vector<std::byte> copy_in_order(const Strided& strided, std::span<const std::byte> storage,
+                                     uint64_t number_bytes) {
+  uint64_t count = 1;
+  for (const int64_t size : strided.sizes) count *= static_cast<uint64_t>(size);
+  std::vector<std::byte> copy(count * number_bytes);
+  walk(strided, [&](uint64_t number, uint64_t position) {
+    std::memcpy(copy.data() + number * number_bytes, storage.data() + position * number_bytes,
+                number_bytes);
+  });
   return copy;
+}
+
+void put_in_places(const Strided& strided, std::span<const std::byte> numbers,
+                   std::span<std::byte> storage, uint64_t number_bytes) {
+  walk(strided, [&](uint64_t number, uint64_t position) {
+    std::memcpy(storage.data() + position * number_bytes, numbers.data() + number * number_bytes,
+                number_bytes);
+  });
 }
 
 }  // namespace alambic

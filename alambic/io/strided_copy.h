@@ -25,4 +25,8 @@ bool is_contiguous(const Strided& strided);
 std::vector<std::byte> copy_in_order(const Strided& strided, std::span<const std::byte> storage,
                                      uint64_t number_bytes);
 
+/// The reverse: `numbers`, in the order of the rows, go to their positions in `storage`.
+void put_in_places(const Strided& strided, std::span<const std::byte> numbers,
+                   std::span<std::byte> storage, uint64_t number_bytes);
+
 }  // namespace alambic

@@ -145,8 +145,8 @@ bool has_adapter(Model& model) {
 void freeze_embeddings(Model& model) {
   bool found = false;
   model.visit([&](const std::string& name, Tensor& tensor) {
-    for (const char* embedding :
-         {"embed_tokens.weight", "embed_in.weight", "wte.weight", "wpe.weight"}) {
+    for (const char* embedding : {"embed_tokens.weight", "embed_in.weight", "wte.weight",
+                                  "wpe.weight", "embed_tokens_per_layer.weight"}) {
       if (!answers_to(name, embedding)) continue;
       tensor.set_requires_grad(false);
       found = true;

@@ -77,10 +77,14 @@ std::string Decoder::canonical_name(const std::string& name) const {
   return name.ends_with("rotary_emb.inv_freq") ? "" : name;
 }
 
+Tensor Decoder::embed(const Pass& pass) const {
+  const Tensor x = packed_embedding ? packed_embedding->decoded(pass.input.tokens_N)
+                                    : at::embedding(embed_tokens, pass.input.tokens_N);
+  return embedding_scale == 1 ? x : x * at::scalar_tensor(embedding_scale, x.options());
+}
+
 Tensor Decoder::hidden(const Pass& pass) const {
-  Tensor x = packed_embedding ? packed_embedding->decoded(pass.input.tokens_N)
-                              : at::embedding(embed_tokens, pass.input.tokens_N);
-  if (embedding_scale != 1) x = x * at::scalar_tensor(embedding_scale, x.options());
+  Tensor x = embed(pass);
   std::vector<Rotation> rotations;
   for (const Rope& rope : ropes) rotations.push_back(rope.at(pass.positions_N));
   auto normed = [](const RmsNorm& one, const Tensor& y) {
@@ -101,6 +105,14 @@ Head Decoder::head() const {
   return {.weight_VD = tied ? embed_tokens : lm_head.weight,
           .packed = tied ? packed_embedding : lm_head.packed,
           .softcap = head_softcap};
+}
+
+std::vector<Router*> Decoder::routers() {
+  std::vector<Router*> found;
+  for (const DecoderLayer& layer : layers) {
+    if (Router* router = layer.mlp->routed_by()) found.push_back(router);
+  }
+  return found;
 }
 
 void Decoder::settle(at::Device device, at::ScalarType dtype) {

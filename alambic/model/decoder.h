@@ -57,12 +57,15 @@ struct Decoder : Model {
           NormPlacement placement = NormPlacement::before, bool plus_one = false);
   void add(DecoderLayer layer);
   RmsNorm make_norm(int64_t width) const { return {width, epsilon, plus_one}; }
+  /// Of the pass's tokens, scaled.
+  Tensor embed(const Pass& pass) const;
 
   ModelShape shape() const override { return sizes; }
   void visit(const TensorVisitor& visitor) override;
   std::string canonical_name(const std::string& name) const override;
   Tensor hidden(const Pass& pass) const override;
   Head head() const override;
+  std::vector<Router*> routers() override;
   void settle(at::Device device, at::ScalarType dtype) override;
   double init_deviation(const std::string& name) const override;
   double init_constant(const std::string& name) const override;

@@ -98,6 +98,12 @@ struct DeepSeekV4 : Model {
 
   Head head() const override { return {.weight_VD = tied ? embed : lm_head.weight}; }
 
+  std::vector<Router*> routers() override {
+    std::vector<Router*> found;
+    for (Layer& layer : layers) found.push_back(&layer.experts.router);
+    return found;
+  }
+
   void settle(at::Device device, at::ScalarType dtype) override {
     plain.to(device, dtype);
     stretched.to(device, dtype);

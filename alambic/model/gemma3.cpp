@@ -1,6 +1,7 @@
 // Gemma 3 (arXiv 2503.19786), the text part: norms of queries and keys; layers with a window turn
 // by angles of their own, the others by stretched ones.
 #include "alambic/model/gemma.h"
+#include "alambic/model/text_part.h"
 
 namespace alambic {
 namespace {
@@ -23,17 +24,7 @@ struct TextOf : Decoder {
   explicit TextOf(Decoder&& text) : Decoder(std::move(text)) {}
 
   std::string canonical_name(const std::string& name) const override {
-    for (const std::string other : {"vision_tower.", "multi_modal_projector."}) {
-      if (name.starts_with(other) || name.starts_with("model." + other)) return "";
-    }
-    // Three spellings: of transformers 4.50, of 5, and of the text model alone.
-    for (const std::string prefix : {"language_model.model.", "model.language_model."}) {
-      if (name.starts_with(prefix)) {
-        return Decoder::canonical_name("model." + name.substr(prefix.size()));
-      }
-    }
-    const std::string outer = "language_model.";
-    return Decoder::canonical_name(name.starts_with(outer) ? name.substr(outer.size()) : name);
+    return Decoder::canonical_name(name_in_text_part(name));
   }
 };
 
@@ -61,14 +52,7 @@ std::unique_ptr<Model> make_gemma3_text(const Config& config) {
 }
 
 std::unique_ptr<Model> make_gemma3(const Config& config) {
-  config.require(config.has("text_config") && config.json["text_config"].is_object(), "text_config",
-                 "an object");
-  Json text = config.json["text_config"];
-  text["architectures"] = {"Gemma3ForCausalLM"};
-  text["model_type"] = "gemma3_text";
-  if (!text.contains("tie_word_embeddings") && config.has("tie_word_embeddings")) {
-    text["tie_word_embeddings"] = config.json["tie_word_embeddings"];
-  }
+  const Json text = text_part(config, "Gemma3ForCausalLM", "gemma3_text");
   std::unique_ptr<Model> inner = make_gemma3_text({text, config.where + ", text_config"});
   auto model = std::make_unique<TextOf>(std::move(dynamic_cast<Decoder&>(*inner)));
   model->config = text;  // what is saved is the text model

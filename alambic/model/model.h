@@ -11,6 +11,8 @@
 
 namespace alambic {
 
+struct Router;
+
 using Json = nlohmann::ordered_json;
 
 /// What every family must say about itself beyond its tensors.
@@ -35,6 +37,8 @@ struct Model {
   /// Hidden states after the final norm, [N, D].
   virtual Tensor hidden(const Pass& pass) const = 0;
   virtual Head head() const = 0;
+  /// Of the layers with routed experts, in order.
+  virtual std::vector<Router*> routers() { return {}; }
   /// Moves what is derived from the configuration (rotary tables) beside the weights.
   virtual void settle(at::Device, at::ScalarType) {}
   /// Names a tensor may have in other people's files: older spellings, left-out prefixes. The

@@ -13,4 +13,9 @@ using kernels::AttentionOptions;
 Tensor attend(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass,
               int64_t layer, const AttentionOptions& options);
 
+/// The same over the keys and values that `layer`, an earlier one, has made and stored in this
+/// pass.
+Tensor attend_stored(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
+                     const Pass& pass, int64_t layer, const AttentionOptions& options);
+
 }  // namespace alambic

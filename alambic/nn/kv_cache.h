@@ -9,6 +9,12 @@ namespace alambic {
 /// Keys and values of running sequences. A sequence owns a slot until it ends; then the slot is
 /// free for the next one, so a batch never waits for its longest member.
 struct KvCache {
+  /// What one layer keeps of a token.
+  struct LayerShape {
+    int64_t kv_heads = 0, head_width = 0;
+    int64_t value_width = head_width;  ///< 0: values are read out of the keys
+    int64_t numbers() const { return kv_heads * (head_width + value_width); }
+  };
   /// Rows that a layer keeps of a sequence beside its keys and values.
   struct Side {
     int64_t width = 0;
@@ -17,8 +23,15 @@ struct KvCache {
   };
   struct Shape {
     int64_t layers = 0, kv_heads = 0, head_width = 0;
-    int64_t value_width = head_width;           ///< 0: values are read out of the keys
-    std::vector<std::vector<Side>> sides = {};  ///< of each layer; empty: none of any
+    int64_t value_width = head_width;  ///< 0: values are read out of the keys
+    /// Where layers differ, one entry for each; no heads: the layer keeps nothing (Gemma 4).
+    std::vector<LayerShape> each = {};
+
+    LayerShape layer(int64_t i) const {
+      return each.empty() ? LayerShape{kv_heads, head_width, value_width} : each[i];
+    }
+    /// Beside that, of each layer; empty: none of any.
+    std::vector<std::vector<Side>> sides = {};
     /// Kept of each token; rings, which do not grow with the tokens, are not counted.
     int64_t numbers() const;
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/nn/masked_attention.h"
+#include "alambic/tensor/packed_matrix.h"
 
 namespace alambic {
 
@@ -84,11 +85,14 @@ Tensor LatentAttention::plain(const Queries& q, const Tensor& latent_NL, const T
       .flatten(1);
 }
 
+Tensor LatentAttention::kv_b_weight(at::ScalarType type) const {
+  if (kv_b_proj.packed) return kv_b_proj.packed->decoded(0, kv_b_proj.packed->rows);
+  return kv_b_proj.lora ? kv_b_proj.lora->merged(kv_b_proj.weight).to(type) : kv_b_proj.weight;
+}
+
 Tensor LatentAttention::absorbed(const Queries& q,
                                  const std::function<Tensor(const Tensor&)>& attention) const {
-  const Tensor weight = kv_b_proj.lora
-                            ? kv_b_proj.lora->merged(kv_b_proj.weight).to(q.nope_NHd.scalar_type())
-                            : kv_b_proj.weight;
+  const Tensor weight = kv_b_weight(q.nope_NHd.scalar_type());
   const std::vector<Tensor> maps_HdL =
       weight.unflatten(0, {shape.heads, -1})
           .split_with_sizes({shape.nope_width, shape.value_width}, 1);

@@ -4,12 +4,16 @@
 
 namespace alambic {
 
+struct Router;
+
 /// What a decoder layer does to each position alone: a gated MLP, or experts.
 struct FeedForward {
   virtual ~FeedForward() = default;
   virtual Tensor forward(const Tensor& x_ND) const = 0;
   /// `prefix` is the layer's, "model.layers.3."; the block adds its own name.
   virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
+  /// What sends tokens to experts; null: there are none.
+  virtual Router* routed_by() { return nullptr; }
 };
 
 enum class Gate {

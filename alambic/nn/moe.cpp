@@ -67,6 +67,7 @@ Router::Choice Router::operator()(const Tensor& x_ND, const Tensor& given_NK) co
     experts_NK = std::get<1>(choice_NE.topk(options.chosen));
   }
   Tensor weights_NK = scores_NE.gather(-1, experts_NK);
+  if (load && at::GradMode::is_enabled()) load->add(experts_NK, scores_NE);
   // Sigmoids may all vanish.
   if (options.normalized) weights_NK = weights_NK / (weights_NK.sum(-1, true) + 1e-20);
   if (options.scaling != 1) weights_NK = weights_NK * options.scaling;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "alambic/nn/mlp.h"
+#include "alambic/nn/router_load.h"
 
 namespace alambic {
 
@@ -34,6 +35,8 @@ struct Router {
   Tensor weight_ED;
   Tensor bias_E;        ///< undefined: none
   Tensor correction_E;  ///< learns nothing; undefined: none
+  /// Counts what passes with gradients choose; null: nobody does.
+  std::shared_ptr<RouterLoad> load;
 
   struct Choice {
     Tensor weights_NK;  ///< float32 (float64 for float64 weights), differentiable
@@ -69,6 +72,7 @@ struct Moe : FeedForward {
   Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames& names = {},
       int64_t shared_inner = 0);
 
+  Router* routed_by() override { return &router; }
   /// Runs the experts that got tokens, each once, on all of its tokens.
   Tensor forward(const Tensor& x_ND) const override;
   Tensor forward(const Tensor& x_ND, const Router::Choice& choice) const;

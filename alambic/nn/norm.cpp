@@ -5,13 +5,18 @@
 namespace alambic {
 
 Tensor RmsNorm::operator()(const Tensor& x_ND) const {
-  if (!plus_one) return kernels::rms_norm(x_ND, weight, epsilon);
+  if (!plus_one && !wide) return kernels::rms_norm(x_ND, weight, epsilon);
   const bool narrow = at::elementSize(weight.scalar_type()) < 4;  // bfloat16 has no 1.001
-  return kernels::rms_norm(x_ND, (narrow ? weight.to(at::kFloat) : weight) + 1, epsilon);
+  const Tensor scale = narrow ? weight.to(at::kFloat) : weight;
+  return kernels::rms_norm(x_ND, plus_one ? scale + 1 : scale, epsilon);
 }
 
 void RmsNorm::visit(const std::string& prefix, const TensorVisitor& visitor) {
   visitor(prefix + ".weight", weight);
+}
+
+Tensor plain_rms_norm(const Tensor& x_ND, double epsilon) {
+  return kernels::rms_norm(x_ND, at::ones({x_ND.size(-1)}, x_ND.options()), epsilon);
 }
 
 Tensor LayerNorm::operator()(const Tensor& x_ND) const {

@@ -26,6 +26,8 @@ const std::vector<ChartSpec>& known_charts() {
       {"Learning", "", "", {"sampled_entropy"}},
       {"Learning", "", "", {"reference_kl"}},
       {"Learning", "", "", {"clip_share"}},
+      {"Learning", "", "", {"load_balance"}},
+      {"Learning", "", "", {"largest_expert_share"}},
       {"Answers", "", "", {"reward_std"}},
       {"Answers", "", "", {"equal_share"}},
       {"Answers", "", "", {"dropped_share"}},

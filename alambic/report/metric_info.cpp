@@ -36,6 +36,8 @@ constexpr std::array known_metrics{
     Known{"cross_entropy", "Cross-entropy", "nats per token"},
     Known{"exact_match", "Exact match", "", MetricKind::share},
     Known{"agreement", "Top-1 agreement", "", MetricKind::share},
+    Known{"load_balance", "Load balance of experts", "k: all are used alike"},
+    Known{"largest_expert_share", "Tokens of a layer's busiest expert", "", MetricKind::share},
     Known{"grad_norm", "Gradient norm", ""},
     Known{"learning_rate", "Learning rate", ""},
     Known{"tokens", "Tokens", "per step", MetricKind::count},

@@ -9,6 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/train/router_watch.h"
 #include "alambic/train/schedule.h"
 #include "alambic/train/stop_signal.h"
 
@@ -33,6 +34,7 @@ struct Run {
   const TrainerParts& parts;
   AdamW optimizer;
   Schedule schedule;
+  RouterWatch routers;
   int64_t step = 0;    // finished
   double seconds = 0;  // of training
   int failures = 0;    // steps in a row that were not finite
@@ -47,7 +49,8 @@ struct Run {
         schedule{.peak = options.learning_rate,
                  .shape = options.lr_schedule,
                  .warmup = static_cast<double>(options.warmup_steps),
-                 .floor_ratio = options.min_lr_ratio} {}
+                 .floor_ratio = options.min_lr_ratio},
+        routers(parts.student) {}
 
   bool time_is_up() const { return options.max_seconds > 0 && seconds >= options.max_seconds; }
   bool ended() const { return step >= options.max_steps || time_is_up(); }
@@ -62,8 +65,11 @@ struct Run {
   // One optimizer step; returns its row of figures.
   Metrics advance() {
     Stopwatch watch;
-    const StepReport report = parts.lesson.learn(
+    routers.start();
+    StepReport report = parts.lesson.learn(
         step, [&](const std::string& phase) { parts.recorder.phase(step, phase); });
+    const Metrics balance = routers.finish();
+    report.extra.insert(report.extra.end(), balance.begin(), balance.end());
     const double norm = optimizer.gradient_norm();
     const double rate = learning_rate();
     const bool finite = std::isfinite(report.loss) && std::isfinite(norm);

@@ -114,6 +114,8 @@ TEST_F(Check, RefusesAMissingOrUnreachableEos) {
 TEST_F(Check, RefusesTooLittleMemoryBeforeAnythingRuns) {
   expect(check("good", "--batch-size 1000000000"), 4,
          {"too little memory", "learning pass", "--micro-batch-size"});
+  expect(check("good", "--batch-size 1000000000 --on-too-little-memory warn"), 0,
+         {"warning", "too little memory"});
   const std::string distill = "distill --student " + at("good") + " --teacher " + at("good") +
                               " --data " + at("rows.jsonl") + " --out " + at("never") +
                               " --batch-size 1000000000 --device cpu";

@@ -8,6 +8,7 @@
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"
 #include "alambic/nn/index_scores.h"
+#include "alambic/tensor/packed_matrix.h"
 #include "tests/golden_models.h"
 
 namespace alambic {
@@ -62,6 +63,33 @@ TEST(DeepSeek, DecodesFromTheLatentsAlsoWithAnAdapter) {
       EXPECT_GT(distance(without, plain), 1e-2) << name;
     }
   }
+}
+
+// Of a GGUF file from before the absorption that stays packed: the weight is then a stand-in.
+TEST(DeepSeek, DecodesFromTheLatentsAlsoWithAPackedMap) {
+  const at::NoGradGuard no_grad;
+  const std::unique_ptr<Model> model = load_model(golden_folder("deepseek_v3"), {});
+  const Tensor plain = model->hidden(Pass(ten_tokens()));
+  std::map<std::string, TensorVisitor::PackedRef> packed;
+  model->visit([&](const std::string& name, Tensor& tensor) {
+    if (!name.ends_with("kv_b_proj.weight")) return;
+    const auto owner = std::make_shared<Tensor>(tensor);
+    const auto matrix = std::make_shared<const PackedMatrix>(
+        PackedMatrix{.dtype = Dtype::F32,
+                     .rows = tensor.size(0),
+                     .columns = tensor.size(1),
+                     .bytes = std::as_bytes(std::span(owner->const_data_ptr<float>(),
+                                                      static_cast<size_t>(owner->numel()))),
+                     .owner = owner});
+    tensor = matrix->stand_in();
+    packed[name] = matrix;
+  });
+  model->visit(
+      TensorVisitor::of_matrices([&](const std::string& name, TensorVisitor::PackedRef& place) {
+        if (packed.contains(name)) place = packed[name];
+      }));
+  KvCache cache(model->shape().cache, 1, 10, model->options());
+  EXPECT_LT(distance(decoded(*model, cache), plain), 1e-4);
 }
 
 struct Folder {

@@ -4,6 +4,8 @@
 
 #include "alambic/base/error.h"
 #include "alambic/model/adapter.h"
+#include "alambic/model/load.h"
+#include "alambic/nn/moe.h"
 #include "alambic/teacher/local.h"
 #include "alambic/train/distillation.h"
 #include "alambic/train/next_token.h"
@@ -253,6 +255,40 @@ Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t ste
         {.student = *student, .lesson = stopping, .recorder = recorder, .checkpoints = folder},
         resume);
   return weights_of(*student);
+}
+
+// Prevents figures of one micro-batch, and of what validation or sampling do beside the learning.
+TEST(Experts, AreReportedAsTheStepUsedThem) {
+  const auto student = load_model(golden_folder("mixtral"), {.trainable = true});
+  const std::vector<TokenizedExample> rows = make_examples(6);
+  std::vector<std::shared_ptr<RouterLoad>> loads;
+  for (Router* router : student->routers()) {
+    loads.push_back(router->load = std::make_shared<RouterLoad>());
+  }
+  student->hidden(Pass(completion_batch(pointers(rows), at::kCPU).input));
+  const LoadBalance expected = balance_of(loads);
+  const LocalTeacher teacher(random_model(small_llama_config(), 2), 50);
+  const Tokenizer tokenizer = recipe_tokenizer();
+  TrainingOptions options;
+  options.max_steps = 1;
+  for (const bool distils : {false, true}) {
+    const auto lesson =
+        distils
+            ? distillation_lesson(*student, teacher, rows, tokenizer,
+                                  {.batch_size = 6, .engine = {.vocabulary = 50}})
+            : next_token_lesson(
+                  *student, examples_source(rows, {.batch_size = 6, .micro_batch_size = 2}), 64);
+    KeepingRecorder recorder;
+    train(options,
+          {.student = *student, .lesson = *lesson, .recorder = recorder, .checkpoints = {}}, false);
+    const double value = recorder.figure(0, "load_balance");
+    if (distils) {
+      EXPECT_GT(value, 1);
+    } else {
+      EXPECT_NEAR(value, expected.value, 1e-6);
+      EXPECT_NEAR(recorder.figure(0, "largest_expert_share"), expected.largest_share, 1e-9);
+    }
+  }
 }
 
 // The adapter begins with random draws and drops with others; neither may depend on the restart.

@@ -10,8 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GptOssConfig, GptOssForCausalLM, Mxfp4Config
 
-from models import OUT
-from sparse_models import randomize
+from models import OUT, randomize
 
 TOKENS = torch.arange(3, 19)[None]
 

@@ -17,10 +17,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import (DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config,
                           DeepseekV3ForCausalLM, DeepseekV32Config, DeepseekV32ForCausalLM,
-                          DeepseekV4Config, DeepseekV4ForCausalLM, GptOssConfig, GptOssForCausalLM, MixtralConfig,
+                          DeepseekV4Config, DeepseekV4ForCausalLM, Gemma4ForCausalLM,
+                          Gemma4TextConfig, GptOssConfig, GptOssForCausalLM, MixtralConfig,
                           MixtralForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM)
 
-from models import EOS, OUT, adamw_losses, golden, greedy
+from models import EOS, OUT, adamw_losses, golden, greedy, randomize, saved_buffers
 
 # Of latent attention: every width is another.
 LATENT = dict(intermediate_size=32, moe_intermediate_size=12, first_k_dense_replace=1,
@@ -78,31 +79,12 @@ def models():
         num_experts_per_tok=2, sliding_window=5, swiglu_limit=0.7,
         rope_parameters=dict(rope_type="yarn", rope_theta=150000.0, factor=4.0, beta_fast=32.0,
                              beta_slow=1.0, truncate=False, original_max_position_embeddings=16)))
-
-
-def randomize(model, generator):
-    """As models.randomize; experts are matrices."""
-    for name, parameter in model.named_parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
-        if parameter.dim() >= 2:
-            parameter.data = 0.3 * noise
-        elif name.endswith("bias"):
-            parameter.data = 0.2 * noise
-        else:
-            parameter.data = 1 + 0.3 * noise
-    for name, buffer in saved_buffers(model):
-        if name.endswith("tid2eid"):
-            experts = model.config.n_routed_experts
-            buffer.copy_(torch.stack([torch.randperm(experts, generator=generator)[:buffer.shape[1]]
-                                      for _ in buffer]))
-        else:
-            buffer.copy_(0.3 * torch.randn(buffer.shape, generator=generator))
-
-
-def saved_buffers(model):
-    """What is in the file and learns nothing."""
-    return [(name, buffer) for name, buffer in model.named_buffers()
-            if name.endswith(("e_score_correction_bias", "tid2eid"))]
+    yield "gemma4_moe", 38, Gemma4ForCausalLM(Gemma4TextConfig(
+        **SMALL | dict(tie_word_embeddings=True), num_key_value_heads=2, head_dim=8,
+        global_head_dim=12, attention_k_eq_v=True, num_global_key_value_heads=1,
+        intermediate_size=16, layer_types=["sliding_attention", "full_attention"],
+        sliding_window=5, hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=4,
+        top_k_experts=2, moe_intermediate_size=12, pad_token_id=0))
 
 
 @contextlib.contextmanager

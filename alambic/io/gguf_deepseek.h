@@ -1,0 +1,21 @@
+// What the architecture deepseek2 of GGUF says in other words than DeepSeek's config.json: one
+// architecture for V2 and V3, widths of heads with and without absorption, YaRN's magnitude.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "alambic/io/gguf.h"
+
+namespace alambic {
+
+/// Completes `config`, which has the plain settings. V3 is what has sigmoid scores or their
+/// correction. Input errors name the file and the key.
+void read_deepseek(const GgufMetadata& metadata, const std::vector<TensorView>& tensors,
+                   nlohmann::ordered_json& config);
+
+/// The reverse; `rope` is a plain object of rope_type, rope_theta, factor, …. Refuses a YaRN
+/// magnitude that llama.cpp has not.
+void add_deepseek(const nlohmann::ordered_json& config, nlohmann::ordered_json rope,
+                  const std::string& where, GgufMetadata& metadata);
+
+}  // namespace alambic

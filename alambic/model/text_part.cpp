@@ -1,0 +1,30 @@
+#include "alambic/model/text_part.h"
+
+namespace alambic {
+
+Json text_part(const Config& config, const std::string& architecture,
+               const std::string& model_type) {
+  config.require(config.has("text_config") && config.json["text_config"].is_object(), "text_config",
+                 "an object");
+  Json text = config.json["text_config"];
+  text["architectures"] = {architecture};
+  text["model_type"] = model_type;
+  if (!text.contains("tie_word_embeddings") && config.has("tie_word_embeddings")) {
+    text["tie_word_embeddings"] = config.json["tie_word_embeddings"];
+  }
+  return text;
+}
+
+std::string name_in_text_part(const std::string& name) {
+  for (const std::string other : {"vision_tower.", "audio_tower.", "multi_modal_projector.",
+                                  "embed_vision.", "embed_audio."}) {
+    if (name.starts_with(other) || name.starts_with("model." + other)) return "";
+  }
+  for (const std::string prefix : {"language_model.model.", "model.language_model."}) {
+    if (name.starts_with(prefix)) return "model." + name.substr(prefix.size());
+  }
+  const std::string outer = "language_model.";
+  return name.starts_with(outer) ? name.substr(outer.size()) : name;
+}
+
+}  // namespace alambic

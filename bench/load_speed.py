@@ -1,0 +1,71 @@
+"""Loading a safetensors file of 500 MB against the safetensors library, side by side in one run.
+
+Both sides load the model's tensors from a warm page cache and sum every number, on one thread, in a
+fresh process each round; the sums must agree before a ratio is printed. "frozen" is how a teacher is
+loaded (its tensors stay in the mapped file), "trained" how a student is (a copy that can be written).
+
+  cmake --preset release -DALAMBIC_BENCH=ON && ninja -C build/release load_bench alambic
+  ORACLE/bin/python bench/load_speed.py [--rounds 7]
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SHAPE = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 1024,
+         "intermediate_size": 3072, "num_hidden_layers": 9, "num_attention_heads": 16,
+         "max_position_embeddings": 256, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
+         "eos_token_id": 0}
+
+THEIRS = """
+import json, resource, sys, time, torch
+from safetensors.torch import load_file
+torch.set_num_threads(1)
+peak = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+torch.ones(1024).sum().item()
+before, start = peak(), time.perf_counter()
+total = sum(t.sum().item() for t in load_file(sys.argv[1]).values())
+seconds = time.perf_counter() - start
+print(json.dumps({"seconds": seconds, "grew": peak() - before, "sum": total}))
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "config.json").write_text(json.dumps(SHAPE))
+        subprocess.run([options.build / "alambic", "init", "--model-config", folder / "config.json",
+                        "--tokenizer", ROOT / "recipes/word_problems/tokenizer", "--out",
+                        folder / "model"], check=True, capture_output=True)
+        file = folder / "model/model.safetensors"
+        file.read_bytes()  # the page cache is warm for all
+        sides = {"frozen": [options.build / "bench/load_bench", folder / "model", "frozen"],
+                 "trained": [options.build / "bench/load_bench", folder / "model", "trained"],
+                 "safetensors": [sys.executable, "-c", THEIRS, file]}
+        runs = {side: [] for side in sides}
+        for _ in range(options.rounds):
+            for side, command in sides.items():
+                runs[side].append(json.loads(subprocess.check_output(command)))
+        size = file.stat().st_size
+    sums = [run[0]["sum"] for run in runs.values()]
+    assert max(sums) - min(sums) < 1e-3 * max(map(abs, sums)) + 1, f"sums differ: {sums}"
+    reference = statistics.median(run["seconds"] for run in runs["safetensors"])
+    print(f"{size / 1e6:.0f} MB, load average {os.getloadavg()[0]:.1f}")
+    for side, results in runs.items():
+        seconds = statistics.median(run["seconds"] for run in results)
+        grew = max(run["grew"] for run in results)
+        print(f"{side:12} {seconds:.3f} s, safetensors' time / ours {reference / seconds:.2f}, "
+              f"peak memory grew by {grew / size:.2f} of the file")
+
+
+main()
