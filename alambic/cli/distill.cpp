@@ -152,7 +152,8 @@ int run(const DistillOptions& options) {
   preflight(options, load);
   LoadedModel student = load_student(options.student, load, options.trainable,
                                      static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(grading_teachers(options), student, options.student, load);
+  const Faculty faculty(grading_teachers(options), options.loss.kd_temperature, student,
+                        options.student, load);
   const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
   const ChatSource chats(options.student, student.tokenizer, options.chat);
   const std::vector<Example> rows = read_rows(options, chats);

@@ -162,8 +162,9 @@ struct DistillationLesson : Lesson {
 
   void add_divergence(const Tensor& hidden_MD, const Judgement& judgement, double weight,
                       MicroLoss& loss) const {
-    const Head head = student.head().cut(judgement.head.vocabulary());
-    const Loss part = divergence_loss(options.divergence, hidden_MD, head, judgement,
+    const bool whole = judgement.hidden_MD.defined();  // else it has no head
+    const Head own_head = whole ? student.head().cut(judgement.head.vocabulary()) : head();
+    const Loss part = divergence_loss(options.divergence, hidden_MD, own_head, judgement,
                                       static_cast<double>(loss.report.tokens) / weight);
     loss.add(part, 1);
     loss.report_sums(part, weight);
