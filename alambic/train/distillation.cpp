@@ -3,6 +3,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/nn/recompute.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/objective/returns.h"
 #include "alambic/train/data_order.h"
@@ -81,6 +82,7 @@ struct DistillationLesson : Lesson {
       const auto look = [&] {
         if (hidden_MD.defined()) return;
         student.place_dropout(step, number++);
+        const RecomputeLayers recompute(options.recompute_layers);
         hidden_MD = student.hidden(Pass(batch.rollouts.sequences))
                         .index_select(0, batch.rollouts.graded_M());
       };
