@@ -72,7 +72,8 @@ Findings measure(DistillOptions options, const LoadOptions& load) {
   const int64_t batch = options.training.batch_size;
   LoadedModel student = load_student(options.student, load, options.trainable,
                                      static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(grading_teachers(options), student, options.student, load);
+  const Faculty faculty(grading_teachers(options), options.loss.kd_temperature, student,
+                        options.student, load);
   options.lmbda = options.lmbda > 0 ? 1 : 0;
   const ChatSource chats(options.student, student.tokenizer, options.chat);
   std::vector<Example> rows = read_rows(options, chats);

@@ -4,9 +4,12 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
+#include "alambic/base/temporary_folder.h"
 #include "alambic/base/units.h"
 #include "alambic/cli/convert_options.h"
 #include "alambic/cli/load_tokenizer.h"
+#include "alambic/cli/merge_options.h"
+#include "alambic/cli/torch_library.h"
 #include "alambic/io/decode.h"
 #include "alambic/io/encode.h"
 #include "alambic/io/gguf_tokenizer.h"
@@ -111,10 +114,11 @@ TensorView cast(const TensorView& tensor, Dtype dtype, const std::string& model,
   return view;
 }
 
-void write_file_of(const ConvertOptions& options, const ModelFolder& model) {
+// `dtype` is the model's own.
+void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtype dtype) {
   std::string name = options.type;
   if (name == "auto") {
-    name = name_of(dtype_of(model));
+    name = name_of(dtype);
     std::ranges::transform(name, name.begin(), [](char c) { return std::tolower(c); });
   }
   const auto type = gguf_type_named(name);
@@ -143,8 +147,7 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model) {
       human_bytes(static_cast<double>(fs::file_size(options.out))), join(parts));
 }
 
-const FolderDtype& folder_dtype(const ConvertOptions& options, const ModelFolder& model) {
-  const Dtype own = dtype_of(model);
+const FolderDtype& folder_dtype(const ConvertOptions& options, Dtype own) {
   for (const FolderDtype& choice : folder_dtypes) {
     const bool named = options.dtype == choice.name || options.dtype == choice.short_name;
     if (options.dtype == "auto" ? own == choice.dtype : named) return choice;
@@ -154,10 +157,12 @@ const FolderDtype& folder_dtype(const ConvertOptions& options, const ModelFolder
                     options.dtype);
 }
 
-void write_folder_of(const ConvertOptions& options, const ModelFolder& model) {
-  const FolderDtype& dtype = folder_dtype(options, model);
+// `own` is the model's own format.
+void write_folder_of(const ConvertOptions& options, const ModelFolder& model, Dtype own) {
+  const FolderDtype& dtype = folder_dtype(options, own);
   // A folder as it is keeps what it mixes; the vectors of a GGUF file are float32 whatever it is.
-  const bool keep = options.dtype == "auto" && fs::is_directory(options.model) &&
+  const bool keep = options.dtype == "auto" && options.adapter.empty() &&
+                    fs::is_directory(options.model) &&
                     std::ranges::none_of(model.tensors(), has_tiles);
   std::vector<std::vector<std::byte>> storage;
   std::vector<TensorView> tensors;
@@ -172,6 +177,15 @@ void write_folder_of(const ConvertOptions& options, const ModelFolder& model) {
   if (has_tokenizer(options.model)) load_tokenizer(options.model).save_to(options.out);
   write_model_folder(options.out, config, generation_config(options.model, model.config()),
                      tensors);
+}
+
+void write_model(const ConvertOptions& options, const ModelFolder& model, Dtype own) {
+  if (options.out.ends_with(".gguf")) {
+    write_file_of(options, model, own);
+  } else {
+    write_folder_of(options, model, own);
+    say("wrote {}", options.out);
+  }
 }
 
 }  // namespace
@@ -193,12 +207,18 @@ int run(const ConvertOptions& options) {
     throw input_error("--out {} exists already", options.out).with_hint("--overwrite replaces it");
   }
   const ModelFolder model = ModelFolder::open(options.model);
-  if (to_file) {
-    write_file_of(options, model);
-  } else {
-    write_folder_of(options, model);
-    say("wrote {}", options.out);
+  const Dtype own = dtype_of(model);
+  if (options.adapter.empty()) {
+    write_model(options, model, own);
+    return 0;
   }
+  const TemporaryFolder merged;
+  MergeOptions merge;
+  merge.model = options.model;
+  merge.adapter = options.adapter;
+  merge.out = merged.path() / "model";
+  run_torch_command(kMergeAdapter, merge);
+  write_model(options, ModelFolder::open(merge.out), own);
   return 0;
 }
 

@@ -7,7 +7,7 @@
 namespace alambic {
 
 struct ConvertOptions : Options {
-  std::string model, out;
+  std::string model, adapter, out;
   std::string type = "auto";
   std::string dtype = "auto";
   bool overwrite = false;
@@ -16,6 +16,9 @@ struct ConvertOptions : Options {
     v.text("model", model, "model folder or GGUF file to convert");
     v.required("model");
     v.model("model");
+    v.text("adapter", adapter,
+           "folder of a LoRA or DoRA adapter of the model, as PEFT writes it, to merge into the "
+           "weights");
     v.text("out", out, "what to write: a GGUF file when the name ends in .gguf, else a folder");
     v.required("out");
     v.text("type", type,

@@ -15,8 +15,42 @@ void check_ce_weight(const DistillOptions& options) {
   }
 }
 
+// K log-probabilities cannot say what the others are, nor what they are at another temperature.
+void check_kept_tokens(const DistillOptions& options) {
+  const TeacherOptions& teachers = options.teachers;
+  const ObjectiveOptions& loss = options.loss;
+  if (teachers.cache_topk == 0) return;
+  if (teachers.cache.empty()) {
+    throw input_error("--teacher-cache-topk has no effect without --teacher-cache");
+  }
+  if (teachers.cache_dtype != TeacherOptions().cache_dtype) {
+    throw input_error(
+        "--teacher-cache-dtype has no effect with --teacher-cache-topk: log-probabilities are kept "
+        "in float32");
+  }
+  if (loss.kd_topk == 0) {
+    throw input_error(
+        "--teacher-cache-topk {} keeps no probabilities of other tokens, but without --kd-topk the "
+        "loss is over all of them",
+        teachers.cache_topk)
+        .with_hint(fmt::format("--kd-topk {}, or a cache of hidden states", teachers.cache_topk));
+  }
+  if (loss.kd_topk > teachers.cache_topk) {
+    throw input_error("--kd-topk {} needs more tokens than --teacher-cache-topk {} keeps",
+                      loss.kd_topk, teachers.cache_topk);
+  }
+  if (loss.kd_topk_by != ObjectiveOptions().kd_topk_by) {
+    throw input_error(
+        "--kd-topk-by {} asks for the probabilities of the student's tokens, but "
+        "--teacher-cache-topk keeps the teacher's own most likely ones",
+        loss.kd_topk_by)
+        .with_hint("--kd-topk-by teacher, or a cache of hidden states");
+  }
+}
+
 void check_cache(const DistillOptions& options, const Objective& objective) {
   const TeacherOptions& teachers = options.teachers;
+  check_kept_tokens(options);
   if (!teachers.cache.empty() && options.lmbda > 0) {
     throw input_error(
         "--teacher-cache keeps grades of given completions, but --lmbda {} asks for the student's "

@@ -67,6 +67,7 @@ DistillationOptions lesson_options(const DistillOptions& options, const LoadedMo
       .num_generations = options.num_generations,
       .num_iterations = options.loss.num_iterations,
       .micro_batch_size = options.training.micro_batch_size,
+      .recompute_layers = options.training.activation_checkpointing,
       .seed = static_cast<uint64_t>(options.training.seed),
       .engine = engine};
 }

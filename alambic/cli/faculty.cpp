@@ -22,7 +22,7 @@ LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
   return load;
 }
 
-Faculty::Faculty(const TeacherOptions& options, const LoadedModel& student,
+Faculty::Faculty(const TeacherOptions& options, double kd_temperature, const LoadedModel& student,
                  const std::string& student_folder, const LoadOptions& load)
     : student_(student), student_folder_(student_folder), load_(teacher_load(options, load)) {
   const std::vector<NamedFolder> sources = parse_teachers(options.teacher);
@@ -31,12 +31,13 @@ Faculty::Faculty(const TeacherOptions& options, const LoadedModel& student,
   positions_ = student.model->shape().positions;
   if (!sources.empty() && sources.front().folder != "self") positions_ = INT64_MAX;
   for (size_t i = 0; i < sources.size(); ++i) {
-    members_.push_back(make_member(sources[i], options));
+    members_.push_back(make_member(sources[i], options, kd_temperature));
     if (averaged_) members_.back().share = shares[i];
   }
 }
 
-Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOptions& options) {
+Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOptions& options,
+                                     double kd_temperature) {
   const bool cached = !options.cache.empty();
   if (source.folder == "self") {
     if (cached)
@@ -55,8 +56,17 @@ Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOpt
         .source = source,
         .teacher = std::make_shared<LocalTeacher>(std::move(loaded.model), student_.vocabulary)};
   }
-  const CacheManifest needed{.dtype = options.cache_dtype,
+  if (options.cache_topk > student_.vocabulary) {
+    throw input_error("--teacher-cache-topk is {}, but there are {} tokens", options.cache_topk,
+                      student_.vocabulary)
+        .with_hint("hidden states, without the option, give the probabilities of all of them");
+  }
+  const bool topk = options.cache_topk > 0;
+  const CacheManifest needed{.form = topk ? CacheForm::topk : CacheForm::hidden,
+                             .dtype = topk ? "float32" : options.cache_dtype,
                              .width = loaded.model->shape().width,
+                             .topk = options.cache_topk,
+                             .temperature = topk ? kd_temperature : 1,
                              .teacher = source.folder,
                              .teacher_digest = model_digest(source.folder),
                              .tokenizer_digest = loaded.tokenizer.digest(),

@@ -28,9 +28,10 @@ LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load);
 
 class Faculty {
  public:
-  /// Loads the teachers, if any; with a cache only their heads. Refused: vocabularies that are not
-  /// the student's, names or shares that do not fit. `student` must outlive the faculty.
-  Faculty(const TeacherOptions& options, const LoadedModel& student,
+  /// Loads the teachers, if any; with a cache only their heads. A cache of log-probabilities keeps
+  /// them at `kd_temperature`. Refused: vocabularies that are not the student's, names or shares
+  /// that do not fit, more kept tokens than there are. `student` must outlive the faculty.
+  Faculty(const TeacherOptions& options, double kd_temperature, const LoadedModel& student,
           const std::string& student_folder, const LoadOptions& load);
 
   /// Shortest context among the teachers.
@@ -52,7 +53,8 @@ class Faculty {
     std::shared_ptr<TeacherCache> cache;  // null: live
     double share = 1;
   };
-  Member make_member(const NamedFolder& source, const TeacherOptions& options);
+  Member make_member(const NamedFolder& source, const TeacherOptions& options,
+                     double kd_temperature);
   std::vector<size_t> route(const GradedRows& rows) const;
   std::shared_ptr<const Teacher> over(const Member& member, const GradedRows& rows,
                                       const std::vector<size_t>& graded) const;

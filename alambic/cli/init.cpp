@@ -8,6 +8,7 @@
 #include "alambic/cli/init_options.h"
 #include "alambic/cli/load_tokenizer.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/model/cut_width.h"
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"
 #include "alambic/text/character_tokenizer.h"
@@ -66,6 +67,11 @@ void pick_types(Json& config, const std::vector<int64_t>& kept, int64_t all) {
   }
 }
 
+Widths widths_of(const InitOptions& options) {
+  return {
+      .hidden = options.hidden_size, .inner = options.intermediate_size, .heads = options.heads};
+}
+
 std::unique_ptr<Model> cut(const InitOptions& options) {
   const std::unique_ptr<Model> source = load_model(options.from, {});
   const int64_t all = source->shape().cache.layers;
@@ -76,6 +82,7 @@ std::unique_ptr<Model> cut(const InitOptions& options) {
   source->visit([&](const std::string& name, Tensor& tensor) { tensors[name] = tensor; });
   Json config = source->config;
   const int64_t layers = options.layers > 0 ? options.layers : all;
+  if (widths_of(options).any()) cut_width(tensors, config, widths_of(options), options.from);
   config[layers_key(config)] = layers;
   const std::vector<int64_t> kept = evenly_spaced(layers, all);
   count_dense(config, kept);
@@ -90,6 +97,7 @@ std::unique_ptr<Model> cut(const InitOptions& options) {
           layers, options.from, with_layer(name, kept), name)
           .with_hint("keep all layers, or another number of them");
     }
+    check(tensor.sizes() == found->second.sizes(), "{} was cut to another shape", name);
     tensor = found->second;
   });
   return model;
@@ -114,6 +122,12 @@ std::unique_ptr<Model> random_model(const InitOptions& options, int64_t vocabula
 void check_choices(const InitOptions& options) {
   if (options.config.empty() == options.from.empty()) {
     throw input_error("give either --model-config or --from");
+  }
+  if (options.from.empty() && widths_of(options).any()) {
+    throw input_error(
+        "--hidden-size, --intermediate-size and --num-attention-heads have no effect without "
+        "--from")
+        .with_hint("a new model has the sizes of its --model-config");
   }
   if (!options.characters.empty() && (!options.tokenizer.empty() || !options.from.empty())) {
     throw input_error(

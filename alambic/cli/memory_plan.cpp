@@ -43,13 +43,16 @@ double typical_length(const DistillOptions& options, const Outlines& models) {
 }
 
 // What a layer keeps for the backward pass, in numbers per token: about 10 of the width (inputs of
-// norms and maps, queries, keys, values, residuals) and 3 of the MLP's inner width.
-double kept_numbers(const Model& model) {
+// norms and maps, queries, keys, values, residuals) and 3 of the MLP's inner width. With activation
+// checkpointing its input, and all of that of one layer at a time.
+double kept_numbers(const Model& model, bool checkpointing) {
   const Config config{model.config, "config.json"};
   const auto width = static_cast<double>(model.shape().width);
   const auto inner = static_cast<double>(
       config.integer("intermediate_size", config.integer("n_inner", 4 * model.shape().width)));
-  return static_cast<double>(model.shape().cache.layers) * (10 * width + 3 * inner);
+  const auto layers = static_cast<double>(model.shape().cache.layers);
+  const double of_layer = 10 * width + 3 * inner;
+  return checkpointing ? layers * width + of_layer : layers * of_layer;
 }
 
 }  // namespace
@@ -95,7 +98,8 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
       {"gradients", element * trained},
       {"optimizer", state * trained},
       {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
-      {"learning pass", element * micro * tokens * kept_numbers(student)},
+      {"learning pass",
+       element * micro * tokens * kept_numbers(student, options.training.activation_checkpointing)},
       {"logits' chunks", 64e6}};
   plan.insert(plan.end(), onlookers.begin(), onlookers.end());
   return plan;
@@ -122,8 +126,8 @@ Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart
     finding.level = options.on_too_little_memory == "warn" ? Level::warning : Level::refused;
     finding.text = "too little memory: needs " + finding.text;
     finding.hint =
-        "--micro-batch-size, --generation-batch, --lora-rank or --dtype bfloat16 need less; the "
-        "plan is an estimate, --on-too-little-memory warn runs all the same";
+        "--micro-batch-size, --activation-checkpointing, --generation-batch, --lora-rank or --dtype "
+        "bfloat16 need less; the plan is an estimate, --on-too-little-memory warn runs all the same";
   } else if (all > 0.9 * available) {
     finding.level = Level::warning;
     finding.hint = "a smaller --micro-batch-size leaves room";

@@ -8,6 +8,7 @@ struct TeacherOptions {
   std::vector<std::string> teacher, weight;
   std::string dtype = "auto";
   std::string cache, cache_dtype = "bfloat16";
+  int64_t cache_topk = 0;
 
   void visit(OptionVisitor& v) {
     v.list("teacher", teacher,
@@ -20,11 +21,17 @@ struct TeacherOptions {
            "weighted mean of the divergences; shares sum to 1");
     v.choice("teacher-dtype", dtype, {"auto", "float32", "bfloat16"},
              "type of the teachers' weights in memory; auto: as --dtype");
-    v.text("teacher-cache", cache,
-           "folder that keeps the teachers' hidden states for the given completions (--lmbda 0): "
-           "filled once, then replayed without running the teachers");
+    v.text(
+        "teacher-cache", cache,
+        "folder that keeps the teachers' grades of the given completions (--lmbda 0): filled once, "
+        "then replayed without running the teachers");
     v.choice("teacher-cache-dtype", cache_dtype, {"float32", "bfloat16"},
              "type of the kept hidden states");
+    v.integer("teacher-cache-topk", cache_topk,
+              "keep this many most likely tokens with their log-probabilities in place of hidden "
+              "states, 8 bytes each: for runs with --kd-topk up to it and the same "
+              "--kd-temperature; 0: hidden states, for any objective",
+              {.least = 0});
   }
 };
 

@@ -9,6 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/cli/all_options.h"
+#include "alambic/cli/merge_options.h"
 #include "alambic/cli/option_table.h"
 
 namespace alambic {
@@ -46,6 +47,7 @@ int dispatch(const std::string& command, [[maybe_unused]] const Options& options
 #undef COMMAND_GROUP
 #undef CORE_COMMAND
 #undef TORCH_COMMAND
+  if (command == kMergeAdapter) return run(static_cast<const MergeOptions&>(options));
   throw bug("'{}' is not a torch command", command);
 }
 

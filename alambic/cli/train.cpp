@@ -79,7 +79,7 @@ int run(const TrainOptions& options) {
   const ChatSource chats(options.model, student.tokenizer, options.chat);
   const std::unique_ptr<Lesson> lesson = next_token_lesson(
       *student.model, source_of(options.data, student, chats, options.sequence_length, batch),
-      student.vocabulary);
+      student.vocabulary, options.training.activation_checkpointing);
   chats.check_effect(options.data);
   chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   const auto validate = validation_of(options, student, chats, batch);

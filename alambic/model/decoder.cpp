@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "alambic/nn/recompute.h"
+
 namespace alambic {
 
 DecoderShape::DecoderShape(const Config& config) {
@@ -83,20 +85,31 @@ Tensor Decoder::embed(const Pass& pass) const {
   return embedding_scale == 1 ? x : x * at::scalar_tensor(embedding_scale, x.options());
 }
 
+namespace {
+
+Tensor through(const DecoderLayer& layer, int64_t i, const Tensor& x, const Rotation& rotation,
+               const Pass& pass) {
+  const auto normed = [](const RmsNorm& one, const Tensor& y) {
+    return one.weight.defined() ? one(y) : y;
+  };
+  const Tensor a = layer.attention->forward(normed(layer.before_attention, x), rotation, pass, i);
+  const Tensor y = x + normed(layer.after_attention, a);
+  return y + normed(layer.after_mlp, layer.mlp->forward(normed(layer.before_mlp, y)));
+}
+
+}  // namespace
+
 Tensor Decoder::hidden(const Pass& pass) const {
   Tensor x = embed(pass);
   std::vector<Rotation> rotations;
   for (const Rope& rope : ropes) rotations.push_back(rope.at(pass.positions_N));
-  auto normed = [](const RmsNorm& one, const Tensor& y) {
-    return one.weight.defined() ? one(y) : y;
-  };
-  for (size_t i = 0; i < layers.size(); ++i) {
+  const LayerRuns runs(pass);
+  for (int64_t i = 0; i < std::ssize(layers); ++i) {
     const DecoderLayer& layer = layers[i];
-    const Tensor a = layer.attention->forward(normed(layer.before_attention, x),
-                                              layer.rope < 0 ? Rotation() : rotations[layer.rope],
-                                              pass, static_cast<int64_t>(i));
-    x = x + normed(layer.after_attention, a);
-    x = x + normed(layer.after_mlp, layer.mlp->forward(normed(layer.before_mlp, x)));
+    const Rotation rotation = layer.rope < 0 ? Rotation() : rotations[layer.rope];
+    x = runs.run([&layer, i, rotation,
+                  runs](const Tensor& y) { return through(layer, i, y, rotation, runs.pass()); },
+                 x);
   }
   return norm(x);
 }

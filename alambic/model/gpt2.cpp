@@ -6,6 +6,7 @@
 #include "alambic/nn/attention.h"
 #include "alambic/nn/linear.h"
 #include "alambic/nn/norm.h"
+#include "alambic/nn/recompute.h"
 
 namespace alambic {
 namespace {
@@ -83,15 +84,20 @@ struct Gpt2 : Model {
     return name.starts_with("transformer.") ? name : "transformer." + name;
   }
 
+  Tensor through(int64_t i, const Tensor& x, const Pass& pass) const {
+    const Gpt2Layer& layer = layers[i];
+    const double scale = 1 / std::sqrt(static_cast<double>(head_width));
+    const Tensor qkv = layer.c_attn(layer.ln_1(x)).view({-1, 3, heads, head_width});
+    const Tensor y = x + layer.attn_proj(attend(qkv.select(1, 0), qkv.select(1, 1),
+                                                qkv.select(1, 2), pass, i, {.scale = scale}));
+    return y + layer.mlp_proj(kernels::gelu_tanh(layer.c_fc(layer.ln_2(y))));
+  }
+
   Tensor hidden(const Pass& pass) const override {
     Tensor x = at::embedding(wte, pass.input.tokens_N) + at::embedding(wpe, pass.positions_N);
-    const double scale = 1 / std::sqrt(static_cast<double>(head_width));
-    for (size_t i = 0; i < layers.size(); ++i) {
-      const Gpt2Layer& layer = layers[i];
-      const Tensor qkv = layer.c_attn(layer.ln_1(x)).view({-1, 3, heads, head_width});
-      x = x + layer.attn_proj(attend(qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2), pass,
-                                     static_cast<int64_t>(i), {.scale = scale}));
-      x = x + layer.mlp_proj(kernels::gelu_tanh(layer.c_fc(layer.ln_2(x))));
+    const LayerRuns runs(pass);
+    for (int64_t i = 0; i < std::ssize(layers); ++i) {
+      x = runs.run([this, i, runs](const Tensor& y) { return through(i, y, runs.pass()); }, x);
     }
     return ln_f(x);
   }

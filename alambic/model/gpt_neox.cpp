@@ -8,6 +8,7 @@
 #include "alambic/nn/attention.h"
 #include "alambic/nn/linear.h"
 #include "alambic/nn/norm.h"
+#include "alambic/nn/recompute.h"
 #include "alambic/nn/rope.h"
 
 namespace alambic {
@@ -102,19 +103,25 @@ struct GptNeox : Model {
     return tied ? "" : "embed_out.weight";
   }
 
+  Tensor through(int64_t i, const Tensor& x, const Rotation& rotation, const Pass& pass) const {
+    const NeoxLayer& layer = layers[i];
+    const double scale = 1 / std::sqrt(static_cast<double>(head_width));
+    const Tensor qkv =
+        layer.query_key_value(layer.input_layernorm(x)).view({-1, heads, 3, head_width});
+    const Tensor a = layer.dense(attend(rotation(qkv.select(2, 0)), rotation(qkv.select(2, 1)),
+                                        qkv.select(2, 2), pass, i, {.scale = scale}));
+    const Tensor y = layer.dense_h_to_4h(layer.post_attention_layernorm(parallel ? x : x + a));
+    return x + a + layer.dense_4h_to_h(tanh ? kernels::gelu_tanh(y) : at::gelu(y));
+  }
+
   Tensor hidden(const Pass& pass) const override {
     Tensor x = at::embedding(embed_in, pass.input.tokens_N);
     const Rotation rotation = rope.at(pass.positions_N);
-    const double scale = 1 / std::sqrt(static_cast<double>(head_width));
-    for (size_t i = 0; i < layers.size(); ++i) {
-      const NeoxLayer& layer = layers[i];
-      const Tensor qkv =
-          layer.query_key_value(layer.input_layernorm(x)).view({-1, heads, 3, head_width});
-      const Tensor a =
-          layer.dense(attend(rotation(qkv.select(2, 0)), rotation(qkv.select(2, 1)),
-                             qkv.select(2, 2), pass, static_cast<int64_t>(i), {.scale = scale}));
-      const Tensor y = layer.dense_h_to_4h(layer.post_attention_layernorm(parallel ? x : x + a));
-      x = x + a + layer.dense_4h_to_h(tanh ? kernels::gelu_tanh(y) : at::gelu(y));
+    const LayerRuns runs(pass);
+    for (int64_t i = 0; i < std::ssize(layers); ++i) {
+      x = runs.run([this, i, rotation,
+                    runs](const Tensor& y) { return through(i, y, rotation, runs.pass()); },
+                   x);
     }
     return final_layer_norm(x);
   }

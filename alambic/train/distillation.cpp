@@ -3,6 +3,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/nn/recompute.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/objective/returns.h"
 #include "alambic/train/data_order.h"
@@ -81,6 +82,7 @@ struct DistillationLesson : Lesson {
       const auto look = [&] {
         if (hidden_MD.defined()) return;
         student.place_dropout(step, number++);
+        const RecomputeLayers recompute(options.recompute_layers);
         hidden_MD = student.hidden(Pass(batch.rollouts.sequences))
                         .index_select(0, batch.rollouts.graded_M());
       };
@@ -162,8 +164,9 @@ struct DistillationLesson : Lesson {
 
   void add_divergence(const Tensor& hidden_MD, const Judgement& judgement, double weight,
                       MicroLoss& loss) const {
-    const Head head = student.head().cut(judgement.head.vocabulary());
-    const Loss part = divergence_loss(options.divergence, hidden_MD, head, judgement,
+    const bool whole = judgement.hidden_MD.defined();  // else it has no head
+    const Head own_head = whole ? student.head().cut(judgement.head.vocabulary()) : head();
+    const Loss part = divergence_loss(options.divergence, hidden_MD, own_head, judgement,
                                       static_cast<double>(loss.report.tokens) / weight);
     loss.add(part, 1);
     loss.report_sums(part, weight);

@@ -14,13 +14,14 @@ struct DistillationOptions {
   Divergence divergence;  ///< no terms: none
   Policy policy;          ///< of the student's own answers; no terms: none
   AdvantageKind advantage = AdvantageKind::grpo;
-  double ce_weight = 0;          ///< of the cross-entropy added on given completions
-  double lmbda = 1;              ///< share of steps on the student's own answers
-  int64_t batch_size = 16;       ///< prompts a step
-  int64_t num_generations = 1;   ///< answers a prompt
-  int64_t num_iterations = 1;    ///< steps that learn from the same answers
-  int64_t micro_batch_size = 0;  ///< answers per forward and backward pass; 0: all
-  int64_t samples_per_step = 2;  ///< answers that go to samples.jsonl
+  double ce_weight = 0;           ///< of the cross-entropy added on given completions
+  double lmbda = 1;               ///< share of steps on the student's own answers
+  int64_t batch_size = 16;        ///< prompts a step
+  int64_t num_generations = 1;    ///< answers a prompt
+  int64_t num_iterations = 1;     ///< steps that learn from the same answers
+  int64_t micro_batch_size = 0;   ///< answers per forward and backward pass; 0: all
+  bool recompute_layers = false;  ///< activation checkpointing (nn/recompute.h)
+  int64_t samples_per_step = 2;   ///< answers that go to samples.jsonl
   uint64_t seed = 0;
   EngineOptions engine;  ///< its step is set by the lesson
 };

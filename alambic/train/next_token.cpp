@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/nn/recompute.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/train/data_order.h"
 
@@ -110,9 +111,14 @@ struct NextTokenLesson : Lesson {
   Model& student;
   std::unique_ptr<BatchSource> source;
   int64_t vocabulary;
+  bool recompute_layers;
 
-  NextTokenLesson(Model& student, std::unique_ptr<BatchSource> source, int64_t vocabulary)
-      : student(student), source(std::move(source)), vocabulary(vocabulary) {}
+  NextTokenLesson(Model& student, std::unique_ptr<BatchSource> source, int64_t vocabulary,
+                  bool recompute_layers)
+      : student(student),
+        source(std::move(source)),
+        vocabulary(vocabulary),
+        recompute_layers(recompute_layers) {}
 
   StepReport learn(int64_t step, const PhaseCallback& phase) override {
     phase("learn");
@@ -123,6 +129,7 @@ struct NextTokenLesson : Lesson {
     int64_t micro_batch = 0;
     for (const TokenBatch& batch : batches) {
       student.place_dropout(step, micro_batch++);
+      const RecomputeLayers recompute(recompute_layers);
       const Loss loss = batch_loss(student, batch, vocabulary, static_cast<double>(report.tokens));
       loss.value.backward();
       for (const auto& [name, sum] : loss.sums) {
@@ -153,8 +160,9 @@ std::unique_ptr<BatchSource> windows_source(std::vector<int32_t> tokens, int64_t
 }
 
 std::unique_ptr<Lesson> next_token_lesson(Model& student, std::unique_ptr<BatchSource> source,
-                                          int64_t vocabulary) {
-  return std::make_unique<NextTokenLesson>(student, std::move(source), vocabulary);
+                                          int64_t vocabulary, bool recompute_layers) {
+  return std::make_unique<NextTokenLesson>(student, std::move(source), vocabulary,
+                                           recompute_layers);
 }
 
 double mean_cross_entropy(const Model& model, const std::vector<TokenBatch>& batches,

@@ -49,8 +49,9 @@ std::unique_ptr<BatchSource> examples_source(std::vector<TokenizedExample> examp
 std::unique_ptr<BatchSource> windows_source(std::vector<int32_t> tokens, int64_t length,
                                             const BatchOptions& options);
 
+/// `recompute_layers`: activation checkpointing (nn/recompute.h).
 std::unique_ptr<Lesson> next_token_lesson(Model& student, std::unique_ptr<BatchSource> source,
-                                          int64_t vocabulary);
+                                          int64_t vocabulary, bool recompute_layers = false);
 
 /// Mean cross-entropy per graded token over batches, no gradient.
 double mean_cross_entropy(const Model& model, const std::vector<TokenBatch>& batches,

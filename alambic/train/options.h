@@ -19,6 +19,7 @@ struct TrainingOptions {
   double max_seconds = 0;
   int64_t batch_size = 16;
   int64_t micro_batch_size = 0;
+  bool activation_checkpointing = false;
   int64_t seed = 0;
   int64_t valid_every = 0;
   int64_t save_every = 0;
@@ -35,6 +36,9 @@ struct TrainingOptions {
               "sequences per forward and backward pass; gradients accumulate over the step; "
               "0: all at once",
               {.least = 0});
+    v.flag("activation-checkpointing", activation_checkpointing,
+           "keep only the input of each layer for the backward pass, which runs the layers again: "
+           "the same gradients in less memory, for about a third more time");
     v.number("learning-rate", learning_rate, "peak learning rate of AdamW", {.least = 0});
     v.choice("lr-schedule", lr_schedule, {"cosine", "linear", "constant"},
              "how the learning rate falls after the warm-up");

@@ -112,10 +112,17 @@ TEST_F(Check, RefusesAMissingOrUnreachableEos) {
 }
 
 TEST_F(Check, RefusesTooLittleMemoryBeforeAnythingRuns) {
-  expect(check("good", "--batch-size 1000000000"), 4,
-         {"too little memory", "learning pass", "--micro-batch-size"});
+  expect(
+      check("good", "--batch-size 1000000000"), 4,
+      {"too little memory", "learning pass", "--micro-batch-size", "--activation-checkpointing"});
   expect(check("good", "--batch-size 1000000000 --on-too-little-memory warn"), 0,
          {"warning", "too little memory"});
+  const auto learning_pass = [](const Outcome& outcome) {
+    const size_t begin = outcome.text.find("learning pass");
+    return outcome.text.substr(begin, outcome.text.find(',', begin) - begin);
+  };
+  EXPECT_NE(learning_pass(check("good", "--activation-checkpointing")),
+            learning_pass(check("good")));
   const std::string distill = "distill --student " + at("good") + " --teacher " + at("good") +
                               " --data " + at("rows.jsonl") + " --out " + at("never") +
                               " --batch-size 1000000000 --device cpu";

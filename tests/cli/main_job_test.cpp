@@ -279,6 +279,10 @@ TEST_F(MainJob, LeavesNothingBehindAFailedInit) {
   refuse("init --from " + at("teacher") + " --layers 3 --out " + at("new"), {"3 layers"});
   refuse("init --from " + at("teacher") + " --tokenizer " + kTokenizer + " --out " + at("new"),
          {"--tokenizer", "--from"});
+  refuse("init --from " + at("teacher") + " --hidden-size 4096 --out " + at("new"),
+         {"--hidden-size 4096", at("teacher") + " has "});
+  refuse("init --model-config " + at("teacher") + " --hidden-size 8 --out " + at("new"),
+         {"no effect without --from"});
   EXPECT_FALSE(fs::exists(folder / "new"));
 }
 

@@ -152,6 +152,50 @@ TEST_F(TeacherCommands, ReplayTheirCacheToTheSameLosses) {
   }
 }
 
+// Bug: tokens of another temperature or another row; a tail of the K that are kept where fewer are
+// compared; a head that a teacher without hidden states does not have.
+TEST_F(TeacherCommands, ReplayKeptTokensToTheSameLosses) {
+  const std::string cache = " --teacher-cache-topk 6 --teacher-cache " + at("tokens");
+  const std::pair<std::string, std::string> cases[] = {
+      {"--teacher " + at("model3"), " --data " + at("rows.jsonl")},
+      {small() + big(), " --kd-temperature 2 --data " + at("hints.jsonl")}};
+  for (const auto& [teachers, data] : cases) {
+    fs::remove_all(folder / "tokens");
+    for (const std::string topk : {"6", "3"}) {
+      const std::string more =
+          data + " --objective 0.5*jsd+0.5*akl --micro-batch-size 4 --kd-topk " + topk;
+      const auto live = losses(command(teachers, more));
+      const auto cached = losses(command(teachers, more + cache));
+      for (int i = 0; i < 3; ++i) EXPECT_NEAR(cached[i], live[i], 1e-5 * live[i]);
+      EXPECT_EQ(losses(command(teachers, more + cache)), cached);
+    }
+  }
+}
+
+TEST_F(TeacherCommands, SayWhatKeptTokensCannotDo) {
+  const std::string teacher = "--teacher " + at("model2"), cache = "--teacher-cache " + at("kept");
+  const std::string keep = cache + " --teacher-cache-topk 4 ";
+  const Outcome filled = succeed(command(teacher, keep + "--kd-topk 4"));
+  EXPECT_NE(filled.text.find("32 B each"), std::string::npos) << filled.text;  // 4 × (4 + 4)
+  const Json manifest = Json::parse(read_file(folder / "kept/manifest.json"));
+  EXPECT_EQ(manifest["form"], "topk");
+  EXPECT_EQ(manifest["topk"], 4);
+  refuse(command(teacher, keep), {"without --kd-topk", "hint: --kd-topk 4"});
+  refuse(command(teacher, keep + "--kd-topk 5"), {"--kd-topk 5", "--teacher-cache-topk 4"});
+  refuse(command(teacher, keep + "--kd-topk 4 --kd-topk-by both"), {"--kd-topk-by both"});
+  refuse(command(teacher, keep + "--kd-topk 4 --teacher-cache-dtype float32"), {"no effect"});
+  refuse(command(teacher, "--kd-topk 4 --teacher-cache-topk 4"), {"without --teacher-cache"});
+  refuse(command(teacher, cache + " --teacher-cache-topk 100000 --kd-topk 4"), {"there are"});
+  refuse(command(teacher, keep + "--kd-topk 4 --kd-temperature 2"),
+         {"temperature is 1 there, 2 in this run"});
+  refuse(command(teacher, cache + " --teacher-cache-topk 5 --kd-topk 4"), {"K is 4 there, 5"});
+  refuse(command(teacher, cache), {"form is topk there, hidden in this run"});
+  refuse(command("--teacher " + at("model3"), keep + "--kd-topk 4"), {"teacher's digest"});
+  const fs::path part = folder / "kept/part-00000.safetensors";
+  fs::resize_file(part, fs::file_size(part) - 10);
+  refuse(command(teacher, keep + "--kd-topk 4"), {"part-00000.safetensors", "damaged"});
+}
+
 TEST_F(TeacherCommands, RefuseACacheThatIsNotTheirs) {
   const std::string cache = " --teacher-cache " + at("cache");
   const Outcome filled = succeed(command("--teacher " + at("model2"), cache));

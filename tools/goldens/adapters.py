@@ -1,5 +1,6 @@
 """Makes tests/golden/adapters/*: low-rank adapters as PEFT saves them for the golden models, each
-with golden.safetensors: what PEFT computes with them.
+with golden.safetensors: what PEFT computes with them, and the adapted matrices that its
+merge_and_unload leaves.
 
     python tools/goldens/adapters.py        (versions: tests/golden/requirements.txt)
     python tools/goldens/adapters.py check MODEL ADAPTER TOKENS.json LOGITS.safetensors
@@ -65,6 +66,10 @@ def make(case, name, options):
         if parameter.requires_grad:
             key = key.replace(".default", "").removeprefix("base_model.model.")
             result["grad." + key.replace("magnitude_vector.weight", "magnitude_vector")] = parameter.grad
+    adapted = {k.split(".lora_")[0] for k in result if ".lora_" in k}
+    for key, tensor in model.merge_and_unload().state_dict().items():
+        if "grad." + key.removesuffix(".weight") in adapted:
+            result["merged." + key] = tensor.detach()
     save_file({k: v.float().contiguous() for k, v in result.items()},
               os.path.join(folder, "golden.safetensors"))
 
