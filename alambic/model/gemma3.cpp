@@ -1,6 +1,7 @@
 // Gemma 3 (arXiv 2503.19786), the text part: norms of queries and keys; layers with a window turn
 // by angles of their own, the others by stretched ones.
 #include "alambic/model/gemma.h"
+#include "alambic/model/text_part.h"
 
 namespace alambic {
 namespace {
@@ -61,14 +62,7 @@ std::unique_ptr<Model> make_gemma3_text(const Config& config) {
 }
 
 std::unique_ptr<Model> make_gemma3(const Config& config) {
-  config.require(config.has("text_config") && config.json["text_config"].is_object(), "text_config",
-                 "an object");
-  Json text = config.json["text_config"];
-  text["architectures"] = {"Gemma3ForCausalLM"};
-  text["model_type"] = "gemma3_text";
-  if (!text.contains("tie_word_embeddings") && config.has("tie_word_embeddings")) {
-    text["tie_word_embeddings"] = config.json["tie_word_embeddings"];
-  }
+  const Json text = text_part(config, "Gemma3ForCausalLM", "gemma3_text");
   std::unique_ptr<Model> inner = make_gemma3_text({text, config.where + ", text_config"});
   auto model = std::make_unique<TextOf>(std::move(dynamic_cast<Decoder&>(*inner)));
   model->config = text;  // what is saved is the text model

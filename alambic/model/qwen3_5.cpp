@@ -1,6 +1,7 @@
 // Qwen3.5, the text part: three layers of gated DeltaNet, then one of gated attention, of whose
 // heads a quarter turns; norms multiply by 1 + weight. No paper: transformers' modeling_qwen3_5.py.
 #include "alambic/model/decoder.h"
+#include "alambic/model/text_part.h"
 #include "alambic/nn/gated_delta_net.h"
 
 namespace alambic {
@@ -98,6 +99,8 @@ std::unique_ptr<Qwen35> make(const Config& config, DecoderShape shape,
   model->sizes.cache.linear = linear;
   model->sizes.cache.state = delta_net.state();
   model->ropes.emplace_back(model->sizes.positions, shape.attention.head_width, rope_of(config));
+  model->config = config.json;  // as we save it: without layers for multi-token prediction
+  if (config.integer("mtp_num_hidden_layers", 0) > 0) model->config["mtp_num_hidden_layers"] = 0;
   return model;
 }
 
@@ -109,17 +112,8 @@ std::unique_ptr<Model> make_qwen3_5_text(const Config& config) {
 }
 
 std::unique_ptr<Model> make_qwen3_5(const Config& config) {
-  config.require(config.has("text_config") && config.json["text_config"].is_object(), "text_config",
-                 "an object");
-  Json text = config.json["text_config"];
-  text["architectures"] = {"Qwen3_5ForCausalLM"};
-  text["model_type"] = "qwen3_5_text";
-  if (!text.contains("tie_word_embeddings") && config.has("tie_word_embeddings")) {
-    text["tie_word_embeddings"] = config.json["tie_word_embeddings"];
-  }
-  std::unique_ptr<Model> model = make_qwen3_5_text({text, config.where + ", text_config"});
-  model->config = text;  // what is saved is the text model
-  return model;
+  const Json text = text_part(config, "Qwen3_5ForCausalLM", "qwen3_5_text");
+  return make_qwen3_5_text({text, config.where + ", text_config"});
 }
 
 }  // namespace alambic

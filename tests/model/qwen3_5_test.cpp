@@ -112,6 +112,7 @@ TEST(Qwen35, ReadsTheTextPartOfAModelThatSees) {
   folder.tensors.emplace_back("mtp.norm.weight", at::ones({2}));
   Json inner = folder.config;
   inner.erase("architectures");
+  inner["mtp_num_hidden_layers"] = 1;
   folder.config = {{"architectures", {"Qwen3_5ForConditionalGeneration"}},
                    {"model_type", "qwen3_5"},
                    {"text_config", inner}};
@@ -125,6 +126,7 @@ TEST(Qwen35, ReadsTheTextPartOfAModelThatSees) {
   const at::NoGradGuard no_grad;
   EXPECT_TRUE(at::equal(alone(*found, {3, 4, 5}), alone(*folder.model, {3, 4, 5})));
   EXPECT_EQ(found->config["architectures"][0], "Qwen3_5ForCausalLM");
+  EXPECT_EQ(found->config["mtp_num_hidden_layers"], 0);  // what is saved has none
 }
 
 // Without the keys that transformers 5 writes out.
