@@ -1,8 +1,10 @@
 // Qwen3.5, the text part: three layers of gated DeltaNet, then one of gated attention, of whose
-// heads a quarter turns; norms multiply by 1 + weight. No paper: transformers' modeling_qwen3_5.py.
+// heads a quarter turns; norms multiply by 1 + weight. In the sparse ones every layer has routed
+// experts and a shared one. No paper: transformers' modeling_qwen3_5.py and _moe.py.
 #include "alambic/model/decoder.h"
 #include "alambic/model/text_part.h"
 #include "alambic/nn/gated_delta_net.h"
+#include "alambic/nn/moe.h"
 
 namespace alambic {
 namespace {
@@ -114,6 +116,24 @@ std::unique_ptr<Model> make_qwen3_5_text(const Config& config) {
 std::unique_ptr<Model> make_qwen3_5(const Config& config) {
   const Json text = text_part(config, "Qwen3_5ForCausalLM", "qwen3_5_text");
   return make_qwen3_5_text({text, config.where + ", text_config"});
+}
+
+std::unique_ptr<Model> make_qwen3_5_moe_text(const Config& config) {
+  const DecoderShape shape(config);
+  const RouterOptions router = {.experts = config.size("num_experts", 256),
+                                .chosen = config.size("num_experts_per_tok", 8),
+                                .normalized = true};
+  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+  const MlpShape expert = {.width = shape.mlp.width,
+                           .inner = config.size("moe_intermediate_size", 512)};
+  const int64_t shared = config.size("shared_expert_intermediate_size", 512);
+  const ExpertNames names = {.shared = "shared_expert", .shared_gate = "shared_expert_gate"};
+  return make(config, shape, [&] { return std::make_unique<Moe>(expert, router, names, shared); });
+}
+
+std::unique_ptr<Model> make_qwen3_5_moe(const Config& config) {
+  const Json text = text_part(config, "Qwen3_5MoeForCausalLM", "qwen3_5_moe_text");
+  return make_qwen3_5_moe_text({text, config.where + ", text_config"});
 }
 
 }  // namespace alambic

@@ -2,6 +2,8 @@
 // shorter than the convolution, more than one chunk of the delta rule, whole models that also see.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "alambic/io/json_object.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/model/families.h"
@@ -15,11 +17,12 @@ namespace fs = std::filesystem;
 
 struct Folder {
   fs::path path = fs::path(testing::TempDir()) / "alambic_qwen3_5";
-  std::unique_ptr<Model> model = load_model(golden_folder("qwen3_5"), {});
-  Json config = model->config;
+  std::unique_ptr<Model> model;
+  Json config;
   std::vector<std::pair<std::string, Tensor>> tensors;
 
-  Folder() {
+  explicit Folder(const std::string& name = "qwen3_5")
+      : model(load_model(golden_folder(name), {})), config(model->config) {
     fs::remove_all(path);
     model->visit(
         [&](const std::string& name, Tensor& tensor) { tensors.emplace_back(name, tensor); });
@@ -127,6 +130,33 @@ TEST(Qwen35, ReadsTheTextPartOfAModelThatSees) {
   EXPECT_TRUE(at::equal(alone(*found, {3, 4, 5}), alone(*folder.model, {3, 4, 5})));
   EXPECT_EQ(found->config["architectures"][0], "Qwen3_5ForCausalLM");
   EXPECT_EQ(found->config["mtp_num_hidden_layers"], 0);  // what is saved has none
+}
+
+// The hub's files have a layer's experts in one tensor, transformers writes them one by one.
+TEST(Qwen35, ReadsStackedExperts) {
+  Folder folder("qwen3_5_moe");
+  std::map<std::string, std::vector<Tensor>> stacks;
+  std::vector<std::pair<std::string, Tensor>> others;
+  for (const auto& [name, tensor] : folder.tensors) {
+    const size_t experts = name.find(".experts.");
+    if (experts == std::string::npos) {
+      others.emplace_back(name, tensor);
+    } else {
+      const bool down = name.ends_with("down_proj.weight");
+      stacks[name.substr(0, experts) + (down ? ".experts.down_proj" : ".experts.gate_up_proj")]
+          .push_back(tensor);
+    }
+  }
+  for (const auto& [name, matrices] : stacks) {  // gate 0, up 0, gate 1, …
+    Tensor stack = at::stack(matrices);
+    if (name.ends_with("gate_up_proj")) stack = stack.unflatten(0, {-1, 2}).flatten(1, 2);
+    others.emplace_back(name, stack);
+  }
+  folder.tensors = others;
+  const at::NoGradGuard no_grad;
+  EXPECT_TRUE(at::equal(alone(*folder.load(), {3, 4, 5}), alone(*folder.model, {3, 4, 5})));
+  folder.tensors.pop_back();
+  EXPECT_THROW(folder.load(), Error);
 }
 
 // Without the keys that transformers 5 writes out.

@@ -1,5 +1,5 @@
-"""Makes tests/golden/{mixtral,qwen3_moe,deepseek_…,gpt_oss}, models with routed experts, as models.py
-makes the rest.
+"""Makes tests/golden/{mixtral,qwen3_moe,qwen3_5_moe,deepseek_…,gpt_oss}, models with routed experts, as
+models.py makes the rest.
 
     python tools/goldens/sparse_models.py [NAME…]        (versions: tests/golden/requirements.txt)
 
@@ -14,8 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import (DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config,
                           DeepseekV3ForCausalLM, GptOssConfig, GptOssForCausalLM, MixtralConfig,
-                          MixtralForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM)
+                          MixtralForCausalLM, Qwen3_5MoeForCausalLM, Qwen3_5MoeTextConfig,
+                          Qwen3MoeConfig, Qwen3MoeForCausalLM)
 
+import models as dense
 from models import EOS, OUT, adamw_losses, golden, greedy
 
 # Of latent attention: every width is another.
@@ -38,6 +40,11 @@ def models():
     yield "qwen3_moe", 31, Qwen3MoeForCausalLM(Qwen3MoeConfig(
         **SMALL, num_key_value_heads=2, head_dim=8, intermediate_size=32, moe_intermediate_size=12,
         num_experts=6, num_experts_per_tok=2, norm_topk_prob=True, mlp_only_layers=[0]))
+    yield "qwen3_5_moe", 31, Qwen3_5MoeForCausalLM(Qwen3_5MoeTextConfig(
+        **SMALL, num_key_value_heads=2, head_dim=8, moe_intermediate_size=12, num_experts=6,
+        num_experts_per_tok=2, shared_expert_intermediate_size=10, linear_num_key_heads=2,
+        linear_num_value_heads=2, linear_key_head_dim=6, linear_value_head_dim=8,
+        linear_conv_kernel_dim=3, layer_types=["linear_attention", "full_attention"]))
     yield "deepseek_v2_lite", 32, DeepseekV2ForCausalLM(DeepseekV2Config(
         **SMALL, **LATENT, q_lora_rank=None, n_routed_experts=6, num_experts_per_tok=2,
         n_shared_experts=2))
@@ -58,15 +65,7 @@ def models():
 
 
 def randomize(model, generator):
-    """As models.randomize; experts are matrices."""
-    for name, parameter in model.named_parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
-        if parameter.dim() >= 2:
-            parameter.data = 0.3 * noise
-        elif name.endswith("bias"):
-            parameter.data = 0.2 * noise
-        else:
-            parameter.data = 1 + 0.3 * noise
+    dense.randomize(model, generator)
     for name, buffer in saved_buffers(model):
         buffer.copy_(0.3 * torch.randn(buffer.shape, generator=generator))
 
