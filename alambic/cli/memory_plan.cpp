@@ -16,8 +16,10 @@ namespace alambic {
 
 namespace {
 
+// States of linear attention are wider than `element`, which is for what grows with the tokens.
 double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, double element) {
-  return element * static_cast<double>(shape.numbers()) * slots * tokens;
+  return slots * (element * static_cast<double>(shape.numbers()) * tokens +
+                  4 * static_cast<double>(shape.state_numbers()));
 }
 
 // Weights that are only read.

@@ -12,7 +12,10 @@ DecoderShape::DecoderShape(const Config& config) {
                .heads = heads,
                .kv_heads = config.size("num_key_value_heads", heads),
                .head_width = config.has("head_dim") ? config.size("head_dim") : width / heads};
-  mlp = {.width = width, .inner = config.size("intermediate_size")};
+  // Where all layers have experts, configurations may name no other width.
+  const bool experts_only = !config.has("intermediate_size") && config.has("moe_intermediate_size");
+  mlp = {.width = width,
+         .inner = config.size(experts_only ? "moe_intermediate_size" : "intermediate_size")};
   layers = config.size("num_hidden_layers");
   config.require(heads % attention.kv_heads == 0, "num_key_value_heads", "a divisor of the heads");
   config.require(attention.head_width > 0 && attention.head_width % 2 == 0, "head_dim",

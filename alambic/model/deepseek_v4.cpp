@@ -319,7 +319,10 @@ std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
                    .stretched = reach[i] != Reach::window};
     if (given[i]) layer.expert_VK = placeholder({model->sizes.vocabulary, router.chosen});
     add_compressor(layer.attention, config, reach[i]);
-    model->sizes.cache.sides.push_back(layer.attention.sides());
+    model->sizes.cache.each.push_back({.kv_heads = 1,
+                                       .head_width = attention.head_width,
+                                       .value_width = 0,
+                                       .sides = layer.attention.sides()});
     model->layers.push_back(std::move(layer));
   }
   model->norm = {attention.width, epsilon};

@@ -1,6 +1,7 @@
 #include "alambic/model/load.h"
 
 #include <map>
+#include <set>
 
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
@@ -9,6 +10,7 @@
 #include "alambic/io/model_folder.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
+#include "alambic/model/unstacked.h"
 #include "alambic/tensor/packed_matrix.h"
 #include "alambic/tensor/view.h"
 
@@ -22,14 +24,20 @@ std::string shape_text(const std::vector<int64_t>& shape) {
   return "[" + join(sizes) + "]";
 }
 
-// The files' tensors under the names that the model uses.
-std::map<std::string, const TensorView*> canonical(const Model& model,
-                                                   const std::vector<TensorView>& views) {
-  std::map<std::string, const TensorView*> by_name;
+// The files' tensors under the names that the model uses, which may have experts one by one that
+// are stacked in the files.
+std::map<std::string, TensorView> canonical(Model& model, const std::vector<TensorView>& views) {
+  std::set<std::string> names;
+  model.visit([&](const std::string& name, Tensor&) { names.insert(name); });
+  std::map<std::string, TensorView> by_name;
   for (const TensorView& view : views) {
     if (!model.left_out(view.name).empty()) continue;
     const std::string name = model.canonical_name(view.name);
-    if (!name.empty()) by_name[name] = &view;
+    if (name.empty()) continue;
+    const std::vector<TensorView> parts =
+        names.contains(name) ? std::vector<TensorView>() : unstacked(view);
+    for (const TensorView& part : parts) by_name[model.canonical_name(part.name)] = part;
+    if (parts.empty()) by_name[name] = view;
   }
   return by_name;
 }
@@ -71,7 +79,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
   const auto files = std::make_shared<const ModelFolder>(ModelFolder::open(folder));
   check_quantization(*files);
   std::unique_ptr<Model> model = make_model(files->config(), files->config_name());
-  std::map<std::string, const TensorView*> found = canonical(*model, files->tensors());
+  std::map<std::string, TensorView> found = canonical(*model, files->tensors());
   const bool in_place =
       options.frozen && !options.trainable && options.device.is_cpu() && options.adapter.empty();
   std::map<std::string, TensorVisitor::PackedRef*> packable;
@@ -89,7 +97,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
       missing.push_back(name);
       return;
     }
-    const TensorView& view = *it->second;
+    const TensorView& view = it->second;
     if (view.shape != tensor.sizes().vec()) {
       throw input_error("cannot load {}: tensor {} has shape {}, but config.json makes it {}",
                         folder.string(), name, shape_text(view.shape),

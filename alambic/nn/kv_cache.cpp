@@ -4,30 +4,51 @@
 
 namespace alambic {
 
+int64_t KvCache::LayerShape::numbers() const {
+  int64_t count = kv_heads * (head_width + value_width);
+  for (const Side& side : sides) {
+    if (side.rows == 0) count += (side.width + side.tokens - 1) / side.tokens;
+  }
+  return count;
+}
+
+int64_t KvCache::LayerShape::state_numbers() const {
+  int64_t count = state.numbers();
+  for (const Side& side : sides) count += side.rows * side.width;
+  return count;
+}
+
 int64_t KvCache::Shape::numbers() const {
   int64_t count = 0;
   for (int64_t i = 0; i < layers; ++i) count += layer(i).numbers();
-  for (const std::vector<Side>& of_layer : sides) {
-    for (const Side& side : of_layer) {
-      if (side.rows == 0) count += (side.width + side.tokens - 1) / side.tokens;
-    }
-  }
+  return count;
+}
+
+int64_t KvCache::Shape::state_numbers() const {
+  int64_t count = 0;
+  for (int64_t i = 0; i < layers; ++i) count += layer(i).state_numbers();
   return count;
 }
 
 KvCache::KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::TensorOptions options)
     : lengths(slots, 0), capacity(capacity) {
+  // Rounded to bfloat16 at every step, a state would drift from the learning pass's.
+  const auto wide = options.dtype() == at::kDouble ? at::kDouble : at::kFloat;
   for (int64_t i = 0; i < shape.layers; ++i) {
     const LayerShape layer = shape.layer(i);
+    const StateShape& state = layer.state;
     const auto entries = [&](int64_t width) {
       return at::empty(std::array{slots, layer.kv_heads, capacity, width}, options);
     };
     Layer made = {.keys = entries(layer.head_width), .values = entries(layer.value_width)};
-    if (!shape.sides.empty()) {
-      for (const Side& side : shape.sides.at(i)) {
-        const int64_t rows = side.rows > 0 ? side.rows : capacity / side.tokens;
-        made.sides.push_back(at::empty(std::array{slots, rows, side.width}, options));
-      }
+    if (state.heads > 0) {
+      made.state = at::zeros(std::array{slots, state.heads, state.key_width, state.value_width},
+                             options.dtype(wide));
+      made.window = at::zeros(std::array{slots, state.window, state.channels}, options);
+    }
+    for (const Side& side : layer.sides) {
+      const int64_t rows = side.rows > 0 ? side.rows : capacity / side.tokens;
+      made.sides.push_back(at::empty(std::array{slots, rows, side.width}, options));
     }
     layers.push_back(std::move(made));
   }

@@ -6,14 +6,15 @@
 
 namespace alambic {
 
-/// Keys and values of running sequences. A sequence owns a slot until it ends; then the slot is
-/// free for the next one, so a batch never waits for its longest member.
+/// Keys and values of running sequences, or what a layer remembers in their place or beside them. A
+/// sequence owns a slot until it ends; then the slot is free for the next one, so a batch never
+/// waits for its longest member.
 struct KvCache {
-  /// What one layer keeps of a token.
-  struct LayerShape {
-    int64_t kv_heads = 0, head_width = 0;
-    int64_t value_width = head_width;  ///< 0: values are read out of the keys
-    int64_t numbers() const { return kv_heads * (head_width + value_width); }
+  /// What a layer of linear attention keeps of a sequence, however long it is.
+  struct StateShape {
+    int64_t heads = 0, key_width = 0, value_width = 0;
+    int64_t window = 0, channels = 0;  ///< the inputs that its convolution will see again
+    int64_t numbers() const { return heads * key_width * value_width + window * channels; }
   };
   /// Rows that a layer keeps of a sequence beside its keys and values.
   struct Side {
@@ -21,22 +22,34 @@ struct KvCache {
     int64_t tokens = 1;  ///< one row for so many tokens
     int64_t rows = 0;    ///< only so many, in a ring; 0: all
   };
+  /// What one layer keeps.
+  struct LayerShape {
+    int64_t kv_heads = 0, head_width = 0;  ///< no heads: no keys and values
+    int64_t value_width = head_width;      ///< 0: values are read out of the keys
+    StateShape state = {};                 ///< no heads: none
+    std::vector<Side> sides = {};
+    /// Of each token.
+    int64_t numbers() const;
+    /// Of each sequence beside: states and rings, which do not grow with the tokens.
+    int64_t state_numbers() const;
+  };
   struct Shape {
     int64_t layers = 0, kv_heads = 0, head_width = 0;
     int64_t value_width = head_width;  ///< 0: values are read out of the keys
-    /// Where layers differ, one entry for each; no heads: the layer keeps nothing (Gemma 4).
+    /// Where layers differ, or keep more than that, one entry for each.
     std::vector<LayerShape> each = {};
 
     LayerShape layer(int64_t i) const {
       return each.empty() ? LayerShape{kv_heads, head_width, value_width} : each[i];
     }
-    /// Beside that, of each layer; empty: none of any.
-    std::vector<std::vector<Side>> sides = {};
-    /// Kept of each token; rings, which do not grow with the tokens, are not counted.
+    /// Sums over the layers.
     int64_t numbers() const;
+    int64_t state_numbers() const;
   };
   struct Layer {
     Tensor keys, values;             ///< [slots, K, capacity, width]
+    Tensor state;                    ///< [slots, heads, key width, value width], float32 or float64
+    Tensor window;                   ///< [slots, window, channels], the last one last
     std::vector<Tensor> sides = {};  ///< [slots, rows, width]
   };
   std::vector<Layer> layers;

@@ -83,6 +83,7 @@ Moe::Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames
     of_all.inner = shared_inner;
     shared.emplace(of_all);
   }
+  if (!names.shared_gate.empty()) shared_gate = {expert.width, 1, false};
 }
 
 Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
@@ -108,10 +109,11 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
 Tensor Moe::forward(const Tensor& x_ND) const { return forward(x_ND, router(x_ND)); }
 
 Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
+  Tensor base_ND = shared ? shared->forward(x_ND) : at::zeros_like(x_ND);
+  if (shared_gate.weight.defined()) base_ND = base_ND * shared_gate(x_ND).sigmoid();
   return mix_experts(
       x_ND, choice, router.options,
-      [&](int64_t e, const Tensor& x_PD) { return experts[e].forward(x_PD); },
-      shared ? shared->forward(x_ND) : at::zeros_like(x_ND));
+      [&](int64_t e, const Tensor& x_PD) { return experts[e].forward(x_PD); }, base_ND);
 }
 
 void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {
@@ -127,6 +129,7 @@ void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {
   }
   for (size_t e = 0; e < experts.size(); ++e) visit_one("experts." + std::to_string(e), experts[e]);
   if (shared) visit_one(names.shared, *shared);
+  if (shared_gate.weight.defined()) shared_gate.visit(block + names.shared_gate, visitor);
 }
 
 }  // namespace alambic

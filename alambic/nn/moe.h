@@ -60,13 +60,17 @@ struct ExpertNames {
   std::string block = "mlp", gate = "gate_proj", up = "up_proj", down = "down_proj";
   std::string shared = "shared_experts";
   std::string correction = "e_score_correction_bias";
+  std::string shared_gate = "";  ///< empty: the shared expert has none
 };
 
 struct Moe : FeedForward {
   ExpertNames names;
   Router router;
   std::vector<DenseMlp> experts;
-  std::optional<DenseMlp> shared;  ///< one that sees every token, its output added as it is
+  std::optional<DenseMlp> shared;  ///< one that sees every token
+  /// To one number, whose sigmoid the shared one's output is multiplied by (Qwen3.5); without
+  /// weight: added as it is.
+  Linear shared_gate;
 
   /// `expert` is the shape of each; `shared_inner` the inner width of the shared one, 0: none.
   Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames& names = {},

@@ -19,7 +19,7 @@ SelfAttention::SelfAttention(const AttentionShape& shape, const AttentionOptions
   if (shape.fused) {
     qkv_proj = {shape.width, q + 2 * kv, shape.qkv_bias};
   } else {
-    q_proj = {shape.width, q, shape.qkv_bias};
+    q_proj = {shape.width, shape.gated ? 2 * q : q, shape.qkv_bias};
     k_proj = {shape.width, kv, shape.qkv_bias};
     v_proj = {shape.width, kv, shape.qkv_bias};
   }
@@ -29,16 +29,23 @@ SelfAttention::SelfAttention(const AttentionShape& shape, const AttentionOptions
 Tensor SelfAttention::forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
                               int64_t layer) const {
   std::vector<Tensor> qkv;
+  Tensor gate_NE;
   if (shape.fused) {
     const int64_t q = shape.heads * shape.head_width, kv = shape.kv_heads * shape.head_width;
     qkv = qkv_proj(x_ND).split_with_sizes({q, kv, kv}, -1);
   } else {
     qkv = {q_proj(x_ND), k_proj(x_ND), v_proj(x_ND)};
   }
+  if (shape.gated) {
+    const std::vector<Tensor> both = qkv[0].unflatten(-1, {shape.heads, -1}).chunk(2, -1);
+    qkv[0] = both[0].flatten(-2);
+    gate_NE = both[1].flatten(-2);
+  }
   const Tensor q_NHd = rotation(heads_of(qkv[0], shape.heads, q_norm));
   const Tensor k_NKd = rotation(heads_of(qkv[1], shape.kv_heads, k_norm));
   const Tensor v_NKd = heads_of(qkv[2], shape.kv_heads, {});
-  return o_proj(attend(q_NHd, k_NKd, v_NKd, pass, layer, options));
+  const Tensor read_NE = attend(q_NHd, k_NKd, v_NKd, pass, layer, options);
+  return o_proj(shape.gated ? read_NE * gate_NE.sigmoid() : read_NE);
 }
 
 void SelfAttention::visit(const std::string& prefix, const TensorVisitor& visitor) {

@@ -21,6 +21,9 @@ struct AttentionShape {
   int64_t width = 0, heads = 0, kv_heads = 0, head_width = 0;
   bool qkv_bias = false, output_bias = false;
   bool fused = false;  ///< one matrix qkv_proj (Phi-3)
+  /// q_proj makes [query | gate] of each head, and what the head read is multiplied by
+  /// sigmoid(gate) (Qwen3.5; arXiv 2505.06708). Not with fused.
+  bool gated = false;
 };
 
 /// Attention with rotary positions and grouped queries (arXiv 2305.13245), the self_attn of the

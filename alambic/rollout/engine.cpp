@@ -120,9 +120,9 @@ class Engine {
           {model, head,
            KvCache(shape, slots, capacity, head.weight_VD.options().requires_grad(false))});
     } catch (const c10::OutOfMemoryError&) {
-      const double gigabytes = 1e-9 * static_cast<double>(head.weight_VD.element_size()) *
-                               static_cast<double>(shape.numbers()) *
-                               static_cast<double>(slots * capacity);
+      const double gigabytes =
+          1e-9 * static_cast<double>(head.weight_VD.element_size()) * static_cast<double>(slots) *
+          static_cast<double>(shape.numbers() * capacity + shape.state_numbers());
       throw environment_error(
           "not enough memory for the keys and values of {} sequences of {} tokens: {:.1f} GB",
           slots, capacity, gigabytes)

@@ -123,13 +123,13 @@ TEST_P(AdaptedFamily, HasTrainsWritesReadsAndMergesAnAdapter) {
       if (of_adapter) modules.insert(name.substr(0, name.find(".lora_")));
       EXPECT_EQ(tensor.grad().defined(), of_adapter) << name;
     });
-    // Beside experts only attention has an adapter.
+    // Beside experts only attention has an adapter, and the gate of an expert that all share.
     const bool routed = model->config.contains("num_experts_per_tok");
     std::set<std::string> expected;
     model->visit_linears([&](const std::string& module, Linear&) {
-      const bool attention = module.find(".self_attn.") != std::string::npos ||
-                             module.find(".attn.") != std::string::npos;
-      if (!routed || attention) expected.insert(module);
+      const bool beside = module.find("_attn.") != std::string::npos ||
+                          module.find(".attn.") != std::string::npos || module.ends_with("_gate");
+      if (!routed || beside) expected.insert(module);
     });
     for (const char* head : {"lm_head", "embed_out"}) expected.erase(head);
     EXPECT_EQ(modules, expected);

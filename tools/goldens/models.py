@@ -18,8 +18,8 @@ from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Ge
                           GPTNeoXConfig, GPTNeoXForCausalLM,
                           LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
                           Olmo2Config, Olmo2ForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config,
-                          Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config,
-                          SmolLM3ForCausalLM)
+                          Qwen2ForCausalLM, Qwen3_5ForCausalLM, Qwen3_5TextConfig, Qwen3Config,
+                          Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "golden")
 EOS = 2
@@ -54,6 +54,10 @@ def models():
     yield "qwen2", 20, Qwen2ForCausalLM(Qwen2Config(**SMALL, use_sliding_window=True,
                                                     sliding_window=5, max_window_layers=1))
     yield "qwen3", 20, Qwen3ForCausalLM(Qwen3Config(**SMALL, head_dim=12))
+    yield "qwen3_5", 20, Qwen3_5ForCausalLM(Qwen3_5TextConfig(
+        **SMALL, head_dim=16, linear_num_key_heads=2, linear_num_value_heads=4,
+        linear_key_head_dim=6, linear_value_head_dim=8, linear_conv_kernel_dim=4,
+        layer_types=["linear_attention", "full_attention"]))
     yield "smollm3", 20, SmolLM3ForCausalLM(SmolLM3Config(
         **SMALL, no_rope_layer_interval=2, use_sliding_window=True, sliding_window=5))
     yield "olmo2", 20, Olmo2ForCausalLM(Olmo2Config(**SMALL))
@@ -93,10 +97,14 @@ def randomize(model, generator):
         noise = torch.randn(parameter.shape, generator=generator)
         if parameter.dim() >= 2:
             parameter.data = 0.3 * noise
+        elif name.endswith("A_log"):  # e^-2: what is forgotten is still there after some positions
+            parameter.data = 0.3 * noise - 2
         elif name.endswith("bias"):
             parameter.data = 0.2 * noise
-        else:  # norms of Gemma 2 and 3 multiply by 1 + weight
-            center = 0 if model.config.model_type in ("gemma2", "gemma3_text") else 1
+        else:  # norms of Gemma 2, 3 and Qwen3.5 multiply by 1 + weight, except in linear attention
+            kind = model.config.model_type
+            from_one = kind in ("gemma2", "gemma3_text") or kind.startswith("qwen3_5")
+            center = 0 if from_one and ".linear_attn." not in name else 1
             parameter.data = center + 0.3 * noise
     for name, buffer in saved_buffers(model):
         if name.endswith("tid2eid"):  # experts of each token

@@ -1,5 +1,5 @@
-"""Makes tests/golden/{mixtral,qwen3_moe,deepseek_…,gpt_oss}, models with routed experts, as models.py
-makes the rest.
+"""Makes tests/golden/{mixtral,qwen3_moe,qwen3_5_moe,deepseek_…,gpt_oss}, models with routed experts, as
+models.py makes the rest.
 
     python tools/goldens/sparse_models.py [NAME…]        (versions: tests/golden/requirements.txt)
 
@@ -19,7 +19,8 @@ from transformers import (DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Con
                           DeepseekV3ForCausalLM, DeepseekV32Config, DeepseekV32ForCausalLM,
                           DeepseekV4Config, DeepseekV4ForCausalLM, Gemma4ForCausalLM,
                           Gemma4TextConfig, GptOssConfig, GptOssForCausalLM, MixtralConfig,
-                          MixtralForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM)
+                          MixtralForCausalLM, Qwen3_5MoeForCausalLM, Qwen3_5MoeTextConfig,
+                          Qwen3MoeConfig, Qwen3MoeForCausalLM)
 
 from models import EOS, OUT, adamw_losses, golden, greedy, randomize, saved_buffers
 
@@ -43,6 +44,11 @@ def models():
     yield "qwen3_moe", 31, Qwen3MoeForCausalLM(Qwen3MoeConfig(
         **SMALL, num_key_value_heads=2, head_dim=8, intermediate_size=32, moe_intermediate_size=12,
         num_experts=6, num_experts_per_tok=2, norm_topk_prob=True, mlp_only_layers=[0]))
+    yield "qwen3_5_moe", 31, Qwen3_5MoeForCausalLM(Qwen3_5MoeTextConfig(
+        **SMALL, num_key_value_heads=2, head_dim=8, moe_intermediate_size=12, num_experts=6,
+        num_experts_per_tok=2, shared_expert_intermediate_size=10, linear_num_key_heads=2,
+        linear_num_value_heads=2, linear_key_head_dim=6, linear_value_head_dim=8,
+        linear_conv_kernel_dim=3, layer_types=["linear_attention", "full_attention"]))
     yield "deepseek_v2_lite", 32, DeepseekV2ForCausalLM(DeepseekV2Config(
         **SMALL, **LATENT, q_lora_rank=None, n_routed_experts=6, num_experts_per_tok=2,
         n_shared_experts=2))
