@@ -9,6 +9,7 @@
 #include "alambic/nn/compressed_attention.h"
 #include "alambic/nn/hyper_connection.h"
 #include "alambic/nn/moe.h"
+#include "alambic/nn/recompute.h"
 
 namespace alambic {
 namespace {
@@ -22,6 +23,19 @@ struct Layer {
   Tensor expert_VK;  ///< int64, the experts of each token; undefined: the router chooses
   HyperConnection around_attention, around_experts;
   bool stretched = false;  ///< takes the second rope
+
+  Tensor operator()(const Tensor& x_NSD, const Rope& rope, const Rotation& rotation,
+                    const Pass& pass, int64_t index) const {
+    const auto before = around_attention.read(x_NSD);
+    const Tensor mixed_ND = attention.forward(attn_norm(before.x_ND), rope, rotation, pass, index);
+    const Tensor y_NSD = around_attention.write(x_NSD, before, mixed_ND);
+    const auto between = around_experts.read(y_NSD);
+    const Tensor y_ND = ffn_norm(between.x_ND);
+    const Tensor given_NK =
+        expert_VK.defined() ? expert_VK.index_select(0, pass.input.tokens_N) : Tensor();
+    return around_experts.write(y_NSD, between,
+                                experts.forward(y_ND, experts.router(y_ND, given_NK)));
+  }
 };
 
 struct DeepSeekV4 : Model {
@@ -78,20 +92,14 @@ struct DeepSeekV4 : Model {
     Tensor x_NSD = at::embedding(embed, pass.input.tokens_N).unsqueeze(1).expand({-1, streams, -1});
     const Rotation plain_at = plain.at(pass.positions_N);
     const Rotation stretched_at = stretched.at(pass.positions_N);
-    for (size_t i = 0; i < layers.size(); ++i) {
+    const LayerRuns runs(pass);
+    for (int64_t i = 0; i < std::ssize(layers); ++i) {
       const Layer& layer = layers[i];
-      const auto before = layer.around_attention.read(x_NSD);
-      const Tensor mixed_ND = layer.attention.forward(
-          layer.attn_norm(before.x_ND), layer.stretched ? stretched : plain,
-          layer.stretched ? stretched_at : plain_at, pass, static_cast<int64_t>(i));
-      x_NSD = layer.around_attention.write(x_NSD, before, mixed_ND);
-      const auto between = layer.around_experts.read(x_NSD);
-      const Tensor y_ND = layer.ffn_norm(between.x_ND);
-      const Tensor given_NK = layer.expert_VK.defined()
-                                  ? layer.expert_VK.index_select(0, pass.input.tokens_N)
-                                  : Tensor();
-      x_NSD = layer.around_experts.write(
-          x_NSD, between, layer.experts.forward(y_ND, layer.experts.router(y_ND, given_NK)));
+      const Rope& rope = layer.stretched ? stretched : plain;
+      const Rotation rotation = layer.stretched ? stretched_at : plain_at;
+      x_NSD = runs.run([&layer, &rope, rotation, i,
+                        runs](const Tensor& y) { return layer(y, rope, rotation, runs.pass(), i); },
+                       x_NSD);
     }
     return norm(collapse(x_NSD));
   }

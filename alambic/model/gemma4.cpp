@@ -10,6 +10,7 @@
 #include "alambic/model/gemma4_plan.h"
 #include "alambic/model/text_part.h"
 #include "alambic/nn/per_layer_input.h"
+#include "alambic/nn/recompute.h"
 #include "alambic/nn/scaled_experts.h"
 
 namespace alambic {
@@ -90,11 +91,13 @@ struct Gemma4 : Decoder {
     const std::array rotations = {ropes[Gemma4Plan::whole].at(pass.positions_N),
                                   ropes[Gemma4Plan::sliding].at(pass.positions_N)};
     std::array<KeysValues, 2> shared;
+    const LayerRuns runs(pass);
     for (int64_t i = 0; i < std::ssize(blocks); ++i) {
       const Layer& layer = blocks[i];
       x = x + layer.after_attention(layer.attention.forward(
                   layer.before_attention(x), rotations[layer.kind], pass, i, shared[layer.kind]));
-      x = x + layer.feed_forward(x);
+      // Only this can run again: other layers read the keys, and all read the per-layer inputs.
+      x = runs.run([&layer](const Tensor& y) { return y + layer.feed_forward(y); }, x);
       if (per_layer) x = x + (*layer.per_layer)(x, inputs_NLP.select(1, i));
       x = x * layer.scalar_1.to(x.scalar_type());
     }

@@ -39,9 +39,10 @@ def make_data(data, prompts):
         for kind in KINDS:
             write(data / f"{split}-{kind}.jsonl",
                   [row for row in rows(data / f"{split}.jsonl") if kind_of(row) == kind])
-    tagged = [{"prompt": row["prompt"], "teacher": kind_of(row)}
-              for row in rows(data / "train.jsonl")[:prompts]]
-    write(data / "prompts.jsonl", tagged)
+    tagged = {split: [{**row, "teacher": kind_of(row)} for row in rows(data / f"{split}.jsonl")]
+              for split in ("train", "valid")}
+    write(data / "prompts.jsonl", tagged["train"][:prompts])
+    write(data / "valid-tagged.jsonl", tagged["valid"])
 
 
 def main():
@@ -81,7 +82,7 @@ def main():
     student = out / "student"
     call("distill", "--config", HERE.parent / "word_problems/distill.toml", "--student",
          PROBLEMS / "student", *(w for k in KINDS for w in ("--teacher", f"{k}={teachers[k]}")),
-         "--data", data / "prompts.jsonl", "--valid-data", data / "valid.jsonl",
+         "--data", data / "prompts.jsonl", "--valid-data", data / "valid-tagged.jsonl",
          "--max-steps", args.steps, "--threads", args.threads, "--overwrite", "--out", student)
 
     models = {"student, before": PROBLEMS / "student", "student, taught by both": student / "model",
