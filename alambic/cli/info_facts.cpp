@@ -41,6 +41,15 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kSizes = {
     {"tied_embeddings", {"tie_word_embeddings"}},
 };
 
+// The model types that can be loaded: a list of names, for which libtorch is not needed.
+Json families() {
+  return Json::array({
+#define FAMILY(type, architecture) #type,
+#include "alambic/model/families.def"
+#undef FAMILY
+  });
+}
+
 }  // namespace
 
 Json machine_facts() {
@@ -53,7 +62,8 @@ Json machine_facts() {
           {"cpu", cpu_name()},
           {"threads", std::thread::hardware_concurrency()},
           {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
-          {"nvidia_driver", fs::exists("/dev/nvidiactl")}};
+          {"nvidia_driver", fs::exists("/dev/nvidiactl")},
+          {"families", families()}};
 }
 
 Json model_facts(const fs::path& folder) {

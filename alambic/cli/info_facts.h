@@ -7,7 +7,7 @@
 
 namespace alambic {
 
-/// Version, system, processor, memory, driver.
+/// Version, system, processor, memory, driver, model types.
 nlohmann::ordered_json machine_facts();
 
 /// Architecture, sizes, parameters and their number formats, from config.json and the headers of

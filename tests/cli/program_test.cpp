@@ -111,6 +111,15 @@ double children_milliseconds() {
 }
 
 // Processor time, because a wall clock on a busy machine measures the neighbours.
+// A family that was added without its line in families.def would load nowhere and be named nowhere.
+TEST(Program, NamesItsFamilies) {
+  const Outcome outcome = alambic("info --json");
+  EXPECT_EQ(outcome.code, 0);
+  for (const char* family : {"\"llama\"", "\"deepseek_v4\"", "\"qwen3_5_moe_text\""}) {
+    EXPECT_NE(outcome.text.find(family), std::string::npos) << family;
+  }
+}
+
 TEST(Program, StartsIn50Milliseconds) {
   if (!std::string(ALAMBIC_SANITIZED).empty()) GTEST_SKIP() << "a sanitizer's start-up is not ours";
   double best = 1e9;
