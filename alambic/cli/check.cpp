@@ -66,7 +66,7 @@ Finding first_batch(const StepReport& report) {
 }
 
 // One small step of the run itself; the weights stay as they are.
-Findings measure(DistillOptions options, const LoadOptions& load) {
+Findings measure(DistillOptions options, const Outlines& models, const LoadOptions& load) {
   options.teachers.cache.clear();  // a check writes nothing
   options.answers.file.clear();
   const int64_t batch = options.training.batch_size;
@@ -75,9 +75,8 @@ Findings measure(DistillOptions options, const LoadOptions& load) {
   const Faculty faculty(grading_teachers(options), options.loss.kd_temperature, student,
                         options.student, load);
   options.lmbda = options.lmbda > 0 ? 1 : 0;
-  const ChatSource chats(options.student, student.tokenizer, options.chat);
-  std::vector<Example> rows = read_rows(options, chats);
-  chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
+  std::vector<Example> rows = models.rows;
+  models.chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   rows.resize(std::min(rows.size(), sample_rows));
   const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
   auto examples = tokenize(rows, student.tokenizer, positions, options.data);
@@ -111,7 +110,7 @@ int run(const CheckOptions& options) {
   findings.push_back(check_sampling(options));
   add(findings, check_data(options, models));
   findings.push_back(check_memory(options, memory_plan(options, models, load), available));
-  if (verdict(findings) != Level::refused) add(findings, measure(options, load));
+  if (verdict(findings) != Level::refused) add(findings, measure(options, models, load));
   std::fputs(options.json ? (json_of(findings).dump(2) + "\n").c_str() : table(findings).c_str(),
              stdout);
   return static_cast<int>(verdict(findings) == Level::refused ? Exit::refused : Exit::done);
