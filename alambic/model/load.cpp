@@ -150,21 +150,19 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
 void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
   uint64_t index = 0;
   model.visit([&](const std::string& name, Tensor& tensor) {
-    const double deviation = model.init_deviation(name);
     Tensor values = model.init_table(name);
-    if (values.defined()) {
-      tensor = values.to(options.device, model.type_of(name, options.dtype));
-      ++index;
-      return;
-    }
-    values = at::empty(tensor.sizes(), at::kFloat);
-    if (deviation == 0) {
-      values.fill_(model.init_constant(name));
-    } else {
-      float* data = values.data_ptr<float>();
-      for (int64_t i = 0; i < values.numel(); ++i) {
-        data[i] = static_cast<float>(
-            deviation * normal({.seed = seed, .step = index, .sample = static_cast<uint64_t>(i)}));
+    if (!values.defined()) {
+      const double deviation = model.init_deviation(name);
+      values = at::empty(tensor.sizes(), at::kFloat);
+      if (deviation == 0) {
+        values.fill_(model.init_constant(name));
+      } else {
+        float* data = values.data_ptr<float>();
+        for (int64_t i = 0; i < values.numel(); ++i) {
+          const auto sample = static_cast<uint64_t>(i);
+          data[i] = static_cast<float>(deviation *
+                                       normal({.seed = seed, .step = index, .sample = sample}));
+        }
       }
     }
     tensor = values.to(options.device, model.type_of(name, options.dtype));
