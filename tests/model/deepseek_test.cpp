@@ -10,6 +10,7 @@
 #include "alambic/nn/index_scores.h"
 #include "alambic/tensor/packed_matrix.h"
 #include "tests/golden_models.h"
+#include "tests/model/golden_copy.h"
 
 namespace alambic {
 namespace {
@@ -92,21 +93,8 @@ TEST(DeepSeek, DecodesFromTheLatentsAlsoWithAPackedMap) {
   EXPECT_LT(distance(decoded(*model, cache), plain), 1e-4);
 }
 
-struct Folder {
-  fs::path path = fs::path(testing::TempDir()) / "alambic_deepseek";
-  std::unique_ptr<Model> model = load_model(golden_folder("deepseek_v3"), {});
-  Json config = model->config;
-  std::vector<std::pair<std::string, Tensor>> tensors;
-
-  Folder() {
-    fs::remove_all(path);
-    model->visit(
-        [&](const std::string& name, Tensor& tensor) { tensors.emplace_back(name, tensor); });
-  }
-  std::unique_ptr<Model> load() {
-    write_model_folder(path, config, nullptr, to_views(tensors));
-    return load_model(path, {});
-  }
+struct Folder : GoldenCopy {
+  Folder() : GoldenCopy("deepseek_v3") {}
   std::string error() {
     try {
       load();

@@ -7,6 +7,7 @@
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"
 #include "tests/golden_models.h"
+#include "tests/model/golden_copy.h"
 
 namespace alambic {
 namespace {
@@ -38,21 +39,8 @@ TEST(DeepSeekV4, GoesOnFromAPromptOfAnyLength) {
   }
 }
 
-struct Folder {
-  fs::path path = fs::path(testing::TempDir()) / "alambic_deepseek_v4";
-  std::unique_ptr<Model> model = load_model(golden_folder("deepseek_v4"), {});
-  Json config = model->config;
-  std::vector<std::pair<std::string, Tensor>> tensors;
-
-  Folder() {
-    fs::remove_all(path);
-    model->visit(
-        [&](const std::string& name, Tensor& tensor) { tensors.emplace_back(name, tensor); });
-  }
-  std::unique_ptr<Model> load() {
-    write_model_folder(path, config, nullptr, to_views(tensors));
-    return load_model(path, {});
-  }
+struct Folder : GoldenCopy {
+  Folder() : GoldenCopy("deepseek_v4") {}
 };
 
 std::string published(std::string name) {

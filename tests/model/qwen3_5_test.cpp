@@ -9,28 +9,15 @@
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"
 #include "tests/golden_models.h"
+#include "tests/model/golden_copy.h"
 
 namespace alambic {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct Folder {
-  fs::path path = fs::path(testing::TempDir()) / "alambic_qwen3_5";
-  std::unique_ptr<Model> model;
-  Json config;
-  std::vector<std::pair<std::string, Tensor>> tensors;
-
-  explicit Folder(const std::string& name = "qwen3_5")
-      : model(load_model(golden_folder(name), {})), config(model->config) {
-    fs::remove_all(path);
-    model->visit(
-        [&](const std::string& name, Tensor& tensor) { tensors.emplace_back(name, tensor); });
-  }
-  std::unique_ptr<Model> load() {
-    write_model_folder(path, config, nullptr, to_views(tensors));
-    return load_model(path, {});
-  }
+struct Folder : GoldenCopy {
+  explicit Folder(const std::string& name = "qwen3_5") : GoldenCopy(name) {}
 };
 
 Packed packed(const std::vector<std::vector<int64_t>>& sequences) {
