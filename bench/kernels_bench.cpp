@@ -2,6 +2,7 @@
 // shared machine only a ratio within one run means something (docs/LOG.md has dated results).
 //   OMP_NUM_THREADS=1 taskset -c 1 build/release/bench/kernels_bench [--benchmark_filter=…]
 #include <benchmark/benchmark.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/norm.h"
 #include "alambic/kernels/rope.h"
+#include "alambic/tensor/tensor.h"
 
 namespace {
 

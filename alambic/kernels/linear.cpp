@@ -10,8 +10,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// From this many rows on, copying panels of b pays (docs/LOG.md).
-constexpr int64_t many = 32;
+/// From this many rows on, copying blocks of b pays (docs/LOG.md).
+int64_t many_rows() { return cpu().lanes >= 16 ? 48 : 32; }
 
 /// Rows or columns lie dense.
 bool dense(const Tensor& x) { return x.stride(1) == 1 || x.stride(0) == 1; }
@@ -26,8 +26,8 @@ bool takes_own_kernel(const Tensor& a_MK, const Tensor& b_KE) {
 void run(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE, bool accumulate) {
   const int64_t M = a_MK.size(0), K = a_MK.size(1), E = b_KE.size(1);
   check(b_KE.size(0) == K, "product: [{}, {}] by [{}, {}]", M, K, b_KE.size(0), E);
-  const bool transposed = b_KE.stride(1) != 1;
-  const Tensor a = transposed && M < many && a_MK.stride(1) != 1 ? a_MK.contiguous() : a_MK;
+  const bool transposed = b_KE.stride(1) != 1, many = M >= many_rows();
+  const Tensor a = transposed && !many && a_MK.stride(1) != 1 ? a_MK.contiguous() : a_MK;
   const ProductArgs all = {.a = a.const_data_ptr<float>(),
                            .a_row = a.stride(0),
                            .a_col = a.stride(1),
@@ -39,8 +39,8 @@ void run(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE, bool accumu
                            .K = K,
                            .E = E,
                            .accumulate = accumulate};
-  auto* kernel = M < many ? (transposed ? cpu().product_transposed : cpu().product)
-                          : (transposed ? cpu().product_many_transposed : cpu().product_many);
+  auto* kernel = many ? (transposed ? cpu().product_many_transposed : cpu().product_many)
+                      : (transposed ? cpu().product_transposed : cpu().product);
   constexpr int64_t step = 64;
   const bool by_rows = M >= 4 * step && M > E;
   const int64_t parts = ((by_rows ? M : E) + step - 1) / step;

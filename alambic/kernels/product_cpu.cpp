@@ -1,4 +1,4 @@
-// The matrix products everything here is made of. Weights are read where they lie, in row-major
+// Products of few rows, as decoding makes them. Weights are read where they lie, in row-major
 // order: there is no packed copy that could go stale after an optimizer step.
 #include "alambic/kernels/kernels_cpu.h"
 #include "alambic/kernels/simd.h"
@@ -171,59 +171,6 @@ void product_transposed(const ProductArgs& all) {
       if (m < end) dot_rows<1>(all, m, e);
     }
   }
-}
-
-namespace {
-
-template <class Fill>
-[[gnu::always_inline]] inline void by_panels(const ProductArgs& all, Fill fill) {
-  alignas(64) float panel[slab * slab];         // of b, [k, e]
-  alignas(64) float columns[slab * row_block];  // of a transposed a, [k, m]
-  const bool turned = all.a_col != 1;
-  for (int64_t e = 0; e < all.E; e += slab) {
-    for (int64_t k = 0; k < all.K || k == 0; k += slab) {
-      ProductArgs part = all;
-      part.E = least(slab, all.E - e);
-      part.K = least(slab, all.K - k);
-      fill(e, k, part.E, part.K, panel);
-      part.b = panel;
-      part.b_row = slab;
-      part.accumulate = all.accumulate || k > 0;
-      for (int64_t m = 0; m < all.M; m += row_block) {
-        part.M = least(row_block, all.M - m);
-        part.a = all.a + m * all.a_row + k * all.a_col;
-        part.c = all.c + m * all.c_row + e;
-        if (turned) {
-          for (int64_t i = 0; i < part.K; ++i) {
-            for (int64_t r = 0; r < part.M; ++r) {
-              columns[i * row_block + r] = part.a[i * all.a_col + r * all.a_row];
-            }
-          }
-          part.a = columns;
-          part.a_row = 1;
-          part.a_col = row_block;
-        }
-        small_product(part);
-      }
-    }
-  }
-}
-
-}  // namespace
-
-void product_many(const ProductArgs& all) {
-  by_panels(all, [&](int64_t e, int64_t k, int64_t E, int64_t K, float* panel) {
-    for (int64_t i = 0; i < K; ++i) {
-      const float* row = all.b + (k + i) * all.b_row + e;
-      for (int64_t j = 0; j < E; ++j) panel[i * slab + j] = row[j];
-    }
-  });
-}
-
-void product_many_transposed(const ProductArgs& all) {
-  by_panels(all, [&](int64_t e, int64_t k, int64_t E, int64_t K, float* panel) {
-    turn(all.b + e * all.b_row + k, all.b_row, E, K, panel, slab);
-  });
 }
 
 }  // namespace alambic::kernels::ALAMBIC_ISA

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "alambic/kernels/cpu_table.h"
 
@@ -61,34 +62,63 @@ template <class V>
   return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
-/// to[j·to_row + i] = from[i·from_row + j] for i, j < 4.
-[[gnu::always_inline]] inline void turn_four(const float* from, int64_t from_row, float* to,
-                                             int64_t to_row) {
-  Quad r[4];
-  for (int i = 0; i < 4; ++i) __builtin_memcpy(&r[i], from + i * from_row, sizeof(Quad));
-  const Quad low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
-  const Quad low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
-  const Quad high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
-  const Quad high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
-  const Quad turned[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5),
-                          __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
-                          __builtin_shufflevector(high01, high23, 0, 1, 4, 5),
-                          __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
-  for (int j = 0; j < 4; ++j) __builtin_memcpy(to + j * to_row, &turned[j], sizeof(Quad));
+/// Of each square of 2·half rows and columns in the vectors a and b, half apart: swaps the upper
+/// right and the lower left quarter.
+template <int half, class V, int... i>
+[[gnu::always_inline]] inline void swap_quarters(V& a, V& b, std::integer_sequence<int, i...>) {
+  constexpr int side = sizeof...(i);
+  const V upper = __builtin_shufflevector(a, b, (i & half ? side + i - half : i)...);
+  b = __builtin_shufflevector(a, b, (i & half ? side + i : i + half)...);
+  a = upper;
+}
+
+/// Transposes a square of vectors.
+template <int half = 1, class V, int side>
+[[gnu::always_inline]] inline void transpose(V (&row)[side]) {
+  if constexpr (half < side) {
+#pragma GCC unroll 16
+    for (int i = 0; i < side; ++i) {
+      if ((i & half) != 0) continue;
+      swap_quarters<half>(row[i], row[i + half], std::make_integer_sequence<int, side>());
+    }
+    transpose<2 * half>(row);
+  }
+}
+
+/// `turn` for as many rows as V has numbers, as far as whole squares reach; returns that column.
+template <class V>
+[[gnu::always_inline]] inline int64_t turn_squares(const float* from, int64_t from_row,
+                                                   int64_t columns, float* to, int64_t to_row) {
+  constexpr int side = sizeof(V) / sizeof(float);
+  int64_t j = 0;
+  for (; j + side <= columns; j += side) {
+    V row[side];
+#pragma GCC unroll 16
+    for (int i = 0; i < side; ++i) __builtin_memcpy(&row[i], from + i * from_row + j, sizeof(V));
+    transpose(row);
+#pragma GCC unroll 16
+    for (int i = 0; i < side; ++i) __builtin_memcpy(to + (j + i) * to_row, &row[i], sizeof(V));
+  }
+  return j;
 }
 
 /// to[j·to_row + i] = from[i·from_row + j] for i < rows, j < columns.
 inline void turn(const float* from, int64_t from_row, int64_t rows, int64_t columns, float* to,
                  int64_t to_row) {
-  for (int64_t i = 0; i < rows; i += 4) {
+  for (int64_t i = 0, n = 0; i < rows; i += n, from += n * from_row, to += n) {
+    const int64_t left = rows - i;
     int64_t j = 0;
-    if (i + 4 <= rows) {
-      for (; j + 4 <= columns; j += 4) {
-        turn_four(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
-      }
+    if (left >= lanes) {
+      n = lanes;
+      j = turn_squares<Vec>(from, from_row, columns, to, to_row);
+    } else if (left >= 4) {
+      n = 4;
+      j = turn_squares<Quad>(from, from_row, columns, to, to_row);
+    } else {
+      n = left;
     }
     for (; j < columns; ++j) {
-      for (int64_t k = i; k < rows && k < i + 4; ++k) to[j * to_row + k] = from[k * from_row + j];
+      for (int64_t k = 0; k < n; ++k) to[j * to_row + k] = from[k * from_row + j];
     }
   }
 }

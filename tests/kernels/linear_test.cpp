@@ -83,7 +83,8 @@ TEST(Linear, GradientsOfManyRowsEqualFloat64) {
 }
 
 TEST(Product, ReadsBothFactorsInEitherOrder) {
-  for (int64_t M : {3, 33, 290}) {
+  // From 32 or 48 rows on c is dealt out in tiles of 12 or 6 rows and fewer.
+  for (int64_t M : {3, 32, 33, 34, 35, 37, 48, 49, 50, 53, 55, 57, 60, 290}) {
     const Tensor a = draw({M, 150}, 1).to(at::kFloat), b = draw({150, 77}, 2).to(at::kFloat);
     const Tensor want = at::mm(a.to(at::kDouble), b.to(at::kDouble));
     const Tensor a_turned = a.t().contiguous().t(), b_turned = b.t().contiguous().t();
@@ -94,6 +95,20 @@ TEST(Product, ReadsBothFactorsInEitherOrder) {
         add_product(sum, left, right);
         EXPECT_LT(error(sum, want + 1), 2e-6) << M;
       }
+    }
+  }
+}
+
+// Blocks of b are 256 deep and 512 wide.
+TEST(Product, JoinsBlocks) {
+  for (int64_t K : {256, 257, 600}) {
+    const Tensor a = draw({70, K}, 1).to(at::kFloat), b = draw({K, 1043}, 2).to(at::kFloat);
+    const Tensor want = at::mm(a.to(at::kDouble), b.to(at::kDouble));
+    for (const Tensor& right : {b, b.t().contiguous().t()}) {
+      EXPECT_LT(error(product(a, right), want), 2e-6) << K;
+      const Tensor sum = at::ones({70, 1043});
+      add_product(sum, a, right);
+      EXPECT_LT(error(sum, want + 1), 2e-6) << K;
     }
   }
 }

@@ -46,16 +46,17 @@ TEST_P(FamilyPass, WithACacheIsThePassWithout) {
   }
 }
 
-// A sequence that saw its neighbour, or whose positions went on counting, would differ.
-TEST_P(FamilyPass, PackedGivesTheBitsOfEachSequenceAlone) {
+// A sequence that saw its neighbour, or whose positions went on counting, would differ by more than
+// what another number of rows does to the order of a sum.
+TEST_P(FamilyPass, PackedIsEachSequenceAlone) {
   const at::NoGradGuard no_grad;
   const int64_t T = tokens_ST.size(1);
   const Packed first = alone(0, 0, T), second = alone(1, 0, 9);
   const Packed both = {.tokens_N = at::cat({first.tokens_N, second.tokens_N}),
                        .offsets = {0, T, T + 9}};
   const Tensor packed = model->hidden(Pass(both));
-  EXPECT_LT(distance(packed.narrow(0, 0, T), model->hidden(Pass(first))), 1e-6);
-  EXPECT_LT(distance(packed.narrow(0, T, 9), model->hidden(Pass(second))), 1e-6);
+  EXPECT_LT(distance(packed.narrow(0, 0, T), model->hidden(Pass(first))), 5e-6);
+  EXPECT_LT(distance(packed.narrow(0, T, 9), model->hidden(Pass(second))), 5e-6);
 }
 
 // Beside the goldens' gradients this covers float64, where other code runs.
