@@ -10,6 +10,7 @@
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/student.h"
 #include "alambic/model/config.h"
+#include "alambic/objective/head_chunks.h"
 #include "alambic/text/chat_tokens.h"
 
 namespace alambic {
@@ -76,6 +77,10 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
                          ? std::min(answers, static_cast<double>(options.training.micro_batch_size))
                          : answers;
   const auto tokens = typical_length(options, models);
+  const int64_t vocabulary = student.shape().vocabulary;
+  const double logits =
+      8.0 * static_cast<double>(vocabulary) *
+      static_cast<double>(chunk_rows({}, static_cast<int64_t>(micro * tokens), vocabulary, 2));
   const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
   std::vector<MemoryPart> onlookers;
   if (models.judge) {
@@ -102,7 +107,7 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
       {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
       {"learning pass",
        element * micro * tokens * kept_numbers(student, options.training.activation_checkpointing)},
-      {"logits' chunks", 64e6}};
+      {"logits' chunks", logits}};
   plan.insert(plan.end(), onlookers.begin(), onlookers.end());
   return plan;
 }

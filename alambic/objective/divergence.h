@@ -39,7 +39,7 @@ Divergence generalised_jsd(double beta, double kd_temperature = 1, bool normalis
 
 struct ChunkOptions {
   /// Graded positions whose logits exist at a time; 0: chosen from the vocabulary size so that the
-  /// two buffers stay below about 64 MB on a CPU (docs/numerics.md).
+  /// two buffers stay below about 64 MB or have 128 rows (docs/numerics.md).
   int64_t rows = 0;
 };
 

@@ -12,6 +12,8 @@ namespace alambic {
 namespace {
 
 constexpr int64_t kBufferBytes = int64_t{64} << 20;
+/// Head and its gradient pass through memory once a chunk: fewer rows would wait for them.
+constexpr int64_t kFewestRows = 128;
 
 struct Known {
   Tensor value, hidden_MD, weight_VD, bias_V;  // gradients are undefined where nobody needs them
@@ -49,7 +51,7 @@ int64_t chunk_rows(const ChunkOptions& chunk, int64_t graded, int64_t vocabulary
   int64_t rows = chunk.rows;
   if (rows == 0) {
     const int64_t row_bytes = buffers * 4 * std::max<int64_t>(vocabulary, 1);
-    rows = std::clamp<int64_t>(kBufferBytes / row_bytes, 16, 1024);
+    rows = std::clamp<int64_t>(kBufferBytes / row_bytes, kFewestRows, 1024);
   }
   return std::max<int64_t>(1, std::min(rows, graded));
 }

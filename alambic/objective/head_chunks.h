@@ -10,7 +10,7 @@
 namespace alambic {
 
 /// Rows whose logits exist at a time, for `buffers` float32 buffers of [rows, vocabulary]: what
-/// fits 64 MB together, within 16 and 1024; never more than `graded`.
+/// fits 64 MB together, within 128 and 1024; never more than `graded`.
 int64_t chunk_rows(const ChunkOptions& chunk, int64_t graded, int64_t vocabulary, int buffers);
 
 /// Sums are made in the input's precision: float64 stays, everything else is widened to float32.

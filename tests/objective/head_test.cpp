@@ -48,7 +48,7 @@ TEST(ChunkedHead, ChunksFitTheirBudget) {
   EXPECT_EQ(chunk_rows({}, 2048, 50257, 2), 166);
   EXPECT_EQ(chunk_rows({}, 2048, 600, 2), 1024);
   EXPECT_EQ(chunk_rows({}, 100, 600, 2), 100);
-  EXPECT_EQ(chunk_rows({}, 2048, 10000000, 2), 16);
+  EXPECT_EQ(chunk_rows({}, 2048, 10000000, 2), 128);
   EXPECT_EQ(chunk_rows({.rows = 3}, 2048, 600, 2), 3);
 }
 
