@@ -1,6 +1,7 @@
 // Every family against transformers: logits, hidden states, loss, all gradients, greedy answers.
 #include <gtest/gtest.h>
 
+#include "alambic/io/json_object.h"
 #include "alambic/model/load.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/rollout/engine.h"
@@ -61,11 +62,12 @@ TEST_P(Family, StaysNearInBfloat16) {
   const Tensor expected_NV = golden(file, "logits").flatten(0, 1);
   const double error = relative_norm(logits_NV, expected_NV);
   RecordProperty("bfloat16", std::to_string(error * 1e6));
-  // Rounding may send a token to another expert (in transformers' own bfloat16 one of 32 goes, and
-  // mixtral is 3.8e-2 off), so there the median token must be near.
-  const bool routed = !model->routers().empty();
+  // Rounding may send a token to another expert or position. Where it does so in transformers' own
+  // bfloat16, the median token must be near.
+  const Json theirs = read_json_object(golden_folder("bfloat16.json"));
+  const bool strays = theirs.at(GetParam()).get<double>() > 3e-2;
   const Tensor errors_N = (logits_NV - expected_NV).norm(2, -1) / expected_NV.norm(2, -1);
-  EXPECT_LT(routed ? errors_N.median().item<double>() : error, 3e-2);
+  EXPECT_LT(strays ? errors_N.median().item<double>() : error, 3e-2);
 }
 
 TEST_P(Family, GivesTheGradientOfEveryParameter) {
