@@ -9,8 +9,10 @@
 #include "alambic/cli/faculty.h"
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/student.h"
+#include "alambic/io/model_folder.h"
 #include "alambic/model/config.h"
 #include "alambic/objective/head_chunks.h"
+#include "alambic/tensor/view.h"
 #include "alambic/text/chat_tokens.h"
 
 namespace alambic {
@@ -23,14 +25,23 @@ double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, dou
                   4 * static_cast<double>(shape.state_numbers()));
 }
 
-// Weights that are only read.
-double frozen_bytes(const Outline& outline, at::Device device, at::ScalarType dtype) {
-  std::error_code error;
-  if (device.is_cpu() && fs::is_regular_file(outline.folder, error)) {  // GGUF stays packed
-    return static_cast<double>(fs::file_size(outline.folder, error));
+// Weights that are only read: on a CPU, tensors of the right dtype and blocks stay in their files.
+void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
+                const std::vector<const Outline*>& models, at::Device device,
+                at::ScalarType dtype) {
+  double memory = 0, files = 0;
+  for (const Outline* outline : models) {
+    const auto folder = ModelFolder::open(outline->folder);
+    for (const TensorView& view : folder.tensors()) {
+      const bool stays = device.is_cpu() && (is_block(view.dtype) || view.dtype == dtype_of(dtype));
+      double numbers = 1;
+      for (const int64_t side : view.shape) numbers *= static_cast<double>(side);
+      (stays ? files : memory) += stays ? static_cast<double>(view.bytes.size())
+                                        : numbers * static_cast<double>(c10::elementSize(dtype));
+    }
   }
-  return static_cast<double>(c10::elementSize(dtype)) *
-         static_cast<double>(outline.model.model->parameters());
+  if (memory > 0) plan.push_back({name, memory});
+  if (files > 0) plan.push_back({name + " in files", files, true});
 }
 
 // Tokens of an answer at its longest behind a prompt of mean length (of the first 1000).
@@ -65,10 +76,6 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
   Model& student = *models.student.model.model;
   const auto element = static_cast<double>(c10::elementSize(load.dtype));
   const at::ScalarType teacher_dtype = teacher_load(options.teachers, load).dtype;
-  double of_teachers = 0;
-  for (const Outline& teacher : models.teachers) {
-    of_teachers += frozen_bytes(teacher, load.device, teacher_dtype);
-  }
   const auto trained = static_cast<double>(trained_parameters(student));
   const auto answers = static_cast<double>(options.training.batch_size) *
                        static_cast<double>(options.num_generations);
@@ -83,12 +90,14 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
       static_cast<double>(chunk_rows({}, static_cast<int64_t>(micro * tokens), vocabulary, 2));
   const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
   std::vector<MemoryPart> onlookers;
+  std::vector<const Outline*> teachers;
+  for (const Outline& teacher : models.teachers) teachers.push_back(&teacher);
+  add_frozen(onlookers, "teachers' weights", teachers, load.device, teacher_dtype);
   if (models.judge) {
-    onlookers.push_back({"judge's weights", frozen_bytes(*models.judge, load.device, load.dtype)});
+    add_frozen(onlookers, "judge's weights", {&*models.judge}, load.device, load.dtype);
   }
   if (options.loss.kl_weight > 0) {
-    onlookers.push_back(
-        {"reference's weights", frozen_bytes(models.student, load.device, load.dtype)});
+    add_frozen(onlookers, "reference's weights", {&models.student}, load.device, load.dtype);
   }
   if (options.answers.by_teacher() || options.loss.teacher_mix > 0) {
     double most = 0;
@@ -101,7 +110,6 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
   }
   std::vector<MemoryPart> plan = {
       {"student's weights", element * static_cast<double>(student.parameters())},
-      {"teachers' weights", of_teachers},
       {"gradients", element * trained},
       {"optimizer", state * trained},
       {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
@@ -114,20 +122,20 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
 
 Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart>& plan,
                      double available) {
-  double all = 0;
+  double all = 0, files = 0;
   std::vector<std::string> parts;
   for (const MemoryPart& part : plan) {
-    all += part.bytes;
+    (part.in_files ? files : all) += part.bytes;
     parts.push_back(part.name + " " + human_bytes(part.bytes));
   }
   if (!std::isfinite(available)) {
     return {Level::good, "memory",
-            fmt::format("about {}, not compared with this device: {}", human_bytes(all),
+            fmt::format("about {}, not compared with this device: {}", human_bytes(all + files),
                         fmt::join(parts, ", ")),
             ""};
   }
   Finding finding{.subject = "memory",
-                  .text = fmt::format("about {} of {}: {}", human_bytes(all),
+                  .text = fmt::format("about {} of {}: {}", human_bytes(all + files),
                                       human_bytes(available), fmt::join(parts, ", "))};
   if (all > available) {
     finding.level = options.on_too_little_memory == "warn" ? Level::warning : Level::refused;
@@ -140,6 +148,12 @@ Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart
   } else if (all > 0.9 * available) {
     finding.level = Level::warning;
     finding.hint = "a smaller --micro-batch-size leaves room";
+  } else if (all + files > available) {
+    finding.level = Level::warning;
+    finding.text = "weights stay in files that do not fit in memory: " + finding.text;
+    finding.hint =
+        "layers that memory has no room for are read from the disk again at every pass; a smaller "
+        "--batch-size means more passes, a quantized GGUF file is smaller";
   }
   return finding;
 }

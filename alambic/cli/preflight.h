@@ -45,6 +45,7 @@ Findings check_data(const DistillOptions& options, const Outlines& models);
 struct MemoryPart {
   std::string name;
   double bytes = 0;
+  bool in_files = false;  ///< mapped: what memory has no room for is read again when it is used
 };
 
 /// Weights, gradients, the optimizer's state, the cache of running answers, and what a learning
@@ -53,7 +54,7 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
                                     const LoadOptions& load);
 
 /// The plan against `available` bytes; less than a tenth to spare is a warning, and so is too
-/// little where --on-too-little-memory says so.
+/// little where --on-too-little-memory says so, and weights that are mapped but do not fit.
 Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart>& plan,
                      double available);
 

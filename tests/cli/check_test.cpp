@@ -130,6 +130,15 @@ TEST_F(Check, RefusesTooLittleMemoryBeforeAnythingRuns) {
   EXPECT_FALSE(fs::exists(folder / "never"));
 }
 
+// Bug: a teacher that stays in its file refused for want of memory, or one that is decoded let
+// through.
+TEST_F(Check, CountsWeightsInFilesApart) {
+  const Outcome mapped = check("good"), decoded = check("good", "--teacher-dtype bfloat16");
+  expect(mapped, 0, {"teachers' weights in files"});
+  expect(decoded, 0, {"teachers' weights "});
+  EXPECT_EQ(decoded.text.find("in files"), std::string::npos);
+}
+
 TEST_F(Check, WarnsOfBiasedSampling) {
   expect(check("good", "--top-p 0.9 --temperature 0.7"), 0,
          {"warning", "--temperature 0.7, --top-p 0.9", "biases reverse_kl", "read the warnings"});
