@@ -113,6 +113,7 @@ Tensor Decoder::hidden(const Pass& pass) const {
     x = runs.run([&layer, i, rotation,
                   runs](const Tensor& y) { return through(layer, i, y, rotation, runs.pass()); },
                  x);
+    pass.show(i, x);
   }
   return norm(x);
 }

@@ -105,6 +105,7 @@ struct DeepSeekV4 : Model {
   }
 
   Head head() const override { return {.weight_VD = tied ? embed : lm_head.weight}; }
+  bool shows_layers() const override { return false; }  // several streams, not one
 
   std::vector<Router*> routers() override {
     std::vector<Router*> found;

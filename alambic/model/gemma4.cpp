@@ -100,6 +100,7 @@ struct Gemma4 : Decoder {
       x = runs.run([&layer](const Tensor& y) { return y + layer.feed_forward(y); }, x);
       if (per_layer) x = x + (*layer.per_layer)(x, inputs_NLP.select(1, i));
       x = x * layer.scalar_1.to(x.scalar_type());
+      pass.show(i, x);
     }
     return norm(x);
   }

@@ -98,6 +98,7 @@ struct Gpt2 : Model {
     const LayerRuns runs(pass);
     for (int64_t i = 0; i < std::ssize(layers); ++i) {
       x = runs.run([this, i, runs](const Tensor& y) { return through(i, y, runs.pass()); }, x);
+      pass.show(i, x);
     }
     return ln_f(x);
   }

@@ -122,6 +122,7 @@ struct GptNeox : Model {
       x = runs.run([this, i, rotation,
                     runs](const Tensor& y) { return through(i, y, rotation, runs.pass()); },
                    x);
+      pass.show(i, x);
     }
     return final_layer_norm(x);
   }

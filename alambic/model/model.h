@@ -37,6 +37,8 @@ struct Model {
   /// Hidden states after the final norm, [N, D].
   virtual Tensor hidden(const Pass& pass) const = 0;
   virtual Head head() const = 0;
+  /// Whether `hidden` shows its layers' outputs to a pass that asks (Pass::outputs).
+  virtual bool shows_layers() const { return true; }
   /// Of the layers with routed experts, in order.
   virtual std::vector<Router*> routers() { return {}; }
   /// Moves what is derived from the configuration (rotary tables) beside the weights.

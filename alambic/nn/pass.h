@@ -2,6 +2,7 @@
 
 #include "alambic/flow/packed.h"
 #include "alambic/nn/kv_cache.h"
+#include "alambic/nn/layer_outputs.h"
 
 namespace alambic {
 
@@ -14,12 +15,17 @@ struct Pass {
   std::vector<int64_t> slots = {};
   std::vector<int64_t> starts = {};  ///< entries already in each sequence's slot
   Tensor positions_N = {};           ///< int64: position of each token in its own sequence
+  LayerOutputs* outputs = nullptr;   ///< who looks at layers' outputs; null: nobody
 
   explicit Pass(const Packed& input);
   Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots);
 
   /// One new token for each of the running sequences.
   bool decodes() const;
+  /// Models call it behind each layer.
+  void show(int64_t layer, const Tensor& x_ND) const {
+    if (outputs != nullptr) outputs->see(layer, x_ND);
+  }
   /// Counts the new entries in the cache.
   void finish();
 };

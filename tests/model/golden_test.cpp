@@ -54,6 +54,25 @@ TEST_P(Family, GivesTheLogitsAndHiddenStatesOfTransformers) {
   EXPECT_LT(logits, 1e-4);
 }
 
+// Bug: a layer too early or too late, or what lies within a layer.
+TEST_P(Family, ShowsTheLayersOutputsOfTransformers) {
+  const at::NoGradGuard no_grad;
+  LayerOutputs outputs;
+  for (int64_t i = 0; i < model->shape().cache.layers; ++i) outputs.layers.push_back(i);
+  const Packed input = packed();
+  Pass pass(input);
+  pass.outputs = &outputs;
+  model->hidden(pass);
+  EXPECT_EQ(outputs.x_ND.size(), model->shows_layers() ? outputs.layers.size() : 0);
+  if (!model->shows_layers()) return;
+  const Tensor expected = golden(golden_folder("layer_outputs.safetensors"), GetParam());
+  ASSERT_EQ(expected.size(0), std::ssize(outputs.layers) - 1);
+  const Tensor probe_D = at::arange(model->shape().width, at::kFloat).cos();
+  for (int64_t i = 0; i < expected.size(0); ++i) {
+    EXPECT_LT(distance(at::mv(outputs.x_ND.at(i), probe_D), expected[i]), 1e-4) << i;
+  }
+}
+
 TEST_P(Family, StaysNearInBfloat16) {
   const at::NoGradGuard no_grad;
   const auto narrow = load_model(folder, {.dtype = at::kBFloat16});
