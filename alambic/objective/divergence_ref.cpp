@@ -130,4 +130,37 @@ Row logits(const Row& hidden, const std::vector<Row>& weight, const Row& bias, d
   return result;
 }
 
+namespace {
+
+Row projected(const Row& x, const std::vector<Row>& projection) {
+  if (projection.empty()) return x;
+  Row y;
+  for (const Row& row : projection) {
+    double sum = 0;
+    for (size_t i = 0; i < x.size(); ++i) sum += row[i] * x[i];
+    y.push_back(sum);
+  }
+  return y;
+}
+
+}  // namespace
+
+double hidden_mse(const Row& student, const std::vector<Row>& projection, const Row& teacher) {
+  const Row s = projected(student, projection);
+  double sum = 0;
+  for (size_t i = 0; i < s.size(); ++i) sum += (s[i] - teacher[i]) * (s[i] - teacher[i]);
+  return sum / static_cast<double>(teacher.size());
+}
+
+double hidden_cosine(const Row& student, const std::vector<Row>& projection, const Row& teacher) {
+  const Row s = projected(student, projection);
+  double both = 0, of_student = 0, of_teacher = 0;
+  for (size_t i = 0; i < s.size(); ++i) {
+    both += s[i] * teacher[i];
+    of_student += s[i] * s[i];
+    of_teacher += teacher[i] * teacher[i];
+  }
+  return 1 - both / std::sqrt(of_student * of_teacher);
+}
+
 }  // namespace alambic::reference

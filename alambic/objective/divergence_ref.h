@@ -13,6 +13,10 @@ using Row = std::vector<double>;
 /// log softmax(logits / temperature)
 Row log_softmax(const Row& logits, double temperature = 1);
 
+/// Of one position: |W·s − t|² / D of t, and 1 − cos(W·s, t); an empty W is the identity.
+double hidden_mse(const Row& student, const std::vector<Row>& projection, const Row& teacher);
+double hidden_cosine(const Row& student, const std::vector<Row>& projection, const Row& teacher);
+
 /// Σ p·(log p − log q), from logarithms; a p of 0 contributes 0.
 double kl(const Row& log_p, const Row& log_q);
 
