@@ -8,7 +8,14 @@
 namespace alambic {
 
 /// What a draw is for. Streams keep uses apart that share the other coordinates.
-enum class Stream : uint32_t { init = 1, data_order = 2, sampling = 3, mixture = 4, dropout = 5 };
+enum class Stream : uint32_t {
+  init = 1,
+  data_order = 2,
+  sampling = 3,
+  mixture = 4,
+  dropout = 5,
+  projection = 6
+};
 
 struct Draw {
   uint64_t seed = 0;

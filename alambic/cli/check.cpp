@@ -72,8 +72,7 @@ Findings measure(DistillOptions options, const Outlines& models, const LoadOptio
   const int64_t batch = options.training.batch_size;
   LoadedModel student = load_student(options.student, load, options.trainable,
                                      static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(grading_teachers(options), options.loss.kd_temperature, student,
-                        options.student, load);
+  const Faculty faculty(grading_teachers(options), options.loss, student, options.student, load);
   options.lmbda = options.lmbda > 0 ? 1 : 0;
   std::vector<Example> rows = models.rows;
   models.chats.add_end_of_turn(student.tokenizer, student.stop_tokens);

@@ -152,8 +152,7 @@ int run(const DistillOptions& options) {
   const auto [chats, rows] = preflight(options, load);
   LoadedModel student = load_student(options.student, load, options.trainable,
                                      static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(grading_teachers(options), options.loss.kd_temperature, student,
-                        options.student, load);
+  const Faculty faculty(grading_teachers(options), options.loss, student, options.student, load);
   const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
   chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   std::vector<TokenizedExample> examples =

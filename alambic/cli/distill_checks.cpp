@@ -174,6 +174,19 @@ void check_scores(const DistillOptions& options, const Objective& objective) {
   }
 }
 
+// Layers' outputs are in no cache, and a projection is of one teacher.
+void check_hidden(const DistillOptions& options, const Objective& objective) {
+  if (!objective.hidden) return;
+  if (!options.teachers.cache.empty()) {
+    throw input_error("--hidden-weight: --teacher-cache keeps no outputs of the teacher's layers")
+        .with_hint("without --teacher-cache the teacher runs beside the student");
+  }
+  if (options.teachers.teacher.size() > 1) {
+    throw input_error("--hidden-weight needs one teacher, found {}",
+                      options.teachers.teacher.size());
+  }
+}
+
 // Who is mixed in must be one model that reads the student's own prompt.
 void check_mix(const DistillOptions& options) {
   if (options.loss.teacher_mix == 0) return;
@@ -206,6 +219,7 @@ void check_options(const DistillOptions& options) {
   check_answers(options);
   check_teachers(options, objective);
   check_scores(options, objective);
+  check_hidden(options, objective);
   check_mix(options);
   check_rollback(options);
 }

@@ -1,6 +1,9 @@
 #include "alambic/cli/distill_lesson.h"
 
 #include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/base/names.h"
+#include "alambic/cli/hidden_layers.h"
 #include "alambic/cli/objective_terms.h"
 #include "alambic/cli/rewards.h"
 #include "alambic/teacher/local.h"
@@ -51,6 +54,32 @@ Partner partner_of(const DistillOptions& options, const Faculty& faculty,
 
 }  // namespace
 
+namespace {
+
+HiddenMatchOptions hidden_match(const DistillOptions& options, const LoadedModel& student,
+                                const Faculty& faculty) {
+  if (options.loss.hidden_weight == 0) return {};
+  const ModelShape own = student.model->shape(), other = faculty.only_model()->shape();
+  HiddenMatchOptions match{
+      .weight = options.loss.hidden_weight,
+      .measure = options.loss.hidden_distance == "mse" ? HiddenMeasure::mse : HiddenMeasure::cosine,
+      .pairs = hidden_layers(options.loss, own.cache.layers, other.cache.layers),
+      .student_width = own.width,
+      .teacher_width = other.width,
+      .seed = static_cast<uint64_t>(options.training.seed)};
+  std::vector<std::string> words;
+  for (const LayerPair& pair : match.pairs) {
+    words.push_back(fmt::format("{}:{}", pair.student + 1, pair.teacher + 1));
+  }
+  say("hidden states of layers {} (student:teacher){}", join(words),
+      own.width == other.width
+          ? ""
+          : fmt::format(", through projections from {} to {} numbers", own.width, other.width));
+  return match;
+}
+
+}  // namespace
+
 DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student,
                                    const Faculty& faculty, const std::vector<Example>& rows) {
   Objective objective = objective_of(options.loss);
@@ -61,6 +90,7 @@ DistillationOptions lesson_options(const DistillOptions& options, const LoadedMo
       .divergence = std::move(objective.divergence),
       .policy = std::move(objective.policy),
       .advantage = options.loss.advantage == "grpo" ? AdvantageKind::grpo : AdvantageKind::dr_grpo,
+      .hidden = hidden_match(options, student, faculty),
       .ce_weight = options.loss.ce_weight + objective.cross_entropy,
       .lmbda = options.lmbda,
       .batch_size = options.training.batch_size,

@@ -9,6 +9,7 @@
 #include "alambic/base/progress.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/base/units.h"
+#include "alambic/cli/hidden_layers.h"
 #include "alambic/teacher/digest.h"
 #include "alambic/teacher/local.h"
 #include "alambic/tensor/device.h"
@@ -22,29 +23,49 @@ LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
   return load;
 }
 
-Faculty::Faculty(const TeacherOptions& options, double kd_temperature, const LoadedModel& student,
-                 const std::string& student_folder, const LoadOptions& load)
-    : student_(student), student_folder_(student_folder), load_(teacher_load(options, load)) {
+Faculty::Faculty(const TeacherOptions& options, const ObjectiveOptions& loss,
+                 const LoadedModel& student, const std::string& student_folder,
+                 const LoadOptions& load)
+    : loss_(loss),
+      student_(student),
+      student_folder_(student_folder),
+      load_(teacher_load(options, load)) {
   const std::vector<NamedFolder> sources = parse_teachers(options.teacher);
   const std::vector<double> shares = parse_shares(options.weight, sources);
   averaged_ = !shares.empty();
   positions_ = student.model->shape().positions;
   if (!sources.empty() && sources.front().folder != "self") positions_ = INT64_MAX;
   for (size_t i = 0; i < sources.size(); ++i) {
-    members_.push_back(make_member(sources[i], options, kd_temperature));
+    members_.push_back(make_member(sources[i], options));
     if (averaged_) members_.back().share = shares[i];
   }
 }
 
-Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOptions& options,
-                                     double kd_temperature) {
+// Shows the layers that hidden states are compared at.
+std::shared_ptr<const Teacher> Faculty::local(std::shared_ptr<const Model> model) const {
+  std::vector<int64_t> layers;
+  if (loss_.hidden_weight > 0) {
+    if (!model->shows_layers() || !student_.model->shows_layers()) {
+      throw input_error(
+          "--hidden-weight: the layers of {} have several streams, not one hidden state",
+          (model->shows_layers() ? *student_.model : *model).config["model_type"].dump());
+    }
+    const int64_t own = student_.model->shape().cache.layers;
+    for (const LayerPair& pair : hidden_layers(loss_, own, model->shape().cache.layers)) {
+      layers.push_back(pair.teacher);
+    }
+  }
+  return std::make_shared<LocalTeacher>(std::move(model), student_.vocabulary, std::move(layers));
+}
+
+Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOptions& options) {
   const bool cached = !options.cache.empty();
   if (source.folder == "self") {
     if (cached)
       throw input_error("--teacher-cache cannot keep --teacher self: the student changes");
     // Not owned: the student is there for longer.
     const std::shared_ptr<const Model> self(std::shared_ptr<const Model>(), student_.model.get());
-    return {.source = source, .teacher = std::make_shared<LocalTeacher>(self, student_.vocabulary)};
+    return {.source = source, .teacher = local(self)};
   }
   LoadOptions load = load_;
   load.head_only = cached;
@@ -52,9 +73,7 @@ Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOpt
   check_same_vocabulary(student_, loaded, student_folder_, source.folder);
   positions_ = std::min(positions_, loaded.model->shape().positions);
   if (!cached) {
-    return {
-        .source = source,
-        .teacher = std::make_shared<LocalTeacher>(std::move(loaded.model), student_.vocabulary)};
+    return {.source = source, .teacher = local(std::move(loaded.model))};
   }
   if (options.cache_topk > student_.vocabulary) {
     throw input_error("--teacher-cache-topk is {}, but there are {} tokens", options.cache_topk,
@@ -66,7 +85,7 @@ Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOpt
                              .dtype = topk ? "float32" : options.cache_dtype,
                              .width = loaded.model->shape().width,
                              .topk = options.cache_topk,
-                             .temperature = topk ? kd_temperature : 1,
+                             .temperature = topk ? loss_.kd_temperature : 1,
                              .teacher = source.folder,
                              .teacher_digest = model_digest(source.folder),
                              .tokenizer_digest = loaded.tokenizer.digest(),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "alambic/cli/model_pair.h"
+#include "alambic/cli/objective_options.h"
 #include "alambic/cli/teacher_options.h"
 #include "alambic/teacher/cached.h"
 #include "alambic/teacher/privileged.h"
@@ -29,9 +30,10 @@ LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load);
 class Faculty {
  public:
   /// Loads the teachers, if any; with a cache only their heads. A cache of log-probabilities keeps
-  /// them at `kd_temperature`. Refused: vocabularies that are not the student's, names or shares
-  /// that do not fit, more kept tokens than there are. `student` must outlive the faculty.
-  Faculty(const TeacherOptions& options, double kd_temperature, const LoadedModel& student,
+  /// them at --kd-temperature. Refused: vocabularies that are not the student's, names or shares
+  /// that do not fit, more kept tokens than there are, layers that cannot be shown. `student` and
+  /// `loss` must outlive the faculty.
+  Faculty(const TeacherOptions& options, const ObjectiveOptions& loss, const LoadedModel& student,
           const std::string& student_folder, const LoadOptions& load);
 
   /// Shortest context among the teachers.
@@ -53,8 +55,8 @@ class Faculty {
     std::shared_ptr<TeacherCache> cache;  // null: live
     double share = 1;
   };
-  Member make_member(const NamedFolder& source, const TeacherOptions& options,
-                     double kd_temperature);
+  Member make_member(const NamedFolder& source, const TeacherOptions& options);
+  std::shared_ptr<const Teacher> local(std::shared_ptr<const Model> model) const;
   std::vector<size_t> route(const GradedRows& rows) const;
   std::shared_ptr<const Teacher> over(const Member& member, const GradedRows& rows,
                                       const std::vector<size_t>& graded) const;
@@ -62,6 +64,7 @@ class Faculty {
   void fill(const Member& member, const GradedRows& rows, const TeacherPrompts& prompts,
             const std::vector<size_t>& graded) const;
 
+  const ObjectiveOptions& loss_;
   const LoadedModel& student_;
   std::string student_folder_;
   LoadOptions load_;  // of teachers

@@ -13,6 +13,9 @@ struct ObjectiveOptions {
   int64_t kd_topk = 0;
   std::string kd_topk_by = "teacher";
   double ce_weight = 0;
+  double hidden_weight = 0;
+  std::string hidden_distance = "mse";
+  std::vector<std::string> hidden_layers;
   double clip_ratio = 0.2;
   int64_t num_iterations = 1;
   std::string advantage = "grpo";
@@ -49,6 +52,17 @@ struct ObjectiveOptions {
              "adds this much cross-entropy on given completions (steps on the student's own "
              "answers have none)",
              {.least = 0});
+    v.number(
+        "hidden-weight", hidden_weight,
+        "adds this much of the distance between hidden states of student and teacher on the "
+        "answers' tokens, through learnt projections where their widths differ; needs one live "
+        "teacher; 0: none",
+        {.least = 0});
+    v.choice("hidden-distance", hidden_distance, {"mse", "cosine"},
+             "mean square over the width, or 1 - cosine");
+    v.list("hidden-layers", hidden_layers,
+           "STUDENT:TEACHER, decoder layers counted from 1 whose outputs are compared; none: every "
+           "layer of the student, spread evenly over the teacher's, last with last");
     v.number("clip-ratio", clip_ratio,
              "for objectives over drawn tokens (sampled_reverse_kl, minillm, grpo): a token whose "
              "probability has grown or fallen by this share since it was drawn is not pushed "

@@ -133,7 +133,7 @@ void set_divergence(const ObjectiveOptions& options, Objective& objective) {
         .with_hint("at its ends jsd is a whole KL already");
   }
   refuse_unused(options.alpha != defaults.alpha, skew, "--alpha", name, "--objective skew_kl");
-  refuse_unused(options.kd_temperature != defaults.kd_temperature, objective.asks_teachers(),
+  refuse_unused(options.kd_temperature != defaults.kd_temperature, objective.compares_tokens(),
                 "--kd-temperature", name, "an objective that compares with a teacher");
   refuse_unused(options.kd_topk > 0, !divergence.terms.empty(), "--kd-topk", name,
                 "a divergence over the vocabulary, as --objective reverse_kl,");
@@ -160,6 +160,15 @@ void set_policy(const ObjectiveOptions& options, Policy& policy) {
   policy.kl_weight = options.kl_weight;
 }
 
+void check_hidden(const ObjectiveOptions& options) {
+  if (options.hidden_weight > 0) return;
+  const ObjectiveOptions defaults;
+  const bool measured = options.hidden_distance != defaults.hidden_distance;
+  if (!measured && options.hidden_layers.empty()) return;
+  throw input_error("--hidden-{} has no effect without --hidden-weight",
+                    measured ? "distance" : "layers");
+}
+
 }  // namespace
 
 Objective objective_of(const ObjectiveOptions& options) {
@@ -169,6 +178,8 @@ Objective objective_of(const ObjectiveOptions& options) {
   }
   set_divergence(options, objective);
   set_policy(options, objective.policy);
+  check_hidden(options);
+  objective.hidden = options.hidden_weight > 0;
   return objective;
 }
 

@@ -12,8 +12,10 @@ struct Objective {
   Divergence divergence;     ///< no terms: none
   Policy policy;             ///< without its temperature, which is that of the sampler
   double cross_entropy = 0;  ///< weight of the cross-entropy on given completions
+  bool hidden = false;       ///< hidden states are compared
 
-  bool asks_teachers() const { return !divergence.terms.empty() || policy.reads_teacher(); }
+  bool compares_tokens() const { return !divergence.terms.empty() || policy.reads_teacher(); }
+  bool asks_teachers() const { return compares_tokens() || hidden; }
 };
 
 /// "0.7*reverse_kl+0.3*tvd" as terms. Input errors: an unknown name, a name twice, a weight that is

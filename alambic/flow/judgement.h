@@ -10,6 +10,8 @@ struct Judgement {
   /// The hidden state from which the distribution over the whole vocabulary follows exactly.
   Tensor hidden_MD;  ///< any floating dtype
   Head head;
+  /// What lies behind the teacher's layers that were asked for, in that order; [M, D] each.
+  std::vector<Tensor> layers_MD;
 
   /// The K most likely tokens and their log-probabilities; the rest of the mass is the tail.
   Tensor topk_logp_MK;  ///< float32, falling

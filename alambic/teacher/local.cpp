@@ -2,14 +2,22 @@
 
 namespace alambic {
 
-LocalTeacher::LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabulary)
-    : model_(std::move(model)), vocabulary_(vocabulary) {}
+LocalTeacher::LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabulary,
+                           std::vector<int64_t> layers)
+    : model_(std::move(model)), vocabulary_(vocabulary), layers_(std::move(layers)) {}
 
 Judgement LocalTeacher::grade(const Rollouts& rollouts) const {
   const at::NoGradGuard no_grad;
-  const Tensor hidden_ND = model_->hidden(Pass(rollouts.sequences));
-  return {.hidden_MD = hidden_ND.index_select(0, rollouts.graded_M()),
-          .head = model_->head().cut(vocabulary_)};
+  LayerOutputs outputs{.layers = layers_};
+  Pass pass(rollouts.sequences);
+  pass.outputs = &outputs;
+  const Tensor hidden_ND = model_->hidden(pass), graded_M = rollouts.graded_M();
+  Judgement judgement{.hidden_MD = hidden_ND.index_select(0, graded_M),
+                      .head = model_->head().cut(vocabulary_)};
+  for (const int64_t layer : layers_) {
+    judgement.layers_MD.push_back(outputs.x_ND.at(layer).index_select(0, graded_M));
+  }
+  return judgement;
 }
 
 }  // namespace alambic

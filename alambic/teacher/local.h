@@ -12,8 +12,10 @@ namespace alambic {
 class LocalTeacher : public Teacher {
  public:
   /// `vocabulary`: the tokenizer's real size, to which the head is cut. The model may be the
-  /// student itself (self-distillation from the weights as they are at each step).
-  LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabulary);
+  /// student itself (self-distillation from the weights as they are at each step). `layers`:
+  /// whose outputs a judgement holds beside (nn/layer_outputs.h).
+  LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabulary,
+               std::vector<int64_t> layers = {});
 
   Judgement grade(const Rollouts& rollouts) const override;
   const Model& model() const { return *model_; }
@@ -21,6 +23,7 @@ class LocalTeacher : public Teacher {
  private:
   std::shared_ptr<const Model> model_;
   int64_t vocabulary_;
+  std::vector<int64_t> layers_;
 };
 
 }  // namespace alambic

@@ -19,15 +19,6 @@ constexpr const char* state_name = "state.json";
 
 std::string checkpoint_name(int64_t steps) { return fmt::format("step-{:08}", steps); }
 
-// What training changes: frozen tensors come from the model's folder again.
-std::vector<std::pair<std::string, Tensor>> weights_of(Model& model) {
-  std::vector<std::pair<std::string, Tensor>> tensors;
-  model.visit([&](const std::string& name, Tensor& tensor) {
-    if (tensor.requires_grad()) tensors.emplace_back(name, tensor);
-  });
-  return tensors;
-}
-
 // Sizes and digests of the checkpoint's files; written last, read first.
 void write_manifest(const fs::path& folder) {
   Json manifest = {{"format", 1}, {"files", Json::object()}};
@@ -77,7 +68,7 @@ std::vector<fs::path> newest_first(const fs::path& folder) {
 }
 
 // Copies the file's tensors into `targets`, strict both ways.
-void restore(const fs::path& file, const std::vector<std::pair<std::string, Tensor>>& targets) {
+void restore(const fs::path& file, const NamedTensors& targets) {
   const at::NoGradGuard no_grad;
   const SafetensorsFile saved = SafetensorsFile::open(file);
   if (saved.tensors().size() != targets.size()) {
@@ -94,10 +85,10 @@ void restore(const fs::path& file, const std::vector<std::pair<std::string, Tens
   }
 }
 
-TrainingState load_one(const fs::path& folder, Model& model, AdamW& optimizer) {
+TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
   check_manifest(folder);
   const Json state = Json::parse(read_file(folder / state_name));
-  restore(folder / weights_name, weights_of(model));
+  restore(folder / weights_name, optimizer.weights());
   restore(folder / optimizer_name, optimizer.state());
   optimizer.set_steps(state.at("optimizer_steps"));
   return {.step = state.at("step"), .seconds = state.at("seconds")};
@@ -105,14 +96,15 @@ TrainingState load_one(const fs::path& folder, Model& model, AdamW& optimizer) {
 
 }  // namespace
 
-void save_checkpoint(const fs::path& folder, Model& model, const AdamW& optimizer,
-                     const TrainingState& state, int64_t keep) {
+void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const TrainingState& state,
+                     int64_t keep) {
   const std::string name = checkpoint_name(state.step);
   const fs::path temporary = folder / fmt::format("{}.tmp-{}", name, ::getpid());
   fs::create_directories(folder);
   remove_half_written(folder);
   fs::create_directory(temporary);
-  auto weights = weights_of(model);
+  // Frozen tensors come from the model's folder again.
+  auto weights = optimizer.weights();
   write_safetensors(temporary / weights_name, to_views(weights), {{"format", "pt"}});
   auto moments = optimizer.state();
   write_safetensors(temporary / optimizer_name, to_views(moments), {});
@@ -132,13 +124,12 @@ void save_checkpoint(const fs::path& folder, Model& model, const AdamW& optimize
   }
 }
 
-TrainingState load_checkpoint(const fs::path& folder, Model& model, AdamW& optimizer,
-                              int64_t most_steps) {
+TrainingState load_checkpoint(const fs::path& folder, AdamW& optimizer, int64_t most_steps) {
   const std::string newest = checkpoint_name(most_steps);
   for (const fs::path& checkpoint : newest_first(folder)) {
     if (most_steps < INT64_MAX && checkpoint.filename().string() > newest) continue;
     try {
-      return load_one(checkpoint, model, optimizer);
+      return load_one(checkpoint, optimizer);
     } catch (const std::exception& error) {
       warn("checkpoint {} cannot be used: {}; trying the one before", checkpoint.string(),
            error.what());

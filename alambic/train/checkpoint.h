@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include "alambic/model/model.h"
 #include "alambic/train/optimizer.h"
 
 namespace alambic {
@@ -16,13 +15,13 @@ struct TrainingState {
 /// state.json and a manifest of sizes and SHA-256 digests: into a temporary folder first, renamed
 /// when everything is on the disk, so a crash never leaves a half checkpoint under a good name.
 /// Only then the oldest beyond `keep` are removed.
-void save_checkpoint(const std::filesystem::path& folder, Model& model, const AdamW& optimizer,
+void save_checkpoint(const std::filesystem::path& folder, const AdamW& optimizer,
                      const TrainingState& state, int64_t keep);
 
 /// Loads the newest checkpoint after at most `most_steps` steps whose files match their manifest
-/// into model and optimizer; a damaged one is passed over with a warning that says why. None left:
-/// an input error.
-TrainingState load_checkpoint(const std::filesystem::path& folder, Model& model, AdamW& optimizer,
+/// into the optimizer and the weights that it trains; a damaged one is passed over with a warning
+/// that says why. None left: an input error.
+TrainingState load_checkpoint(const std::filesystem::path& folder, AdamW& optimizer,
                               int64_t most_steps = INT64_MAX);
 
 }  // namespace alambic

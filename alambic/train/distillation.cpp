@@ -41,6 +41,7 @@ struct DistillationLesson : Lesson {
   const Tokenizer& tokenizer;
   DistillationOptions options;
   Onlookers onlookers;
+  HiddenMatch hidden;
   DataOrder order;
   AnswerSource source;
   // Of the present round: num_iterations steps learn from the same answers.
@@ -57,6 +58,7 @@ struct DistillationLesson : Lesson {
         tokenizer(tokenizer),
         options(options),
         onlookers(std::move(others)),
+        hidden(options.hidden, student.options().device()),
         order(options.seed, static_cast<int64_t>(examples.size())),
         source{.examples = examples,
                .teachers = teachers,
@@ -66,6 +68,8 @@ struct DistillationLesson : Lesson {
           "nobody scores the answers");
     check(this->options.policy.kl_weight == 0 || onlookers.reference, "there is no reference");
   }
+
+  NamedTensors learns_beside() const override { return hidden.projections(); }
 
   bool rests_after(int64_t steps) const override { return steps % options.num_iterations == 0; }
 
@@ -78,13 +82,16 @@ struct DistillationLesson : Lesson {
     for (MicroBatch& batch : answers.micro_batches) {
       Stopwatch watch;
       MicroLoss loss{.report = report};
+      const Tensor graded_M = batch.rollouts.graded_M();
       Tensor hidden_MD;
+      LayerOutputs outputs{.layers = hidden.layers()};
       const auto look = [&] {
         if (hidden_MD.defined()) return;
         student.place_dropout(step, number++);
         const RecomputeLayers recompute(options.recompute_layers);
-        hidden_MD = student.hidden(Pass(batch.rollouts.sequences))
-                        .index_select(0, batch.rollouts.graded_M());
+        Pass pass(batch.rollouts.sequences);
+        pass.outputs = &outputs;
+        hidden_MD = student.hidden(pass).index_select(0, graded_M);
       };
       const bool ask = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
       for (const Grader& grader : graders_of(batch)) {
@@ -92,10 +99,13 @@ struct DistillationLesson : Lesson {
         const Judgement judgement = grader.teacher->grade(batch.rollouts);
         if (ask) remember(batch, logp_M(batch.rollouts, judgement), grader.weight);
         grade_seconds += watch.lap();
-        if (options.divergence.terms.empty()) continue;
+        if (options.divergence.terms.empty() && !hidden.on()) continue;
         phase("learn");
         look();
-        add_divergence(hidden_MD, judgement, grader.weight, loss);
+        if (!options.divergence.terms.empty()) {
+          add_divergence(hidden_MD, judgement, grader.weight, loss);
+        }
+        if (hidden.on()) add_hidden(outputs, graded_M, judgement, loss);
         learn_seconds += watch.lap();
       }
       if (options.policy.kl_weight > 0 && !batch.reference_logp_M.defined()) {
@@ -139,7 +149,7 @@ struct DistillationLesson : Lesson {
   // not asked.
   std::vector<Grader> graders_of(const MicroBatch& batch) const {
     const bool asked = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
-    if (options.divergence.terms.empty() && !asked) return {};
+    if (options.divergence.terms.empty() && !hidden.on() && !asked) return {};
     return teachers.graders(teachers.group_of(batch.rollouts.row_S.front()));
   }
 
@@ -170,6 +180,14 @@ struct DistillationLesson : Lesson {
                                       static_cast<double>(loss.report.tokens) / weight);
     loss.add(part, 1);
     loss.report_sums(part, weight);
+  }
+
+  void add_hidden(const LayerOutputs& outputs, const Tensor& graded_M, const Judgement& judgement,
+                  MicroLoss& loss) const {
+    const Loss part =
+        hidden.loss(outputs, graded_M, judgement, static_cast<double>(loss.report.tokens));
+    loss.add(part, options.hidden.weight);
+    loss.report_sums(part, 1);
   }
 
   void add_policy(const Tensor& hidden_MD, const MicroBatch& batch, MicroLoss& loss) const {

@@ -7,6 +7,7 @@
 #include "alambic/objective/group_advantage.h"
 #include "alambic/objective/policy.h"
 #include "alambic/train/answers.h"
+#include "alambic/train/hidden_match.h"
 
 namespace alambic {
 
@@ -14,6 +15,7 @@ struct DistillationOptions {
   Divergence divergence;  ///< no terms: none
   Policy policy;          ///< of the student's own answers; no terms: none
   AdvantageKind advantage = AdvantageKind::grpo;
+  HiddenMatchOptions hidden;      ///< of the student's layers with the only teacher's
   double ce_weight = 0;           ///< of the cross-entropy added on given completions
   double lmbda = 1;               ///< share of steps on the student's own answers
   int64_t batch_size = 16;        ///< prompts a step

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "alambic/base/metrics.h"
+#include "alambic/train/optimizer.h"
 
 namespace alambic {
 
@@ -29,6 +30,8 @@ struct Lesson {
   /// Adds the gradients of optimizer step `step` (from 0) to the student's parameters. A pure
   /// function of the weights, the options and `step`, and of those since it last rested.
   virtual StepReport learn(int64_t step, const PhaseCallback& phase) = 0;
+  /// What is trained beside the student: in checkpoints, not in the exported model.
+  virtual NamedTensors learns_beside() const { return {}; }
   /// Whether a run can go on from here, after `steps` finished ones, with the weights alone: false
   /// in the middle of several steps on the same answers.
   virtual bool rests_after(int64_t /*steps*/) const { return true; }

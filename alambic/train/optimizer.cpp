@@ -4,20 +4,33 @@
 
 namespace alambic {
 
-AdamW::AdamW(Model& model, const AdamWOptions& options) : options_(options) {
+AdamW::AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside)
+    : options_(options) {
   model.visit([&](const std::string& name, Tensor& tensor) {
-    if (!tensor.requires_grad()) return;
-    const Tensor weight = tensor.detach();  // shares the storage
-    const Tensor master = weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kDouble
-                              ? weight
-                              : weight.to(at::kFloat);
-    parameters_.push_back({.name = name,
-                           .weight = tensor,
-                           .master = master,
-                           .mean = at::zeros_like(master),
-                           .square = at::zeros_like(master),
-                           .decays = options.decay_vectors || tensor.dim() >= 2});
+    if (tensor.requires_grad()) add(name, tensor);
   });
+  for (const auto& [name, tensor] : beside) add(name, tensor);
+}
+
+void AdamW::add(const std::string& name, const Tensor& tensor) {
+  const Tensor weight = tensor.detach();  // shares the storage
+  const Tensor master = weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kDouble
+                            ? weight
+                            : weight.to(at::kFloat);
+  parameters_.push_back({.name = name,
+                         .weight = tensor,
+                         .master = master,
+                         .mean = at::zeros_like(master),
+                         .square = at::zeros_like(master),
+                         .decays = options_.decay_vectors || tensor.dim() >= 2});
+}
+
+NamedTensors AdamW::weights() const {
+  NamedTensors weights;
+  for (const Parameter& parameter : parameters_) {
+    weights.emplace_back(parameter.name, parameter.weight);
+  }
+  return weights;
 }
 
 double AdamW::gradient_norm() const {
@@ -76,8 +89,8 @@ void AdamW::clear_gradients() {
   for (Parameter& parameter : parameters_) parameter.weight.mutable_grad() = Tensor();
 }
 
-std::vector<std::pair<std::string, Tensor>> AdamW::state() const {
-  std::vector<std::pair<std::string, Tensor>> state;
+NamedTensors AdamW::state() const {
+  NamedTensors state;
   for (const Parameter& parameter : parameters_) {
     state.emplace_back(parameter.name + ".exp_avg", parameter.mean);
     state.emplace_back(parameter.name + ".exp_avg_sq", parameter.square);

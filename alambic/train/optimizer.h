@@ -7,6 +7,8 @@
 
 namespace alambic {
 
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
 struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double weight_decay = 0;
@@ -18,8 +20,9 @@ struct AdamWOptions {
 /// weights: where the model's weights are narrower, they are rounded from the master each step.
 class AdamW {
  public:
-  /// Takes every tensor of the model that requires a gradient, in the order of visit().
-  AdamW(Model& model, const AdamWOptions& options);
+  /// Takes every tensor of the model that requires a gradient, in the order of visit(), and then
+  /// those beside it.
+  AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside = {});
 
   /// Global L2 norm of all gradients, float64. Not finite if any gradient is not.
   double gradient_norm() const;
@@ -28,9 +31,11 @@ class AdamW {
   void clear_gradients();
   int64_t steps() const { return steps_; }
 
+  /// What is trained.
+  NamedTensors weights() const;
   /// Everything a bit-exact resume needs besides the weights themselves: moments, masters that
   /// differ from the weights, under "<tensor>.exp_avg", "<tensor>.exp_avg_sq", "<tensor>.master".
-  std::vector<std::pair<std::string, Tensor>> state() const;
+  NamedTensors state() const;
   void set_steps(int64_t steps) { steps_ = steps; }
 
  private:
@@ -39,6 +44,7 @@ class AdamW {
     Tensor weight, master, mean, square;
     bool decays = false;
   };
+  void add(const std::string& name, const Tensor& tensor);
   void update(bool decaying, double learning_rate);
 
   AdamWOptions options_;

@@ -42,10 +42,12 @@ struct Run {
   Run(const TrainingOptions& options, const TrainerParts& parts)
       : options(options),
         parts(parts),
-        optimizer(parts.student, {.beta1 = options.adam_beta1,
-                                  .beta2 = options.adam_beta2,
-                                  .epsilon = options.adam_epsilon,
-                                  .weight_decay = options.weight_decay}),
+        optimizer(parts.student,
+                  {.beta1 = options.adam_beta1,
+                   .beta2 = options.adam_beta2,
+                   .epsilon = options.adam_epsilon,
+                   .weight_decay = options.weight_decay},
+                  parts.lesson.learns_beside()),
         schedule{.peak = options.learning_rate,
                  .shape = options.lr_schedule,
                  .warmup = static_cast<double>(options.warmup_steps),
@@ -118,7 +120,7 @@ struct Run {
   }
 
   void save() const {
-    save_checkpoint(parts.checkpoints, parts.student, optimizer, {.step = step, .seconds = seconds},
+    save_checkpoint(parts.checkpoints, optimizer, {.step = step, .seconds = seconds},
                     options.keep_checkpoints);
   }
 };
@@ -146,8 +148,7 @@ std::optional<CollapseSign> look_for_collapse(const TrainerParts& parts, const M
 void go_back(Run& run, const CollapseSign& sign) {
   const int64_t before = std::max<int64_t>(sign.since - 1, 0);
   try {
-    const TrainingState state =
-        load_checkpoint(run.parts.checkpoints, run.parts.student, run.optimizer, before);
+    const TrainingState state = load_checkpoint(run.parts.checkpoints, run.optimizer, before);
     say("back to the weights after step {}", state.step);
     run.step = state.step;
   } catch (const Error&) {
@@ -164,7 +165,7 @@ void go_back(Run& run, const CollapseSign& sign) {
 TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume) {
   Run run(options, parts);
   if (resume) {
-    const TrainingState state = load_checkpoint(parts.checkpoints, parts.student, run.optimizer);
+    const TrainingState state = load_checkpoint(parts.checkpoints, run.optimizer);
     run.step = state.step;
     run.seconds = state.seconds;
     say("resuming after step {}", run.step);

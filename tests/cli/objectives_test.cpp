@@ -289,6 +289,32 @@ TEST_F(Objectives, LookAheadAndMixTheTeacherIn) {
 }
 
 // `check` once looked for figures that only full divergences report.
+// Bug: projections that end in the exported model, or that nobody trains.
+TEST_F(Objectives, CompareHiddenStates) {
+  const std::string wide =
+      (fs::path(ALAMBIC_SOURCE_DIR) / "recipes/word_problems/teacher").string();
+  const std::string hidden = "--teacher " + wide + " --hidden-weight 1 ";
+  const Outcome outcome = succeed("hidden", hidden + "--max-steps 12");
+  EXPECT_NE(outcome.text.find("layers 1:3 (student:teacher), through projections from 16 to 160"),
+            std::string::npos)
+      << outcome.text;
+  const std::vector<Json> rows = metrics("hidden");
+  EXPECT_LT(rows.back().at("hidden_mse"), rows.front().at("hidden_mse"));
+  EXPECT_EQ(read_file(folder / "hidden/model/model.safetensors").find("projection"),
+            std::string::npos);
+  succeed("cosine", with_teacher() + "--objective grpo --reward number --num-generations 2 " +
+                        "--hidden-weight 0.5 --hidden-distance cosine --max-steps 1");
+  EXPECT_TRUE(metrics("cosine")[0].contains("hidden_cosine"));
+  refuse(2, with_teacher() + "--hidden-layers 1:1", {"--hidden-layers", "--hidden-weight"});
+  refuse(2, with_teacher() + "--hidden-distance cosine", {"--hidden-distance"});
+  refuse(2, hidden + "--hidden-layers 2:1", {"student has layers 1 to 1"});
+  refuse(2, hidden + "--hidden-layers 1:4", {"teacher has layers 1 to 3"});
+  refuse(2, hidden + "--hidden-layers 1", {"expected STUDENT:TEACHER"});
+  refuse(2, hidden + "--hidden-layers 1:1 --hidden-layers 1:2", {"layer 1", "twice"});
+  refuse(2, hidden + "--lmbda 0 --teacher-cache " + at("cache"), {"--teacher-cache keeps no"});
+  refuse(2, "--hidden-weight 1 --teacher a=" + wide + " --teacher b=" + wide, {"one teacher"});
+}
+
 TEST_F(Objectives, AreCheckedBeforeARun) {
   for (const std::string more : {"--objective sampled_reverse_kl", "--kd-topk 4"}) {
     const Outcome outcome = alambic("check" + options(with_teacher() + more));

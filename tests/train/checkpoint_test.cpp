@@ -62,10 +62,10 @@ TEST(Checkpoint, RestoresEverythingBitForBitAndGoesOnAlike) {
     const auto model = trainable_model(1, 1.5, dtype);
     AdamW optimizer(*model, {.weight_decay = 0.1});
     take_steps(*model, optimizer, 3);
-    save_checkpoint(folder.path, *model, optimizer, {.step = 3, .seconds = 1.25}, 2);
+    save_checkpoint(folder.path, optimizer, {.step = 3, .seconds = 1.25}, 2);
     const auto loaded = trainable_model(77, 1.5, dtype);
     AdamW other(*loaded, {.weight_decay = 0.1});
-    const TrainingState state = load_checkpoint(folder.path, *loaded, other);
+    const TrainingState state = load_checkpoint(folder.path, other);
     EXPECT_EQ(state.step, 3);
     EXPECT_EQ(state.seconds, 1.25);
     expect_same(*loaded, other, *model, optimizer);
@@ -82,9 +82,9 @@ struct CheckpointFolder : testing::Test {
 
   void save(int64_t step, int64_t keep) {
     take_steps(*model, optimizer, 1);
-    save_checkpoint(folder.path, *model, optimizer, {.step = step}, keep);
+    save_checkpoint(folder.path, optimizer, {.step = step}, keep);
   }
-  int64_t load() { return load_checkpoint(folder.path, *model, optimizer).step; }
+  int64_t load() { return load_checkpoint(folder.path, optimizer).step; }
 };
 
 TEST_F(CheckpointFolder, PassesOverADamagedOne) {

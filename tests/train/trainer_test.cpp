@@ -217,12 +217,23 @@ TEST_F(CollapsingRun, IsSeenAfterAResumption) {
 
 // Trains for `steps`, from a checkpoint in `folder` if there is one; returns the final weights.
 Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t steps,
-                  bool adapts = false, int64_t num_iterations = 1) {
+                  bool adapts = false, int64_t num_iterations = 1, bool matches_hidden = false) {
   const auto student = trainable_model();
   if (adapts) attach_adapter(*student, {.rank = 2, .dropout = 0.3, .dora = true}, 3);
-  const LocalTeacher teacher(random_model(small_llama_config(), 2), 50);
+  const int64_t teachers_width = matches_hidden ? 48 : 32;
+  Json config = small_llama_config();
+  config["hidden_size"] = teachers_width;
+  std::vector<int64_t> shown;
+  if (matches_hidden) shown = {1};
+  const LocalTeacher teacher(random_model(config, 2), 50, shown);
   const Tokenizer tokenizer = recipe_tokenizer();
   DistillationOptions distillation{.lmbda = 0.5, .batch_size = 3, .seed = 3};
+  if (matches_hidden) {
+    distillation.hidden = {.weight = 0.3,
+                           .pairs = {{.student = 0, .teacher = 1}},
+                           .student_width = 32,
+                           .teacher_width = teachers_width};
+  }
   distillation.engine = {.stop_tokens = {0, 1}, .vocabulary = 50, .seed = 3};
   distillation.engine.sampling.max_new_tokens = 6;
   if (num_iterations > 1) {
@@ -249,6 +260,7 @@ Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t ste
       return inner.learn(step, phase);
     }
     bool rests_after(int64_t steps) const override { return inner.rests_after(steps); }
+    NamedTensors learns_beside() const override { return inner.learns_beside(); }
   } stopping(*lesson, steps - 1);
   const bool resume = !std::filesystem::is_empty(folder);
   train(options,
@@ -321,6 +333,19 @@ TEST(Resume, GivesTheBytesOfTheUninterruptedRun) {
           << (distils ? "distillation" : "next token") << " after step " << stop;
     }
   }
+}
+
+// Bug: projections that begin anew, and that nobody trains.
+TEST(Resume, GivesTheBytesOfTheUninterruptedRunWithProjections) {
+  const TestFolder whole, parts;
+  const Tensor expected = run_lesson(true, whole.path, 8, false, 1, true);
+  run_lesson(true, parts.path, 3, false, 1, true);
+  const SafetensorsFile saved =
+      SafetensorsFile::open(parts.path / "step-00000003/model.safetensors");
+  const TensorView* projection = saved.find("hidden_projection.0.weight");
+  ASSERT_NE(projection, nullptr);
+  EXPECT_EQ(projection->shape, (std::vector<int64_t>{48, 32}));
+  EXPECT_TRUE(same_bytes(run_lesson(true, parts.path, 8, false, 1, true), expected));
 }
 
 // The answers of a round are in no checkpoint: a stop within it waits for its end.

@@ -1,0 +1,60 @@
+#include "alambic/train/hidden_match.h"
+
+#include <cmath>
+
+#include "alambic/base/error.h"
+#include "alambic/base/random.h"
+
+namespace alambic {
+namespace {
+
+Tensor drawn(int64_t rows, int64_t columns, uint64_t seed, size_t pair) {
+  Tensor projection = at::empty({rows, columns}, at::kFloat);
+  auto* value = projection.mutable_data_ptr<float>();
+  const double deviation = 1 / std::sqrt(static_cast<double>(columns));
+  at::parallel_for(0, rows * columns, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      value[i] = static_cast<float>(deviation * normal({.seed = seed,
+                                                        .stream = Stream::projection,
+                                                        .step = pair,
+                                                        .sample = static_cast<uint64_t>(i)}));
+    }
+  });
+  return projection;
+}
+
+}  // namespace
+
+HiddenMatch::HiddenMatch(const HiddenMatchOptions& options, at::Device device) : options_(options) {
+  if (!on() || options.student_width == options.teacher_width) return;
+  for (size_t i = 0; i < options.pairs.size(); ++i) {
+    Tensor projection = drawn(options.teacher_width, options.student_width, options.seed, i);
+    projections_.emplace_back(fmt::format("hidden_projection.{}.weight", options.pairs[i].student),
+                              projection.to(device).set_requires_grad(true));
+  }
+}
+
+std::vector<int64_t> HiddenMatch::layers() const {
+  std::vector<int64_t> layers;
+  for (const LayerPair& pair : options_.pairs) layers.push_back(pair.student);
+  return layers;
+}
+
+Loss HiddenMatch::loss(const LayerOutputs& student, const Tensor& graded_M,
+                       const Judgement& judgement, double normalizer) const {
+  check(judgement.layers_MD.size() == options_.pairs.size(), "{} of {} layers of the teacher",
+        judgement.layers_MD.size(), options_.pairs.size());
+  const auto pairs = static_cast<double>(options_.pairs.size());
+  Loss mean;
+  for (size_t i = 0; i < options_.pairs.size(); ++i) {
+    const Tensor student_MD = student.x_ND.at(options_.pairs[i].student).index_select(0, graded_M);
+    const Loss one = hidden_distance(options_.measure, student_MD,
+                                     projections_.empty() ? Tensor() : projections_[i].second,
+                                     judgement.layers_MD[i], normalizer * pairs);
+    mean.value = mean.value.defined() ? mean.value + one.value : one.value;
+    for (const auto& [name, sum] : one.sums) mean.sums[name] += sum / pairs;
+  }
+  return mean;
+}
+
+}  // namespace alambic
