@@ -7,6 +7,7 @@
 #include "alambic/base/free_memory.h"
 #include "alambic/base/units.h"
 #include "alambic/cli/faculty.h"
+#include "alambic/cli/hidden_layers.h"
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/student.h"
 #include "alambic/io/model_folder.h"
@@ -98,6 +99,16 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
   }
   if (options.loss.kl_weight > 0) {
     add_frozen(onlookers, "reference's weights", {&models.student}, load.device, load.dtype);
+  }
+  if (options.loss.hidden_weight > 0 && models.teachers.size() == 1) {
+    const ModelShape own = student.shape(), other = models.teachers.front().model.model->shape();
+    const auto pairs = static_cast<double>(
+        hidden_layers(options.loss, own.cache.layers, other.cache.layers).size());
+    const auto width = static_cast<double>(other.width);
+    // Float32 with its gradient and two moments.
+    const double projection =
+        own.width == other.width ? 0 : 16 * width * static_cast<double>(own.width);
+    onlookers.push_back({"hidden states", pairs * (projection + element * micro * tokens * width)});
   }
   if (options.answers.by_teacher() || options.loss.teacher_mix > 0) {
     double most = 0;

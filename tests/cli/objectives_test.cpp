@@ -305,6 +305,9 @@ TEST_F(Objectives, CompareHiddenStates) {
   succeed("cosine", with_teacher() + "--objective grpo --reward number --num-generations 2 " +
                         "--hidden-weight 0.5 --hidden-distance cosine --max-steps 1");
   EXPECT_TRUE(metrics("cosine")[0].contains("hidden_cosine"));
+  const Outcome checked = alambic("check" + options(hidden));
+  EXPECT_EQ(checked.code, 0) << checked.text;
+  EXPECT_NE(checked.text.find("hidden states "), std::string::npos) << checked.text;
   refuse(2, with_teacher() + "--hidden-layers 1:1", {"--hidden-layers", "--hidden-weight"});
   refuse(2, with_teacher() + "--hidden-distance cosine", {"--hidden-distance"});
   refuse(2, hidden + "--hidden-layers 2:1", {"student has layers 1 to 1"});
