@@ -31,6 +31,7 @@ std::vector<Group> all_groups() {
            proof::properties_of_every_divergence()},
           {"divergences", proof::divergence_laws()},
           {"K tokens and a tail", proof::topk_laws()},
+          {"hidden states", proof::hidden_laws()},
           {"drawn tokens", proof::policy_laws()},
           {"numerics", proof::numeric_laws()},
           {"models and teachers", proof::model_laws()},

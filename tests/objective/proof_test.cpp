@@ -40,7 +40,7 @@ TEST_P(EveryDivergence, Has) {
 
 std::vector<Property> laws() {
   std::vector<Property> all = divergence_laws();
-  for (const auto& more : {topk_laws(), policy_laws(), numeric_laws()}) {
+  for (const auto& more : {topk_laws(), hidden_laws(), policy_laws(), numeric_laws()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

@@ -9,6 +9,8 @@ namespace alambic::proof {
 std::vector<Property> divergence_laws();
 /// K tokens and a bucket for all others.
 std::vector<Property> topk_laws();
+/// Distances of hidden states.
+std::vector<Property> hidden_laws();
 /// Drawn tokens: their definitions, expectations by enumeration, clipping, advantages.
 std::vector<Property> policy_laws();
 /// Cross-entropy; float32 at its edges; what the head and autograd add.
