@@ -1,8 +1,9 @@
 """Loading a safetensors file of 500 MB against the safetensors library, side by side in one run.
 
-Both sides load the model's tensors from a warm page cache and sum every number, on one thread, in a
-fresh process each round; the sums must agree before a ratio is printed. "frozen" is how a teacher is
-loaded (its tensors stay in the mapped file), "trained" how a student is (a copy that can be written).
+Both sides load the model's tensors from a warm page cache in float32 and sum every number, on one
+thread, in a fresh process each round; the sums must agree before a ratio is printed. "frozen" is how
+a teacher is loaded, "trained" how a student is (its tensors may be written to). "model" is a file in
+float32, "narrow" the same one in bfloat16. Memory is the peak's growth over float32 weights.
 
   cmake --preset release -DALAMBIC_BENCH=ON && ninja -C build/release load_bench alambic
   ORACLE/bin/python bench/load_speed.py [--rounds 7]
@@ -23,14 +24,15 @@ SHAPE = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_s
          "max_position_embeddings": 256, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
          "eos_token_id": 0}
 
-THEIRS = """
-import json, resource, sys, time, torch
+THEIRS = r"""
+import json, re, sys, time, torch
 from safetensors.torch import load_file
 torch.set_num_threads(1)
-peak = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+peak = lambda: 1024 * int(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1])
 torch.ones(1024).sum().item()
 before, start = peak(), time.perf_counter()
-total = sum(t.sum().item() for t in load_file(sys.argv[1]).values())
+model = {name: t.float() for name, t in load_file(sys.argv[1]).items()}
+total = sum(t.sum().item() for t in model.values())
 seconds = time.perf_counter() - start
 print(json.dumps({"seconds": seconds, "grew": peak() - before, "sum": total}))
 """
@@ -47,25 +49,33 @@ def main():
         subprocess.run([options.build / "alambic", "init", "--model-config", folder / "config.json",
                         "--tokenizer", ROOT / "recipes/word_problems/tokenizer", "--out",
                         folder / "model"], check=True, capture_output=True)
-        file = folder / "model/model.safetensors"
-        file.read_bytes()  # the page cache is warm for all
-        sides = {"frozen": [options.build / "bench/load_bench", folder / "model", "frozen"],
-                 "trained": [options.build / "bench/load_bench", folder / "model", "trained"],
-                 "safetensors": [sys.executable, "-c", THEIRS, file]}
-        runs = {side: [] for side in sides}
-        for _ in range(options.rounds):
-            for side, command in sides.items():
-                runs[side].append(json.loads(subprocess.check_output(command)))
-        size = file.stat().st_size
+        subprocess.run([options.build / "alambic", "convert", "--model", folder / "model", "--dtype",
+                        "bfloat16", "--out", folder / "narrow"], check=True, capture_output=True)
+        for part in "model", "narrow":
+            compare(folder / part, options)
+
+
+def compare(model, options):
+    file = model / "model.safetensors"
+    stored = file.read_bytes()  # the page cache is warm for all
+    size = len(stored) * (2 if model.name == "narrow" else 1)  # in float32
+    del stored
+    sides = {"frozen": [options.build / "bench/load_bench", model, "frozen"],
+             "trained": [options.build / "bench/load_bench", model, "trained"],
+             "safetensors": [sys.executable, "-c", THEIRS, file]}
+    runs = {side: [] for side in sides}
+    for _ in range(options.rounds):
+        for side, command in sides.items():
+            runs[side].append(json.loads(subprocess.check_output(command)))
     sums = [run[0]["sum"] for run in runs.values()]
     assert max(sums) - min(sums) < 1e-3 * max(map(abs, sums)) + 1, f"sums differ: {sums}"
     reference = statistics.median(run["seconds"] for run in runs["safetensors"])
-    print(f"{size / 1e6:.0f} MB, load average {os.getloadavg()[0]:.1f}")
+    print(f"{model.name}: {size / 1e6:.0f} MB in float32, load average {os.getloadavg()[0]:.1f}")
     for side, results in runs.items():
         seconds = statistics.median(run["seconds"] for run in results)
         grew = max(run["grew"] for run in results)
         print(f"{side:12} {seconds:.3f} s, safetensors' time / ours {reference / seconds:.2f}, "
-              f"peak memory grew by {grew / size:.2f} of the file")
+              f"peak memory grew by {grew / size:.2f} of the weights")
 
 
 main()

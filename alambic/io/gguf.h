@@ -32,6 +32,8 @@ class GgufFile {
   static GgufFile open(const fs::path& path);
   const GgufMetadata& metadata() const { return contents_.metadata; }
   const std::vector<TensorView>& tensors() const { return contents_.tensors; }
+  /// MappedFile's.
+  void release(std::span<const std::byte> part) const { file_.release(part); }
 
  private:
   GgufFile(MappedFile file, GgufContents contents)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -13,7 +14,7 @@
 
 namespace alambic {
 
-MappedFile MappedFile::open(const fs::path& path) {
+MappedFile MappedFile::open(const fs::path& path, Pages pages) {
   // Without O_NONBLOCK opening a named pipe would hang.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) {
@@ -22,7 +23,11 @@ MappedFile MappedFile::open(const fs::path& path) {
   struct stat status {};
   const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   const auto size = regular ? static_cast<size_t>(status.st_size) : 0;
-  void* address = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : nullptr;
+  const bool writable = pages == Pages::copy_on_write;
+  // Without MAP_NORESERVE a file as large as the memory would be refused, read or not.
+  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  const int flags = writable ? MAP_PRIVATE | MAP_NORESERVE : MAP_PRIVATE;
+  void* address = size > 0 ? ::mmap(nullptr, size, protection, flags, descriptor, 0) : nullptr;
   const int reason = errno;
   ::close(descriptor);
   if (!regular) throw input_error("cannot open {}: it is not a regular file", path.string());
@@ -37,6 +42,16 @@ MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(bytes_, other.bytes_);
   return *this;
+}
+
+void MappedFile::release(std::span<const std::byte> part) const {
+  const auto first = reinterpret_cast<uintptr_t>(bytes_.data());
+  auto begin = reinterpret_cast<uintptr_t>(part.data()), end = begin + part.size();
+  if (begin < first || end > first + bytes_.size()) return;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  begin = (begin + page - 1) / page * page;
+  end = end / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

@@ -135,12 +135,12 @@ ModelFolder ModelFolder::open_gguf(const fs::path& path) {
 }
 
 // Maps the file called `single`, or the shards that its index names.
-template <class File>
+template <class File, class Open>
 void ModelFolder::map_weights(const fs::path& folder, const std::string& single,
-                              std::vector<File>& files) {
+                              std::vector<File>& files, const Open& open_file) {
   std::map<std::string, File> mapped;
   const auto open_once = [&](const std::string& name) {
-    if (!mapped.contains(name)) mapped.emplace(name, File::open(inside(folder, name)));
+    if (!mapped.contains(name)) mapped.emplace(name, open_file(inside(folder, name)));
   };
   if (present(folder / single)) {
     open_once(single);
@@ -156,7 +156,13 @@ void ModelFolder::map_weights(const fs::path& folder, const std::string& single,
   }
 }
 
-ModelFolder ModelFolder::open(const fs::path& path) {
+void ModelFolder::release(std::span<const std::byte> part) const {
+  for (const SafetensorsFile& file : files_) file.release(part);
+  for (const TorchFile& file : torch_files_) file.release(part);
+  for (const GgufModel& model : gguf_) model.file.release(part);
+}
+
+ModelFolder ModelFolder::open(const fs::path& path, Pages pages) {
   std::error_code error;
   if (fs::is_regular_file(path, error)) return open_gguf(path);
   if (!fs::is_directory(path, error)) {
@@ -173,9 +179,11 @@ ModelFolder ModelFolder::open(const fs::path& path) {
   model.config_ = read_json_object(inside(path, "config.json"));
   model.config_name_ = (path / "config.json").string();
   if (present(path / single_name) || present(path / index_name)) {
-    model.map_weights(path, single_name, model.files_);
+    model.map_weights(path, single_name, model.files_,
+                      [&](const fs::path& file) { return SafetensorsFile::open(file, pages); });
+    model.pages_ = pages;
   } else if (present(path / torch_name) || present(path / torch_index_name)) {
-    model.map_weights(path, torch_name, model.torch_files_);
+    model.map_weights(path, torch_name, model.torch_files_, TorchFile::open);
   } else {
     throw no_weights(path);
   }

@@ -19,7 +19,7 @@ class ModelFolder {
   /// or by a link; links into `blobs` of the Hugging Face cache that the folder is a snapshot of
   /// are followed. A file is read as GGUF, its config.json and its tensors' names being those that
   /// the folder would have.
-  static ModelFolder open(const fs::path& path);
+  static ModelFolder open(const fs::path& path, Pages pages = Pages::read_only);
 
   /// Without "quantization_config" where the tensors have their tiles' scales (tile_scales.h).
   const nlohmann::ordered_json& config() const { return config_; }
@@ -27,17 +27,24 @@ class ModelFolder {
   const std::string& config_name() const { return config_name_; }
   /// Of all shards; valid as long as this object.
   const std::vector<TensorView>& tensors() const { return tensors_; }
+  /// copy_on_write where the tensors may be written to: only those of safetensors, no two of which
+  /// share memory.
+  Pages pages() const { return pages_; }
+  /// MappedFile's.
+  void release(std::span<const std::byte> part) const;
 
  private:
   static ModelFolder open_gguf(const fs::path& path);
-  template <class File>
-  void map_weights(const fs::path& folder, const std::string& single, std::vector<File>& files);
+  template <class File, class Open>
+  void map_weights(const fs::path& folder, const std::string& single, std::vector<File>& files,
+                   const Open& open_file);
   nlohmann::ordered_json config_;
   std::string config_name_;
   std::vector<SafetensorsFile> files_;
   std::vector<TorchFile> torch_files_;
   std::vector<GgufModel> gguf_;  // at most one
   std::vector<TensorView> tensors_;
+  Pages pages_ = Pages::read_only;
 };
 
 /// Writes config.json, generation_config.json (unless null) and the weights as transformers does:

@@ -103,8 +103,8 @@ SafetensorsFile::SafetensorsFile(MappedFile file, SafetensorsHeader header)
   for (const TensorView& tensor : header_.tensors) by_name_.emplace(tensor.name, &tensor);
 }
 
-SafetensorsFile SafetensorsFile::open(const fs::path& path) {
-  MappedFile file = MappedFile::open(path);
+SafetensorsFile SafetensorsFile::open(const fs::path& path, Pages pages) {
+  MappedFile file = MappedFile::open(path, pages);
   SafetensorsHeader header = parse_safetensors(file.bytes(), path.string());
   return {std::move(file), std::move(header)};
 }

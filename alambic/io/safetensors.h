@@ -29,11 +29,13 @@ SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::
 /// A safetensors file, mapped into memory.
 class SafetensorsFile {
  public:
-  static SafetensorsFile open(const fs::path& path);
+  static SafetensorsFile open(const fs::path& path, Pages pages = Pages::read_only);
   const std::vector<TensorView>& tensors() const { return header_.tensors; }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   /// Null when there is no such tensor.
   const TensorView* find(std::string_view name) const;
+  /// MappedFile's.
+  void release(std::span<const std::byte> part) const { file_.release(part); }
 
  private:
   SafetensorsFile(MappedFile file, SafetensorsHeader header);

@@ -30,6 +30,8 @@ class TorchFile {
  public:
   static TorchFile open(const fs::path& path);
   const std::vector<TensorView>& tensors() const { return contents_.tensors; }
+  /// MappedFile's.
+  void release(std::span<const std::byte> part) const { file_.release(part); }
 
  private:
   TorchFile(MappedFile file, TorchContents contents)

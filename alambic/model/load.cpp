@@ -76,14 +76,17 @@ TensorVisitor::PackedRef pack(const TensorView& view, at::ScalarType type,
 }  // namespace
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
-  const auto files = std::make_shared<const ModelFolder>(ModelFolder::open(folder));
+  const bool only_read = options.frozen && !options.trainable && options.adapter.empty();
+  const bool to_be_written = options.device.is_cpu() && !only_read;
+  const auto files = std::make_shared<const ModelFolder>(
+      ModelFolder::open(folder, to_be_written ? Pages::copy_on_write : Pages::read_only));
   check_quantization(*files);
   std::unique_ptr<Model> model = make_model(files->config(), files->config_name());
   std::map<std::string, TensorView> found = canonical(*model, files->tensors());
-  const bool in_place =
-      options.frozen && !options.trainable && options.device.is_cpu() && options.adapter.empty();
+  const bool stays =
+      options.device.is_cpu() && (only_read || files->pages() == Pages::copy_on_write);
   std::map<std::string, TensorVisitor::PackedRef*> packable;
-  if (in_place) {
+  if (options.device.is_cpu() && only_read) {
     model->visit(
         TensorVisitor::of_matrices([&](const std::string& name, TensorVisitor::PackedRef& place) {
           packable[name] = &place;
@@ -111,10 +114,12 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
       if (place != packable.end() && is_block(view.dtype)) {
         *place->second = pack(view, type, files);
         tensor = (*place->second)->stand_in();
-      } else if (in_place) {
-        tensor = to_tensor_in_place(view, type, files);
+      } else if (stays && in_place(view, type)) {
+        tensor = to_tensor_in_place(view, files);
       } else {
-        tensor = to_tensor(view, type, options.device);
+        tensor = to_tensor(view, type, options.device, [&](std::span<const std::byte> part) {
+          files->release(part);
+        });
       }
     }
     if (!tensor.is_meta() || options.outline) {

@@ -1,5 +1,7 @@
 #include "alambic/tensor/view.h"
 
+#include <algorithm>
+
 #include "alambic/base/error.h"
 #include "alambic/io/decode.h"
 #include "alambic/io/tile_scales.h"
@@ -45,7 +47,8 @@ Dtype dtype_of(at::ScalarType type) {
   throw bug("no file format for dtype {}", at::toString(type));
 }
 
-Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device) {
+Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device,
+                 const std::function<void(std::span<const std::byte>)>& read) {
   const bool tiled = !view.tiles.bytes.empty();
   if (tiled || is_block(view.dtype)) {
     const Tensor numbers = at::empty(view.shape, at::kFloat);
@@ -56,28 +59,37 @@ Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device
     } else {
       decode(view.dtype, view.bytes, values);
     }
+    if (read) read(view.bytes);
     return numbers.to(device, dtype);
   }
-  // from_blob takes a mutable pointer; the clone below only reads.
+  // from_blob takes a mutable pointer; what follows only reads.
   auto* bytes = const_cast<std::byte*>(view.bytes.data());
-  const Tensor mapped =
-      at::from_blob(bytes, view.shape, at::TensorOptions().dtype(scalar_type(view)));
-  return mapped.to(at::TensorOptions().dtype(dtype).device(device), /*non_blocking=*/false,
-                   /*copy=*/true);
+  Tensor copy = at::empty(view.shape, at::TensorOptions().dtype(dtype).device(device));
+  const Tensor to = copy.view({-1});
+  const Tensor from =
+      at::from_blob(bytes, to.sizes(), at::TensorOptions().dtype(scalar_type(view)));
+  const auto size = static_cast<int64_t>(from.element_size());
+  constexpr int64_t part = int64_t{1} << 22;
+  for (int64_t begin = 0; begin < to.numel(); begin += part) {
+    const int64_t count = std::min(part, to.numel() - begin);
+    to.narrow(0, begin, count).copy_(from.narrow(0, begin, count));
+    if (read) read(view.bytes.subspan(begin * size, count * size));
+  }
+  return copy;
 }
 
-Tensor to_tensor_in_place(const TensorView& view, at::ScalarType dtype,
-                          const std::shared_ptr<const void>& owner) {
+bool in_place(const TensorView& view, at::ScalarType dtype) {
   const auto address = reinterpret_cast<uintptr_t>(view.bytes.data());
   const bool plain = view.tiles.bytes.empty() && !is_block(view.dtype);
-  const bool same = plain && scalar_type(view) == dtype;
-  if (!same || view.bytes.empty() || address % at::elementSize(dtype) != 0) {
-    return to_tensor(view, dtype, at::kCPU);
-  }
-  // from_blob takes a mutable pointer; nobody writes.
+  return plain && !view.bytes.empty() && scalar_type(view) == dtype &&
+         address % at::elementSize(dtype) == 0;
+}
+
+Tensor to_tensor_in_place(const TensorView& view, const std::shared_ptr<const void>& owner) {
+  // from_blob takes a mutable pointer, whether or not somebody may write.
   auto* bytes = const_cast<std::byte*>(view.bytes.data());
   return at::from_blob(
-      bytes, view.shape, [owner](void*) {}, at::TensorOptions().dtype(dtype));
+      bytes, view.shape, [owner](void*) {}, at::TensorOptions().dtype(scalar_type(view)));
 }
 
 std::vector<TensorView> to_views(std::vector<std::pair<std::string, Tensor>>& tensors) {

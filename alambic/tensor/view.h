@@ -1,6 +1,8 @@
 // Between the bytes of files and tensors.
 #pragma once
 
+#include <functional>
+
 #include "alambic/io/safetensors.h"
 #include "alambic/tensor/tensor.h"
 
@@ -11,13 +13,16 @@ at::ScalarType scalar_type(const TensorView& view);
 Dtype dtype_of(at::ScalarType type);
 
 /// A copy of the view in another dtype and on another device; the file may be closed afterwards.
-/// Block formats are decoded, tiles multiplied by their scales.
-Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device);
+/// Block formats are decoded, tiles multiplied by their scales. `read` is called with what will not
+/// be read again, part by part, so that file and copy need not both be in memory.
+Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device,
+                 const std::function<void(std::span<const std::byte>)>& read = {});
 
-/// The view's own memory as a tensor where it has that dtype and its numbers are aligned, else a
-/// copy. On the CPU; never to be written to. `owner` keeps the memory.
-Tensor to_tensor_in_place(const TensorView& view, at::ScalarType dtype,
-                          const std::shared_ptr<const void>& owner);
+/// Whether the view's memory can serve as a tensor of that dtype on the CPU: it holds such numbers,
+/// and they are aligned.
+bool in_place(const TensorView& view, at::ScalarType dtype);
+/// It as a tensor, to be written to only where the memory may be. `owner` keeps the memory.
+Tensor to_tensor_in_place(const TensorView& view, const std::shared_ptr<const void>& owner);
 
 /// Tensors as a writer wants them: `tensors` are made contiguous on the CPU and must outlive the
 /// views.

@@ -56,6 +56,17 @@ TEST(ModelFolder, WrittenInShardsIsReadBack) {
   }
 }
 
+// Prevents: training two tensors in memory that they share, as tied ones of torch.save do.
+TEST(ModelFolder, IsToBeWrittenToOnlyWhereNoTensorsShareMemory) {
+  EXPECT_EQ(ModelFolder::open(sharded(), Pages::copy_on_write).pages(), Pages::copy_on_write);
+  EXPECT_EQ(ModelFolder::open(sharded()).pages(), Pages::read_only);
+  const fs::path folder = fresh_folder();
+  write_file(folder / "config.json", config.dump());
+  const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/torch/state_dict.bin";
+  fs::copy_file(golden, folder / "pytorch_model.bin");
+  EXPECT_EQ(ModelFolder::open(folder, Pages::copy_on_write).pages(), Pages::read_only);
+}
+
 TEST(ModelFolder, WrittenAgainInTheOtherFormDoesNotKeepTheOldWeights) {
   const fs::path folder = sharded();
   write_model_folder(folder, config, nullptr, {view_of("new", c)});

@@ -140,6 +140,36 @@ TEST(MappedFile, RefusesWhatIsNotARegularFileWithoutWaiting) {
   EXPECT_TRUE(MappedFile::open(folder / "empty").bytes().empty());
 }
 
+// Prevents: training that changes the model's own file, or that another run's pages see.
+TEST(MappedFile, KeepsWhatIsWrittenToItsMemoryFromTheFile) {
+  const fs::path path = fresh_folder() / "f";
+  write_file(path, std::string(10000, 'a'));
+  const MappedFile file = MappedFile::open(path, Pages::copy_on_write);
+  const MappedFile other = MappedFile::open(path, Pages::copy_on_write);
+  const_cast<std::byte&>(file.bytes()[5000]) = std::byte{'b'};
+  EXPECT_EQ(file.bytes()[5000], std::byte{'b'});
+  EXPECT_EQ(other.bytes()[5000], std::byte{'a'});
+  EXPECT_EQ(read_file(path), std::string(10000, 'a'));
+}
+
+// Prevents: letting go of a page that a neighbour wrote to, or of memory that no file can bring back.
+TEST(MappedFile, ReleasesWholePagesOfItsOwnAlone) {
+  const fs::path path = fresh_folder() / "f";
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  write_file(path, std::string(4 * page, 'a'));
+  const MappedFile file = MappedFile::open(path, Pages::copy_on_write);
+  const auto at = [&](size_t i) -> std::byte& { return const_cast<std::byte&>(file.bytes()[i]); };
+  for (size_t i = 0; i < 4; ++i) at(i * page) = std::byte{'b'};
+  file.release(file.bytes().subspan(page - 1, 2 * page + 2));
+  EXPECT_EQ(at(0), std::byte{'b'});
+  EXPECT_EQ(at(page), std::byte{'a'});  // read from the file again
+  EXPECT_EQ(at(2 * page), std::byte{'a'});
+  EXPECT_EQ(at(3 * page), std::byte{'b'});
+  std::vector<std::byte> own(4 * page, std::byte{'c'});
+  file.release(own);
+  EXPECT_EQ(own, std::vector(4 * page, std::byte{'c'}));
+}
+
 TEST(Dtype, NamesLeadBackToTheDtype) {
   for (int i = 0; i <= static_cast<int>(Dtype::U64); ++i) {
     const auto dtype = static_cast<Dtype>(i);

@@ -1,4 +1,5 @@
-// Models that nobody will write to: they stay in their mapped files, and block formats stay packed.
+// What stays in the mapped files: models that nobody will write to, whose block formats stay packed
+// too, and those that are trained until they are.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -37,14 +38,25 @@ Json wide_config(bool tied, int64_t layers = 2, int64_t width = 256, int64_t voc
   return config;
 }
 
-// Bytes of this process's own memory, without that of mapped files.
-double anonymous_bytes() {
+// Bytes of this process's memory: "RssAnon:" without that of mapped files, "RssFile:" that alone.
+double resident_bytes(const std::string& kind) {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {
     double kilobytes = 0;
-    if (word == "RssAnon:" && status >> kilobytes) return kilobytes * 1024;
+    if (word == kind && status >> kilobytes) return kilobytes * 1024;
   }
   return 0;
+}
+
+bool in_mapped_file(const Tensor& tensor) {
+  std::ifstream maps("/proc/self/maps");
+  const auto address = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0, end = 0;
+    std::sscanf(line.c_str(), "%lx-%lx", &begin, &end);
+    if (address >= begin && address < end) return line.find("model.safetensors") != line.npos;
+  }
+  return false;
 }
 
 Tensor logits_of(const Model& model, const Pass& pass) {
@@ -117,16 +129,7 @@ TEST(FrozenModel, OfSafetensorsStaysInTheMappedFile) {
              plain = load_model(golden_folder("llama"), {});
   const Packed tokens = pack({{1, 5, 9, 3}});
   EXPECT_TRUE(at::equal(frozen->hidden(Pass(tokens)), plain->hidden(Pass(tokens))));
-  // Memory of the file is not to be written to; a copy's would be.
-  std::ifstream maps("/proc/self/maps");
-  const auto address = reinterpret_cast<uintptr_t>(frozen->head().weight_VD.const_data_ptr());
-  bool mapped = false;
-  for (std::string line; std::getline(maps, line);) {
-    uintptr_t begin = 0, end = 0;
-    std::sscanf(line.c_str(), "%lx-%lx", &begin, &end);
-    if (address >= begin && address < end) mapped = line.find("model.safetensors") != line.npos;
-  }
-  EXPECT_TRUE(mapped);
+  EXPECT_TRUE(in_mapped_file(frozen->head().weight_VD));
 }
 
 TEST(FrozenModel, OfAnotherDtypeOrWithGradientsIsCopied) {
@@ -138,17 +141,54 @@ TEST(FrozenModel, OfAnotherDtypeOrWithGradientsIsCopied) {
   EXPECT_TRUE(trained->head().weight_VD.requires_grad());
 }
 
+// Prevents: a student that is copied before its first step, or whose steps reach its file, another
+// run of it, or themselves when it is saved over what it was loaded from.
+TEST(TrainedModel, OfSafetensorsStaysInTheMappedFileAndLeavesItAlone) {
+  const fs::path folder = fs::path(testing::TempDir()) / "alambic_trained_in_place";
+  fs::remove_all(folder);
+  save_model(*load_model(golden_folder("llama"), {}), folder, Json());
+  const std::string before = read_file(folder / "model.safetensors");
+  const auto student = load_model(folder, {.trainable = true, .frozen = true}),
+             other = load_model(folder, {.trainable = true});
+  const Tensor weight = student->head().weight_VD, kept = other->head().weight_VD;
+  EXPECT_TRUE(in_mapped_file(weight));
+  const at::NoGradGuard no_grad;
+  const Tensor original = kept.clone(), expected = weight + 1;
+  student->visit([](const std::string&, Tensor& tensor) { tensor.add_(1); });
+  EXPECT_TRUE(at::equal(weight, expected));
+  EXPECT_TRUE(at::equal(kept, original));
+  EXPECT_EQ(read_file(folder / "model.safetensors"), before);
+  save_model(*student, folder, Json());
+  EXPECT_TRUE(at::equal(weight, expected));
+  EXPECT_TRUE(at::equal(kept, original));
+  EXPECT_TRUE(at::equal(load_model(folder, {})->head().weight_VD, expected));
+}
+
+// Prevents: a file in another dtype that stays in memory beside what was made of it.
+TEST(TrainedModelSlow, OfAnotherDtypeLetsGoOfItsFile) {
+  const fs::path folder = fs::path(testing::TempDir()) / "alambic_trained_narrow";
+  fs::remove_all(folder);
+  const std::unique_ptr<Model> model = make_model(wide_config(false, 8, 512, 8000), "config.json");
+  fill(*model);
+  save_model(*model, folder, Json(), at::kBFloat16);
+  const auto size = static_cast<double>(fs::file_size(folder / "model.safetensors"));
+  const double before = resident_bytes("RssFile:");
+  const auto student = load_model(folder, {.trainable = true});
+  EXPECT_LT(resident_bytes("RssFile:") - before, 0.2 * size) << size;
+  EXPECT_FALSE(in_mapped_file(student->head().weight_VD));
+}
+
 // Prevents: a teacher of 4-bit weights that takes eight times its file. The mapped file itself is
 // at most once in memory; the rest is the process's own: norms, permuted rows, what is decoded.
 TEST(FrozenModelSlow, OfQ4KTakesLittleBesideItsFile) {
   const at::NoGradGuard no_grad;
   const fs::path file = gguf_of(wide_config(false, 8, 1024, 8000), "q4_k", "memory");
   const auto size = static_cast<double>(fs::file_size(file));
-  const double before = anonymous_bytes();
+  const double before = resident_bytes("RssAnon:");
   const auto teacher = load_model(file, {.frozen = true});
   const Tensor hidden = teacher->hidden(Pass(pack({{1, 2, 3, 4, 5, 6, 7, 8}})));
   EXPECT_FALSE(hidden.isnan().any().item<bool>());
-  EXPECT_LT(anonymous_bytes() - before, 0.2 * size) << size;
+  EXPECT_LT(resident_bytes("RssAnon:") - before, 0.2 * size) << size;
 }
 
 }  // namespace
