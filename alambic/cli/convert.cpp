@@ -12,6 +12,7 @@
 #include "alambic/cli/torch_library.h"
 #include "alambic/io/decode.h"
 #include "alambic/io/encode.h"
+#include "alambic/io/gguf_text_part.h"
 #include "alambic/io/gguf_tokenizer.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/io/tile_scales.h"
@@ -79,7 +80,7 @@ GgufMetadata tokenizer_metadata(const fs::path& path, const ModelFolder& model) 
     return metadata;
   }
   const Tokenizer tokenizer = load_tokenizer(path);
-  const Json rows = model.config().value("vocab_size", Json());
+  const Json rows = text_config(model.config()).value("vocab_size", Json());
   if (!rows.is_number_integer() || rows < 1 || rows < tokenizer.size() || rows > (1 << 30)) {
     throw input_error("cannot convert {}: the tokenizer has {} tokens, but vocab_size is {}",
                       path.string(), tokenizer.size(), rows.dump());
@@ -142,6 +143,10 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtyp
   if (windowless && !model.config().value("sliding_window", Json()).is_null()) {
     say("llama.cpp has no sliding window for {}: beyond it, its answers differ from Alambic's",
         type_of_model);
+  }
+  const Json keys = model.config().value("linear_key_head_dim", Json());
+  if (keys != model.config().value("linear_value_head_dim", Json())) {
+    say("llama.cpp reads linear attention only where linear_value_head_dim is linear_key_head_dim");
   }
   say("wrote {}: {}, tensors: {}", options.out,
       human_bytes(static_cast<double>(fs::file_size(options.out))), join(parts));

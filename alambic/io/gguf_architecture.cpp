@@ -5,266 +5,21 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
+#include "alambic/io/gguf_sizes.h"
+#include "alambic/io/gguf_tensor_rows.h"
 #include "alambic/io/printable.h"
 
 namespace alambic {
 
 namespace {
 
-using enum GgufChange;
-constexpr auto integer = GgufSetting::integer, real = GgufSetting::real, flag = GgufSetting::flag;
-
-constexpr std::array sizes = {
-    GgufSetting{"context_length", "max_position_embeddings", integer, "2048", true},
-    GgufSetting{"embedding_length", "hidden_size", integer, "", true},
-    GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
-    GgufSetting{"feed_forward_length", "intermediate_size", integer, "", true},
-    GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
-    GgufSetting{"attention.head_count_kv", "num_key_value_heads", integer, ""},
-    GgufSetting{"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
-    GgufSetting{"attention.sliding_window", "sliding_window", integer, ""},
-    GgufSetting{"expert_count", "num_local_experts", integer, ""},
-    GgufSetting{"expert_used_count", "num_experts_per_tok", integer, ""},
-    GgufSetting{"attn_logit_softcapping", "attn_logit_softcapping", real, ""},
-    GgufSetting{"final_logit_softcapping", "final_logit_softcapping", real, ""},
-};
-
-constexpr std::array qwen_moe_sizes = {
-    GgufSetting{"context_length", "max_position_embeddings", integer, "2048", true},
-    GgufSetting{"embedding_length", "hidden_size", integer, "", true},
-    GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
-    GgufSetting{"feed_forward_length", "intermediate_size", integer, "", true},
-    GgufSetting{"expert_feed_forward_length", "moe_intermediate_size", integer, "", true},
-    GgufSetting{"expert_count", "num_experts", integer, "", true},
-    GgufSetting{"expert_used_count", "num_experts_per_tok", integer, "", true},
-    GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
-    GgufSetting{"attention.head_count_kv", "num_key_value_heads", integer, ""},
-    GgufSetting{"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
-};
-
-constexpr std::array gpt_oss_sizes = {
-    GgufSetting{"context_length", "max_position_embeddings", integer, "131072", true},
-    GgufSetting{"embedding_length", "hidden_size", integer, "", true},
-    GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
-    GgufSetting{"feed_forward_length", "intermediate_size", integer, ""},
-    GgufSetting{"expert_feed_forward_length", "intermediate_size", integer, "", true},
-    GgufSetting{"expert_count", "num_local_experts", integer, "", true},
-    GgufSetting{"expert_used_count", "num_experts_per_tok", integer, "", true},
-    GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
-    GgufSetting{"attention.head_count_kv", "num_key_value_heads", integer, ""},
-    GgufSetting{"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-5", true},
-    GgufSetting{"attention.sliding_window", "sliding_window", integer, "128", true},
-};
-
-// What is not here: gguf_deepseek.cpp.
-constexpr std::array deepseek_sizes = {
-    GgufSetting{"context_length", "max_position_embeddings", integer, "2048", true},
-    GgufSetting{"embedding_length", "hidden_size", integer, "", true},
-    GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
-    GgufSetting{"feed_forward_length", "intermediate_size", integer, "", true},
-    GgufSetting{"expert_feed_forward_length", "moe_intermediate_size", integer, "", true},
-    GgufSetting{"expert_count", "n_routed_experts", integer, "", true},
-    GgufSetting{"expert_used_count", "num_experts_per_tok", integer, "", true},
-    GgufSetting{"expert_shared_count", "n_shared_experts", integer, "", true},
-    GgufSetting{"expert_group_count", "n_group", integer, ""},
-    GgufSetting{"expert_group_used_count", "topk_group", integer, ""},
-    GgufSetting{"expert_weights_scale", "routed_scaling_factor", real, "1.0"},
-    GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
-    GgufSetting{"attention.q_lora_rank", "q_lora_rank", integer, ""},
-    GgufSetting{"attention.kv_lora_rank", "kv_lora_rank", integer, "", true},
-    GgufSetting{"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
-};
-
-constexpr std::array gpt2_sizes = {
-    GgufSetting{"context_length", "n_positions", integer, "1024", true},
-    GgufSetting{"embedding_length", "n_embd", integer, "", true},
-    GgufSetting{"block_count", "n_layer", integer, "", true},
-    GgufSetting{"feed_forward_length", "n_inner", integer, "", true},
-    GgufSetting{"attention.head_count", "n_head", integer, "", true},
-    GgufSetting{"attention.layer_norm_epsilon", "layer_norm_epsilon", real, "1e-5", true},
-};
-
-constexpr std::array neox_sizes = {
-    GgufSetting{"context_length", "max_position_embeddings", integer, "2048", true},
-    GgufSetting{"embedding_length", "hidden_size", integer, "", true},
-    GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
-    GgufSetting{"feed_forward_length", "intermediate_size", integer, "", true},
-    GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
-    GgufSetting{"attention.layer_norm_epsilon", "layer_norm_eps", real, "1e-5", true},
-    GgufSetting{"use_parallel_residual", "use_parallel_residual", flag, "true", true},
-};
-
-constexpr std::array llama = {
-    GgufTensorRow{"token_embd", "model.embed_tokens"},
-    GgufTensorRow{"blk.{}.attn_norm", "model.layers.{}.input_layernorm"},
-    GgufTensorRow{"blk.{}.attn_q", "model.layers.{}.self_attn.q_proj", query_rows},
-    GgufTensorRow{"blk.{}.attn_k", "model.layers.{}.self_attn.k_proj", key_rows},
-    GgufTensorRow{"blk.{}.attn_v", "model.layers.{}.self_attn.v_proj"},
-    GgufTensorRow{"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
-    GgufTensorRow{"blk.{}.ffn_norm", "model.layers.{}.post_attention_layernorm"},
-    GgufTensorRow{"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
-    GgufTensorRow{"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
-    GgufTensorRow{"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
-    GgufTensorRow{"blk.{}.ffn_gate_inp", "model.layers.{}.block_sparse_moe.gate"},
-    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.block_sparse_moe.experts.{}.w1"},
-    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.block_sparse_moe.experts.{}.w3"},
-    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.block_sparse_moe.experts.{}.w2"},
-    GgufTensorRow{"output_norm", "model.norm"},
-    GgufTensorRow{"output", "lm_head"},
-};
-
-constexpr std::array qwen = {
-    GgufTensorRow{"token_embd", "model.embed_tokens"},
-    GgufTensorRow{"blk.{}.attn_norm", "model.layers.{}.input_layernorm"},
-    GgufTensorRow{"blk.{}.attn_q", "model.layers.{}.self_attn.q_proj"},
-    GgufTensorRow{"blk.{}.attn_q_norm", "model.layers.{}.self_attn.q_norm"},
-    GgufTensorRow{"blk.{}.attn_k", "model.layers.{}.self_attn.k_proj"},
-    GgufTensorRow{"blk.{}.attn_k_norm", "model.layers.{}.self_attn.k_norm"},
-    GgufTensorRow{"blk.{}.attn_v", "model.layers.{}.self_attn.v_proj"},
-    GgufTensorRow{"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
-    GgufTensorRow{"blk.{}.ffn_norm", "model.layers.{}.post_attention_layernorm"},
-    GgufTensorRow{"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
-    GgufTensorRow{"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
-    GgufTensorRow{"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
-    GgufTensorRow{"blk.{}.ffn_gate_inp", "model.layers.{}.mlp.gate"},
-    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.mlp.experts.{}.gate_proj"},
-    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.mlp.experts.{}.up_proj"},
-    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.mlp.experts.{}.down_proj"},
-    GgufTensorRow{"output_norm", "model.norm"},
-    GgufTensorRow{"output", "lm_head"},
-};
-
-constexpr std::array gemma = {
-    GgufTensorRow{"token_embd", "model.embed_tokens"},
-    GgufTensorRow{"blk.{}.attn_norm", "model.layers.{}.input_layernorm", plus_one},
-    GgufTensorRow{"blk.{}.attn_q", "model.layers.{}.self_attn.q_proj"},
-    GgufTensorRow{"blk.{}.attn_q_norm", "model.layers.{}.self_attn.q_norm", plus_one},
-    GgufTensorRow{"blk.{}.attn_k", "model.layers.{}.self_attn.k_proj"},
-    GgufTensorRow{"blk.{}.attn_k_norm", "model.layers.{}.self_attn.k_norm", plus_one},
-    GgufTensorRow{"blk.{}.attn_v", "model.layers.{}.self_attn.v_proj"},
-    GgufTensorRow{"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
-    GgufTensorRow{"blk.{}.post_attention_norm", "model.layers.{}.post_attention_layernorm",
-                  plus_one},
-    GgufTensorRow{"blk.{}.ffn_norm", "model.layers.{}.pre_feedforward_layernorm", plus_one},
-    GgufTensorRow{"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
-    GgufTensorRow{"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
-    GgufTensorRow{"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
-    GgufTensorRow{"blk.{}.post_ffw_norm", "model.layers.{}.post_feedforward_layernorm", plus_one},
-    GgufTensorRow{"output_norm", "model.norm", plus_one},
-};
-
-constexpr std::array olmo2 = {
-    GgufTensorRow{"token_embd", "model.embed_tokens"},
-    GgufTensorRow{"blk.{}.attn_q", "model.layers.{}.self_attn.q_proj"},
-    GgufTensorRow{"blk.{}.attn_q_norm", "model.layers.{}.self_attn.q_norm"},
-    GgufTensorRow{"blk.{}.attn_k", "model.layers.{}.self_attn.k_proj"},
-    GgufTensorRow{"blk.{}.attn_k_norm", "model.layers.{}.self_attn.k_norm"},
-    GgufTensorRow{"blk.{}.attn_v", "model.layers.{}.self_attn.v_proj"},
-    GgufTensorRow{"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
-    GgufTensorRow{"blk.{}.post_attention_norm", "model.layers.{}.post_attention_layernorm"},
-    GgufTensorRow{"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
-    GgufTensorRow{"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
-    GgufTensorRow{"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
-    GgufTensorRow{"blk.{}.post_ffw_norm", "model.layers.{}.post_feedforward_layernorm"},
-    GgufTensorRow{"output_norm", "model.norm"},
-    GgufTensorRow{"output", "lm_head"},
-};
-
-constexpr std::array phi3 = {
-    GgufTensorRow{"token_embd", "model.embed_tokens"},
-    GgufTensorRow{"blk.{}.attn_norm", "model.layers.{}.input_layernorm"},
-    GgufTensorRow{"blk.{}.attn_qkv", "model.layers.{}.self_attn.qkv_proj"},
-    GgufTensorRow{"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
-    GgufTensorRow{"blk.{}.ffn_norm", "model.layers.{}.post_attention_layernorm"},
-    GgufTensorRow{"blk.{}.ffn_up", "model.layers.{}.mlp.gate_up_proj"},
-    GgufTensorRow{"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
-    GgufTensorRow{"output_norm", "model.norm"},
-    GgufTensorRow{"output", "lm_head"},
-};
-
-constexpr std::array gpt_oss = {
-    GgufTensorRow{"token_embd", "model.embed_tokens"},
-    GgufTensorRow{"blk.{}.attn_norm", "model.layers.{}.input_layernorm"},
-    GgufTensorRow{"blk.{}.attn_q", "model.layers.{}.self_attn.q_proj"},
-    GgufTensorRow{"blk.{}.attn_k", "model.layers.{}.self_attn.k_proj"},
-    GgufTensorRow{"blk.{}.attn_v", "model.layers.{}.self_attn.v_proj"},
-    GgufTensorRow{"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
-    GgufTensorRow{"blk.{}.attn_sinks", "model.layers.{}.self_attn.sinks", none, ".weight"},
-    GgufTensorRow{"blk.{}.post_attention_norm", "model.layers.{}.post_attention_layernorm"},
-    GgufTensorRow{"blk.{}.ffn_gate_inp", "model.layers.{}.mlp.router"},
-    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.mlp.experts.gate_up_proj", even_columns,
-                  ".weight"},
-    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.mlp.experts.gate_up_proj", odd_columns,
-                  ".weight"},
-    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.mlp.experts.down_proj",
-                  transposed_experts, ".weight"},
-    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.mlp.experts.gate_up_proj_bias",
-                  even_columns, ".bias"},
-    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.mlp.experts.gate_up_proj_bias",
-                  odd_columns, ".bias"},
-    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.mlp.experts.down_proj_bias", none,
-                  ".bias"},
-    GgufTensorRow{"output_norm", "model.norm"},
-    GgufTensorRow{"output", "lm_head"},
-};
-
-constexpr std::array deepseek = {
-    GgufTensorRow{"token_embd", "model.embed_tokens"},
-    GgufTensorRow{"blk.{}.attn_norm", "model.layers.{}.input_layernorm"},
-    GgufTensorRow{"blk.{}.attn_q", "model.layers.{}.self_attn.q_proj"},
-    GgufTensorRow{"blk.{}.attn_q_a", "model.layers.{}.self_attn.q_a_proj"},
-    GgufTensorRow{"blk.{}.attn_q_a_norm", "model.layers.{}.self_attn.q_a_layernorm"},
-    GgufTensorRow{"blk.{}.attn_q_b", "model.layers.{}.self_attn.q_b_proj"},
-    GgufTensorRow{"blk.{}.attn_kv_a_mqa", "model.layers.{}.self_attn.kv_a_proj_with_mqa"},
-    GgufTensorRow{"blk.{}.attn_kv_a_norm", "model.layers.{}.self_attn.kv_a_layernorm"},
-    GgufTensorRow{"blk.{}.attn_k_b", "model.layers.{}.self_attn.kv_b_proj", latent_keys},
-    GgufTensorRow{"blk.{}.attn_v_b", "model.layers.{}.self_attn.kv_b_proj", latent_values},
-    GgufTensorRow{"blk.{}.attn_kv_b", "model.layers.{}.self_attn.kv_b_proj"},
-    GgufTensorRow{"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
-    GgufTensorRow{"blk.{}.ffn_norm", "model.layers.{}.post_attention_layernorm"},
-    GgufTensorRow{"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
-    GgufTensorRow{"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
-    GgufTensorRow{"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
-    GgufTensorRow{"blk.{}.ffn_gate_inp", "model.layers.{}.mlp.gate"},
-    GgufTensorRow{"blk.{}.exp_probs_b", "model.layers.{}.mlp.gate.e_score_correction_bias", none,
-                  ".bias"},
-    GgufTensorRow{"blk.{}.ffn_gate_exps", "model.layers.{}.mlp.experts.{}.gate_proj"},
-    GgufTensorRow{"blk.{}.ffn_up_exps", "model.layers.{}.mlp.experts.{}.up_proj"},
-    GgufTensorRow{"blk.{}.ffn_down_exps", "model.layers.{}.mlp.experts.{}.down_proj"},
-    GgufTensorRow{"blk.{}.ffn_gate_shexp", "model.layers.{}.mlp.shared_experts.gate_proj"},
-    GgufTensorRow{"blk.{}.ffn_up_shexp", "model.layers.{}.mlp.shared_experts.up_proj"},
-    GgufTensorRow{"blk.{}.ffn_down_shexp", "model.layers.{}.mlp.shared_experts.down_proj"},
-    GgufTensorRow{"output_norm", "model.norm"},
-    GgufTensorRow{"output", "lm_head"},
-};
-
-constexpr std::array gpt2 = {
-    GgufTensorRow{"token_embd", "transformer.wte"},
-    GgufTensorRow{"position_embd", "transformer.wpe"},
-    GgufTensorRow{"blk.{}.attn_norm", "transformer.h.{}.ln_1"},
-    GgufTensorRow{"blk.{}.attn_qkv", "transformer.h.{}.attn.c_attn", transpose},
-    GgufTensorRow{"blk.{}.attn_output", "transformer.h.{}.attn.c_proj", transpose},
-    GgufTensorRow{"blk.{}.ffn_norm", "transformer.h.{}.ln_2"},
-    GgufTensorRow{"blk.{}.ffn_up", "transformer.h.{}.mlp.c_fc", transpose},
-    GgufTensorRow{"blk.{}.ffn_down", "transformer.h.{}.mlp.c_proj", transpose},
-    GgufTensorRow{"output_norm", "transformer.ln_f"},
-};
-
-constexpr std::array neox = {
-    GgufTensorRow{"token_embd", "gpt_neox.embed_in"},
-    GgufTensorRow{"blk.{}.attn_norm", "gpt_neox.layers.{}.input_layernorm"},
-    GgufTensorRow{"blk.{}.attn_qkv", "gpt_neox.layers.{}.attention.query_key_value", head_parts},
-    GgufTensorRow{"blk.{}.attn_output", "gpt_neox.layers.{}.attention.dense"},
-    GgufTensorRow{"blk.{}.ffn_norm", "gpt_neox.layers.{}.post_attention_layernorm"},
-    GgufTensorRow{"blk.{}.ffn_up", "gpt_neox.layers.{}.mlp.dense_h_to_4h"},
-    GgufTensorRow{"blk.{}.ffn_down", "gpt_neox.layers.{}.mlp.dense_4h_to_h"},
-    GgufTensorRow{"output_norm", "gpt_neox.final_layer_norm"},
-    GgufTensorRow{"output", "embed_out"},
-};
+using namespace gguf;
 
 constexpr std::string_view silu = R"({"hidden_act": "silu"})";
 constexpr std::string_view qwen_constants =
     R"({"hidden_act": "silu", "use_sliding_window": false})";
+constexpr std::string_view qwen35_constants =
+    R"({"hidden_act": "silu", "attention_bias": false, "attn_output_gate": true})";
 constexpr std::string_view gemma_constants =
     R"({"hidden_activation": "gelu_pytorch_tanh", "attention_bias": false,
         "tie_word_embeddings": true})";
@@ -283,8 +38,15 @@ const std::array families = {
     GgufArchitecture{"qwen3", "qwen3", "Qwen3ForCausalLM", sizes, qwen,
                      R"({"hidden_act": "silu", "use_sliding_window": false,
                          "attention_bias": false})"},
+    GgufArchitecture{"qwen35", "qwen3_5_text", "Qwen3_5ForCausalLM", qwen35_sizes, qwen35,
+                     qwen35_constants},
+    GgufArchitecture{"qwen35moe", "qwen3_5_moe_text", "Qwen3_5MoeForCausalLM", qwen35_sizes, qwen35,
+                     qwen35_constants},
     GgufArchitecture{"gemma2", "gemma2", "Gemma2ForCausalLM", sizes, gemma, gemma_constants},
     GgufArchitecture{"gemma3", "gemma3_text", "Gemma3ForCausalLM", sizes, gemma, gemma_constants},
+    GgufArchitecture{"gemma4", "gemma4_text", "Gemma4ForCausalLM", gemma4_sizes, gemma4,
+                     R"({"hidden_activation": "gelu_pytorch_tanh", "attention_bias": false})",
+                     /*rotary=*/false},
     GgufArchitecture{"olmo2", "olmo2", "Olmo2ForCausalLM", sizes, olmo2,
                      R"({"hidden_act": "silu", "attention_bias": false})"},
     GgufArchitecture{"phi3", "phi3", "Phi3ForCausalLM", sizes, phi3, silu},

@@ -27,6 +27,12 @@ enum class GgufChange {
   even_columns,   ///< of gate_up_proj [E, D, 2F] the gates, [E, F, D]; of its bias [E, 2F], [E, F]
   odd_columns,    ///< and what they are for
   transposed_experts,  ///< of down_proj [E, F, D], [E, D, F]
+  // Gated DeltaNet, whose value heads stand in another order (gguf_delta_net.h):
+  value_rows,      ///< the rows of the value heads, which are the last
+  value_channels,  ///< the same of a convolution [C, 1, K], which is [C, K]
+  value_columns,   ///< their columns
+  decay,           ///< of A_log, -exp of it
+  one_row,         ///< [1, D] is [D]
 };
 
 /// Names without ".weight" and ".bias"; the first {} is the layer, a second one in `hf` the expert:
@@ -34,8 +40,9 @@ enum class GgufChange {
 struct GgufTensorRow {
   std::string_view gguf, hf;
   GgufChange change = GgufChange::none;
-  /// ".weight" or ".bias", with which GGUF ends the name where the folder's ends as it is.
-  std::string_view suffix = {};
+  /// ".weight", ".bias", ".scale" or nothing, with which GGUF ends the name where the folder's ends
+  /// as it is.
+  std::optional<std::string_view> suffix = {};
 };
 
 /// A hyper-parameter: the key after "<architecture>." and the name in config.json.
@@ -69,7 +76,7 @@ struct GgufPlace {
   const GgufTensorRow* row = nullptr;
   int64_t layer = -1;
   int64_t expert = -1;
-  std::string suffix;  ///< ".weight" or ".bias"
+  std::string suffix;  ///< of the name in GGUF
 
   std::string gguf_name() const;
   std::string hf_name() const;

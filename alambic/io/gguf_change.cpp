@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/io/decode.h"
 #include "alambic/io/encode.h"
+#include "alambic/io/gguf_delta_net.h"
 #include "alambic/io/gguf_parts.h"
 #include "alambic/io/printable.h"
 #include "alambic/io/tile_scales.h"
@@ -121,6 +122,7 @@ ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to
     case GgufChange::plus_one:
       break;
     default:
+      if (is_of_delta_net(change)) return change_delta_net(tensor, change, to_gguf, heads, where);
       check(to_gguf, "tensor {} is a part of another", tensor.name);
       return part_of(tensor, change, heads, where);
   }
@@ -132,6 +134,7 @@ ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to
 std::vector<int64_t> changed_shape(const TensorView& tensor, GgufChange change,
                                    const GgufHeads& heads, const std::string& where) {
   if (is_part(change)) return part_shape(change, tensor.shape, heads, tensor.name, where);
+  if (is_of_delta_net(change)) return delta_net_shape(tensor, change, /*to_gguf=*/true, where);
   std::vector<int64_t> shape = tensor.shape;
   if (change == GgufChange::transpose) std::ranges::reverse(shape);
   return shape;

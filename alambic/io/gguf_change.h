@@ -12,9 +12,15 @@ struct ChangedTensor {
   std::vector<std::byte> bytes;
 };
 
+/// Heads of linear attention.
+struct GgufDeltaNet {
+  int64_t key_heads = 0, value_heads = 0, value_width = 0;
+};
+
 struct GgufHeads {
   int64_t query = 1, key = 1;
   int64_t nope_width = 0, value_width = 0;  ///< of latent attention's heads
+  GgufDeltaNet delta_net = {};
 };
 
 /// `tensor` as GGUF has it (`to_gguf`), or as the Hugging Face folder has it. Rows move as bytes,

@@ -5,6 +5,8 @@
 
 #include "alambic/base/error.h"
 #include "alambic/io/gguf_deepseek.h"
+#include "alambic/io/gguf_gemma4.h"
+#include "alambic/io/gguf_qwen3_5.h"
 #include "alambic/io/gguf_rope.h"
 
 namespace alambic {
@@ -14,6 +16,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string prefix_of(const GgufArchitecture& family) { return std::string(family.name) + "."; }
+
+bool is_qwen3_5(const GgufArchitecture& family) {
+  return family.name == "qwen35" || family.name == "qwen35moe";
+}
 
 bool has(const Json& config, std::string_view key) {
   return config.contains(key) && !config[std::string(key)].is_null();
@@ -100,6 +106,19 @@ void check_sizes(const Json& config, const GgufMetadata& metadata) {
   }
 }
 
+// Layers for multi-token prediction are counted behind the others.
+void read_layers(const GgufArchitecture& family, const GgufMetadata& metadata, Json& config) {
+  const std::string key = prefix_of(family) + "nextn_predict_layers";
+  const int64_t next = metadata.integer(key).value_or(0);
+  if (next == 0) return;
+  const int64_t layers = config.value("num_hidden_layers", int64_t{0});
+  if (next < 0 || next >= layers) {
+    throw input_error("cannot read {}: metadata {} should be below {}, found {}", metadata.where(),
+                      key, layers, next);
+  }
+  config["num_hidden_layers"] = layers - next;
+}
+
 void read_rotary(const GgufArchitecture& family, const GgufMetadata& metadata,
                  const std::vector<TensorView>& tensors, Json& config) {
   const std::string prefix = prefix_of(family);
@@ -110,7 +129,8 @@ void read_rotary(const GgufArchitecture& family, const GgufMetadata& metadata,
   const bool gemma3 = family.name == "gemma3";
   Json rope = rope_of_gguf(metadata, prefix, tensors, gemma3 ? 1e6 : 1e4);
   const auto turned = metadata.integer(prefix + "rope.dimension_count").value_or(head_dim);
-  if (turned != head_dim || family.name == "gptneox") {  // whose default is another
+  if (turned != head_dim || family.name == "gptneox" ||
+      is_qwen3_5(family)) {  // whose default is another
     rope["partial_rotary_factor"] = static_cast<double>(turned) / static_cast<double>(head_dim);
   }
   if (family.name == "gpt-oss" && rope["rope_type"] == "yarn") rope["truncate"] = false;
@@ -278,11 +298,18 @@ std::vector<float> add_whole_config(const GgufArchitecture& family, Json config,
     const double share = config.value("rotary_pct", 0.25);
     if (!has(config, "partial_rotary_factor")) config["partial_rotary_factor"] = share;
   }
+  if (family.name == "gemma4" && !config.value("enable_moe_block", false)) {
+    for (const char* key : {"num_experts", "top_k_experts", "moe_intermediate_size"}) {
+      config.erase(key);  // they say nothing
+    }
+  }
+  if (is_qwen3_5(family)) add_qwen3_5(config, where, prefix_of(family), metadata);
   check_constants(family, config, where);
   add_settings(family, config, where, metadata);
   check_layers(family, config, where);
   metadata.add(prefix_of(family) + "vocab_size", size_of(config, "vocab_size", where));
   if (family.name == "deepseek2") add_deepseek(config, rope_settings(config), where, metadata);
+  if (family.name == "gemma4") return add_gemma4(config, where, metadata);
   return family.rotary ? add_rotary(family, config, where, metadata) : std::vector<float>{};
 }
 
@@ -294,6 +321,7 @@ Json config_of_gguf(const GgufArchitecture& family, const GgufMetadata& metadata
   const int64_t vocabulary = vocabulary_of(metadata, tensors);
   read_settings(family, metadata, config);
   check_sizes(config, metadata);
+  read_layers(family, metadata, config);
   config.update(Json::parse(family.constants));
   config["vocab_size"] = vocabulary;
   config["tie_word_embeddings"] = tensor_named(tensors, "output.weight") == nullptr;
@@ -303,6 +331,8 @@ Json config_of_gguf(const GgufArchitecture& family, const GgufMetadata& metadata
   }
   if (family.rotary) read_rotary(family, metadata, tensors, config);
   if (family.name == "deepseek2") read_deepseek(metadata, tensors, config);
+  if (family.name == "gemma4") read_gemma4(metadata, tensors, config);
+  if (is_qwen3_5(family)) read_qwen3_5(metadata, prefix_of(family), config);
   name_llama(family, config);
   if (family.name == "gemma2" || family.name == "gemma3") {
     config["query_pre_attn_scalar"] = query_scalar(family, config, config["head_dim"]);

@@ -11,6 +11,7 @@
 #include "alambic/io/gguf_change.h"
 #include "alambic/io/gguf_config.h"
 #include "alambic/io/gguf_parts.h"
+#include "alambic/io/gguf_text_part.h"
 #include "alambic/io/printable.h"
 
 namespace alambic {
@@ -42,6 +43,9 @@ GgufHeads heads_of(const Json& config) {
   };
   heads.nope_width = width("qk_nope_head_dim");
   heads.value_width = width("v_head_dim");
+  heads.delta_net = {.key_heads = width("linear_num_key_heads"),
+                     .value_heads = width("linear_num_value_heads"),
+                     .value_width = width("linear_value_head_dim")};
   return heads;
 }
 
@@ -63,9 +67,9 @@ Dtype fitting(Dtype wanted, int64_t row) {
 Dtype dtype_for(const Plan& plan, const GgufType& type, bool tied) {
   const std::vector<int64_t>& shape = plan.shape;
   const std::string_view name = plan.place.row->gguf;
-  // llama.cpp wants positions, routers and experts' biases in float32 too.
+  // llama.cpp wants positions, routers, convolutions and experts' biases in float32 too.
   if (shape.size() < 2 || name == "position_embd" || name.ends_with("ffn_gate_inp") ||
-      plan.place.suffix == ".bias") {
+      name.ends_with("ssm_conv1d") || plan.place.suffix == ".bias") {
     return Dtype::F32;
   }
   const bool head = name == "output" || (tied && name == "token_embd");
@@ -93,12 +97,11 @@ std::vector<GgufPlace> find_places(const GgufArchitecture& family, const std::st
   return places;
 }
 
-// Of the layers for multi-token prediction, which llama.cpp leaves out too (DeepSeek-V3).
-bool is_beyond(const std::string& name, const Json& config) {
-  const std::string start = "model.layers.";
-  if (config.value("num_nextn_predict_layers", int64_t{0}) < 1 || !name.starts_with(start)) {
-    return false;
-  }
+// Of the `next` layers for multi-token prediction, which llama.cpp has behind the others or leaves
+// out (DeepSeek-V3); `start` is what layers' names start with.
+bool is_beyond(const std::string& name, const std::string& start, int64_t next,
+               const Json& config) {
+  if (next < 1 || !name.starts_with(start)) return false;
   int64_t layer = -1;
   std::from_chars(name.data() + start.size(), name.data() + name.size(), layer);
   return layer >= config.value("num_hidden_layers", int64_t{0});
@@ -124,9 +127,10 @@ std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& confi
   using Key = std::tuple<int64_t, int64_t, std::string>;
   std::map<Key, std::map<int64_t, const TensorView*>> sorted;
   std::map<Key, GgufPlace> places;
+  const int64_t next = config.value("num_nextn_predict_layers", int64_t{0});
   for (const TensorView& tensor : tensors) {
     if (is_left_out(tensor.name, tied)) continue;
-    if (is_beyond(tensor.name, config)) continue;
+    if (is_beyond(tensor.name, "model.layers.", next, config)) continue;
     const std::vector<GgufPlace> found = find_places(family, tensor.name);
     if (found.empty()) {
       throw input_error("cannot convert {}: tensor {} is not part of the architecture {}", where,
@@ -198,31 +202,39 @@ GgufMetadata header_of(const GgufArchitecture& family, const GgufType& type,
   return metadata;
 }
 
-// Gemma's norms as they were, where 1 + weight has lost digits: a key of ours beside the tensor.
+// Numbers as they were, where what GGUF has of them has lost digits (1 + weight, -exp(A_log)): a
+// key of ours beside the tensor.
 std::string exact_key(const std::string& gguf_name) { return "alambic.exact." + gguf_name; }
 
-void add_exact(const Plan& plan, const std::string& where, GgufMetadata& metadata) {
-  if (plan.place.row->change != GgufChange::plus_one) return;
-  const ChangedTensor sum = change_tensor(*plan.sources[0], GgufChange::plus_one, true, {}, where);
-  const ChangedTensor back =
-      change_tensor({.name = "", .dtype = sum.dtype, .shape = sum.shape, .bytes = sum.bytes},
-                    GgufChange::plus_one, false, {}, where);
-  std::vector<float> numbers(static_cast<size_t>(count_of(sum.shape)));
-  decode(plan.sources[0]->dtype, plan.sources[0]->bytes, numbers);
+bool loses_digits(const GgufPlace& place) {
+  return place.row->change == GgufChange::plus_one || place.row->change == GgufChange::decay;
+}
+
+TensorView view_of(const ChangedTensor& tensor) {
+  return {.name = "", .dtype = tensor.dtype, .shape = tensor.shape, .bytes = tensor.bytes};
+}
+
+void add_exact(const Plan& plan, const GgufHeads& heads, const std::string& where,
+               GgufMetadata& metadata) {
+  if (!loses_digits(plan.place)) return;
+  const TensorView& source = *plan.sources[0];
+  const GgufChange change = plan.place.row->change;
+  const ChangedTensor there = change_tensor(source, change, /*to_gguf=*/true, heads, where);
+  const ChangedTensor back = change_tensor(view_of(there), change, false, heads, where);
+  std::vector<float> numbers = numbers_of(source, where);
   if (back.bytes == encode(Dtype::F32, numbers)) return;
   metadata.add(exact_key(plan.place.gguf_name()), GgufArray(std::move(numbers)));
 }
 
-// The numbers of that key, when the tensor is still their sum with 1.
-void restore_exact(const TensorView& sum, const GgufMetadata& metadata, ChangedTensor& norm) {
-  const std::vector<double> exact = metadata.numbers(exact_key(sum.name));
-  if (sum.dtype != Dtype::F32 || std::ssize(exact) != count_of(sum.shape)) return;
+// The numbers of that key, when the tensor is still what they become.
+void restore_exact(const TensorView& tensor, GgufChange change, const GgufHeads& heads,
+                   const GgufMetadata& metadata, ChangedTensor& back) {
+  const std::vector<double> exact = metadata.numbers(exact_key(tensor.name));
+  if (tensor.dtype != Dtype::F32 || std::ssize(exact) != count_of(tensor.shape)) return;
   const std::vector<float> numbers(exact.begin(), exact.end());
-  std::vector<float> sums = numbers;
-  for (float& number : sums) number += 1;
-  if (std::ranges::equal(encode(Dtype::F32, sums), sum.bytes)) {
-    norm.bytes = encode(Dtype::F32, numbers);
-  }
+  const ChangedTensor floats{Dtype::F32, back.shape, encode(Dtype::F32, numbers)};
+  const ChangedTensor there = change_tensor(view_of(floats), change, true, heads, "");
+  if (std::ranges::equal(there.bytes, tensor.bytes)) back.bytes = floats.bytes;
 }
 
 void add_tensor(GgufModel& model, const TensorView& tensor, const GgufPlace& place,
@@ -232,8 +244,8 @@ void add_tensor(GgufModel& model, const TensorView& tensor, const GgufPlace& pla
   if (place.row->change != GgufChange::none) {
     ChangedTensor changed =
         change_tensor(tensor, place.row->change, /*to_gguf=*/false, heads, where);
-    if (place.row->change == GgufChange::plus_one) {
-      restore_exact(tensor, model.file.metadata(), changed);
+    if (loses_digits(place)) {
+      restore_exact(tensor, place.row->change, heads, model.file.metadata(), changed);
     }
     model.owned.push_back(std::move(changed.bytes));
     view.dtype = changed.dtype;
@@ -310,9 +322,11 @@ GgufModel open_gguf_model(const fs::path& path) {
   const GgufArchitecture& family = gguf_architecture(*name, path.string());
   model.config = config_of_gguf(family, metadata, model.file.tensors());
   const GgufHeads heads = heads_of(model.config);
+  const int64_t next =
+      metadata.integer(std::string(family.name) + ".nextn_predict_layers").value_or(0);
   std::map<std::string, std::vector<GgufPart>> parts;  // by the name of the whole
   for (const TensorView& tensor : model.file.tensors()) {
-    if (tensor.name == frequencies) continue;  // in the configuration
+    if (tensor.name == frequencies || is_beyond(tensor.name, "blk.", next, model.config)) continue;
     const auto place = place_of_gguf(family, tensor.name);
     if (!place) {
       throw input_error("cannot load {}: tensor {} is not part of the architecture {}",
@@ -330,18 +344,20 @@ GgufModel open_gguf_model(const fs::path& path) {
   return model;
 }
 
-std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& config,
+std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& whole_config,
                                           const std::string& where,
-                                          const std::vector<TensorView>& tensors,
+                                          const std::vector<TensorView>& all_tensors,
                                           const GgufType& type, const GgufMetadata& tokenizer) {
+  const Json config = text_config(whole_config);
   const GgufArchitecture& family = gguf_architecture_of(config, where);
+  const std::vector<TensorView> tensors = text_tensors(family, all_tensors);
   GgufMetadata settings;
   const std::vector<float> factors = add_gguf_config(family, config, where, settings);
   const std::vector<Plan> plans = plan_tensors(family, config, where, tensors, type);
   const GgufHeads heads = heads_of(config);
   std::vector<GgufTensor> written;
   for (const Plan& plan : plans) {
-    add_exact(plan, where, settings);
+    add_exact(plan, heads, where, settings);
     written.push_back(
         {.name = plan.place.gguf_name(), .dtype = plan.dtype, .shape = plan.shape, .bytes = [&] {
            return bytes_of(plan, heads, where);

@@ -31,10 +31,11 @@ struct GgufType {
 std::optional<GgufType> gguf_type_named(std::string_view name);
 std::vector<std::string> gguf_type_names();
 
-/// Writes the model. `tokenizer` is what add_gguf_tokenizer made. The head (or the embedding that
-/// serves as one) is Q6_K beside 4-bit matrices; a matrix whose rows are no whole blocks is Q8_0 or
-/// F16. Input errors name the tensor that is not part of the architecture, or that the type cannot
-/// hold. Returns how many tensors are in each format.
+/// Writes the model, of one that also sees or hears the text part. `tokenizer` is what
+/// add_gguf_tokenizer made. The head (or the embedding that serves as one) is Q6_K beside 4-bit
+/// matrices; a matrix whose rows are no whole blocks is Q8_0 or F16. Input errors name the tensor
+/// that is not part of the architecture, or that the type cannot hold. Returns how many tensors are
+/// in each format.
 std::map<Dtype, int64_t> write_gguf_model(const fs::path& path,
                                           const nlohmann::ordered_json& config,
                                           const std::string& where,

@@ -27,25 +27,34 @@ std::pair<std::string, std::vector<int64_t>> without_numbers(std::string_view na
   return {pattern, numbers};
 }
 
-std::vector<GgufPlace> places_of(const GgufArchitecture& family, std::string_view whole_name,
+std::string_view suffix_of(std::string_view name) {
+  for (const std::string_view suffix : {".weight", ".bias", ".scale"}) {
+    if (name.ends_with(suffix)) return suffix;
+  }
+  return "";
+}
+
+// Whether the pattern of the name without `suffix` is the row's; `plain` is that of the whole name.
+bool fits(const GgufTensorRow& row, const std::string& pattern, const std::string& plain,
+          std::string_view suffix, bool in_gguf) {
+  if (!row.suffix) {
+    return (suffix == ".weight" || suffix == ".bias") && (in_gguf ? row.gguf : row.hf) == pattern;
+  }
+  return in_gguf ? row.gguf == pattern && *row.suffix == suffix : row.hf == plain;
+}
+
+std::vector<GgufPlace> places_of(const GgufArchitecture& family, std::string_view name,
                                  bool in_gguf) {
-  std::string_view name = whole_name;
-  const std::string_view suffix = name.ends_with(".bias") ? ".bias" : ".weight";
-  const bool suffixed = name.ends_with(suffix);
-  if (suffixed) name.remove_suffix(suffix.size());
-  const auto [pattern, numbers] = without_numbers(name);
-  const std::string plain = without_numbers(whole_name).first;
+  const std::string_view suffix = suffix_of(name);
+  const auto [pattern, numbers] = without_numbers(name.substr(0, name.size() - suffix.size()));
+  const std::string plain = without_numbers(name).first;
   std::vector<GgufPlace> places;
   for (const GgufTensorRow& row : family.tensors) {
-    const bool bare = !row.suffix.empty();  // in the folder
-    const bool fits = in_gguf ? suffixed && row.gguf == pattern && (!bare || row.suffix == suffix)
-                      : bare  ? row.hf == plain
-                              : suffixed && row.hf == pattern;
-    if (!fits) continue;
+    if (!fits(row, pattern, plain, suffix, in_gguf)) continue;
     places.push_back({.row = &row,
                       .layer = numbers.empty() ? -1 : numbers[0],
                       .expert = numbers.size() < 2 ? -1 : numbers[1],
-                      .suffix = std::string(bare ? row.suffix : suffix)});
+                      .suffix = std::string(row.suffix.value_or(suffix))});
   }
   return places;
 }
@@ -64,7 +73,7 @@ std::string with_numbers(std::string_view pattern, int64_t layer, int64_t expert
 std::string GgufPlace::gguf_name() const { return with_numbers(row->gguf, layer, expert) + suffix; }
 
 std::string GgufPlace::hf_name() const {
-  return with_numbers(row->hf, layer, expert) + (row->suffix.empty() ? suffix : "");
+  return with_numbers(row->hf, layer, expert) + (row->suffix ? "" : suffix);
 }
 
 bool GgufPlace::has_experts() const { return row->hf.find("{}") != row->hf.rfind("{}"); }

@@ -8,9 +8,9 @@
 #include "alambic/base/names.h"
 #include "alambic/base/random.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/io/unstacked.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
-#include "alambic/model/unstacked.h"
 #include "alambic/tensor/packed_matrix.h"
 #include "alambic/tensor/view.h"
 

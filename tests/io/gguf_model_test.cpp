@@ -33,7 +33,7 @@ Json plain_config(const std::string& name, Json config) {
     config["no_rope_layers"] = {1, 1};
   }
   if (name == "qwen3_moe") config["mlp_only_layers"] = Json::array();
-  if (name.starts_with("gemma")) config["query_pre_attn_scalar"] = config["head_dim"];
+  if (name == "gemma2" || name == "gemma3") config["query_pre_attn_scalar"] = config["head_dim"];
   if (name == "gemma3") config["layer_types"] = {"sliding_attention", "sliding_attention"};
   if (name == "gpt_oss") config["swiglu_limit"] = 7.0;
   if (name == "deepseek_v2") config["attention_bias"] = false;
@@ -128,6 +128,7 @@ INSTANTIATE_TEST_SUITE_P(All, GgufFamily,
                          testing::Values("llama", "llama3", "llama_tied", "llama_yarn", "mistral",
                                          "qwen2", "qwen3", "gemma2", "gemma3", "olmo2", "phi3",
                                          "smollm3", "gpt2", "gpt_neox", "mixtral", "qwen3_moe",
+                                         "qwen3_5", "qwen3_5_moe", "gemma4", "gemma4_moe",
                                          "gpt_oss", "deepseek_v2_lite", "deepseek_v2",
                                          "deepseek_v3"),
                          [](const auto& info) { return std::string(info.param); });

@@ -1,4 +1,4 @@
-#include "alambic/model/unstacked.h"
+#include "alambic/io/unstacked.h"
 
 namespace alambic {
 
