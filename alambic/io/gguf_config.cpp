@@ -17,6 +17,10 @@ using Json = nlohmann::ordered_json;
 
 std::string prefix_of(const GgufArchitecture& family) { return std::string(family.name) + "."; }
 
+bool is_deepseek(const GgufArchitecture& family) {
+  return family.name == "deepseek2" || family.name == "deepseek32";
+}
+
 bool is_qwen3_5(const GgufArchitecture& family) {
   return family.name == "qwen35" || family.name == "qwen35moe";
 }
@@ -308,7 +312,9 @@ std::vector<float> add_whole_config(const GgufArchitecture& family, Json config,
   add_settings(family, config, where, metadata);
   check_layers(family, config, where);
   metadata.add(prefix_of(family) + "vocab_size", size_of(config, "vocab_size", where));
-  if (family.name == "deepseek2") add_deepseek(config, rope_settings(config), where, metadata);
+  if (is_deepseek(family)) {
+    add_deepseek(config, rope_settings(config), where, prefix_of(family), metadata);
+  }
   if (family.name == "gemma4") return add_gemma4(config, where, metadata);
   return family.rotary ? add_rotary(family, config, where, metadata) : std::vector<float>{};
 }
@@ -330,7 +336,7 @@ Json config_of_gguf(const GgufArchitecture& family, const GgufMetadata& metadata
     config["mlp_bias"] = any_bias(tensors, ".ffn_gate.bias");
   }
   if (family.rotary) read_rotary(family, metadata, tensors, config);
-  if (family.name == "deepseek2") read_deepseek(metadata, tensors, config);
+  if (is_deepseek(family)) read_deepseek(metadata, prefix_of(family), tensors, config);
   if (family.name == "gemma4") read_gemma4(metadata, tensors, config);
   if (is_qwen3_5(family)) read_qwen3_5(metadata, prefix_of(family), config);
   name_llama(family, config);

@@ -18,11 +18,16 @@ inline constexpr std::array common_sizes = {
     GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
 };
 
+template <size_t M, size_t N>
+constexpr auto joined(const std::array<GgufSetting, M>& first, const GgufSetting (&then)[N]) {
+  std::array<GgufSetting, M + N> all;
+  std::ranges::copy(then, std::ranges::copy(first, all.begin()).out);
+  return all;
+}
+
 template <size_t N>
 constexpr auto with_common(const GgufSetting (&own)[N]) {
-  std::array<GgufSetting, common_sizes.size() + N> all;
-  std::ranges::copy(own, std::ranges::copy(common_sizes, all.begin()).out);
-  return all;
+  return joined(common_sizes, own);
 }
 
 inline constexpr auto sizes = with_common({
@@ -73,6 +78,13 @@ inline constexpr auto deepseek_sizes = with_common({
     {"attention.kv_lora_rank", "kv_lora_rank", integer, "", true},
     {"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
 });
+
+inline constexpr auto deepseek32_sizes = joined(
+    deepseek_sizes, {
+                        {"attention.indexer.head_count", "index_n_heads", integer, "", true},
+                        {"attention.indexer.key_length", "index_head_dim", integer, "", true},
+                        {"attention.indexer.top_k", "index_topk", integer, "", true},
+                    });
 
 // What is not here: gguf_gemma4.cpp.
 inline constexpr auto gemma4_sizes = with_common({

@@ -1,6 +1,7 @@
 // The tensors of each architecture (gguf_architecture.h).
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "alambic/io/gguf_architecture.h"
@@ -223,6 +224,20 @@ inline constexpr std::array deepseek = {
     GgufTensorRow{"output_norm", "model.norm"},
     GgufTensorRow{"output", "lm_head"},
 };
+
+// And what chooses the positions.
+inline constexpr std::array indexer = {
+    GgufTensorRow{"blk.{}.indexer.k_norm", "model.layers.{}.self_attn.indexer.k_norm"},
+    GgufTensorRow{"blk.{}.indexer.proj", "model.layers.{}.self_attn.indexer.weights_proj"},
+    GgufTensorRow{"blk.{}.indexer.attn_k", "model.layers.{}.self_attn.indexer.wk"},
+    GgufTensorRow{"blk.{}.indexer.attn_q_b", "model.layers.{}.self_attn.indexer.wq_b"},
+};
+
+inline constexpr auto deepseek32 = [] {
+  std::array<GgufTensorRow, deepseek.size() + indexer.size()> all;
+  std::ranges::copy(indexer, std::ranges::copy(deepseek, all.begin()).out);
+  return all;
+}();
 
 inline constexpr std::array gpt2 = {
     GgufTensorRow{"token_embd", "transformer.wte"},

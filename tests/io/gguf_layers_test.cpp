@@ -173,6 +173,23 @@ TEST(GgufLayers, OfQwen35HaveASectionForEveryPair) {
   EXPECT_EQ(sections(1), (std::vector<double>{3, 3, 2, 0}));
 }
 
+// Two key heads of three value heads each: as many of each, as in the golden model, would not tell
+// this order from its reverse.
+TEST(GgufLayers, OfLinearAttentionAreNotReorderedBackwards) {
+  const std::vector<float> rows = {0, 1, 2, 3, 4, 5};
+  const GgufHeads heads = {.delta_net = {.key_heads = 2, .value_heads = 6, .value_width = 1}};
+  const auto changed = [&](bool to_gguf) {
+    return change_tensor(view_of("a", rows), GgufChange::value_rows, to_gguf, heads, "m");
+  };
+  const auto decoded = [](const ChangedTensor& tensor) {
+    std::vector<float> found(6);
+    decode(tensor.dtype, tensor.bytes, found);
+    return found;
+  };
+  EXPECT_EQ(decoded(changed(true)), (std::vector<float>{0, 3, 1, 4, 2, 5}));
+  EXPECT_EQ(decoded(changed(false)), (std::vector<float>{0, 2, 4, 1, 3, 5}));
+}
+
 // Prevents value heads that read another key head's: two key heads have two of four each, and
 // llama.cpp repeats the key heads in turn.
 TEST(GgufLayers, OfQwen35HaveTheFirstValueHeadOfEveryKeyHeadFirst) {

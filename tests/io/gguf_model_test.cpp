@@ -130,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(All, GgufFamily,
                                          "smollm3", "gpt2", "gpt_neox", "mixtral", "qwen3_moe",
                                          "qwen3_5", "qwen3_5_moe", "gemma4", "gemma4_moe",
                                          "gpt_oss", "deepseek_v2_lite", "deepseek_v2",
-                                         "deepseek_v3"),
+                                         "deepseek_v3", "deepseek_v32"),
                          [](const auto& info) { return std::string(info.param); });
 
 // Prevents the inverse permutation in place of the permutation: both undo themselves.

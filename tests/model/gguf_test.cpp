@@ -33,7 +33,8 @@ TEST_P(GgufLogits, AreThoseOfTheFolder) {
 
 INSTANTIATE_TEST_SUITE_P(All, GgufLogits,
                          testing::Values("llama3", "mixtral", "qwen3", "gpt_neox", "deepseek_v3",
-                                         "gemma4", "gemma4_moe", "qwen3_5", "qwen3_5_moe"),
+                                         "deepseek_v32", "gemma4", "gemma4_moe", "qwen3_5",
+                                         "qwen3_5_moe"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
