@@ -19,6 +19,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROBLEMS = HERE.parent / "word_problems"
+# The known result stands beside the answer: three layers cannot solve a problem and then compare.
+RUBRIC = "{answer}\n{reference}\nRight? "
 
 
 def distill(**options):
@@ -34,6 +36,7 @@ METHODS = {
     "sequence-level KD": distill(objective="cross_entropy", lmbda=0, answers_by="teacher"),
     "forward KL": distill(objective="forward_kl"),
     "reverse KL": distill(objective="reverse_kl"),
+    "forward KL + 0.1 hidden states": distill(objective="forward_kl", hidden_weight=0.1),
     "JSD 0.5": distill(objective="jsd", beta=0.5),
     "JSD 0.5, top 16 + tail": distill(objective="jsd", beta=0.5, kd_topk=16),
     "sampled reverse KL": distill(objective="sampled_reverse_kl", learning_rate=GENTLY),
@@ -43,13 +46,53 @@ METHODS = {
     "GRPO, exact match + reverse KL": distill(objective="0.5*grpo+0.5*reverse_kl",
                                               reward="number", num_generations=8,
                                               learning_rate=GENTLY),
+    "judge + reverse KL": distill(objective="0.5*grpo+0.5*reverse_kl", judge=True,
+                                  num_generations=8, learning_rate=GENTLY),
 }
+JUDGED = 30000  # problems whose answers the judge learns from
 
 
 def words(options):
     for name, value in options.items():
         flag = f"--{name.replace('_', '-')}"
-        yield from [flag] if value is True else [flag, str(value)]
+        values = value if isinstance(value, list) else [value]
+        for each in values:
+            yield from [flag] if each is True else [flag, str(each)]
+
+
+def rows_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def write_rows(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def make_judge(args):
+    """The built-in teacher, taught to say whether an answer of the starting student is right, given
+    the known result: it learns from drawn answers to problems that no run sees."""
+    folder = args.out / "judge"
+    if (folder / "model").exists():
+        return folder / "model"
+    problems = args.data / "judged.jsonl"
+    write_rows(problems, rows_of(args.data / "train.jsonl")[-JUDGED:])
+    answers = args.out / "judged-answers.jsonl"
+    subprocess.run([args.alambic, "eval", "--model", PROBLEMS / "student", "--data", problems,
+                    "--temperature", "1", "--max-new-tokens", "64", "--out", answers], check=True)
+    known = {row["prompt"]: row["answer"] for row in rows_of(problems)}
+    marked = [{"prompt": RUBRIC.format(answer=row["completion"], reference=known[row["prompt"]]),
+               "completion": str(int(row["correct"])), "answer": str(int(row["correct"]))}
+              for row in rows_of(answers)]
+    held_out = JUDGED // 30
+    write_rows(args.out / "judge-valid.jsonl", marked[:held_out])
+    write_rows(args.out / "judge-train.jsonl", marked[held_out:])
+    subprocess.run([args.alambic, "train", "--model", PROBLEMS / "teacher",
+                    "--data", args.out / "judge-train.jsonl",
+                    "--valid-data", args.out / "judge-valid.jsonl", "--valid-every", "250",
+                    "--batch-size", "64", "--max-steps", "1500", "--learning-rate", "1e-3",
+                    "--warmup-steps", "50", "--adam-beta2", "0.98", "--seed", "1",
+                    "--threads", str(args.threads), "--out", folder, "--overwrite"], check=True)
+    return folder / "model"
 
 
 def run(args, name, options, seed):
@@ -68,6 +111,10 @@ def run(args, name, options, seed):
         options |= {"model": start}
     if options.get("answers_by"):
         options |= {"teacher_answers": args.out / f"teacher-answers-{seed}.jsonl"}
+    if options.get("judge"):
+        rubric = args.out / "rubric.txt"
+        rubric.write_text(RUBRIC)
+        options |= {"judge": make_judge(args), "judge_rubric": rubric, "judge_score": [0, 1]}
     batch = args.batch // int(options.get("num_generations", 1))
     common = {"data": args.data / "used.jsonl", "valid_data": args.data / "test.jsonl",
               "valid_samples": args.problems, "valid_every": max(1, args.steps // 8),
