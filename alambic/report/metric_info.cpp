@@ -33,6 +33,8 @@ constexpr std::array known_metrics{
     Known{"jsd", "Jensen–Shannon", "nats per token"},
     Known{"student_entropy", "Student", "nats per token"},
     Known{"teacher_entropy", "Teacher", "nats per token"},
+    Known{"hidden_mse", "Layers' mean square difference", ""},
+    Known{"hidden_cosine", "Layers' 1 - cosine", ""},
     Known{"cross_entropy", "Cross-entropy", "nats per token"},
     Known{"exact_match", "Exact match", "", MetricKind::share},
     Known{"agreement", "Top-1 agreement", "", MetricKind::share},
