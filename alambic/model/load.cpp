@@ -117,9 +117,8 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
       } else if (stays && in_place(view, type)) {
         tensor = to_tensor_in_place(view, files);
       } else {
-        tensor = to_tensor(view, type, options.device, [&](std::span<const std::byte> part) {
-          files->release(part);
-        });
+        tensor = to_tensor(view, type, options.device,
+                           [&](std::span<const std::byte> part) { files->release(part); });
       }
     }
     if (!tensor.is_meta() || options.outline) {

@@ -22,8 +22,8 @@ struct LoadOptions {
 
 /// Loads a Hugging Face folder or a GGUF file. Strict both ways: a tensor that the architecture
 /// lacks or one that the files lack is an input error naming it, and so is a wrong shape. On a CPU
-/// tensors of the right dtype stay in mapped safetensors files, whose pages are copied when they are
-/// first written to; the files never change.
+/// tensors of the right dtype stay in mapped safetensors files, whose pages are copied when they
+/// are first written to; the files never change.
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options);
 
 /// Random weights: normal draws of the family's deviation, one stream per tensor name.
