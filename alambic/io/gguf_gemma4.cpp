@@ -333,6 +333,7 @@ void read_gemma4(const GgufMetadata& metadata, const std::vector<TensorView>& te
   read_heads(metadata, tensors, kinds, config);
   read_per_layer_inputs(metadata, tensors, config);
   config["num_kv_shared_layers"] = kinds.count() - kinds.own_keys;
+  if (config.value("final_logit_softcapping", 0.0) == 0) config.erase("final_logit_softcapping");
   config["enable_moe_block"] = config.value("num_experts", int64_t{0}) > 0;
   std::vector<std::string> types;
   for (const bool slides : kinds.slides) {

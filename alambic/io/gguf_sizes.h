@@ -94,7 +94,7 @@ inline constexpr auto gemma4_sizes = with_common({
     {"expert_count", "num_experts", integer, ""},
     {"expert_used_count", "top_k_experts", integer, ""},
     {"expert_feed_forward_length", "moe_intermediate_size", integer, ""},
-    {"final_logit_softcapping", "final_logit_softcapping", real, ""},
+    {"final_logit_softcapping", "final_logit_softcapping", real, "0.0"},  // llama.cpp's is 30
 });
 
 // What is not here: gguf_qwen3_5.cpp.

@@ -12,9 +12,9 @@ namespace alambic {
 /// Names in a model folder ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja") and
 /// their bytes. tokenizer.json is `tokenizer.huggingface.json` where the file has it, else built
 /// from the tokens: kind "gpt2" (byte-level BPE with merges; tokenizer.ggml.pre says how text is
-/// cut) or "llama" (SentencePiece BPE: merges follow from the scores). Input errors name the key:
-/// another kind, an unknown tokenizer.ggml.pre, lists of different lengths, a token that is there
-/// twice, an id outside the vocabulary.
+/// cut), "llama" (SentencePiece BPE: merges follow from the scores) or "gemma4" (the same with
+/// merges). Input errors name the key: another kind, an unknown tokenizer.ggml.pre, lists of
+/// different lengths, a token that is there twice, an id outside the vocabulary.
 std::map<std::string, std::string> tokenizer_of_gguf(const GgufMetadata& metadata);
 
 /// What a tokenizer's files do not say plainly.

@@ -119,6 +119,13 @@ std::string model_text(const Vocabulary& vocabulary, Json model, const std::stri
   return text + R"(,"vocab":{)" + join(entries, ",") + R"(},"merges":[)" + merges + "]}";
 }
 
+const std::vector<std::string>& merges_of(const GgufMetadata& metadata) {
+  const auto* merges = metadata.texts("tokenizer.ggml.merges");
+  if (merges != nullptr) return *merges;
+  throw input_error("cannot load a tokenizer from {}: it has no tokenizer.ggml.merges",
+                    metadata.where());
+}
+
 // Byte-level BPE.
 std::string gpt2_json(const Vocabulary& vocabulary, Json& rest) {
   const GgufMetadata& metadata = vocabulary.metadata;
@@ -129,13 +136,8 @@ std::string gpt2_json(const Vocabulary& vocabulary, Json& rest) {
                       metadata.where(), printable(name))
         .with_hint("use the model's Hugging Face folder, which says how text is cut");
   }
-  const auto* merges = metadata.texts("tokenizer.ggml.merges");
-  if (merges == nullptr) {
-    throw input_error("cannot load a tokenizer from {}: it has no tokenizer.ggml.merges",
-                      metadata.where());
-  }
   std::vector<std::string> pairs;
-  for (const std::string& merge : *merges) pairs.push_back(dumped(merge));
+  for (const std::string& merge : merges_of(metadata)) pairs.push_back(dumped(merge));
   rest["normalizer"] = pre->nfc ? Json::object({{"type", "NFC"}}) : Json();
   rest["pre_tokenizer"] = pre_tokenizer_json(*pre);
   rest["decoder"] = Json::object({{"type", "ByteLevel"}});
@@ -147,10 +149,10 @@ Json replacement(const char* from, const char* to) {
   return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
 }
 
-// SentencePiece BPE, as transformers converts it.
-std::string llama_json(const Vocabulary& vocabulary, Json& rest) {
+// SentencePiece BPE, as transformers converts it: with scores (`llama`), or with Gemma 4's merges.
+std::string llama_json(const Vocabulary& vocabulary, bool scored, Json& rest) {
   const GgufMetadata& metadata = vocabulary.metadata;
-  const bool prefix = metadata.flag("tokenizer.ggml.add_space_prefix").value_or(true);
+  const bool prefix = metadata.flag("tokenizer.ggml.add_space_prefix").value_or(scored);
   Json normalizers = Json::array(), decoders = Json::array();
   if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", "▁"}});
   normalizers.push_back(replacement(" ", "▁"));
@@ -164,8 +166,12 @@ std::string llama_json(const Vocabulary& vocabulary, Json& rest) {
   rest["pre_tokenizer"] = nullptr;
   rest["decoder"] = {{"type", "Sequence"}, {"decoders", decoders}};
   std::vector<std::string> pairs;
-  for (const auto& [left, right] : merges_of_scores(vocabulary)) {
-    pairs.push_back("[" + dumped(left) + "," + dumped(right) + "]");
+  if (scored) {
+    for (const auto& [left, right] : merges_of_scores(vocabulary)) {
+      pairs.push_back("[" + dumped(left) + "," + dumped(right) + "]");
+    }
+  } else {
+    for (const std::string& merge : merges_of(metadata)) pairs.push_back(dumped(merge));
   }
   Json model = {{"byte_fallback", true}, {"fuse_unk", true}};
   const auto unk = metadata.integer("tokenizer.ggml.unknown_token_id").value_or(0);
@@ -176,10 +182,10 @@ std::string llama_json(const Vocabulary& vocabulary, Json& rest) {
 std::string tokenizer_json(const GgufMetadata& metadata) {
   if (auto whole = metadata.text("tokenizer.huggingface.json")) return std::move(*whole);
   const auto kind = metadata.text("tokenizer.ggml.model");
-  if (kind != "gpt2" && kind != "llama") {
+  if (kind != "gpt2" && kind != "llama" && kind != "gemma4") {
     throw input_error(
         "cannot load a tokenizer from {}: tokenizer.ggml.model is {}, but only "
-        "\"gpt2\" and \"llama\" are read",
+        "\"gpt2\", \"llama\" and \"gemma4\" are read",
         metadata.where(), kind ? "\"" + printable(*kind) + "\"" : "missing")
         .with_hint("use the tokenizer of the model's Hugging Face folder");
   }
@@ -190,7 +196,7 @@ std::string tokenizer_json(const GgufMetadata& metadata) {
                {"added_tokens", added_tokens(vocabulary)},
                {"post_processor", nullptr}};
   const std::string model =
-      kind == "gpt2" ? gpt2_json(vocabulary, rest) : llama_json(vocabulary, rest);
+      kind == "gpt2" ? gpt2_json(vocabulary, rest) : llama_json(vocabulary, kind == "llama", rest);
   std::string text = dumped(rest);
   text.pop_back();
   return text + R"(,"model":)" + model + "}";
@@ -223,13 +229,14 @@ Json config_json(const GgufMetadata& metadata) {
     if (const auto token = token_of(metadata, role)) config[name] = *token;
   }
   const bool whole = metadata.find("tokenizer.huggingface.json") != nullptr;
-  const bool llama = metadata.text("tokenizer.ggml.model") == "llama";
+  const auto kind = metadata.text("tokenizer.ggml.model");
+  const bool always = kind == "llama" || kind == "gemma4";
   const GgufPreTokenizer* pre =
       gguf_pre_tokenizer(metadata.text("tokenizer.ggml.pre").value_or("default"));
   const auto bos = metadata.flag("tokenizer.ggml.add_bos_token");
   const auto eos = metadata.flag("tokenizer.ggml.add_eos_token");
   if (whole && !bos && !eos) return config;  // tokenizer.json says it
-  config["add_bos_token"] = bos.value_or(llama || (pre != nullptr && pre->adds_bos));
+  config["add_bos_token"] = bos.value_or(always || (pre != nullptr && pre->adds_bos));
   config["add_eos_token"] = eos.value_or(false);
   return config;
 }

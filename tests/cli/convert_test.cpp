@@ -9,6 +9,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/cli/load_tokenizer.h"
+#include "alambic/io/gguf_pre_tokenizer.h"
 #include "alambic/io/safetensors.h"
 #include "tests/cli/program.h"
 
@@ -131,6 +132,50 @@ GgufMetadata changed(const GgufMetadata& metadata, const std::string& key, Value
   other.add(key, std::forward<Value>(value));
   for (const auto& [old, kept] : metadata.items()) other.add(old, kept);
   return other;
+}
+
+// Gemma 4's files have merges where Llama's have scores. The begin stands before every text,
+// whether or not the file says so.
+TEST(GgufVocabulary, OfGemma4HasMergesAndSpaces) {
+  const Tokenizer tokenizer =
+      Tokenizer::load(fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/tokenizers/llama2");
+  std::string note;
+  const GgufMetadata llama = metadata_of(tokenizer, note);
+  std::vector<std::string> merges;
+  const auto json = nlohmann::json::parse(*llama.text("tokenizer.huggingface.json"));
+  for (const auto& merge : json["model"]["merges"]) {
+    merges.push_back(merge.is_array()
+                         ? merge[0].get<std::string>() + " " + merge[1].get<std::string>()
+                         : merge.get<std::string>());
+  }
+  GgufMetadata gemma("f.gguf");
+  gemma.add("tokenizer.ggml.model", std::string("gemma4"));
+  for (const auto& [key, value] : llama.items()) {
+    const bool left_out = key == "tokenizer.ggml.scores" || key == "tokenizer.huggingface.json" ||
+                          key == "tokenizer.ggml.add_bos_token";
+    if (!left_out) gemma.add(key, value);
+  }
+  const Tokenizer built =
+      from_metadata(changed(gemma, "tokenizer.ggml.merges", GgufArray(std::move(merges))));
+  for (const std::string& text : texts) {
+    EXPECT_EQ(built.encode(text), tokenizer.encode(text)) << text;
+  }
+  EXPECT_THROW(from_metadata(gemma), Error);  // without merges
+}
+
+// Prevents a pattern that is written as another's: Qwen3.5's differs from Qwen2's by the marks that
+// stand on letters.
+TEST(GgufVocabulary, IsCutAsItsNameSays) {
+  for (const std::string name :
+       {"gpt-2", "llama-bpe", "qwen2", "qwen35", "gpt-4o", "deepseek-v3"}) {
+    const GgufPreTokenizer* pre = gguf_pre_tokenizer(name);
+    ASSERT_NE(pre, nullptr) << name;
+    const GgufPreTokenizer* found =
+        find_pre_tokenizer({{"pre_tokenizer", pre_tokenizer_json(*pre)},
+                            {"model", {{"ignore_merges", pre->ignore_merges}}}});
+    ASSERT_NE(found, nullptr) << name;
+    EXPECT_EQ(found->name, name);
+  }
 }
 
 // Prevents a file from naming tokens that are not there.

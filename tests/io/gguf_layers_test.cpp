@@ -84,6 +84,10 @@ TEST(GgufLayers, OfGemma4SayWhatEachHas) {
   const GgufFile sparse = GgufFile::open(written("gemma4_moe"));
   EXPECT_EQ(sparse.metadata().numbers("gemma4.attention.head_count_kv"),
             (std::vector<double>{2, 1}));
+  // Without it llama.cpp bounds logits by 30.
+  EXPECT_EQ(sparse.metadata().number("gemma4.final_logit_softcapping"), 0);
+  EXPECT_FALSE(
+      ModelFolder::open(written("gemma4_moe")).config().contains("final_logit_softcapping"));
 }
 
 // The spelling of the authors' files, which have no "per_layer_config".
