@@ -48,7 +48,7 @@ HeadPlaces row_places(const TensorView& tensor, const GgufDeltaNet& net, const s
   const int64_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
   const int64_t width = rows == net.value_heads ? 1 : net.value_width;
   const auto size = static_cast<int64_t>(tensor.bytes.size());
-  if (rows < net.value_heads * width || size == 0) throw misfit(tensor, where);
+  if (rows < 1 || rows < net.value_heads * width || size == 0) throw misfit(tensor, where);
   return {1, size, size / rows * width};
 }
 

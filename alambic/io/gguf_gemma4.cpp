@@ -281,9 +281,10 @@ void add_per_layer_inputs(const Json& config, const std::string& where, GgufMeta
 }
 
 // Settings of one type of layers.
-Json rope_of(const Json& config, const char* kind, Json otherwise, const std::string& where) {
+Json rope_of(const Json& config, const char* kind, const Json& otherwise,
+             const std::string& where) {
   const Json all = config.value("rope_parameters", Json::object());
-  Json rope = all.is_object() && all.contains(kind) ? all[kind] : std::move(otherwise);
+  Json rope = all.is_object() && all.contains(kind) ? all[kind] : otherwise;
   if (!rope.is_object()) {
     throw input_error("cannot read {}: rope_parameters, \"{}\" should be an object", where, kind);
   }

@@ -45,13 +45,14 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 void MappedFile::release(std::span<const std::byte> part) const {
-  const auto first = reinterpret_cast<uintptr_t>(bytes_.data());
-  auto begin = reinterpret_cast<uintptr_t>(part.data()), end = begin + part.size();
-  if (begin < first || end > first + bytes_.size()) return;
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  begin = (begin + page - 1) / page * page;
-  end = end / page * page;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  const auto first = reinterpret_cast<uintptr_t>(bytes_.data()),
+             place = reinterpret_cast<uintptr_t>(part.data());
+  if (place < first || place + part.size() > first + bytes_.size()) return;
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));  // bytes_ begin on one
+  const size_t begin = (place - first + page - 1) / page * page;
+  const size_t end = (place - first + part.size()) / page * page;
+  if (begin >= end) return;
+  ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

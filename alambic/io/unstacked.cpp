@@ -1,5 +1,7 @@
 #include "alambic/io/unstacked.h"
 
+#include <fmt/core.h>
+
 namespace alambic {
 
 std::vector<TensorView> unstacked(const TensorView& view) {
@@ -12,12 +14,12 @@ std::vector<TensorView> unstacked(const TensorView& view) {
       !view.tiles.bytes.empty()) {
     return {};
   }
-  const std::string block = view.name.substr(0, view.name.rfind('.') + 1);
+  const std::string block = view.name.substr(0, view.name.rfind('.'));
   const size_t size = view.bytes.size() / static_cast<size_t>(view.shape[0] * matrices);
   std::vector<TensorView> parts;
   for (int64_t e = 0; e < view.shape[0]; ++e) {
     for (const std::string& name : names) {
-      parts.push_back({.name = block + std::to_string(e) + "." + name + ".weight",
+      parts.push_back({.name = fmt::format("{}.{}.{}.weight", block, e, name),
                        .dtype = view.dtype,
                        .shape = {view.shape[1] / matrices, view.shape[2]},
                        .bytes = view.bytes.subspan(parts.size() * size, size)});
