@@ -36,7 +36,7 @@ METHODS = {
     "sequence-level KD": distill(objective="cross_entropy", lmbda=0, answers_by="teacher"),
     "forward KL": distill(objective="forward_kl"),
     "reverse KL": distill(objective="reverse_kl"),
-    "forward KL + 0.1 hidden states": distill(objective="forward_kl", hidden_weight=0.1),
+    "forward KL + 0.01 hidden states": distill(objective="forward_kl", hidden_weight=0.01),
     "JSD 0.5": distill(objective="jsd", beta=0.5),
     "JSD 0.5, top 16 + tail": distill(objective="jsd", beta=0.5, kd_topk=16),
     "sampled reverse KL": distill(objective="sampled_reverse_kl", learning_rate=GENTLY),
