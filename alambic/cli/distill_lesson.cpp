@@ -52,10 +52,6 @@ Partner partner_of(const DistillOptions& options, const Faculty& faculty,
   return {.model = faculty.only_model(), .share = options.loss.teacher_mix};
 }
 
-}  // namespace
-
-namespace {
-
 HiddenMatchOptions hidden_match(const DistillOptions& options, const LoadedModel& student,
                                 const Faculty& faculty) {
   if (options.loss.hidden_weight == 0) return {};

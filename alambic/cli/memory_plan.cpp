@@ -35,8 +35,7 @@ void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
     const auto folder = ModelFolder::open(outline->folder);
     for (const TensorView& view : folder.tensors()) {
       const bool stays = device.is_cpu() && (is_block(view.dtype) || view.dtype == dtype_of(dtype));
-      double numbers = 1;
-      for (const int64_t side : view.shape) numbers *= static_cast<double>(side);
+      const auto numbers = static_cast<double>(count_of(view.shape));
       (stays ? files : memory) += stays ? static_cast<double>(view.bytes.size())
                                         : numbers * static_cast<double>(c10::elementSize(dtype));
     }
