@@ -101,6 +101,10 @@ std::vector<float> numbers_of(const TensorView& tensor, const std::string& where
   return numbers;
 }
 
+TensorView view_of(const ChangedTensor& tensor, const std::string& name) {
+  return {.name = name, .dtype = tensor.dtype, .shape = tensor.shape, .bytes = tensor.bytes};
+}
+
 ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to_gguf,
                             const GgufHeads& heads, const std::string& where) {
   if (!tensor.tiles.bytes.empty()) {

@@ -23,6 +23,9 @@ struct GgufHeads {
   GgufDeltaNet delta_net = {};
 };
 
+/// `tensor` must outlive it.
+TensorView view_of(const ChangedTensor& tensor, const std::string& name = "");
+
 /// `tensor` as GGUF has it (`to_gguf`), or as the Hugging Face folder has it. Rows move as bytes,
 /// so blocks stay blocks; a transposed block format, numbers with scales (tile_scales.h) and
 /// Gemma's norms become F32. Input errors name `where` and the tensor when its shape does not fit

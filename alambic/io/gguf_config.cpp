@@ -32,11 +32,6 @@ bool has(const Json& config, std::string_view key) {
 // The shortest decimal that is this float32: 1e-05, not 9.99999974737875e-06.
 double shortest(double stored) { return std::stod(fmt::format("{}", static_cast<float>(stored))); }
 
-const TensorView* tensor_named(const std::vector<TensorView>& tensors, std::string_view name) {
-  const auto found = std::ranges::find(tensors, name, &TensorView::name);
-  return found == tensors.end() ? nullptr : &*found;
-}
-
 int64_t vocabulary_of(const GgufMetadata& metadata, const std::vector<TensorView>& tensors) {
   const TensorView* embedding = tensor_named(tensors, "token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) {

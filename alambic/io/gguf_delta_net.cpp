@@ -56,10 +56,6 @@ ChangedTensor as_floats(const TensorView& tensor, const std::string& where) {
   return {Dtype::F32, tensor.shape, encode(Dtype::F32, numbers_of(tensor, where))};
 }
 
-TensorView view_of(const std::string& name, const ChangedTensor& tensor) {
-  return {.name = name, .dtype = tensor.dtype, .shape = tensor.shape, .bytes = tensor.bytes};
-}
-
 ChangedTensor change_columns(const TensorView& tensor, bool to_gguf, const GgufDeltaNet& net,
                              const std::string& where) {
   if (tensor.shape.size() != 2 || tensor.shape[1] != net.value_heads * net.value_width) {
@@ -67,7 +63,7 @@ ChangedTensor change_columns(const TensorView& tensor, bool to_gguf, const GgufD
   }
   if (static_cast<uint64_t>(net.value_width) % block_numbers(tensor.dtype) != 0) {
     const ChangedTensor floats = as_floats(tensor, where);
-    return change_columns(view_of(tensor.name, floats), to_gguf, net, where);
+    return change_columns(view_of(floats, tensor.name), to_gguf, net, where);
   }
   const int64_t rows = std::max<int64_t>(tensor.shape[0], 1);
   const int64_t row = static_cast<int64_t>(tensor.bytes.size()) / rows;
@@ -87,7 +83,7 @@ ChangedTensor change_decay(const TensorView& tensor, bool to_gguf, const GgufDel
     number = to_gguf ? -std::exp(number) : std::log(-number);
   }
   ChangedTensor changed{Dtype::F32, tensor.shape, encode(Dtype::F32, numbers)};
-  const TensorView view = view_of(tensor.name, changed);
+  const TensorView view = view_of(changed, tensor.name);
   changed.bytes = moved(changed.bytes, row_places(view, net, where), net, to_gguf);
   return changed;
 }
@@ -134,7 +130,7 @@ ChangedTensor change_delta_net(const TensorView& tensor, GgufChange change, bool
   if (change == value_columns) return change_columns(tensor, to_gguf, net, where);
   if (tensor.shape.size() == 1 && is_block(tensor.dtype)) {  // a block is more than a row
     const ChangedTensor floats = as_floats(tensor, where);
-    return change_delta_net(view_of(tensor.name, floats), change, to_gguf, heads, where);
+    return change_delta_net(view_of(floats, tensor.name), change, to_gguf, heads, where);
   }
   return {tensor.dtype, shape, moved(tensor.bytes, row_places(tensor, net, where), net, to_gguf)};
 }

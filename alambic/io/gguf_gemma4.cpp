@@ -30,11 +30,6 @@ struct Kinds {
   }
 };
 
-const TensorView* tensor_named(const std::vector<TensorView>& tensors, const std::string& name) {
-  const auto found = std::ranges::find(tensors, name, &TensorView::name);
-  return found == tensors.end() ? nullptr : &*found;
-}
-
 int64_t turning(int64_t head, double share) {
   return static_cast<int64_t>(share * static_cast<double>(head)) / 2;
 }

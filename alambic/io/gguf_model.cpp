@@ -210,10 +210,6 @@ bool loses_digits(const GgufPlace& place) {
   return place.row->change == GgufChange::plus_one || place.row->change == GgufChange::decay;
 }
 
-TensorView view_of(const ChangedTensor& tensor) {
-  return {.name = "", .dtype = tensor.dtype, .shape = tensor.shape, .bytes = tensor.bytes};
-}
-
 void add_exact(const Plan& plan, const GgufHeads& heads, const std::string& where,
                GgufMetadata& metadata) {
   if (!loses_digits(plan.place)) return;

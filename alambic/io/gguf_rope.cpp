@@ -29,11 +29,6 @@ std::vector<float> llama3_factors(const Llama3& s, double theta, int64_t head_di
   return factors;
 }
 
-const TensorView* tensor_named(const std::vector<TensorView>& tensors, std::string_view name) {
-  const auto found = std::ranges::find(tensors, name, &TensorView::name);
-  return found == tensors.end() ? nullptr : &*found;
-}
-
 // A key of ours beside the tensor, from which the settings could only be guessed.
 std::string own_key(const char* name) { return std::string("alambic.rope.") + name; }
 

@@ -1,10 +1,7 @@
 // The hyper-parameters of each architecture (gguf_architecture.h).
 #pragma once
 
-#include <algorithm>
-#include <array>
-
-#include "alambic/io/gguf_architecture.h"
+#include "alambic/io/gguf_joined.h"
 
 namespace alambic::gguf {
 
@@ -17,13 +14,6 @@ inline constexpr std::array common_sizes = {
     GgufSetting{"block_count", "num_hidden_layers", integer, "", true},
     GgufSetting{"attention.head_count", "num_attention_heads", integer, "", true},
 };
-
-template <size_t M, size_t N>
-constexpr auto joined(const std::array<GgufSetting, M>& first, const GgufSetting (&then)[N]) {
-  std::array<GgufSetting, M + N> all;
-  std::ranges::copy(then, std::ranges::copy(first, all.begin()).out);
-  return all;
-}
 
 template <size_t N>
 constexpr auto with_common(const GgufSetting (&own)[N]) {
@@ -79,12 +69,12 @@ inline constexpr auto deepseek_sizes = with_common({
     {"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
 });
 
-inline constexpr auto deepseek32_sizes = joined(
-    deepseek_sizes, {
-                        {"attention.indexer.head_count", "index_n_heads", integer, "", true},
-                        {"attention.indexer.key_length", "index_head_dim", integer, "", true},
-                        {"attention.indexer.top_k", "index_topk", integer, "", true},
-                    });
+inline constexpr GgufSetting indexer_sizes[] = {
+    {"attention.indexer.head_count", "index_n_heads", integer, "", true},
+    {"attention.indexer.key_length", "index_head_dim", integer, "", true},
+    {"attention.indexer.top_k", "index_topk", integer, "", true},
+};
+inline constexpr auto deepseek32_sizes = joined(deepseek_sizes, indexer_sizes);
 
 // What is not here: gguf_gemma4.cpp.
 inline constexpr auto gemma4_sizes = with_common({

@@ -1,10 +1,7 @@
 // The tensors of each architecture (gguf_architecture.h).
 #pragma once
 
-#include <algorithm>
-#include <array>
-
-#include "alambic/io/gguf_architecture.h"
+#include "alambic/io/gguf_joined.h"
 
 namespace alambic::gguf {
 
@@ -226,18 +223,14 @@ inline constexpr std::array deepseek = {
 };
 
 // And what chooses the positions.
-inline constexpr std::array indexer = {
-    GgufTensorRow{"blk.{}.indexer.k_norm", "model.layers.{}.self_attn.indexer.k_norm"},
-    GgufTensorRow{"blk.{}.indexer.proj", "model.layers.{}.self_attn.indexer.weights_proj"},
-    GgufTensorRow{"blk.{}.indexer.attn_k", "model.layers.{}.self_attn.indexer.wk"},
-    GgufTensorRow{"blk.{}.indexer.attn_q_b", "model.layers.{}.self_attn.indexer.wq_b"},
+inline constexpr GgufTensorRow indexer[] = {
+    {"blk.{}.indexer.k_norm", "model.layers.{}.self_attn.indexer.k_norm"},
+    {"blk.{}.indexer.proj", "model.layers.{}.self_attn.indexer.weights_proj"},
+    {"blk.{}.indexer.attn_k", "model.layers.{}.self_attn.indexer.wk"},
+    {"blk.{}.indexer.attn_q_b", "model.layers.{}.self_attn.indexer.wq_b"},
 };
 
-inline constexpr auto deepseek32 = [] {
-  std::array<GgufTensorRow, deepseek.size() + indexer.size()> all;
-  std::ranges::copy(indexer, std::ranges::copy(deepseek, all.begin()).out);
-  return all;
-}();
+inline constexpr auto deepseek32 = joined(deepseek, indexer);
 
 inline constexpr std::array gpt2 = {
     GgufTensorRow{"token_embd", "transformer.wte"},

@@ -30,4 +30,7 @@ struct TensorView {
 /// How many numbers a shape holds.
 int64_t count_of(const std::vector<int64_t>& shape);
 
+/// Null when there is none.
+const TensorView* tensor_named(const std::vector<TensorView>& tensors, std::string_view name);
+
 }  // namespace alambic

@@ -5,26 +5,12 @@
 #include "alambic/base/files.h"
 #include "alambic/io/decode.h"
 #include "alambic/io/gguf_change.h"
-#include "alambic/io/gguf_model.h"
-#include "alambic/io/model_folder.h"
-#include "tests/io/io_testing.h"
+#include "tests/io/gguf_testing.h"
 
 namespace alambic {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-ModelFolder golden(const std::string& name) {
-  return ModelFolder::open(fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden" / name);
-}
-
-fs::path written(const Json& config, const std::vector<TensorView>& tensors) {
-  GgufMetadata tokenizer;
-  tokenizer.add("tokenizer.ggml.model", std::string("no_vocab"));
-  const fs::path file = fresh_folder() / "m.gguf";
-  write_gguf_model(file, config, "m", tensors, *gguf_type_named("f32"), tokenizer);
-  return file;
-}
 
 fs::path written(const std::string& name) {
   const ModelFolder model = golden(name);

@@ -8,29 +8,17 @@
 #include "alambic/io/gguf_model.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/io/tile_scales.h"
-#include "tests/io/io_testing.h"
+#include "tests/io/gguf_testing.h"
 
 namespace alambic {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-ModelFolder golden(const std::string& name) {
-  return ModelFolder::open(fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden" / name);
-}
-
 const TensorView& named(const std::vector<TensorView>& tensors, const std::string& name) {
   const auto found = std::ranges::find(tensors, name, &TensorView::name);
   check(found != tensors.end(), "no tensor {}", name);
   return *found;
-}
-
-fs::path written(const Json& config, const std::vector<TensorView>& tensors) {
-  GgufMetadata tokenizer;
-  tokenizer.add("tokenizer.ggml.model", std::string("no_vocab"));
-  const fs::path file = fresh_folder() / "m.gguf";
-  write_gguf_model(file, config, "m", tensors, *gguf_type_named("f32"), tokenizer);
-  return file;
 }
 
 fs::path written(const ModelFolder& model) { return written(model.config(), model.tensors()); }
