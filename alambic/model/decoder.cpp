@@ -159,7 +159,7 @@ std::unique_ptr<Decoder> make_plain_decoder(const Config& config, const DecoderS
     }
     model->add({.attention = std::move(attention), .mlp = std::make_unique<DenseMlp>(shape.mlp)});
   }
-  model->ropes.emplace_back(model->sizes.positions, shape.attention.head_width, config.rope());
+  model->ropes.emplace_back(shape.attention.head_width, config.rope());
   return model;
 }
 

@@ -144,7 +144,7 @@ std::unique_ptr<Model> make(const Config& config, const RouterOptions& router,
     model->add(std::move(layer));
   }
   model->sizes.cache.value_width = indexer ? indexer->head_width : 0;
-  model->ropes.emplace_back(model->sizes.positions, latent.rope_width, rope);
+  model->ropes.emplace_back(latent.rope_width, rope);
   model->predictors = config.integer("num_nextn_predict_layers", 0);
   model->config = config.json;
   if (model->predictors > 0) model->config["num_nextn_predict_layers"] = 0;  // as we save it

@@ -337,10 +337,10 @@ std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
   model->norm = {attention.width, epsilon};
   if (!model->tied) model->lm_head = {attention.width, model->sizes.vocabulary, false};
   const auto [main, compress] = ropes(config, attention.head_width);
-  model->plain = Rope(model->sizes.positions, attention.head_width, main);
-  model->stretched = Rope(model->sizes.positions, attention.head_width, compress);
-  const int64_t turning = 2 * model->stretched.cos_Td.size(1);
-  config.require(turning == 2 * model->plain.cos_Td.size(1) && turning <= attention.head_width,
+  model->plain = Rope(attention.head_width, main);
+  model->stretched = Rope(attention.head_width, compress);
+  const int64_t turning = 2 * model->stretched.frequency_d.size(0);
+  config.require(turning == 2 * model->plain.frequency_d.size(0) && turning <= attention.head_width,
                  "qk_rope_head_dim", "an even part of head_dim");
   for (const Layer& layer : model->layers) {
     config.require(

@@ -34,8 +34,7 @@ std::unique_ptr<Model> make_gemma2(const Config& config) {
         {.attention = std::make_unique<SelfAttention>(shape.attention, gemma.attention),
          .mlp = std::make_unique<DenseMlp>(shape.mlp)});
   }
-  gemma.model->ropes.emplace_back(gemma.model->sizes.positions, shape.attention.head_width,
-                                  config.rope());
+  gemma.model->ropes.emplace_back(shape.attention.head_width, config.rope());
   return std::move(gemma.model);
 }
 

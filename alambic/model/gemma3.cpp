@@ -7,15 +7,14 @@ namespace alambic {
 namespace {
 
 // "rope_parameters" per layer type, or "rope_local_base_freq" beside "rope_theta".
-std::vector<Rope> ropes(const Config& config, int64_t positions, int64_t head_width) {
+std::vector<Rope> ropes(const Config& config, int64_t head_width) {
   RopeSettings local;
   if (config.has("rope_parameters")) {
     local = config.rope(1e4, "sliding_attention");
   } else {
     local.theta = config.number("rope_local_base_freq", 1e4);
   }
-  return {Rope(positions, head_width, config.rope(1e6, "full_attention")),
-          Rope(positions, head_width, local)};
+  return {Rope(head_width, config.rope(1e6, "full_attention")), Rope(head_width, local)};
 }
 
 // The text part of a model that also sees images; its other tensors are left out.
@@ -47,7 +46,7 @@ std::unique_ptr<Model> make_gemma3_text(const Config& config) {
                       .mlp = std::make_unique<DenseMlp>(shape.mlp),
                       .rope = window > 0 ? 1 : 0});
   }
-  gemma.model->ropes = ropes(config, gemma.model->sizes.positions, shape.attention.head_width);
+  gemma.model->ropes = ropes(config, shape.attention.head_width);
   return std::move(gemma.model);
 }
 

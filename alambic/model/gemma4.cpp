@@ -183,7 +183,7 @@ std::unique_ptr<Model> make_gemma4_text(const Config& config) {
   }
   const std::array settings = plan.ropes(config);
   for (const Kind kind : {Gemma4Plan::whole, Gemma4Plan::sliding}) {
-    model->ropes.emplace_back(model->sizes.positions, plan.head_width(kind), settings[kind]);
+    model->ropes.emplace_back(plan.head_width(kind), settings[kind]);
   }
   return model;
 }

@@ -78,7 +78,7 @@ struct GptNeox : Model {
     }
     final_layer_norm = {width, epsilon};
     if (!tied) embed_out = {width, sizes.vocabulary, false};
-    rope = Rope(sizes.positions, head_width, neox_rope(config));
+    rope = Rope(head_width, neox_rope(config));
   }
 
   ModelShape shape() const override { return sizes; }

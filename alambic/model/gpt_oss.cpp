@@ -56,8 +56,7 @@ std::unique_ptr<Model> make_gpt_oss(const Config& config) {
                     shape.attention, AttentionOptions{.scale = shape.scale(), .window = window}),
                 .mlp = std::make_unique<ClampedExperts>(expert, router)});
   }
-  model->ropes.emplace_back(model->sizes.positions, shape.attention.head_width,
-                            config.rope(150000));
+  model->ropes.emplace_back(shape.attention.head_width, config.rope(150000));
   return model;
 }
 

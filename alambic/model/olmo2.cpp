@@ -16,7 +16,7 @@ std::unique_ptr<Model> make_olmo2(const Config& config) {
     attention->k_norm = model->make_norm(a.kv_heads * a.head_width);
     model->add({.attention = std::move(attention), .mlp = std::make_unique<DenseMlp>(shape.mlp)});
   }
-  model->ropes.emplace_back(model->sizes.positions, a.head_width, config.rope());
+  model->ropes.emplace_back(a.head_width, config.rope());
   return model;
 }
 

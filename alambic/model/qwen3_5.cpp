@@ -103,7 +103,7 @@ std::unique_ptr<Qwen35> make(const Config& config, DecoderShape shape,
     model->sizes.cache.each.push_back(is_linear ? KvCache::LayerShape{.state = delta_net.state()}
                                                 : of_tokens);
   }
-  model->ropes.emplace_back(model->sizes.positions, shape.attention.head_width, rope_of(config));
+  model->ropes.emplace_back(shape.attention.head_width, rope_of(config));
   model->config = config.json;  // as we save it: without layers for multi-token prediction
   if (config.integer("mtp_num_hidden_layers", 0) > 0) model->config["mtp_num_hidden_layers"] = 0;
   return model;

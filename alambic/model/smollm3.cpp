@@ -23,7 +23,7 @@ std::unique_ptr<Model> make_smollm3(const Config& config) {
   std::unique_ptr<Decoder> model =
       make_plain_decoder(config, shape, windows, /*norm_heads=*/false, /*tied_by_default=*/true);
   for (int64_t i = 0; i < shape.layers; ++i) model->layers[i].rope = turns[i] ? 0 : -1;
-  model->ropes = {Rope(model->sizes.positions, shape.attention.head_width, config.rope(2e6))};
+  model->ropes = {Rope(shape.attention.head_width, config.rope(2e6))};
   return model;
 }
 

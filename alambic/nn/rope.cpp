@@ -85,26 +85,21 @@ double rope_attention_factor(const RopeSettings& s) {
               : yarn_magnitude(s.factor, 1);
 }
 
-Rope::Rope(int64_t positions, int64_t head_width, const RopeSettings& settings) {
-  const Tensor frequency = rope_frequencies(head_width, settings);
-  const double size = rope_attention_factor(settings);
-  const Tensor angle = at::outer(at::arange(positions, at::kFloat), frequency);
-  cos_Td = angle.cos();
-  sin_Td = angle.sin();
-  if (size != 1) {
-    cos_Td = cos_Td * size;
-    sin_Td = sin_Td * size;
-  }
-}
+Rope::Rope(int64_t head_width, const RopeSettings& settings)
+    : frequency_d(rope_frequencies(head_width, settings)),
+      magnitude(rope_attention_factor(settings)) {}
 
-void Rope::to(at::Device device, at::ScalarType dtype) {
-  const auto wide = dtype == at::kDouble ? at::kDouble : at::kFloat;
-  cos_Td = cos_Td.to(device, wide);
-  sin_Td = sin_Td.to(device, wide);
+void Rope::to(at::Device device, at::ScalarType model_dtype) {
+  frequency_d = frequency_d.to(device);
+  dtype = model_dtype == at::kDouble ? at::kDouble : at::kFloat;
 }
 
 Rotation Rope::at(const Tensor& positions_N) const {
-  return {cos_Td.index_select(0, positions_N), sin_Td.index_select(0, positions_N)};
+  const Tensor angle_Nd = at::outer(positions_N.to(at::kFloat), frequency_d);
+  const auto sized = [&](const Tensor& x) {
+    return (magnitude == 1 ? x : x * magnitude).to(dtype);
+  };
+  return {sized(angle_Nd.cos()), sized(angle_Nd.sin())};
 }
 
 Tensor halves_of_pairs(const Tensor& x_NHR) {

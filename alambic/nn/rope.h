@@ -14,15 +14,18 @@ struct Rotation {
   Rotation back() const { return {cos_Nd, -sin_Nd}; }
 };
 
-/// Rotary angles of every position up to the model's context, made once.
+/// What turns a model's heads, by position. Angles are made as they are needed: a table of a long
+/// context would take hundreds of megabytes, and a pass has few positions of it.
 struct Rope {
-  Tensor cos_Td, sin_Td;  ///< float32, [positions, rotary width / 2]
+  Tensor frequency_d;                 ///< float32, turns per position, [rotary width / 2]
+  double magnitude = 1;               ///< of cos and sin
+  at::ScalarType dtype = at::kFloat;  ///< of cos and sin: float32, float64 for a model in float64
 
   Rope() = default;
   /// Angles in float32, as transformers computes them (modeling_rope_utils.py). "dynamic" stretches
-  /// beyond `positions` only, so here it is the default; "longrope" is used within the original
-  /// context, with its short factors.
-  Rope(int64_t positions, int64_t head_width, const RopeSettings& settings);
+  /// beyond the model's context only, so here it is the default; "longrope" is used within the
+  /// original context, with its short factors.
+  Rope(int64_t head_width, const RopeSettings& settings);
   void to(at::Device device, at::ScalarType dtype);
   Rotation at(const Tensor& positions_N) const;
 };
