@@ -53,6 +53,24 @@ struct Layer {
   std::optional<PerLayerBlock> per_layer;
   Tensor scalar_1;  // of the layer's output; learns nothing
 
+  bool reads_others() const { return attention.source == KvSource::earlier; }
+
+  // `inputs`: the residual stream, the layer's own input where there are such, and keys and values
+  // of layer `from` where it reads others'. Returns the stream, and the keys and values that it
+  // makes.
+  std::vector<Tensor> through(const std::vector<Tensor>& inputs, int64_t from,
+                              const Rotation& rotation, const Pass& pass, int64_t index) const {
+    Tensor x = inputs[0];
+    KeysValues keys_values;
+    if (reads_others()) keys_values = {inputs[inputs.size() - 2], inputs.back(), from};
+    x = x +
+        after_attention(attention.forward(before_attention(x), rotation, pass, index, keys_values));
+    x = x + feed_forward(x);
+    if (per_layer) x = x + (*per_layer)(x, inputs[1]);
+    x = x * scalar_1.to(x.scalar_type());
+    if (reads_others()) return {x};
+    return {x, keys_values.k_NKd, keys_values.v_NKd};
+  }
   Tensor feed_forward(const Tensor& x_ND) const {
     const Tensor y_ND = mlp.forward(before_mlp(x_ND));
     return after_mlp(experts ? experts->forward(x_ND, y_ND) : y_ND);
@@ -87,19 +105,28 @@ struct Gemma4 : Decoder {
 
   Tensor hidden(const Pass& pass) const override {
     Tensor x = embed(pass);
-    const Tensor inputs_NLP = per_layer ? (*per_layer)(pass.input.tokens_N, x) : Tensor();
+    std::vector<Tensor> inputs_NP;
+    if (per_layer) inputs_NP = (*per_layer)(pass.input.tokens_N, x).unbind(1);
     const std::array rotations = {ropes[Gemma4Plan::whole].at(pass.positions_N),
                                   ropes[Gemma4Plan::sliding].at(pass.positions_N)};
     std::array<KeysValues, 2> shared;
     const LayerRuns runs(pass);
     for (int64_t i = 0; i < std::ssize(blocks); ++i) {
       const Layer& layer = blocks[i];
-      x = x + layer.after_attention(layer.attention.forward(
-                  layer.before_attention(x), rotations[layer.kind], pass, i, shared[layer.kind]));
-      // Only this can run again: other layers read the keys, and all read the per-layer inputs.
-      x = runs.run([&layer](const Tensor& y) { return y + layer.feed_forward(y); }, x);
-      if (per_layer) x = x + (*layer.per_layer)(x, inputs_NLP.select(1, i));
-      x = x * layer.scalar_1.to(x.scalar_type());
+      KeysValues& keys_values = shared[layer.kind];
+      std::vector<Tensor> read = {x};
+      if (per_layer) read.push_back(inputs_NP[i]);
+      if (layer.reads_others()) {
+        read.insert(read.end(), {keys_values.k_NKd, keys_values.v_NKd});
+      }
+      const std::vector<Tensor> made = runs.run(
+          [&layer, i, runs, rotation = rotations[layer.kind],
+           from = keys_values.layer](const std::vector<Tensor>& inputs) {
+            return layer.through(inputs, from, rotation, runs.pass(), i);
+          },
+          read);
+      x = made[0];
+      if (!layer.reads_others()) keys_values = {made[1], made[2], i};
       pass.show(i, x);
     }
     return norm(x);

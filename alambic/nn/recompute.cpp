@@ -16,27 +16,46 @@ struct LayerHolder : torch::CustomClassHolder {
 };
 
 struct LayerFunction : torch::autograd::Function<LayerFunction> {
-  // `anchor` wants a gradient: the output then does, whether or not the input does (an adapter
+  // `anchor` wants a gradient: the outputs then do, whether or not an input does (an adapter
   // behind frozen embeddings).
-  static Tensor forward(AutogradContext* context, const Tensor& x_ND, const Tensor& /*anchor*/,
-                        const LayerRuns::Layer& layer) {
-    context->save_for_backward({x_ND});
+  static variable_list forward(AutogradContext* context, const LayerRuns::Layer& layer,
+                               const Tensor& /*anchor*/, at::TensorList inputs) {
+    context->save_for_backward(inputs.vec());
+    context->set_materialize_grads(false);  // nobody may read some outputs
     context->saved_data["layer"] =
         c10::IValue::make_capsule(c10::make_intrusive<LayerHolder>(layer));
     // With gradients, as the second time: the same kernels, and dropout. What they keep is freed
-    // with the undetached result.
+    // with the undetached results.
     const at::AutoGradMode with_gradient(true);
-    return layer(x_ND.detach()).detach();
+    return detached(layer(detached(inputs)));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const Tensor x_ND =
-        context->get_saved_variables()[0].detach().requires_grad_(context->needs_input_grad(0));
+    variable_list inputs = detached(context->get_saved_variables());
+    const size_t before = 2;  // layer and anchor, which get no gradient
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      inputs[i].requires_grad_(context->needs_input_grad(i + 1));
+    }
     const auto holder = context->saved_data["layer"].toCapsule();
     const at::AutoGradMode with_gradient(true);
-    const Tensor y_ND = static_cast<const LayerHolder&>(*holder).layer(x_ND);
-    if (y_ND.requires_grad()) y_ND.backward(gradients[0]);
-    return {x_ND.grad(), Tensor(), Tensor()};
+    const variable_list outputs = static_cast<const LayerHolder&>(*holder).layer(inputs);
+    variable_list from, with;  // what is read later, and its gradient
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (!outputs[i].requires_grad() || !gradients[i].defined()) continue;
+      from.push_back(outputs[i]);
+      with.push_back(gradients[i]);
+    }
+    if (!from.empty()) torch::autograd::backward(from, with);
+    variable_list result(before);
+    for (const Tensor& input : inputs) result.push_back(input.grad());
+    return result;
+  }
+
+ private:
+  static variable_list detached(at::TensorList tensors) {
+    variable_list result;
+    for (const Tensor& tensor : tensors) result.push_back(tensor.detach());
+    return result;
   }
 };
 
@@ -57,9 +76,11 @@ LayerRuns::LayerRuns(const Pass& pass) : pass_(&pass) {
   pass_ = &kept_->pass;
 }
 
-Tensor LayerRuns::run_twice(const Layer& layer, const Tensor& x_ND) {
-  const Tensor anchor = at::zeros({}, x_ND.options().requires_grad(false)).set_requires_grad(true);
-  return LayerFunction::apply(x_ND, anchor, layer);
+std::vector<Tensor> LayerRuns::run(const Layer& layer, const std::vector<Tensor>& inputs) const {
+  if (!kept_) return layer(inputs);
+  const Tensor anchor =
+      at::zeros({}, inputs[0].options().requires_grad(false)).set_requires_grad(true);
+  return LayerFunction::apply(layer, anchor, at::TensorList(inputs));
 }
 
 }  // namespace alambic

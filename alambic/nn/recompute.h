@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "alambic/nn/pass.h"
 
@@ -26,21 +27,26 @@ class RecomputeLayers {
 /// that it reads is kept here: it must take `pass()` from a copy of this.
 class LayerRuns {
  public:
-  using Layer = std::function<Tensor(const Tensor& x_ND)>;
+  /// From what the layer reads of earlier ones to what later ones read of it.
+  using Layer = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs)>;
 
   explicit LayerRuns(const Pass& pass);
   const Pass& pass() const { return *pass_; }
 
-  /// layer(x_ND), and its gradients bit for bit. What it reads besides (weights, where dropout
-  /// draws from) must still be the same in the backward pass.
+  /// layer(inputs), and its gradients bit for bit; all inputs and outputs are defined. What it
+  /// reads besides (weights, where dropout draws from) must still be the same in the backward pass.
+  std::vector<Tensor> run(const Layer& layer, const std::vector<Tensor>& inputs) const;
+
+  /// A layer of one input and one output.
   template <class L>
   Tensor run(const L& layer, const Tensor& x_ND) const {
-    return kept_ ? run_twice(layer, x_ND) : layer(x_ND);
+    if (!kept_) return layer(x_ND);
+    return run([layer](const std::vector<Tensor>& in) { return std::vector{layer(in[0])}; },
+               std::vector{x_ND})[0];
   }
 
  private:
   struct Kept;
-  static Tensor run_twice(const Layer& layer, const Tensor& x_ND);
 
   std::shared_ptr<const Kept> kept_;  // null: layers run once
   const Pass* pass_;
