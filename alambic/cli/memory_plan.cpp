@@ -11,7 +11,6 @@
 #include "alambic/cli/preflight.h"
 #include "alambic/cli/student.h"
 #include "alambic/io/model_folder.h"
-#include "alambic/model/config.h"
 #include "alambic/objective/head_chunks.h"
 #include "alambic/tensor/view.h"
 #include "alambic/text/chat_tokens.h"
@@ -56,17 +55,14 @@ double typical_length(const DistillOptions& options, const Outlines& models) {
                   static_cast<double>(models.student.model.model->shape().positions));
 }
 
-// What a layer keeps for the backward pass, in numbers per token: about 10 of the width (inputs of
-// norms and maps, queries, keys, values, residuals) and 3 of the MLP's inner width. With activation
-// checkpointing its input, and all of that of one layer at a time.
-double kept_numbers(const Model& model, bool checkpointing) {
-  const Config config{model.config, "config.json"};
-  const auto width = static_cast<double>(model.shape().width);
-  const auto inner = static_cast<double>(
-      config.integer("intermediate_size", config.integer("n_inner", 4 * model.shape().width)));
-  const auto layers = static_cast<double>(model.shape().cache.layers);
-  const double of_layer = 10 * width + 3 * inner;
-  return checkpointing ? layers * width + of_layer : layers * of_layer;
+// Of the layers, per token of a sequence. With activation checkpointing their inputs, and the rest
+// of one at a time.
+double kept_numbers(Model& model, double length, bool checkpointing) {
+  const ModelShape shape = model.shape();
+  const auto layers = static_cast<double>(shape.cache.layers);
+  const double all = model.kept_numbers(length);
+  const auto inputs = layers * static_cast<double>(shape.streams * shape.width);
+  return checkpointing ? inputs + all / layers : all;
 }
 
 }  // namespace
@@ -124,7 +120,8 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
       {"optimizer", state * trained},
       {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
       {"learning pass",
-       element * micro * tokens * kept_numbers(student, options.training.activation_checkpointing)},
+       element * micro * tokens *
+           kept_numbers(student, tokens, options.training.activation_checkpointing)},
       {"logits' chunks", logits}};
   plan.insert(plan.end(), onlookers.begin(), onlookers.end());
   return plan;

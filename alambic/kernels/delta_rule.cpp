@@ -9,8 +9,6 @@
 namespace alambic::kernels {
 namespace {
 
-constexpr int64_t kChunk = 64;
-
 // Chunks of all sequences, those of the same place in their sequences side by side and longer
 // sequences first: the sequences that have a chunk at place c are always the first ones.
 struct Layout {

@@ -6,6 +6,9 @@
 
 namespace alambic::kernels {
 
+/// Positions that packed_delta_rule computes at once.
+constexpr int64_t kChunk = 64;
+
 /// The gated delta rule (Yang et al., arXiv 2412.06464, equation 10). A head remembers a matrix S
 /// [dk, dv], a map from keys to values. At every position it forgets a share, corrects what S says
 /// of the key, and answers the query:
@@ -22,7 +25,7 @@ struct DeltaOutputs {
   Tensor state_SHkv;  ///< after each sequence's last position; float32, float64 for float64 values
 };
 
-/// Over packed sequences, each from S = 0, in chunks of 64 positions: within a chunk the
+/// Over packed sequences, each from S = 0, in chunks of kChunk positions: within a chunk the
 /// corrections are the solution of a triangular system (section 3.3; transformers'
 /// torch_chunk_gated_delta_rule). Only differences of cumulative decays within a chunk are raised
 /// to exponentials, none of them above 0, so that nothing overflows. Computed in float32, or

@@ -107,6 +107,15 @@ struct DeepSeekV4 : Model {
   Head head() const override { return {.weight_VD = tied ? embed : lm_head.weight}; }
   bool shows_layers() const override { return false; }  // several streams, not one
 
+  double kept_besides(double length) const override {
+    double numbers = 0;
+    for (const Layer& layer : layers) {
+      numbers += layer.attention.kept_besides(length) + layer.experts.kept_besides() +
+                 layer.around_attention.kept_numbers() + layer.around_experts.kept_numbers();
+    }
+    return numbers;
+  }
+
   std::vector<Router*> routers() override {
     std::vector<Router*> found;
     for (Layer& layer : layers) found.push_back(&layer.experts.router);
@@ -310,6 +319,7 @@ std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
   auto model = std::make_unique<DeepSeekV4>(hyper);
   model->sizes = {.vocabulary = config.size("vocab_size"),
                   .width = attention.width,
+                  .streams = hyper.streams,
                   .positions = config.size("max_position_embeddings", 1048576),
                   .cache = {count, 1, attention.head_width, 0}};
   model->deviation = config.number("initializer_range", 0.02);

@@ -75,6 +75,15 @@ struct Layer {
     const Tensor y_ND = mlp.forward(before_mlp(x_ND));
     return after_mlp(experts ? experts->forward(x_ND, y_ND) : y_ND);
   }
+  // Norms behind blocks keep their inputs, and the sums and the scaled output are others.
+  double kept_besides(int64_t width) const {
+    int64_t numbers = 3 * width;
+    if (experts) {
+      numbers += 4 * width + experts->experts.router.options.chosen * experts->experts.shape.inner;
+    }
+    if (per_layer) numbers += width + per_layer->per_layer_input_gate.weight.size(0);
+    return static_cast<double>(numbers) + attention.kept_besides() + mlp.kept_besides();
+  }
   void visit(const std::string& prefix, const TensorVisitor& visitor) {
     before_attention.visit(prefix + "input_layernorm", visitor);
     attention.visit(prefix, visitor);
@@ -130,6 +139,12 @@ struct Gemma4 : Decoder {
       pass.show(i, x);
     }
     return norm(x);
+  }
+
+  double kept_besides(double) const override {
+    double numbers = 0;
+    for (const Layer& layer : blocks) numbers += layer.kept_besides(sizes.width);
+    return numbers;
   }
 
   std::vector<Router*> routers() override {

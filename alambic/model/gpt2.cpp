@@ -105,6 +105,11 @@ struct Gpt2 : Model {
 
   Head head() const override { return {.weight_VD = wte}; }
 
+  // The sums that the norms keep, which take one map's input each.
+  double kept_besides(double) const override {
+    return static_cast<double>(2 * sizes.width) * static_cast<double>(layers.size());
+  }
+
   // Residual projections start smaller by the square root of the residual additions.
   double init_deviation(const std::string& name) const override {
     if (name.ends_with(".bias") || name.find(".ln_") != std::string::npos) return 0;

@@ -132,6 +132,11 @@ struct GptNeox : Model {
             .packed = tied ? nullptr : embed_out.packed};
   }
 
+  // The residual sum, and turned queries and keys beside the fused output.
+  double kept_besides(double) const override {
+    return static_cast<double>(3 * sizes.width) * static_cast<double>(layers.size());
+  }
+
   void settle(at::Device device, at::ScalarType dtype) override { rope.to(device, dtype); }
 
   double init_deviation(const std::string& name) const override {

@@ -1,5 +1,7 @@
 #include "alambic/model/model.h"
 
+#include "alambic/nn/moe.h"
+
 namespace alambic {
 
 at::TensorOptions Model::options() { return head().weight_VD.options().requires_grad(false); }
@@ -12,6 +14,30 @@ int64_t Model::parameters() {
 
 at::ScalarType Model::type_of(const std::string& name, at::ScalarType dtype) const {
   return is_constant(name) && dtype != at::kDouble ? at::kFloat : dtype;
+}
+
+double Model::kept_numbers(double length) {
+  double share = 1;  // of the tokens, for a routed expert
+  for (const Router* router : routers()) {
+    share =
+        static_cast<double>(router->options.chosen) / static_cast<double>(router->options.experts);
+  }
+  double numbers = 0;
+  const auto is_routed = [](const std::string& name) {
+    return name.find(".experts.") != std::string::npos;
+  };
+  const Tensor head_VD = head().weight_VD;
+  visit_linears([&](const std::string& name, Linear& map) {
+    if (map.weight.is_same(head_VD)) return;  // logits are made in chunks
+    const auto ends = static_cast<double>(map.weight.size(0) + map.weight.size(1));
+    numbers += is_routed(name) ? share * ends : ends;
+  });
+  // Experts in one tensor.
+  visit([&](const std::string& name, Tensor& tensor) {
+    if (!is_routed(name) || tensor.dim() != 3) return;
+    numbers += share * static_cast<double>(tensor.size(0) * (tensor.size(1) + tensor.size(2)));
+  });
+  return numbers + kept_besides(length);
 }
 
 void Model::set_trainable(bool trainable) {

@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 struct ModelShape {
   int64_t vocabulary = 0;
   int64_t width = 0;      ///< D of the final hidden state
+  int64_t streams = 1;    ///< residual streams of that width side by side (DeepSeek-V4)
   int64_t positions = 0;  ///< longest sequence
   KvCache::Shape cache;
 };
@@ -68,6 +69,14 @@ struct Model {
   /// float32, bfloat16, …, of the weights; and where they are.
   at::TensorOptions options();
   int64_t parameters();
+  /// Numbers per token that the backward pass of the layers needs where sequences have `length`
+  /// tokens: inputs and outputs of the linear maps, routed experts by the share of tokens that they
+  /// get, and kept_besides. An estimate, within a quarter of what is measured
+  /// (tests/model/kept_numbers_test.cpp).
+  double kept_numbers(double length);
+  /// Of them, those that are neither inputs nor outputs of linear maps. Inputs of several maps
+  /// count several times there, which stands for the norms and sums between.
+  virtual double kept_besides(double length) const = 0;
   /// Makes every tensor but the constant ones want a gradient, or none.
   void set_trainable(bool trainable);
   /// Walks the linear maps that adapters can be attached to, by their module names.

@@ -28,6 +28,11 @@ Tensor ClampedExperts::forward(const Tensor& x_ND) const {
   return mix_experts(x_ND, router(x_ND), router.options, expert, at::zeros_like(x_ND));
 }
 
+// The bounded gate and up, the sigmoid and its product with the gate.
+double ClampedExperts::kept_besides() const {
+  return 4 * static_cast<double>(router.options.chosen * shape.inner);
+}
+
 void ClampedExperts::visit(const std::string& prefix, const TensorVisitor& visitor) {
   visitor(prefix + "mlp.router.weight", router.weight_ED);
   visitor(prefix + "mlp.router.bias", router.bias_E);

@@ -117,6 +117,20 @@ Tensor CompressedAttention::output(const Tensor& heads_NHd) const {
   return wo_b(at::bmm(groups_GNi, maps_Gir).transpose(0, 1).flatten(1));
 }
 
+double CompressedAttention::kept_besides(double length) const {
+  const auto heads = static_cast<double>(shape.heads),
+             width = static_cast<double>(shape.head_width);
+  double seen = std::min(length, 2 * static_cast<double>(shape.window));  // rows of a query's block
+  double raw = 0;
+  if (compressor) {
+    seen += length / static_cast<double>(compressor->shape.stride);
+    raw = static_cast<double>(compressor->shape.raw_width());
+  }
+  // Weights; queries after their norm and turn, sums before and after theirs; the grouped map.
+  return heads * (seen + 5 * width) + 2 * raw +
+         static_cast<double>(shape.groups * shape.group_rank);
+}
+
 void CompressedAttention::visit(const std::string& prefix, const TensorVisitor& visitor) {
   wq_a.visit(prefix + "wq_a", visitor);
   q_norm.visit(prefix + "q_norm", visitor);

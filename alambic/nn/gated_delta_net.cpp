@@ -102,6 +102,17 @@ Tensor GatedDeltaNet::read(const kernels::DeltaInputs& inputs, const Pass& pass,
   return found.out_NHd;
 }
 
+double GatedDeltaNet::kept_besides(double) const {
+  const auto channels = static_cast<double>(shape.channels());
+  const auto heads = static_cast<double>(shape.heads), chunk = static_cast<double>(kernels::kChunk);
+  const auto dk = static_cast<double>(shape.key_width), dv = static_cast<double>(shape.value_width);
+  // Of the convolution its shifted inputs, its sum, and what SiLU makes of that; of the chunked
+  // delta rule (kernels/delta_rule.cpp) queries, keys and values in their forms, five squares of
+  // a chunk (decays, products and scores), and a state a chunk.
+  return (static_cast<double>(shape.window) + 1) * channels +
+         heads * (6 * dk + 5 * dv + 5 * chunk + dk * dv / chunk);
+}
+
 void GatedDeltaNet::visit(const std::string& prefix, const TensorVisitor& visitor) {
   const std::string block = prefix + "linear_attn.";
   visitor(block + "dt_bias", dt_bias_H);

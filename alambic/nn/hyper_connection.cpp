@@ -75,6 +75,12 @@ void HyperConnection::visit(const std::string& prefix, const TensorVisitor& visi
   visit_three(prefix, visitor, fn, base, scale);
 }
 
+// The streams before and after their norm, and four squares an iteration: what is divided, and by.
+double HyperConnection::kept_numbers() const {
+  const int64_t S = shape.streams;
+  return static_cast<double>(2 * S * shape.width + 4 * shape.iterations * S * S);
+}
+
 HyperHead::HyperHead(const HyperShape& shape)
     : shape(shape),
       fn(placeholder({shape.streams, shape.streams * shape.width})),

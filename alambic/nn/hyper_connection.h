@@ -32,6 +32,8 @@ struct HyperConnection {
   Tensor write(const Tensor& streams_NSD, const Reading& reading, const Tensor& y_ND) const;
   /// Names are PREFIX_fn, PREFIX_base, PREFIX_scale.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
+  /// As Model::kept_numbers.
+  double kept_numbers() const;
 };
 
 /// The sum of the streams that the final norm reads.

@@ -134,6 +134,17 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
   });
 }
 
+double LatentAttention::kept_besides(double length) const {
+  const auto heads = static_cast<double>(shape.heads);
+  if (indexer && length > static_cast<double>(indexer->shape.chosen)) {
+    // Each head's weights over the whole sequence, and queries and sums as wide as the cache.
+    return heads * (length + 2 * static_cast<double>(shape.cache_width()));
+  }
+  // Keys, and values where they are widened, in one piece.
+  return heads * static_cast<double>(shape.query_width()) *
+         (shape.value_width < shape.query_width() ? 2 : 1);
+}
+
 void LatentAttention::visit(const std::string& prefix, const TensorVisitor& visitor) {
   if (shape.query_rank > 0) {
     q_a_proj.visit(prefix + "self_attn.q_a_proj", visitor);

@@ -28,6 +28,12 @@ Tensor DenseMlp::forward(const Tensor& x_ND) const {
                                             : kernels::gelu_tanh(both[0]) * both[1]);
 }
 
+// What GELU makes, which is not fused with the product; and the bounded gate and up.
+double DenseMlp::kept_besides() const {
+  const auto inner = static_cast<double>(shape.inner);
+  return (shape.gate == Gate::gelu_tanh ? inner : 0) + (shape.limit > 0 ? 2 * inner : 0);
+}
+
 void DenseMlp::visit(const std::string& prefix, const TensorVisitor& visitor) {
   if (shape.fused) {
     gate_up_proj.visit(prefix + "mlp.gate_up_proj", visitor);

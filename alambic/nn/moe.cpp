@@ -116,6 +116,11 @@ Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
       [&](int64_t e, const Tensor& x_PD) { return experts[e].forward(x_PD); }, base_ND);
 }
 
+double Moe::kept_besides() const {
+  return static_cast<double>(router.options.chosen) * experts.front().kept_besides() +
+         (shared ? shared->kept_besides() : 0);
+}
+
 void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {
   const std::string block = prefix + names.block + ".";
   const auto visit_one = [&](const std::string& expert, DenseMlp& mlp) {

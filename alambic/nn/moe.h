@@ -81,6 +81,7 @@ struct Moe : FeedForward {
   Tensor forward(const Tensor& x_ND) const override;
   Tensor forward(const Tensor& x_ND, const Router::Choice& choice) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  double kept_besides() const override;
 };
 
 }  // namespace alambic

@@ -48,6 +48,18 @@ Tensor SelfAttention::forward(const Tensor& x_ND, const Rotation& rotation, cons
   return o_proj(shape.gated ? read_NE * gate_NE.sigmoid() : read_NE);
 }
 
+double SelfAttention::kept_besides(double) const {
+  const auto of_heads = [&](int64_t heads) {
+    return static_cast<double>(heads * shape.head_width);
+  };
+  double numbers = shape.gated ? 2 * of_heads(shape.heads) : 0;  // what was read, and the gate
+  // Values are part of the fused output, which stays whole beside turned queries and keys.
+  if (shape.fused) numbers += of_heads(shape.heads + shape.kv_heads);
+  if (q_norm.weight.defined()) numbers += of_heads(shape.heads);
+  if (k_norm.weight.defined()) numbers += of_heads(shape.kv_heads);
+  return numbers;
+}
+
 void SelfAttention::visit(const std::string& prefix, const TensorVisitor& visitor) {
   if (shape.fused) {
     qkv_proj.visit(prefix + "self_attn.qkv_proj", visitor);

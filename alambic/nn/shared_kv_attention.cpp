@@ -32,6 +32,12 @@ Tensor SharedKvAttention::forward(const Tensor& x_ND, const Rotation& rotation, 
   return o_proj(attend(q_NHd, shared.k_NKd, shared.v_NKd, pass, layer, options));
 }
 
+// Queries, keys and values after their norms.
+double SharedKvAttention::kept_besides() const {
+  const int64_t normed = source == KvSource::earlier ? 0 : 2 * shape.kv_heads;
+  return static_cast<double>((shape.heads + normed) * shape.head_width);
+}
+
 void SharedKvAttention::visit(const std::string& prefix, const TensorVisitor& visitor) {
   const std::string block = prefix + "self_attn.";
   q_proj.visit(block + "q_proj", visitor);

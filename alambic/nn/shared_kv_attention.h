@@ -33,6 +33,8 @@ struct SharedKvAttention {
                  KeysValues& shared) const;
   /// `prefix` is the layer's, "model.layers.3.".
   void visit(const std::string& prefix, const TensorVisitor& visitor);
+  /// As Mixer::kept_besides.
+  double kept_besides() const;
 };
 
 }  // namespace alambic
