@@ -6,11 +6,11 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
-#include "alambic/base/random.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/io/unstacked.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
+#include "alambic/tensor/normal_fill.h"
 #include "alambic/tensor/packed_matrix.h"
 #include "alambic/tensor/view.h"
 
@@ -161,12 +161,7 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
       if (deviation == 0) {
         values.fill_(model.init_constant(name));
       } else {
-        float* data = values.data_ptr<float>();
-        for (int64_t i = 0; i < values.numel(); ++i) {
-          const auto sample = static_cast<uint64_t>(i);
-          data[i] = static_cast<float>(deviation *
-                                       normal({.seed = seed, .step = index, .sample = sample}));
-        }
+        fill_normal(values, deviation, {.seed = seed, .step = index});
       }
     }
     tensor = values.to(options.device, model.type_of(name, options.dtype));

@@ -3,32 +3,16 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
-#include "alambic/base/random.h"
+#include "alambic/tensor/normal_fill.h"
 
 namespace alambic {
-namespace {
-
-Tensor drawn(int64_t rows, int64_t columns, uint64_t seed, size_t pair) {
-  Tensor projection = at::empty({rows, columns}, at::kFloat);
-  auto* value = projection.mutable_data_ptr<float>();
-  const double deviation = 1 / std::sqrt(static_cast<double>(columns));
-  at::parallel_for(0, rows * columns, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      value[i] = static_cast<float>(deviation * normal({.seed = seed,
-                                                        .stream = Stream::projection,
-                                                        .step = pair,
-                                                        .sample = static_cast<uint64_t>(i)}));
-    }
-  });
-  return projection;
-}
-
-}  // namespace
 
 HiddenMatch::HiddenMatch(const HiddenMatchOptions& options, at::Device device) : options_(options) {
   if (!on() || options.student_width == options.teacher_width) return;
   for (size_t i = 0; i < options.pairs.size(); ++i) {
-    Tensor projection = drawn(options.teacher_width, options.student_width, options.seed, i);
+    const Tensor projection = at::empty({options.teacher_width, options.student_width}, at::kFloat);
+    fill_normal(projection, 1 / std::sqrt(static_cast<double>(options.student_width)),
+                {.seed = options.seed, .stream = Stream::projection, .step = i});
     projections_.emplace_back(fmt::format("hidden_projection.{}.weight", options.pairs[i].student),
                               projection.to(device).set_requires_grad(true));
   }
