@@ -1,8 +1,7 @@
-#include "alambic/objective/cross_entropy_cpu.h"
-
 #include "alambic/objective/log_softmax_wide.h"
+#include "alambic/objective/row_kernels.h"
 
-namespace alambic {
+namespace alambic::ALAMBIC_ISA {
 namespace {
 
 template <int bytes>
@@ -33,22 +32,10 @@ template <int bytes>
   return sums;
 }
 
-[[gnu::target("arch=x86-64-v4")]] CrossEntropySums with_avx512(const CrossEntropyRow& row,
-                                                               int64_t target, float* logits) {
-  return visit<64>(row, target, logits);
-}
-
-[[gnu::target("arch=x86-64-v3")]] CrossEntropySums with_avx2(const CrossEntropyRow& row,
-                                                             int64_t target, float* logits) {
-  return visit<32>(row, target, logits);
-}
-
 }  // namespace
 
 CrossEntropySums cross_entropy_row(const CrossEntropyRow& row, int64_t target, float* logits) {
-  if (__builtin_cpu_supports("x86-64-v4")) return with_avx512(row, target, logits);
-  if (__builtin_cpu_supports("x86-64-v3")) return with_avx2(row, target, logits);
-  return visit<16>(row, target, logits);
+  return visit<vector_bytes>(row, target, logits);
 }
 
-}  // namespace alambic
+}  // namespace alambic::ALAMBIC_ISA

@@ -22,4 +22,7 @@ struct CrossEntropySums {
 /// soft-cap's derivative.
 CrossEntropySums cross_entropy_row(const CrossEntropyRow& row, int64_t target, float* logits);
 
+using CrossEntropyKernel = CrossEntropySums (*)(const CrossEntropyRow& row, int64_t target,
+                                                float* logits);
+
 }  // namespace alambic

@@ -1,16 +1,11 @@
-#include "alambic/objective/divergence_cpu.h"
-
-#include <numeric>
-
 #include "alambic/objective/divergences/all.h"
 #include "alambic/objective/log_softmax_wide.h"
+#include "alambic/objective/row_kernels.h"
+#include "alambic/objective/teacher_head.h"
 #include "alambic/objective/wide_arithmetic.h"
 
-namespace alambic {
+namespace alambic::ALAMBIC_ISA {
 namespace {
-
-/// Half of the teacher's probability: where Akl's head ends.
-constexpr double kHeadMass = 0.5;
 
 /// Up to kBlock vectors of tokens, kept in the first-level cache between two terms.
 template <int bytes>
@@ -110,56 +105,35 @@ template <int bytes>
   return {};
 }
 
-/// The most likely teacher tokens that together have half of the probability, fewest first; ties go
-/// to the lower id. Works up from a few candidates: a head of thousands is rare.
-std::vector<int32_t> head_of(const float* teacher, int64_t vocabulary, double log_sum, float top,
-                             double temperature) {
-  std::vector<int32_t> ids(vocabulary);
-  std::iota(ids.begin(), ids.end(), 0);
-  const auto likelier = [&](int32_t a, int32_t b) {
-    return teacher[a] > teacher[b] || (teacher[a] == teacher[b] && a < b);
-  };
-  double mass = 0;
-  int64_t sorted = 0;
-  for (int64_t wanted = 16; sorted < vocabulary; wanted *= 16) {
-    const int64_t end = std::min(wanted, vocabulary);
-    std::partial_sort(ids.begin() + sorted, ids.begin() + end, ids.end(), likelier);
-    for (; sorted < end; ++sorted) {
-      mass += std::exp((teacher[ids[sorted]] - top) / temperature - log_sum);
-      if (mass < kHeadMass) continue;
-      ids.resize(sorted + 1);
-      return ids;
-    }
-  }
-  return ids;
-}
-
 /// Akl's parameter of one row.
 template <int bytes>
 [[gnu::always_inline]] inline float head_share(const DivergenceRow& row, const wide::Softmax& s,
                                                const wide::Softmax& t, const Pair<bytes>& pair,
                                                const float* student, const float* teacher) {
   using Float = typename wide::Types<bytes>::Float;
-  if (!std::isfinite(s.log_sum) || !std::isfinite(t.log_sum)) return 0.5f;
+  if (!__builtin_isfinite(s.log_sum) || !__builtin_isfinite(t.log_sum)) return 0.5f;
   const auto* zs = reinterpret_cast<const Float*>(student);
   const auto* zt = reinterpret_cast<const Float*>(teacher);
   const int64_t vectors = wide::padded(row.vocabulary) / wide::Types<bytes>::lanes;
   double all = 0, head = 0;
   for (int64_t i = 0; i < vectors;) {
     Float part = {};
-    for (const int64_t end = std::min(i + wide::kBlock, vectors); i < end; ++i) {
+    for (const int64_t end = wide::least(i + wide::kBlock, vectors); i < end; ++i) {
       const Float difference =
           wide::exp<bytes>(pair.log_q(zs[i])) - wide::exp<bytes>(pair.log_p(zt[i]));
       part += difference > 0.0f ? difference : -difference;
     }
     all += wide::sum(part);
   }
-  for (const int32_t v : head_of(teacher, row.vocabulary, t.log_sum, t.top, row.temperature)) {
+  const TeacherHead likeliest =
+      teacher_head(teacher, row.vocabulary, t.log_sum, t.top, row.temperature);
+  for (int64_t i = 0; i < likeliest.count; ++i) {
+    const int32_t v = likeliest.ids[i];
     const double q = std::exp((student[v] - s.top) / row.temperature - s.log_sum);
     const double p = std::exp((teacher[v] - t.top) / row.temperature - t.log_sum);
-    head += std::abs(p - q);
+    head += __builtin_fabs(p - q);
   }
-  return all > 0 ? static_cast<float>(std::min(head / all, 1.0)) : 0.5f;
+  return all > 0 ? static_cast<float>(head < all ? head / all : 1) : 0.5f;
 }
 
 template <int bytes, bool gradient>
@@ -190,7 +164,7 @@ template <int bytes, bool gradient>
   Block<bytes> block;
   Float pulls[wide::kBlock];
   for (int64_t begin = 0; begin < vectors; begin += wide::kBlock) {
-    block.size = std::min(wide::kBlock, vectors - begin);
+    block.size = wide::least(wide::kBlock, vectors - begin);
     begin_block<bytes>(pair, zs + begin, zt + begin, block, sums);
     for (int64_t i = 0; i < block.size; ++i) pulls[i] = Float{};
     for (const WeightedTerm& term : row.terms) {
@@ -217,40 +191,11 @@ template <int bytes, bool gradient>
   return sums;
 }
 
-template <int bytes>
-[[gnu::always_inline]] inline DivergenceSums any(const DivergenceRow& row, float* student,
-                                                 float* teacher) {
-  return row.gradient ? visit<bytes, true>(row, student, teacher)
-                      : visit<bytes, false>(row, student, teacher);
-}
-
-[[gnu::target("arch=x86-64-v4")]] DivergenceSums with_avx512(const DivergenceRow& row,
-                                                             float* student, float* teacher) {
-  return any<64>(row, student, teacher);
-}
-
-[[gnu::target("arch=x86-64-v3")]] DivergenceSums with_avx2(const DivergenceRow& row, float* student,
-                                                           float* teacher) {
-  return any<32>(row, student, teacher);
-}
-
-DivergenceSums with_baseline(const DivergenceRow& row, float* student, float* teacher) {
-  return any<16>(row, student, teacher);
-}
-
 }  // namespace
 
-std::vector<DivergenceKernel> divergence_kernels() {
-  std::vector<DivergenceKernel> kernels;
-  if (__builtin_cpu_supports("x86-64-v4")) kernels.push_back(with_avx512);
-  if (__builtin_cpu_supports("x86-64-v3")) kernels.push_back(with_avx2);
-  kernels.push_back(with_baseline);
-  return kernels;
-}
-
 DivergenceSums divergence_row(const DivergenceRow& row, float* student, float* teacher) {
-  static const DivergenceKernel kernel = divergence_kernels().front();
-  return kernel(row, student, teacher);
+  return row.gradient ? visit<vector_bytes, true>(row, student, teacher)
+                      : visit<vector_bytes, false>(row, student, teacher);
 }
 
-}  // namespace alambic
+}  // namespace alambic::ALAMBIC_ISA

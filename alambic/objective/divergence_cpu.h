@@ -36,7 +36,7 @@ struct DivergenceRow {
 /// then double. NaN or infinity in a row makes its sums non-finite.
 DivergenceSums divergence_row(const DivergenceRow& row, float* student, float* teacher);
 
-/// The same function for each instruction set that this machine has, widest first: tests run all.
+/// The same function for each instruction set that this machine has, widest last: tests run all.
 using DivergenceKernel = DivergenceSums (*)(const DivergenceRow& row, float* student,
                                             float* teacher);
 std::vector<DivergenceKernel> divergence_kernels();

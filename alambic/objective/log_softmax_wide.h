@@ -1,7 +1,6 @@
 // What every row kernel does first: the largest logit and the logarithm of the softmax's sum.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 
 #include "alambic/objective/wide.h"
@@ -11,19 +10,21 @@ namespace alambic::wide {
 /// Vectors between two additions into double: 64 · lanes numbers.
 inline constexpr int64_t kBlock = 64;
 
+[[gnu::always_inline]] inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 struct Softmax {
   float top;       ///< largest logit
   int64_t argmax;  ///< its first position
   double log_sum;  ///< log Σ exp((z − top) / T)
 };
 
-inline int64_t padded(int64_t vocabulary) {
+[[gnu::always_inline]] inline int64_t padded(int64_t vocabulary) {
   return (vocabulary + kPadding - 1) / kPadding * kPadding;
 }
 
 /// Fills row[vocabulary..padded) so that the padding has probability 0, and no inf − inf.
-inline void pad(float* row, int64_t vocabulary) {
-  std::fill(row + vocabulary, row + padded(vocabulary), -1e30f);
+[[gnu::always_inline]] inline void pad(float* row, int64_t vocabulary) {
+  for (int64_t i = vocabulary; i < padded(vocabulary); ++i) row[i] = -1e30f;
 }
 
 /// Of a padded row. A NaN anywhere makes log_sum NaN.
@@ -54,7 +55,7 @@ template <int bytes>
   double total = 0;
   for (int64_t i = 0; i < vectors;) {
     Float part = {};
-    for (const int64_t end = std::min(i + kBlock, vectors); i < end; ++i) {
+    for (const int64_t end = least(i + kBlock, vectors); i < end; ++i) {
       part += exp<bytes>((z[i] - result.top) * inverse_temperature);
     }
     total += sum(part);

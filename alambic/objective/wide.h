@@ -1,6 +1,7 @@
 // Vectors of floats whose width the caller chooses, and the few functions of them that losses need,
-// accurate to about 1e-7. GCC's vector types compile to whatever the calling function's target
-// has; everything here is forced inline so that it takes that target.
+// accurate to about 1e-7. Everything is forced inline: these files are compiled once per
+// instruction set. (A function with the target attribute is not enough: GCC 12 takes the choices `a
+// < b ? x : y` of functions inlined into it apart, lane by lane, before it inlines them.)
 #pragma once
 
 #include <cstdint>
