@@ -155,6 +155,12 @@ void row_kernels() {
     both(
         "swiglu 768" + rows, 3 * 768 * row, {gate, up}, [=] { return kernels::swiglu(gate, up); },
         [=] { return at::silu(gate) * up; });
+    both(
+        "geglu 768" + rows, 3 * 768 * row, {gate, up}, [=] { return kernels::geglu(gate, up); },
+        [=] { return at::gelu(gate, "tanh") * up; });
+    both(
+        "gelu 768" + rows, 2 * 768 * row, {gate}, [=] { return kernels::gelu_tanh(gate); },
+        [=] { return at::gelu(gate, "tanh"); });
   }
 }
 

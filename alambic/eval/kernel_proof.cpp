@@ -81,6 +81,7 @@ void rows(Deviation& worst) {
           kernels::ref::rms_norm(values(x), values(weight), 1e-5), 1e-5, "rms_norm", worst);
   compare(kernels::swiglu(x, up), kernels::ref::swiglu(values(x), values(up)), 1e-5, "swiglu",
           worst);
+  compare(kernels::geglu(x, up), kernels::ref::geglu(values(x), values(up)), 1e-5, "geglu", worst);
   const Tensor heads = draw({9, 3, 16}, 4), angle = draw({9, 8}, 5);
   compare(kernels::rope(heads, angle.cos(), angle.sin()),
           kernels::ref::rope(values(heads), values(angle.cos()), values(angle.sin()), 3, 16), 1e-5,

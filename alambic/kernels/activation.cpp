@@ -12,50 +12,75 @@ using torch::autograd::variable_list;
 
 constexpr double item_ns = 1;  // an element: an exponential and three streams
 
-Tensor fused_forward(const Tensor& gate_NF, const Tensor& up_NF) {
+enum class Gate { silu, gelu_tanh };
+
+// `up` may be undefined: then the gate's value alone.
+Tensor gated(Gate kind, const Tensor& gate_NF, const Tensor& up_NF) {
   const Tensor y = at::empty_like(gate_NF);
   const auto* gate = gate_NF.const_data_ptr<float>();
-  const auto* up = up_NF.const_data_ptr<float>();
+  const auto* up = up_NF.defined() ? up_NF.const_data_ptr<float>() : nullptr;
   auto* out = y.mutable_data_ptr<float>();
+  const auto kernel = kind == Gate::silu ? cpu().swiglu : cpu().geglu;
   parallel(y.numel(), item_ns, [&](int64_t begin, int64_t end) {
-    cpu().swiglu(gate + begin, up + begin, out + begin, end - begin);
+    kernel(gate + begin, up ? up + begin : nullptr, out + begin, end - begin);
   });
   return y;
 }
 
-struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
-  static Tensor forward(AutogradContext* context, const Tensor& gate_NF, const Tensor& up_NF) {
-    context->save_for_backward({gate_NF, up_NF});
-    return fused_forward(gate_NF, up_NF);
+struct GatedFunction : torch::autograd::Function<GatedFunction> {
+  static Tensor forward(AutogradContext* context, Gate kind, const Tensor& gate_NF,
+                        const std::optional<Tensor>& up_NF) {
+    const Tensor up = up_NF.value_or(Tensor());
+    context->saved_data["kind"] = static_cast<int64_t>(kind);
+    context->save_for_backward({gate_NF, up});
+    return gated(kind, gate_NF, up);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    refuse_second_derivative("swiglu");
+    refuse_second_derivative("a gate");
+    const auto kind = static_cast<Gate>(context->saved_data["kind"].toInt());
     const variable_list saved = context->get_saved_variables();
     const Tensor dy_NF = gradients[0].contiguous();
-    const Tensor dgate_NF = at::empty_like(saved[0]), dup_NF = at::empty_like(saved[1]);
+    const Tensor dgate_NF = at::empty_like(saved[0]);
+    const Tensor dup_NF = saved[1].defined() ? at::empty_like(saved[1]) : Tensor();
     const auto* gate = saved[0].const_data_ptr<float>();
-    const auto* up = saved[1].const_data_ptr<float>();
+    const auto* up = saved[1].defined() ? saved[1].const_data_ptr<float>() : nullptr;
     const auto* dy = dy_NF.const_data_ptr<float>();
     auto* dgate = dgate_NF.mutable_data_ptr<float>();
-    auto* dup = dup_NF.mutable_data_ptr<float>();
+    auto* dup = up ? dup_NF.mutable_data_ptr<float>() : nullptr;
+    const auto kernel = kind == Gate::silu ? cpu().swiglu_grad : cpu().geglu_grad;
     parallel(dy_NF.numel(), 2 * item_ns, [&](int64_t begin, int64_t end) {
-      cpu().swiglu_grad(gate + begin, up + begin, dy + begin, dgate + begin, dup + begin,
-                        end - begin);
+      kernel(gate + begin, up ? up + begin : nullptr, dy + begin, dgate + begin,
+             up ? dup + begin : nullptr, end - begin);
     });
-    return {dgate_NF, dup_NF};
+    return {Tensor(), dgate_NF, dup_NF};
   }
 };
+
+// Of plain tensors.
+Tensor fused(Gate kind, const Tensor& gate_NF, const std::optional<Tensor>& up_NF) {
+  check(!up_NF || gate_NF.sizes() == up_NF->sizes(), "gate and up differ in shape");
+  const Tensor gate = gate_NF.contiguous();
+  const Tensor up = up_NF ? up_NF->contiguous() : Tensor();
+  if (!wants_gradient(gate, up)) return gated(kind, gate, up);
+  return GatedFunction::apply(kind, gate, up_NF ? std::optional(up) : std::nullopt);
+}
 
 }  // namespace
 
 Tensor swiglu(const Tensor& gate_NF, const Tensor& up_NF) {
   if (!plain(gate_NF, up_NF)) return at::silu(gate_NF) * up_NF;
-  check(gate_NF.sizes() == up_NF.sizes(), "swiglu: gate and up differ in shape");
-  const Tensor gate = gate_NF.contiguous(), up = up_NF.contiguous();
-  return wants_gradient(gate, up) ? SwigluFunction::apply(gate, up) : fused_forward(gate, up);
+  return fused(Gate::silu, gate_NF, up_NF);
 }
 
-Tensor gelu_tanh(const Tensor& x_NF) { return at::gelu(x_NF, "tanh"); }
+Tensor geglu(const Tensor& gate_NF, const Tensor& up_NF) {
+  if (!plain(gate_NF, up_NF)) return at::gelu(gate_NF, "tanh") * up_NF;
+  return fused(Gate::gelu_tanh, gate_NF, up_NF);
+}
+
+Tensor gelu_tanh(const Tensor& x_NF) {
+  if (!plain(x_NF)) return at::gelu(x_NF, "tanh");
+  return fused(Gate::gelu_tanh, x_NF, std::nullopt);
+}
 
 }  // namespace alambic::kernels

@@ -8,7 +8,11 @@ namespace alambic::kernels {
 /// Differentiable in both.
 Tensor swiglu(const Tensor& gate_NF, const Tensor& up_NF);
 
+/// gelu_tanh(gate) · up (Gemma). Differentiable in both.
+Tensor geglu(const Tensor& gate_NF, const Tensor& up_NF);
+
 /// GELU by its tanh approximation (Hendrycks and Gimpel, arXiv 1606.08415), GPT-2's "gelu_new".
+/// Differentiable.
 Tensor gelu_tanh(const Tensor& x_NF);
 
 }  // namespace alambic::kernels

@@ -4,7 +4,9 @@
 
 namespace alambic::kernels::ref {
 
-/// swiglu by its definition in scalar loops.
+/// By their definitions in scalar loops.
 std::vector<double> swiglu(const std::vector<double>& gate, const std::vector<double>& up);
+std::vector<double> gelu_tanh(const std::vector<double>& x);
+std::vector<double> geglu(const std::vector<double>& gate, const std::vector<double>& up);
 
 }  // namespace alambic::kernels::ref

@@ -101,9 +101,14 @@ struct CpuTable {
                         float* dx, float* dweight, int64_t N, int64_t D);
   /// `direction` 1 turns by the angle, −1 back.
   void (*rope)(const HeadsArgs&, float direction);
+  /// y = silu(gate)·up, and the gradients of both; without `up` (null) that of gate alone.
   void (*swiglu)(const float* gate, const float* up, float* y, int64_t n);
   void (*swiglu_grad)(const float* gate, const float* up, const float* dy, float* dgate, float* dup,
                       int64_t n);
+  /// The same of GELU's tanh form.
+  void (*geglu)(const float* gate, const float* up, float* y, int64_t n);
+  void (*geglu_grad)(const float* gate, const float* up, const float* dy, float* dgate, float* dup,
+                     int64_t n);
   void (*attention)(const AttentionArgs&);
   void (*attention_grad)(const AttentionGradArgs&);
   void (*cached_attention)(const CachedAttentionArgs&);

@@ -17,6 +17,9 @@ void rope(const HeadsArgs& a, float direction);
 void swiglu(const float* gate, const float* up, float* y, int64_t n);
 void swiglu_grad(const float* gate, const float* up, const float* dy, float* dgate, float* dup,
                  int64_t n);
+void geglu(const float* gate, const float* up, float* y, int64_t n);
+void geglu_grad(const float* gate, const float* up, const float* dy, float* dgate, float* dup,
+                int64_t n);
 void attention(const AttentionArgs& a);
 void attention_grad(const AttentionGradArgs& a);
 void cached_attention(const CachedAttentionArgs& a);

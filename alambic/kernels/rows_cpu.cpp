@@ -96,22 +96,68 @@ void rope(const HeadsArgs& a, float direction) {
   }
 }
 
-void swiglu(const float* gate, const float* up, float* y, int64_t n) {
+namespace {
+
+// What a gate makes of a number, and its derivative.
+struct Gated {
+  Vec value, slope;
+};
+
+// x·σ(x); σ(x)·(1 + x·(1 − σ(x))).
+struct Silu {
+  [[gnu::always_inline]] static Gated of(Vec x) {
+    const Vec s = sigmoid(x);
+    return {x * s, s * (1.0f + x * (1.0f - s))};
+  }
+};
+
+// ½x·(1 + t), t = tanh(√(2/π)·(x + 0.044715·x³)); ½(1 + t) + ½x·(1 − t²)·√(2/π)·(1 + 0.134145·x²).
+struct GeluTanh {
+  [[gnu::always_inline]] static Gated of(Vec x) {
+    constexpr float root = 0.797884561f;
+    const Vec square = x * x, t = tanh(root * x * (1.0f + 0.044715f * square));
+    return {0.5f * x * (1.0f + t),
+            0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * (root * (1.0f + 0.134145f * square))};
+  }
+};
+
+template <class Gate>
+[[gnu::always_inline]] inline void gated(const float* gate, const float* up, float* y, int64_t n) {
   each_vector(n, [&](int64_t i, int64_t count) {
-    const Vec g = load_upto(gate + i, count);
-    store_upto(y + i, g * sigmoid(g) * load_upto(up + i, count), count);
+    const Vec value = Gate::of(load_upto(gate + i, count)).value;
+    store_upto(y + i, up ? value * load_upto(up + i, count) : value, count);
   });
 }
 
-// silu'(g) = σ(g)·(1 + g·(1 − σ(g))).
+template <class Gate>
+[[gnu::always_inline]] inline void gated_grad(const float* gate, const float* up, const float* dy,
+                                              float* dgate, float* dup, int64_t n) {
+  each_vector(n, [&](int64_t i, int64_t count) {
+    const Gated g = Gate::of(load_upto(gate + i, count));
+    const Vec grad = load_upto(dy + i, count);
+    store_upto(dgate + i, grad * g.slope * (up ? load_upto(up + i, count) : splat(1)), count);
+    if (up) store_upto(dup + i, grad * g.value, count);
+  });
+}
+
+}  // namespace
+
+void swiglu(const float* gate, const float* up, float* y, int64_t n) {
+  gated<Silu>(gate, up, y, n);
+}
+
 void swiglu_grad(const float* gate, const float* up, const float* dy, float* dgate, float* dup,
                  int64_t n) {
-  each_vector(n, [&](int64_t i, int64_t count) {
-    const Vec g = load_upto(gate + i, count), u = load_upto(up + i, count);
-    const Vec grad = load_upto(dy + i, count), s = sigmoid(g);
-    store_upto(dgate + i, grad * u * s * (1.0f + g * (1.0f - s)), count);
-    store_upto(dup + i, grad * g * s, count);
-  });
+  gated_grad<Silu>(gate, up, dy, dgate, dup, n);
+}
+
+void geglu(const float* gate, const float* up, float* y, int64_t n) {
+  gated<GeluTanh>(gate, up, y, n);
+}
+
+void geglu_grad(const float* gate, const float* up, const float* dy, float* dgate, float* dup,
+                int64_t n) {
+  gated_grad<GeluTanh>(gate, up, dy, dgate, dup, n);
 }
 
 }  // namespace alambic::kernels::ALAMBIC_ISA

@@ -15,6 +15,8 @@ const CpuTable table = {.name = ALAMBIC_ISA_NAME,
                         .rope = rope,
                         .swiglu = swiglu,
                         .swiglu_grad = swiglu_grad,
+                        .geglu = geglu,
+                        .geglu_grad = geglu_grad,
                         .attention = attention,
                         .attention_grad = attention_grad,
                         .cached_attention = cached_attention};

@@ -81,7 +81,7 @@ struct Layer {
     if (experts) {
       numbers += 4 * width + experts->experts.router.options.chosen * experts->experts.shape.inner;
     }
-    if (per_layer) numbers += width + per_layer->per_layer_input_gate.weight.size(0);
+    if (per_layer) numbers += width;
     return static_cast<double>(numbers) + attention.kept_besides() + mlp.kept_besides();
   }
   void visit(const std::string& prefix, const TensorVisitor& visitor) {

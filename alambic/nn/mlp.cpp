@@ -25,13 +25,12 @@ Tensor DenseMlp::forward(const Tensor& x_ND) const {
     both = {both[0].clamp_max(shape.limit), both[1].clamp(-shape.limit, shape.limit)};
   }
   return down_proj(shape.gate == Gate::silu ? kernels::swiglu(both[0], both[1])
-                                            : kernels::gelu_tanh(both[0]) * both[1]);
+                                            : kernels::geglu(both[0], both[1]));
 }
 
-// What GELU makes, which is not fused with the product; and the bounded gate and up.
+// The bounded gate and up.
 double DenseMlp::kept_besides() const {
-  const auto inner = static_cast<double>(shape.inner);
-  return (shape.gate == Gate::gelu_tanh ? inner : 0) + (shape.limit > 0 ? 2 * inner : 0);
+  return shape.limit > 0 ? 2 * static_cast<double>(shape.inner) : 0;
 }
 
 void DenseMlp::visit(const std::string& prefix, const TensorVisitor& visitor) {

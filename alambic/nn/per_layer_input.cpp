@@ -36,7 +36,7 @@ PerLayerBlock::PerLayerBlock(int64_t model_width, int64_t width, double epsilon)
       post_per_layer_input_norm(model_width, epsilon, /*plus_one=*/false, /*wide=*/true) {}
 
 Tensor PerLayerBlock::operator()(const Tensor& x_ND, const Tensor& input_NP) const {
-  const Tensor gated_NP = kernels::gelu_tanh(per_layer_input_gate(x_ND)) * input_NP;
+  const Tensor gated_NP = kernels::geglu(per_layer_input_gate(x_ND), input_NP);
   return post_per_layer_input_norm(per_layer_projection(gated_NP));
 }
 

@@ -27,7 +27,7 @@ Tensor ScaledExperts::forward(const Tensor& seen_ND, const Tensor& x_ND) const {
   const std::vector<Tensor> both = gate_up_proj.unbind(), down = down_proj.unbind();
   const auto expert = [&](int64_t e, const Tensor& x_PD) {
     const std::vector<Tensor> halves = kernels::linear(x_PD, both[e], Tensor()).chunk(2, -1);
-    return kernels::linear(kernels::gelu_tanh(halves[0]) * halves[1], down[e], Tensor());
+    return kernels::linear(kernels::geglu(halves[0], halves[1]), down[e], Tensor());
   };
   return mix_experts(x_ND, choice, router.options, expert, at::zeros_like(x_ND));
 }

@@ -28,7 +28,8 @@ constexpr std::array companions = {
 
 [[noreturn]] void refuse_folder(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
-    throw input_error("cannot load a tokenizer from {}: it is not a folder", folder.string())
+    throw input_error("cannot load a tokenizer from {}: {}", folder.string(),
+                      fs::exists(folder) ? "it is not a folder" : "there is no such file or folder")
         .with_hint("give the folder of a model, with config.json and tokenizer.json in it");
   }
   std::vector<std::string> others;

@@ -9,6 +9,8 @@ namespace {
 using namespace alambic::test;
 
 const Kernel kernel = [](const Inputs& in) { return swiglu(in[0], in[1]); };
+const Kernel gated_by_gelu = [](const Inputs& in) { return geglu(in[0], in[1]); };
+const Kernel gelu_alone = [](const Inputs& in) { return gelu_tanh(in[0]); };
 
 TEST(Swiglu, EqualsItsDefinition) {
   for (int64_t F : {1, 15, 16, 33, 768}) {
@@ -48,6 +50,39 @@ TEST(Swiglu, TakesHalvesOfOneMatrix) {
   const Tensor both = draw({4, 50}, 3).to(at::kFloat);
   const Tensor gate = both.narrow(1, 0, 25), up = both.narrow(1, 25, 25);
   EXPECT_TRUE(at::equal(swiglu(gate, up), swiglu(gate.contiguous(), up.contiguous())));
+}
+
+// Bug: a vectorised tanh that loses its digits near zero or far out, or the rest of a row.
+TEST(Gelu, EqualsItsDefinition) {
+  for (int64_t F : {1, 15, 16, 33, 768}) {
+    const Tensor gate = draw({3, F}, F) * 5, up = draw({3, F}, F + 1);
+    const Tensor alone = tensor(ref::gelu_tanh(values(gate)), {3, F});
+    const Tensor both = tensor(ref::geglu(values(gate), values(up)), {3, F});
+    EXPECT_LT(error(gelu_tanh(gate), alone), 1e-12) << F;
+    EXPECT_LT(error(geglu(gate, up), both), 1e-12) << F;
+    EXPECT_LT(error(gelu_tanh(gate.to(at::kFloat)), alone), 1e-6) << F;
+    EXPECT_LT(error(geglu(gate.to(at::kFloat), up.to(at::kFloat)), both), 1e-6) << F;
+  }
+  const Tensor x = at::linspace(-3, 3, 4001, at::kDouble).to(at::kFloat);
+  const Tensor there = tensor(ref::gelu_tanh(values(x)), {4001});
+  EXPECT_LT((gelu_tanh(x).to(at::kDouble) - there).abs().max().item<double>(), 4e-7);
+}
+
+TEST(Gelu, ExtremesAreLimitsAndNaNStaysNaN) {
+  const Tensor y = gelu_tanh(tensor({-1000, -10, 0, 10, 1000, NAN}, {6}).to(at::kFloat));
+  EXPECT_EQ(y[0].item<float>(), 0);
+  EXPECT_EQ(y[1].item<float>(), 0);
+  EXPECT_EQ(y[2].item<float>(), 0);
+  EXPECT_EQ(y[3].item<float>(), 10);
+  EXPECT_EQ(y[4].item<float>(), 1000);
+  EXPECT_TRUE(std::isnan(y[5].item<float>()));
+}
+
+TEST(Gelu, GradientsEqualFiniteDifferences) {
+  expect_right_gradients(gelu_alone, {draw({2, 21}, 1)});
+  expect_same_without_gradients(gelu_alone, {draw({2, 21}, 1)});
+  expect_right_gradients(gated_by_gelu, {draw({2, 21}, 1), draw({2, 21}, 2)});
+  expect_same_without_gradients(gated_by_gelu, {draw({2, 21}, 1), draw({2, 21}, 2)});
 }
 
 }  // namespace
