@@ -84,6 +84,8 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
   const double logits =
       8.0 * static_cast<double>(vocabulary) *
       static_cast<double>(chunk_rows({}, static_cast<int64_t>(micro * tokens), vocabulary, 2));
+  // Narrow models compute norms, gates and softmaxes in float32 and keep what they need of it.
+  const double kept_element = std::max(element, 4.0);
   const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
   std::vector<MemoryPart> onlookers;
   std::vector<const Outline*> teachers;
@@ -120,7 +122,7 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
       {"optimizer", state * trained},
       {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
       {"learning pass",
-       element * micro * tokens *
+       kept_element * micro * tokens *
            kept_numbers(student, tokens, options.training.activation_checkpointing)},
       {"logits' chunks", logits}};
   plan.insert(plan.end(), onlookers.begin(), onlookers.end());
