@@ -265,6 +265,15 @@ Tensor packed_attention(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& 
                         const std::vector<int64_t>& offsets, const AttentionOptions& options) {
   check_packing(q_NHd, k_NKd, v_NKd, offsets);
   check_options(options, q_NHd.size(1));
+  const at::ScalarType type = q_NHd.scalar_type();
+  if (q_NHd.is_cpu() && (type == at::kBFloat16 || type == at::kHalf) && !ordinary(options)) {
+    // By plain operations the scores of whole sequences would be kept for the backward pass.
+    AttentionOptions wide = options;
+    if (wide.sinks_H.defined()) wide.sinks_H = wide.sinks_H.to(at::kFloat);
+    return packed_attention(q_NHd.to(at::kFloat), k_NKd.to(at::kFloat), v_NKd.to(at::kFloat),
+                            offsets, wide)
+        .to(type);
+  }
   if (!plain(q_NHd, k_NKd, v_NKd) || !plain_sinks(options)) {
     return generic_packed(q_NHd, k_NKd, v_NKd, offsets, options);
   }

@@ -220,6 +220,21 @@ TEST(CachedAttention, TakesAQueryInsideAWiderMatrix) {
                 cached_attention(q.contiguous(), keys, values, {1, 0}, {10, 3}, {.scale = 0.25})));
 }
 
+// Bug: a narrow model with windows takes another way, whose scores are rounded or not bounded.
+TEST(PackedAttention, OfBfloat16IsThatOfTheSameNumbersInFloat32) {
+  const Tensor q = draw({30, 4, 16}, 9).to(at::kBFloat16),
+               k = draw({30, 2, 16}, 10).to(at::kBFloat16);
+  const Tensor v = draw({30, 2, 16}, 11).to(at::kBFloat16), sinks = draw({4}, 12).to(at::kBFloat16);
+  const AttentionOptions narrow = {.scale = 0.25, .window = 5, .softcap = 2, .sinks_H = sinks};
+  AttentionOptions wide = narrow;
+  wide.sinks_H = sinks.to(at::kFloat);
+  const Tensor expected =
+      packed_attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), {0, 12, 30}, wide);
+  const Tensor found = packed_attention(q, k, v, {0, 12, 30}, narrow);
+  EXPECT_EQ(found.scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(at::equal(found, expected.to(at::kBFloat16)));
+}
+
 TEST(CachedAttention, RefusesSlotsAndLengthsOutsideTheCache) {
   const Tensor keys = at::zeros({2, 1, 10, 8}), q = at::zeros({1, 1, 8});
   EXPECT_THROW(cached_attention(q, keys, keys, {2}, {1}, {}), std::exception);

@@ -37,13 +37,13 @@ double measured(const Model& model, int64_t length, bool recompute) {
 }
 
 struct KeptNumbers : testing::TestWithParam<std::string> {
-  std::unique_ptr<Model> model() const {
+  std::unique_ptr<Model> model(at::ScalarType dtype = at::kFloat) const {
     Json config = read_json_object(golden_folder(GetParam()) / "config.json");
     for (const char* key : {"max_position_embeddings", "n_positions"}) {
       if (config.contains(key)) config[key] = 512;
     }
     auto made = make_model(config, GetParam());
-    init_weights(*made, 1, {.trainable = true});
+    init_weights(*made, 1, {.dtype = dtype, .trainable = true});
     return made;
   }
 };
@@ -56,6 +56,14 @@ TEST_P(KeptNumbers, AreWithinAQuarterOfTheMeasured) {
     EXPECT_GT(ratio, 0.75) << length;
     EXPECT_LT(ratio, 1.25) << length;
   }
+}
+
+// A bfloat16 model is planned with 4 bytes a number. Bug: attention with windows, soft-caps or
+// sinks kept the scores of whole sequences.
+TEST_P(KeptNumbers, OfANarrowModelTakeNoMoreThanFloat32) {
+  const auto one = model(at::kBFloat16);
+  const int64_t length = 512;
+  EXPECT_LT(measured(*one, length, false), 1.5 * one->kept_numbers(static_cast<double>(length)));
 }
 
 // The inputs of layers, and what the model keeps outside of them: the embedding, the last norm,
