@@ -1,7 +1,6 @@
 // Vectors of floats whose width the caller chooses, and the few functions of them that losses need,
-// accurate to about 1e-7. Everything is forced inline: these files are compiled once per
-// instruction set. (A function with the target attribute is not enough: GCC 12 takes the choices `a
-// < b ? x : y` of functions inlined into it apart, lane by lane, before it inlines them.)
+// accurate to about 1e-7. Everything is forced inline: what includes this is compiled once per
+// instruction set (docs/build.md says why the target attribute is not enough).
 #pragma once
 
 #include <cstdint>
