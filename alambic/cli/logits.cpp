@@ -3,7 +3,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
 #include "alambic/cli/model_pair.h"
-#include "alambic/kernels/packed_linear.h"
+#include "alambic/nn/head_logits.h"
 #include "alambic/tensor/view.h"
 
 namespace alambic {
@@ -37,14 +37,6 @@ std::vector<std::vector<int32_t>> read_sequences(const std::string& file, const 
   return sequences;
 }
 
-Tensor logits_of(const Head& head, const Tensor& hidden_TD) {
-  Tensor logits = head.packed ? kernels::packed_linear(hidden_TD, *head.packed, Tensor())
-                              : at::matmul(hidden_TD, head.weight_VD.t());
-  if (head.bias_V.defined()) logits = logits + head.bias_V;
-  logits = logits.to(at::kFloat) * head.scale;
-  return head.softcap > 0 ? head.softcap * at::tanh(logits / head.softcap) : logits;
-}
-
 }  // namespace
 
 int run(const LogitsOptions& options) {
@@ -54,10 +46,11 @@ int run(const LogitsOptions& options) {
   const std::unique_ptr<Model> model = load_model(options.model, load);
   const auto sequences = read_sequences(options.tokens, model->shape());
   std::vector<std::pair<std::string, Tensor>> outputs;
+  const Head head = wide_head(model->head());
   for (size_t i = 0; i < sequences.size(); ++i) {
     const Packed packed = pack({sequences[i]}, load.device);
     const Tensor hidden_TD = model->hidden(Pass(packed));
-    outputs.emplace_back(fmt::format("logits.{}", i), logits_of(model->head(), hidden_TD));
+    outputs.emplace_back(fmt::format("logits.{}", i), head_logits(head, hidden_TD.to(at::kFloat)));
     if (options.hidden) outputs.emplace_back(fmt::format("hidden.{}", i), hidden_TD.to(at::kFloat));
   }
   write_safetensors(options.out, to_views(outputs), {});

@@ -5,21 +5,13 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
-#include "alambic/kernels/linear.h"
-#include "alambic/kernels/packed_linear.h"
+#include "alambic/nn/head_logits.h"
 #include "alambic/rollout/filter.h"
 #include "alambic/rollout/sample.h"
 
 namespace alambic {
 
 namespace {
-
-Tensor logits(const Head& head, const Tensor& hidden_BD) {
-  Tensor u_BV = head.packed ? kernels::packed_linear(hidden_BD, *head.packed, head.bias_V)
-                            : kernels::linear(hidden_BD, head.weight_VD, head.bias_V);
-  if (head.scale != 1) u_BV = u_BV * head.scale;
-  return head.softcap > 0 ? (u_BV / head.softcap).tanh() * head.softcap : u_BV;
-}
 
 // Log-probabilities of the mixture and of the model alone, float32.
 struct Mixture {
@@ -151,7 +143,7 @@ class Engine {
     std::vector<Tensor> logits_BV;
     for (Voice& voice : voices_) {
       Pass pass(input, voice.cache, slots);
-      logits_BV.push_back(logits(voice.head, voice.model.hidden(pass).index_select(0, last)));
+      logits_BV.push_back(head_logits(voice.head, voice.model.hidden(pass).index_select(0, last)));
       pass.finish();
     }
     draw(logits_BV, first, on_token);
@@ -171,7 +163,7 @@ class Engine {
     std::vector<Tensor> logits_BV;
     for (Voice& voice : voices_) {
       Pass pass(input, voice.cache, slots);
-      logits_BV.push_back(logits(voice.head, voice.model.hidden(pass)));
+      logits_BV.push_back(head_logits(voice.head, voice.model.hidden(pass)));
       pass.finish();
     }
     ++progress_.passes;

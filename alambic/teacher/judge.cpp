@@ -6,6 +6,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/flow/packed.h"
+#include "alambic/nn/head_logits.h"
 
 namespace alambic {
 
@@ -62,10 +63,7 @@ namespace {
 // Softmax over all of the judge's tokens at one position, only the score tokens kept.
 Tensor word_probabilities(const Head& head, const Tensor& hidden_SD,
                           const std::vector<int64_t>& tokens) {
-  Tensor logits_SV = hidden_SD.to(at::kFloat).matmul(head.weight_VD.to(at::kFloat).t());
-  if (head.bias_V.defined()) logits_SV.add_(head.bias_V);
-  logits_SV.mul_(head.scale);
-  if (head.softcap > 0) logits_SV = (logits_SV / head.softcap).tanh() * head.softcap;
+  const Tensor logits_SV = head_logits(wide_head(head), hidden_SD.to(at::kFloat));
   const Tensor token_W = at::tensor(tokens, at::kLong).to(logits_SV.device());
   return logits_SV.softmax(1).index_select(1, token_W).to(at::kCPU, at::kDouble).contiguous();
 }

@@ -15,8 +15,8 @@ namespace {
 
 using Tokens = std::vector<std::string>;
 
-struct SequenceDecoder : Decoder {
-  std::vector<std::unique_ptr<Decoder>> steps;
+struct SequenceDecoder : TokenDecoder {
+  std::vector<std::unique_ptr<TokenDecoder>> steps;
   Tokens decode(Tokens tokens) const override {
     for (const auto& step : steps) tokens = step->decode(std::move(tokens));
     return tokens;
@@ -37,7 +37,7 @@ void append_bytes(std::string& bytes, std::string_view token) {
   }
 }
 
-struct ByteLevelDecoder : Decoder {
+struct ByteLevelDecoder : TokenDecoder {
   Tokens decode(Tokens tokens) const override {
     std::string bytes;
     for (const std::string& token : tokens) append_bytes(bytes, token);
@@ -53,7 +53,7 @@ int fallback_byte(std::string_view token) {
   return error == std::errc() && end == token.data() + 5 ? byte : -1;
 }
 
-struct ByteFallbackDecoder : Decoder {
+struct ByteFallbackDecoder : TokenDecoder {
   Tokens decode(Tokens tokens) const override {
     Tokens out;
     std::string bytes;
@@ -81,7 +81,7 @@ struct ByteFallbackDecoder : Decoder {
   }
 };
 
-struct ReplaceDecoder : Decoder {
+struct ReplaceDecoder : TokenDecoder {
   ReplaceDecoder(Pattern pattern, std::string content)
       : pattern(std::move(pattern)), content(std::move(content)) {}
   Pattern pattern;
@@ -92,12 +92,12 @@ struct ReplaceDecoder : Decoder {
   }
 };
 
-struct FuseDecoder : Decoder {
+struct FuseDecoder : TokenDecoder {
   Tokens decode(Tokens tokens) const override { return {join(tokens, "")}; }
 };
 
 // Up to `start` leading and `stop` trailing copies of one character, from every token.
-struct StripDecoder : Decoder {
+struct StripDecoder : TokenDecoder {
   std::string content;
   int64_t start = 0;
   int64_t stop = 0;
@@ -116,7 +116,7 @@ struct StripDecoder : Decoder {
   }
 };
 
-struct MetaspaceDecoder : Decoder {
+struct MetaspaceDecoder : TokenDecoder {
   explicit MetaspaceDecoder(const JsonView& json)
       : options(read_metaspace(json)), marks(options.replacement) {}
   Metaspace options;
@@ -130,7 +130,7 @@ struct MetaspaceDecoder : Decoder {
   }
 };
 
-std::unique_ptr<Decoder> read_strip(const JsonView& json) {
+std::unique_ptr<TokenDecoder> read_strip(const JsonView& json) {
   auto strip = std::make_unique<StripDecoder>();
   strip->content = json.at("content").string();
   if (strip->content.empty()) throw json.at("content").wrong("expected a character");
@@ -141,7 +141,7 @@ std::unique_ptr<Decoder> read_strip(const JsonView& json) {
 
 }  // namespace
 
-std::unique_ptr<Decoder> read_decoder(const JsonView& json) {
+std::unique_ptr<TokenDecoder> read_decoder(const JsonView& json) {
   const JsonView type = json.at("type");
   const std::string_view name = type.string();
   if (name == "Sequence") {

@@ -9,15 +9,16 @@ namespace alambic {
 
 class JsonView;
 
-class Decoder {
+/// What makes text of tokens.
+class TokenDecoder {
  public:
-  virtual ~Decoder() = default;
+  virtual ~TokenDecoder() = default;
   /// Tokens in, tokens out; the text is the concatenation of what the last decoder returns.
   virtual std::vector<std::string> decode(std::vector<std::string> tokens) const = 0;
 };
 
 /// Known types: Sequence, ByteLevel, ByteFallback, Replace, Fuse, Strip, Metaspace,
 /// WordPiece, BPEDecoder, CTC.
-std::unique_ptr<Decoder> read_decoder(const JsonView& json);
+std::unique_ptr<TokenDecoder> read_decoder(const JsonView& json);
 
 }  // namespace alambic

@@ -105,7 +105,7 @@ class Tokenizer {
   std::unique_ptr<Normalizer> normalizer_;    // may be null, as the next and the decoder
   std::unique_ptr<PreTokenizer> pre_tokenizer_;
   std::unique_ptr<TokenModel> model_;
-  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<TokenDecoder> decoder_;
   PostProcessor post_processor_;
   AddedTokens added_;
   SpecialTokens special_;

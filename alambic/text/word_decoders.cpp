@@ -23,7 +23,7 @@ std::string clean_up(std::string text) {
   return text;
 }
 
-struct WordPieceDecoder : Decoder {
+struct WordPieceDecoder : TokenDecoder {
   std::string prefix = "##";
   bool cleanup = true;
   Tokens decode(Tokens tokens) const override {
@@ -40,7 +40,7 @@ struct WordPieceDecoder : Decoder {
 };
 
 // Words end with the suffix.
-struct BpeDecoder : Decoder {
+struct BpeDecoder : TokenDecoder {
   std::string suffix = "</w>";
   Tokens decode(Tokens tokens) const override {
     for (size_t i = 0; i < tokens.size(); ++i) {
@@ -51,7 +51,7 @@ struct BpeDecoder : Decoder {
 };
 
 // One token per frame of sound: repeats are one, padding is none.
-struct CtcDecoder : Decoder {
+struct CtcDecoder : TokenDecoder {
   std::string padding = "<pad>";
   std::string delimiter = "|";
   bool cleanup = true;
@@ -76,20 +76,20 @@ std::string wanted(const JsonView& json, std::string_view name, std::string_view
 
 }  // namespace
 
-std::unique_ptr<Decoder> read_word_piece_decoder(const JsonView& json) {
+std::unique_ptr<TokenDecoder> read_word_piece_decoder(const JsonView& json) {
   auto decoder = std::make_unique<WordPieceDecoder>();
   decoder->prefix = json.string_or("prefix", decoder->prefix);
   decoder->cleanup = json.boolean_or("cleanup", true);
   return decoder;
 }
 
-std::unique_ptr<Decoder> read_bpe_decoder(const JsonView& json) {
+std::unique_ptr<TokenDecoder> read_bpe_decoder(const JsonView& json) {
   auto decoder = std::make_unique<BpeDecoder>();
   decoder->suffix = wanted(json, "suffix", decoder->suffix);
   return decoder;
 }
 
-std::unique_ptr<Decoder> read_ctc_decoder(const JsonView& json) {
+std::unique_ptr<TokenDecoder> read_ctc_decoder(const JsonView& json) {
   auto decoder = std::make_unique<CtcDecoder>();
   decoder->padding = wanted(json, "pad_token", decoder->padding);
   decoder->delimiter = wanted(json, "word_delimiter_token", decoder->delimiter);

@@ -7,8 +7,8 @@
 
 namespace alambic {
 
-std::unique_ptr<Decoder> read_word_piece_decoder(const JsonView& json);
-std::unique_ptr<Decoder> read_bpe_decoder(const JsonView& json);
-std::unique_ptr<Decoder> read_ctc_decoder(const JsonView& json);
+std::unique_ptr<TokenDecoder> read_word_piece_decoder(const JsonView& json);
+std::unique_ptr<TokenDecoder> read_bpe_decoder(const JsonView& json);
+std::unique_ptr<TokenDecoder> read_ctc_decoder(const JsonView& json);
 
 }  // namespace alambic

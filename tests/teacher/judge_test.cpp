@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
+#include "alambic/model/decoder.h"
 #include "alambic/teacher/judge_check.h"
 #include "tests/train/lesson_fixture.h"
 
@@ -50,6 +51,28 @@ struct JudgeTest : testing::Test {
     return std::make_shared<Judge>(model, tokenizer, rubric, least_mass);
   }
 };
+
+// Bug: the stand-in of a head that keeps its file's blocks was taken for the head, and a judge from
+// a GGUF file gave no score at all.
+TEST_F(JudgeTest, ReadsAPackedHead) {
+  const std::vector<Attempt> attempts = {{.prompt = "1 + 3 =", .answer = "#### 4"}};
+  const float expected = judge()->score(attempts)[0].value;
+  const auto packed = random_model(model->config, 3);
+  auto& decoder = dynamic_cast<Decoder&>(*packed);
+  const Tensor weight = decoder.embed_tokens;  // its head too
+  const auto bytes =
+      std::as_bytes(std::span(weight.const_data_ptr<float>(), static_cast<size_t>(weight.numel())));
+  decoder.packed_embedding =
+      std::make_shared<const PackedMatrix>(PackedMatrix{.dtype = Dtype::F32,
+                                                        .rows = weight.size(0),
+                                                        .columns = weight.size(1),
+                                                        .bytes = bytes,
+                                                        .owner = std::make_shared<Tensor>(weight)});
+  decoder.embed_tokens = decoder.packed_embedding->stand_in();
+  Judge judge(std::shared_ptr<const Model>(packed.get(), [](const Model*) {}), tokenizer, rubric,
+              0);
+  EXPECT_NEAR(judge.score(attempts)[0].value, expected, 1e-6);
+}
 
 // A position too early, the padded rows in the softmax, or one spelling forgotten would change it.
 TEST_F(JudgeTest, IsTheExpectedValueOverTheScoreWords) {
