@@ -96,10 +96,10 @@ Tensor HeadChunks::logits_CV(int64_t begin, int64_t count) {
 HeadGradient::HeadGradient(const Tensor& hidden_MD, const Head& head)
     : hidden_(hidden_MD), weight_(head.weight_VD), bias_(head.bias_V) {
   const bool enabled = at::GradMode::is_enabled();
-  check(!head.packed, "a packed head has no gradient");
   hidden_needed_ = enabled && hidden_.requires_grad();
   weight_needed_ = enabled && weight_.requires_grad();
   bias_needed_ = enabled && bias_.defined() && bias_.requires_grad();
+  check(!head.packed || !needed(), "a packed head has no gradient");
 }
 
 void HeadGradient::add(const HeadChunks& chunks, int64_t begin, const Tensor& gradient_CV) {

@@ -8,6 +8,7 @@
 #include "alambic/io/model_folder.h"
 #include "alambic/kernels/packed_linear.h"
 #include "alambic/model/load.h"
+#include "alambic/objective/cross_entropy.h"
 #include "alambic/objective/divergence.h"
 #include "tests/golden_models.h"
 #include "tests/model_fixture.h"
@@ -94,6 +95,16 @@ TEST_P(FrozenGguf, ComputesWhatTheDecodedModelDoes) {
     };
     EXPECT_TRUE(at::equal(value(*packed), value(*plain))) << vocabulary;
   }
+  // As the one that is measured (eval): its loss has no gradient.
+  const Tensor target_M = at::arange(hidden.size(0), at::kLong);
+  const auto measured = [&](const Model& model) {
+    const Head head = model.head().cut(290);
+    return std::pair(
+        cross_entropy_loss(hidden, head, target_M, 100).value,
+        divergence_loss({}, hidden, head, {.hidden_MD = student, .head = own.cut(290)}, 100).value);
+  };
+  EXPECT_TRUE(at::equal(measured(*packed).first, measured(*plain).first));
+  EXPECT_TRUE(at::equal(measured(*packed).second, measured(*plain).second));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, FrozenGguf,
