@@ -95,6 +95,34 @@ TEST_F(QuantisedTeacher, GradesAsItsDecodedWeightsDo) {
   EXPECT_NEAR(loss("teacher.gguf"), expected, 1e-6);
 }
 
+// Bug: a command that takes the stand-in of a packed head for the head (a judge gave no score), or
+// wants its gradient (eval ended as a bug).
+TEST_F(QuantisedTeacher, IsMeasuredAndJudgesAsItsDecodedWeightsDo) {
+  write_file(at("answered.jsonl"), R"({"prompt": "1 + 1 =", "answer": "2"})");
+  write_file(at("text.txt"), "Emma has 4 baskets of 7 coins. Tom has 3.");
+  write_file(at("rubric.txt"), "{prompt} {answer}");
+  const auto number = [](const std::string& command, const std::string& key) {
+    const std::string text = succeed(command + " --device cpu --json").text;
+    return nlohmann::json::parse(text.substr(text.find('{'))).at(key).get<double>();
+  };
+  const auto same = [&](const std::string& before, const std::string& after,
+                        const std::string& key) {
+    EXPECT_NEAR(number(before + at("teacher.gguf") + after, key),
+                number(before + at("decoded") + after, key), 1e-5)
+        << key;
+  };
+  const std::string answered = " --data " + at("answered.jsonl") + " --max-new-tokens 8";
+  same("eval --model ", answered + " --teacher " + at("student"), "forward_kl");
+  same("eval --model " + at("student") + answered + " --teacher ", "", "forward_kl");
+  same("eval --model ", " --data " + at("text.txt"), "cross_entropy");
+  // Random weights give every word about the same share, and all answers about the same score.
+  const Outcome judged =
+      alambic("judge-check --json --device cpu --data " + at("rows.jsonl") + " --judge " +
+              at("teacher.gguf") + " --judge-rubric " + at("rubric.txt") +
+              " --judge-score 0 --judge-score 1 --threshold 1");
+  EXPECT_EQ(judged.text.find("nan"), std::string::npos) << judged.text;
+}
+
 TEST_F(QuantisedTeacher, IsDescribedByInfo) {
   const auto facts =
       nlohmann::json::parse(succeed("info --json --model " + at("teacher.gguf")).text);
