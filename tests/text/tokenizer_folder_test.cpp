@@ -42,8 +42,12 @@ TEST_F(TokenizerFolder, SaysWhatItLookedFor) {
   EXPECT_NE(load_error().find(folder.string()), std::string::npos);
   write_file(folder / "vocab.txt", "x");
   EXPECT_NE(load_error().find("found only vocab.txt"), std::string::npos);
-  folder /= "nowhere";
+  const fs::path whole = folder;
+  folder = whole / "nowhere";
+  EXPECT_NE(load_error().find("there is no such file or folder"), std::string::npos);
+  folder = whole / "vocab.txt";
   EXPECT_NE(load_error().find("it is not a folder"), std::string::npos);
+  folder = whole;
 }
 
 TEST_F(TokenizerFolder, ReadsTheRolesOfTokens) {
