@@ -95,6 +95,17 @@ def make_judge(args):
     return folder / "model"
 
 
+def start_of(args, seed):
+    """The model that a run begins with."""
+    if args.start == "warm":
+        return PROBLEMS / "student"
+    if args.start == "cold":
+        return args.out / "cold"
+    first = argparse.Namespace(**{**vars(args), "start": "cold"})
+    name = "sequence-level KD"
+    return run(first, name, METHODS[name], seed) / "model"
+
+
 def run(args, name, options, seed):
     """One run, unless it is there; returns its folder."""
     out = args.out / f"{name.replace(' ', '-').replace(',', '')}-{args.start}-{seed}"
@@ -102,7 +113,7 @@ def run(args, name, options, seed):
         return out
     options = dict(options)
     command = options.pop("command")
-    start = PROBLEMS / "student" if args.start == "warm" else args.out / "cold"
+    start = start_of(args, seed)
     if command == "distill":
         options |= {"student": start}
         if options["objective"] != "grpo":
@@ -183,8 +194,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--alambic", type=Path, required=True, help="the executable")
     parser.add_argument("--out", type=Path, default=Path("build/objectives"))
-    parser.add_argument("--start", choices=("warm", "cold"), default="warm",
-                        help="the half-taught student, or random weights of its shape")
+    parser.add_argument("--start", choices=("warm", "cold", "taught"), default="warm",
+                        help="the half-taught student, random weights of its shape, or those after "
+                             "as many steps of sequence-level KD")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--steps", type=int, default=120)
@@ -198,7 +210,7 @@ def main():
     subprocess.run([sys.executable, PROBLEMS / "generate.py", "--out", args.data], check=True)
     rows = (args.data / "train.jsonl").read_text().splitlines(keepends=True)
     (args.data / "used.jsonl").write_text("".join(rows[: args.steps * args.batch]))
-    if args.start == "cold" and not (args.out / "cold").exists():
+    if args.start != "warm" and not (args.out / "cold").exists():
         subprocess.run([args.alambic, "init", "--model-config", PROBLEMS / "student.json",
                         "--tokenizer", PROBLEMS / "tokenizer", "--out", args.out / "cold"],
                        check=True)
