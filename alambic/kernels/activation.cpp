@@ -57,13 +57,13 @@ struct GatedFunction : torch::autograd::Function<GatedFunction> {
   }
 };
 
-// Of plain tensors.
-Tensor fused(Gate kind, const Tensor& gate_NF, const std::optional<Tensor>& up_NF) {
-  check(!up_NF || gate_NF.sizes() == up_NF->sizes(), "gate and up differ in shape");
-  const Tensor gate = gate_NF.contiguous();
-  const Tensor up = up_NF ? up_NF->contiguous() : Tensor();
+// Of plain tensors; `up` may be undefined.
+Tensor fused(Gate kind, const Tensor& gate_NF, const Tensor& up_NF) {
+  check(!up_NF.defined() || gate_NF.sizes() == up_NF.sizes(), "gate and up differ in shape");
+  const Tensor gate = gate_NF.contiguous(), up = up_NF.defined() ? up_NF.contiguous() : up_NF;
   if (!wants_gradient(gate, up)) return gated(kind, gate, up);
-  return GatedFunction::apply(kind, gate, up_NF ? std::optional(up) : std::nullopt);
+  // Autograd takes an absent tensor as an optional only.
+  return GatedFunction::apply(kind, gate, up.defined() ? std::optional(up) : std::nullopt);
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ Tensor geglu(const Tensor& gate_NF, const Tensor& up_NF) {
 
 Tensor gelu_tanh(const Tensor& x_NF) {
   if (!plain(x_NF)) return at::gelu(x_NF, "tanh");
-  return fused(Gate::gelu_tanh, x_NF, std::nullopt);
+  return fused(Gate::gelu_tanh, x_NF, Tensor());
 }
 
 }  // namespace alambic::kernels

@@ -19,6 +19,9 @@ extern const RowKernels row_table;
 }
 #endif
 
+namespace {
+
+// Of the instruction set with this name in CpuTable.
 const RowKernels& row_kernels(const char* isa) {
   const std::string_view name = isa;
   if (name == "baseline") return baseline::row_table;
@@ -29,6 +32,13 @@ const RowKernels& row_kernels(const char* isa) {
   throw bug("no row kernels for {}", isa);
 }
 
+const RowKernels& row_kernels() {
+  static const RowKernels& chosen = row_kernels(kernels::cpu().name);
+  return chosen;
+}
+
+}  // namespace
+
 std::vector<DivergenceKernel> divergence_kernels() {
   std::vector<DivergenceKernel> all;
   for (const kernels::CpuTable* table : kernels::cpu_tables()) {
@@ -38,13 +48,11 @@ std::vector<DivergenceKernel> divergence_kernels() {
 }
 
 DivergenceSums divergence_row(const DivergenceRow& row, float* student, float* teacher) {
-  static const RowKernels& chosen = row_kernels(kernels::cpu().name);
-  return chosen.divergence(row, student, teacher);
+  return row_kernels().divergence(row, student, teacher);
 }
 
 CrossEntropySums cross_entropy_row(const CrossEntropyRow& row, int64_t target, float* logits) {
-  static const RowKernels& chosen = row_kernels(kernels::cpu().name);
-  return chosen.cross_entropy(row, target, logits);
+  return row_kernels().cross_entropy(row, target, logits);
 }
 
 }  // namespace alambic

@@ -12,22 +12,13 @@ struct RowKernels {
   CrossEntropyKernel cross_entropy;
 };
 
-/// Of the instruction set with this name in CpuTable.
-const RowKernels& row_kernels(const char* isa);
-
 #ifdef ALAMBIC_ISA
 namespace ALAMBIC_ISA {
 
 DivergenceSums divergence_row(const DivergenceRow& row, float* student, float* teacher);
 CrossEntropySums cross_entropy_row(const CrossEntropyRow& row, int64_t target, float* logits);
 
-#if defined(__AVX512F__)
-inline constexpr int vector_bytes = 64;
-#elif defined(__AVX2__)
-inline constexpr int vector_bytes = 32;
-#else
-inline constexpr int vector_bytes = 16;
-#endif
+inline constexpr int vector_bytes = __BIGGEST_ALIGNMENT__;  // as kernels/simd.h
 
 }  // namespace ALAMBIC_ISA
 #endif

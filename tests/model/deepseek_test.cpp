@@ -8,9 +8,9 @@
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"
 #include "alambic/nn/index_scores.h"
-#include "alambic/tensor/packed_matrix.h"
 #include "tests/golden_models.h"
 #include "tests/model/golden_copy.h"
+#include "tests/packed_as_it_is.h"
 
 namespace alambic {
 namespace {
@@ -74,14 +74,7 @@ TEST(DeepSeek, DecodesFromTheLatentsAlsoWithAPackedMap) {
   std::map<std::string, TensorVisitor::PackedRef> packed;
   model->visit([&](const std::string& name, Tensor& tensor) {
     if (!name.ends_with("kv_b_proj.weight")) return;
-    const auto owner = std::make_shared<Tensor>(tensor);
-    const auto matrix = std::make_shared<const PackedMatrix>(
-        PackedMatrix{.dtype = Dtype::F32,
-                     .rows = tensor.size(0),
-                     .columns = tensor.size(1),
-                     .bytes = std::as_bytes(std::span(owner->const_data_ptr<float>(),
-                                                      static_cast<size_t>(owner->numel()))),
-                     .owner = owner});
+    const auto matrix = packed_as_it_is(tensor);
     tensor = matrix->stand_in();
     packed[name] = matrix;
   });

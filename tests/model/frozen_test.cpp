@@ -6,8 +6,8 @@
 
 #include "alambic/base/files.h"
 #include "alambic/io/model_folder.h"
-#include "alambic/kernels/packed_linear.h"
 #include "alambic/model/load.h"
+#include "alambic/nn/head_logits.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/objective/divergence.h"
 #include "tests/golden_models.h"
@@ -61,10 +61,7 @@ bool in_mapped_file(const Tensor& tensor) {
 }
 
 Tensor logits_of(const Model& model, const Pass& pass) {
-  const Head head = model.head();
-  const Tensor hidden = model.hidden(pass);
-  if (head.packed) return kernels::packed_linear(hidden, *head.packed, Tensor());
-  return at::linear(hidden, head.weight_VD);
+  return head_logits(model.head(), model.hidden(pass));
 }
 
 class FrozenGguf : public testing::TestWithParam<std::tuple<const char*, bool>> {};

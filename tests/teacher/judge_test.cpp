@@ -7,6 +7,7 @@
 #include "alambic/base/error.h"
 #include "alambic/model/decoder.h"
 #include "alambic/teacher/judge_check.h"
+#include "tests/packed_as_it_is.h"
 #include "tests/train/lesson_fixture.h"
 
 namespace alambic {
@@ -57,20 +58,11 @@ struct JudgeTest : testing::Test {
 TEST_F(JudgeTest, ReadsAPackedHead) {
   const std::vector<Attempt> attempts = {{.prompt = "1 + 3 =", .answer = "#### 4"}};
   const float expected = judge()->score(attempts)[0].value;
-  const auto packed = random_model(model->config, 3);
+  const std::shared_ptr<Model> packed = random_model(model->config, 3);
   auto& decoder = dynamic_cast<Decoder&>(*packed);
-  const Tensor weight = decoder.embed_tokens;  // its head too
-  const auto bytes =
-      std::as_bytes(std::span(weight.const_data_ptr<float>(), static_cast<size_t>(weight.numel())));
-  decoder.packed_embedding =
-      std::make_shared<const PackedMatrix>(PackedMatrix{.dtype = Dtype::F32,
-                                                        .rows = weight.size(0),
-                                                        .columns = weight.size(1),
-                                                        .bytes = bytes,
-                                                        .owner = std::make_shared<Tensor>(weight)});
+  decoder.packed_embedding = packed_as_it_is(decoder.embed_tokens);  // its head too
   decoder.embed_tokens = decoder.packed_embedding->stand_in();
-  Judge judge(std::shared_ptr<const Model>(packed.get(), [](const Model*) {}), tokenizer, rubric,
-              0);
+  const Judge judge(packed, tokenizer, rubric, 0);
   EXPECT_NEAR(judge.score(attempts)[0].value, expected, 1e-6);
 }
 
