@@ -12,10 +12,8 @@ using torch::autograd::variable_list;
 
 constexpr double item_ns = 1;  // an element: an exponential and three streams
 
-enum class Gate { silu, gelu_tanh };
-
 // `up` may be undefined: then the gate's value alone.
-Tensor gated(Gate kind, const Tensor& gate_NF, const Tensor& up_NF) {
+Tensor fused_forward(Gate kind, const Tensor& gate_NF, const Tensor& up_NF) {
   const Tensor y = at::empty_like(gate_NF);
   const auto* gate = gate_NF.const_data_ptr<float>();
   const auto* up = up_NF.defined() ? up_NF.const_data_ptr<float>() : nullptr;
@@ -33,7 +31,7 @@ struct GatedFunction : torch::autograd::Function<GatedFunction> {
     const Tensor up = up_NF.value_or(Tensor());
     context->saved_data["kind"] = static_cast<int64_t>(kind);
     context->save_for_backward({gate_NF, up});
-    return gated(kind, gate_NF, up);
+    return fused_forward(kind, gate_NF, up);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -61,21 +59,24 @@ struct GatedFunction : torch::autograd::Function<GatedFunction> {
 Tensor fused(Gate kind, const Tensor& gate_NF, const Tensor& up_NF) {
   check(!up_NF.defined() || gate_NF.sizes() == up_NF.sizes(), "gate and up differ in shape");
   const Tensor gate = gate_NF.contiguous(), up = up_NF.defined() ? up_NF.contiguous() : up_NF;
-  if (!wants_gradient(gate, up)) return gated(kind, gate, up);
+  if (!wants_gradient(gate, up)) return fused_forward(kind, gate, up);
   // Autograd takes an absent tensor as an optional only.
   return GatedFunction::apply(kind, gate, up.defined() ? std::optional(up) : std::nullopt);
 }
 
 }  // namespace
 
+Tensor gated(Gate gate, const Tensor& gate_NF, const Tensor& up_NF) {
+  if (plain(gate_NF, up_NF)) return fused(gate, gate_NF, up_NF);
+  return (gate == Gate::silu ? at::silu(gate_NF) : at::gelu(gate_NF, "tanh")) * up_NF;
+}
+
 Tensor swiglu(const Tensor& gate_NF, const Tensor& up_NF) {
-  if (!plain(gate_NF, up_NF)) return at::silu(gate_NF) * up_NF;
-  return fused(Gate::silu, gate_NF, up_NF);
+  return gated(Gate::silu, gate_NF, up_NF);
 }
 
 Tensor geglu(const Tensor& gate_NF, const Tensor& up_NF) {
-  if (!plain(gate_NF, up_NF)) return at::gelu(gate_NF, "tanh") * up_NF;
-  return fused(Gate::gelu_tanh, gate_NF, up_NF);
+  return gated(Gate::gelu_tanh, gate_NF, up_NF);
 }
 
 Tensor gelu_tanh(const Tensor& x_NF) {

@@ -4,6 +4,14 @@
 
 namespace alambic::kernels {
 
+enum class Gate {
+  silu,      ///< Llama
+  gelu_tanh  ///< Gemma
+};
+
+/// gate(g) · up, either of the two below. Differentiable in both.
+Tensor gated(Gate gate, const Tensor& gate_NF, const Tensor& up_NF);
+
 /// silu(gate) · up, silu(x) = x·sigmoid(x): the inside of a gated MLP (Shazeer, arXiv 2002.05202).
 /// Differentiable in both.
 Tensor swiglu(const Tensor& gate_NF, const Tensor& up_NF);

@@ -1,7 +1,5 @@
 #include "alambic/nn/mlp.h"
 
-#include "alambic/kernels/activation.h"
-
 namespace alambic {
 
 DenseMlp::DenseMlp(const MlpShape& shape) : shape(shape) {
@@ -24,8 +22,7 @@ Tensor DenseMlp::forward(const Tensor& x_ND) const {
   if (shape.limit > 0) {
     both = {both[0].clamp_max(shape.limit), both[1].clamp(-shape.limit, shape.limit)};
   }
-  return down_proj(shape.gate == Gate::silu ? kernels::swiglu(both[0], both[1])
-                                            : kernels::geglu(both[0], both[1]));
+  return down_proj(kernels::gated(shape.gate, both[0], both[1]));
 }
 
 // The bounded gate and up.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/kernels/activation.h"
 #include "alambic/nn/linear.h"
 
 namespace alambic {
@@ -18,10 +19,7 @@ struct FeedForward {
   virtual double kept_besides() const { return 0; }
 };
 
-enum class Gate {
-  silu,      ///< Llama
-  gelu_tanh  ///< Gemma
-};
+using kernels::Gate;
 
 struct MlpShape {
   int64_t width = 0, inner = 0;
