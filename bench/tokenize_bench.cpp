@@ -6,7 +6,7 @@
 #include <ctime>
 
 #include "alambic/base/files.h"
-#include "alambic/text/tokenizer.h"
+#include "alambic/text/tokenizer/tokenizer.h"
 
 int main(int argc, char** argv) {
   if (argc != 5) return 2;

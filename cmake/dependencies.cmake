@@ -7,7 +7,11 @@ pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 find_package(simdjson REQUIRED)
-set(ALAMBIC_CORE_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json)
+find_package(tomlplusplus REQUIRED)
+# simdjson: json_view.h's inline functions need it when nothing is optimized.
+set(ALAMBIC_CORE_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json simdjson::simdjson)
+set(ALAMBIC_CORE_PRIVATE_LIBRARIES PkgConfig::CRYPTO PkgConfig::PCRE2 PkgConfig::UTF8PROC
+                                   tomlplusplus::tomlplusplus)
 
 if(NOT ALAMBIC_TORCH)
   return()

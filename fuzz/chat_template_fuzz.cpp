@@ -1,4 +1,4 @@
-#include "alambic/text/chat_template.h"
+#include "alambic/text/chat/chat_template.h"
 #include "fuzz/fuzz.h"
 
 namespace alambic {

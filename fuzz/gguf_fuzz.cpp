@@ -1,8 +1,8 @@
 #include <unistd.h>
 
 #include "alambic/base/files.h"
-#include "alambic/io/gguf_config.h"
-#include "alambic/io/gguf_tokenizer.h"
+#include "alambic/io/gguf/config.h"
+#include "alambic/io/gguf/tokenizer.h"
 #include "fuzz/fuzz.h"
 
 namespace alambic {

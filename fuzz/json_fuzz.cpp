@@ -1,4 +1,4 @@
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
 #include "fuzz/fuzz.h"
 
 namespace alambic {

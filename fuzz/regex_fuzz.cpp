@@ -1,6 +1,6 @@
 // The first line is a pattern, the rest a text.
-#include "alambic/text/regex.h"
-#include "alambic/text/utf8.h"
+#include "alambic/base/regex.h"
+#include "alambic/base/utf8.h"
 #include "fuzz/fuzz.h"
 
 namespace alambic {

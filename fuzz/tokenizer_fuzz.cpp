@@ -1,5 +1,5 @@
 // A tokenizer.json, which then reads a text.
-#include "alambic/text/tokenizer.h"
+#include "alambic/text/tokenizer/tokenizer.h"
 #include "fuzz/fuzz.h"
 
 namespace alambic {

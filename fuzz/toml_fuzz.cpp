@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "alambic/base/files.h"
-#include "alambic/cli/config_toml.h"
+#include "alambic/options/config_toml.h"
 #include "fuzz/fuzz.h"
 
 namespace alambic {

@@ -138,7 +138,7 @@ BUGS = [
         ".weight = 1.0 / static_cast<double>(std::max<int64_t>(1, student_MD.size(0))),",
         "selftest", "MicroBatchesSumToTheWhole",
         "each micro-batch divides by its own tokens (TRL #4719, verl #7200)"),
-    Bug("teachers-weight-forgotten", "alambic/teacher/teachers.cpp",
+    Bug("teachers-weight-forgotten", "alambic/teacher/teacher_mixture.cpp",
         "teachers.groups_ = {std::move(all)};",
         "for (Grader& grader : all) grader.weight = 1;\n  teachers.groups_ = {std::move(all)};",
         "train_test", "SeveralTeachers.AreAveragedInTheLoss",

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "alambic/cli/all_options.h"
-#include "alambic/cli/option_table.h"
+#include "alambic/options/option_table.h"
 
 namespace alambic {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "alambic/cli/option_table.h"
+#include "alambic/options/option_table.h"
 
 namespace alambic {
 namespace {

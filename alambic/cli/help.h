@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "alambic/base/options.h"
 #include "alambic/cli/commands.h"
+#include "alambic/options/options.h"
 
 namespace alambic {
 

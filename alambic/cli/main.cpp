@@ -11,12 +11,12 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
+#include "alambic/base/version.h"
 #include "alambic/cli/commands.h"
 #include "alambic/cli/help.h"
-#include "alambic/cli/hub_models.h"
-#include "alambic/cli/parse.h"
 #include "alambic/cli/torch_library.h"
-#include "alambic/cli/version.h"
+#include "alambic/hub/hub_models.h"
+#include "alambic/options/parse.h"
 
 namespace alambic {
 namespace {

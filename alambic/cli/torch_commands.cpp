@@ -9,8 +9,8 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/cli/all_options.h"
-#include "alambic/cli/merge_options.h"
-#include "alambic/cli/option_table.h"
+#include "alambic/cli/commands/merge_options.h"
+#include "alambic/options/option_table.h"
 
 namespace alambic {
 namespace {

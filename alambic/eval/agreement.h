@@ -5,7 +5,7 @@
 #include "alambic/base/metrics.h"
 #include "alambic/flow/rollouts.h"
 #include "alambic/model/model.h"
-#include "alambic/teacher/teachers.h"
+#include "alambic/teacher/teacher_mixture.h"
 
 namespace alambic {
 

@@ -2,8 +2,8 @@
 
 #include "alambic/base/stopwatch.h"
 #include "alambic/eval/rouge.h"
-#include "alambic/text/chat_tokens.h"
-#include "alambic/text/continuation.h"
+#include "alambic/text/chat/chat_tokens.h"
+#include "alambic/text/chat/continuation.h"
 #include "alambic/text/final_answer.h"
 
 namespace alambic {

@@ -8,7 +8,7 @@
 
 #include "alambic/rollout/engine.h"
 #include "alambic/text/dataset.h"
-#include "alambic/text/tokenizer.h"
+#include "alambic/text/tokenizer/tokenizer.h"
 
 namespace alambic {
 

@@ -4,9 +4,9 @@
 #include <set>
 
 #include "alambic/base/error.h"
-#include "alambic/io/mxfp4.h"
-#include "alambic/io/printable.h"
-#include "alambic/io/tile_scales.h"
+#include "alambic/base/printable.h"
+#include "alambic/io/quant/mxfp4.h"
+#include "alambic/io/quant/tile_scales.h"
 
 namespace alambic {
 

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "alambic/io/gguf_model.h"
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
+#include "alambic/io/gguf/model.h"
 #include "alambic/io/safetensors.h"
 #include "alambic/io/torch_file.h"
 

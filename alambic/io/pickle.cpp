@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "alambic/base/error.h"
-#include "alambic/io/printable.h"
+#include "alambic/base/printable.h"
 
 namespace alambic {
 

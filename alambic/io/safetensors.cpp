@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "alambic/base/error.h"
-#include "alambic/io/printable.h"
+#include "alambic/base/printable.h"
 #include "alambic/io/safetensors_header.h"
 
 namespace alambic {

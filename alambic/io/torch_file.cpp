@@ -8,8 +8,8 @@
 #include <unordered_set>
 
 #include "alambic/base/error.h"
+#include "alambic/base/printable.h"
 #include "alambic/io/pickle.h"
-#include "alambic/io/printable.h"
 #include "alambic/io/strided_copy.h"
 #include "alambic/io/zip_file.h"
 

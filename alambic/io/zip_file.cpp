@@ -8,7 +8,7 @@
 #include <unordered_set>
 
 #include "alambic/base/error.h"
-#include "alambic/io/printable.h"
+#include "alambic/base/printable.h"
 
 namespace alambic {
 

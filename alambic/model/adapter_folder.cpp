@@ -6,7 +6,7 @@
 #include <set>
 
 #include "alambic/base/error.h"
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/config.h"
 #include "alambic/nn/linear.h"

@@ -7,7 +7,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/io/model_folder.h"
-#include "alambic/io/unstacked.h"
+#include "alambic/io/split_experts.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
 #include "alambic/tensor/normal_fill.h"

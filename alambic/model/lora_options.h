@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "alambic/base/options.h"
+#include "alambic/options/options.h"
 
 namespace alambic {
 

@@ -72,7 +72,7 @@ struct Model {
   /// Numbers per token that the backward pass of the layers needs where sequences have `length`
   /// tokens: inputs and outputs of the linear maps, routed experts by the share of tokens that they
   /// get, and kept_besides. An estimate, within a quarter of what is measured
-  /// (tests/model/kept_numbers_test.cpp).
+  /// (tests/model/saved_activations_test.cpp).
   double kept_numbers(double length);
   /// Of them, those that are neither inputs nor outputs of linear maps. Inputs of several maps
   /// count several times there, which stands for the norms and sums between.

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "alambic/flow/judgement.h"
 #include "alambic/flow/loss.h"
+#include "alambic/flow/teacher_output.h"
 #include "alambic/objective/divergence_kind.h"
 
 namespace alambic {

@@ -1,7 +1,7 @@
 // How the next token is drawn. Torch-free: the command line parses it.
 #pragma once
 
-#include "alambic/base/options.h"
+#include "alambic/options/options.h"
 
 namespace alambic {
 

@@ -7,8 +7,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "alambic/flow/judgement.h"
 #include "alambic/flow/rollouts.h"
+#include "alambic/flow/teacher_output.h"
 #include "alambic/io/safetensors.h"
 #include "alambic/teacher/cache_manifest.h"
 #include "alambic/teacher/teacher.h"

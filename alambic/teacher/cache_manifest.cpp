@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/error.h"
+#include "alambic/base/json_object.h"
 #include "alambic/base/names.h"
-#include "alambic/io/json_object.h"
 
 namespace alambic {
 namespace {

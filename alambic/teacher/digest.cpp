@@ -6,7 +6,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/sha256.h"
-#include "alambic/io/gguf.h"
+#include "alambic/io/gguf/gguf.h"
 
 namespace alambic {
 

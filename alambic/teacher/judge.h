@@ -6,7 +6,7 @@
 #include "alambic/model/model.h"
 #include "alambic/teacher/reward.h"
 #include "alambic/teacher/rubric.h"
-#include "alambic/text/tokenizer.h"
+#include "alambic/text/tokenizer/tokenizer.h"
 
 namespace alambic {
 

@@ -4,9 +4,9 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
+#include "alambic/base/regex.h"
 #include "alambic/teacher/reward_command.h"
 #include "alambic/text/final_answer.h"
-#include "alambic/text/regex.h"
 
 namespace alambic {
 

@@ -8,7 +8,7 @@
 #include "alambic/base/child_process.h"
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
-#include "alambic/io/printable.h"
+#include "alambic/base/printable.h"
 
 namespace alambic {
 namespace {

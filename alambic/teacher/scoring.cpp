@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
-#include "alambic/text/continuation.h"
+#include "alambic/text/chat/continuation.h"
 
 namespace alambic {
 

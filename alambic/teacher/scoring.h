@@ -5,7 +5,7 @@
 
 #include "alambic/teacher/reward.h"
 #include "alambic/teacher/teacher.h"
-#include "alambic/text/tokenizer.h"
+#include "alambic/text/tokenizer/tokenizer.h"
 
 namespace alambic {
 

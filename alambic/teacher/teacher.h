@@ -1,8 +1,8 @@
 // What all teachers share: they grade answers.
 #pragma once
 
-#include "alambic/flow/judgement.h"
 #include "alambic/flow/rollouts.h"
+#include "alambic/flow/teacher_output.h"
 
 namespace alambic {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "alambic/flow/judgement.h"
+#include "alambic/flow/teacher_output.h"
 
 namespace alambic {
 

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "alambic/base/error.h"
-#include "alambic/io/decode.h"
+#include "alambic/io/quant/decode.h"
 
 namespace alambic {
 

@@ -1,5 +1,5 @@
-// The one door to libtorch, and the precompiled header of the torch rooms. Only this room,
-// kernels/*.cpp and dist/*.cpp include libtorch by name; everybody else includes this file.
+// The one door to libtorch, and the precompiled header of the torch rooms. Only this room and
+// kernels/*.cpp include libtorch by name; everybody else includes this file.
 #pragma once
 
 #include <ATen/Context.h>

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
-#include "alambic/io/decode.h"
-#include "alambic/io/tile_scales.h"
+#include "alambic/io/quant/decode.h"
+#include "alambic/io/quant/tile_scales.h"
 
 namespace alambic {
 

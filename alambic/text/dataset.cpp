@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "alambic/base/json_view.h"
 #include "alambic/base/names.h"
-#include "alambic/text/json_view.h"
 
 namespace alambic {
 namespace {

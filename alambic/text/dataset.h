@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "alambic/base/files.h"
-#include "alambic/text/chat.h"
+#include "alambic/text/chat/chat.h"
 
 namespace alambic {
 

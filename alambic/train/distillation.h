@@ -6,7 +6,7 @@
 #include "alambic/objective/divergence.h"
 #include "alambic/objective/group_advantage.h"
 #include "alambic/objective/policy.h"
-#include "alambic/train/answers.h"
+#include "alambic/train/completions.h"
 #include "alambic/train/hidden_match.h"
 
 namespace alambic {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
-#include "alambic/text/chat_tokens.h"
+#include "alambic/text/chat/chat_tokens.h"
 
 namespace alambic {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "alambic/text/dataset.h"
-#include "alambic/text/tokenizer.h"
+#include "alambic/text/tokenizer/tokenizer.h"
 
 namespace alambic {
 
@@ -22,7 +22,7 @@ struct TokenizedExample {
 };
 
 /// Tokenizes prompts (with the tokenizer's special tokens) and completions (without, plus EOS), and
-/// conversations as their template writes them (text/chat_tokens.h).
+/// conversations as their template writes them (text/chat/chat_tokens.h).
 /// Input errors name the file's line: an empty prompt, a prompt that leaves no room within
 /// `positions`, a prompt with its completion longer than `positions`.
 std::vector<TokenizedExample> tokenize(const std::vector<Example>& examples,

@@ -3,7 +3,7 @@
 
 #include "alambic/objective/group_advantage.h"
 #include "alambic/teacher/teacher.h"
-#include "alambic/train/answers.h"
+#include "alambic/train/completions.h"
 
 namespace alambic {
 

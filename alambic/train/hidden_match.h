@@ -1,6 +1,6 @@
 #pragma once
 
-#include "alambic/flow/judgement.h"
+#include "alambic/flow/teacher_output.h"
 #include "alambic/nn/layer_outputs.h"
 #include "alambic/objective/hidden_distance.h"
 #include "alambic/train/optimizer.h"

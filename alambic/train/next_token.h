@@ -6,7 +6,7 @@
 #include "alambic/flow/packed.h"
 #include "alambic/model/model.h"
 #include "alambic/train/examples.h"
-#include "alambic/train/lesson.h"
+#include "alambic/train/training_task.h"
 
 namespace alambic {
 

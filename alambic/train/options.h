@@ -1,7 +1,7 @@
 // Options that every kind of training shares. Torch-free: the command line parses them.
 #pragma once
 
-#include "alambic/base/options.h"
+#include "alambic/options/options.h"
 
 namespace alambic {
 

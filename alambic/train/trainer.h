@@ -8,10 +8,10 @@
 
 #include "alambic/train/checkpoint.h"
 #include "alambic/train/collapse.h"
-#include "alambic/train/lesson.h"
 #include "alambic/train/optimizer.h"
 #include "alambic/train/options.h"
 #include "alambic/train/recorder.h"
+#include "alambic/train/training_task.h"
 
 namespace alambic {
 

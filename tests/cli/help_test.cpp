@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "tests/cli/sample_options.h"
+#include "tests/options/sample_options.h"
 
 namespace alambic {
 namespace {

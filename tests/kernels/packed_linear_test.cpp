@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "alambic/base/error.h"
-#include "alambic/io/decode.h"
-#include "alambic/io/encode.h"
+#include "alambic/io/quant/decode.h"
+#include "alambic/io/quant/encode.h"
 #include "alambic/kernels/linear.h"
 
 namespace alambic {

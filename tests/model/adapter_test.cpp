@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "alambic/base/files.h"
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
 #include "alambic/model/load.h"
 #include "alambic/nn/linear.h"
 #include "alambic/objective/cross_entropy.h"

@@ -2,7 +2,7 @@
 // prediction, the correction of the router, older spellings, refusals.
 #include <gtest/gtest.h>
 
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/families.h"

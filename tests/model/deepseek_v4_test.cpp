@@ -2,7 +2,7 @@
 // cache, the published spelling, the table of experts, refusals.
 #include <gtest/gtest.h>
 
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"

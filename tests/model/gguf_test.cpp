@@ -1,6 +1,6 @@
 // A golden model that went through a GGUF file computes what it did: settings that one side leaves
 // out mean the same there, and no tensor has changed its place.
-#include "alambic/io/gguf_model.h"
+#include "alambic/io/gguf/model.h"
 
 #include "alambic/io/model_folder.h"
 #include "alambic/model/load.h"

@@ -1,7 +1,7 @@
 // Every family against transformers: logits, hidden states, loss, all gradients, greedy answers.
 #include <gtest/gtest.h>
 
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
 #include "alambic/model/load.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/rollout/engine.h"

@@ -1,7 +1,7 @@
 // What the tests of every family do not see of gpt-oss: experts in MXFP4.
 #include <gtest/gtest.h>
 
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
 #include "alambic/model/load.h"
 #include "tests/golden.h"
 

@@ -2,7 +2,7 @@
 // gradients are what finite differences say.
 #include <gtest/gtest.h>
 
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"

@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "alambic/io/json_object.h"
+#include "alambic/base/json_object.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"

@@ -5,8 +5,8 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
-#include "alambic/objective/proof/policy_problem.h"
 #include "alambic/rollout/sample.h"
+#include "alambic/selftest/policy_problem.h"
 #include "problem.h"
 
 namespace alambic {

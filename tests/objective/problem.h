@@ -1,7 +1,7 @@
 // The small random student and teacher of these tests are those of `alambic selftest`.
 #pragma once
 
-#include "alambic/objective/proof/problem.h"
+#include "alambic/selftest/problem.h"
 
 namespace alambic {
 

@@ -8,7 +8,7 @@
 #include "alambic/model/decoder.h"
 #include "alambic/teacher/judge_check.h"
 #include "tests/packed_as_it_is.h"
-#include "tests/train/lesson_fixture.h"
+#include "tests/train/task_fixture.h"
 
 namespace alambic {
 namespace {

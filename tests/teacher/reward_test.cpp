@@ -6,7 +6,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/teacher/scoring.h"
-#include "tests/train/lesson_fixture.h"
+#include "tests/train/task_fixture.h"
 
 namespace alambic {
 namespace {

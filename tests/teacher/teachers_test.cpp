@@ -1,4 +1,4 @@
-#include "alambic/teacher/teachers.h"
+#include "alambic/teacher/teacher_mixture.h"
 
 #include <gtest/gtest.h>
 

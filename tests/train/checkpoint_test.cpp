@@ -4,7 +4,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
-#include "tests/train/lesson_fixture.h"
+#include "tests/train/task_fixture.h"
 
 namespace alambic {
 namespace {

@@ -3,7 +3,7 @@
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/teacher/local.h"
 #include "tests/golden.h"
-#include "tests/train/lesson_fixture.h"
+#include "tests/train/task_fixture.h"
 
 namespace alambic {
 namespace {

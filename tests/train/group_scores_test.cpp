@@ -7,7 +7,7 @@
 #include "alambic/train/distillation.h"
 #include "alambic/train/trainer.h"
 #include "tests/golden.h"
-#include "tests/train/lesson_fixture.h"
+#include "tests/train/task_fixture.h"
 
 namespace alambic {
 namespace {

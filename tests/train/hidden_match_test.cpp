@@ -1,11 +1,11 @@
 #include "alambic/train/hidden_match.h"
 
 #include "alambic/objective/divergence_ref.h"
-#include "alambic/objective/proof/problem.h"
+#include "alambic/selftest/problem.h"
 #include "alambic/teacher/local.h"
 #include "alambic/train/distillation.h"
 #include "tests/golden.h"
-#include "tests/train/lesson_fixture.h"
+#include "tests/train/task_fixture.h"
 
 namespace alambic {
 namespace {

@@ -5,7 +5,7 @@
 #include "alambic/model/load.h"
 #include "alambic/objective/cross_entropy.h"
 #include "tests/golden_models.h"
-#include "tests/train/lesson_fixture.h"
+#include "tests/train/task_fixture.h"
 
 namespace alambic {
 namespace {

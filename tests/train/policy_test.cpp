@@ -5,7 +5,7 @@
 #include "alambic/teacher/local.h"
 #include "alambic/train/distillation.h"
 #include "tests/golden.h"
-#include "tests/train/lesson_fixture.h"
+#include "tests/train/task_fixture.h"
 
 namespace alambic {
 namespace {

@@ -1,12 +1,12 @@
 // Several teachers, and teachers in other dtypes, through a whole step.
-#include "alambic/teacher/teachers.h"
+#include "alambic/teacher/teacher_mixture.h"
 
 #include "alambic/teacher/cached.h"
 #include "alambic/teacher/local.h"
 #include "alambic/teacher/privileged.h"
 #include "alambic/train/distillation.h"
 #include "tests/golden.h"
-#include "tests/train/lesson_fixture.h"
+#include "tests/train/task_fixture.h"
 
 namespace alambic {
 namespace {

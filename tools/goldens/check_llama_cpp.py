@@ -15,7 +15,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 ROOT = pathlib.Path(__file__).parents[2] / "tests/golden"
-# Those whose small random models llama.cpp can express (tests/io/gguf_model_test.cpp says why not
+# Those whose small random models llama.cpp can express (tests/io/gguf/model_test.cpp says why not
 # the others); it has no window for mistral.
 NAMES = ["llama", "llama3", "llama_tied", "llama_yarn", "mixtral", "qwen3", "olmo2", "gpt2", "gpt_neox"]
 STEPS = 6

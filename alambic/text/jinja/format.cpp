@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/attributes.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/unicode.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/format.h"
 #include "alambic/text/jinja/markup.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/unicode.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/compare.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/sequence.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "alambic/base/json_view.h"
 #include "alambic/text/jinja/value.h"
-#include "alambic/text/json_view.h"
 
 namespace alambic::jinja {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/failure.h"
 #include "alambic/text/jinja/string_literal.h"
 #include "alambic/text/jinja/unicode.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

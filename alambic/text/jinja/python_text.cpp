@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/unicode.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

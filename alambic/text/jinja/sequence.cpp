@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/interpreter.h"
 #include "alambic/text/jinja/markup.h"
 #include "alambic/text/jinja/unicode.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

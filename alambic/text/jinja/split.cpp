@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/unicode.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

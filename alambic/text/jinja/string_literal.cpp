@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/failure.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

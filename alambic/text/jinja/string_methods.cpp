@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/format.h"
 #include "alambic/text/jinja/methods.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/sequence.h"
 #include "alambic/text/jinja/split.h"
 #include "alambic/text/jinja/unicode.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

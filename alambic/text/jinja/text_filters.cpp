@@ -1,6 +1,7 @@
 // Filters that make texts.
 #include <algorithm>
 
+#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/filters.h"
 #include "alambic/text/jinja/format.h"
 #include "alambic/text/jinja/markup.h"
@@ -10,7 +11,6 @@
 #include "alambic/text/jinja/split.h"
 #include "alambic/text/jinja/unicode.h"
 #include "alambic/text/jinja/word_wrap.h"
-#include "alambic/text/utf8.h"
 
 namespace alambic::jinja {
 namespace {

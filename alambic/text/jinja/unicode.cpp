@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "alambic/text/utf8.h"
+#include "alambic/base/utf8.h"
 
 namespace alambic::jinja {
 namespace {

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+struct ConvertOptions : Options {
+  std::string model, adapter, out;
+  std::string type = "auto";
+  std::string dtype = "auto";
+  bool overwrite = false;
+
+  void visit(OptionVisitor& v) override {
+    v.text("model", model, "model folder or GGUF file to convert");
+    v.required("model");
+    v.model("model");
+    v.text("adapter", adapter,
+           "folder of a LoRA or DoRA adapter of the model, as PEFT writes it, to merge into the "
+           "weights");
+    v.text("out", out, "what to write: a GGUF file when the name ends in .gguf, else a folder");
+    v.required("out");
+    v.text("type", type,
+           "format of a GGUF file's matrices: f32, f16, bf16, q8_0, q4_0, q4_k, q6_k; "
+           "auto: the model's own");
+    v.text("dtype", dtype,
+           "format of a folder's weights: float32, float16, bfloat16; auto: the "
+           "model's own, float32 for a quantised one");
+    v.flag("overwrite", overwrite, "replace what --out names");
+  }
+};
+
+int run(const ConvertOptions& options);
+
+}  // namespace alambic

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "alambic/tensor/machine_options.h"
+#include "alambic/text/chat/chat_options.h"
+
+namespace alambic {
+
+struct EvalOptions : Options {
+  std::string model, adapter, data, teacher, out;
+  int64_t max_new_tokens = 256;
+  int64_t batch = 64;
+  int64_t limit = 0;
+  int64_t sequence_length = 0;
+  int64_t seed = 0;
+  double temperature = 0;
+  bool json = false;
+  ChatOptions chat;
+  MachineOptions machine;
+
+  void visit(OptionVisitor& v) override {
+    v.group("Model and data");
+    v.text("model", model, "model folder");
+    v.required("model");
+    v.model("model");
+    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
+    v.text("data", data,
+           "a .txt file or jsonl with `text`: perplexity; jsonl with `prompt` or `messages` and "
+           "`answer` (or `completion`): exact match of the number after ####, Rouge-L");
+    v.required("data");
+    chat.visit(v);
+    v.text("teacher", teacher, "model folder; adds the agreement with it on the answers");
+    v.model("teacher");
+    v.integer("limit", limit, "rows of --data that are used; 0: all", {.least = 0});
+    v.integer("sequence-length", sequence_length, "tokens of a text window; 0: the whole context",
+              {.least = 0});
+    v.group("Answers");
+    v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.least = 1});
+    v.integer("batch", batch, "answers written side by side", {.least = 1});
+    v.number("temperature", temperature, "0 takes the most likely token", {.least = 0});
+    v.integer("seed", seed, "of the draws", {.least = 0});
+    v.text("out", out, "jsonl file for the answers, each with its prompt and whether it is right");
+    v.flag("json", json, "print the result as JSON");
+    machine.visit(v);
+  }
+};
+
+int run(const EvalOptions& options);
+
+}  // namespace alambic

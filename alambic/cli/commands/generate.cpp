@@ -1,0 +1,146 @@
+#include "alambic/cli/commands/generate_options.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/cli/commands/chat_session.h"
+#include "alambic/text/chat/chat_tokens.h"
+#include "alambic/text/chat/continuation.h"
+
+namespace alambic {
+
+namespace {
+
+std::string read_input() {
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
+void check_effects(const GenerateOptions& options) {
+  if (!options.prompts.empty() && !options.data.empty()) {
+    throw input_error("--prompt and --data were both given").with_hint("choose one");
+  }
+  if (options.chat && !options.data.empty()) {
+    throw input_error("--chat has no effect with --data")
+        .with_hint("rows with `messages` are conversations without it");
+  }
+  if (!options.chat && !options.system.empty()) {
+    throw input_error("--system has no effect without --chat");
+  }
+  if (!options.chat && options.data.empty() && !options.chat_template.file.empty()) {
+    throw input_error("--chat-template has no effect without --chat or --data");
+  }
+}
+
+// What is to be answered or continued.
+std::vector<Example> prompts_of(const GenerateOptions& options, const ChatSource& chats) {
+  if (!options.data.empty()) {
+    std::vector<Example> rows =
+        read_examples(options.data, {{"prompt"}, {"messages"}}, chats.reader(ChatUse::prompts));
+    chats.check_effect(options.data);
+    return rows;
+  }
+  std::vector<std::string> texts = options.prompts;
+  if (texts.empty()) {
+    texts = {read_input()};
+    if (options.chat && texts[0].ends_with('\n')) texts[0].pop_back();
+  }
+  std::vector<Example> examples;
+  for (const std::string& text : texts) {
+    Example& example = examples.emplace_back(Example{.prompt = text});
+    if (!options.chat) continue;
+    example.chat = std::make_shared<Chat>(user_chat(options.system, text));
+    example.prompt = write_chat(chats.chat_template(), *example.chat, ChatUse::prompts).prompt;
+  }
+  return examples;
+}
+
+void print_json(const Example& example, const Request& request, const Answer& answer,
+                const Tokenizer& tokenizer) {
+  const Json prompt =
+      example.chat ? prompt_messages(*example.chat) : Json(tokenizer.decode(request.prompt, true));
+  const Json row = {{"prompt", prompt},
+                    {"completion", continuation(tokenizer, request.prompt, answer.tokens)},
+                    {"tokens", answer.tokens},
+                    {"logp", answer.logp},
+                    {"ending", answer.ending == Ending::stop_token ? "stop" : "length"}};
+  std::puts(row.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
+void check_terminal(const GenerateOptions& options) {
+  if (options.json || options.num_generations > 1) {
+    throw input_error("--{} has no effect on a conversation in the terminal",
+                      options.json ? "json" : "num-generations")
+        .with_hint("give the message with --prompt");
+  }
+}
+
+}  // namespace
+
+int run(const GenerateOptions& options) {
+  check_effects(options);
+  LoadOptions load = prepare_machine(options.machine);
+  load.adapter = options.adapter;
+  LoadedModel loaded = load_with_tokenizer(options.model, load);
+  const ChatSource chats(options.model, loaded.tokenizer, options.chat_template);
+  const bool in_terminal = options.chat && options.prompts.empty() && ::isatty(STDIN_FILENO) == 1;
+  std::vector<Example> examples;
+  if (in_terminal) {
+    check_terminal(options);
+    chats.chat_template();
+  } else {
+    examples = prompts_of(options, chats);
+  }
+  chats.add_end_of_turn(loaded.tokenizer, loaded.stop_tokens);
+  EngineOptions engine{.sampling = options.sampling,
+                       .stop_tokens = loaded.stop_tokens,
+                       .vocabulary = loaded.vocabulary,
+                       .batch = options.batch,
+                       .seed = static_cast<uint64_t>(options.seed)};
+  engine.sampling.max_new_tokens = options.max_new_tokens;
+  if (in_terminal) {
+    chat_in_terminal(loaded, chats.chat_template(), options.system, engine);
+    return 0;
+  }
+  std::vector<Request> requests;
+  for (const Example& example : examples) {
+    for (int64_t g = 0; g < options.num_generations; ++g) {
+      requests.push_back({.prompt = prompt_ids(loaded.tokenizer, example), .id = requests.size()});
+    }
+  }
+  // A conversation is answered, a text continued.
+  const auto beginning = [](const Example& example) { return example.chat ? "" : example.prompt; };
+  const bool streams = requests.size() == 1 && !options.json;
+  Typist typist(loaded.tokenizer, requests.front());
+  Stopwatch watch;
+  std::vector<Answer> answers;
+  if (streams) {
+    std::fputs(beginning(examples.front()).c_str(), stdout);
+    answers = generate(*loaded.model, requests, engine, std::ref(typist));
+    typist.finish();
+  } else {
+    answers = generate(*loaded.model, requests, engine);
+  }
+  int64_t tokens = 0;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const Example& example = examples[i / options.num_generations];
+    tokens += static_cast<int64_t>(answers[i].tokens.size());
+    if (options.json) {
+      print_json(example, requests[i], answers[i], loaded.tokenizer);
+    } else if (!streams) {
+      std::puts((beginning(example) +
+                 continuation(loaded.tokenizer, requests[i].prompt, answers[i].tokens) + "\n")
+                    .c_str());
+    }
+  }
+  say("{} tokens in {:.2f} s, {:.0f} tokens/s", tokens, watch.seconds(),
+      static_cast<double>(tokens) / watch.seconds());
+  return 0;
+}
+
+}  // namespace alambic

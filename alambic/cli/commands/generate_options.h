@@ -1,0 +1,49 @@
+#pragma once
+
+#include "alambic/rollout/sampling.h"
+#include "alambic/tensor/machine_options.h"
+#include "alambic/text/chat/chat_options.h"
+
+namespace alambic {
+
+struct GenerateOptions : Options {
+  std::string model, adapter, data;
+  std::vector<std::string> prompts;
+  int64_t max_new_tokens = 256;
+  int64_t num_generations = 1;
+  int64_t batch = 64;
+  int64_t seed = 0;
+  bool json = false;
+  bool chat = false;
+  std::string system;
+  ChatOptions chat_template;
+  Sampling sampling;
+  MachineOptions machine;
+
+  void visit(OptionVisitor& v) override {
+    v.group("Model and prompts");
+    v.text("model", model, "model folder");
+    v.required("model");
+    v.model("model");
+    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
+    v.list("prompt", prompts, "text to continue; may be given several times; none: standard input");
+    v.text("data", data, "jsonl with `prompt` or `messages`");
+    v.flag("chat", chat,
+           "answer --prompt as a user's message, written by the model's chat template; without "
+           "one, a conversation in the terminal");
+    v.text("system", system, "the system's message of --chat");
+    chat_template.visit(v);
+    v.group("Answers");
+    v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.least = 1});
+    v.integer("num-generations", num_generations, "answers per prompt", {.least = 1});
+    v.integer("batch", batch, "answers written side by side", {.least = 1});
+    v.integer("seed", seed, "of the draws", {.least = 0});
+    v.flag("json", json, "one JSON object per answer, with token ids and log-probabilities");
+    sampling.visit(v);
+    machine.visit(v);
+  }
+};
+
+int run(const GenerateOptions& options);
+
+}  // namespace alambic

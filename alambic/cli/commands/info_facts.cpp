@@ -1,0 +1,95 @@
+#include "alambic/cli/commands/info_facts.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "alambic/base/version.h"
+#include "alambic/io/model_folder.h"
+#include "alambic/text/tokenizer/load_tokenizer.h"
+
+namespace alambic {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// "model name : Intel …" of /proc/cpuinfo; "" where the kernel names none.
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "";
+}
+
+// The sizes that families spell differently: ours, then the spellings of config.json.
+const std::vector<std::pair<std::string, std::vector<std::string>>> kSizes = {
+    {"layers", {"num_hidden_layers", "n_layer"}},
+    {"width", {"hidden_size", "n_embd"}},
+    {"heads", {"num_attention_heads", "n_head"}},
+    {"kv_heads", {"num_key_value_heads"}},
+    {"vocabulary", {"vocab_size"}},
+    {"context", {"max_position_embeddings", "n_positions"}},
+    {"tied_embeddings", {"tie_word_embeddings"}},
+};
+
+// The model types that can be loaded: a list of names, for which libtorch is not needed.
+Json families() {
+  return Json::array({
+#define FAMILY(type, architecture) #type,
+#include "alambic/model/families.def"
+#undef FAMILY
+  });
+}
+
+}  // namespace
+
+Json machine_facts() {
+  utsname system{};
+  uname(&system);
+  const double pages = static_cast<double>(sysconf(_SC_PHYS_PAGES));
+  const double bytes = pages * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  return {{"alambic", kVersion},
+          {"system", std::string(system.sysname) + " " + system.release + " " + system.machine},
+          {"cpu", cpu_name()},
+          {"threads", std::thread::hardware_concurrency()},
+          {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
+          {"nvidia_driver", fs::exists("/dev/nvidiactl")},
+          {"families", families()}};
+}
+
+Json model_facts(const fs::path& folder) {
+  const ModelFolder model = ModelFolder::open(folder);
+  Json facts = {{"folder", folder.string()}};
+  for (const char* key : {"model_type", "architectures"}) {
+    if (model.config().contains(key)) facts[key] = model.config()[key];
+  }
+  for (const auto& [name, spellings] : kSizes) {
+    for (const std::string& key : spellings) {
+      if (model.config().contains(key)) facts[name] = model.config()[key];
+    }
+  }
+  int64_t parameters = 0, bytes = 0;
+  std::set<std::string> dtypes;
+  for (const TensorView& tensor : model.tensors()) {
+    bytes += static_cast<int64_t>(tensor.bytes.size());
+    parameters += count_of(tensor.shape);
+    dtypes.insert(name_of(tensor.dtype));
+  }
+  facts["tensors"] = model.tensors().size();
+  facts["parameters"] = parameters;
+  facts["bytes"] = bytes;
+  facts["dtypes"] = dtypes;
+  facts["tokenizer"] = has_tokenizer(folder);
+  return facts;
+}
+
+}  // namespace alambic

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+struct InitOptions : Options {
+  std::string config, tokenizer, from, out, characters;
+  int64_t layers = 0;
+  int64_t hidden_size = 0, intermediate_size = 0, heads = 0;
+  int64_t seed = 0;
+  bool overwrite = false;
+
+  void visit(OptionVisitor& v) override {
+    v.group("Model");
+    v.text("model-config", config, "config.json of the new model (a file or a model folder)");
+    v.model("model-config", /*weights=*/false);
+    v.text("from", from,
+           "model folder whose evenly spaced --layers are kept, with its embedding, "
+           "norms and head; and of them, where a width is given, what has the largest weights");
+    v.model("from");
+    v.integer("layers", layers, "layers of the new model; 0: as the configuration says",
+              {.least = 0});
+    v.integer("hidden-size", hidden_size, "with --from: channels that are kept; 0: all",
+              {.least = 0});
+    v.integer("intermediate-size", intermediate_size,
+              "with --from: MLP units that are kept in each layer; 0: all", {.least = 0});
+    v.integer("num-attention-heads", heads,
+              "with --from: heads that are kept in each layer, in whole groups with their keys and "
+              "values; 0: all",
+              {.least = 0});
+    v.text("tokenizer", tokenizer, "model folder whose tokenizer is copied");
+    v.model("tokenizer", /*weights=*/false);
+    v.text("characters", characters, "text file whose characters become the vocabulary instead");
+    v.text("out", out, "folder of the new model");
+    v.required("out");
+    v.integer("seed", seed, "of the random weights", {.least = 0});
+    v.flag("overwrite", overwrite, "replace the model in --out");
+  }
+};
+
+int run(const InitOptions& options);
+
+}  // namespace alambic

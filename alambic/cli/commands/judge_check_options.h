@@ -1,0 +1,34 @@
+#pragma once
+
+#include "alambic/teacher/reward_options.h"
+#include "alambic/tensor/machine_options.h"
+
+namespace alambic {
+
+struct JudgeCheckOptions : Options {
+  std::string data;
+  RewardOptions reward;
+  int64_t limit = 100;
+  double threshold = 0.1;
+  bool json = false;
+  MachineOptions machine;
+
+  void visit(OptionVisitor& v) override {
+    v.group("What is checked");
+    v.text("data", data,
+           "jsonl with `prompt` and a good `completion`, and `answer` where the reward compares");
+    v.required("data");
+    v.integer("limit", limit, "rows of --data that are used; 0: all", {.least = 0});
+    v.number("threshold", threshold,
+             "largest share of prompts at which a worthless answer may score as high as the good "
+             "one; above it the exit code is 4",
+             {.least = 0, .most = 1});
+    v.flag("json", json, "print the result as JSON");
+    reward.visit(v);
+    machine.visit(v);
+  }
+};
+
+int run(const JudgeCheckOptions& options);
+
+}  // namespace alambic

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "alambic/tensor/machine_options.h"
+
+namespace alambic {
+
+struct LogitsOptions : Options {
+  std::string model, adapter, tokens, out;
+  bool hidden = false;
+  MachineOptions machine;
+
+  void visit(OptionVisitor& v) override {
+    v.text("model", model, "model folder");
+    v.required("model");
+    v.model("model");
+    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
+    v.text("tokens", tokens, "JSON file with sequences of token ids: [[1, 2, 3], [4, 5]]");
+    v.required("tokens");
+    v.text("out", out, "safetensors file: float32 logits.0, logits.1, … of shape [T, V]");
+    v.required("out");
+    v.flag("hidden", hidden, "also hidden.0, hidden.1, …: final hidden states, [T, D]");
+    machine.visit(v);
+  }
+};
+
+int run(const LogitsOptions& options);
+
+}  // namespace alambic

@@ -1,0 +1,20 @@
+#include "alambic/base/log.h"
+#include "alambic/cli/commands/report_options.h"
+#include "alambic/report/html.h"
+#include "alambic/report/run_folder.h"
+
+namespace alambic {
+
+int run(const ReportOptions& options) {
+  const std::vector<fs::path> folders(options.runs.begin(), options.runs.end());
+  ReportInput input =
+      folders.size() == 1 ? read_run_folder(folders.front()) : read_run_folders(folders);
+  if (!options.title.empty()) input.title = options.title;
+  const fs::path out =
+      options.out.empty() ? folders.front() / "report.html" : fs::path(options.out);
+  write_report(out, input);
+  say("wrote {}", out.string());
+  return 0;
+}
+
+}  // namespace alambic

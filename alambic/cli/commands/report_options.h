@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+struct ReportOptions : Options {
+  std::vector<std::string> runs;
+  std::string out;
+  std::string title;
+
+  void visit(OptionVisitor& v) override {
+    v.list("run", runs, "run folder; several are compared on one page");
+    v.required("run");
+    v.text("out", out, "HTML file; default: report.html in the first run folder");
+    v.text("title", title, "heading of the page; default: the run folder's name");
+  }
+};
+
+int run(const ReportOptions& options);
+
+}  // namespace alambic

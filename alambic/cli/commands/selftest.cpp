@@ -1,0 +1,105 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/cli/commands/selftest_options.h"
+#include "alambic/selftest/every_divergence.h"
+#include "alambic/selftest/machine_properties.h"
+#include "alambic/selftest/objective_properties.h"
+#include "alambic/selftest/training_properties.h"
+#include "alambic/tensor/device.h"
+
+namespace alambic {
+namespace {
+
+using proof::Property;
+using proof::Verdict;
+
+struct Group {
+  std::string title;
+  std::vector<Property> properties;
+};
+
+std::vector<Group> all_groups() {
+  const auto forms = proof::divergence_cases().size();
+  return {{"this machine's arithmetic", proof::kernel_laws()},
+          {fmt::format("every divergence, in {} forms (temperatures, sums, buckets)", forms),
+           proof::properties_of_every_divergence()},
+          {"divergences", proof::divergence_laws()},
+          {"K tokens and a tail", proof::topk_laws()},
+          {"hidden states", proof::hidden_laws()},
+          {"drawn tokens", proof::policy_laws()},
+          {"numerics", proof::numeric_laws()},
+          {"models and teachers", proof::model_laws()},
+          {"training", proof::training_laws()}};
+}
+
+std::string line_of(const Property& property) {
+  return fmt::format("{} | prevents: {}", property.says, property.prevents);
+}
+
+std::vector<Group> chosen_groups(const std::string& only) {
+  std::vector<Group> groups = all_groups();
+  for (Group& group : groups) {
+    std::erase_if(group.properties, [&](const Property& property) {
+      return line_of(property).find(only) == std::string::npos && property.id != only;
+    });
+  }
+  std::erase_if(groups, [](const Group& group) { return group.properties.empty(); });
+  if (groups.empty()) {
+    throw input_error("--only {}: no property has this in its line or is called so", only)
+        .with_hint("alambic selftest prints the lines");
+  }
+  return groups;
+}
+
+void print(const Property& property, const Verdict& verdict) {
+  fmt::print("{}  {}\n", verdict.holds ? "pass" : "FAIL", line_of(property));
+  if (!verdict.holds) fmt::print("      {}\n", verdict.where);
+  std::fflush(stdout);  // seconds pass between lines
+}
+
+nlohmann::ordered_json to_json(const Property& property, const Verdict& verdict) {
+  return {{"id", property.id},      {"property", property.says}, {"prevents", property.prevents},
+          {"holds", verdict.holds}, {"worst", verdict.where},    {"seconds", verdict.seconds}};
+}
+
+}  // namespace
+
+int run(const SelftestOptions& options) {
+  const std::vector<Group> groups = chosen_groups(options.only);
+  set_threads(options.threads);
+  const Stopwatch watch;
+  int64_t held = 0, failed = 0;
+  auto rows = nlohmann::ordered_json::array();
+  for (const Group& group : groups) {
+    if (!options.json) fmt::print("{}\n", group.title);
+    for (const Property& property : group.properties) {
+      const Verdict verdict = proof::judge(property);
+      ++(verdict.holds ? held : failed);
+      if (options.json) {
+        rows.push_back(to_json(property, verdict));
+      } else {
+        print(property, verdict);
+      }
+    }
+  }
+  if (options.json) {
+    const nlohmann::ordered_json result = {
+        {"held", held}, {"failed", failed}, {"seconds", watch.seconds()}, {"properties", rows}};
+    fmt::print("{}\n", result.dump());
+  } else {
+    fmt::print("{} properties hold, {} do not; {:.0f} s\n", held, failed, watch.seconds());
+  }
+  if (failed == 0) return 0;
+  say("error: {} of {} properties do not hold here: do not trust what is trained on this machine",
+      failed, held + failed);
+  say("hint: please report the lines above with `alambic info`");
+  return static_cast<int>(Exit::bug);
+}
+
+}  // namespace alambic

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+struct SelftestOptions : Options {
+  std::string only;
+  int64_t threads = 0;
+  bool json = false;
+
+  void visit(OptionVisitor& v) override {
+    v.text("only", only,
+           "run the properties whose line has this in it, or the one with this id (--json shows "
+           "ids); all when not given");
+    v.integer("threads", threads, "CPU threads; 0: all cores", {.least = 0});
+    v.flag("json", json, "print one JSON object instead of lines");
+  }
+};
+
+int run(const SelftestOptions& options);
+
+}  // namespace alambic

@@ -1,0 +1,70 @@
+#include "alambic/cli/commands/tokenizer_train_options.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/base/progress.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/base/units.h"
+#include "alambic/text/dataset.h"
+#include "alambic/text/tokenizer/bpe_trainer.h"
+#include "alambic/text/tokenizer/tokenizer.h"
+
+namespace alambic {
+
+namespace {
+
+// The bytes that were read.
+int64_t add_file(const std::string& file, BpeTrainer& trainer) {
+  int64_t bytes = 0;
+  for (const Example& row : read_examples(file, {{"text"}, {"prompt"}})) {
+    for (const auto& text : {row.text, std::optional(row.prompt), row.completion}) {
+      if (!text) continue;
+      trainer.add(*text);
+      bytes += std::ssize(*text);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+int run(const TokenizerTrainOptions& options) {
+  const fs::path out = options.out;
+  if (fs::exists(out / "tokenizer.json") && !options.overwrite) {
+    throw input_error("--out {} already holds a tokenizer", out.string())
+        .with_hint("--overwrite replaces it");
+  }
+  BpeTraining training{.vocabulary = options.vocabulary,
+                       .least_count = options.least,
+                       .pattern = options.pattern,
+                       .special = {options.eos}};
+  training.special.insert(training.special.end(), options.special.begin(), options.special.end());
+  BpeTrainer trainer(training);
+  Stopwatch watch;
+  int64_t bytes = 0;
+  for (const std::string& file : options.data) bytes += add_file(file, trainer);
+  Progress progress("tokenizer", options.vocabulary);
+  const std::string json = trainer.train([&](int64_t merges) {
+    progress.update(merges + 256 + std::ssize(training.special), "merge", "");
+  });
+  progress.finish();
+  const Tokenizer tokenizer = Tokenizer::parse("tokenizer.json", json);
+  tokenizer.save_to(out);
+  const nlohmann::ordered_json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                                         {"eos_token", options.eos},
+                                         {"pad_token", options.eos},
+                                         {"clean_up_tokenization_spaces", false}};
+  write_file(out / "tokenizer_config.json", config.dump(2) + "\n");
+  if (tokenizer.size() < options.vocabulary) {
+    warn("the text has no more pairs that occur {} times: {} tokens instead of {}", options.least,
+         tokenizer.size(), options.vocabulary);
+  }
+  say("wrote {}: {} tokens from {} of text in {:.1f} s", out.string(), tokenizer.size(),
+      human_bytes(static_cast<double>(bytes)), watch.seconds());
+  return 0;
+}
+
+}  // namespace alambic

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+struct TokenizerTrainOptions : Options {
+  std::vector<std::string> data, special;
+  std::string out, pattern = "gpt2", eos = "<|endoftext|>";
+  int64_t vocabulary = 32000;
+  int64_t least = 2;
+  bool overwrite = false;
+
+  void visit(OptionVisitor& v) override {
+    v.list("data", data,
+           "text to learn from: a .txt file, or jsonl with `text`, or with `prompt` and "
+           "`completion`; may be given several times");
+    v.required("data");
+    v.text("out", out, "folder for tokenizer.json; `alambic init --tokenizer` takes it");
+    v.required("out");
+    v.integer("vocab-size", vocabulary,
+              "tokens in all: special ones, 256 bytes and what is learnt; fewer where the text has "
+              "no more",
+              {.least = 1});
+    v.integer("min-frequency", least, "a pair that is rarer makes no token", {.least = 1});
+    v.choice("pattern", pattern, {"gpt2", "llama3", "qwen"},
+             "what cuts text into words: GPT-2's pattern, Llama 3's (numbers by three digits), or "
+             "Qwen's (single digits)");
+    v.text("eos", eos, "the token that ends a text; it gets id 0");
+    v.list("special", special, "further special tokens, for example <|im_start|>");
+    v.flag("overwrite", overwrite, "replace the tokenizer in --out");
+  }
+};
+
+int run(const TokenizerTrainOptions& options);
+
+}  // namespace alambic

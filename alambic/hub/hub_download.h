@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "alambic/base/files.h"
+#include "alambic/hub/hub.h"
+
+namespace alambic {
+
+struct Download {
+  std::string url;
+  fs::path to;
+  std::optional<uint64_t> size;  ///< where the hub says it
+};
+
+/// Fetches a file of the hub: to `to` + ".part", from where an earlier try ended, and when its
+/// digest is right to `to`. `moved` is called with the bytes that are there so far.
+void download(const Download& what, const HubSettings& settings,
+              const std::function<void(uint64_t)>& moved);
+
+/// What a reply other than 2xx, or none, means, in terms of the error's exit code and hint. `what`:
+/// "fetch org/name from URL".
+[[noreturn]] void refuse_reply(const std::string& what, long status, const std::string& failure,
+                               const HubSettings& settings);
+
+/// Worth another try: the server was busy, or the transfer broke off.
+bool is_passing(long status, const std::string& failure);
+
+}  // namespace alambic

@@ -1,0 +1,172 @@
+#include "alambic/io/gguf/deepseek.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+#include "alambic/io/gguf/rope.h"
+
+namespace alambic {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const std::string indexed_prefix = "deepseek32.";  // of V3.2
+constexpr int64_t softmax = 1, sigmoid = 2;        // expert_gating_func
+
+constexpr int64_t widest = int64_t{1} << 20;  // of a head, so that products do not overflow
+
+int64_t width_of(const GgufMetadata& metadata, const std::string& prefix, const std::string& key) {
+  const auto value = metadata.integer(prefix + key);
+  if (value && *value >= 1 && *value <= widest) return *value;
+  throw input_error("cannot read {}: metadata {}{} should be the width of a head, found {}",
+                    metadata.where(), prefix, key, value ? std::to_string(*value) : "nothing");
+}
+
+bool is_v3(const GgufMetadata& metadata, const std::string& prefix,
+           const std::vector<TensorView>& tensors) {
+  const auto function = metadata.integer(prefix + "expert_gating_func");
+  if (!function) {
+    return std::ranges::any_of(
+        tensors, [](const auto& tensor) { return tensor.name.ends_with(".exp_probs_b.bias"); });
+  }
+  if (*function == softmax || *function == sigmoid) return *function == sigmoid;
+  throw input_error(
+      "cannot read {}: {}expert_gating_func is {}, but only 1 (softmax) and 2 (sigmoid) are read",
+      metadata.where(), prefix, *function);
+}
+
+void read_widths(const GgufMetadata& metadata, const std::string& prefix, Json& config) {
+  // With absorption key_length is that of the one head of latents.
+  const bool absorbed = metadata.find(prefix + "attention.key_length_mla") != nullptr;
+  const std::string end = absorbed ? "_mla" : "";
+  const int64_t key = width_of(metadata, prefix, "attention.key_length" + end);
+  const int64_t turned = width_of(metadata, prefix, "rope.dimension_count");
+  if (turned >= key) {
+    throw input_error("cannot read {}: {}attention.key_length{} is {}, of which {} turn",
+                      metadata.where(), prefix, end, key, turned);
+  }
+  config["qk_nope_head_dim"] = key - turned;
+  config["qk_rope_head_dim"] = turned;
+  config["v_head_dim"] = width_of(metadata, prefix, "attention.value_length" + end);
+}
+
+Json read_rope(const GgufMetadata& metadata, const std::string& prefix,
+               const std::vector<TensorView>& tensors) {
+  Json rope = rope_of_gguf(metadata, prefix, tensors, 1e4);
+  if (rope["rope_type"] != "yarn") return rope;
+  const std::string key = prefix + "rope.scaling.yarn_log_multiplier";
+  const auto tenth = metadata.number(key);
+  if (!tenth) throw input_error("cannot read {}: it has no metadata {}", metadata.where(), key);
+  // The shortest decimal that is this float32: 0.707.
+  const auto magnitude = static_cast<float>(10 * *tenth);
+  rope["mscale"] = rope["mscale_all_dim"] = std::stod(fmt::format("{:.6g}", magnitude));
+  return rope;
+}
+
+void add_yarn_magnitude(Json& rope, const std::string& where, const std::string& prefix,
+                        GgufMetadata& metadata) {
+  const Json type = rope.contains("rope_type") ? rope["rope_type"] : rope.value("type", Json());
+  if (type != "yarn") return;
+  const Json all = rope.value("mscale_all_dim", Json());
+  if (!all.is_number() || rope.value("mscale", Json()) != all) {
+    throw input_error(
+        "cannot convert {}: GGUF has YaRN for DeepSeek only with mscale equal to mscale_all_dim, "
+        "found {}",
+        where, rope.dump());
+  }
+  metadata.add(prefix + "rope.scaling.yarn_log_multiplier", 0.1F * all.get<float>());
+  rope.erase("mscale");
+  rope.erase("mscale_all_dim");
+}
+
+uint32_t size_of(const Json& config, const char* key, int64_t least, const std::string& where) {
+  const Json value = config.value(key, Json());
+  if (value.is_number_integer() && value >= least && value < int64_t{1} << 31) {
+    return value.get<uint32_t>();
+  }
+  throw input_error("cannot read {}: \"{}\" should be a size from {}, found {}", where, key, least,
+                    value.dump());
+}
+
+// llama.cpp has the first layers dense, and an indexer in every layer.
+void check_layer_types(const Json& config, const std::string& where) {
+  const auto wrong = [&](const char* key, const Json& found, const std::string& expected) {
+    return input_error("cannot convert {} to GGUF: \"{}\" is {}, but llama.cpp has only {}", where,
+                       key, found.dump(), expected);
+  };
+  const Json kinds = config.value("layer_types", Json()),
+             mlps = config.value("mlp_layer_types", Json());
+  const uint32_t dense = size_of(config, "first_k_dense_replace", 0, where);
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    if (kinds[i] != "indexed_attention") {
+      throw wrong("layer_types", kinds[i], "\"indexed_attention\"");
+    }
+  }
+  for (size_t i = 0; i < mlps.size(); ++i) {
+    if (mlps[i] != (i < dense ? "dense" : "sparse")) {
+      throw wrong("mlp_layer_types", mlps, "the first first_k_dense_replace dense");
+    }
+  }
+}
+
+}  // namespace
+
+void read_deepseek(const GgufMetadata& metadata, const std::string& prefix,
+                   const std::vector<TensorView>& tensors, Json& config) {
+  read_widths(metadata, prefix, config);
+  config["num_key_value_heads"] = config["num_attention_heads"];
+  config["first_k_dense_replace"] =
+      metadata.integer(prefix + "leading_dense_block_count").value_or(0);
+  if (!config.contains("q_lora_rank")) config["q_lora_rank"] = nullptr;  // not the default
+  if (!config.contains("routed_scaling_factor")) config["routed_scaling_factor"] = 1.0;
+  if (!config.contains("n_group")) config["n_group"] = config["topk_group"] = 1;
+  config["norm_topk_prob"] = metadata.flag(prefix + "expert_weights_norm").value_or(false);
+  config["rope_parameters"] = read_rope(metadata, prefix, tensors);
+  const bool indexed = prefix == indexed_prefix;
+  const bool v3 = is_v3(metadata, prefix, tensors);
+  if (indexed && !v3) {
+    throw input_error("cannot read {}: {}expert_gating_func should be 2 (sigmoid)",
+                      metadata.where(), prefix);
+  }
+  if (indexed) {
+    config.erase("head_dim");
+  } else if (v3) {
+    config["architectures"] = {"DeepseekV3ForCausalLM"};
+    config["model_type"] = "deepseek_v3";
+    config["scoring_func"] = "sigmoid";
+    config["topk_method"] = "noaux_tc";
+    config["num_nextn_predict_layers"] = 0;
+    config.erase("mlp_bias");
+  } else {
+    config["topk_method"] = config["n_group"] == 1 ? "greedy" : "group_limited_greedy";
+  }
+}
+
+void add_deepseek(const Json& config, Json rope, const std::string& where,
+                  const std::string& prefix, GgufMetadata& metadata) {
+  check_layer_types(config, where);
+  const uint32_t latent = size_of(config, "kv_lora_rank", 1, where);
+  const uint32_t turned = size_of(config, "qk_rope_head_dim", 1, where);
+  metadata.add(prefix + "leading_dense_block_count",
+               size_of(config, "first_k_dense_replace", 0, where));
+  metadata.add(prefix + "attention.head_count_kv", uint32_t{1});
+  metadata.add(prefix + "attention.key_length", latent + turned);
+  metadata.add(prefix + "attention.value_length", latent);
+  metadata.add(prefix + "attention.key_length_mla",
+               size_of(config, "qk_nope_head_dim", 1, where) + turned);
+  metadata.add(prefix + "attention.value_length_mla", size_of(config, "v_head_dim", 1, where));
+  const bool v3 = prefix == indexed_prefix || config.value("model_type", Json()) == "deepseek_v3";
+  metadata.add(prefix + "expert_gating_func", static_cast<uint32_t>(v3 ? sigmoid : softmax));
+  metadata.add(prefix + "expert_weights_norm", config.value("norm_topk_prob", v3));
+  add_yarn_magnitude(rope, where, prefix, metadata);
+  const std::vector<float> factors = add_gguf_rope(
+      rope, turned, size_of(config, "max_position_embeddings", 1, where), where, prefix, metadata);
+  if (!factors.empty()) {
+    throw input_error("cannot convert {}: llama.cpp has no llama3 scaling for DeepSeek", where);
+  }
+}
+
+}  // namespace alambic

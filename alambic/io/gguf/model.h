@@ -1,0 +1,45 @@
+// A model between a Hugging Face folder's tensors and a GGUF file.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "alambic/io/gguf/architecture.h"
+#include "alambic/io/gguf/gguf.h"
+
+namespace alambic {
+
+/// A GGUF file as if it were a model folder.
+struct GgufModel {
+  GgufFile file;
+  nlohmann::ordered_json config;
+  /// Under Hugging Face's names; into `file`, or into `owned` where rows or numbers differ there.
+  std::vector<TensorView> tensors;
+  std::vector<std::vector<std::byte>> owned;
+};
+
+/// Errors name the file and the key or tensor: unknown architectures, missing or impossible
+/// hyper-parameters, tensors that are not part of the architecture.
+GgufModel open_gguf_model(const fs::path& path);
+
+/// Which formats a file is written in.
+struct GgufType {
+  Dtype dtype = Dtype::F32;  ///< of matrices; vectors are F32, as llama.cpp wants them
+  uint32_t file_type = 0;    ///< general.file_type
+};
+/// By the name of --type: f32, f16, bf16, q8_0, q4_0, q4_k, q6_k.
+std::optional<GgufType> gguf_type_named(std::string_view name);
+std::vector<std::string> gguf_type_names();
+
+/// Writes the model, of one that also sees or hears the text part. `tokenizer` is what
+/// add_gguf_tokenizer made. The head (or the embedding that serves as one) is Q6_K beside 4-bit
+/// matrices; a matrix whose rows are no whole blocks is Q8_0 or F16. Input errors name the tensor
+/// that is not part of the architecture, or that the type cannot hold. Returns how many tensors are
+/// in each format.
+std::map<Dtype, int64_t> write_gguf_model(const fs::path& path,
+                                          const nlohmann::ordered_json& config,
+                                          const std::string& where,
+                                          const std::vector<TensorView>& tensors,
+                                          const GgufType& type, const GgufMetadata& tokenizer);
+
+}  // namespace alambic

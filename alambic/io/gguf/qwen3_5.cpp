@@ -1,0 +1,134 @@
+#include "alambic/io/gguf/qwen3_5.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+
+namespace alambic {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Pairs of a head that turn with time, height and width, in turn: [11, 11, 10] of 32. On text the
+// three are the same position, but llama.cpp turns pairs that none of them has by 0.
+std::vector<int64_t> even_sections(const Json& config) {
+  const double turning =
+      config.value("head_dim", 0.0) * config["rope_parameters"].value("partial_rotary_factor", 1.0);
+  const auto pairs = static_cast<int64_t>(turning) / 2;
+  return {(pairs + 2) / 3, (pairs + 1) / 3, pairs / 3};
+}
+
+constexpr int64_t most_layers = 512;  // of llama.cpp
+constexpr int64_t largest = int64_t{1} << 20;
+
+int64_t size_of(const Json& config, const char* key, const std::string& where) {
+  const Json value = config.value(key, Json());
+  if (value.is_number_integer() && value >= 1 && value <= largest) return value;
+  throw input_error("cannot read {}: \"{}\" should be a size from 1 to {}, found {}", where, key,
+                    largest, value.dump());
+}
+
+std::vector<std::string> types_every(int64_t interval, int64_t layers) {
+  std::vector<std::string> types;
+  for (int64_t i = 0; i < layers; ++i) {
+    types.emplace_back((i + 1) % interval == 0 ? "full_attention" : "linear_attention");
+  }
+  return types;
+}
+
+// Every how many layers one is full.
+int64_t interval_of(const Json& config, int64_t layers, const std::string& where) {
+  const Json types = config.value("layer_types", Json());
+  if (types.is_null()) return size_of(config, "full_attention_interval", where);
+  const auto first = std::ranges::find(types, "full_attention");
+  const int64_t interval = first - types.begin() + 1;
+  if (types != Json(types_every(interval, layers))) {
+    throw input_error(
+        "cannot convert {} to GGUF: \"layer_types\" is {}, but llama.cpp has only "
+        "full attention in every layer of so many",
+        where, types.dump());
+  }
+  return interval;
+}
+
+}  // namespace
+
+void read_qwen3_5(const GgufMetadata& metadata, const std::string& prefix, Json& config) {
+  const auto bad = [&](const std::string& key, const std::string& expected, int64_t found) {
+    return input_error("cannot read {}: metadata {}{} should be {}, found {}", metadata.where(),
+                       prefix, key, expected, found);
+  };
+  const int64_t layers = config.at("num_hidden_layers");
+  if (layers > most_layers) {
+    throw bad("block_count", fmt::format("at most {}", most_layers), layers);
+  }
+  const int64_t interval = metadata.integer(prefix + "full_attention_interval").value_or(4);
+  if (interval < 1) throw bad("full_attention_interval", "positive", interval);
+  config["layer_types"] = types_every(interval, layers);
+  const std::string listed = prefix + "attention.recurrent_layers";
+  if (metadata.find(listed) != nullptr) {
+    const std::vector<double> linear = metadata.numbers(listed);
+    if (std::ssize(linear) < layers) {  // more with layers for multi-token prediction
+      throw bad("attention.recurrent_layers", "one entry a layer", std::ssize(linear));
+    }
+    for (int64_t i = 0; i < layers; ++i) {
+      config["layer_types"][i] = linear[i] != 0 ? "linear_attention" : "full_attention";
+    }
+  }
+  const int64_t heads = config.at("linear_num_value_heads");
+  const int64_t inner = metadata.integer(prefix + "ssm.inner_size").value_or(0);
+  if (heads < 1 || heads > largest) throw bad("ssm.time_step_rank", "a number of heads", heads);
+  if (inner < heads || inner % heads != 0) {
+    throw bad("ssm.inner_size", fmt::format("shared by {} heads", heads), inner);
+  }
+  config["linear_value_head_dim"] = inner / heads;
+  const std::vector<double> sections = metadata.numbers(prefix + "rope.dimension_sections");
+  if (sections.size() < 3) return;
+  const std::vector<int64_t> first(sections.begin(), sections.begin() + 3);
+  if (first == even_sections(config)) return;
+  config["rope_parameters"]["mrope_section"] = first;
+  config["rope_parameters"]["mrope_interleaved"] = true;
+}
+
+void add_qwen3_5(Json& config, const std::string& where, const std::string& prefix,
+                 GgufMetadata& metadata) {
+  const std::pair<const char*, int64_t> defaults[] = {{"linear_num_key_heads", 16},
+                                                      {"linear_num_value_heads", 32},
+                                                      {"linear_key_head_dim", 128},
+                                                      {"linear_value_head_dim", 128},
+                                                      {"linear_conv_kernel_dim", 4},
+                                                      {"full_attention_interval", 4},
+                                                      {"head_dim", 256}};
+  for (const auto& [key, value] : defaults) {
+    if (config.value(key, Json()).is_null()) config[key] = value;
+  }
+  const int64_t layers = size_of(config, "num_hidden_layers", where);
+  if (layers > most_layers) {
+    throw input_error(
+        "cannot convert {} to GGUF: \"num_hidden_layers\" is {}, but llama.cpp has "
+        "at most {}",
+        where, layers, most_layers);
+  }
+  metadata.add(prefix + "full_attention_interval",
+               static_cast<uint32_t>(interval_of(config, layers, where)));
+  metadata.add(prefix + "ssm.inner_size",
+               static_cast<uint32_t>(size_of(config, "linear_value_head_dim", where) *
+                                     size_of(config, "linear_num_value_heads", where)));
+  Json& rope = config["rope_parameters"];
+  if (rope.is_null()) rope = Json::object();
+  if (!rope.contains("partial_rotary_factor")) {
+    rope["partial_rotary_factor"] = config.value("partial_rotary_factor", 0.25);
+  }
+  std::vector<int64_t> sections = even_sections(config);
+  if (rope.contains("mrope_section")) rope["mrope_section"].get_to(sections);
+  sections.resize(4);
+  metadata.add(prefix + "rope.dimension_sections",
+               GgufArray(std::vector<int32_t>(sections.begin(), sections.end())));
+  rope.erase("mrope_section");
+  rope.erase("mrope_interleaved");
+}
+
+}  // namespace alambic

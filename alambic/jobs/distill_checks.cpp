@@ -1,0 +1,227 @@
+#include "alambic/jobs/distill_checks.h"
+
+#include "alambic/base/error.h"
+#include "alambic/objective/parse.h"
+#include "alambic/train/collapse.h"
+
+namespace alambic {
+
+namespace {
+
+void check_ce_weight(const DistillOptions& options) {
+  if (options.loss.ce_weight > 0 && options.lmbda == 1) {
+    throw input_error("--ce-weight has no effect with --lmbda 1: no step has given completions")
+        .with_hint("cross-entropy on the student's own answers would teach it its own mistakes");
+  }
+}
+
+// K log-probabilities cannot say what the others are, nor what they are at another temperature.
+void check_kept_tokens(const DistillOptions& options) {
+  const TeacherOptions& teachers = options.teachers;
+  const ObjectiveOptions& loss = options.loss;
+  if (teachers.cache_topk == 0) return;
+  if (teachers.cache.empty()) {
+    throw input_error("--teacher-cache-topk has no effect without --teacher-cache");
+  }
+  if (teachers.cache_dtype != TeacherOptions().cache_dtype) {
+    throw input_error(
+        "--teacher-cache-dtype has no effect with --teacher-cache-topk: log-probabilities are kept "
+        "in float32");
+  }
+  if (loss.kd_topk == 0) {
+    throw input_error(
+        "--teacher-cache-topk {} keeps no probabilities of other tokens, but without --kd-topk the "
+        "loss is over all of them",
+        teachers.cache_topk)
+        .with_hint(fmt::format("--kd-topk {}, or a cache of hidden states", teachers.cache_topk));
+  }
+  if (loss.kd_topk > teachers.cache_topk) {
+    throw input_error("--kd-topk {} needs more tokens than --teacher-cache-topk {} keeps",
+                      loss.kd_topk, teachers.cache_topk);
+  }
+  if (loss.kd_topk_by != ObjectiveOptions().kd_topk_by) {
+    throw input_error(
+        "--kd-topk-by {} asks for the probabilities of the student's tokens, but "
+        "--teacher-cache-topk keeps the teacher's own most likely ones",
+        loss.kd_topk_by)
+        .with_hint("--kd-topk-by teacher, or a cache of hidden states");
+  }
+}
+
+void check_cache(const DistillOptions& options, const Objective& objective) {
+  const TeacherOptions& teachers = options.teachers;
+  check_kept_tokens(options);
+  if (!teachers.cache.empty() && options.lmbda > 0) {
+    throw input_error(
+        "--teacher-cache keeps grades of given completions, but --lmbda {} asks for the student's "
+        "own answers in some steps",
+        options.lmbda)
+        .with_hint("--lmbda 0 learns from given completions only");
+  }
+  if (!teachers.cache.empty() && !objective.asks_teachers()) {
+    throw input_error("--teacher-cache has no effect with --objective {}: no teacher grades",
+                      options.loss.objective);
+  }
+  if (teachers.cache.empty() && teachers.cache_dtype != TeacherOptions().cache_dtype) {
+    throw input_error("--teacher-cache-dtype has no effect without --teacher-cache");
+  }
+}
+
+// An answer that the data gives was not drawn from the student: nothing weights it.
+void check_drawn(const DistillOptions& options, const Objective& objective) {
+  if (objective.policy.terms.empty() || options.lmbda == 1) return;
+  throw input_error(
+      "--objective {} learns from tokens that the student drew, but with --lmbda {} some steps "
+      "take given completions",
+      options.loss.objective, options.lmbda)
+      .with_hint("--lmbda 1, or a divergence over the vocabulary such as --objective reverse_kl");
+}
+
+// Steps on the student's own answers would have nothing to learn.
+void check_cross_entropy(const DistillOptions& options, const Objective& objective) {
+  if (objective.cross_entropy == 0) return;
+  const std::string& name = options.loss.objective;
+  if (options.loss.ce_weight > 0) {
+    throw input_error("--ce-weight has no effect with --objective {}, which weights it itself",
+                      name);
+  }
+  const bool alone = objective.divergence.terms.empty();
+  if (alone ? options.lmbda == 0 : options.lmbda < 1) return;
+  throw input_error("--objective {}: cross-entropy is of given completions, but with --lmbda {} {}",
+                    name, options.lmbda,
+                    alone ? "some steps take the student's own answers" : "no step has any")
+      .with_hint("--lmbda 0 learns from given completions only");
+}
+
+void check_answers(const DistillOptions& options) {
+  const TeacherAnswersOptions &answers = options.answers, defaults;
+  if (!answers.by_teacher()) {
+    const std::pair<bool, const char*> given[] = {
+        {!answers.file.empty(), "--teacher-answers"},
+        {answers.temperature != defaults.temperature, "--teacher-temperature"},
+        {answers.top_k != defaults.top_k, "--teacher-top-k"},
+        {answers.top_p != defaults.top_p, "--teacher-top-p"}};
+    for (const auto& [is, option] : given) {
+      if (is) throw input_error("{} has no effect without --answers-by teacher", option);
+    }
+    return;
+  }
+  if (options.lmbda == 1) {
+    throw input_error(
+        "--answers-by teacher has no effect with --lmbda 1: every step takes the student's own "
+        "answers")
+        .with_hint("--lmbda 0 learns from the teacher's answers only");
+  }
+  if (answers.file.empty()) {
+    throw input_error(
+        "--answers-by teacher keeps the answers in a file: --teacher-answers is missing")
+        .with_hint("--teacher-answers answers.jsonl; other runs with the same teacher can use it");
+  }
+  if (!options.teachers.weight.empty()) {
+    throw input_error(
+        "--answers-by teacher: with --teacher-weight it is not said which teacher writes the "
+        "answer to a row")
+        .with_hint("without it each row's `teacher` field says so");
+  }
+  for (const NamedFolder& teacher : parse_teachers(options.teachers.teacher)) {
+    if (teacher.folder == "self") {
+      throw input_error("--answers-by teacher: with --teacher self the student would write them")
+          .with_hint("--lmbda 1 learns from its own answers");
+    }
+  }
+}
+
+void check_teachers(const DistillOptions& options, const Objective& objective) {
+  const bool given = !options.teachers.teacher.empty();
+  if (!given && options.answers.by_teacher()) {
+    throw input_error("--teacher is missing: --answers-by teacher lets one write the answers");
+  }
+  if ((objective.asks_teachers() || options.answers.by_teacher()) == given) return;
+  if (!given) {
+    throw input_error("--teacher is missing: --objective {} compares with one",
+                      options.loss.objective)
+        .with_hint("--objective grpo learns from scores alone, cross_entropy from completions");
+  }
+  throw input_error("--teacher has no effect with --objective {}", options.loss.objective)
+      .with_hint("a sum takes both, as 0.5*grpo+0.5*reverse_kl");
+}
+
+void check_scores(const DistillOptions& options, const Objective& objective) {
+  const bool learns = objective.policy.has(PolicyKind::grpo);
+  const std::string& name = options.loss.objective;
+  if (!learns && options.reward.any()) {
+    throw input_error("--{} has no effect with --objective {}",
+                      options.reward.reward.empty() ? "judge" : "reward", name)
+        .with_hint("--objective grpo, or a sum as 0.5*grpo+0.5*reverse_kl, learns from scores");
+  }
+  if (!learns &&
+      (options.reward.describes_judge() || options.reward.seconds != RewardOptions().seconds)) {
+    throw input_error(
+        "--judge-rubric, --judge-score, --judge-pairs and --reward-seconds have no effect with "
+        "--objective {}",
+        name);
+  }
+  if (learns && !options.reward.any()) {
+    throw input_error("--objective {} learns from scores: --reward or --judge is missing", name)
+        .with_hint("--reward exact_match, number, regex:PATTERN or command:COMMAND");
+  }
+  if (learns && options.num_generations < 2) {
+    throw input_error(
+        "--objective {} compares the answers to a prompt with each other, but --num-generations is "
+        "{}",
+        name, options.num_generations)
+        .with_hint("--num-generations 8, with as many fewer prompts in --batch-size");
+  }
+}
+
+// Layers' outputs are in no cache, and a projection is of one teacher.
+void check_hidden(const DistillOptions& options, const Objective& objective) {
+  if (!objective.hidden) return;
+  if (!options.teachers.cache.empty()) {
+    throw input_error("--hidden-weight: --teacher-cache keeps no outputs of the teacher's layers")
+        .with_hint("without --teacher-cache the teacher runs beside the student");
+  }
+  if (options.teachers.teacher.size() > 1) {
+    throw input_error("--hidden-weight needs one teacher, found {}",
+                      options.teachers.teacher.size());
+  }
+}
+
+// Who is mixed in must be one model that reads the student's own prompt.
+void check_mix(const DistillOptions& options) {
+  if (options.loss.teacher_mix == 0) return;
+  const std::vector<std::string>& teachers = options.teachers.teacher;
+  if (teachers.size() == 1 && parse_teacher(teachers.front()).folder != "self") return;
+  throw input_error("--teacher-mix needs one teacher, found {}",
+                    teachers.size() == 1 ? "--teacher self" : std::to_string(teachers.size()));
+}
+
+void check_rollback(const DistillOptions& options) {
+  const TrainingOptions& training = options.training;
+  const int64_t window = CollapseWatch(0).window();
+  if (options.on_collapse != "rollback") return;
+  if ((training.keep_checkpoints - 1) * training.save_every >= window) return;
+  throw input_error(
+      "--on-collapse rollback goes back {} steps or more, but --save-every {} with "
+      "--keep-checkpoints {} keeps no checkpoint from so long ago",
+      window, training.save_every, training.keep_checkpoints)
+      .with_hint(fmt::format("--save-every {}", window));
+}
+
+}  // namespace
+
+void check_options(const DistillOptions& options) {
+  const Objective objective = objective_of(options.loss);
+  check_ce_weight(options);
+  check_cache(options, objective);
+  check_drawn(options, objective);
+  check_cross_entropy(options, objective);
+  check_answers(options);
+  check_teachers(options, objective);
+  check_scores(options, objective);
+  check_hidden(options, objective);
+  check_mix(options);
+  check_rollback(options);
+}
+
+}  // namespace alambic

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "alambic/jobs/run_options.h"
+#include "alambic/jobs/teacher_completions_options.h"
+#include "alambic/jobs/teacher_options.h"
+#include "alambic/model/lora_options.h"
+#include "alambic/objective/options.h"
+#include "alambic/rollout/sampling.h"
+#include "alambic/teacher/reward_options.h"
+#include "alambic/tensor/machine_options.h"
+#include "alambic/text/chat/chat_options.h"
+#include "alambic/train/options.h"
+
+namespace alambic {
+
+struct DistillOptions : Options {
+  std::string student, data, valid_data;
+  ChatOptions chat;
+  TeacherOptions teachers;
+  int64_t valid_samples = 64;
+  ObjectiveOptions loss;
+  RewardOptions reward;
+  double lmbda = 1;
+  int64_t num_generations = 1;
+  int64_t max_completion_length = 256;
+  int64_t generation_batch = 64;
+  Sampling sampling;
+  TeacherAnswersOptions answers;
+  TrainableOptions trainable;
+  TrainingOptions training;
+  std::string on_collapse = "warn", on_too_little_memory = "refuse";
+  MachineOptions machine;
+  RunOptions run;
+
+  void visit(OptionVisitor& v) override {
+    v.group("Models and data");
+    v.text("student", student, "model folder to train");
+    v.required("student");
+    v.model("student");
+    teachers.visit(v);
+    v.text(
+        "data", data,
+        "jsonl with `prompt` (text or messages) or `messages`; and `completion` where --lmbda is "
+        "below 1");
+    v.required("data");
+    v.text("valid-data", valid_data,
+           "jsonl with `prompt` or `messages`, and `answer` to score exact match");
+    v.integer("valid-samples", valid_samples, "rows of --valid-data that are used", {.least = 1});
+    chat.visit(v);
+    loss.visit(v);
+    v.number("lmbda", lmbda,
+             "share of steps on the student's own answers; the others use the "
+             "given completions",
+             {.least = 0, .most = 1});
+    reward.visit(v);
+    v.group("Answers");
+    v.integer("max-completion-length", max_completion_length, "most tokens of an answer",
+              {.least = 1});
+    v.integer("num-generations", num_generations, "answers per prompt", {.least = 1});
+    v.integer("generation-batch", generation_batch, "answers written side by side", {.least = 1});
+    sampling.visit(v);
+    answers.visit(v);
+    trainable.visit(v);
+    training.visit(v);
+    v.choice("on-collapse", on_collapse, {"warn", "stop", "rollback"},
+             "when answers run into their limit, no longer end, repeat themselves or lose the "
+             "teacher's overlap over 10 steps; rollback ends the run with the newest checkpoint "
+             "from before");
+    v.choice("on-too-little-memory", on_too_little_memory, {"refuse", "warn"},
+             "when the plan of memory, an estimate, is more than is free");
+    machine.visit(v);
+    run.visit(v);
+  }
+};
+
+int run(const DistillOptions& options);
+
+}  // namespace alambic

@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "alambic/base/free_memory.h"
+#include "alambic/base/units.h"
+#include "alambic/io/model_folder.h"
+#include "alambic/jobs/preflight/preflight.h"
+#include "alambic/jobs/student.h"
+#include "alambic/jobs/teacher_pool.h"
+#include "alambic/objective/head_chunks.h"
+#include "alambic/tensor/view.h"
+#include "alambic/text/chat/chat_tokens.h"
+#include "alambic/train/hidden_layers.h"
+
+namespace alambic {
+
+namespace {
+
+// States of linear attention are wider than `element`, which is for what grows with the tokens.
+double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, double element) {
+  return slots * (element * static_cast<double>(shape.numbers()) * tokens +
+                  4 * static_cast<double>(shape.state_numbers()));
+}
+
+// Weights that are only read: on a CPU, tensors of the right dtype and blocks stay in their files.
+void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
+                const std::vector<const Outline*>& models, at::Device device,
+                at::ScalarType dtype) {
+  double memory = 0, files = 0;
+  for (const Outline* outline : models) {
+    const auto folder = ModelFolder::open(outline->folder);
+    for (const TensorView& view : folder.tensors()) {
+      const bool stays = device.is_cpu() && (is_block(view.dtype) || view.dtype == dtype_of(dtype));
+      const auto numbers = static_cast<double>(count_of(view.shape));
+      (stays ? files : memory) += stays ? static_cast<double>(view.bytes.size())
+                                        : numbers * static_cast<double>(c10::elementSize(dtype));
+    }
+  }
+  if (memory > 0) plan.push_back({name, memory});
+  if (files > 0) plan.push_back({name + " in files", files, true});
+}
+
+// Tokens of an answer at its longest behind a prompt of mean length (of the first 1000).
+double typical_length(const DistillOptions& options, const Outlines& models) {
+  double tokens = 0, rows = 0;
+  for (const Example& row : models.rows) {
+    if (rows == 1000) break;
+    tokens += static_cast<double>(prompt_ids(models.student.model.tokenizer, row).size());
+    ++rows;
+  }
+  return std::min(tokens / rows + static_cast<double>(options.max_completion_length),
+                  static_cast<double>(models.student.model.model->shape().positions));
+}
+
+// Of the layers, per token of a sequence. With activation checkpointing their inputs, and the rest
+// of one at a time.
+double kept_numbers(Model& model, double length, bool checkpointing) {
+  const ModelShape shape = model.shape();
+  const auto layers = static_cast<double>(shape.cache.layers);
+  const double all = model.kept_numbers(length);
+  const auto inputs = layers * static_cast<double>(shape.streams * shape.width);
+  return checkpointing ? inputs + all / layers : all;
+}
+
+}  // namespace
+
+std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outlines& models,
+                                    const LoadOptions& load) {
+  Model& student = *models.student.model.model;
+  const auto element = static_cast<double>(c10::elementSize(load.dtype));
+  const at::ScalarType teacher_dtype = teacher_load(options.teachers, load).dtype;
+  const auto trained = static_cast<double>(trained_parameters(student));
+  const auto answers = static_cast<double>(options.training.batch_size) *
+                       static_cast<double>(options.num_generations);
+  const double slots = std::min(answers, static_cast<double>(options.generation_batch));
+  const auto micro = options.training.micro_batch_size > 0
+                         ? std::min(answers, static_cast<double>(options.training.micro_batch_size))
+                         : answers;
+  const auto tokens = typical_length(options, models);
+  const int64_t vocabulary = student.shape().vocabulary;
+  const double logits =
+      8.0 * static_cast<double>(vocabulary) *
+      static_cast<double>(chunk_rows({}, static_cast<int64_t>(micro * tokens), vocabulary, 2));
+  // Narrow models compute norms, gates and softmaxes in float32 and keep what they need of it.
+  const double kept_element = std::max(element, 4.0);
+  const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
+  std::vector<MemoryPart> onlookers;
+  std::vector<const Outline*> teachers;
+  for (const Outline& teacher : models.teachers) teachers.push_back(&teacher);
+  add_frozen(onlookers, "teachers' weights", teachers, load.device, teacher_dtype);
+  if (models.judge) {
+    add_frozen(onlookers, "judge's weights", {&*models.judge}, load.device, load.dtype);
+  }
+  if (options.loss.kl_weight > 0) {
+    add_frozen(onlookers, "reference's weights", {&models.student}, load.device, load.dtype);
+  }
+  if (options.loss.hidden_weight > 0 && models.teachers.size() == 1) {
+    const ModelShape own = student.shape(), other = models.teachers.front().model.model->shape();
+    const auto pairs = static_cast<double>(
+        hidden_layers(options.loss, own.cache.layers, other.cache.layers).size());
+    const auto width = static_cast<double>(other.width);
+    // Float32 with its gradient and two moments.
+    const double projection =
+        own.width == other.width ? 0 : 16 * width * static_cast<double>(own.width);
+    onlookers.push_back({"hidden states", pairs * (projection + element * micro * tokens * width)});
+  }
+  if (options.answers.by_teacher() || options.loss.teacher_mix > 0) {
+    double most = 0;
+    for (const Outline& teacher : models.teachers) {
+      most = std::max(most,
+                      cache_bytes(teacher.model.model->shape().cache,
+                                  static_cast<double>(options.generation_batch), tokens, element));
+    }
+    onlookers.push_back({"teacher's answers' cache", most});
+  }
+  std::vector<MemoryPart> plan = {
+      {"student's weights", element * static_cast<double>(student.parameters())},
+      {"gradients", element * trained},
+      {"optimizer", state * trained},
+      {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
+      {"learning pass",
+       kept_element * micro * tokens *
+           kept_numbers(student, tokens, options.training.activation_checkpointing)},
+      {"logits' chunks", logits}};
+  plan.insert(plan.end(), onlookers.begin(), onlookers.end());
+  return plan;
+}
+
+Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart>& plan,
+                     double available) {
+  double all = 0, files = 0;
+  std::vector<std::string> parts;
+  for (const MemoryPart& part : plan) {
+    (part.in_files ? files : all) += part.bytes;
+    parts.push_back(part.name + " " + human_bytes(part.bytes));
+  }
+  if (!std::isfinite(available)) {
+    return {Level::good, "memory",
+            fmt::format("about {}, not compared with this device: {}", human_bytes(all + files),
+                        fmt::join(parts, ", ")),
+            ""};
+  }
+  Finding finding{.subject = "memory",
+                  .text = fmt::format("about {} of {}: {}", human_bytes(all + files),
+                                      human_bytes(available), fmt::join(parts, ", "))};
+  if (all > available) {
+    finding.level = options.on_too_little_memory == "warn" ? Level::warning : Level::refused;
+    finding.text = "too little memory: needs " + finding.text;
+    finding.hint =
+        "--micro-batch-size, --activation-checkpointing, --generation-batch, --lora-rank or "
+        "--dtype "
+        "bfloat16 need less; the plan is an estimate, --on-too-little-memory warn runs all the "
+        "same";
+  } else if (all > 0.9 * available) {
+    finding.level = Level::warning;
+    finding.hint = "a smaller --micro-batch-size leaves room";
+  } else if (all + files > available) {
+    finding.level = Level::warning;
+    finding.text = "weights stay in files that do not fit in memory: " + finding.text;
+    finding.hint =
+        "layers that memory has no room for are read from the disk again at every pass; a smaller "
+        "--batch-size means more passes, a quantized GGUF file is smaller";
+  }
+  return finding;
+}
+
+double available_memory(at::Device device) {
+  if (device.is_cuda()) return std::numeric_limits<double>::infinity();
+  return free_memory();
+}
+
+}  // namespace alambic

@@ -1,0 +1,208 @@
+#include "alambic/jobs/preflight/preflight.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+#include "alambic/jobs/distill_setup.h"
+#include "alambic/jobs/preflight/template_check.h"
+#include "alambic/jobs/student.h"
+#include "alambic/objective/parse.h"
+#include "alambic/text/chat/chat_tokens.h"
+
+namespace alambic {
+
+namespace {
+
+Outline outline(const std::string& folder, LoadOptions load) {
+  load.outline = true;
+  return {.folder = folder, .model = load_with_tokenizer(folder, load)};
+}
+
+std::string id_text(const std::optional<int32_t>& id) { return id ? std::to_string(*id) : "none"; }
+
+void check_special(const LoadedModel& student, const LoadedModel& teacher, Findings& findings) {
+  const SpecialTokens &a = student.tokenizer.special(), &b = teacher.tokenizer.special();
+  const std::tuple<const char*, std::optional<int32_t>, std::optional<int32_t>> roles[] = {
+      {"BOS", a.bos, b.bos}, {"EOS", a.eos, b.eos}};
+  for (const auto& [role, of_student, of_teacher] : roles) {
+    if (of_student == of_teacher) continue;
+    findings.push_back({Level::warning, "special",
+                        fmt::format("{} is token {} of the student and {} of the teacher", role,
+                                    id_text(of_student), id_text(of_teacher)),
+                        "the teacher grades an ending that it would not write"});
+  }
+}
+
+void check_padding(const std::string& who, const LoadedModel& loaded, Findings& findings) {
+  const int64_t rows = loaded.model->shape().vocabulary;
+  if (rows == loaded.vocabulary) return;
+  findings.push_back({Level::good, "padding",
+                      fmt::format("{}'s vocabulary is padded from {} to {} rows; the padded rows "
+                                  "are cut before every softmax",
+                                  who, loaded.vocabulary, rows),
+                      ""});
+}
+
+Finding check_end(const LoadedModel& student) {
+  if (student.stop_tokens.empty()) {
+    return {Level::refused, "EOS",
+            "no EOS token: neither generation_config.json, config.json nor the tokenizer names "
+            "one, so no answer ever ends",
+            "set eos_token_id in the student's config.json"};
+  }
+  for (const int32_t id : student.stop_tokens) {
+    if (id >= 0 && id < student.vocabulary) continue;
+    return {Level::refused, "EOS",
+            fmt::format("EOS cannot be reached: it is token {}, the tokenizer has {}", id,
+                        student.vocabulary),
+            "correct eos_token_id in the student's config.json"};
+  }
+  return {Level::good, "EOS", fmt::format("token {} ends an answer", student.stop_tokens.front()),
+          ""};
+}
+
+int64_t shortest_context(const Outlines& models) {
+  int64_t positions = models.student.model.model->shape().positions;
+  for (const Outline& teacher : models.teachers) {
+    positions = std::min(positions, teacher.model.model->shape().positions);
+  }
+  return positions;
+}
+
+}  // namespace
+
+Outlines::Outlines(const DistillOptions& options, const LoadOptions& load)
+    : student(outline(options.student, load)),
+      chats(options.student, student.model.tokenizer, options.chat) {
+  select_trained(*student.model.model, options.trainable, 0);
+  for (const NamedFolder& source : parse_teachers(options.teachers.teacher)) {
+    if (source.folder != "self") teachers.push_back(outline(source.folder, load));
+  }
+  rows = read_rows(options, chats);
+  chats.check_effect(options.data);
+  if (!options.reward.judge.empty()) judge = outline(options.reward.judge, load);
+}
+
+Findings check_vocabularies(const Outlines& models) {
+  Findings findings;
+  const LoadedModel& student = models.student.model;
+  for (const Outline& teacher : models.teachers) {
+    const std::string difference = describe_difference(student.tokenizer, teacher.model.tokenizer,
+                                                       "the student", teacher.folder);
+    if (difference.empty()) continue;
+    findings.push_back({Level::refused, "vocabulary", "the vocabularies differ: " + difference,
+                        "the teacher grades token by token, so both need the same tokenizer"});
+  }
+  if (findings.empty()) {
+    findings.push_back({Level::good, "vocabulary",
+                        fmt::format("all have the same {} tokens", student.vocabulary), ""});
+  }
+  check_padding("the student", student, findings);
+  for (const Outline& teacher : models.teachers) {
+    check_padding("the teacher " + teacher.folder, teacher.model, findings);
+  }
+  return findings;
+}
+
+Findings check_forms(const Outlines& models) {
+  Findings findings = {check_end(models.student.model)};
+  for (const Outline& teacher : models.teachers) {
+    check_special(models.student.model, teacher.model, findings);
+  }
+  for (Finding& finding : check_templates(models)) findings.push_back(std::move(finding));
+  return findings;
+}
+
+namespace {
+
+// What makes the answers come from another distribution than softmax(logits / wanted).
+std::vector<std::string> sampling_causes(const Sampling& sampling, double wanted) {
+  std::vector<std::string> causes;
+  if (sampling.temperature != wanted) {
+    causes.push_back(fmt::format("--temperature {}", sampling.temperature));
+  }
+  if (sampling.top_k > 0) causes.push_back(fmt::format("--top-k {}", sampling.top_k));
+  if (sampling.top_p < 1) causes.push_back(fmt::format("--top-p {}", sampling.top_p));
+  if (sampling.min_p > 0) causes.push_back(fmt::format("--min-p {}", sampling.min_p));
+  return causes;
+}
+
+}  // namespace
+
+Finding check_sampling(const DistillOptions& options) {
+  const Policy policy = objective_of(options.loss).policy;
+  // A divergence is exact wherever it is taken; a policy gradient is an average over the draws.
+  const bool averages = !policy.terms.empty();
+  const double own = options.sampling.temperature > 0 ? options.sampling.temperature : 1;
+  const double wanted = !averages ? 1 : policy.reads_teacher() ? options.loss.kd_temperature : own;
+  const std::vector<std::string> causes = sampling_causes(options.sampling, wanted);
+  if (causes.empty() || options.lmbda == 0) {
+    return {Level::good, "sampling", "answers are drawn from the student's own distribution", ""};
+  }
+  return {
+      averages ? Level::refused : Level::warning, "sampling",
+      fmt::format("{} biases {}: the answers come from another distribution than the one that "
+                  "is {}",
+                  fmt::join(causes, ", "), options.loss.objective, averages ? "learnt" : "graded"),
+      fmt::format("--temperature {} --top-p 1 --top-k 0 --min-p 0 draws from the student itself",
+                  wanted)};
+}
+
+Findings check_data(const DistillOptions& options, const Outlines& models) {
+  const Tokenizer& tokenizer = models.student.model.tokenizer;
+  const int64_t positions = shortest_context(models);
+  const std::vector<Example>& rows = models.rows;
+  int64_t empty = 0, too_long = 0, cut = 0, first_empty = 0, first_long = 0, longest = 0;
+  for (const Example& row : rows) {
+    int64_t length = std::ssize(prompt_ids(tokenizer, row));
+    if (length == 0 && empty++ == 0) first_empty = row.line;
+    cut += length < positions && length + options.max_completion_length > positions;
+    if (options.lmbda < 1 && !options.answers.by_teacher()) {
+      length += std::ssize(completion_ids(tokenizer, row));
+    }
+    if (length >= positions && too_long++ == 0) first_long = row.line;
+    longest = std::max(longest, length);
+  }
+  Findings findings;
+  if (empty > 0) {
+    findings.push_back({Level::refused, "data",
+                        fmt::format("{} of {} prompts are empty, the first in line {}", empty,
+                                    rows.size(), first_empty),
+                        "remove these rows"});
+  }
+  if (too_long > 0) {
+    findings.push_back({Level::refused, "data",
+                        fmt::format("{} of {} rows are too long for a context of {} tokens, the "
+                                    "first is line {}, the longest has {}",
+                                    too_long, rows.size(), positions, first_long, longest),
+                        "shorten or remove these rows"});
+  }
+  if (cut > 0) {
+    findings.push_back(
+        {Level::warning, "data",
+         fmt::format("{} of {} prompts leave less room than --max-completion-length {}: their "
+                     "answers may be cut off",
+                     cut, rows.size(), options.max_completion_length),
+         "lower --max-completion-length, or shorten the prompts"});
+  }
+  if (findings.empty()) {
+    findings.push_back({Level::good, "data",
+                        fmt::format("{} rows, the longest has {} tokens", rows.size(), longest),
+                        ""});
+  }
+  return findings;
+}
+
+RunData preflight(const DistillOptions& options, const LoadOptions& load) {
+  const double available = available_memory(load.device);
+  Outlines models(options, load);
+  Findings findings = check_forms(models);
+  findings.push_back(check_sampling(options));
+  findings.push_back(check_memory(options, memory_plan(options, models, load), available));
+  warn_or_refuse(findings);
+  return {std::move(models.chats), std::move(models.rows)};
+}
+
+}  // namespace alambic

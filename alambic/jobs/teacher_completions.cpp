@@ -1,0 +1,164 @@
+#include "alambic/jobs/teacher_completions.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/base/progress.h"
+#include "alambic/base/sha256.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/jobs/completion_file.h"
+#include "alambic/jobs/teacher_pool.h"
+#include "alambic/rollout/engine.h"
+#include "alambic/teacher/digest.h"
+#include "alambic/text/chat/chat_tokens.h"
+#include "alambic/text/chat/continuation.h"
+
+namespace alambic {
+
+namespace {
+
+/// What a teacher reads, and which.
+struct Task {
+  size_t teacher = 0;
+  std::vector<int32_t> prompt;
+};
+
+std::vector<Task> tasks_of(const DistillOptions& options, const LoadedModel& student,
+                           const std::vector<NamedFolder>& teachers,
+                           const std::vector<Example>& rows,
+                           const std::vector<TokenizedExample>& examples) {
+  std::vector<Task> tasks;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    Task task{.prompt = rows[r].teacher_prompt ? teacher_prompt_ids(student.tokenizer, rows[r])
+                                               : examples[r].prompt};
+    if (teachers.size() > 1) {
+      const std::string name = rows[r].teacher.value_or("");
+      const auto place = std::ranges::find(teachers, name, &NamedFolder::name);
+      if (place == teachers.end()) {
+        throw input_error("{}:{}: the field \"teacher\" names no teacher that writes the answer",
+                          options.data, rows[r].line);
+      }
+      task.teacher = place - teachers.begin();
+    }
+    tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
+nlohmann::ordered_json made_by(const DistillOptions& options,
+                               const std::vector<NamedFolder>& teachers) {
+  nlohmann::ordered_json digests = nlohmann::ordered_json::object();
+  for (const NamedFolder& teacher : teachers) {
+    digests[teacher.name] = model_digest(teacher.folder);
+  }
+  const TeacherAnswersOptions& answers = options.answers;
+  return {{"form", "teacher answers"},
+          {"teachers", digests},
+          {"temperature", answers.temperature},
+          {"top_k", answers.top_k},
+          {"top_p", answers.top_p},
+          {"max_new_tokens", options.max_completion_length},
+          {"seed", options.training.seed}};
+}
+
+/// Names the draws of an answer: 64 bits of the prompt's digest, so that neither its row nor its
+/// neighbours decide what is written.
+uint64_t id_of(const std::vector<int32_t>& prompt) {
+  const std::string digest = sha256(
+      {reinterpret_cast<const char*>(prompt.data()), prompt.size() * sizeof(prompt.front())});
+  uint64_t id = 0;
+  std::from_chars(digest.data(), digest.data() + 16, id, 16);
+  return id;
+}
+
+/// Writes the answers of one teacher that the file lacks, some batches at a time.
+void write_missing(const DistillOptions& options, const NamedFolder& teacher,
+                   std::vector<std::vector<int32_t>> prompts, const LoadOptions& load,
+                   const LoadedModel& student, AnswerFile& file) {
+  Stopwatch watch;
+  const LoadedModel model = load_with_tokenizer(teacher.folder, load);
+  check_same_vocabulary(student, model, options.student, teacher.folder);
+  std::vector<int32_t> stop_tokens = model.stop_tokens;
+  stop_tokens.insert(stop_tokens.end(), student.stop_tokens.begin(), student.stop_tokens.end());
+  EngineOptions engine{.sampling = {.temperature = options.answers.temperature,
+                                    .top_k = options.answers.top_k,
+                                    .top_p = options.answers.top_p,
+                                    .max_new_tokens = options.max_completion_length},
+                       .stop_tokens = std::move(stop_tokens),
+                       .vocabulary = model.vocabulary,
+                       .batch = options.generation_batch,
+                       .seed = static_cast<uint64_t>(options.training.seed),
+                       .step = UINT64_MAX - 1};  // not a step of the training's
+  const auto batch = static_cast<size_t>(4 * options.generation_batch);
+  Progress progress("teacher's answers", std::ssize(prompts));
+  int64_t tokens = 0, ended = 0;
+  for (size_t first = 0; first < prompts.size(); first += batch) {
+    std::vector<Request> requests;
+    for (size_t i = first; i < std::min(first + batch, prompts.size()); ++i) {
+      requests.push_back({.prompt = prompts[i], .id = id_of(prompts[i])});
+    }
+    const std::vector<Answer> answers =
+        generate(*model.model, requests, engine, {}, [&](const EngineProgress& state) {
+          progress.update(static_cast<int64_t>(first) + state.answers_done, "generate", "");
+        });
+    for (size_t i = 0; i < answers.size(); ++i) {
+      const Answer& answer = answers[i];
+      tokens += std::ssize(answer.tokens);
+      ended += answer.ending == Ending::stop_token;
+      file.add(teacher.name, requests[i].prompt, model.tokenizer.decode(requests[i].prompt, true),
+               continuation(model.tokenizer, requests[i].prompt, answer.tokens),
+               {.tokens = answer.tokens, .ended = answer.ending == Ending::stop_token});
+    }
+  }
+  progress.finish();
+  const auto count = static_cast<double>(prompts.size());
+  say("{} wrote {} answers of {:.0f} tokens on average in {:.1f} s; {:.0f} % ended by themselves",
+      teacher.folder, prompts.size(), static_cast<double>(tokens) / count, watch.seconds(),
+      100 * static_cast<double>(ended) / count);
+}
+
+// A file may have been edited.
+void check_tokens(const KeptAnswer& answer, int64_t vocabulary, const DistillOptions& options,
+                  const Example& row) {
+  const bool known = std::ranges::all_of(
+      answer.tokens, [&](int32_t token) { return token >= 0 && token < vocabulary; });
+  if (known && !answer.tokens.empty()) return;
+  throw input_error("{}: the answer to {}:{} {}", options.answers.file, options.data, row.line,
+                    known ? "is empty" : "has a token that the vocabulary has not")
+      .with_hint("remove this line, and the answer is written again");
+}
+
+}  // namespace
+
+void fill_completions(const DistillOptions& options, const LoadedModel& student,
+                      const std::vector<Example>& rows, int64_t positions, const LoadOptions& load,
+                      std::vector<TokenizedExample>& examples) {
+  const std::vector<NamedFolder> teachers = parse_teachers(options.teachers.teacher);
+  const std::vector<Task> tasks = tasks_of(options, student, teachers, rows, examples);
+  AnswerFile file(options.answers.file, made_by(options, teachers));
+  for (size_t t = 0; t < teachers.size(); ++t) {
+    std::vector<std::vector<int32_t>> missing;
+    for (const Task& task : tasks) {
+      if (task.teacher == t && !file.find(teachers[t].name, task.prompt)) {
+        missing.push_back(task.prompt);
+      }
+    }
+    std::ranges::sort(missing);
+    missing.erase(std::ranges::unique(missing).begin(), missing.end());
+    if (!missing.empty()) {
+      write_missing(options, teachers[t], std::move(missing), teacher_load(options.teachers, load),
+                    student, file);
+    }
+  }
+  for (size_t r = 0; r < examples.size(); ++r) {
+    const KeptAnswer& answer = *file.find(teachers[tasks[r].teacher].name, tasks[r].prompt);
+    check_tokens(answer, student.vocabulary, options, rows[r]);
+    examples[r].completion = answer.tokens;
+    const auto room = static_cast<size_t>(positions) - examples[r].prompt.size();
+    if (examples[r].completion->size() > room) examples[r].completion->resize(room);
+  }
+}
+
+}  // namespace alambic

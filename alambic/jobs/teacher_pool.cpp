@@ -1,0 +1,230 @@
+#include "alambic/jobs/teacher_pool.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/base/names.h"
+#include "alambic/base/progress.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/base/units.h"
+#include "alambic/teacher/digest.h"
+#include "alambic/teacher/local.h"
+#include "alambic/tensor/device.h"
+#include "alambic/text/chat/chat_tokens.h"
+#include "alambic/train/distillation.h"
+#include "alambic/train/hidden_layers.h"
+
+namespace alambic {
+
+LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
+  if (options.dtype != "auto") load.dtype = choose_dtype(options.dtype, load.device);
+  return load;
+}
+
+Faculty::Faculty(const TeacherOptions& options, const ObjectiveOptions& loss,
+                 const LoadedModel& student, const std::string& student_folder,
+                 const LoadOptions& load)
+    : loss_(loss),
+      student_(student),
+      student_folder_(student_folder),
+      load_(teacher_load(options, load)) {
+  const std::vector<NamedFolder> sources = parse_teachers(options.teacher);
+  const std::vector<double> shares = parse_shares(options.weight, sources);
+  averaged_ = !shares.empty();
+  positions_ = student.model->shape().positions;
+  if (!sources.empty() && sources.front().folder != "self") positions_ = INT64_MAX;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    members_.push_back(make_member(sources[i], options));
+    if (averaged_) members_.back().share = shares[i];
+  }
+}
+
+// Shows the layers that hidden states are compared at.
+std::shared_ptr<const Teacher> Faculty::local(std::shared_ptr<const Model> model) const {
+  std::vector<int64_t> layers;
+  if (loss_.hidden_weight > 0) {
+    if (!model->shows_layers() || !student_.model->shows_layers()) {
+      throw input_error(
+          "--hidden-weight: the layers of {} have several streams, not one hidden state",
+          (model->shows_layers() ? *student_.model : *model).config["model_type"].dump());
+    }
+    const int64_t own = student_.model->shape().cache.layers;
+    for (const LayerPair& pair : hidden_layers(loss_, own, model->shape().cache.layers)) {
+      layers.push_back(pair.teacher);
+    }
+  }
+  return std::make_shared<LocalTeacher>(std::move(model), student_.vocabulary, std::move(layers));
+}
+
+Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOptions& options) {
+  const bool cached = !options.cache.empty();
+  if (source.folder == "self") {
+    if (cached)
+      throw input_error("--teacher-cache cannot keep --teacher self: the student changes");
+    // Not owned: the student is there for longer.
+    const std::shared_ptr<const Model> self(std::shared_ptr<const Model>(), student_.model.get());
+    return {.source = source, .teacher = local(self)};
+  }
+  LoadOptions load = load_;
+  load.head_only = cached;
+  LoadedModel loaded = load_with_tokenizer(source.folder, load);
+  check_same_vocabulary(student_, loaded, student_folder_, source.folder);
+  positions_ = std::min(positions_, loaded.model->shape().positions);
+  if (!cached) {
+    return {.source = source, .teacher = local(std::move(loaded.model))};
+  }
+  if (options.cache_topk > student_.vocabulary) {
+    throw input_error("--teacher-cache-topk is {}, but there are {} tokens", options.cache_topk,
+                      student_.vocabulary)
+        .with_hint("hidden states, without the option, give the probabilities of all of them");
+  }
+  const bool topk = options.cache_topk > 0;
+  const CacheManifest needed{.form = topk ? CacheForm::topk : CacheForm::hidden,
+                             .dtype = topk ? "float32" : options.cache_dtype,
+                             .width = loaded.model->shape().width,
+                             .topk = options.cache_topk,
+                             .temperature = topk ? loss_.kd_temperature : 1,
+                             .teacher = source.folder,
+                             .teacher_digest = model_digest(source.folder),
+                             .tokenizer_digest = loaded.tokenizer.digest(),
+                             .template_digest = template_digest(source.folder),
+                             .vocabulary = student_.vocabulary,
+                             .computed_in = load.dtype == at::kFloat ? "float32" : "bfloat16"};
+  const auto cache = std::make_shared<TeacherCache>(fs::path(options.cache) / source.name, needed);
+  const auto head = [folder = source.folder, load, vocabulary = student_.vocabulary] {
+    return load_model(folder, load)->head().cut(vocabulary);
+  };
+  return {.source = source,
+          .teacher = std::make_shared<CachedTeacher>(cache, shelf_, head),
+          .cache = cache};
+}
+
+const Model* Faculty::only_model() const {
+  if (members_.size() != 1) return nullptr;
+  const auto* local = dynamic_cast<const LocalTeacher*>(members_.front().teacher.get());
+  return local == nullptr ? nullptr : &local->model();
+}
+
+std::vector<size_t> Faculty::route(const GradedRows& rows) const {
+  std::vector<std::string> names;
+  for (const Member& member : members_) names.push_back(member.source.name);
+  std::vector<size_t> teacher_of_row;
+  for (const Example& example : rows.examples) {
+    if (!example.teacher) {
+      throw input_error("{}:{}: no field \"teacher\" says which of {} grades the row", rows.file,
+                        example.line, join(names))
+          .with_hint("with --teacher-weight all teachers grade every row");
+    }
+    const auto place = std::ranges::find(names, *example.teacher);
+    if (place == names.end()) {
+      throw input_error("{}:{}: no teacher is called \"{}\"; there are: {}", rows.file,
+                        example.line, *example.teacher, join(names));
+    }
+    teacher_of_row.push_back(place - names.begin());
+  }
+  return teacher_of_row;
+}
+
+TeacherPrompts Faculty::prompts_of(const GradedRows& rows) const {
+  TeacherPrompts prompts(rows.examples.size());
+  bool any = false;
+  for (size_t r = 0; r < prompts.size(); ++r) {
+    const Example& example = rows.examples[r];
+    if (!example.teacher_prompt) continue;
+    any = true;
+    prompts[r] = teacher_prompt_ids(student_.tokenizer, example);
+    const auto& completion = rows.tokenized[r].completion;
+    const int64_t answer = std::max(rows.answer_room, completion ? std::ssize(*completion) : 0);
+    const int64_t length = std::ssize(prompts[r]);
+    if (length == 0 || length + answer > positions_) {
+      throw input_error(
+          "{}:{}: the teacher's prompt has {} tokens; it needs at least one and, with an answer of "
+          "up to {}, at most the teacher's context of {}",
+          rows.file, example.line, length, answer, positions_);
+    }
+  }
+  return any ? prompts : TeacherPrompts();
+}
+
+// What the cache lacks of these rows, in batches of some thousand tokens.
+void Faculty::fill(const Member& member, const GradedRows& rows, const TeacherPrompts& prompts,
+                   const std::vector<size_t>& graded) const {
+  constexpr int64_t tokens_per_pass = 4096;
+  std::vector<Rollouts> batches;
+  std::vector<const TokenizedExample*> chosen;
+  std::vector<int64_t> chosen_rows;
+  int64_t tokens = 0;
+  const auto see = [&](Rollouts rollouts, std::vector<int64_t> numbers) {
+    rollouts.row_S = std::move(numbers);
+    return prompts.empty() ? rollouts : with_prompts(rollouts, prompts);
+  };
+  const auto close = [&] {
+    if (!chosen.empty()) batches.push_back(see(given_rollouts(chosen, load_.device), chosen_rows));
+    chosen.clear();
+    chosen_rows.clear();
+    tokens = 0;
+  };
+  for (const size_t r : graded) {
+    const auto number = static_cast<int64_t>(r);
+    const Rollouts alone = see(given_rollouts({&rows.tokenized[r]}, at::kCPU), {number});
+    if (member.cache->holds(sequence_keys(alone).front())) continue;
+    if (tokens + alone.sequences.positions() > tokens_per_pass) close();
+    chosen.push_back(&rows.tokenized[r]);
+    chosen_rows.push_back(number);
+    tokens += alone.sequences.positions();
+  }
+  close();
+  if (batches.empty()) return;
+  Stopwatch watch;
+  const LocalTeacher teacher(load_model(member.source.folder, load_), student_.vocabulary);
+  Progress progress("teacher cache", std::ssize(batches));
+  for (size_t i = 0; i < batches.size(); ++i) {
+    member.cache->fill(teacher, batches[i]);
+    progress.update(static_cast<int64_t>(i) + 1, "grade", "");
+  }
+  member.cache->flush();
+  progress.finish();
+  const CacheManifest& manifest = member.cache->manifest();
+  say("teacher cache: {} graded tokens of {}, {} each, {} in all, filled in {:.1f} s",
+      manifest.positions(), member.source.folder, human_bytes(manifest.bytes_per_position()),
+      human_bytes(manifest.positions() * manifest.bytes_per_position()), watch.seconds());
+}
+
+std::shared_ptr<const Teacher> Faculty::over(const Member& member, const GradedRows& rows,
+                                             const std::vector<size_t>& graded) const {
+  TeacherPrompts prompts = prompts_of(rows);
+  if (prompts.empty() && member.source.folder == "self") {
+    throw input_error(
+        "{}: no row has a \"teacher_prompt\", so that the student as its own teacher has nothing "
+        "to teach",
+        rows.file);
+  }
+  if (member.cache) fill(member, rows, prompts, graded);
+  if (prompts.empty()) return member.teacher;
+  return std::make_shared<PrivilegedTeacher>(member.teacher, std::move(prompts));
+}
+
+Teachers Faculty::over(const GradedRows& rows) const {
+  if (members_.empty()) return Teachers::none();
+  std::vector<size_t> all(rows.examples.size());
+  std::iota(all.begin(), all.end(), 0);
+  if (averaged_ || members_.front().source.name.empty()) {
+    std::vector<Grader> graders;
+    for (const Member& member : members_) {
+      graders.push_back({.teacher = over(member, rows, all), .weight = member.share});
+    }
+    return Teachers::averaged(std::move(graders));
+  }
+  std::vector<size_t> teacher_of_row = route(rows);
+  std::vector<std::shared_ptr<const Teacher>> teachers;
+  for (size_t t = 0; t < members_.size(); ++t) {
+    std::vector<size_t> own = all;
+    std::erase_if(own, [&](size_t row) { return teacher_of_row[row] != t; });
+    teachers.push_back(over(members_[t], rows, own));
+  }
+  return Teachers::routed(std::move(teachers), std::move(teacher_of_row));
+}
+
+}  // namespace alambic

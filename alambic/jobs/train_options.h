@@ -1,0 +1,52 @@
+#pragma once
+
+#include "alambic/jobs/run_options.h"
+#include "alambic/model/lora_options.h"
+#include "alambic/tensor/machine_options.h"
+#include "alambic/text/chat/chat_options.h"
+#include "alambic/train/options.h"
+
+namespace alambic {
+
+struct TrainOptions : Options {
+  std::string model, data, valid_data;
+  ChatOptions chat;
+  int64_t sequence_length = 0;
+  int64_t valid_batches = 20;
+  int64_t valid_samples = 64;
+  int64_t max_completion_length = 256;
+  TrainableOptions trainable;
+  TrainingOptions training;
+  MachineOptions machine;
+  RunOptions run;
+
+  void visit(OptionVisitor& v) override {
+    v.group("Model and data");
+    v.text("model", model, "model folder to train (a new one comes from `alambic init`)");
+    v.required("model");
+    v.model("model");
+    v.text("data", data,
+           "a .txt file (every token is learnt), or jsonl with `text`, or with "
+           "`prompt` and `completion` (the completion is learnt), or with `messages` (all that the "
+           "assistant says is learnt)");
+    v.required("data");
+    chat.visit(v);
+    v.text("valid-data", valid_data, "the same kind of file, held out");
+    v.integer("valid-batches", valid_batches, "batches of --valid-data that are used",
+              {.least = 1});
+    v.integer("valid-samples", valid_samples,
+              "rows of --valid-data that are answered where they have an `answer`", {.least = 1});
+    v.integer("max-completion-length", max_completion_length, "most tokens of such an answer",
+              {.least = 1});
+    v.integer("sequence-length", sequence_length,
+              "tokens of a text window; 0: the model's whole context", {.least = 0});
+    trainable.visit(v);
+    training.visit(v);
+    machine.visit(v);
+    run.visit(v);
+  }
+};
+
+int run(const TrainOptions& options);
+
+}  // namespace alambic

@@ -1,0 +1,43 @@
+#include "alambic/model/gemma4/scaled_experts.h"
+
+#include <cmath>
+
+#include "alambic/kernels/activation.h"
+#include "alambic/kernels/linear.h"
+#include "alambic/nn/norm.h"
+
+namespace alambic {
+
+ScaledExperts::ScaledExperts(const MlpShape& shape, const RouterOptions& options, double epsilon)
+    : shape(shape), router(shape.width, options), epsilon(epsilon) {
+  const int64_t E = options.experts;
+  scale_D = placeholder({shape.width});
+  per_expert_scale_E = placeholder({E});
+  gate_up_proj = placeholder({E, 2 * shape.inner, shape.width});
+  down_proj = placeholder({E, shape.width, shape.inner});
+}
+
+Tensor ScaledExperts::forward(const Tensor& seen_ND, const Tensor& x_ND) const {
+  const double root = std::sqrt(static_cast<double>(shape.width));
+  Router::Choice choice = router(plain_rms_norm(seen_ND, epsilon) * scale_D / root);
+  const Tensor scale_NK =
+      per_expert_scale_E.index_select(0, choice.experts_NK.flatten()).view_as(choice.experts_NK);
+  choice.weights_NK = choice.weights_NK * scale_NK;
+  // The gradient of unbind is one tensor; that of select would be one for each expert.
+  const std::vector<Tensor> both = gate_up_proj.unbind(), down = down_proj.unbind();
+  const auto expert = [&](int64_t e, const Tensor& x_PD) {
+    const std::vector<Tensor> halves = kernels::linear(x_PD, both[e], Tensor()).chunk(2, -1);
+    return kernels::linear(kernels::geglu(halves[0], halves[1]), down[e], Tensor());
+  };
+  return mix_experts(x_ND, choice, router.options, expert, at::zeros_like(x_ND));
+}
+
+void ScaledExperts::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  visitor(prefix + "router.proj.weight", router.weight_ED);
+  visitor(prefix + "router.scale", scale_D);
+  visitor(prefix + "router.per_expert_scale", per_expert_scale_E);
+  visitor(prefix + "experts.gate_up_proj", gate_up_proj);
+  visitor(prefix + "experts.down_proj", down_proj);
+}
+
+}  // namespace alambic

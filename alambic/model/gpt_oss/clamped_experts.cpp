@@ -1,0 +1,45 @@
+#include "alambic/model/gpt_oss/clamped_experts.h"
+
+#include "alambic/kernels/linear.h"
+
+namespace alambic {
+
+ClampedExperts::ClampedExperts(const ClampedShape& shape, const RouterOptions& options)
+    : shape(shape), router(shape.width, options) {
+  const int64_t E = options.experts;
+  gate_up_proj = placeholder({E, shape.width, 2 * shape.inner});
+  gate_up_proj_bias = placeholder({E, 2 * shape.inner});
+  down_proj = placeholder({E, shape.inner, shape.width});
+  down_proj_bias = placeholder({E, shape.width});
+}
+
+Tensor ClampedExperts::forward(const Tensor& x_ND) const {
+  // The gradient of unbind is one tensor; that of select would be one for each expert.
+  const std::vector<Tensor> both = gate_up_proj.unbind(), both_bias = gate_up_proj_bias.unbind();
+  const std::vector<Tensor> down = down_proj.unbind(), down_bias = down_proj_bias.unbind();
+  const auto expert = [&](int64_t e, const Tensor& x_PD) {
+    const Tensor pairs =
+        kernels::linear_input_major(x_PD, both[e], both_bias[e]).unflatten(-1, {-1, 2});
+    const Tensor gate = pairs.select(-1, 0).clamp_max(shape.limit);
+    const Tensor up = pairs.select(-1, 1).clamp(-shape.limit, shape.limit);
+    const Tensor inner = (up + 1) * (gate * (gate * shape.alpha).sigmoid());
+    return kernels::linear_input_major(inner, down[e], down_bias[e]);
+  };
+  return mix_experts(x_ND, router(x_ND), router.options, expert, at::zeros_like(x_ND));
+}
+
+// The bounded gate and up, the sigmoid and its product with the gate.
+double ClampedExperts::kept_besides() const {
+  return 4 * static_cast<double>(router.options.chosen * shape.inner);
+}
+
+void ClampedExperts::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  visitor(prefix + "mlp.router.weight", router.weight_ED);
+  visitor(prefix + "mlp.router.bias", router.bias_E);
+  visitor(prefix + "mlp.experts.gate_up_proj", gate_up_proj);
+  visitor(prefix + "mlp.experts.gate_up_proj_bias", gate_up_proj_bias);
+  visitor(prefix + "mlp.experts.down_proj", down_proj);
+  visitor(prefix + "mlp.experts.down_proj_bias", down_proj_bias);
+}
+
+}  // namespace alambic

@@ -1,0 +1,63 @@
+// gpt-oss (arXiv 2508.10925): a sink in the softmax of every head, windows in every second layer,
+// routed experts with a bounded gate.
+#include "alambic/model/decoder.h"
+#include "alambic/model/gpt_oss/clamped_experts.h"
+
+namespace alambic {
+namespace {
+
+struct SinkAttention : SelfAttention {
+  SinkAttention(const AttentionShape& shape, const AttentionOptions& plain)
+      : SelfAttention(shape, plain) {
+    options.sinks_H = placeholder({shape.heads});
+  }
+  void visit(const std::string& prefix, const TensorVisitor& visitor) override {
+    SelfAttention::visit(prefix, visitor);
+    visitor(prefix + "self_attn.sinks", options.sinks_H);
+  }
+};
+
+bool is_expert_bias(const std::string& name) { return name.ends_with("_proj_bias"); }
+
+struct GptOss : Decoder {
+  using Decoder::Decoder;
+
+  double init_deviation(const std::string& name) const override {
+    if (name.ends_with("router.bias")) return deviation;
+    return is_expert_bias(name) ? 0 : Decoder::init_deviation(name);
+  }
+  double init_constant(const std::string& name) const override {
+    return is_expert_bias(name) ? 0 : Decoder::init_constant(name);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Model> make_gpt_oss(const Config& config) {
+  DecoderShape shape(config);
+  if (!config.has("head_dim")) shape.attention.head_width = 64;
+  shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", true);
+  const RouterOptions router = {.experts = config.size("num_local_experts"),
+                                .chosen = config.size("num_experts_per_tok"),
+                                .normalized = true,
+                                .biased = true};
+  const ClampedShape expert = {.width = shape.mlp.width,
+                               .inner = shape.mlp.inner,
+                               .alpha = config.number("swiglu_alpha", 1.702),
+                               .limit = config.number("swiglu_limit", 7)};
+  config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
+  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+  config.require(expert.limit > 0, "swiglu_limit", "a number above 0");
+  const std::vector<int64_t> windows =
+      layer_windows(config, shape.layers, [](int64_t i) { return i % 2 == 0; });
+  auto model = std::make_unique<GptOss>(config, shape);
+  for (const int64_t window : windows) {
+    model->add({.attention = std::make_unique<SinkAttention>(
+                    shape.attention, AttentionOptions{.scale = shape.scale(), .window = window}),
+                .mlp = std::make_unique<ClampedExperts>(expert, router)});
+  }
+  model->ropes.emplace_back(shape.attention.head_width, config.rope(150000));
+  return model;
+}
+
+}  // namespace alambic

@@ -1,0 +1,81 @@
+#include "alambic/model/pretrained.h"
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+#include "alambic/base/files.h"
+#include "alambic/tensor/device.h"
+#include "alambic/text/tokenizer/load_tokenizer.h"
+
+namespace alambic {
+
+LoadOptions prepare_machine(const MachineOptions& machine) {
+  set_threads(machine.threads);
+  const at::Device device = choose_device(machine.device);
+  return {.device = device, .dtype = choose_dtype(machine.dtype, device), .frozen = true};
+}
+
+namespace {
+
+void add_ids(const Json& json, std::vector<int32_t>& ids) {
+  if (!json.is_object() || !json.contains("eos_token_id")) return;
+  const Json& value = json["eos_token_id"];
+  for (const Json& id : value.is_array() ? value : Json::array({value})) {
+    if (id.is_number_integer()) ids.push_back(id);
+  }
+}
+
+std::vector<int32_t> stop_tokens(const LoadedModel& loaded) {
+  std::vector<int32_t> ids;
+  add_ids(loaded.generation_config, ids);
+  if (ids.empty()) add_ids(loaded.model->config, ids);
+  if (loaded.tokenizer.eos()) ids.push_back(*loaded.tokenizer.eos());
+  std::ranges::sort(ids);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  return ids;
+}
+
+}  // namespace
+
+LoadedModel load_with_tokenizer(const std::string& folder, const LoadOptions& options) {
+  LoadedModel loaded{.model = load_model(folder, options), .tokenizer = load_tokenizer(folder)};
+  if (fs::exists(fs::path(folder) / "generation_config.json")) {
+    loaded.generation_config =
+        Json::parse(read_file(fs::path(folder) / "generation_config.json"), nullptr, false);
+    if (loaded.generation_config.is_discarded()) {
+      throw input_error("cannot read {}/generation_config.json: it is not JSON", folder);
+    }
+  }
+  loaded.stop_tokens = stop_tokens(loaded);
+  loaded.vocabulary = loaded.tokenizer.size();
+  const int64_t rows = loaded.model->shape().vocabulary;
+  if (loaded.vocabulary > rows) {
+    throw input_error("{}: the tokenizer has {} tokens, but the model's vocabulary is {}", folder,
+                      loaded.vocabulary, rows)
+        .with_hint("tokenizer.json and config.json are not of the same model");
+  }
+  return loaded;
+}
+
+void check_same_vocabulary(const LoadedModel& student, const LoadedModel& teacher,
+                           const std::string& student_folder, const std::string& teacher_folder) {
+  const std::string difference =
+      describe_difference(student.tokenizer, teacher.tokenizer, "the student", "the teacher");
+  if (difference.empty()) return;
+  throw input_error("cannot distil {} into {}: their vocabularies differ: {}", teacher_folder,
+                    student_folder, difference)
+      .with_hint(
+          "the teacher grades token by token, so both need the same tokenizer; choose a "
+          "student of the teacher's family, or make one with `alambic init --tokenizer`");
+}
+
+void export_model(LoadedModel& loaded, const std::string& folder, const std::string& card,
+                  const std::string& save_dtype) {
+  const auto dtype = save_dtype == "auto" ? loaded.model->options().dtype().toScalarType()
+                                          : choose_dtype(save_dtype, at::kCPU);
+  save_model(*loaded.model, folder, loaded.generation_config, dtype);
+  loaded.tokenizer.save_to(folder);
+  write_file(fs::path(folder) / "README.md", card);
+}
+
+}  // namespace alambic

@@ -1,0 +1,36 @@
+// Models with their tokenizers, as commands need them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "alambic/model/load.h"
+#include "alambic/tensor/machine_options.h"
+#include "alambic/text/tokenizer/tokenizer.h"
+
+namespace alambic {
+
+/// Sets the threads and says where and in which dtype models are to be loaded: frozen, since all
+/// but the student are only read.
+LoadOptions prepare_machine(const MachineOptions& machine);
+
+struct LoadedModel {
+  std::unique_ptr<Model> model;
+  Tokenizer tokenizer;
+  Json generation_config;            ///< null when the folder has none
+  std::vector<int32_t> stop_tokens;  ///< EOS of generation_config, config and tokenizer
+  int64_t vocabulary = 0;            ///< the tokenizer's size; the model may have padded rows
+};
+
+LoadedModel load_with_tokenizer(const std::string& folder, const LoadOptions& options);
+
+/// Refuses a teacher whose vocabulary is not the student's, saying how they differ.
+void check_same_vocabulary(const LoadedModel& student, const LoadedModel& teacher,
+                           const std::string& student_folder, const std::string& teacher_folder);
+
+/// Writes a folder that any tool can load: weights (in `save_dtype`; "auto": as in memory), config,
+/// generation config, tokenizer and a model card.
+void export_model(LoadedModel& loaded, const std::string& folder, const std::string& card,
+                  const std::string& save_dtype);
+
+}  // namespace alambic

@@ -1,0 +1,76 @@
+// The options of one command as a list of entries, read off the options struct's own `visit`.
+// Parsing, `--help`, config.toml and the documentation are loops over this list.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+struct OptionEntry {
+  using Field = std::variant<bool*, int64_t*, double*, std::string*, std::vector<std::string>*>;
+
+  std::string name;   ///< without dashes in front: "learning-rate"
+  std::string group;  ///< "" before the first group
+  std::string help;
+  Field field;
+  Bounds bounds;
+  std::vector<std::string> choices;  ///< empty unless it is a choice
+  bool required = false;
+  bool model = false;          ///< may be a name of the hub
+  bool model_weights = false;  ///< whose weights are needed too
+  bool given = false;          ///< set from the command line or a file
+
+  bool is_flag() const { return std::holds_alternative<bool*>(field); }
+  bool is_list() const { return std::holds_alternative<std::vector<std::string>*>(field); }
+
+  /// What the option takes, as `--help` names it: "N", "X", "TEXT", "a|b"; "" for a flag.
+  std::string placeholder() const;
+  /// "at least 0", "0 to 1", "greedy|sample"; "" when anything goes.
+  std::string limits() const;
+  /// The field's value as TOML.
+  std::string toml() const;
+
+  /// Set the field after checking bounds and choices. `where` opens the error: "--beta" or
+  /// "run.toml:3: beta".
+  void set_flag(const std::string& where, bool value);
+  void set_integer(const std::string& where, int64_t value);
+  void set_number(const std::string& where, double value);
+  void set_text(const std::string& where, const std::string& value);
+  void set_list(std::vector<std::string> values);
+  /// The same from a word of the command line.
+  void set_word(const std::string& where, const std::string& word);
+  /// `found` is not what this option takes: "--beta: expected a number, found 'x'".
+  [[noreturn]] void refuse(const std::string& where, const std::string& found) const;
+};
+
+/// Entries point into `options`, which must outlive the table.
+class OptionTable {
+ public:
+  explicit OptionTable(Options& options);
+  /// For readers only: setting an entry of this table would change a const object.
+  explicit OptionTable(const Options& options) : OptionTable(const_cast<Options&>(options)) {}
+
+  std::vector<OptionEntry>& entries() & { return entries_; }
+  const std::vector<OptionEntry>& entries() const& { return entries_; }
+  std::vector<OptionEntry> entries() && { return std::move(entries_); }
+  /// By name, dashes and underscores alike; null when there is none.
+  OptionEntry* find(const std::string& name);
+  /// The known name nearest to a mistyped one; "" when none is near.
+  std::string nearest(const std::string& name) const;
+
+ private:
+  std::vector<OptionEntry> entries_;
+};
+
+/// "learning_rate" -> "learning-rate"
+std::string with_dashes(std::string name);
+/// A TOML basic string, quoted and escaped.
+std::string toml_string(const std::string& text);
+
+}  // namespace alambic

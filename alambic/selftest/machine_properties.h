@@ -1,0 +1,15 @@
+// What holds of kernels and of small whole models, for `alambic selftest` and the tests.
+#pragma once
+
+#include "alambic/selftest/property.h"
+
+namespace alambic::proof {
+
+/// This machine's arithmetic against scalar loops in float64.
+std::vector<Property> kernel_laws();
+
+/// From tokens to the loss and back: which positions are graded, what stands beside them, samplers
+/// and teachers. Writes a teacher cache into the folder for temporary files.
+std::vector<Property> model_laws();
+
+}  // namespace alambic::proof

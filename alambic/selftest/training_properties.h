@@ -1,0 +1,11 @@
+// What holds of training, for `alambic selftest` and the tests.
+#pragma once
+
+#include "alambic/selftest/property.h"
+
+namespace alambic::proof {
+
+/// Whole optimizer steps of a small model. Writes a checkpoint into the folder for temporary files.
+std::vector<Property> training_laws();
+
+}  // namespace alambic::proof

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+/// What scores whole answers: a checkable reward or a judge.
+struct RewardOptions {
+  std::string reward, judge, rubric;
+  std::vector<std::string> judge_scores;
+  bool judge_pairs = false;
+  double seconds = 10;
+
+  bool any() const { return !reward.empty() || !judge.empty(); }
+  /// Something about the judge was said.
+  bool describes_judge() const { return !rubric.empty() || !judge_scores.empty() || judge_pairs; }
+  void visit(OptionVisitor& v) {
+    v.group("Scores of whole answers");
+    v.text("reward", reward,
+           "exact_match or number (after ####) against the row's `answer`; regex:PATTERN; "
+           "command:COMMAND, which reads the answer on standard input and prints a number");
+    v.number("reward-seconds", seconds, "most time of a reward command for one answer",
+             {.least = 1e-3});
+    v.text("judge", judge, "model folder that scores answers by a rubric instead");
+    v.model("judge");
+    v.text(
+        "judge-rubric", rubric,
+        "text file with {prompt}, {answer} and perhaps {reference} (the row's `answer`), or with "
+        "{first} and {second}; ends where the score follows");
+    v.list("judge-score", judge_scores,
+           "a score that the judge may give, a number and one token; default 1 to 5");
+    v.flag("judge-pairs", judge_pairs,
+           "compare with the row's `answer`, in both orders, in place of a grade");
+  }
+};
+
+}  // namespace alambic

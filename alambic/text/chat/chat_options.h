@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+struct ChatOptions {
+  std::string file;
+
+  void visit(OptionVisitor& v) {
+    v.text("chat-template", file,
+           "Jinja file that writes the rows with `messages`, in place of the model's own template");
+  }
+};
+
+}  // namespace alambic

@@ -1,0 +1,120 @@
+// Text to token ids and back, from a Hugging Face model folder's tokenizer.json.
+//
+// The ids are those of the `tokenizers` library for the same file, with the special tokens around
+// the text that `transformers` adds (tokenizer_config.json's add_bos_token and add_eos_token win
+// over the file's post-processor, as there). tokenizer.json decides: transformers 5 rebuilds a
+// LlamaTokenizer from the vocabulary alone, and its ids for text with leading spaces then differ
+// from its own file's; llama.cpp and we follow the file. Character classes are Unicode 14's.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "alambic/base/files.h"
+#include "alambic/text/tokenizer/added_tokens.h"
+#include "alambic/text/tokenizer/decoder.h"
+#include "alambic/text/tokenizer/normalizer.h"
+#include "alambic/text/tokenizer/post_processor.h"
+#include "alambic/text/tokenizer/pre_tokenizer.h"
+#include "alambic/text/tokenizer/token_model.h"
+
+namespace alambic {
+
+/// Ids of the tokens that have a role; nothing where the model folder names none.
+struct SpecialTokens {
+  std::optional<int32_t> bos, eos, pad, unk;
+};
+
+/// A stretch of a text and its ids: one added token, or what lies between them.
+struct Stretch {
+  std::string_view text;
+  std::vector<int32_t> ids;
+  bool added = false;
+};
+
+/// Move-only. All const members are safe from many threads at once.
+class Tokenizer {
+ public:
+  /// Reads tokenizer.json and, where they exist, tokenizer_config.json, special_tokens_map.json,
+  /// and config.json for bos/eos ids that neither names. Errors name the file, the field, what was
+  /// found there and, for a "type" that is not built, the known ones.
+  static Tokenizer load(const fs::path& model_folder);
+
+  /// The same from the files' bytes under their names. `model_config` is config.json's, or "";
+  /// errors call the files by their names in `folder`.
+  static Tokenizer from_files(const fs::path& folder, std::map<std::string, std::string> files,
+                              const std::string& model_config = "");
+
+  /// From the bytes of a tokenizer.json alone; `name` is what errors call it.
+  static Tokenizer parse(const std::string& name, std::string_view tokenizer_json);
+
+  /// Token ids of `text`; special tokens written out in the text become their ids. With
+  /// `add_special`, those that the model expects around a text (usually BOS). Bytes that are not
+  /// UTF-8 become U+FFFD, as Python's errors="replace".
+  std::vector<int32_t> encode(std::string_view text, bool add_special = true) const;
+
+  /// The same ids, without those around the text, by the stretches of `text`, which must be valid
+  /// UTF-8 and outlive them. `at_start`: nothing precedes the text.
+  std::vector<Stretch> encode_stretches(std::string_view text, bool at_start = true) const;
+
+  /// Text of the ids; ids that no token has are left out, as in `tokenizers`. Bytes that do not
+  /// form UTF-8 become U+FFFD. `skip_special` leaves out special tokens.
+  std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
+
+  /// Largest token id + 1, added tokens included. A model's embedding may have more rows.
+  int64_t size() const;
+  std::optional<int32_t> id_of(std::string_view token) const;
+  /// The token as tokenizer.json writes it ("Ġthe", "▁the"); "" when no token has this id.
+  std::string token_of(int32_t id) const;
+  /// A special token such as BOS, which `decode(…, skip_special)` leaves out.
+  bool is_special(int32_t id) const;
+
+  const SpecialTokens& special() const { return special_; }
+  std::optional<int32_t> bos() const { return special_.bos; }
+  std::optional<int32_t> eos() const { return special_.eos; }
+  std::optional<int32_t> pad() const { return special_.pad; }
+  std::optional<int32_t> unk() const { return special_.unk; }
+
+  /// Writes tokenizer.json and its companions (tokenizer_config.json, special_tokens_map.json,
+  /// chat_template.jinja, vocab.json, merges.txt, …) as they were when loaded, byte for byte.
+  void save_to(const fs::path& folder) const;
+
+  /// Those files: names and bytes.
+  const std::map<std::string, std::string>& files() const { return files_; }
+
+  /// SHA-256 of tokenizer.json in hexadecimal.
+  std::string digest() const;
+
+ private:
+  Tokenizer() = default;
+  void read(const std::string& name, std::string_view bytes);
+  void read_added_tokens(const JsonView& root);
+  void add_token(AddedToken token);
+  void apply_config(const JsonView& config);
+  void apply_model_config(const JsonView& config);
+  void index_added_tokens();
+  void tokenize_between(std::string_view text, bool at_start, std::vector<int32_t>& ids) const;
+
+  std::map<std::string, std::string> files_;  // name in the folder -> bytes
+  std::unique_ptr<Normalizer> normalizer_;    // may be null, as the next and the decoder
+  std::unique_ptr<PreTokenizer> pre_tokenizer_;
+  std::unique_ptr<TokenModel> model_;
+  std::unique_ptr<TokenDecoder> decoder_;
+  PostProcessor post_processor_;
+  AddedTokens added_;
+  SpecialTokens special_;
+};
+
+/// Why two tokenizers do not share a vocabulary, in a sentence ("student has 512 tokens, teacher
+/// 32000; first differences: id 3 is "a" and "b", …"); "" when they do. Names are what the sentence
+/// calls them.
+std::string describe_difference(const Tokenizer& a, const Tokenizer& b, std::string_view name_of_a,
+                                std::string_view name_of_b);
+
+}  // namespace alambic

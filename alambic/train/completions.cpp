@@ -1,0 +1,121 @@
+#include "alambic/train/completions.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "alambic/base/stopwatch.h"
+#include "alambic/text/chat/continuation.h"
+
+namespace alambic {
+
+Rollouts given_rollouts(const std::vector<const TokenizedExample*>& examples, at::Device device) {
+  std::vector<Request> requests;
+  std::vector<Answer> answers;
+  for (const TokenizedExample* example : examples) {
+    requests.push_back({.prompt = example->prompt});
+    answers.push_back({.tokens = *example->completion,
+                       .logp = std::vector<float>(example->completion->size(), 0.0f),
+                       .ending = Ending::stop_token});
+  }
+  return to_rollouts(requests, answers, 0, device);
+}
+
+namespace {
+
+double mean_length(const std::vector<Answer>& answers) {
+  double tokens = 0;
+  for (const Answer& answer : answers) tokens += static_cast<double>(answer.tokens.size());
+  return tokens / static_cast<double>(answers.size());
+}
+
+double eos_share(const std::vector<Answer>& answers) {
+  const auto ended = std::ranges::count(answers, Ending::stop_token, &Answer::ending);
+  return static_cast<double>(ended) / static_cast<double>(answers.size());
+}
+
+/// Share of an answer's 4-grams that it has had before; 0 where it has none.
+double repetition(const std::vector<int32_t>& tokens) {
+  std::set<std::array<int32_t, 4>> seen;
+  int64_t repeated = 0;
+  for (size_t i = 0; i + 4 <= tokens.size(); ++i) {
+    repeated += !seen.insert({tokens[i], tokens[i + 1], tokens[i + 2], tokens[i + 3]}).second;
+  }
+  const auto count = static_cast<int64_t>(seen.size()) + repeated;
+  return count == 0 ? 0 : static_cast<double>(repeated) / static_cast<double>(count);
+}
+
+double mean_repetition(const std::vector<Answer>& answers) {
+  double sum = 0;
+  for (const Answer& answer : answers) sum += repetition(answer.tokens);
+  return sum / static_cast<double>(answers.size());
+}
+
+// What a reader wants to see: a conversation as messages, not as its template writes it.
+nlohmann::ordered_json shown_prompt(const TokenizedExample& example, const Tokenizer& tokenizer) {
+  if (example.chat) return prompt_messages(*example.chat);
+  return tokenizer.decode(example.prompt, true);
+}
+
+/// Cuts the rows into micro-batches, each made by `rollouts(first, count)`.
+template <class Make>
+StepAnswers pieces(const AnswerSource& source, const std::vector<int64_t>& rows, const Make& make) {
+  StepAnswers answers;
+  for (const auto& [first, count, group] : source.teachers.pieces(rows, source.micro_batch_size)) {
+    Rollouts rollouts = make(first, count);
+    rollouts.row_S.assign(rows.begin() + first, rows.begin() + first + count);
+    answers.tokens += rollouts.answer_N.sum().item<int64_t>();
+    answers.micro_batches.push_back({.rollouts = std::move(rollouts)});
+  }
+  return answers;
+}
+
+}  // namespace
+
+int64_t StepAnswers::sequences() const {
+  int64_t count = 0;
+  for (const MicroBatch& batch : micro_batches) count += batch.rollouts.sequences.sequences();
+  return count;
+}
+
+StepAnswers AnswerSource::given(const std::vector<int64_t>& rows) const {
+  return pieces(*this, rows, [&](size_t first, size_t count) {
+    std::vector<const TokenizedExample*> chosen;
+    for (size_t i = first; i < first + count; ++i) chosen.push_back(&examples[rows[i]]);
+    return given_rollouts(chosen, device);
+  });
+}
+
+StepAnswers write_answers(const AnswerSource& source, const Model& student,
+                          const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
+                          int64_t count, const EngineOptions& engine, int64_t samples,
+                          StepReport& report) {
+  Stopwatch watch;
+  std::vector<Request> requests;
+  std::vector<int64_t> row_S;
+  for (const int64_t row : rows) {
+    for (int64_t g = 0; g < count; ++g) {
+      requests.push_back({.prompt = source.examples[row].prompt, .id = requests.size()});
+      row_S.push_back(row);
+    }
+  }
+  const std::vector<Answer> answers = generate(student, requests, engine);
+  report.seconds.emplace_back("generate_seconds", watch.seconds());
+  report.extra = {{"completion_length", mean_length(answers)},
+                  {"eos_share", eos_share(answers)},
+                  {"repetition", mean_repetition(answers)}};
+  const size_t kept = std::min<size_t>(answers.size(), samples);
+  const auto step = static_cast<int64_t>(engine.step);
+  for (size_t i = 0; i < kept; ++i) {
+    report.samples.push_back(
+        {{"step", step},
+         {"prompt", shown_prompt(source.examples[row_S[i]], tokenizer)},
+         {"completion", continuation(tokenizer, requests[i].prompt, answers[i].tokens)}});
+  }
+  return pieces(source, row_S, [&](size_t first, size_t size) {
+    return to_rollouts(std::span(requests).subspan(first, size),
+                       std::span(answers).subspan(first, size), step, source.device);
+  });
+}
+
+}  // namespace alambic

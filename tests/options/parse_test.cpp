@@ -1,0 +1,133 @@
+#include "alambic/options/parse.h"
+
+#include <gtest/gtest.h>
+
+#include "alambic/base/error.h"
+#include "tests/options/sample_options.h"
+
+namespace alambic {
+namespace {
+
+using Words = std::vector<std::string>;
+
+SampleOptions parsed(Words words) {
+  SampleOptions options;
+  words.insert(words.begin(), {"--student", "s"});
+  parse_options("sample", words, options);
+  return options;
+}
+
+// "message | hint" of the input error; "" when there is none.
+std::string error_of(const Words& words) {
+  try {
+    SampleOptions options;
+    parse_options("sample", words, options);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::input);
+    return error.what() + (" | " + error.hint());
+  }
+  return "";
+}
+
+TEST(Parse, KeepsDefaultsOfWhatIsNotGiven) {
+  const SampleOptions options = parsed({});
+  EXPECT_EQ(options.student, "s");
+  EXPECT_EQ(options.device, "auto");
+  EXPECT_EQ(options.learning_rate, 1e-5);
+  EXPECT_EQ(options.max_steps, 100);
+  EXPECT_TRUE(options.shuffle);
+}
+
+TEST(Parse, TakesEveryKindOfOption) {
+  const SampleOptions options =
+      parsed({"--device", "cpu", "--learning-rate", "3e-4", "--max-steps=7", "--overwrite"});
+  EXPECT_EQ(options.device, "cpu");
+  EXPECT_EQ(options.learning_rate, 3e-4);
+  EXPECT_EQ(options.max_steps, 7);
+  EXPECT_TRUE(options.overwrite);
+}
+
+TEST(Parse, TakesUnderscoresForDashes) {
+  EXPECT_EQ(parsed({"--learning_rate", "0.25"}).learning_rate, 0.25);
+}
+
+TEST(Parse, TurnsAFlagOffWithFalse) {
+  EXPECT_FALSE(parsed({"--shuffle=false"}).shuffle);
+  EXPECT_TRUE(parsed({"--shuffle=false", "--shuffle"}).shuffle);
+}
+
+TEST(Parse, GathersAListFromRepeatedOptions) {
+  EXPECT_EQ(parsed({"--data", "a.jsonl", "--data=b,c.jsonl"}).data,
+            Words({"a.jsonl", "b,c.jsonl"}));
+  EXPECT_EQ(error_of({"--student", "s", "--data", "a", "b"}),
+            "alambic sample: unexpected word 'b' | options are written --name value; quote a value "
+            "that has spaces");
+}
+
+TEST(Parse, TakesTheLastOfARepeatedOption) {
+  EXPECT_EQ(parsed({"--max-steps", "1", "--max-steps", "2"}).max_steps, 2);
+}
+
+TEST(Parse, TakesTextThatLooksLikeANumberOrHasSpaces) {
+  EXPECT_EQ(parsed({"--student", "-5 + 3"}).student, "-5 + 3");
+  EXPECT_EQ(parsed({"--student=--x"}).student, "--x");
+  EXPECT_EQ(parsed({"--student", ""}).student, "");
+  EXPECT_EQ(parsed({"--student=", "--overwrite"}).student, "");
+  EXPECT_EQ(parsed({"--student", "[INST] a, b [/INST]"}).student, "[INST] a, b [/INST]");
+  EXPECT_EQ(parsed({"--student", "--overwrite"}).overwrite, false);
+}
+
+TEST(Parse, NamesTheNearestOptionForAnUnknownOne) {
+  EXPECT_EQ(error_of({"--student", "s", "--learning-rat", "1"}),
+            "alambic sample: unknown option --learning-rat | did you mean --learning-rate?");
+  EXPECT_EQ(error_of({"--max_step=3"}),
+            "alambic sample: unknown option --max_step | did you mean --max-steps?");
+  EXPECT_EQ(error_of({"--zzzzzzzz"}),
+            "alambic sample: unknown option --zzzzzzzz | alambic sample --help lists the options");
+}
+
+TEST(Parse, RefusesValuesOfTheWrongKind) {
+  EXPECT_EQ(error_of({"--max-steps", "1.5"}),
+            "--max-steps: expected a whole number, at least 1, found '1.5' | ");
+  EXPECT_EQ(error_of({"--learning-rate", "fast"}),
+            "--learning-rate: expected a number, at least 0, found 'fast' | ");
+  EXPECT_EQ(error_of({"--max-steps", "99999999999999999999"}),
+            "--max-steps: expected a whole number, at least 1, found '99999999999999999999' | ");
+  EXPECT_EQ(error_of({"--overwrite=maybe"}),
+            "--overwrite: expected true or false, found 'maybe' | ");
+}
+
+TEST(Parse, RefusesValuesOutsideTheirBounds) {
+  EXPECT_EQ(error_of({"--beta", "1.5"}), "--beta: expected a number, 0 to 1, found 1.5 | ");
+  EXPECT_EQ(error_of({"--beta", "nan"}), "--beta: expected a number, 0 to 1, found nan | ");
+  EXPECT_EQ(error_of({"--learning-rate", "inf"}),
+            "--learning-rate: expected a number, at least 0, found inf | ");
+  EXPECT_EQ(error_of({"--max-steps", "0"}),
+            "--max-steps: expected a whole number, at least 1, found 0 | ");
+}
+
+TEST(Parse, NamesTheChoices) {
+  EXPECT_EQ(error_of({"--device", "cuba"}),
+            "--device: expected one of auto, cpu, cuda, found 'cuba' | did you mean 'cuda'?");
+}
+
+TEST(Parse, RefusesAnOptionWithoutItsValue) {
+  EXPECT_EQ(error_of({"--student", "s", "--max-steps"}),
+            "--max-steps needs a value | alambic sample --help");
+  EXPECT_EQ(error_of({"--max-steps", "--overwrite"}),
+            "--max-steps: expected a whole number, at least 1, found '--overwrite' | ");
+}
+
+TEST(Parse, NamesARequiredOptionThatIsMissing) {
+  EXPECT_EQ(
+      error_of({"--device", "cpu"}),
+      "alambic sample needs --student (folder of the model to train) | alambic sample --help");
+}
+
+TEST(Parse, NamesAConfigurationFileThatIsMissing) {
+  EXPECT_EQ(error_of({"--config", "/nowhere/run.toml"}),
+            "cannot read /nowhere/run.toml: there is no such file | ");
+}
+
+}  // namespace
+}  // namespace alambic

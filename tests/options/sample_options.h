@@ -1,0 +1,37 @@
+// One option of every kind, for the tests of the machinery.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+struct SampleOptions : Options {
+  std::string student;
+  std::string device = "auto";
+  std::vector<std::string> data;
+  double learning_rate = 1e-5;
+  double beta = 0.5;
+  int64_t max_steps = 100;
+  bool overwrite = false;
+  bool shuffle = true;
+
+  void visit(OptionVisitor& visitor) override {
+    visitor.group("Models");
+    visitor.text("student", student, "folder of the model to train");
+    visitor.required("student");
+    visitor.choice("device", device, {"auto", "cpu", "cuda"}, "where to compute");
+    visitor.group("Training");
+    visitor.list("data", data, "jsonl file of prompts");
+    visitor.number("learning-rate", learning_rate, "step size", {.least = 0});
+    visitor.number("beta", beta, "0 forward KL, 1 reverse KL", {.least = 0, .most = 1});
+    visitor.integer("max-steps", max_steps, "optimizer steps", {.least = 1});
+    visitor.flag("overwrite", overwrite, "replace an earlier run");
+    visitor.flag("shuffle", shuffle, "draw prompts in random order");
+  }
+};
+
+}  // namespace alambic
