@@ -9,7 +9,7 @@ CONFIGURE = cmake $(CCACHE) $(TORCH) --preset
 .PHONY: help demo test test-slow build debug asan bench install lint format clean setup setup-lint
 
 help:
-	@echo "make demo                 build, then distil a small teacher's skill into a smaller student"
+	@echo "make demo                 build, then distill a small teacher's skill into a smaller student"
 	@echo "make test                 build and run the tests (test-slow: the slow ones too)"
 	@echo "make build                build/release/alambic"
 	@echo "make install PREFIX=DIR   DIR/bin/alambic, which runs from anywhere (default /usr/local)"

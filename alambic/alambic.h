@@ -2,11 +2,11 @@
 //
 //   std::vector<Answer> answers = generate(student, requests, engine);        rollout/engine.h
 //   Rollouts rollouts = to_rollouts(requests, answers, step, device);         flow/rollouts.h
-//   Judgement judgement = teacher.grade(rollouts);                            teacher/local.h
-//   Tensor hidden_ND = student.hidden(Pass(rollouts.sequences));              model/model.h
-//   Tensor student_MD = hidden_ND.index_select(0, rollouts.graded_M());
-//   Loss loss = divergence_loss({}, student_MD, student.head(),   objective/divergence.h
-//                               judgement, graded_tokens_of_the_step);
+//   TeacherOutput teacher output = teacher.grade(rollouts); teacher/local.h Tensor hidden_ND =
+//   student.hidden(Pass(rollouts.sequences));              model/model.h Tensor student_MD =
+//   hidden_ND.index_select(0, rollouts.loss_positions_M()); Loss loss = divergence_loss({},
+//   student_MD, student.head(),   objective/divergence.h
+//                               teacher output, graded_tokens_of_the_step);
 //   loss.value.backward();
 //   optimizer.step(learning_rate, clip);                                      train/optimizer.h
 #pragma once

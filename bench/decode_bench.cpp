@@ -1,4 +1,4 @@
-// Our side of bench/decode.py: reads one request per line from standard input, answers with one
+// Our side of bench/decode.py: reads one request per line from standard input, completions with one
 // line of JSON.
 //   {"prompts": [[1, 2], …], "new_tokens": 128, "temperature": 0, "seed": 1}
 //   → {"seconds": 0.5, "tokens": [[…], …]}
@@ -16,7 +16,7 @@
 namespace alambic {
 namespace {
 
-Json answer(const Model& model, const Json& order) {
+Json completion(const Model& model, const Json& order) {
   std::vector<Request> requests;
   for (const auto& prompt : order["prompts"]) requests.push_back({prompt, requests.size()});
   const EngineOptions options{
@@ -24,10 +24,10 @@ Json answer(const Model& model, const Json& order) {
       .batch = std::ssize(requests),
       .seed = order["seed"]};
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<Answer> answers = generate(model, requests, options);
+  const std::vector<Completion> completions = generate(model, requests, options);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   Json reply = {{"seconds", seconds.count()}, {"tokens", Json::array()}};
-  for (const Answer& a : answers) reply["tokens"].push_back(a.tokens);
+  for (const Completion& a : completions) reply["tokens"].push_back(a.tokens);
   return reply;
 }
 
@@ -35,7 +35,7 @@ int run(const std::string& folder, int threads) {
   at::set_num_threads(threads);
   const std::unique_ptr<Model> model = load_model(folder, {});
   for (std::string line; std::getline(std::cin, line);) {
-    std::cout << answer(*model, Json::parse(line)) << std::endl;
+    std::cout << completion(*model, Json::parse(line)) << std::endl;
   }
   return 0;
 }

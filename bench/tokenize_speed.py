@@ -1,4 +1,4 @@
-"""Tokenising speed against Hugging Face tokenizers, one thread each, in CPU time, interleaved in one run.
+"""Tokenizing speed against Hugging Face tokenizers, one thread each, in CPU time, interleaved in one run.
 
 10 MB of mixed text of which no line comes twice: English (tinyshakespeare, what Python packages say of
 themselves), Python code, and words of the goldens' list of nasty texts (CJK, Arabic, Indic, emoji) put

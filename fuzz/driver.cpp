@@ -25,9 +25,9 @@ namespace {
 using alambic::fs::path;
 using Clock = std::chrono::steady_clock;
 
-constexpr unsigned most_seconds = 10;   // for one input
-constexpr size_t most_bytes = 1 << 16;  // of an input
-std::string input;                      // the running one, for the signal handler
+constexpr unsigned max_seconds = 10;   // for one input
+constexpr size_t max_bytes = 1 << 16;  // of an input
+std::string input;                     // the running one, for the signal handler
 
 extern "C" void save_input(int signal) {
   const int file = ::open("crash.bin", O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -48,7 +48,7 @@ class Mutator {
     std::string text = any();
     const size_t count = 1 + below(1 + below(8));
     for (size_t i = 0; i < count; ++i) mutate(text);
-    if (text.size() > most_bytes) text.resize(most_bytes);
+    if (text.size() > max_bytes) text.resize(max_bytes);
     return text;
   }
 
@@ -139,7 +139,7 @@ class Mutator {
 
 double run(std::string text) {
   input = std::move(text);
-  ::alarm(most_seconds);
+  ::alarm(max_seconds);
   const auto began = Clock::now();
   // A copy of exactly this length, so that reading beyond it is seen.
   const std::vector<uint8_t> bytes(input.begin(), input.end());

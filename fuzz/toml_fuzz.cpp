@@ -19,8 +19,8 @@ struct SomeOptions : Options {
   void visit(OptionVisitor& v) override {
     v.group("Some");
     v.flag("flag", flag, "");
-    v.integer("max-steps", integer, "", {.least = 1});
-    v.number("beta", number, "", {.least = 0, .most = 1});
+    v.integer("max-steps", integer, "", {.min = 1});
+    v.number("beta", number, "", {.min = 0, .max = 1});
     v.text("model", text, "");
     v.choice("device", choice, {"a", "b"}, "");
     v.list("teacher", list, "");

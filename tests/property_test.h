@@ -1,20 +1,22 @@
 // A test for each property that `alambic selftest` runs of a room. The including file says which by
-// INSTANTIATE_TEST_SUITE_P(All, Law, testing::ValuesIn(…), law_name).
+// INSTANTIATE_TEST_SUITE_P(All, Law, testing::ValuesIn(…), property_name).
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include "alambic/selftest/property.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 
-class Law : public testing::TestWithParam<Property> {};
+class PropertyTest : public testing::TestWithParam<Property> {};
 
-TEST_P(Law, Holds) {
+TEST_P(PropertyTest, Holds) {
   const Verdict verdict = judge(GetParam());
   EXPECT_TRUE(verdict.holds) << verdict.where << "; prevents: " << GetParam().prevents;
 }
 
-inline std::string law_name(const testing::TestParamInfo<Property>& info) { return info.param.id; }
+inline std::string property_name(const testing::TestParamInfo<Property>& info) {
+  return info.param.id;
+}
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

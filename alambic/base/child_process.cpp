@@ -110,13 +110,13 @@ struct Environment {
 
 // Appends what is there now, up to `most` bytes in all; the rest is read and thrown away. False at
 // the end of the stream.
-bool drain(int descriptor, std::string& text, size_t most, bool* cut) {
+bool drain(int descriptor, std::string& text, size_t max, bool* cut) {
   std::array<char, 4096> buffer;
   while (true) {
     const ssize_t count = ::read(descriptor, buffer.data(), buffer.size());
     if (count < 0) return errno == EAGAIN || errno == EINTR;
     if (count == 0) return false;
-    const size_t kept = std::min<size_t>(count, most - text.size());
+    const size_t kept = std::min<size_t>(count, max - text.size());
     text.append(buffer.data(), kept);
     if (cut != nullptr && kept < static_cast<size_t>(count)) {
       *cut = true;

@@ -17,7 +17,7 @@ using AnyJson = nlohmann::json;
 // Reads without keeping anything, so that a hostile text is refused before it costs memory.
 class Inspector : public nlohmann::json_sax<AnyJson> {
  public:
-  Inspector(const std::string& where, size_t most_names) : where_(where), most_(most_names) {}
+  Inspector(const std::string& where, size_t max_names) : where_(where), max_(max_names) {}
 
   bool start_object(size_t) override { return enter(); }
   bool start_array(size_t) override {
@@ -32,8 +32,8 @@ class Inspector : public nlohmann::json_sax<AnyJson> {
       throw input_error("cannot read {}: \"{}\" stands twice in one object", where_,
                         printable(name));
     }
-    if (names.size() > most_) {
-      throw input_error("cannot read {}: an object has more than {} names", where_, most_);
+    if (names.size() > max_) {
+      throw input_error("cannot read {}: an object has more than {} names", where_, max_);
     }
     return true;
   }
@@ -51,9 +51,9 @@ class Inspector : public nlohmann::json_sax<AnyJson> {
 
  private:
   bool enter() {
-    constexpr size_t most_levels = 64;
-    if (names_.size() == most_levels) {
-      throw input_error("cannot read {}: it nests deeper than {} levels", where_, most_levels);
+    constexpr size_t max_levels = 64;
+    if (names_.size() == max_levels) {
+      throw input_error("cannot read {}: it nests deeper than {} levels", where_, max_levels);
     }
     names_.emplace_back();
     return true;
@@ -68,7 +68,7 @@ class Inspector : public nlohmann::json_sax<AnyJson> {
   }
 
   const std::string& where_;
-  const size_t most_;
+  const size_t max_;
   std::vector<std::unordered_set<std::string>> names_;  // of the objects that are open
 };
 

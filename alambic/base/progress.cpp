@@ -54,8 +54,8 @@ std::string bar(double share, int cells, const ProgressStyle& style) {
   return "\033[32m" + done + "\033[2;39m" + rest + "\033[0m";
 }
 
-constexpr int least_bar = 8;
-constexpr int most_bar = 40;
+constexpr int min_bar = 8;
+constexpr int max_bar = 40;
 
 }  // namespace
 
@@ -80,8 +80,8 @@ std::string format_progress(const ProgressState& state, const ProgressStyle& sty
   if (room() < 0) phase.clear();
 
   std::string middle;
-  const int cells = std::min(room() - 2, most_bar);
-  if (bounded && style.bar && cells >= least_bar) {
+  const int cells = std::min(room() - 2, max_bar);
+  if (bounded && style.bar && cells >= min_bar) {
     middle = "  " + bar(std::clamp(share, 0.0, 1.0), cells, style);
   }
   const std::string head = state.title + phase + "  " + count;

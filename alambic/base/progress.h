@@ -31,7 +31,7 @@ std::string format_progress(const ProgressState& state, const ProgressStyle& sty
 
 /// Draws on stderr, at most ten times a second. When stderr is not a terminal (or TERM is "dumb")
 /// it writes a plain line once both 5 seconds and 5 % of the work have passed since the last one,
-/// and a last line at the end. Honours NO_COLOR.
+/// and a last line at the end. Honors NO_COLOR.
 class Progress {
  public:
   /// `start` is the work already done when a run is resumed: the time left counts from there.

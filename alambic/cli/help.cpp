@@ -77,7 +77,7 @@ std::string markdown_cell(std::string text) {
 
 std::string program_help(const std::vector<Command>& commands) {
   std::string text =
-      "alambic: train and distil language models\n\n"
+      "alambic: train and distill language models\n\n"
       "usage: alambic COMMAND [--config run.toml] [--key value ...]\n";
   size_t width = 0;
   for (const Command& command : commands) width = std::max(width, command.name.size());

@@ -4,19 +4,19 @@
 
 namespace alambic {
 
-Metrics agreement(const Model& student, const Teachers& teachers,
+Metrics agreement(const Model& student, const TeacherMixture& teachers,
                   const std::vector<Rollouts>& rollouts) {
   const at::NoGradGuard no_grad;
   std::map<std::string, double> sums;
   int64_t tokens = 0;
   for (const Rollouts& batch : rollouts) {
     const Tensor hidden_MD =
-        student.hidden(Pass(batch.sequences)).index_select(0, batch.graded_M());
+        student.hidden(Pass(batch.sequences)).index_select(0, batch.loss_positions_M());
     const int64_t row = batch.row_S.empty() ? 0 : batch.row_S.front();
     for (const Grader& grader : teachers.graders(teachers.group_of(row))) {
-      const Judgement judgement = grader.teacher->grade(batch);
+      const TeacherOutput teacher_output = grader.teacher->evaluate(batch);
       const Loss loss = measure_divergence(
-          {}, hidden_MD, student.head().cut(judgement.head.vocabulary()), judgement);
+          {}, hidden_MD, student.head().cut(teacher_output.head.vocabulary()), teacher_output);
       for (const auto& [name, sum] : loss.sums) sums[name] += grader.weight * sum;
     }
     tokens += hidden_MD.size(0);

@@ -12,7 +12,7 @@ namespace alambic {
 /// Both KL divergences, both entropies and the share of positions where student and teacher find
 /// the same token most likely: means over the graded tokens of the rollouts, at temperature 1. The
 /// sequences of one batch are graded by the teachers of its first row (row 0 where it names none).
-Metrics agreement(const Model& student, const Teachers& teachers,
+Metrics agreement(const Model& student, const TeacherMixture& teachers,
                   const std::vector<Rollouts>& rollouts);
 
 }  // namespace alambic

@@ -15,11 +15,11 @@ void score(const std::vector<Example>& examples, TaskResult& result) {
   for (size_t i = 0; i < examples.size(); ++i) {
     if (examples[i].answer) {
       ++checkable;
-      correct += answers_correctly(result.answers[i], *examples[i].answer);
+      correct += answers_correctly(result.completions[i], *examples[i].answer);
     }
     if (examples[i].completion) {
       ++references;
-      rouge += rouge_l(result.answers[i], *examples[i].completion);
+      rouge += rouge_l(result.completions[i], *examples[i].completion);
     }
   }
   if (checkable > 0) result.exact_match = correct / checkable;
@@ -36,15 +36,15 @@ TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
   for (const Example& example : examples) {
     requests.push_back({.prompt = prompt_ids(tokenizer, example), .id = requests.size()});
   }
-  const std::vector<Answer> answers = generate(model, requests, options, {}, on_progress);
+  const std::vector<Completion> completions = generate(model, requests, options, {}, on_progress);
   TaskResult result;
-  for (size_t i = 0; i < answers.size(); ++i) {
-    const Answer& answer = answers[i];
-    result.answers.push_back(continuation(tokenizer, requests[i].prompt, answer.tokens));
-    result.tokens += static_cast<int64_t>(answer.tokens.size());
-    result.eos_share += answer.ending == Ending::stop_token;
+  for (size_t i = 0; i < completions.size(); ++i) {
+    const Completion& completion = completions[i];
+    result.completions.push_back(continuation(tokenizer, requests[i].prompt, completion.tokens));
+    result.tokens += static_cast<int64_t>(completion.tokens.size());
+    result.eos_share += completion.ending == Ending::stop_token;
   }
-  result.eos_share /= static_cast<double>(answers.size());
+  result.eos_share /= static_cast<double>(completions.size());
   result.seconds = watch.seconds();
   score(examples, result);
   return result;

@@ -1,4 +1,4 @@
-// Writing answers to a task's prompts and scoring them.
+// Writing completions to a task's prompts and scoring them.
 #pragma once
 
 #include <functional>
@@ -13,17 +13,17 @@
 namespace alambic {
 
 struct TaskResult {
-  std::vector<std::string> answers;  ///< in the order of the examples
+  std::vector<std::string> completions;  ///< in the order of the examples
   double seconds = 0;
   int64_t tokens = 0;    ///< written
-  double eos_share = 0;  ///< share of answers that ended by themselves
+  double eos_share = 0;  ///< share of completions that ended by themselves
   /// Of examples with an `answer`: the share answered correctly (text/final_answer.h).
   std::optional<double> exact_match;
   /// Of examples with a completion: mean Rouge-L against it.
   std::optional<double> rouge_l;
 };
 
-/// Answers every example's prompt by `options` (greedy when its temperature is 0) and scores.
+/// Completions every example's prompt by `options` (greedy when its temperature is 0) and scores.
 TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
                     const std::vector<Example>& examples, const EngineOptions& options,
                     const std::function<void(const EngineProgress&)>& on_progress = {});

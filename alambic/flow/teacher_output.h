@@ -4,9 +4,10 @@
 
 namespace alambic {
 
-/// A teacher's grade of every answer token of some Rollouts, in one of these forms. Row m stands
-/// for the m-th graded position (Rollouts::graded_M), entry s for the s-th sequence. No gradient.
-struct Judgement {
+/// A teacher's grade of every completion token of some Rollouts, in one of these forms. Row m
+/// stands for the m-th graded position (Rollouts::loss_positions_M), entry s for the s-th sequence.
+/// No gradient.
+struct TeacherOutput {
   /// The hidden state from which the distribution over the whole vocabulary follows exactly.
   Tensor hidden_MD;  ///< any floating dtype
   Head head;
@@ -17,7 +18,7 @@ struct Judgement {
   Tensor topk_logp_MK;  ///< float32, falling
   Tensor token_MK;      ///< int64
 
-  /// One number for a whole answer, from a judge or a verifier; NaN: not to be learnt from.
+  /// One number for a whole completion, from a judge or a verifier; NaN: not to be learned from.
   Tensor score_S;  ///< float32
 };
 

@@ -116,13 +116,13 @@ std::string Fetch::cached_commit() const {
 
 // Nothing when the hub cannot be reached but an earlier answer is in the cache.
 std::optional<Listing> Fetch::list() const {
-  constexpr size_t most = 64 << 20;
+  constexpr size_t max = 64 << 20;
   const std::string url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", settings_.endpoint,
                                       name_.id, url_encoded(name_.revision));
   std::string text;
   const HttpReply reply = http_get({.url = url, .token = settings_.token}, [&](long, auto piece) {
-    if (text.size() + piece.size() > most) {
-      throw environment_error("cannot read {}: it is longer than {} bytes", url, most);
+    if (text.size() + piece.size() > max) {
+      throw environment_error("cannot read {}: it is longer than {} bytes", url, max);
     }
     text += piece;
   });

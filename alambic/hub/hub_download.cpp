@@ -18,7 +18,7 @@ namespace alambic {
 
 namespace {
 
-constexpr int most_tries = 5;  // in a row that bring nothing
+constexpr int max_tries = 5;  // in a row that bring nothing
 
 // The file that grows: bytes are appended, or it begins anew.
 class Part {
@@ -136,7 +136,7 @@ std::string fill(const Download& what, const HubSettings& settings, Part& part,
       wait = settings.wait;
     }
     before = part.size();
-    if (tries == most_tries) refuse_reply("fetch " + what.url, 0, failure, settings);
+    if (tries == max_tries) refuse_reply("fetch " + what.url, 0, failure, settings);
     std::this_thread::sleep_for(std::chrono::duration<double>(wait));
     wait *= 2;
   }

@@ -73,7 +73,7 @@ std::optional<Dtype> dtype_named(std::string_view name) {
 
 bool is_block(Dtype dtype) { return entry_of(dtype).numbers > 1; }
 
-uint64_t block_numbers(Dtype dtype) { return entry_of(dtype).numbers; }
+uint64_t block_numel(Dtype dtype) { return entry_of(dtype).numbers; }
 
 uint64_t block_bits(Dtype dtype) { return entry_of(dtype).bits; }
 

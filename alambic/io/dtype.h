@@ -56,7 +56,7 @@ std::optional<Dtype> dtype_named(std::string_view name);
 /// True for the formats of GGUF that code numbers in blocks.
 bool is_block(Dtype dtype);
 /// Numbers in a block: 32 or 256; 1 for the others.
-uint64_t block_numbers(Dtype dtype);
+uint64_t block_numel(Dtype dtype);
 /// Of a block, or of one number: 4 and 6 for the packed formats of safetensors.
 uint64_t block_bits(Dtype dtype);
 

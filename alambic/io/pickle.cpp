@@ -61,8 +61,8 @@ class Machine {
         globals_(globals) {}
 
   Pickle run() {
-    constexpr size_t most = 16 << 20;
-    if (text_.size() > most) throw refused("it is {} bytes long, more than {}", text_.size(), most);
+    constexpr size_t max = 16 << 20;
+    if (text_.size() > max) throw refused("it is {} bytes long, more than {}", text_.size(), max);
     do {
       begin_ = at_;
       opcode_ = number<unsigned char>();
@@ -108,8 +108,8 @@ class Machine {
   }
 
   PickleValue& push(PickleValue value) {
-    constexpr size_t most = 1 << 20;
-    if (pickle_.values.size() == most) throw refused("it makes more than {} values", most);
+    constexpr size_t max = 1 << 20;
+    if (pickle_.values.size() == max) throw refused("it makes more than {} values", max);
     stack_.push_back(&pickle_.values.emplace_back(std::move(value)));
     return *stack_.back();
   }

@@ -87,10 +87,10 @@ class Reader : public nlohmann::json_sax<Json> {
   }
 
   bool number_unsigned(uint64_t number) override {
-    constexpr size_t most_sizes = 64;
-    constexpr uint64_t most = std::numeric_limits<int64_t>::max();
-    if (place_ == Place::shape && number <= most) {
-      if (tensor().shape.size() == most_sizes) unexpected("more");
+    constexpr size_t max_sizes = 64;
+    constexpr uint64_t max = std::numeric_limits<int64_t>::max();
+    if (place_ == Place::shape && number <= max) {
+      if (tensor().shape.size() == max_sizes) unexpected("more");
       tensor().shape.push_back(static_cast<int64_t>(number));
     } else if (place_ == Place::offsets && offsets_ < 2) {
       (offsets_++ == 0 ? tensor().begin : tensor().end) = number;

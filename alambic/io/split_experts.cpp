@@ -4,7 +4,7 @@
 
 namespace alambic {
 
-std::vector<TensorView> unstacked(const TensorView& view) {
+std::vector<TensorView> split_experts(const TensorView& view) {
   const bool fused = view.name.ends_with(".experts.gate_up_proj");
   const bool stacked = fused || view.name.ends_with(".experts.down_proj");
   const std::vector<std::string> names = fused ? std::vector<std::string>{"gate_proj", "up_proj"}

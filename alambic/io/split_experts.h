@@ -11,6 +11,6 @@ namespace alambic {
 /// gate's rows first, "P.experts.0.gate_proj.weight" [inner, width], "P.experts.0.up_proj.weight",
 /// …; from "P.experts.down_proj" [E, width, inner] "P.experts.0.down_proj.weight", …. Views of the
 /// same bytes. Empty: `view` is no such tensor, or its numbers have scales.
-std::vector<TensorView> unstacked(const TensorView& view);
+std::vector<TensorView> split_experts(const TensorView& view);
 
 }  // namespace alambic

@@ -144,8 +144,8 @@ const PickleValue& Reader::argument(const PickleValue& value, size_t index, Kind
 }
 
 std::vector<int64_t> Reader::sizes(const PickleValue& tuple) const {
-  constexpr size_t most = 64;
-  if (tuple.items.size() > most) throw wrong("it has {} dimensions", tuple.items.size());
+  constexpr size_t max = 64;
+  if (tuple.items.size() > max) throw wrong("it has {} dimensions", tuple.items.size());
   std::vector<int64_t> sizes;
   for (size_t i = 0; i < tuple.items.size(); ++i) {
     sizes.push_back(argument(tuple, i, Kind::integer).number);

@@ -13,22 +13,22 @@ using Json = nlohmann::ordered_json;
 /// A line that cannot be cut off: it is not the last.
 Error bad_line(const fs::path& path, size_t number, const std::string& what) {
   return input_error("{}:{}: {}", path.string(), number, what)
-      .with_hint("remove this file, and the answers are written again");
+      .with_hint("remove this file, and the completions are written again");
 }
 
 void check_made(const fs::path& path, const Json& found, const Json& made) {
   for (const auto& [key, value] : made.items()) {
     const Json there = found.contains(key) ? found[key] : Json();
     if (there == value) continue;
-    throw input_error("{} holds answers that were made differently: {} is {} there, {} here",
+    throw input_error("{} holds completions that were made differently: {} is {} there, {} here",
                       path.string(), key, there.dump(), value.dump())
-        .with_hint("name another file with --teacher-answers");
+        .with_hint("name another file with --teacher-completions");
   }
 }
 
 }  // namespace
 
-AnswerFile::AnswerFile(fs::path path, const Json& made) : path_(std::move(path)) {
+CompletionFile::CompletionFile(fs::path path, const Json& made) : path_(std::move(path)) {
   if (path_.empty()) return;
   if (fs::exists(path_)) read(read_file(path_), made);
   // A file that was torn before its first line ended is begun anew.
@@ -38,7 +38,7 @@ AnswerFile::AnswerFile(fs::path path, const Json& made) : path_(std::move(path))
   }
 }
 
-void AnswerFile::read(std::string text, const Json& made) {
+void CompletionFile::read(std::string text, const Json& made) {
   const size_t whole = text.rfind('\n') == text.npos ? 0 : text.rfind('\n') + 1;
   if (whole < text.size()) {
     warn("{}: the last line was cut short and is left out", path_.string());
@@ -57,29 +57,30 @@ void AnswerFile::read(std::string text, const Json& made) {
       continue;
     }
     try {
-      answers_[{line.at("teacher"), line.at("prompt_tokens")}] = {.tokens = line.at("tokens"),
-                                                                  .ended = line.at("ended")};
+      completions_[{line.at("teacher"), line.at("prompt_tokens")}] = {.tokens = line.at("tokens"),
+                                                                      .ended = line.at("ended")};
     } catch (const Json::exception& error) {
       throw bad_line(path_, number, error.what());
     }
   }
 }
 
-const KeptAnswer* AnswerFile::find(const std::string& teacher,
-                                   const std::vector<int32_t>& prompt) const {
-  const auto found = answers_.find({teacher, prompt});
-  return found == answers_.end() ? nullptr : &found->second;
+const KeptCompletion* CompletionFile::find(const std::string& teacher,
+                                           const std::vector<int32_t>& prompt) const {
+  const auto found = completions_.find({teacher, prompt});
+  return found == completions_.end() ? nullptr : &found->second;
 }
 
-void AnswerFile::add(const std::string& teacher, const std::vector<int32_t>& prompt,
-                     const std::string& prompt_text, const std::string& text, KeptAnswer answer) {
+void CompletionFile::add(const std::string& teacher, const std::vector<int32_t>& prompt,
+                         const std::string& prompt_text, const std::string& text,
+                         KeptCompletion completion) {
   if (!path_.empty()) {
     const Json line = {{"teacher", teacher},      {"prompt", prompt_text},
-                       {"completion", text},      {"ended", answer.ended},
-                       {"prompt_tokens", prompt}, {"tokens", answer.tokens}};
+                       {"completion", text},      {"ended", completion.ended},
+                       {"prompt_tokens", prompt}, {"tokens", completion.tokens}};
     AppendFile(path_).append(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
   }
-  answers_[{teacher, prompt}] = std::move(answer);
+  completions_[{teacher, prompt}] = std::move(completion);
 }
 
 }  // namespace alambic

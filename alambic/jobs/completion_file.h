@@ -1,5 +1,5 @@
-// Answers that teachers wrote, kept as jsonl so that no later epoch, resumed run or other run has
-// to write them again.
+// Completions that teachers wrote, kept as jsonl so that no later epoch, resumed run or other run
+// has to write them again.
 #pragma once
 
 #include <map>
@@ -12,31 +12,31 @@
 
 namespace alambic {
 
-struct KeptAnswer {
+struct KeptCompletion {
   std::vector<int32_t> tokens;  ///< with the stop token where it ended by itself
   bool ended = false;           ///< by itself, not at its greatest length
 };
 
-/// The first line says how the answers were made, every other holds one (docs/formats.md).
-class AnswerFile {
+/// The first line says how the completions were made, every other holds one (docs/formats.md).
+class CompletionFile {
  public:
-  /// Opens or begins the file; an empty path keeps answers in memory alone. A last line that a
+  /// Opens or begins the file; an empty path keeps completions in memory alone. A last line that a
   /// crash has torn is cut off. Input errors: `made` differs from the file's (naming what differs),
-  /// a line that is no answer.
-  AnswerFile(fs::path path, const nlohmann::ordered_json& made);
+  /// a line that is no completion.
+  CompletionFile(fs::path path, const nlohmann::ordered_json& made);
 
   /// Of a teacher to a prompt, or null.
-  const KeptAnswer* find(const std::string& teacher, const std::vector<int32_t>& prompt) const;
+  const KeptCompletion* find(const std::string& teacher, const std::vector<int32_t>& prompt) const;
   /// Adds it to the file at once. `prompt_text` and `text` are for people who read the file.
   void add(const std::string& teacher, const std::vector<int32_t>& prompt,
-           const std::string& prompt_text, const std::string& text, KeptAnswer answer);
+           const std::string& prompt_text, const std::string& text, KeptCompletion completion);
 
  private:
   using Key = std::pair<std::string, std::vector<int32_t>>;
   void read(std::string text, const nlohmann::ordered_json& made);
 
   fs::path path_;
-  std::map<Key, KeptAnswer> answers_;
+  std::map<Key, KeptCompletion> completions_;
 };
 
 }  // namespace alambic

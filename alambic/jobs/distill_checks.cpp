@@ -11,7 +11,8 @@ namespace {
 void check_ce_weight(const DistillOptions& options) {
   if (options.loss.ce_weight > 0 && options.lmbda == 1) {
     throw input_error("--ce-weight has no effect with --lmbda 1: no step has given completions")
-        .with_hint("cross-entropy on the student's own answers would teach it its own mistakes");
+        .with_hint(
+            "cross-entropy on the student's own completions would teach it its own mistakes");
   }
 }
 
@@ -54,7 +55,7 @@ void check_cache(const DistillOptions& options, const Objective& objective) {
   if (!teachers.cache.empty() && options.lmbda > 0) {
     throw input_error(
         "--teacher-cache keeps grades of given completions, but --lmbda {} asks for the student's "
-        "own answers in some steps",
+        "own completions in some steps",
         options.lmbda)
         .with_hint("--lmbda 0 learns from given completions only");
   }
@@ -67,7 +68,7 @@ void check_cache(const DistillOptions& options, const Objective& objective) {
   }
 }
 
-// An answer that the data gives was not drawn from the student: nothing weights it.
+// A completion that the data gives was not drawn from the student: nothing weights it.
 void check_drawn(const DistillOptions& options, const Objective& objective) {
   if (objective.policy.terms.empty() || options.lmbda == 1) return;
   throw input_error(
@@ -77,7 +78,7 @@ void check_drawn(const DistillOptions& options, const Objective& objective) {
       .with_hint("--lmbda 1, or a divergence over the vocabulary such as --objective reverse_kl");
 }
 
-// Steps on the student's own answers would have nothing to learn.
+// Steps on the student's own completions would have nothing to learn.
 void check_cross_entropy(const DistillOptions& options, const Objective& objective) {
   if (objective.cross_entropy == 0) return;
   const std::string& name = options.loss.objective;
@@ -93,39 +94,42 @@ void check_cross_entropy(const DistillOptions& options, const Objective& objecti
       .with_hint("--lmbda 0 learns from given completions only");
 }
 
-void check_answers(const DistillOptions& options) {
-  const TeacherAnswersOptions &answers = options.answers, defaults;
-  if (!answers.by_teacher()) {
+void check_completions(const DistillOptions& options) {
+  const TeacherCompletionsOptions &completions = options.completions, defaults;
+  if (!completions.by_teacher()) {
     const std::pair<bool, const char*> given[] = {
-        {!answers.file.empty(), "--teacher-answers"},
-        {answers.temperature != defaults.temperature, "--teacher-temperature"},
-        {answers.top_k != defaults.top_k, "--teacher-top-k"},
-        {answers.top_p != defaults.top_p, "--teacher-top-p"}};
+        {!completions.file.empty(), "--teacher-completions"},
+        {completions.temperature != defaults.temperature, "--teacher-temperature"},
+        {completions.top_k != defaults.top_k, "--teacher-top-k"},
+        {completions.top_p != defaults.top_p, "--teacher-top-p"}};
     for (const auto& [is, option] : given) {
-      if (is) throw input_error("{} has no effect without --answers-by teacher", option);
+      if (is) throw input_error("{} has no effect without --completions-by teacher", option);
     }
     return;
   }
   if (options.lmbda == 1) {
     throw input_error(
-        "--answers-by teacher has no effect with --lmbda 1: every step takes the student's own "
+        "--completions-by teacher has no effect with --lmbda 1: every step takes the student's own "
         "answers")
-        .with_hint("--lmbda 0 learns from the teacher's answers only");
+        .with_hint("--lmbda 0 learns from the teacher's completions only");
   }
-  if (answers.file.empty()) {
+  if (completions.file.empty()) {
     throw input_error(
-        "--answers-by teacher keeps the answers in a file: --teacher-answers is missing")
-        .with_hint("--teacher-answers answers.jsonl; other runs with the same teacher can use it");
+        "--completions-by teacher keeps the completions in a file: --teacher-completions is "
+        "missing")
+        .with_hint(
+            "--teacher-completions completions.jsonl; other runs with the same teacher can use it");
   }
   if (!options.teachers.weight.empty()) {
     throw input_error(
-        "--answers-by teacher: with --teacher-weight it is not said which teacher writes the "
+        "--completions-by teacher: with --teacher-weight it is not said which teacher writes the "
         "answer to a row")
         .with_hint("without it each row's `teacher` field says so");
   }
   for (const NamedFolder& teacher : parse_teachers(options.teachers.teacher)) {
     if (teacher.folder == "self") {
-      throw input_error("--answers-by teacher: with --teacher self the student would write them")
+      throw input_error(
+          "--completions-by teacher: with --teacher self the student would write them")
           .with_hint("--lmbda 1 learns from its own answers");
     }
   }
@@ -133,10 +137,10 @@ void check_answers(const DistillOptions& options) {
 
 void check_teachers(const DistillOptions& options, const Objective& objective) {
   const bool given = !options.teachers.teacher.empty();
-  if (!given && options.answers.by_teacher()) {
-    throw input_error("--teacher is missing: --answers-by teacher lets one write the answers");
+  if (!given && options.completions.by_teacher()) {
+    throw input_error("--teacher is missing: --completions-by teacher lets one write the answers");
   }
-  if ((objective.asks_teachers() || options.answers.by_teacher()) == given) return;
+  if ((objective.asks_teachers() || options.completions.by_teacher()) == given) return;
   if (!given) {
     throw input_error("--teacher is missing: --objective {} compares with one",
                       options.loss.objective)
@@ -167,7 +171,8 @@ void check_scores(const DistillOptions& options, const Objective& objective) {
   }
   if (learns && options.num_generations < 2) {
     throw input_error(
-        "--objective {} compares the answers to a prompt with each other, but --num-generations is "
+        "--objective {} compares the completions to a prompt with each other, but "
+        "--num-generations is "
         "{}",
         name, options.num_generations)
         .with_hint("--num-generations 8, with as many fewer prompts in --batch-size");
@@ -216,7 +221,7 @@ void check_options(const DistillOptions& options) {
   check_cache(options, objective);
   check_drawn(options, objective);
   check_cross_entropy(options, objective);
-  check_answers(options);
+  check_completions(options);
   check_teachers(options, objective);
   check_scores(options, objective);
   check_hidden(options, objective);

@@ -25,7 +25,7 @@ struct DistillOptions : Options {
   int64_t max_completion_length = 256;
   int64_t generation_batch = 64;
   Sampling sampling;
-  TeacherAnswersOptions answers;
+  TeacherCompletionsOptions completions;
   TrainableOptions trainable;
   TrainingOptions training;
   std::string on_collapse = "warn", on_too_little_memory = "refuse";
@@ -45,25 +45,25 @@ struct DistillOptions : Options {
     v.required("data");
     v.text("valid-data", valid_data,
            "jsonl with `prompt` or `messages`, and `answer` to score exact match");
-    v.integer("valid-samples", valid_samples, "rows of --valid-data that are used", {.least = 1});
+    v.integer("valid-samples", valid_samples, "rows of --valid-data that are used", {.min = 1});
     chat.visit(v);
     loss.visit(v);
     v.number("lmbda", lmbda,
-             "share of steps on the student's own answers; the others use the "
+             "share of steps on the student's own completions; the others use the "
              "given completions",
-             {.least = 0, .most = 1});
+             {.min = 0, .max = 1});
     reward.visit(v);
     v.group("Answers");
     v.integer("max-completion-length", max_completion_length, "most tokens of an answer",
-              {.least = 1});
-    v.integer("num-generations", num_generations, "answers per prompt", {.least = 1});
-    v.integer("generation-batch", generation_batch, "answers written side by side", {.least = 1});
+              {.min = 1});
+    v.integer("num-generations", num_generations, "answers per prompt", {.min = 1});
+    v.integer("generation-batch", generation_batch, "answers written side by side", {.min = 1});
     sampling.visit(v);
-    answers.visit(v);
+    completions.visit(v);
     trainable.visit(v);
     training.visit(v);
     v.choice("on-collapse", on_collapse, {"warn", "stop", "rollback"},
-             "when answers run into their limit, no longer end, repeat themselves or lose the "
+             "when completions run into their limit, no longer end, repeat themselves or lose the "
              "teacher's overlap over 10 steps; rollback ends the run with the newest checkpoint "
              "from before");
     v.choice("on-too-little-memory", on_too_little_memory, {"refuse", "warn"},

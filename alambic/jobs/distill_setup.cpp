@@ -15,7 +15,7 @@ namespace {
 
 // That a row of plain text needs.
 Fields row_fields(const DistillOptions& options) {
-  if (options.lmbda == 1 || options.answers.by_teacher()) return {"prompt"};
+  if (options.lmbda == 1 || options.completions.by_teacher()) return {"prompt"};
   return {"prompt", "completion"};
 }
 
@@ -26,7 +26,7 @@ TeacherOptions grading_teachers(const DistillOptions& options) {
   return graded || !options.valid_data.empty() ? options.teachers : TeacherOptions();
 }
 
-EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student) {
+EngineOptions engine_of(const DistillOptions& options, const Pretrained& student) {
   EngineOptions engine{.sampling = options.sampling,
                        .stop_tokens = student.stop_tokens,
                        .vocabulary = student.vocabulary,
@@ -38,8 +38,8 @@ EngineOptions engine_of(const DistillOptions& options, const LoadedModel& studen
 
 namespace {
 
-Partner partner_of(const DistillOptions& options, const Faculty& faculty,
-                   const std::vector<Example>& rows) {
+MixedTeacher mixed_teacher_of(const DistillOptions& options, const TeacherPool& pool,
+                              const std::vector<Example>& rows) {
   if (options.loss.teacher_mix == 0) return {};
   for (const Example& row : rows) {
     if (!row.teacher_prompt) continue;
@@ -48,14 +48,14 @@ Partner partner_of(const DistillOptions& options, const Faculty& faculty,
         "\"teacher_prompt\"",
         options.data, row.line);
   }
-  check(faculty.only_model() != nullptr, "no teacher to mix in");
-  return {.model = faculty.only_model(), .share = options.loss.teacher_mix};
+  check(pool.only_model() != nullptr, "no teacher to mix in");
+  return {.model = pool.only_model(), .share = options.loss.teacher_mix};
 }
 
-HiddenMatchOptions hidden_match(const DistillOptions& options, const LoadedModel& student,
-                                const Faculty& faculty) {
+HiddenMatchOptions hidden_match(const DistillOptions& options, const Pretrained& student,
+                                const TeacherPool& pool) {
   if (options.loss.hidden_weight == 0) return {};
-  const ModelShape own = student.model->shape(), other = faculty.only_model()->shape();
+  const ModelShape own = student.model->shape(), other = pool.only_model()->shape();
   HiddenMatchOptions match{
       .weight = options.loss.hidden_weight,
       .measure = options.loss.hidden_distance == "mse" ? HiddenMeasure::mse : HiddenMeasure::cosine,
@@ -76,17 +76,18 @@ HiddenMatchOptions hidden_match(const DistillOptions& options, const LoadedModel
 
 }  // namespace
 
-DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student,
-                                   const Faculty& faculty, const std::vector<Example>& rows) {
+DistillationSettings distillation_settings(const DistillOptions& options, const Pretrained& student,
+                                           const TeacherPool& pool,
+                                           const std::vector<Example>& rows) {
   Objective objective = objective_of(options.loss);
   objective.policy.temperature = options.sampling.temperature;
   EngineOptions engine = engine_of(options, student);
-  engine.partner = partner_of(options, faculty, rows);
+  engine.mixed_teacher = mixed_teacher_of(options, pool, rows);
   return {
       .divergence = std::move(objective.divergence),
       .policy = std::move(objective.policy),
       .advantage = options.loss.advantage == "grpo" ? AdvantageKind::grpo : AdvantageKind::dr_grpo,
-      .hidden = hidden_match(options, student, faculty),
+      .hidden = hidden_match(options, student, pool),
       .ce_weight = options.loss.ce_weight + objective.cross_entropy,
       .lmbda = options.lmbda,
       .batch_size = options.training.batch_size,
@@ -100,8 +101,7 @@ DistillationOptions lesson_options(const DistillOptions& options, const LoadedMo
 
 namespace {
 
-std::shared_ptr<const Teacher> load_scorer(const DistillOptions& options,
-                                           const LoadedModel& student,
+std::shared_ptr<const Teacher> load_scorer(const DistillOptions& options, const Pretrained& student,
                                            const std::vector<Example>& rows,
                                            const LoadOptions& load) {
   std::shared_ptr<const Reward> reward = load_reward(options.reward, load);
@@ -119,22 +119,22 @@ std::shared_ptr<const Teacher> load_scorer(const DistillOptions& options,
 
 }  // namespace
 
-Onlookers load_onlookers(const DistillOptions& options, const LoadedModel& student,
-                         const std::vector<Example>& rows, const LoadOptions& load) {
-  Onlookers onlookers;
+AuxiliaryModels load_auxiliary_models(const DistillOptions& options, const Pretrained& student,
+                                      const std::vector<Example>& rows, const LoadOptions& load) {
+  AuxiliaryModels auxiliary;
   const Policy policy = objective_of(options.loss).policy;
-  if (policy.has(PolicyKind::grpo)) onlookers.scorer = load_scorer(options, student, rows, load);
+  if (policy.has(PolicyKind::grpo)) auxiliary.reward = load_scorer(options, student, rows, load);
   if (policy.kl_weight > 0) {
-    onlookers.reference =
+    auxiliary.reference =
         std::make_shared<LocalTeacher>(load_model(options.student, load), student.vocabulary);
   }
-  return onlookers;
+  return auxiliary;
 }
 
 std::vector<Example> read_rows(const DistillOptions& options, const ChatSource& chats) {
   const Fields fields = row_fields(options);
   return read_examples(options.data, {fields, Fields{"messages"}},
-                       chats.reader(fields.size() > 1 ? ChatUse::answers : ChatUse::prompts));
+                       chats.reader(fields.size() > 1 ? ChatUse::completions : ChatUse::prompts));
 }
 
 }  // namespace alambic

@@ -1,4 +1,4 @@
-// The options of a distillation in the form that its lesson takes.
+// The options of a distillation in the form that its task takes.
 #pragma once
 
 #include "alambic/jobs/distill_options.h"
@@ -10,25 +10,26 @@
 
 namespace alambic {
 
-/// The teachers that are asked for grades: none where they only write answers and nobody looks at
-/// the student beside them.
+/// The teachers that are asked for grades: none where they only write completions and nobody looks
+/// at the student beside them.
 TeacherOptions grading_teachers(const DistillOptions& options);
 
-/// How answers are drawn.
-EngineOptions engine_of(const DistillOptions& options, const LoadedModel& student);
+/// How completions are drawn.
+EngineOptions engine_of(const DistillOptions& options, const Pretrained& student);
 
-/// `faculty` must outlive the lesson where its teacher is mixed into the answers. Input errors:
+/// `pool` must outlive the task where its teacher is mixed into the completions. Input errors:
 /// those of the objective's options; a mixed-in teacher that reads other prompts than the student.
-DistillationOptions lesson_options(const DistillOptions& options, const LoadedModel& student,
-                                   const Faculty& faculty, const std::vector<Example>& rows);
+DistillationSettings distillation_settings(const DistillOptions& options, const Pretrained& student,
+                                           const TeacherPool& pool,
+                                           const std::vector<Example>& rows);
 
-/// Who scores the answers to `rows`, and the student as it was before the run, where the objective
-/// asks for them. Input errors: a row without the `answer` that the reward compares with, and those
-/// of load_reward.
-Onlookers load_onlookers(const DistillOptions& options, const LoadedModel& student,
-                         const std::vector<Example>& rows, const LoadOptions& load);
+/// Who scores the completions to `rows`, and the student as it was before the run, where the
+/// objective asks for them. Input errors: a row without the `answer` that the reward compares with,
+/// and those of load_reward.
+AuxiliaryModels load_auxiliary_models(const DistillOptions& options, const Pretrained& student,
+                                      const std::vector<Example>& rows, const LoadOptions& load);
 
-/// The rows of --data: with what --lmbda and --answers-by need of them.
+/// The rows of --data: with what --lmbda and --completions-by need of them.
 std::vector<Example> read_rows(const DistillOptions& options, const ChatSource& chats);
 
 }  // namespace alambic

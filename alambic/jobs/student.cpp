@@ -32,7 +32,7 @@ void check_effects(const TrainableOptions& what) {
 
 // "LoRA of rank 8, alpha 16, on q_proj, v_proj"
 std::string adapter_text(const LoraOptions& lora) {
-  return fmt::format("{}{} of rank {}, alpha {}, on {}", lora.rslora ? "rank-stabilised " : "",
+  return fmt::format("{}{} of rank {}, alpha {}, on {}", lora.rslora ? "rank-stabilized " : "",
                      lora.dora ? "DoRA" : "LoRA", lora.rank, lora.alpha,
                      lora.targets.empty() ? "all-linear" : join(lora.targets));
 }
@@ -54,10 +54,10 @@ void select_trained(Model& model, const TrainableOptions& what, uint64_t seed) {
   if (what.freeze == "embeddings") freeze_embeddings(model);
 }
 
-LoadedModel load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
-                         uint64_t seed) {
+Pretrained load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
+                        uint64_t seed) {
   load.trainable = true;
-  LoadedModel student = load_with_tokenizer(folder, load);
+  Pretrained student = from_pretrained(folder, load);
   Model& model = *student.model;
   select_trained(model, what, seed);
   const int64_t trained = trained_parameters(model), all = model.parameters();
@@ -68,7 +68,7 @@ LoadedModel load_student(const std::string& folder, LoadOptions load, const Trai
   return student;
 }
 
-void export_student(LoadedModel& student, const std::string& folder, const TrainableOptions& what,
+void export_student(Pretrained& student, const std::string& folder, const TrainableOptions& what,
                     const fs::path& run, ModelCard card, const std::string& save_dtype) {
   if (what.freeze != "nothing") card.facts.emplace_back("kept as it was", what.freeze);
   if (what.lora.rank > 0) {

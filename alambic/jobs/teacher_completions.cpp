@@ -25,7 +25,7 @@ struct Task {
   std::vector<int32_t> prompt;
 };
 
-std::vector<Task> tasks_of(const DistillOptions& options, const LoadedModel& student,
+std::vector<Task> tasks_of(const DistillOptions& options, const Pretrained& student,
                            const std::vector<NamedFolder>& teachers,
                            const std::vector<Example>& rows,
                            const std::vector<TokenizedExample>& examples) {
@@ -53,18 +53,18 @@ nlohmann::ordered_json made_by(const DistillOptions& options,
   for (const NamedFolder& teacher : teachers) {
     digests[teacher.name] = model_digest(teacher.folder);
   }
-  const TeacherAnswersOptions& answers = options.answers;
+  const TeacherCompletionsOptions& completions = options.completions;
   return {{"form", "teacher answers"},
           {"teachers", digests},
-          {"temperature", answers.temperature},
-          {"top_k", answers.top_k},
-          {"top_p", answers.top_p},
+          {"temperature", completions.temperature},
+          {"top_k", completions.top_k},
+          {"top_p", completions.top_p},
           {"max_new_tokens", options.max_completion_length},
           {"seed", options.training.seed}};
 }
 
-/// Names the draws of an answer: 64 bits of the prompt's digest, so that neither its row nor its
-/// neighbours decide what is written.
+/// Names the draws of a completion: 64 bits of the prompt's digest, so that neither its row nor its
+/// neighbors decide what is written.
 uint64_t id_of(const std::vector<int32_t>& prompt) {
   const std::string digest = sha256(
       {reinterpret_cast<const char*>(prompt.data()), prompt.size() * sizeof(prompt.front())});
@@ -73,18 +73,18 @@ uint64_t id_of(const std::vector<int32_t>& prompt) {
   return id;
 }
 
-/// Writes the answers of one teacher that the file lacks, some batches at a time.
+/// Writes the completions of one teacher that the file lacks, some batches at a time.
 void write_missing(const DistillOptions& options, const NamedFolder& teacher,
                    std::vector<std::vector<int32_t>> prompts, const LoadOptions& load,
-                   const LoadedModel& student, AnswerFile& file) {
+                   const Pretrained& student, CompletionFile& file) {
   Stopwatch watch;
-  const LoadedModel model = load_with_tokenizer(teacher.folder, load);
+  const Pretrained model = from_pretrained(teacher.folder, load);
   check_same_vocabulary(student, model, options.student, teacher.folder);
   std::vector<int32_t> stop_tokens = model.stop_tokens;
   stop_tokens.insert(stop_tokens.end(), student.stop_tokens.begin(), student.stop_tokens.end());
-  EngineOptions engine{.sampling = {.temperature = options.answers.temperature,
-                                    .top_k = options.answers.top_k,
-                                    .top_p = options.answers.top_p,
+  EngineOptions engine{.sampling = {.temperature = options.completions.temperature,
+                                    .top_k = options.completions.top_k,
+                                    .top_p = options.completions.top_p,
                                     .max_new_tokens = options.max_completion_length},
                        .stop_tokens = std::move(stop_tokens),
                        .vocabulary = model.vocabulary,
@@ -99,45 +99,46 @@ void write_missing(const DistillOptions& options, const NamedFolder& teacher,
     for (size_t i = first; i < std::min(first + batch, prompts.size()); ++i) {
       requests.push_back({.prompt = prompts[i], .id = id_of(prompts[i])});
     }
-    const std::vector<Answer> answers =
+    const std::vector<Completion> completions =
         generate(*model.model, requests, engine, {}, [&](const EngineProgress& state) {
-          progress.update(static_cast<int64_t>(first) + state.answers_done, "generate", "");
+          progress.update(static_cast<int64_t>(first) + state.completions_done, "generate", "");
         });
-    for (size_t i = 0; i < answers.size(); ++i) {
-      const Answer& answer = answers[i];
-      tokens += std::ssize(answer.tokens);
-      ended += answer.ending == Ending::stop_token;
+    for (size_t i = 0; i < completions.size(); ++i) {
+      const Completion& completion = completions[i];
+      tokens += std::ssize(completion.tokens);
+      ended += completion.ending == Ending::stop_token;
       file.add(teacher.name, requests[i].prompt, model.tokenizer.decode(requests[i].prompt, true),
-               continuation(model.tokenizer, requests[i].prompt, answer.tokens),
-               {.tokens = answer.tokens, .ended = answer.ending == Ending::stop_token});
+               continuation(model.tokenizer, requests[i].prompt, completion.tokens),
+               {.tokens = completion.tokens, .ended = completion.ending == Ending::stop_token});
     }
   }
   progress.finish();
   const auto count = static_cast<double>(prompts.size());
-  say("{} wrote {} answers of {:.0f} tokens on average in {:.1f} s; {:.0f} % ended by themselves",
+  say("{} wrote {} completions of {:.0f} tokens on average in {:.1f} s; {:.0f} % ended by "
+      "themselves",
       teacher.folder, prompts.size(), static_cast<double>(tokens) / count, watch.seconds(),
       100 * static_cast<double>(ended) / count);
 }
 
 // A file may have been edited.
-void check_tokens(const KeptAnswer& answer, int64_t vocabulary, const DistillOptions& options,
-                  const Example& row) {
+void check_tokens(const KeptCompletion& completion, int64_t vocabulary,
+                  const DistillOptions& options, const Example& row) {
   const bool known = std::ranges::all_of(
-      answer.tokens, [&](int32_t token) { return token >= 0 && token < vocabulary; });
-  if (known && !answer.tokens.empty()) return;
-  throw input_error("{}: the answer to {}:{} {}", options.answers.file, options.data, row.line,
-                    known ? "is empty" : "has a token that the vocabulary has not")
-      .with_hint("remove this line, and the answer is written again");
+      completion.tokens, [&](int32_t token) { return token >= 0 && token < vocabulary; });
+  if (known && !completion.tokens.empty()) return;
+  throw input_error("{}: the completion to {}:{} {}", options.completions.file, options.data,
+                    row.line, known ? "is empty" : "has a token that the vocabulary has not")
+      .with_hint("remove this line, and the completion is written again");
 }
 
 }  // namespace
 
-void fill_completions(const DistillOptions& options, const LoadedModel& student,
+void fill_completions(const DistillOptions& options, const Pretrained& student,
                       const std::vector<Example>& rows, int64_t positions, const LoadOptions& load,
                       std::vector<TokenizedExample>& examples) {
   const std::vector<NamedFolder> teachers = parse_teachers(options.teachers.teacher);
   const std::vector<Task> tasks = tasks_of(options, student, teachers, rows, examples);
-  AnswerFile file(options.answers.file, made_by(options, teachers));
+  CompletionFile file(options.completions.file, made_by(options, teachers));
   for (size_t t = 0; t < teachers.size(); ++t) {
     std::vector<std::vector<int32_t>> missing;
     for (const Task& task : tasks) {
@@ -153,9 +154,9 @@ void fill_completions(const DistillOptions& options, const LoadedModel& student,
     }
   }
   for (size_t r = 0; r < examples.size(); ++r) {
-    const KeptAnswer& answer = *file.find(teachers[tasks[r].teacher].name, tasks[r].prompt);
-    check_tokens(answer, student.vocabulary, options, rows[r]);
-    examples[r].completion = answer.tokens;
+    const KeptCompletion& completion = *file.find(teachers[tasks[r].teacher].name, tasks[r].prompt);
+    check_tokens(completion, student.vocabulary, options, rows[r]);
+    examples[r].completion = completion.tokens;
     const auto room = static_cast<size_t>(positions) - examples[r].prompt.size();
     if (examples[r].completion->size() > room) examples[r].completion->resize(room);
   }

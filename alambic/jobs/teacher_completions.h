@@ -8,12 +8,12 @@
 namespace alambic {
 
 /// Gives every example the completion that its teacher writes to its prompt (to its teacher_prompt
-/// where it has one): the one of the row's tag, or the only one. Answers come from
+/// where it has one): the one of the row's tag, or the only one. Completions come from
 /// options.answers.file where it has them; others are added to it as they are written, and only
 /// then a teacher is loaded. A completion that would not fit into `positions` with its prompt is
-/// cut. A teacher's answer depends on the seed and its prompt alone.
-/// Input errors: those of AnswerFile, of loading and of routing rows to teachers.
-void fill_completions(const DistillOptions& options, const LoadedModel& student,
+/// cut. A teacher's completion depends on the seed and its prompt alone.
+/// Input errors: those of CompletionFile, of loading and of routing rows to teachers.
+void fill_completions(const DistillOptions& options, const Pretrained& student,
                       const std::vector<Example>& rows, int64_t positions, const LoadOptions& load,
                       std::vector<TokenizedExample>& examples);
 

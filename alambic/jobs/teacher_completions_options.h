@@ -5,7 +5,7 @@
 namespace alambic {
 
 /// Who writes the completions that steps outside --lmbda's share learn from.
-struct TeacherAnswersOptions {
+struct TeacherCompletionsOptions {
   std::string by = "data", file;
   double temperature = 1, top_p = 1;
   int64_t top_k = 0;
@@ -13,17 +13,17 @@ struct TeacherAnswersOptions {
   bool by_teacher() const { return by == "teacher"; }
 
   void visit(OptionVisitor& v) {
-    v.choice("answers-by", by, {"data", "teacher"},
+    v.choice("completions-by", by, {"data", "teacher"},
              "whose completions the steps outside --lmbda's share learn from; teacher: sequence-"
              "level distillation, as --objective cross_entropy --lmbda 0");
-    v.text("teacher-answers", file,
-           "jsonl file that keeps the teacher's answers: each prompt is answered once, for all "
+    v.text("teacher-completions", file,
+           "jsonl file that keeps the teacher's completions: each prompt is answered once, for all "
            "epochs and runs");
     v.number("teacher-temperature", temperature,
-             "sampling temperature of the teacher's answers; 0 takes the most likely token",
-             {.least = 0});
-    v.integer("teacher-top-k", top_k, "--top-k of the teacher's answers", {.least = 0});
-    v.number("teacher-top-p", top_p, "--top-p of the teacher's answers", {.least = 0, .most = 1});
+             "sampling temperature of the teacher's completions; 0 takes the most likely token",
+             {.min = 0});
+    v.integer("teacher-top-k", top_k, "--top-k of the teacher's answers", {.min = 0});
+    v.number("teacher-top-p", top_p, "--top-p of the teacher's answers", {.min = 0, .max = 1});
   }
 };
 

@@ -31,7 +31,7 @@ struct TeacherOptions {
               "keep this many most likely tokens with their log-probabilities in place of hidden "
               "states, 8 bytes each: for runs with --kd-topk up to it and the same "
               "--kd-temperature; 0: hidden states, for any objective",
-              {.least = 0});
+              {.min = 0});
   }
 };
 

@@ -23,9 +23,9 @@ LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
   return load;
 }
 
-Faculty::Faculty(const TeacherOptions& options, const ObjectiveOptions& loss,
-                 const LoadedModel& student, const std::string& student_folder,
-                 const LoadOptions& load)
+TeacherPool::TeacherPool(const TeacherOptions& options, const ObjectiveOptions& loss,
+                         const Pretrained& student, const std::string& student_folder,
+                         const LoadOptions& load)
     : loss_(loss),
       student_(student),
       student_folder_(student_folder),
@@ -42,13 +42,13 @@ Faculty::Faculty(const TeacherOptions& options, const ObjectiveOptions& loss,
 }
 
 // Shows the layers that hidden states are compared at.
-std::shared_ptr<const Teacher> Faculty::local(std::shared_ptr<const Model> model) const {
+std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> model) const {
   std::vector<int64_t> layers;
   if (loss_.hidden_weight > 0) {
-    if (!model->shows_layers() || !student_.model->shows_layers()) {
+    if (!model->has_hidden_states() || !student_.model->has_hidden_states()) {
       throw input_error(
           "--hidden-weight: the layers of {} have several streams, not one hidden state",
-          (model->shows_layers() ? *student_.model : *model).config["model_type"].dump());
+          (model->has_hidden_states() ? *student_.model : *model).config["model_type"].dump());
     }
     const int64_t own = student_.model->shape().cache.layers;
     for (const LayerPair& pair : hidden_layers(loss_, own, model->shape().cache.layers)) {
@@ -58,7 +58,8 @@ std::shared_ptr<const Teacher> Faculty::local(std::shared_ptr<const Model> model
   return std::make_shared<LocalTeacher>(std::move(model), student_.vocabulary, std::move(layers));
 }
 
-Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOptions& options) {
+TeacherPool::Member TeacherPool::make_member(const NamedFolder& source,
+                                             const TeacherOptions& options) {
   const bool cached = !options.cache.empty();
   if (source.folder == "self") {
     if (cached)
@@ -69,7 +70,7 @@ Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOpt
   }
   LoadOptions load = load_;
   load.head_only = cached;
-  LoadedModel loaded = load_with_tokenizer(source.folder, load);
+  Pretrained loaded = from_pretrained(source.folder, load);
   check_same_vocabulary(student_, loaded, student_folder_, source.folder);
   positions_ = std::min(positions_, loaded.model->shape().positions);
   if (!cached) {
@@ -97,17 +98,17 @@ Faculty::Member Faculty::make_member(const NamedFolder& source, const TeacherOpt
     return load_model(folder, load)->head().cut(vocabulary);
   };
   return {.source = source,
-          .teacher = std::make_shared<CachedTeacher>(cache, shelf_, head),
+          .teacher = std::make_shared<CachedTeacher>(cache, head_cache_, head),
           .cache = cache};
 }
 
-const Model* Faculty::only_model() const {
+const Model* TeacherPool::only_model() const {
   if (members_.size() != 1) return nullptr;
   const auto* local = dynamic_cast<const LocalTeacher*>(members_.front().teacher.get());
   return local == nullptr ? nullptr : &local->model();
 }
 
-std::vector<size_t> Faculty::route(const GradedRows& rows) const {
+std::vector<size_t> TeacherPool::route(const GradedRows& rows) const {
   std::vector<std::string> names;
   for (const Member& member : members_) names.push_back(member.source.name);
   std::vector<size_t> teacher_of_row;
@@ -127,7 +128,7 @@ std::vector<size_t> Faculty::route(const GradedRows& rows) const {
   return teacher_of_row;
 }
 
-TeacherPrompts Faculty::prompts_of(const GradedRows& rows) const {
+TeacherPrompts TeacherPool::prompts_of(const GradedRows& rows) const {
   TeacherPrompts prompts(rows.examples.size());
   bool any = false;
   for (size_t r = 0; r < prompts.size(); ++r) {
@@ -136,21 +137,23 @@ TeacherPrompts Faculty::prompts_of(const GradedRows& rows) const {
     any = true;
     prompts[r] = teacher_prompt_ids(student_.tokenizer, example);
     const auto& completion = rows.tokenized[r].completion;
-    const int64_t answer = std::max(rows.answer_room, completion ? std::ssize(*completion) : 0);
+    const int64_t completion =
+        std::max(rows.max_completion, completion ? std::ssize(*completion) : 0);
     const int64_t length = std::ssize(prompts[r]);
-    if (length == 0 || length + answer > positions_) {
+    if (length == 0 || length + completion > positions_) {
       throw input_error(
-          "{}:{}: the teacher's prompt has {} tokens; it needs at least one and, with an answer of "
+          "{}:{}: the teacher's prompt has {} tokens; it needs at least one and, with a completion "
+          "of "
           "up to {}, at most the teacher's context of {}",
-          rows.file, example.line, length, answer, positions_);
+          rows.file, example.line, length, completion, positions_);
     }
   }
   return any ? prompts : TeacherPrompts();
 }
 
 // What the cache lacks of these rows, in batches of some thousand tokens.
-void Faculty::fill(const Member& member, const GradedRows& rows, const TeacherPrompts& prompts,
-                   const std::vector<size_t>& graded) const {
+void TeacherPool::fill(const Member& member, const GradedRows& rows, const TeacherPrompts& prompts,
+                       const std::vector<size_t>& graded) const {
   constexpr int64_t tokens_per_pass = 4096;
   std::vector<Rollouts> batches;
   std::vector<const TokenizedExample*> chosen;
@@ -192,8 +195,8 @@ void Faculty::fill(const Member& member, const GradedRows& rows, const TeacherPr
       human_bytes(manifest.positions() * manifest.bytes_per_position()), watch.seconds());
 }
 
-std::shared_ptr<const Teacher> Faculty::over(const Member& member, const GradedRows& rows,
-                                             const std::vector<size_t>& graded) const {
+std::shared_ptr<const Teacher> TeacherPool::over(const Member& member, const GradedRows& rows,
+                                                 const std::vector<size_t>& graded) const {
   TeacherPrompts prompts = prompts_of(rows);
   if (prompts.empty() && member.source.folder == "self") {
     throw input_error(
@@ -206,8 +209,8 @@ std::shared_ptr<const Teacher> Faculty::over(const Member& member, const GradedR
   return std::make_shared<PrivilegedTeacher>(member.teacher, std::move(prompts));
 }
 
-Teachers Faculty::over(const GradedRows& rows) const {
-  if (members_.empty()) return Teachers::none();
+TeacherMixture TeacherPool::over(const GradedRows& rows) const {
+  if (members_.empty()) return TeacherMixture::none();
   std::vector<size_t> all(rows.examples.size());
   std::iota(all.begin(), all.end(), 0);
   if (averaged_ || members_.front().source.name.empty()) {
@@ -215,7 +218,7 @@ Teachers Faculty::over(const GradedRows& rows) const {
     for (const Member& member : members_) {
       graders.push_back({.teacher = over(member, rows, all), .weight = member.share});
     }
-    return Teachers::averaged(std::move(graders));
+    return TeacherMixture::averaged(std::move(graders));
   }
   std::vector<size_t> teacher_of_row = route(rows);
   std::vector<std::shared_ptr<const Teacher>> teachers;
@@ -224,7 +227,7 @@ Teachers Faculty::over(const GradedRows& rows) const {
     std::erase_if(own, [&](size_t row) { return teacher_of_row[row] != t; });
     teachers.push_back(over(members_[t], rows, own));
   }
-  return Teachers::routed(std::move(teachers), std::move(teacher_of_row));
+  return TeacherMixture::routed(std::move(teachers), std::move(teacher_of_row));
 }
 
 }  // namespace alambic

@@ -16,37 +16,38 @@
 
 namespace alambic {
 
-/// Rows of a data set whose answers are to be graded.
+/// Rows of a data set whose completions are to be graded.
 struct GradedRows {
   const std::vector<Example>& examples;
   const std::vector<TokenizedExample>& tokenized;
   const std::string& file;
-  int64_t answer_room = 0;  ///< most tokens of a sampled answer; 0: only given completions
+  int64_t max_completion = 0;  ///< most tokens of a sampled completion; 0: only given completions
 };
 
 /// How teachers are loaded: as everything that is only read, in --teacher-dtype.
 LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load);
 
-class Faculty {
+class TeacherPool {
  public:
   /// Loads the teachers, if any; with a cache only their heads. A cache of log-probabilities keeps
   /// them at --kd-temperature. Refused: vocabularies that are not the student's, names or shares
   /// that do not fit, more kept tokens than there are, layers that cannot be shown. `student` and
-  /// `loss` must outlive the faculty.
-  Faculty(const TeacherOptions& options, const ObjectiveOptions& loss, const LoadedModel& student,
-          const std::string& student_folder, const LoadOptions& load);
+  /// `loss` must outlive the pool.
+  TeacherPool(const TeacherOptions& options, const ObjectiveOptions& loss,
+              const Pretrained& student, const std::string& student_folder,
+              const LoadOptions& load);
 
   /// Shortest context among the teachers.
   int64_t positions() const { return positions_; }
   /// Who grades these rows: by tag or all, each behind its `teacher_prompt` where a row has one.
   /// With a cache, grades of the completions that it lacks are made first.
   /// Input errors name the file's line: a tag that no teacher has, a prompt that leaves no room.
-  Teachers over(const GradedRows& rows) const;
+  TeacherMixture over(const GradedRows& rows) const;
   /// The model of the only teacher; null where there are several or none in this process.
   const Model* only_model() const;
   bool cached() const { return !members_.empty() && members_.front().cache != nullptr; }
   /// Not from a cache, and not without a teacher.
-  bool grades_new_answers() const { return !members_.empty() && !cached(); }
+  bool evaluates_new_completions() const { return !members_.empty() && !cached(); }
 
  private:
   struct Member {
@@ -65,11 +66,11 @@ class Faculty {
             const std::vector<size_t>& graded) const;
 
   const ObjectiveOptions& loss_;
-  const LoadedModel& student_;
+  const Pretrained& student_;
   std::string student_folder_;
   LoadOptions load_;  // of teachers
   std::vector<Member> members_;
-  std::shared_ptr<HeadShelf> shelf_ = std::make_shared<HeadShelf>();
+  std::shared_ptr<HeadCache> head_cache_ = std::make_shared<HeadCache>();
   bool averaged_ = false;
   int64_t positions_ = 0;
 };

@@ -25,21 +25,21 @@ struct TrainOptions : Options {
     v.text("model", model, "model folder to train (a new one comes from `alambic init`)");
     v.required("model");
     v.model("model");
-    v.text("data", data,
-           "a .txt file (every token is learnt), or jsonl with `text`, or with "
-           "`prompt` and `completion` (the completion is learnt), or with `messages` (all that the "
-           "assistant says is learnt)");
+    v.text(
+        "data", data,
+        "a .txt file (every token is learned), or jsonl with `text`, or with "
+        "`prompt` and `completion` (the completion is learned), or with `messages` (all that the "
+        "assistant says is learned)");
     v.required("data");
     chat.visit(v);
     v.text("valid-data", valid_data, "the same kind of file, held out");
-    v.integer("valid-batches", valid_batches, "batches of --valid-data that are used",
-              {.least = 1});
+    v.integer("valid-batches", valid_batches, "batches of --valid-data that are used", {.min = 1});
     v.integer("valid-samples", valid_samples,
-              "rows of --valid-data that are answered where they have an `answer`", {.least = 1});
+              "rows of --valid-data that are answered where they have an `answer`", {.min = 1});
     v.integer("max-completion-length", max_completion_length, "most tokens of such an answer",
-              {.least = 1});
+              {.min = 1});
     v.integer("sequence-length", sequence_length,
-              "tokens of a text window; 0: the model's whole context", {.least = 0});
+              "tokens of a text window; 0: the model's whole context", {.min = 0});
     trainable.visit(v);
     training.visit(v);
     machine.visit(v);

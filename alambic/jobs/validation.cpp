@@ -4,7 +4,7 @@
 
 namespace alambic {
 
-Metrics validate_exact_match(const LoadedModel& student, const std::vector<Example>& rows,
+Metrics validate_exact_match(const Pretrained& student, const std::vector<Example>& rows,
                              int64_t samples, EngineOptions engine) {
   if (!rows.front().answer) return {};
   const auto count = std::min(samples, static_cast<int64_t>(rows.size()));

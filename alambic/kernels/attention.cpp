@@ -26,9 +26,9 @@ struct Packing {
   int64_t sequences = static_cast<int64_t>(offsets.size()) - 1;
 
   int64_t longest() const {
-    int64_t most = 0;
-    for (int64_t s = 0; s < sequences; ++s) most = std::max(most, offsets[s + 1] - offsets[s]);
-    return most;
+    int64_t max = 0;
+    for (int64_t s = 0; s < sequences; ++s) max = std::max(max, offsets[s + 1] - offsets[s]);
+    return max;
   }
 
   AttentionArgs unit(int64_t s, int64_t kv_head, const Tensor& out, const Tensor& lse_NH) const {

@@ -17,7 +17,7 @@ void copy_rows(const float* from, int64_t row, int64_t N, int64_t d, float* to, 
 /// to[i·to_row + n] = from[n·row + i], columns N..to_row zero.
 void transpose_rows(const float* from, int64_t row, int64_t N, int64_t d, float* to,
                     int64_t to_row) {
-  turn(from, row, N, d, to, to_row);
+  transpose(from, row, N, d, to, to_row);
   for (int64_t i = 0; i < d; ++i) {
     for (int64_t n = N; n < to_row; ++n) to[i * to_row + n] = 0;
   }
@@ -99,16 +99,16 @@ void attention(const AttentionArgs& a) {
         Vec top = load(s + begin);
         for (int64_t j = begin + lanes; j < used; j += lanes) top = max(top, load(s + j));
         const float sink = a.sinks ? a.sinks[h] / scale : -__builtin_inff();
-        const float visible = max_lane(top), most = sink > visible ? sink : visible;
+        const float visible = max_lane(top), max = sink > visible ? sink : visible;
         Vec mass = splat(0.0f);
         for (int64_t j = begin; j < used; j += lanes) {
-          const Vec p = exp((load(s + j) - most) * scale);
+          const Vec p = exp((load(s + j) - max) * scale);
           store(s + j, p);
           mass += p;
         }
         total[r] = sum(mass);
-        if (a.sinks) total[r] += exp(splat((sink - most) * scale))[0];
-        a.lse[(first + r) * a.lse_row + h] = most * scale + __builtin_logf(total[r]);
+        if (a.sinks) total[r] += exp(splat((sink - max) * scale))[0];
+        a.lse[(first + r) * a.lse_row + h] = max * scale + __builtin_logf(total[r]);
       }
       small_product({.a = scores + begin,
                      .a_row = row,
@@ -242,9 +242,9 @@ void cached_attention(const CachedAttentionArgs& a) {
   for (int64_t h = 0; h < a.group; h += heads) {
     const int64_t n = a.group - h < heads ? a.group - h : heads;
     float* out = a.out + h * a.d;
-    float most[heads], mass[heads];
+    float max[heads], mass[heads];
     for (int64_t r = 0; r < n; ++r) {
-      most[r] = a.sinks ? a.sinks[h + r] / scale : -__builtin_inff();
+      max[r] = a.sinks ? a.sinks[h + r] / scale : -__builtin_inff();
       mass[r] = a.sinks ? 1.0f : 0.0f;
     }
     for (int64_t i = 0; i < n * a.d; ++i) out[i] = 0;
@@ -268,16 +268,16 @@ void cached_attention(const CachedAttentionArgs& a) {
         Vec top = load(s);
         for (int64_t j = lanes; j < count; j += lanes) top = max(top, load(s + j));
         const float now = max_lane(top);
-        const float reference = now > most[r] ? now : most[r];
+        const float reference = now > max[r] ? now : max[r];
         Vec added = splat(0.0f);
         for (int64_t j = 0; j < count; j += lanes) {
           const Vec p = exp((load(s + j) - reference) * scale);
           store(s + j, p);
           added += p;
         }
-        const float fade = exp(splat((most[r] - reference) * scale))[0];  // 0 from −∞
+        const float fade = exp(splat((max[r] - reference) * scale))[0];  // 0 from −∞
         mass[r] = mass[r] * fade + sum(added);
-        most[r] = reference;
+        max[r] = reference;
         for (int64_t i = 0; i < a.d; ++i) out[r * a.d + i] *= fade;
       }
       small_product({.a = scores,

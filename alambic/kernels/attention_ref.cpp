@@ -25,10 +25,10 @@ std::vector<double> packed_attention(const std::vector<double>& q, const std::ve
           score *= scale;
           weight.push_back(softcap > 0 ? softcap * std::tanh(score / softcap) : score);
         }
-        double most = *std::max_element(weight.begin(), weight.end());
-        if (!sinks.empty()) most = std::max(most, sinks[h]);
-        double total = sinks.empty() ? 0 : std::exp(sinks[h] - most);
-        for (double& w : weight) total += w = std::exp(w - most);
+        double max = *std::max_element(weight.begin(), weight.end());
+        if (!sinks.empty()) max = std::max(max, sinks[h]);
+        double total = sinks.empty() ? 0 : std::exp(sinks[h] - max);
+        for (double& w : weight) total += w = std::exp(w - max);
         for (int64_t j = from; j <= n; ++j) {
           for (int64_t i = 0; i < d; ++i) {
             out[(n * heads + h) * d + i] +=

@@ -139,7 +139,7 @@ constexpr int64_t row_block = 32;
 /// Rows of b taken together: their pages and the slice of a stay close while e runs along them.
 constexpr int64_t slab = 64;
 
-int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 
 }  // namespace
 
@@ -150,8 +150,8 @@ void product(const ProductArgs& all) {
       part.a += m * all.a_row + k * all.a_col;
       part.b += k * all.b_row;
       part.c += m * all.c_row;
-      part.M = least(row_block, all.M - m);
-      part.K = least(slab, all.K - k);
+      part.M = min(row_block, all.M - m);
+      part.K = min(slab, all.K - k);
       part.accumulate = all.accumulate || k > 0;
       small_product(part);
     }
@@ -161,7 +161,7 @@ void product(const ProductArgs& all) {
 void product_transposed(const ProductArgs& all) {
   constexpr int rows = many_registers ? 4 : 2;
   for (int64_t first = 0; first < all.M; first += row_block) {
-    const int64_t end = least(first + row_block, all.M);
+    const int64_t end = min(first + row_block, all.M);
     for (int64_t e = 0; e < all.E; e += 4) {
       int64_t m = first;
       for (; m + rows <= end; m += rows) dot_rows<rows>(all, m, e);

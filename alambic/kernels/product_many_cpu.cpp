@@ -9,14 +9,14 @@ namespace {
 
 // A tile of c: 24 of the 32 registers of AVX-512, 12 of 16 below.
 constexpr int vectors = 2;
-constexpr int most_rows = lanes == 16 ? 12 : 6;
+constexpr int max_rows = lanes == 16 ? 12 : 6;
 constexpr int64_t strip = vectors * lanes;
 /// A block of b is depth × width: 512 kB.
 constexpr int64_t depth = 256;
 constexpr int64_t width = 512;
 static_assert(width % strip == 0);
 
-int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /// What one block of b gives a few rows of c.
 struct Rows {
@@ -68,7 +68,7 @@ void pack(const ProductArgs& all, const Rows& job, float* to) {
       __builtin_memcpy(to + k * rows, job.a + k * all.a_col, rows * sizeof(float));
     }
   } else if (all.a_col == 1) {
-    turn(job.a, all.a_row, rows, job.K, to, rows);
+    transpose(job.a, all.a_row, rows, job.K, to, rows);
   } else {
     for (int64_t k = 0; k < job.K; ++k) {
       for (int r = 0; r < rows; ++r) to[k * rows + r] = job.a[r * all.a_row + k * all.a_col];
@@ -87,7 +87,7 @@ template <int rows>
   }
 }
 
-template <int rows = most_rows>
+template <int rows = max_rows>
 [[gnu::always_inline]] inline void run_count(int64_t count, const ProductArgs& all,
                                              const Rows& job) {
   if constexpr (rows == 1) {
@@ -104,13 +104,13 @@ template <class Fill>
 [[gnu::always_inline]] inline void by_blocks(const ProductArgs& all, Fill fill) {
   alignas(64) float block[depth * width];
   // Rows are dealt evenly: a last tile of few rows would not fill the pipeline.
-  const int64_t tiles = (all.M + most_rows - 1) / most_rows;
+  const int64_t tiles = (all.M + max_rows - 1) / max_rows;
   for (int64_t k = 0; k < all.K || k == 0; k += depth) {
-    const int64_t K = least(depth, all.K - k);
+    const int64_t K = min(depth, all.K - k);
     for (int64_t e = 0; e < all.E; e += width) {
-      const int64_t E = least(width, all.E - e);
+      const int64_t E = min(width, all.E - e);
       for (int64_t s = 0; s < E; s += strip) {
-        fill(e + s, k, least(strip, E - s), K, block + s * K);
+        fill(e + s, k, min(strip, E - s), K, block + s * K);
       }
       for (int64_t i = 0; i < tiles; ++i) {
         const int64_t m = all.M * i / tiles, rows = all.M * (i + 1) / tiles - m;
@@ -144,7 +144,7 @@ void product_many(const ProductArgs& all) {
 void product_many_transposed(const ProductArgs& all) {
   by_blocks(all, [&](int64_t e, int64_t k, int64_t E, int64_t K, float* to) {
     if (E < strip) __builtin_memset(to, 0, K * strip * sizeof(float));
-    turn(all.b + e * all.b_row + k, all.b_row, E, K, to, strip);
+    transpose(all.b + e * all.b_row + k, all.b_row, E, K, to, strip);
   });
 }
 

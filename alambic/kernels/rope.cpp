@@ -11,7 +11,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 /// Turns by the angle (direction 1) or back (−1).
-Tensor turn(const Tensor& x_NHd, const Tensor& cos_Nd, const Tensor& sin_Nd, float direction) {
+Tensor rotate(const Tensor& x_NHd, const Tensor& cos_Nd, const Tensor& sin_Nd, float direction) {
   const Tensor x = dense_rows(x_NHd);
   const int64_t N = x.size(0), H = x.size(1), d = x.size(2);
   const Tensor y = at::empty({N, H, d}, x.options());
@@ -40,13 +40,13 @@ struct RopeFunction : torch::autograd::Function<RopeFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x_NHd, const Tensor& cos_Nd,
                         const Tensor& sin_Nd) {
     context->save_for_backward({cos_Nd, sin_Nd});
-    return turn(x_NHd, cos_Nd, sin_Nd, 1);
+    return rotate(x_NHd, cos_Nd, sin_Nd, 1);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     refuse_second_derivative("rope");
     const variable_list saved = context->get_saved_variables();
-    return {turn(gradients[0], saved[0], saved[1], -1), Tensor(), Tensor()};
+    return {rotate(gradients[0], saved[0], saved[1], -1), Tensor(), Tensor()};
   }
 };
 
@@ -59,7 +59,7 @@ Tensor rope(const Tensor& x_NHd, const Tensor& cos_Nd, const Tensor& sin_Nd) {
               cos_Nd.size(0) == x_NHd.size(0) && cos_Nd.size(1) == half,
           "rope: tables of another shape than the heads");
     return wants_gradient(x_NHd) ? RopeFunction::apply(x_NHd, cos_Nd, sin_Nd)
-                                 : turn(x_NHd, cos_Nd, sin_Nd, 1);
+                                 : rotate(x_NHd, cos_Nd, sin_Nd, 1);
   }
   const Tensor low = x_NHd.narrow(-1, 0, half);
   const Tensor high = x_NHd.narrow(-1, half, half);

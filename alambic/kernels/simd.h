@@ -103,8 +103,8 @@ template <class V>
 }
 
 /// to[j·to_row + i] = from[i·from_row + j] for i < rows, j < columns.
-inline void turn(const float* from, int64_t from_row, int64_t rows, int64_t columns, float* to,
-                 int64_t to_row) {
+inline void transpose(const float* from, int64_t from_row, int64_t rows, int64_t columns, float* to,
+                      int64_t to_row) {
   for (int64_t i = 0, n = 0; i < rows; i += n, from += n * from_row, to += n) {
     const int64_t left = rows - i;
     int64_t j = 0;

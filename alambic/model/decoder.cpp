@@ -132,17 +132,17 @@ std::vector<Router*> Decoder::routers() {
   return found;
 }
 
-double Decoder::kept_besides(double length) const {
+double Decoder::other_activations(double length) const {
   double numbers = 0;
   for (const DecoderLayer& layer : layers) {
-    numbers += layer.attention->kept_besides(length) + layer.mlp->kept_besides();
+    numbers += layer.attention->other_activations(length) + layer.mlp->other_activations();
     // A norm behind a block keeps its input, and the sum behind it is another.
     if (placement == NormPlacement::around) numbers += 2 * static_cast<double>(sizes.width);
   }
   return numbers;
 }
 
-void Decoder::settle(at::Device device, at::ScalarType dtype) {
+void Decoder::move_buffers(at::Device device, at::ScalarType dtype) {
   for (Rope& rope : ropes) rope.to(device, dtype);
 }
 

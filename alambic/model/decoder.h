@@ -66,8 +66,8 @@ struct Decoder : Model {
   Tensor hidden(const Pass& pass) const override;
   Head head() const override;
   std::vector<Router*> routers() override;
-  double kept_besides(double length) const override;
-  void settle(at::Device device, at::ScalarType dtype) override;
+  double other_activations(double length) const override;
+  void move_buffers(at::Device device, at::ScalarType dtype) override;
   double init_deviation(const std::string& name) const override;
   double init_constant(const std::string& name) const override;
 };

@@ -16,7 +16,7 @@ struct DeepSeek : Decoder {
 
   using Decoder::Decoder;
 
-  std::string left_out(const std::string& name) const override {
+  std::string ignored_reason(const std::string& name) const override {
     const std::string start = "model.layers.";
     if (!name.starts_with(start)) return "";
     int64_t layer = -1;
@@ -82,7 +82,7 @@ double score_scale(const LatentShape& shape, const RopeSettings& rope) {
 
 RouterOptions router_of(const Config& config) {
   RouterOptions router = {.experts = config.size("n_routed_experts"),
-                          .chosen = config.size("num_experts_per_tok"),
+                          .top_k = config.size("num_experts_per_tok"),
                           .scaling = config.number("routed_scaling_factor", 1)};
   config.require(config.integer("moe_layer_freq", 1) == 1, "moe_layer_freq", "1");
   return router;
@@ -90,14 +90,14 @@ RouterOptions router_of(const Config& config) {
 
 void add_groups(RouterOptions& router, const Config& config, int64_t summed) {
   router.groups = config.size("n_group");
-  router.chosen_groups = config.size("topk_group");
+  router.topk_group = config.size("topk_group");
   router.summed = summed;
   const int64_t members = router.experts / router.groups;
   config.require(
       router.experts % router.groups == 0 && members >= summed, "n_group",
       "a divisor of n_routed_experts that leaves groups of at least " + std::to_string(summed));
-  config.require(router.chosen_groups <= router.groups, "topk_group", "at most n_group");
-  config.require(router.chosen <= router.chosen_groups * members, "num_experts_per_tok",
+  config.require(router.topk_group <= router.groups, "topk_group", "at most n_group");
+  config.require(router.top_k <= router.topk_group * members, "num_experts_per_tok",
                  "at most the experts of topk_group groups");
 }
 
@@ -124,7 +124,7 @@ std::unique_ptr<Model> make(const Config& config, const RouterOptions& router,
                             const std::optional<IndexerShape>& indexer = {}) {
   config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
   config.require(!config.flag("mlp_bias", false), "mlp_bias", "false");
-  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+  config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   const LatentShape latent = latent_shape(config);
   const DecoderShape shape = decoder_shape(config, latent);
   const RopeSettings rope = config.rope();
@@ -174,9 +174,9 @@ RouterOptions corrected_router(const Config& config) {
                  "\"sigmoid\"");
   config.require(config.text("topk_method", "noaux_tc") == "noaux_tc", "topk_method",
                  "\"noaux_tc\"");
-  router.normalized = config.flag("norm_topk_prob", true);
+  router.norm_topk_prob = config.flag("norm_topk_prob", true);
   router.scores = Scores::sigmoid;
-  router.corrected = true;
+  router.has_correction_bias = true;
   add_groups(router, config, 2);
   return router;
 }
@@ -192,7 +192,7 @@ std::unique_ptr<Model> make_deepseek_v32(const Config& config) {
                                 .query_rank = config.size("q_lora_rank"),
                                 .heads = config.size("index_n_heads"),
                                 .head_width = config.size("index_head_dim"),
-                                .chosen = config.size("index_topk")};
+                                .top_k = config.size("index_topk")};
   config.require(indexer.head_width >= config.size("qk_rope_head_dim"), "index_head_dim",
                  "at least qk_rope_head_dim");
   config.require(config.flag("rope_interleave", true), "rope_interleave", "true");

@@ -106,7 +106,7 @@ struct Gpt2 : Model {
   Head head() const override { return {.weight_VD = wte}; }
 
   // The sums that the norms keep, which take one map's input each.
-  double kept_besides(double) const override {
+  double other_activations(double) const override {
     return static_cast<double>(2 * sizes.width) * static_cast<double>(layers.size());
   }
 

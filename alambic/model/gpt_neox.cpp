@@ -133,11 +133,11 @@ struct GptNeox : Model {
   }
 
   // The residual sum, and turned queries and keys beside the fused output.
-  double kept_besides(double) const override {
+  double other_activations(double) const override {
     return static_cast<double>(3 * sizes.width) * static_cast<double>(layers.size());
   }
 
-  void settle(at::Device device, at::ScalarType dtype) override { rope.to(device, dtype); }
+  void move_buffers(at::Device device, at::ScalarType dtype) override { rope.to(device, dtype); }
 
   double init_deviation(const std::string& name) const override {
     return name.ends_with("norm.weight") || name.ends_with(".bias") ? 0 : deviation;

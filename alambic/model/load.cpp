@@ -31,11 +31,11 @@ std::map<std::string, TensorView> canonical(Model& model, const std::vector<Tens
   model.visit([&](const std::string& name, Tensor&) { names.insert(name); });
   std::map<std::string, TensorView> by_name;
   for (const TensorView& view : views) {
-    if (!model.left_out(view.name).empty()) continue;
+    if (!model.ignored_reason(view.name).empty()) continue;
     const std::string name = model.canonical_name(view.name);
     if (name.empty()) continue;
     const std::vector<TensorView> parts =
-        names.contains(name) ? std::vector<TensorView>() : unstacked(view);
+        names.contains(name) ? std::vector<TensorView>() : split_experts(view);
     for (const TensorView& part : parts) by_name[model.canonical_name(part.name)] = part;
     if (parts.empty()) by_name[name] = view;
   }
@@ -45,7 +45,7 @@ std::map<std::string, TensorView> canonical(Model& model, const std::vector<Tens
 void tell_left_out(const Model& model, const std::vector<TensorView>& views,
                    const std::string& folder) {
   std::map<std::string, int64_t> counts;
-  for (const TensorView& view : views) ++counts[model.left_out(view.name)];
+  for (const TensorView& view : views) ++counts[model.ignored_reason(view.name)];
   for (const auto& [what, count] : counts) {
     if (!what.empty()) say("{}: {} tensors are left out: {}", folder, count, what);
   }
@@ -108,7 +108,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     }
     const bool of_head =
         tensor.is_same(head.weight_VD) || (head.bias_V.defined() && tensor.is_same(head.bias_V));
-    if (!options.outline && (of_head || !options.head_only)) {
+    if (!options.on_meta && (of_head || !options.head_only)) {
       const at::ScalarType type = model->type_of(name, options.dtype);
       const auto place = packable.find(name);
       if (place != packable.end() && is_block(view.dtype)) {
@@ -121,7 +121,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
                            [&](std::span<const std::byte> part) { files->release(part); });
       }
     }
-    if (!tensor.is_meta() || options.outline) {
+    if (!tensor.is_meta() || options.on_meta) {
       tensor.set_requires_grad(options.trainable && !model->is_constant(name));
     }
     found.erase(it);
@@ -140,13 +140,13 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
   if (options.head_only && model->head().weight_VD.is_meta()) {
     throw bug("the head of {} is none of its tensors", folder.string());
   }
-  if (!options.outline && !options.head_only) {
+  if (!options.on_meta && !options.head_only) {
     tell_left_out(*model, files->tensors(), folder.string());
   }
   const Head loaded = model->head();
   check(loaded.packed || loaded.weight_VD.is_meta() || loaded.weight_VD.stride(0) != 0,
         "the head of {} is packed and its family's head() does not say so", folder.string());
-  model->settle(options.device, options.dtype);
+  model->move_buffers(options.device, options.dtype);
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
   return model;
 }
@@ -168,7 +168,7 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
     ++index;
   });
   model.set_trainable(options.trainable);
-  model.settle(options.device, options.dtype);
+  model.move_buffers(options.device, options.dtype);
 }
 
 void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,

@@ -11,7 +11,7 @@ struct LoadOptions {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   bool trainable = false;  ///< tensors require gradients
-  bool outline = false;    ///< everything stays on the meta device
+  bool on_meta = false;    ///< everything stays on the meta device
   /// Nothing will write to the tensors: on a CPU those of the right dtype stay in the mapped files,
   /// and matrices in GGUF's block formats stay packed (tensor/packed_matrix.h). Not with an
   /// adapter.

@@ -24,10 +24,10 @@ struct LoraOptions {
 
   void visit(OptionVisitor& v) {
     v.integer("lora-rank", rank, "train low-rank adapters of this rank instead; 0: no adapter",
-              {.least = 0});
-    v.number("lora-alpha", alpha, "the adapter is scaled by this over its rank", {.least = 0});
+              {.min = 0});
+    v.number("lora-alpha", alpha, "the adapter is scaled by this over its rank", {.min = 0});
     v.number("lora-dropout", dropout, "share of an adapter's inputs that is dropped in training",
-             {.least = 0, .most = 0.99});
+             {.min = 0, .max = 0.99});
     v.list("lora-targets", targets,
            "modules that get an adapter, by name (q_proj); none or all-linear: all linear maps "
            "but the head and routed experts");

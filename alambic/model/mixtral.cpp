@@ -8,9 +8,9 @@ namespace alambic {
 std::unique_ptr<Model> make_mixtral(const Config& config) {
   const DecoderShape shape(config);
   const RouterOptions router = {.experts = config.size("num_local_experts", 8),
-                                .chosen = config.size("num_experts_per_tok", 2),
-                                .normalized = true};
-  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+                                .top_k = config.size("num_experts_per_tok", 2),
+                                .norm_topk_prob = true};
+  config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   const int64_t window = config.has("sliding_window") ? config.size("sliding_window") : 0;
   auto model = make_plain_decoder(config, shape, std::vector<int64_t>(shape.layers, window));
   const ExpertNames names = {.block = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2"};

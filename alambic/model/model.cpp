@@ -16,11 +16,11 @@ at::ScalarType Model::type_of(const std::string& name, at::ScalarType dtype) con
   return is_constant(name) && dtype != at::kDouble ? at::kFloat : dtype;
 }
 
-double Model::kept_numbers(double length) {
+double Model::saved_activations(double length) {
   double share = 1;  // of the tokens, for a routed expert
   for (const Router* router : routers()) {
     share =
-        static_cast<double>(router->options.chosen) / static_cast<double>(router->options.experts);
+        static_cast<double>(router->options.top_k) / static_cast<double>(router->options.experts);
   }
   double numbers = 0;
   const auto is_routed = [](const std::string& name) {
@@ -37,7 +37,7 @@ double Model::kept_numbers(double length) {
     if (!is_routed(name) || tensor.dim() != 3) return;
     numbers += share * static_cast<double>(tensor.size(0) * (tensor.size(1) + tensor.size(2)));
   });
-  return numbers + kept_besides(length);
+  return numbers + other_activations(length);
 }
 
 void Model::set_trainable(bool trainable) {
@@ -50,7 +50,7 @@ void Model::visit_linears(const TensorVisitor::OnLinear& visitor) {
   visit(TensorVisitor::of_linears(visitor));
 }
 
-void Model::place_dropout(int64_t step, int64_t micro_batch) {
+void Model::seed_dropout(int64_t step, int64_t micro_batch) {
   if (!dropout) return;
   dropout->step = static_cast<uint64_t>(step);
   dropout->micro_batch = static_cast<uint64_t>(micro_batch);

@@ -39,17 +39,17 @@ struct Model {
   virtual Tensor hidden(const Pass& pass) const = 0;
   virtual Head head() const = 0;
   /// Whether `hidden` shows its layers' outputs to a pass that asks (Pass::outputs).
-  virtual bool shows_layers() const { return true; }
+  virtual bool has_hidden_states() const { return true; }
   /// Of the layers with routed experts, in order.
   virtual std::vector<Router*> routers() { return {}; }
   /// Moves what is derived from the configuration (rotary tables) beside the weights.
-  virtual void settle(at::Device, at::ScalarType) {}
+  virtual void move_buffers(at::Device, at::ScalarType) {}
   /// Names a tensor may have in other people's files: older spellings, left-out prefixes. The
   /// default is the name itself; an empty answer means that the tensor is to be ignored.
   virtual std::string canonical_name(const std::string& name) const { return name; }
   /// What a tensor is that files have and the model does without, for a word about it ("layers
   /// that…"); empty: none of that kind.
-  virtual std::string left_out(const std::string&) const { return ""; }
+  virtual std::string ignored_reason(const std::string&) const { return ""; }
   /// True for a tensor that no gradient changes.
   virtual bool is_constant(const std::string&) const { return false; }
   /// Of a tensor in memory and in files, where `dtype` is that of the rest. Constants are float32
@@ -71,18 +71,18 @@ struct Model {
   int64_t parameters();
   /// Numbers per token that the backward pass of the layers needs where sequences have `length`
   /// tokens: inputs and outputs of the linear maps, routed experts by the share of tokens that they
-  /// get, and kept_besides. An estimate, within a quarter of what is measured
+  /// get, and other_activations. An estimate, within a quarter of what is measured
   /// (tests/model/saved_activations_test.cpp).
-  double kept_numbers(double length);
+  double saved_activations(double length);
   /// Of them, those that are neither inputs nor outputs of linear maps. Inputs of several maps
   /// count several times there, which stands for the norms and sums between.
-  virtual double kept_besides(double length) const = 0;
+  virtual double other_activations(double length) const = 0;
   /// Makes every tensor but the constant ones want a gradient, or none.
   void set_trainable(bool trainable);
   /// Walks the linear maps that adapters can be attached to, by their module names.
   void visit_linears(const TensorVisitor::OnLinear& visitor);
   /// Which draws of dropout the next learning pass takes.
-  void place_dropout(int64_t step, int64_t micro_batch);
+  void seed_dropout(int64_t step, int64_t micro_batch);
 };
 
 }  // namespace alambic

@@ -25,7 +25,7 @@ void add_ids(const Json& json, std::vector<int32_t>& ids) {
   }
 }
 
-std::vector<int32_t> stop_tokens(const LoadedModel& loaded) {
+std::vector<int32_t> stop_tokens(const Pretrained& loaded) {
   std::vector<int32_t> ids;
   add_ids(loaded.generation_config, ids);
   if (ids.empty()) add_ids(loaded.model->config, ids);
@@ -37,8 +37,8 @@ std::vector<int32_t> stop_tokens(const LoadedModel& loaded) {
 
 }  // namespace
 
-LoadedModel load_with_tokenizer(const std::string& folder, const LoadOptions& options) {
-  LoadedModel loaded{.model = load_model(folder, options), .tokenizer = load_tokenizer(folder)};
+Pretrained from_pretrained(const std::string& folder, const LoadOptions& options) {
+  Pretrained loaded{.model = load_model(folder, options), .tokenizer = load_tokenizer(folder)};
   if (fs::exists(fs::path(folder) / "generation_config.json")) {
     loaded.generation_config =
         Json::parse(read_file(fs::path(folder) / "generation_config.json"), nullptr, false);
@@ -57,19 +57,19 @@ LoadedModel load_with_tokenizer(const std::string& folder, const LoadOptions& op
   return loaded;
 }
 
-void check_same_vocabulary(const LoadedModel& student, const LoadedModel& teacher,
+void check_same_vocabulary(const Pretrained& student, const Pretrained& teacher,
                            const std::string& student_folder, const std::string& teacher_folder) {
   const std::string difference =
       describe_difference(student.tokenizer, teacher.tokenizer, "the student", "the teacher");
   if (difference.empty()) return;
-  throw input_error("cannot distil {} into {}: their vocabularies differ: {}", teacher_folder,
+  throw input_error("cannot distill {} into {}: their vocabularies differ: {}", teacher_folder,
                     student_folder, difference)
       .with_hint(
           "the teacher grades token by token, so both need the same tokenizer; choose a "
           "student of the teacher's family, or make one with `alambic init --tokenizer`");
 }
 
-void export_model(LoadedModel& loaded, const std::string& folder, const std::string& card,
+void export_model(Pretrained& loaded, const std::string& folder, const std::string& card,
                   const std::string& save_dtype) {
   const auto dtype = save_dtype == "auto" ? loaded.model->options().dtype().toScalarType()
                                           : choose_dtype(save_dtype, at::kCPU);

@@ -14,7 +14,7 @@ namespace alambic {
 /// but the student are only read.
 LoadOptions prepare_machine(const MachineOptions& machine);
 
-struct LoadedModel {
+struct Pretrained {
   std::unique_ptr<Model> model;
   Tokenizer tokenizer;
   Json generation_config;            ///< null when the folder has none
@@ -22,15 +22,15 @@ struct LoadedModel {
   int64_t vocabulary = 0;            ///< the tokenizer's size; the model may have padded rows
 };
 
-LoadedModel load_with_tokenizer(const std::string& folder, const LoadOptions& options);
+Pretrained from_pretrained(const std::string& folder, const LoadOptions& options);
 
 /// Refuses a teacher whose vocabulary is not the student's, saying how they differ.
-void check_same_vocabulary(const LoadedModel& student, const LoadedModel& teacher,
+void check_same_vocabulary(const Pretrained& student, const Pretrained& teacher,
                            const std::string& student_folder, const std::string& teacher_folder);
 
 /// Writes a folder that any tool can load: weights (in `save_dtype`; "auto": as in memory), config,
 /// generation config, tokenizer and a model card.
-void export_model(LoadedModel& loaded, const std::string& folder, const std::string& card,
+void export_model(Pretrained& loaded, const std::string& folder, const std::string& card,
                   const std::string& save_dtype);
 
 }  // namespace alambic

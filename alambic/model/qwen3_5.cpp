@@ -18,7 +18,7 @@ struct Qwen35 : Decoder {
     return Decoder::canonical_name(name.starts_with(inner) ? "model." + name.substr(inner.size())
                                                            : name);
   }
-  std::string left_out(const std::string& name) const override {
+  std::string ignored_reason(const std::string& name) const override {
     if (name.starts_with("model.visual.")) return "the part that sees";
     return name.starts_with("mtp.") ? "layers for multi-token prediction" : "";
   }
@@ -124,9 +124,9 @@ std::unique_ptr<Model> make_qwen3_5(const Config& config) {
 std::unique_ptr<Model> make_qwen3_5_moe_text(const Config& config) {
   const DecoderShape shape(config);
   const RouterOptions router = {.experts = config.size("num_experts", 256),
-                                .chosen = config.size("num_experts_per_tok", 8),
-                                .normalized = true};
-  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+                                .top_k = config.size("num_experts_per_tok", 8),
+                                .norm_topk_prob = true};
+  config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   const MlpShape expert = {.width = shape.mlp.width,
                            .inner = config.size("moe_intermediate_size", 512)};
   const int64_t shared = config.size("shared_expert_intermediate_size", 512);

@@ -1,4 +1,4 @@
-// Qwen3 with routed experts (arXiv 2505.09388): heads normalised before rotation; layers that
+// Qwen3 with routed experts (arXiv 2505.09388): heads normalized before rotation; layers that
 // mlp_only_layers or decoder_sparse_step leave out are dense.
 #include <algorithm>
 
@@ -27,9 +27,9 @@ std::unique_ptr<Model> make_qwen3_moe(const Config& config) {
   // transformers 5 writes num_local_experts.
   const RouterOptions router = {
       .experts = config.size("num_experts", config.size("num_local_experts", 128)),
-      .chosen = config.size("num_experts_per_tok", 8),
-      .normalized = config.flag("norm_topk_prob", false)};
-  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+      .top_k = config.size("num_experts_per_tok", 8),
+      .norm_topk_prob = config.flag("norm_topk_prob", false)};
+  config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   config.require(!config.flag("use_sliding_window", false), "use_sliding_window", "false");
   auto model = make_plain_decoder(config, shape, {}, /*norm_heads=*/true);
   const MlpShape expert = {.width = shape.mlp.width, .inner = config.size("moe_intermediate_size")};

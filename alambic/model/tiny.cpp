@@ -45,7 +45,7 @@ void fill(Model& model, uint64_t seed, double spread, at::ScalarType dtype) {
     tensor = values.to(dtype);
     ++index;
   });
-  model.settle(at::kCPU, dtype);
+  model.move_buffers(at::kCPU, dtype);
 }
 
 std::unique_ptr<Model> random_model(const Json& config, uint64_t seed, double spread,

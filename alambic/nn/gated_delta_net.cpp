@@ -102,7 +102,7 @@ Tensor GatedDeltaNet::read(const kernels::DeltaInputs& inputs, const Pass& pass,
   return found.out_NHd;
 }
 
-double GatedDeltaNet::kept_besides(double) const {
+double GatedDeltaNet::other_activations(double) const {
   const auto channels = static_cast<double>(shape.channels());
   const auto heads = static_cast<double>(shape.heads), chunk = static_cast<double>(kernels::kChunk);
   const auto dk = static_cast<double>(shape.key_width), dv = static_cast<double>(shape.value_width);

@@ -38,7 +38,7 @@ struct GatedDeltaNet : Mixer {
   Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
                  int64_t layer) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double kept_besides(double length) const override;
+  double other_activations(double length) const override;
 
  private:
   Tensor convolved(const Tensor& x_NC, const Pass& pass, int64_t layer) const;

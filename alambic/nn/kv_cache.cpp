@@ -4,7 +4,7 @@
 
 namespace alambic {
 
-int64_t KvCache::LayerShape::numbers() const {
+int64_t KvCache::LayerShape::numel() const {
   int64_t count = kv_heads * (head_width + value_width);
   for (const Side& side : sides) {
     if (side.rows == 0) count += (side.width + side.tokens - 1) / side.tokens;
@@ -12,21 +12,21 @@ int64_t KvCache::LayerShape::numbers() const {
   return count;
 }
 
-int64_t KvCache::LayerShape::state_numbers() const {
-  int64_t count = state.numbers();
+int64_t KvCache::LayerShape::state_numel() const {
+  int64_t count = state.numel();
   for (const Side& side : sides) count += side.rows * side.width;
   return count;
 }
 
-int64_t KvCache::Shape::numbers() const {
+int64_t KvCache::Shape::numel() const {
   int64_t count = 0;
-  for (int64_t i = 0; i < layers; ++i) count += layer(i).numbers();
+  for (int64_t i = 0; i < layers; ++i) count += layer(i).numel();
   return count;
 }
 
-int64_t KvCache::Shape::state_numbers() const {
+int64_t KvCache::Shape::state_numel() const {
   int64_t count = 0;
-  for (int64_t i = 0; i < layers; ++i) count += layer(i).state_numbers();
+  for (int64_t i = 0; i < layers; ++i) count += layer(i).state_numel();
   return count;
 }
 

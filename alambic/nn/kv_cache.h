@@ -14,7 +14,7 @@ struct KvCache {
   struct StateShape {
     int64_t heads = 0, key_width = 0, value_width = 0;
     int64_t window = 0, channels = 0;  ///< the inputs that its convolution will see again
-    int64_t numbers() const { return heads * key_width * value_width + window * channels; }
+    int64_t numel() const { return heads * key_width * value_width + window * channels; }
   };
   /// Rows that a layer keeps of a sequence beside its keys and values.
   struct Side {
@@ -29,9 +29,9 @@ struct KvCache {
     StateShape state = {};                 ///< no heads: none
     std::vector<Side> sides = {};
     /// Of each token.
-    int64_t numbers() const;
+    int64_t numel() const;
     /// Of each sequence beside: states and rings, which do not grow with the tokens.
-    int64_t state_numbers() const;
+    int64_t state_numel() const;
   };
   struct Shape {
     int64_t layers = 0, kv_heads = 0, head_width = 0;
@@ -43,8 +43,8 @@ struct KvCache {
       return each.empty() ? LayerShape{kv_heads, head_width, value_width} : each[i];
     }
     /// Sums over the layers.
-    int64_t numbers() const;
-    int64_t state_numbers() const;
+    int64_t numel() const;
+    int64_t state_numel() const;
   };
   struct Layer {
     Tensor keys, values;             ///< [slots, K, capacity, width]

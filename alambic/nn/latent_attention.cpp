@@ -126,7 +126,7 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
         entry_MC = cache.keys[pass.slots[s]][0].narrow(0, 0, length);
         index_key_Md = cache.values[pass.slots[s]][0].narrow(0, 0, length);
       }
-      const Tensor chosen_TM = indexer->chosen(index, begin, count, index_key_Md);
+      const Tensor chosen_TM = indexer->top_k(index, begin, count, index_key_Md);
       outputs.push_back(
           masked_attention(q_NHC.narrow(0, begin, count), entry_MC, chosen_TM, {.scale = scale}));
     }
@@ -134,9 +134,9 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
   });
 }
 
-double LatentAttention::kept_besides(double length) const {
+double LatentAttention::other_activations(double length) const {
   const auto heads = static_cast<double>(shape.heads);
-  if (indexer && length > static_cast<double>(indexer->shape.chosen)) {
+  if (indexer && length > static_cast<double>(indexer->shape.top_k)) {
     // Each head's weights over the whole sequence, and queries and sums as wide as the cache.
     return heads * (length + 2 * static_cast<double>(shape.cache_width()));
   }

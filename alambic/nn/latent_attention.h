@@ -47,7 +47,7 @@ struct LatentAttention : Mixer {
   Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
                  int64_t layer) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double kept_besides(double length) const override;
+  double other_activations(double length) const override;
 
  private:
   struct Queries {

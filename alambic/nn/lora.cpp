@@ -16,7 +16,7 @@ Tensor mask(at::IntArrayRef sizes, const LoraDropout& dropout, uint64_t adapter)
                                    .position = static_cast<uint32_t>(adapter)});
   const Tensor mask = at::empty(sizes, at::kFloat);
   float* value = mask.mutable_data_ptr<float>();
-  const auto least = static_cast<uint64_t>(dropout.rate * 0x1p32);
+  const auto min = static_cast<uint64_t>(dropout.rate * 0x1p32);
   const auto kept = static_cast<float>(1 / (1 - dropout.rate));
   const int64_t count = mask.numel();
   at::parallel_for(0, (count + 3) / 4, 4096, [&](int64_t begin, int64_t end) {
@@ -24,7 +24,7 @@ Tensor mask(at::IntArrayRef sizes, const LoraDropout& dropout, uint64_t adapter)
       const auto low = static_cast<uint32_t>(block), high = static_cast<uint32_t>(block >> 32);
       const auto drawn = philox({low, high, words[2], words[3]}, {words[0], words[1]});
       for (int64_t i = 4 * block; i < std::min(4 * block + 4, count); ++i) {
-        value[i] = drawn[i % 4] >= least ? kept : 0;
+        value[i] = drawn[i % 4] >= min ? kept : 0;
       }
     }
   });

@@ -1,4 +1,4 @@
-// Low-rank adapters (Hu et al., arXiv 2106.09685), with rank-stabilised scaling (arXiv 2312.03732)
+// Low-rank adapters (Hu et al., arXiv 2106.09685), with rank-stabilized scaling (arXiv 2312.03732)
 // and weight decomposition (DoRA, arXiv 2402.09353).
 #pragma once
 

@@ -26,7 +26,7 @@ Tensor DenseMlp::forward(const Tensor& x_ND) const {
 }
 
 // The bounded gate and up.
-double DenseMlp::kept_besides() const {
+double DenseMlp::other_activations() const {
   return shape.limit > 0 ? 2 * static_cast<double>(shape.inner) : 0;
 }
 

@@ -15,8 +15,8 @@ struct FeedForward {
   virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
   /// What sends tokens to experts; null: there are none.
   virtual Router* routed_by() { return nullptr; }
-  /// As Mixer::kept_besides.
-  virtual double kept_besides() const { return 0; }
+  /// As Mixer::other_activations.
+  virtual double other_activations() const { return 0; }
 };
 
 using kernels::Gate;
@@ -39,7 +39,7 @@ struct DenseMlp : FeedForward {
   explicit DenseMlp(const MlpShape& shape);
   Tensor forward(const Tensor& x_ND) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double kept_besides() const override;
+  double other_activations() const override;
 };
 
 }  // namespace alambic

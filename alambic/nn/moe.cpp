@@ -27,7 +27,7 @@ struct Dispatch {
 Tensor in_best_groups(const Tensor& choice_NE, const RouterOptions& options) {
   const Tensor grouped_NGe = choice_NE.unflatten(-1, {options.groups, -1});
   const Tensor group_NG = std::get<0>(grouped_NGe.topk(options.summed, -1)).sum(-1);
-  const Tensor best_Ng = std::get<1>(group_NG.topk(options.chosen_groups));
+  const Tensor best_Ng = std::get<1>(group_NG.topk(options.topk_group));
   const Tensor hidden_NG =
       at::ones_like(group_NG, group_NG.options().dtype(at::kBool)).scatter(-1, best_Ng, false);
   return grouped_NGe.masked_fill(hidden_NG.unsqueeze(-1), -std::numeric_limits<double>::infinity())
@@ -51,7 +51,7 @@ Tensor scores_of(const Tensor& logits_NE, Scores scores) {
 Router::Router(int64_t width, const RouterOptions& options)
     : options(options), weight_ED(placeholder({options.experts, width})) {
   if (options.biased) bias_E = placeholder({options.experts});
-  if (options.corrected) correction_E = placeholder({options.experts});
+  if (options.has_correction_bias) correction_E = placeholder({options.experts});
 }
 
 Router::Choice Router::operator()(const Tensor& x_ND, const Tensor& given_NK) const {
@@ -63,13 +63,13 @@ Router::Choice Router::operator()(const Tensor& x_ND, const Tensor& given_NK) co
   if (!experts_NK.defined()) {
     Tensor choice_NE = scores_NE.detach();
     if (correction_E.defined()) choice_NE = choice_NE + correction_E.detach().to(type);
-    if (options.chosen_groups < options.groups) choice_NE = in_best_groups(choice_NE, options);
-    experts_NK = std::get<1>(choice_NE.topk(options.chosen));
+    if (options.topk_group < options.groups) choice_NE = in_best_groups(choice_NE, options);
+    experts_NK = std::get<1>(choice_NE.topk(options.top_k));
   }
   Tensor weights_NK = scores_NE.gather(-1, experts_NK);
   if (load && at::GradMode::is_enabled()) load->add(experts_NK, scores_NE);
   // Sigmoids may all vanish.
-  if (options.normalized) weights_NK = weights_NK / (weights_NK.sum(-1, true) + 1e-20);
+  if (options.norm_topk_prob) weights_NK = weights_NK / (weights_NK.sum(-1, true) + 1e-20);
   if (options.scaling != 1) weights_NK = weights_NK * options.scaling;
   return {weights_NK, experts_NK};
 }
@@ -90,7 +90,7 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
                    const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
                    const Tensor& base_ND) {
   const Dispatch dispatch(choice.experts_NK, options.experts);
-  const Tensor token_P = dispatch.order.floor_divide(options.chosen);
+  const Tensor token_P = dispatch.order.floor_divide(options.top_k);
   const Tensor x_PD = x_ND.index_select(0, token_P);
   std::vector<Tensor> outputs;
   int64_t first = 0;
@@ -116,9 +116,9 @@ Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
       [&](int64_t e, const Tensor& x_PD) { return experts[e].forward(x_PD); }, base_ND);
 }
 
-double Moe::kept_besides() const {
-  return static_cast<double>(router.options.chosen) * experts.front().kept_besides() +
-         (shared ? shared->kept_besides() : 0);
+double Moe::other_activations() const {
+  return static_cast<double>(router.options.top_k) * experts.front().other_activations() +
+         (shared ? shared->other_activations() : 0);
 }
 
 void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {

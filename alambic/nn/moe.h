@@ -18,14 +18,14 @@ enum class Scores {
 };
 
 struct RouterOptions {
-  int64_t experts = 0, chosen = 0;  ///< E, and k of each token
-  bool normalized = false;          ///< the k weights sum to one
+  int64_t experts = 0, top_k = 0;  ///< E, and k of each token
+  bool norm_topk_prob = false;     ///< the k weights sum to one
   Scores scores = Scores::softmax;
   /// A vector is added to the scores that choose; the weights are without it (arXiv 2408.15664).
-  bool corrected = false;
+  bool has_correction_bias = false;
   /// Only experts of the best groups are chosen (arXiv 2405.04434, section 2.2.2); a group counts
   /// as much as the sum of its `summed` best scores.
-  int64_t groups = 1, chosen_groups = 1, summed = 1;
+  int64_t groups = 1, topk_group = 1, summed = 1;
   double scaling = 1;   ///< of the weights
   bool biased = false;  ///< a bias before the softmax or sigmoid (gpt-oss)
 };
@@ -81,7 +81,7 @@ struct Moe : FeedForward {
   Tensor forward(const Tensor& x_ND) const override;
   Tensor forward(const Tensor& x_ND, const Router::Choice& choice) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double kept_besides() const override;
+  double other_activations() const override;
 };
 
 }  // namespace alambic

@@ -48,7 +48,7 @@ Tensor SelfAttention::forward(const Tensor& x_ND, const Rotation& rotation, cons
   return o_proj(shape.gated ? read_NE * gate_NE.sigmoid() : read_NE);
 }
 
-double SelfAttention::kept_besides(double) const {
+double SelfAttention::other_activations(double) const {
   const auto of_heads = [&](int64_t heads) {
     return static_cast<double>(heads * shape.head_width);
   };

@@ -15,7 +15,7 @@ TokenIndexer::TokenIndexer(const IndexerShape& shape)
 
 bool TokenIndexer::chooses(const Pass& pass) const {
   for (int64_t s = 0; s < pass.input.sequences(); ++s) {
-    if (pass.starts[s] + pass.input.length(s) > shape.chosen) return true;
+    if (pass.starts[s] + pass.input.length(s) > shape.top_k) return true;
   }
   return false;
 }
@@ -34,13 +34,13 @@ TokenIndexer::Queries TokenIndexer::queries(const Tensor& x_ND, const Tensor& la
           weight_NH.to(type) / std::sqrt(static_cast<double>(shape.heads * shape.head_width))};
 }
 
-Tensor TokenIndexer::chosen(const Queries& queries, int64_t begin, int64_t count,
-                            const Tensor& key_Md) const {
+Tensor TokenIndexer::top_k(const Queries& queries, int64_t begin, int64_t count,
+                           const Tensor& key_Md) const {
   const int64_t M = key_Md.size(0);
   const Tensor visible_TM = visible_entries(M - count, count, M, 1, key_Md.device());
   return best_entries(index_scores(queries.q_NHd.narrow(0, begin, count),
                                    queries.weight_NH.narrow(0, begin, count), key_Md),
-                      visible_TM, shape.chosen);
+                      visible_TM, shape.top_k);
 }
 
 void TokenIndexer::visit(const std::string& prefix, const TensorVisitor& visitor) {

@@ -9,7 +9,7 @@ namespace alambic {
 
 struct IndexerShape {
   int64_t width = 0, query_rank = 0, heads = 0, head_width = 0;
-  int64_t chosen = 0;  ///< most positions that one attends to
+  int64_t top_k = 0;  ///< most positions that one attends to
 };
 
 /// Chooses which earlier positions a position attends to (DeepSeek-V3.2, arXiv 2512.02556, section
@@ -33,7 +33,7 @@ struct TokenIndexer {
   Queries queries(const Tensor& x_ND, const Tensor& latent_NQ, const Rotation& rotation) const;
   /// Of queries [begin, begin + count) that belong to the last positions of a sequence with M keys;
   /// bool, [count, M].
-  Tensor chosen(const Queries& queries, int64_t begin, int64_t count, const Tensor& key_Md) const;
+  Tensor top_k(const Queries& queries, int64_t begin, int64_t count, const Tensor& key_Md) const;
   /// Tensors only: an adapter here would never learn.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 };

@@ -42,23 +42,23 @@ void check_term(const DivergenceTerm& term) {
 }
 
 void check_inputs(const Divergence& divergence, const Tensor& student_MD, const Head& student,
-                  const Judgement& judgement) {
+                  const TeacherOutput& teacher_output) {
   if (!(divergence.kd_temperature > 0) || !std::isfinite(divergence.kd_temperature)) {
     throw input_error("kd-temperature is {}, expected a positive number",
                       divergence.kd_temperature);
   }
-  if (!judgement.hidden_MD.defined()) return;
-  if (student.vocabulary() != judgement.head.vocabulary()) {
+  if (!teacher_output.hidden_MD.defined()) return;
+  if (student.vocabulary() != teacher_output.head.vocabulary()) {
     throw input_error("the student has {} tokens, the teacher {}", student.vocabulary(),
-                      judgement.head.vocabulary())
+                      teacher_output.head.vocabulary())
         .with_hint(
             "distillation compares distributions over one vocabulary: use a student with "
             "the teacher's tokenizer");
   }
-  check(student_MD.dim() == 2 && judgement.hidden_MD.dim() == 2 &&
-            student_MD.size(0) == judgement.hidden_MD.size(0),
+  check(student_MD.dim() == 2 && teacher_output.hidden_MD.dim() == 2 &&
+            student_MD.size(0) == teacher_output.hidden_MD.size(0),
         "{} graded positions of the student, {} of the teacher", student_MD.size(0),
-        judgement.hidden_MD.size(0));
+        teacher_output.hidden_MD.size(0));
 }
 
 std::vector<WeightedTerm> weighted_terms(const Divergence& divergence) {
@@ -76,8 +76,9 @@ std::vector<WeightedTerm> weighted_terms(const Divergence& divergence) {
 }
 
 Loss divergence_sum(const Divergence& divergence, const Tensor& student_MD, const Head& student,
-                    const Judgement& judgement, double normalizer, const ChunkOptions& chunk) {
-  check_inputs(divergence, student_MD, student, judgement);
+                    const TeacherOutput& teacher_output, double normalizer,
+                    const ChunkOptions& chunk) {
+  check_inputs(divergence, student_MD, student, teacher_output);
   check(normalizer > 0 && std::isfinite(normalizer), "normalizer {}", normalizer);
   const DivergenceRow row{.vocabulary = student.vocabulary(),
                           .terms = weighted_terms(divergence),
@@ -85,8 +86,8 @@ Loss divergence_sum(const Divergence& divergence, const Tensor& student_MD, cons
                           .weight = 1 / normalizer,
                           .softcap = student.softcap,
                           .gradient = false};
-  if (divergence.topk > 0 || !judgement.hidden_MD.defined()) {
-    return topk_sum(row, {divergence.topk, divergence.topk_by}, student_MD, student, judgement,
+  if (divergence.topk > 0 || !teacher_output.hidden_MD.defined()) {
+    return topk_sum(row, {divergence.topk, divergence.topk_by}, student_MD, student, teacher_output,
                     chunk);
   }
   HeadGradient gradient(student_MD, student);
@@ -97,7 +98,7 @@ Loss divergence_sum(const Divergence& divergence, const Tensor& student_MD, cons
   const int64_t rows = chunk_rows(chunk, graded, student.vocabulary(), 2);
   const auto dtype = working_dtype(student_MD);
   HeadChunks students(student_MD, student, rows, dtype);
-  HeadChunks teachers(judgement.hidden_MD, judgement.head, rows, dtype);
+  HeadChunks teachers(teacher_output.hidden_MD, teacher_output.head, rows, dtype);
   const Tensor total = at::zeros({6}, student_MD.options().dtype(at::kDouble).requires_grad(false));
   for_each_chunk(graded, rows, [&](int64_t begin, int64_t count) {
     const Tensor student_CV = students.logits_CV(begin, count);
@@ -119,21 +120,22 @@ Loss divergence_sum(const Divergence& divergence, const Tensor& student_MD, cons
 
 }  // namespace
 
-Divergence generalised_jsd(double beta, double kd_temperature, bool normalise) {
+Divergence generalized_jsd(double beta, double kd_temperature, bool normalize) {
   const bool between = beta > 0 && beta < 1;
-  const double weight = normalise && between ? 1 / (beta * (1 - beta)) : 1;
+  const double weight = normalize && between ? 1 / (beta * (1 - beta)) : 1;
   return {.terms = {{DivergenceKind::jsd, beta, weight}}, .kd_temperature = kd_temperature};
 }
 
 Loss divergence_loss(const Divergence& divergence, const Tensor& student_MD, const Head& student,
-                     const Judgement& judgement, double normalizer, const ChunkOptions& chunk) {
-  return divergence_sum(divergence, student_MD, student, judgement, normalizer, chunk);
+                     const TeacherOutput& teacher_output, double normalizer,
+                     const ChunkOptions& chunk) {
+  return divergence_sum(divergence, student_MD, student, teacher_output, normalizer, chunk);
 }
 
 Loss measure_divergence(const Divergence& divergence, const Tensor& student_MD, const Head& student,
-                        const Judgement& judgement, const ChunkOptions& chunk) {
+                        const TeacherOutput& teacher_output, const ChunkOptions& chunk) {
   const at::NoGradGuard no_gradient;
-  return divergence_sum(divergence, student_MD, student, judgement, 1, chunk);
+  return divergence_sum(divergence, student_MD, student, teacher_output, 1, chunk);
 }
 
 }  // namespace alambic

@@ -30,12 +30,12 @@ struct Divergence {
   TopKBy topk_by = TopKBy::teacher;  ///< whose K most likely tokens; both: up to 2K tokens
 };
 
-/// Generalised Jensen-Shannon divergence with the ends of GKD and TRL (Agarwal et al.,
+/// Generalized Jensen-Shannon divergence with the ends of GKD and TRL (Agarwal et al.,
 /// arXiv 2306.13649, eq. 3): p teacher, q student, m = beta·p + (1 − beta)·q,
 ///   D = beta·KL(p‖m) + (1 − beta)·KL(q‖m);  beta = 0: KL(p‖q), forward;  beta = 1: KL(q‖p),
-///   reverse. `normalise`: divided by beta·(1 − beta) between the ends, which makes D continuous
+///   reverse. `normalize`: divided by beta·(1 − beta) between the ends, which makes D continuous
 /// there and gives every beta the gradient's size of a KL.
-Divergence generalised_jsd(double beta, double kd_temperature = 1, bool normalise = false);
+Divergence generalized_jsd(double beta, double kd_temperature = 1, bool normalize = false);
 
 struct ChunkOptions {
   /// Graded positions whose logits exist at a time; 0: chosen from the vocabulary size so that the
@@ -51,12 +51,13 @@ struct ChunkOptions {
 /// "student_entropy", "teacher_entropy", "agreement" (same most likely token); over buckets
 /// "topk_reverse_kl", "topk_forward_kl" and both models' "…_topk_mass" instead.
 /// Vocabularies must agree: cut both heads to the tokenizer's size first (Head::cut).
-/// Judgement::topk_logp_MK must be at kd_temperature; with it, `topk` 0 means all K of them.
+/// TeacherOutput::topk_logp_MK must be at kd_temperature; with it, `topk` 0 means all K of them.
 Loss divergence_loss(const Divergence& divergence, const Tensor& student_MD, const Head& student,
-                     const Judgement& judgement, double normalizer, const ChunkOptions& chunk = {});
+                     const TeacherOutput& teacher_output, double normalizer,
+                     const ChunkOptions& chunk = {});
 
 /// The same sums without a gradient, for evaluation.
 Loss measure_divergence(const Divergence& divergence, const Tensor& student_MD, const Head& student,
-                        const Judgement& judgement, const ChunkOptions& chunk = {});
+                        const TeacherOutput& teacher_output, const ChunkOptions& chunk = {});
 
 }  // namespace alambic

@@ -118,7 +118,7 @@ template <int bytes>
   double all = 0, head = 0;
   for (int64_t i = 0; i < vectors;) {
     Float part = {};
-    for (const int64_t end = wide::least(i + wide::kBlock, vectors); i < end; ++i) {
+    for (const int64_t end = wide::min(i + wide::kBlock, vectors); i < end; ++i) {
       const Float difference =
           wide::exp<bytes>(pair.log_q(zs[i])) - wide::exp<bytes>(pair.log_p(zt[i]));
       part += difference > 0.0f ? difference : -difference;
@@ -164,7 +164,7 @@ template <int bytes, bool gradient>
   Block<bytes> block;
   Float pulls[wide::kBlock];
   for (int64_t begin = 0; begin < vectors; begin += wide::kBlock) {
-    block.size = wide::least(wide::kBlock, vectors - begin);
+    block.size = wide::min(wide::kBlock, vectors - begin);
     begin_block<bytes>(pair, zs + begin, zt + begin, block, sums);
     for (int64_t i = 0; i < block.size; ++i) pulls[i] = Float{};
     for (const WeightedTerm& term : row.terms) {

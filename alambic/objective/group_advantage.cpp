@@ -36,13 +36,13 @@ Moments moments_of(std::span<const float> scores) {
 }
 
 bool all_alike(std::span<const float> scores) {
-  float least = std::numeric_limits<float>::infinity(), most = -least;
+  float min = std::numeric_limits<float>::infinity(), max = -min;
   for (const float score : scores) {
     if (std::isnan(score)) continue;
-    least = std::min(least, score);
-    most = std::max(most, score);
+    min = std::min(min, score);
+    max = std::max(max, score);
   }
-  return !(least < most);
+  return !(min < max);
 }
 
 }  // namespace

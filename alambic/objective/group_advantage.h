@@ -1,4 +1,4 @@
-// From scores of whole answers to advantages within groups of answers to one prompt.
+// From scores of whole completions to advantages within groups of completions to one prompt.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,13 @@ namespace alambic {
 enum class AdvantageKind { grpo, dr_grpo };
 
 struct GroupAdvantages {
-  std::vector<double> advantages;  ///< of every answer
+  std::vector<double> advantages;  ///< of every completion
   double mean = 0, deviation = 0;  ///< of the scores; of groups, the mean of their deviations
-  int64_t dropped = 0;             ///< answers without a score (NaN)
+  int64_t dropped = 0;             ///< completions without a score (NaN)
   int64_t equal = 0;               ///< groups that teach nothing: all scores alike
 };
 
-/// Groups are `size` consecutive scores. An answer without a score counts nowhere, and its
+/// Groups are `size` consecutive scores. A completion without a score counts nowhere, and its
 /// advantage is 0; so is that of a group with a single score. A group whose scores are all alike
 /// has the advantage 0 exactly. Figures without any score are NaN.
 GroupAdvantages group_advantages(const std::vector<float>& scores, int64_t size,

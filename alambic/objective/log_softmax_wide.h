@@ -10,7 +10,7 @@ namespace alambic::wide {
 /// Vectors between two additions into double: 64 · lanes numbers.
 inline constexpr int64_t kBlock = 64;
 
-[[gnu::always_inline]] inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+[[gnu::always_inline]] inline int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 
 struct Softmax {
   float top;       ///< largest logit
@@ -55,7 +55,7 @@ template <int bytes>
   double total = 0;
   for (int64_t i = 0; i < vectors;) {
     Float part = {};
-    for (const int64_t end = least(i + kBlock, vectors); i < end; ++i) {
+    for (const int64_t end = min(i + kBlock, vectors); i < end; ++i) {
       part += exp<bytes>((z[i] - result.top) * inverse_temperature);
     }
     total += sum(part);

@@ -8,7 +8,7 @@ struct ObjectiveOptions {
   std::string objective = "reverse_kl";
   double beta = 0.5;
   double alpha = 0.1;
-  bool normalise_jsd = false;
+  bool normalize_jsd = false;
   double kd_temperature = 1;
   int64_t kd_topk = 0;
   std::string kd_topk_by = "teacher";
@@ -24,40 +24,40 @@ struct ObjectiveOptions {
 
   void visit(OptionVisitor& v) {
     v.group("Objective");
-    v.text("objective", objective,
-           "divergence between student and teacher, exact over the whole vocabulary: reverse_kl, "
-           "forward_kl, jsd, skew_kl, skew_reverse_kl, tvd or akl; sampled_reverse_kl: the reverse "
-           "KL's policy gradient on the drawn tokens alone; minillm: reverse_kl and, as "
-           "long_term_kl, what each token does to the reverse KL of those after it; grpo: answers "
-           "that score better than others to the same prompt (--reward or --judge, "
-           "--num-generations); cross_entropy: of given completions, the data's or the teacher's "
-           "(--answers-by); or a sum of them with weights that add up to 1, as "
-           "0.7*reverse_kl+0.3*grpo");
-    v.number("beta", beta, "for jsd: 0 is the forward KL, 1 the reverse", {.least = 0, .most = 1});
+    v.text(
+        "objective", objective,
+        "divergence between student and teacher, exact over the whole vocabulary: reverse_kl, "
+        "forward_kl, jsd, skew_kl, skew_reverse_kl, tvd or akl; sampled_reverse_kl: the reverse "
+        "KL's policy gradient on the drawn tokens alone; minillm: reverse_kl and, as "
+        "long_term_kl, what each token does to the reverse KL of those after it; grpo: completions "
+        "that score better than others to the same prompt (--reward or --judge, "
+        "--num-generations); cross_entropy: of given completions, the data's or the teacher's "
+        "(--completions-by); or a sum of them with weights that add up to 1, as "
+        "0.7*reverse_kl+0.3*grpo");
+    v.number("beta", beta, "for jsd: 0 is the forward KL, 1 the reverse", {.min = 0, .max = 1});
     v.number("alpha", alpha,
              "for skew_kl and skew_reverse_kl: share of the other distribution in the mixture",
-             {.least = 0, .most = 0.999});
-    v.flag("normalise-jsd", normalise_jsd,
+             {.min = 0, .max = 0.999});
+    v.flag("normalize-jsd", normalize_jsd,
            "divide jsd by beta (1 - beta), so that every beta has the gradient's size of a KL");
     v.number("kd-temperature", kd_temperature,
              "both distributions are softened by it; the loss is multiplied by its square (tvd: "
              "by itself)",
-             {.least = 1e-3});
+             {.min = 1e-3});
     v.integer("kd-topk", kd_topk,
-              "compare this many tokens and one bucket for all others; 0: every token",
-              {.least = 0});
+              "compare this many tokens and one bucket for all others; 0: every token", {.min = 0});
     v.choice("kd-topk-by", kd_topk_by, {"teacher", "student", "both"},
              "whose most likely tokens --kd-topk takes");
     v.number("ce-weight", ce_weight,
              "adds this much cross-entropy on given completions (steps on the student's own "
              "answers have none)",
-             {.least = 0});
+             {.min = 0});
     v.number(
         "hidden-weight", hidden_weight,
         "adds this much of the distance between hidden states of student and teacher on the "
-        "answers' tokens, through learnt projections where their widths differ; needs one live "
+        "answers' tokens, through learned projections where their widths differ; needs one live "
         "teacher; 0: none",
-        {.least = 0});
+        {.min = 0});
     v.choice("hidden-distance", hidden_distance, {"mse", "cosine"},
              "mean square over the width, or 1 - cosine");
     v.list("hidden-layers", hidden_layers,
@@ -67,24 +67,25 @@ struct ObjectiveOptions {
              "for objectives over drawn tokens (sampled_reverse_kl, minillm, grpo): a token whose "
              "probability has grown or fallen by this share since it was drawn is not pushed "
              "further; 0: no limit",
-             {.least = 0, .most = 0.999});
-    v.integer("num-iterations", num_iterations,
-              "for objectives over drawn tokens: optimizer steps that learn from the same answers, "
-              "weighted by their importance",
-              {.least = 1});
+             {.min = 0, .max = 0.999});
+    v.integer(
+        "num-iterations", num_iterations,
+        "for objectives over drawn tokens: optimizer steps that learn from the same completions, "
+        "weighted by their importance",
+        {.min = 1});
     v.choice("advantage", advantage, {"grpo", "dr_grpo"},
-             "for grpo: (score - mean) / standard deviation within the answers to a prompt; "
-             "dr_grpo: score - mean, and the sum over tokens is divided by answers times "
+             "for grpo: (score - mean) / standard deviation within the completions to a prompt; "
+             "dr_grpo: score - mean, and the sum over tokens is divided by completions times "
              "--max-completion-length");
     v.number(
         "kl-weight", kl_weight,
         "for objectives over drawn tokens: adds this much of the KL from the student as it was "
         "before the run, which is then held in memory too; 0: none",
-        {.least = 0});
+        {.min = 0});
     v.number("teacher-mix", teacher_mix,
              "for objectives over drawn tokens: share of the teacher in the distribution that "
              "answers are drawn from; tokens are weighted accordingly (MiniLLM: 0.2)",
-             {.least = 0, .most = 0.999});
+             {.min = 0, .max = 0.999});
   }
 };
 

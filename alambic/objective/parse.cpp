@@ -118,7 +118,7 @@ void set_divergence(const ObjectiveOptions& options, Objective& objective) {
     if (term.kind == DivergenceKind::jsd) {
       jsd = true;
       term.parameter = options.beta;
-      term.weight *= generalised_jsd(options.beta, 1, options.normalise_jsd).terms[0].weight;
+      term.weight *= generalized_jsd(options.beta, 1, options.normalize_jsd).terms[0].weight;
     } else if (term.kind == DivergenceKind::skew_kl ||
                term.kind == DivergenceKind::skew_reverse_kl) {
       skew = true;
@@ -127,9 +127,9 @@ void set_divergence(const ObjectiveOptions& options, Objective& objective) {
   }
   const std::string& name = options.objective;
   refuse_unused(options.beta != defaults.beta, jsd, "--beta", name, "--objective jsd");
-  refuse_unused(options.normalise_jsd, jsd, "--normalise-jsd", name, "--objective jsd");
-  if (options.normalise_jsd && (options.beta == 0 || options.beta == 1)) {
-    throw input_error("--normalise-jsd has no effect with --beta {}", options.beta)
+  refuse_unused(options.normalize_jsd, jsd, "--normalize-jsd", name, "--objective jsd");
+  if (options.normalize_jsd && (options.beta == 0 || options.beta == 1)) {
+    throw input_error("--normalize-jsd has no effect with --beta {}", options.beta)
         .with_hint("at its ends jsd is a whole KL already");
   }
   refuse_unused(options.alpha != defaults.alpha, skew, "--alpha", name, "--objective skew_kl");

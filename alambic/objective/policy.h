@@ -16,7 +16,7 @@ struct PolicyTerm {
 /// Σ weight·T^k·objective over `terms`, as policies/*.h define them. The policy is
 /// softmax(logits / T), the distribution from which the tokens were drawn at T = temperature.
 struct Policy {
-  std::vector<PolicyTerm> terms;  ///< empty: nothing is learnt this way
+  std::vector<PolicyTerm> terms;  ///< empty: nothing is learned this way
   double temperature = 1;
   double clip = 0.2;     ///< of the importance ratio, on the side that would go on; 0: none
   double kl_weight = 0;  ///< of policies/reference_kl.h, added to the terms; 0: no reference
@@ -25,15 +25,15 @@ struct Policy {
   bool reads_teacher() const;
 };
 
-/// The graded tokens of some Rollouts (in the order of Rollouts::graded_M) and what is known of
-/// each. Logarithms are of softmax(logits / T). No gradient.
+/// The graded tokens of some Rollouts (in the order of Rollouts::loss_positions_M) and what is
+/// known of each. Logarithms are of softmax(logits / T). No gradient.
 struct DrawnTokens {
   Tensor token_M;         ///< int64
   Tensor sampler_logp_M;  ///< when it was drawn: Rollouts::logp_N
   // Undefined where no term reads them.
   Tensor teacher_logp_M, reference_logp_M;
-  Tensor advantage_M;  ///< of the answer that the token is part of
-  Tensor return_M;     ///< of the answer's tokens after it (returns.h)
+  Tensor advantage_M;  ///< of the completion that the token is part of
+  Tensor return_M;     ///< of the completion's tokens after it (returns.h)
   /// The policy's probability over that of another distribution which drew the token; undefined: 1.
   /// Values and gradients are multiplied by it; clipping looks at how far the policy has moved.
   Tensor weight_M;

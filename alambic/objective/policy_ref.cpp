@@ -21,11 +21,11 @@ double sampled_reverse_kl(const Row& student, const Row& frozen, const Row& teac
   return T * T * clipped_surrogate(student, drawn, advantage);
 }
 
-double return_after(const std::vector<double>& reward, size_t t, bool normalise) {
+double return_after(const std::vector<double>& reward, size_t t, bool normalize) {
   double sum = 0;
   for (size_t later = t + 1; later < reward.size(); ++later) sum += reward[later];
   const size_t count = reward.size() - 1 - t;
-  return count > 0 && normalise ? sum / static_cast<double>(count) : sum;
+  return count > 0 && normalize ? sum / static_cast<double>(count) : sum;
 }
 
 double reference_kl(const Row& student, const Row& reference, const DrawnToken& drawn) {

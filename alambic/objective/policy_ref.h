@@ -22,14 +22,14 @@ double clipped_surrogate(const Row& student, const DrawnToken& drawn, double adv
 double sampled_reverse_kl(const Row& student, const Row& frozen, const Row& teacher,
                           const DrawnToken& drawn);
 
-/// Every token of an answer has the answer's advantage.
+/// Every token of a completion has the completion's advantage.
 inline double grpo(const Row& student, const DrawnToken& drawn, double advantage) {
   return clipped_surrogate(student, drawn, advantage);
 }
 
-/// MiniLLM's return of token t of one answer: the mean of reward over the tokens after t (their sum
-/// where `normalise` is false), 0 for the last.
-double return_after(const std::vector<double>& reward, size_t t, bool normalise = true);
+/// MiniLLM's return of token t of one completion: the mean of reward over the tokens after t (their
+/// sum where `normalize` is false), 0 for the last.
+double return_after(const std::vector<double>& reward, size_t t, bool normalize = true);
 
 /// r·(eᵈ − 1 − d), d = log reference(token) − log q(token); the ratio and d both move with q.
 double reference_kl(const Row& student, const Row& reference, const DrawnToken& drawn);

@@ -4,7 +4,7 @@
 
 namespace alambic {
 
-Tensor returns_M(const Tensor& reward_M, const std::vector<int64_t>& lengths, bool normalise) {
+Tensor returns_M(const Tensor& reward_M, const std::vector<int64_t>& lengths, bool normalize) {
   const Tensor reward = reward_M.detach().to(at::kCPU, at::kDouble).contiguous();
   const Tensor result = at::zeros_like(reward);
   const double* rewards = reward.const_data_ptr<double>();
@@ -16,7 +16,7 @@ Tensor returns_M(const Tensor& reward_M, const std::vector<int64_t>& lengths, bo
     for (int64_t after = 1; after < length; ++after) {
       const int64_t token = begin + length - 1 - after;
       sum += rewards[token + 1];
-      returns[token] = normalise ? sum / static_cast<double>(after) : sum;
+      returns[token] = normalize ? sum / static_cast<double>(after) : sum;
     }
     begin += length;
   }

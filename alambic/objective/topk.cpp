@@ -115,29 +115,29 @@ struct Visit {
 };
 
 TopK checked(const TopK& topk, const Tensor& student_MD, const Head& student,
-             const Judgement& judgement) {
+             const TeacherOutput& teacher_output) {
   TopK result = topk;
-  if (judgement.hidden_MD.defined()) {
+  if (teacher_output.hidden_MD.defined()) {
     result.size = std::min(topk.size, student.vocabulary());
     return result;
   }
-  if (!judgement.topk_logp_MK.defined() || !judgement.token_MK.defined()) {
+  if (!teacher_output.topk_logp_MK.defined() || !teacher_output.token_MK.defined()) {
     throw input_error("the teacher gives no log-probabilities: a divergence needs them")
-        .with_hint("a judge's scores are learnt by --objective grpo");
+        .with_hint("a judge's scores are learned by --objective grpo");
   }
   if (topk.by != TopKBy::teacher) {
     throw input_error("this teacher knows only its own most likely tokens")
         .with_hint("--kd-topk-by teacher");
   }
-  const int64_t known = judgement.topk_logp_MK.size(1);
+  const int64_t known = teacher_output.topk_logp_MK.size(1);
   if (topk.size > known) {
     throw input_error("kd-topk is {}, but the teacher gives {} tokens", topk.size, known);
   }
-  check(judgement.topk_logp_MK.size(0) == student_MD.size(0) &&
-            judgement.token_MK.sizes() == judgement.topk_logp_MK.sizes(),
-        "top-K of {} positions for {}", judgement.topk_logp_MK.size(0), student_MD.size(0));
+  check(teacher_output.topk_logp_MK.size(0) == student_MD.size(0) &&
+            teacher_output.token_MK.sizes() == teacher_output.topk_logp_MK.sizes(),
+        "top-K of {} positions for {}", teacher_output.topk_logp_MK.size(0), student_MD.size(0));
   if (topk.size == 0) result.size = known;
-  const Tensor& token = judgement.token_MK;
+  const Tensor& token = teacher_output.token_MK;
   if (token.numel() > 0 &&
       (token.min().item<int64_t>() < 0 || token.max().item<int64_t>() >= student.vocabulary())) {
     throw input_error("the teacher names token {}, the student has {} tokens",
@@ -149,8 +149,8 @@ TopK checked(const TopK& topk, const Tensor& student_MD, const Head& student,
 }  // namespace
 
 Loss topk_sum(const DivergenceRow& row, const TopK& wanted, const Tensor& student_MD,
-              const Head& student, const Judgement& judgement, const ChunkOptions& chunk) {
-  const TopK topk = checked(wanted, student_MD, student, judgement);
+              const Head& student, const TeacherOutput& teacher_output, const ChunkOptions& chunk) {
+  const TopK topk = checked(wanted, student_MD, student, teacher_output);
   HeadGradient gradient(student_MD, student);
   const at::NoGradGuard no_gradient;
   const int64_t graded = student_MD.size(0);
@@ -158,8 +158,8 @@ Loss topk_sum(const DivergenceRow& row, const TopK& wanted, const Tensor& studen
   const auto dtype = working_dtype(student_MD);
   HeadChunks students(student_MD, student, rows, dtype);
   std::optional<HeadChunks> teachers;
-  if (judgement.hidden_MD.defined()) {
-    teachers.emplace(judgement.hidden_MD, judgement.head, rows, dtype);
+  if (teacher_output.hidden_MD.defined()) {
+    teachers.emplace(teacher_output.hidden_MD, teacher_output.head, rows, dtype);
   }
   const Visit visit{row,
                     at::zeros({6}, student_MD.options().dtype(at::kDouble).requires_grad(false))};
@@ -177,8 +177,8 @@ Loss topk_sum(const DivergenceRow& row, const TopK& wanted, const Tensor& studen
       const auto part = [&](const Tensor& t) {
         return t.narrow(0, begin, count).narrow(1, 0, topk.size);
       };
-      chosen.token_CK = part(judgement.token_MK);
-      teacher = given_buckets(part(judgement.topk_logp_MK), student.vocabulary(), chosen);
+      chosen.token_CK = part(teacher_output.token_MK);
+      teacher = given_buckets(part(teacher_output.topk_logp_MK), student.vocabulary(), chosen);
     }
     const Buckets mine = take_buckets(student_CV, row.temperature, chosen);
     visit(teacher, mine, chosen, student_CV, gradient.needed(), cap_CV);

@@ -7,7 +7,7 @@
 namespace alambic {
 
 struct TopK {
-  int64_t size = 0;  ///< 0: as many as the judgement has
+  int64_t size = 0;  ///< 0: as many as the teacher output has
   TopKBy by = TopKBy::teacher;
 };
 
@@ -15,8 +15,8 @@ struct TopK {
 /// tail is the sum of its other probabilities, never 1 − Σ; the teacher's too where its hidden
 /// states are there, and otherwise 1 − Σ of the given probabilities, at least 2⁻²⁴ while tokens are
 /// left for it. Input errors: `by` student or both without the teacher's hidden states, more than
-/// the judgement has.
+/// the teacher output has.
 Loss topk_sum(const DivergenceRow& row, const TopK& topk, const Tensor& student_MD,
-              const Head& student, const Judgement& judgement, const ChunkOptions& chunk);
+              const Head& student, const TeacherOutput& teacher_output, const ChunkOptions& chunk);
 
 }  // namespace alambic

@@ -95,10 +95,10 @@ std::string OptionEntry::placeholder() const {
 
 std::string OptionEntry::limits() const {
   if (!choices.empty()) return join(choices, "|");
-  const bool below = std::isfinite(bounds.least), above = std::isfinite(bounds.most);
-  if (below && above) return fmt::format("{} to {}", bounds.least, bounds.most);
-  if (below) return fmt::format("at least {}", bounds.least);
-  if (above) return fmt::format("at most {}", bounds.most);
+  const bool below = std::isfinite(bounds.min), above = std::isfinite(bounds.max);
+  if (below && above) return fmt::format("{} to {}", bounds.min, bounds.max);
+  if (below) return fmt::format("at least {}", bounds.min);
+  if (above) return fmt::format("at most {}", bounds.max);
   return "";
 }
 
@@ -138,7 +138,7 @@ void OptionEntry::set_flag(const std::string& where, bool value) {
 void OptionEntry::set_integer(const std::string& where, int64_t value) {
   if (std::holds_alternative<double*>(field)) return set_number(where, static_cast<double>(value));
   const auto number = static_cast<double>(value);
-  if (!std::holds_alternative<int64_t*>(field) || number < bounds.least || number > bounds.most) {
+  if (!std::holds_alternative<int64_t*>(field) || number < bounds.min || number > bounds.max) {
     refuse(where, fmt::format("{}", value));
   }
   *std::get<int64_t*>(field) = value;
@@ -146,7 +146,7 @@ void OptionEntry::set_integer(const std::string& where, int64_t value) {
 }
 
 void OptionEntry::set_number(const std::string& where, double value) {
-  const bool inside = std::isfinite(value) && value >= bounds.least && value <= bounds.most;
+  const bool inside = std::isfinite(value) && value >= bounds.min && value <= bounds.max;
   if (!std::holds_alternative<double*>(field) || !inside) refuse(where, fmt::format("{}", value));
   *std::get<double*>(field) = value;
   given = true;

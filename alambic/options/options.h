@@ -10,8 +10,8 @@
 namespace alambic {
 
 struct Bounds {
-  double least = -std::numeric_limits<double>::infinity();
-  double most = std::numeric_limits<double>::infinity();
+  double min = -std::numeric_limits<double>::infinity();
+  double max = std::numeric_limits<double>::infinity();
 };
 
 /// Names are given as on the command line without dashes ("learning-rate"); the same name is the

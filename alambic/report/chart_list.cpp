@@ -140,11 +140,11 @@ std::string objective_drawn_as_loss(const ReportInput& input,
 
 // Bytes are drawn in one unit, so that round ticks stay round.
 void scale_bytes(Chart& chart) {
-  double most = 0;
+  double max = 0;
   for (const ChartSeries& series : chart.series) {
-    for (const ChartPoint& point : series.points) most = std::max(most, point.y);
+    for (const ChartPoint& point : series.points) max = std::max(max, point.y);
   }
-  const bool gib = most >= 0x1p30;
+  const bool gib = max >= 0x1p30;
   chart.unit = gib ? "GiB" : "MiB";
   chart.y_kind = MetricKind::number;
   for (ChartSeries& series : chart.series) {

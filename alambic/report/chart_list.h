@@ -16,7 +16,7 @@ struct ChartGroup {
 
 /// Every numeric metric except "step", "seconds" and the phases' "…_seconds" is in one chart.
 /// "valid_x" is drawn over "x" when there is one. One run is drawn over steps; several over
-/// seconds when all have them, with a colour for each run.
+/// seconds when all have them, with a color for each run.
 std::vector<ChartGroup> charts_of(const ReportInput& input);
 
 /// The large chart of a comparison: of the validation metrics that all runs have the one that says

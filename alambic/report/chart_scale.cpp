@@ -18,13 +18,13 @@ double Axis::place(double value) const {
 namespace {
 
 // Ends the loop where values are so large that adding a step does not change them.
-constexpr int most_ticks = 40;
+constexpr int max_ticks = 40;
 
 std::vector<double> multiples(double step, double low, double high) {
   std::vector<double> ticks;
   const double slack = step * 1e-6;
   const double first = std::ceil((low - slack) / step);
-  for (int i = 0; i < most_ticks; ++i) {
+  for (int i = 0; i < max_ticks; ++i) {
     const double tick = (first + i) * step;
     if (tick > high + slack) break;
     ticks.push_back(tick);
@@ -32,12 +32,12 @@ std::vector<double> multiples(double step, double low, double high) {
   return ticks;
 }
 
-std::vector<double> time_ticks(double low, double high, int most) {
+std::vector<double> time_ticks(double low, double high, int max) {
   for (const double step : {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400,
                             21600, 43200, 86400}) {
-    if ((high - low) / step < most) return multiples(step, low, high);
+    if ((high - low) / step < max) return multiples(step, low, high);
   }
-  return nice_ticks(low, high, most);
+  return nice_ticks(low, high, max);
 }
 
 std::vector<double> log_ticks(double low, double high) {
@@ -55,7 +55,7 @@ std::vector<double> log_ticks(double low, double high) {
 }
 
 // What is a million million times smaller than the greatest value is not worth the room.
-constexpr double least_ratio = 1e-12;
+constexpr double min_ratio = 1e-12;
 
 struct Values {
   std::vector<double> lines;   // all of these must be visible
@@ -80,13 +80,13 @@ Values values_of(const Chart& chart) {
 
 }  // namespace
 
-std::vector<double> nice_ticks(double low, double high, int most) {
+std::vector<double> nice_ticks(double low, double high, int max) {
   const double span = high - low;
   if (!(span > 0) || !std::isfinite(span)) return {};
-  double step = std::pow(10, std::floor(std::log10(span / most)));
+  double step = std::pow(10, std::floor(std::log10(span / max)));
   if (!(step > 1e-300)) return {};
   for (const double factor : {2.0, 2.5, 2.0}) {
-    if (span / step < most) break;
+    if (span / step < max) break;
     step *= factor;  // 1, 2, 5, 10
   }
   return multiples(step, low, high);
@@ -104,9 +104,9 @@ Axis x_axis(const Chart& chart) {
   if (axis.low > 0 && axis.low < 0.3 * axis.high) axis.low = 0;
   if (axis.high - axis.low <= 1e-9 * std::abs(axis.high))
     axis.high += std::max(1.0, 0.1 * std::abs(axis.high));
-  const int most = chart.width / 50;
-  axis.ticks = chart.x_kind == MetricKind::seconds ? time_ticks(axis.low, axis.high, most)
-                                                   : nice_ticks(axis.low, axis.high, most);
+  const int max = chart.width / 50;
+  axis.ticks = chart.x_kind == MetricKind::seconds ? time_ticks(axis.low, axis.high, max)
+                                                   : nice_ticks(axis.low, axis.high, max);
   return axis;
 }
 
@@ -121,7 +121,7 @@ Axis y_axis(const Chart& chart) {
   }
   if (chart.may_be_logarithmic && axis.low > 0 && axis.high > 1e-100 && axis.high > 50 * axis.low) {
     axis.logarithmic = true;
-    axis.low = std::max(axis.low, axis.high * least_ratio);
+    axis.low = std::max(axis.low, axis.high * min_ratio);
     axis.low /= 1.15;
     axis.high *= 1.15;
     axis.ticks = log_ticks(axis.low, axis.high);

@@ -12,7 +12,7 @@
 namespace alambic {
 namespace {
 
-constexpr size_t most_facts = 6;  // one line of the page
+constexpr size_t max_facts = 6;  // one line of the page
 
 struct Ends {
   double first = 0, last = 0;
@@ -40,12 +40,12 @@ double total(const ReportRun& run, std::string_view key) {
 }
 
 double greatest(const ReportRun& run, std::string_view key) {
-  double most = 0;
+  double max = 0;
   for (const MetricsRow& row : run.metrics) {
     const double value = row.number(key).value_or(0);
-    if (std::isfinite(value)) most = std::max(most, value);
+    if (std::isfinite(value)) max = std::max(max, value);
   }
-  return most;
+  return max;
 }
 
 int64_t last_step(const ReportRun& run) {
@@ -99,7 +99,7 @@ std::vector<Fact> facts_of(const ReportRun& run) {
   }
   for (const std::string& key : main_metrics(run)) {
     const Ends ends = ends_of(run, key);
-    if (ends.count == 0 || facts.size() >= most_facts - 1) continue;
+    if (ends.count == 0 || facts.size() >= max_facts - 1) continue;
     const MetricInfo info = metric_info(key);
     const std::string last = format_metric(ends.last, info.kind);
     facts.push_back(

@@ -29,7 +29,7 @@ constexpr std::array known_metrics{
     Known{"reward", "Mean score", ""},
     Known{"reward_std", "Score's deviation within a prompt", ""},
     Known{"dropped_share", "Answers without a score", "", MetricKind::share},
-    Known{"equal_share", "Prompts whose answers score alike", "", MetricKind::share},
+    Known{"equal_share", "Prompts whose completions score alike", "", MetricKind::share},
     Known{"jsd", "Jensen–Shannon", "nats per token"},
     Known{"student_entropy", "Student", "nats per token"},
     Known{"teacher_entropy", "Teacher", "nats per token"},

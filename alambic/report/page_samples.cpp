@@ -11,7 +11,7 @@
 namespace alambic {
 namespace {
 
-constexpr size_t most_prompts = 12;
+constexpr size_t max_prompts = 12;
 constexpr size_t longest_text = 4000;  // bytes
 
 struct Shown {
@@ -19,14 +19,14 @@ struct Shown {
   const Sample* sample;
 };
 
-// The answers of all runs to one prompt.
-struct Answers {
+// The completions of all runs to one prompt.
+struct Completions {
   const Sample* first = nullptr;
   std::vector<std::vector<const Sample*>> by_run;
 };
 
-std::vector<Answers> answers_by_prompt(const ReportInput& input) {
-  std::vector<Answers> prompts;
+std::vector<Completions> completions_by_prompt(const ReportInput& input) {
+  std::vector<Completions> prompts;
   std::unordered_map<std::string_view, size_t> places;
   for (size_t run = 0; run < input.runs.size(); ++run) {
     for (const Sample& sample : input.runs[run].samples) {
@@ -49,19 +49,19 @@ std::vector<const Sample*> pick_steps(std::vector<const Sample*> samples) {
   return {samples.front(), samples[samples.size() / 2], samples.back()};
 }
 
-std::vector<Shown> shown_answers(const ReportInput& input, const Answers& prompt) {
+std::vector<Shown> shown_completions(const ReportInput& input, const Completions& prompt) {
   std::vector<Shown> shown;
   const bool several = input.runs.size() > 1;
   for (size_t run = 0; run < input.runs.size(); ++run) {
-    const std::vector<const Sample*> answers = pick_steps(prompt.by_run[run]);
-    if (answers.empty()) continue;
+    const std::vector<const Sample*> completions = pick_steps(prompt.by_run[run]);
+    if (completions.empty()) continue;
     if (!several) {
-      for (const Sample* sample : answers) shown.push_back({"", sample});
+      for (const Sample* sample : completions) shown.push_back({"", sample});
       continue;
     }
     const std::string& name = input.runs[run].name;
-    if (shown.empty() && answers.size() > 1) shown.push_back({name, answers.front()});
-    shown.push_back({name, answers.back()});
+    if (shown.empty() && completions.size() > 1) shown.push_back({name, completions.front()});
+    shown.push_back({name, completions.back()});
   }
   return shown;
 }
@@ -74,7 +74,7 @@ std::string shortened(std::string_view text) {
   return escape_html(text.substr(0, end)) + " …";
 }
 
-std::string answer(const Shown& shown) {
+std::string completion(const Shown& shown) {
   const Sample& sample = *shown.sample;
   std::string mark;
   if (sample.correct) {
@@ -96,8 +96,8 @@ std::string answer(const Shown& shown) {
 
 // Prompts that were answered at several steps or by several runs say most. Where there is none
 // (training samples), the first and the last of all prompts show the change.
-std::vector<Answers> pick_prompts(std::vector<Answers> prompts) {
-  const auto answered_once = [](const Answers& prompt) {
+std::vector<Completions> pick_prompts(std::vector<Completions> prompts) {
+  const auto answered_once = [](const Completions& prompt) {
     size_t count = 0;
     for (const auto& samples : prompt.by_run) {
       if (!samples.empty()) count += samples.front()->step == samples.back()->step ? 1 : 2;
@@ -106,9 +106,9 @@ std::vector<Answers> pick_prompts(std::vector<Answers> prompts) {
   };
   if (!std::all_of(prompts.begin(), prompts.end(), answered_once)) {
     std::erase_if(prompts, answered_once);
-    if (prompts.size() > most_prompts) prompts.resize(most_prompts);
-  } else if (prompts.size() > most_prompts) {
-    const auto half = static_cast<std::ptrdiff_t>(most_prompts / 2);
+    if (prompts.size() > max_prompts) prompts.resize(max_prompts);
+  } else if (prompts.size() > max_prompts) {
+    const auto half = static_cast<std::ptrdiff_t>(max_prompts / 2);
     prompts.erase(prompts.begin() + half, prompts.end() - half);
   }
   return prompts;
@@ -118,7 +118,7 @@ std::vector<Answers> pick_prompts(std::vector<Answers> prompts) {
 
 std::string samples_section(const ReportInput& input) {
   std::string html;
-  for (const Answers& prompt : pick_prompts(answers_by_prompt(input))) {
+  for (const Completions& prompt : pick_prompts(completions_by_prompt(input))) {
     std::string reference;
     if (!prompt.first->reference.empty()) {
       reference = fmt::format(R"(<p class="reference">Reference: {}</p>)",
@@ -127,7 +127,7 @@ std::string samples_section(const ReportInput& input) {
     html += fmt::format(
         R"(<div class="sample"><div class="prompt"><p>{}</p>{}</div><div class="answers">)",
         shortened(prompt.first->prompt), reference);
-    for (const Shown& shown : shown_answers(input, prompt)) html += answer(shown);
+    for (const Shown& shown : shown_completions(input, prompt)) html += completion(shown);
     html += "</div></div>";
   }
   return html.empty() ? "" : "<h2>Answers, early and late</h2>" + html;

@@ -94,15 +94,15 @@ svg .marks { fill: none; stroke: currentColor; stroke-width: 5; stroke-linecap: 
 .prompt { border-left: 3px solid var(--rule); padding: 2px 0 2px 14px; margin: 0 0 10px; }
 .prompt p { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .prompt .reference { color: var(--soft); font-size: 13.5px; margin-top: 4px; }
-.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 12px; }
-.answer { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; overflow: hidden; }
-.answer header { display: flex; gap: 8px; font-size: 12.5px; color: var(--soft); padding: 7px 12px;
+.completions { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 12px; }
+.completion { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; overflow: hidden; }
+.completion header { display: flex; gap: 8px; font-size: 12.5px; color: var(--soft); padding: 7px 12px;
   border-bottom: 1px solid var(--rule); }
-.answer header b { color: var(--ink); font-weight: 600; }
-.answer header .mark { margin-left: auto; font-weight: 600; }
+.completion header b { color: var(--ink); font-weight: 600; }
+.completion header .mark { margin-left: auto; font-weight: 600; }
 .mark.right { color: var(--good); } .mark.wrong { color: var(--bad); }
-.answer pre { max-height: 260px; }
-.answer .notes { font-size: 12px; color: var(--soft); padding: 0 12px 8px; margin: 0; }
+.completion pre { max-height: 260px; }
+.completion .notes { font-size: 12px; color: var(--soft); padding: 0 12px 8px; margin: 0; }
 pre { margin: 0; padding: 10px 12px; font: 12.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas,
   "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; overflow-y: auto; }
 details { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; margin-bottom: 10px; }
@@ -119,7 +119,7 @@ footer { margin-top: 48px; color: var(--faint); font-size: 12.5px; }
   body { font-size: 11pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
   .charts, .charts.pair { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .answer pre { max-height: none; }
+  .completion pre { max-height: none; }
   h2, h3 { break-after: avoid; }
 }
 )css";

@@ -29,7 +29,7 @@ struct ResultsTable {
   std::string note = {};
 };
 
-/// One answer at one step.
+/// One completion at one step.
 struct Sample {
   int64_t step = 0;
   std::string prompt = {};

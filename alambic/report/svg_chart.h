@@ -1,4 +1,4 @@
-// Line charts as inline SVG. Colours come from the page's style sheet (classes s0 … s5), so that a
+// Line charts as inline SVG. Colors come from the page's style sheet (classes s0 … s5), so that a
 // chart follows the reader's light or dark setting.
 #pragma once
 
@@ -43,9 +43,9 @@ struct Chart {
 };
 
 /// Round numbers (1, 2 or 5 times a power of ten) within [low, high], `most` at most.
-std::vector<double> nice_ticks(double low, double high, int most);
+std::vector<double> nice_ticks(double low, double high, int max);
 
-/// Gaussian average over neighbouring points, as wide as a fortieth of the series. A series that
+/// Gaussian average over neighboring points, as wide as a fortieth of the series. A series that
 /// turns at fewer than a tenth of its points (a learning rate) has no noise and stays as it is.
 std::vector<ChartPoint> smooth(const std::vector<ChartPoint>& points);
 

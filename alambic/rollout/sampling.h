@@ -15,12 +15,12 @@ struct Sampling {
 
   void visit(OptionVisitor& v) {
     v.number("temperature", temperature, "sampling temperature; 0 takes the most likely token",
-             {.least = 0});
-    v.integer("top-k", top_k, "draw from the k most likely tokens only; 0 means all", {.least = 0});
+             {.min = 0});
+    v.integer("top-k", top_k, "draw from the k most likely tokens only; 0 means all", {.min = 0});
     v.number("top-p", top_p, "draw from the fewest tokens that hold this probability; 1 means all",
-             {.least = 0, .most = 1});
+             {.min = 0, .max = 1});
     v.number("min-p", min_p, "leave out tokens below this share of the most likely one",
-             {.least = 0, .most = 1});
+             {.min = 0, .max = 1});
   }
 };
 

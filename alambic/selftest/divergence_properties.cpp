@@ -5,7 +5,7 @@
 #include "alambic/selftest/objective_properties.h"
 #include "alambic/selftest/problem.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
 // q = (0.8, 0.2), p = (0.3, 0.7); by hand:
@@ -41,7 +41,7 @@ void square_of_the_temperature(Deviation& worst) {
   const double q = 1 / (1 + std::exp(-2.0)), p = 1 / (1 + std::exp(1.0));
   const double kl = p * std::log(p / q) + (1 - p) * std::log((1 - p) / (1 - q));
   const Problem problem = one_row({4, 0}, {0, 2});
-  worst.compare(loss_of(problem, generalised_jsd(0, 2)), 4 * kl, 1e-12, "forward_kl");
+  worst.compare(loss_of(problem, generalized_jsd(0, 2)), 4 * kl, 1e-12, "forward_kl");
   worst.compare(loss_of(problem, {.terms = {{DivergenceKind::tvd}}, .kd_temperature = 2}),
                 2 * std::abs(p - q), 1e-12, "tvd");
 }
@@ -49,13 +49,13 @@ void square_of_the_temperature(Deviation& worst) {
 void jensen_shannon(Deviation& worst) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem = random_problem(5, 40).to(dtype);
-    const Problem swapped{problem.judgement.hidden_MD,
-                          problem.judgement.head,
+    const Problem swapped{problem.teacher_output.hidden_MD,
+                          problem.teacher_output.head,
                           {.hidden_MD = problem.student_MD, .head = problem.student}};
-    worst.compare(loss_of(swapped, generalised_jsd(0.5)), loss_of(problem, generalised_jsd(0.5)),
+    worst.compare(loss_of(swapped, generalized_jsd(0.5)), loss_of(problem, generalized_jsd(0.5)),
                   1e-5, "swapped");
     const Problem far = one_row({100, 0, 0}, {0, 100, 0}).to(dtype);
-    worst.add(std::abs(loss_of(far, generalised_jsd(0.5)) - std::log(2)), 1e-6, "far apart");
+    worst.add(std::abs(loss_of(far, generalized_jsd(0.5)) - std::log(2)), 1e-6, "far apart");
   }
 }
 
@@ -63,9 +63,9 @@ void ends_of_beta(Deviation& worst) {
   const Problem problem = random_problem(5, 40);
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     for (const double end : {0.0, 1.0}) {
-      const Gradients at = differentiate(problem.to(dtype), generalised_jsd(end, 1, true));
+      const Gradients at = differentiate(problem.to(dtype), generalized_jsd(end, 1, true));
       const Gradients beside =
-          differentiate(problem.to(dtype), generalised_jsd(std::abs(end - 1e-5), 1, true));
+          differentiate(problem.to(dtype), generalized_jsd(std::abs(end - 1e-5), 1, true));
       const std::string where = fmt::format("beta {}", end);
       worst.compare(beside.value, at.value, 0.02, where);
       worst.add(relative_difference(beside.weight_VD, at.weight_VD), 0.03, where + ", gradient");
@@ -102,8 +102,8 @@ void sampled_estimators(Deviation& worst) {
       enumerate(reference::log_softmax(student), reference::log_softmax(teacher));
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem = one_row(student, teacher).to(dtype);
-    const Gradients reverse = differentiate(problem, generalised_jsd(1));
-    const Gradients forward = differentiate(problem, generalised_jsd(0));
+    const Gradients reverse = differentiate(problem, generalized_jsd(1));
+    const Gradients forward = differentiate(problem, generalized_jsd(0));
     for (int v = 0; v < 3; ++v) {
       const auto near = [&](const Gradients& found, double value, const char* what) {
         worst.add(std::abs(found.weight_VD[v].item<double>() - value), 1e-6, what);
@@ -132,10 +132,10 @@ void soft_cap_and_scale(Deviation& worst) {
   Problem problem = random_problem(3, 11, true);
   problem.student.softcap = 2;
   problem.student.scale = 0.5;
-  problem.judgement.head.softcap = 3;
-  problem.judgement.head.scale = 1.5;
+  problem.teacher_output.head.softcap = 3;
+  problem.teacher_output.head.scale = 1.5;
   for (const double beta : {0.0, 0.3, 1.0}) {
-    const Divergence divergence = generalised_jsd(beta, 1.5);
+    const Divergence divergence = generalized_jsd(beta, 1.5);
     const auto value = [&] { return problem.reference_sum(divergence); };
     const Gradients found = differentiate(problem, divergence);
     const std::string where = fmt::format("beta {}", beta);
@@ -161,8 +161,8 @@ void reported_sums(Deviation& worst) {
       teacher_entropy += reference::entropy(log_p);
     }
     for (const double beta : {0.0, 0.4, 1.0}) {
-      const Loss loss = measure_divergence(generalised_jsd(beta, 2), problem.student_MD,
-                                           problem.student, problem.judgement, {.rows = 4});
+      const Loss loss = measure_divergence(generalized_jsd(beta, 2), problem.student_MD,
+                                           problem.student, problem.teacher_output, {.rows = 4});
       worst.compare(loss.sums.at("reverse_kl"), reverse, 1e-5, "reverse_kl");
       worst.compare(loss.sums.at("forward_kl"), forward, 1e-5, "forward_kl");
       worst.compare(loss.sums.at("student_entropy"), student_entropy, 1e-5, "student_entropy");
@@ -173,7 +173,7 @@ void reported_sums(Deviation& worst) {
 
 }  // namespace
 
-std::vector<Property> divergence_laws() {
+std::vector<Property> divergence_properties() {
   return {
       {"KnownDistributionsGiveTheirClosedForms",
        "known distributions give their values by hand; beta 0 is forward, 1 reverse",
@@ -184,7 +184,7 @@ std::vector<Property> divergence_laws() {
       {"JensenShannonIsSymmetricAtOneHalfAndAtMostLogTwo",
        "JSD is symmetric at 1/2 and at most log 2", "the mixture of logarithms (TRL #2204)",
        jensen_shannon},
-      {"NormalisedJsdIsContinuousAtBothEnds", "normalised JSD is continuous at beta 0 and 1",
+      {"NormalizedJsdIsContinuousAtBothEnds", "normalized JSD is continuous at beta 0 and 1",
        "a learning rate that jumps a hundredfold between beta 0.01 and 0 (GKD)", ends_of_beta},
       {"SampledEstimatorsHaveTheExactGradientsExpected",
        "enumerated sampled estimators have the exact divergences' gradients",
@@ -198,4 +198,4 @@ std::vector<Property> divergence_laws() {
        "a metric from the other side or at another temperature", reported_sums}};
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

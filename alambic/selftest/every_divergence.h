@@ -5,7 +5,7 @@
 #include "alambic/objective/divergence.h"
 #include "alambic/selftest/property.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 
 struct DivergenceCase {
   std::string name;  ///< an identifier: "jsd5_hot_top4_both"
@@ -24,4 +24,4 @@ const std::vector<DivergenceProperty>& divergence_properties();
 /// Each of them over all cases.
 std::vector<Property> properties_of_every_divergence();
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

@@ -2,7 +2,7 @@
 #include "alambic/selftest/objective_properties.h"
 #include "alambic/selftest/problem.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
 constexpr HiddenMeasure kMeasures[] = {HiddenMeasure::mse, HiddenMeasure::cosine};
@@ -80,7 +80,7 @@ void nothing(Deviation& worst) {
 
 }  // namespace
 
-std::vector<Property> hidden_laws() {
+std::vector<Property> hidden_properties() {
   return {{"HiddenDistancesAreTheDefinition", "distances of hidden states equal their definition",
            "divided by the student's width or by none, the mean of a micro-batch, a cosine without "
            "its 1",
@@ -92,4 +92,4 @@ std::vector<Property> hidden_laws() {
            "a cosine divided by a length of zero", nothing}};
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

@@ -13,7 +13,7 @@
 #include "alambic/kernels/rope_ref.h"
 #include "alambic/selftest/machine_properties.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
 Tensor draw(at::IntArrayRef sizes, uint64_t seed) {
@@ -90,14 +90,14 @@ void rows(Deviation& worst) {
 
 }  // namespace
 
-std::vector<Property> kernel_laws() {
+std::vector<Property> kernel_properties() {
   return {{"MatrixProductsAreScalarLoops", "matrix products are those of scalar loops",
            "an instruction set's kernel wrong at an edge", products},
           {"AttentionIsItsDefinition", "attention is its definition, windows and soft-caps too",
-           "a sequence sees its neighbour in the batch", attention},
+           "a sequence sees its neighbor in the batch", attention},
           {"NormsActivationsAndRotationsAreTheirDefinitions",
            "norms, activations and rotations are their definitions",
-           "a vectorised exp or root that is off on one kind of CPU", rows}};
+           "a vectorized exp or root that is off on one kind of CPU", rows}};
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

@@ -3,13 +3,13 @@
 
 #include "alambic/selftest/property.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 
 /// This machine's arithmetic against scalar loops in float64.
-std::vector<Property> kernel_laws();
+std::vector<Property> kernel_properties();
 
 /// From tokens to the loss and back: which positions are graded, what stands beside them, samplers
 /// and teachers. Writes a teacher cache into the folder for temporary files.
-std::vector<Property> model_laws();
+std::vector<Property> model_properties();
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

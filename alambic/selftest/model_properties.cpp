@@ -14,21 +14,22 @@
 #include "alambic/teacher/local.h"
 #include "alambic/teacher/topk.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
 constexpr int64_t kVocabulary = 50;
 constexpr int32_t kEnd = 1;
 
-/// Prompts and answers of different lengths; one answer is the end of text alone.
+/// Prompts and completions of different lengths; one completion is the end of text alone.
 const std::vector<Request> kRequests = {{{3}, 0}, {{5, 7, 9, 11}, 1}, {{4, 8}, 2}};
-const std::vector<Answer> kAnswers = {{.tokens = {21, 22, kEnd}, .logp = {0, 0, 0}},
-                                      {.tokens = {kEnd}, .logp = {0}},
-                                      {.tokens = {30, 31, 32, 33, kEnd}, .logp = {0, 0, 0, 0, 0}}};
+const std::vector<Completion> kCompletions = {
+    {.tokens = {21, 22, kEnd}, .logp = {0, 0, 0}},
+    {.tokens = {kEnd}, .logp = {0}},
+    {.tokens = {30, 31, 32, 33, kEnd}, .logp = {0, 0, 0, 0, 0}}};
 
 Rollouts rollouts_of(size_t first, size_t count) {
   return to_rollouts(std::span(kRequests).subspan(first, count),
-                     std::span(kAnswers).subspan(first, count), 0, at::kCPU);
+                     std::span(kCompletions).subspan(first, count), 0, at::kCPU);
 }
 
 std::unique_ptr<Model> trainable(const Json& config, uint64_t seed,
@@ -48,18 +49,18 @@ LocalTeacher teacher_of(const Json& config, uint64_t seed, at::ScalarType dtype 
 Loss loss_of(const Model& student, const Teacher& teacher, const Rollouts& rollouts,
              const Divergence& divergence, double normalizer) {
   const Tensor hidden_MD =
-      student.hidden(Pass(rollouts.sequences)).index_select(0, rollouts.graded_M());
-  return divergence_loss(divergence, hidden_MD, student.head(), teacher.grade(rollouts),
+      student.hidden(Pass(rollouts.sequences)).index_select(0, rollouts.loss_positions_M());
+  return divergence_loss(divergence, hidden_MD, student.head(), teacher.evaluate(rollouts),
                          normalizer);
 }
 
-/// log-probability of each answer token from a pass of its sequence alone, in order.
+/// log-probability of each completion token from a pass of its sequence alone, in order.
 std::vector<double> expected_logp(const Model& model) {
   std::vector<double> result;
   for (size_t s = 0; s < kRequests.size(); ++s) {
     std::vector<int32_t> tokens = kRequests[s].prompt;
     const size_t prompt = tokens.size();
-    tokens.insert(tokens.end(), kAnswers[s].tokens.begin(), kAnswers[s].tokens.end());
+    tokens.insert(tokens.end(), kCompletions[s].tokens.begin(), kCompletions[s].tokens.end());
     const Packed alone = pack({tokens});
     const Tensor logp_NV = model.hidden(Pass(alone)).mm(model.head().weight_VD.t()).log_softmax(-1);
     for (size_t n = prompt; n < tokens.size(); ++n) {
@@ -75,7 +76,7 @@ void graded_positions(Deviation& worst) {
   const auto model = random_model(small_llama_config(kVocabulary));
   const Rollouts rollouts = rollouts_of(0, kRequests.size());
   const Tensor hidden_MD =
-      model->hidden(Pass(rollouts.sequences)).index_select(0, rollouts.graded_M());
+      model->hidden(Pass(rollouts.sequences)).index_select(0, rollouts.loss_positions_M());
   const Tensor logp_M = target_log_probabilities(hidden_MD, model->head(), rollouts.targets_M());
   const std::vector<double> expected = expected_logp(*model);
   worst.expect(logp_M.size(0) == std::ssize(expected),
@@ -86,7 +87,7 @@ void graded_positions(Deviation& worst) {
   }
 }
 
-void neighbours(Deviation& worst) {
+void neighbors(Deviation& worst) {
   for (const Json& config : {small_llama_config(kVocabulary), small_gpt2_config(kVocabulary)}) {
     const auto student = random_model(config, 1);
     const LocalTeacher teacher = teacher_of(config, 2);
@@ -106,14 +107,16 @@ void sampler(Deviation& worst) {
         .stop_tokens = {0, kEnd}, .vocabulary = kVocabulary, .batch = 2, .seed = 8};
     engine.sampling.temperature = 0.7;
     engine.sampling.max_new_tokens = 20;
-    const auto answers = generate(*model, kRequests, engine);
-    const Rollouts rollouts = to_rollouts(kRequests, answers, 0, at::kCPU);
-    const Tensor graded_M = rollouts.graded_M();
-    const Tensor hidden_MD = model->hidden(Pass(rollouts.sequences)).index_select(0, graded_M);
+    const auto completions = generate(*model, kRequests, engine);
+    const Rollouts rollouts = to_rollouts(kRequests, completions, 0, at::kCPU);
+    const Tensor loss_positions_M = rollouts.loss_positions_M();
+    const Tensor hidden_MD =
+        model->hidden(Pass(rollouts.sequences)).index_select(0, loss_positions_M);
     const Tensor logp_M =
         target_log_probabilities(hidden_MD, model->head(), rollouts.targets_M(), 0.7);
-    worst.add((rollouts.logp_N.index_select(0, graded_M + 1) - logp_M).abs().max().item<double>(),
-              1e-5, config["model_type"]);
+    worst.add(
+        (rollouts.logp_N.index_select(0, loss_positions_M + 1) - logp_M).abs().max().item<double>(),
+        1e-5, config["model_type"]);
   }
 }
 
@@ -129,10 +132,10 @@ void cache(Deviation& worst) {
     filled.flush();
   }
   const CachedTeacher cached(std::make_shared<TeacherCache>(folder.path() / "cache", manifest),
-                             std::make_shared<HeadShelf>(),
+                             std::make_shared<HeadCache>(),
                              [&] { return live.model().head().cut(kVocabulary); });
   for (const double beta : {0.0, 0.5, 1.0}) {
-    const Divergence divergence = generalised_jsd(beta, 1 + beta);
+    const Divergence divergence = generalized_jsd(beta, 1 + beta);
     const auto loss = [&](const Teacher& teacher) {
       return loss_of(*student, teacher, rollouts, divergence, 1).value.item<double>();
     };
@@ -145,14 +148,14 @@ void kept_tokens(Deviation& worst) {
   const LocalTeacher live = teacher_of(small_llama_config(kVocabulary), 2);
   const Rollouts rollouts = rollouts_of(0, 3);
   const Tensor hidden_MD =
-      student->hidden(Pass(rollouts.sequences)).index_select(0, rollouts.graded_M());
+      student->hidden(Pass(rollouts.sequences)).index_select(0, rollouts.loss_positions_M());
   for (const double T : {1.0, 2.0}) {
     Divergence divergence{.kd_temperature = T, .topk = 6};
-    const auto loss = [&](const Judgement& judgement) {
-      return measure_divergence(divergence, hidden_MD, student->head(), judgement)
+    const auto loss = [&](const TeacherOutput& teacher_output) {
+      return measure_divergence(divergence, hidden_MD, student->head(), teacher_output)
           .value.item<double>();
     };
-    const Judgement grades = live.grade(rollouts);
+    const TeacherOutput grades = live.evaluate(rollouts);
     worst.compare(loss(topk_of(grades, 6, T)), loss(grades), 1e-5, fmt::format("T = {}", T));
   }
 }
@@ -161,7 +164,7 @@ void its_own_teacher(Deviation& worst) {
   for (const double beta : {0.0, 0.5, 1.0}) {
     const auto student = trainable(small_llama_config(kVocabulary), 2);
     const LocalTeacher teacher = teacher_of(small_llama_config(kVocabulary), 2);
-    const Loss loss = loss_of(*student, teacher, rollouts_of(0, 3), generalised_jsd(beta, 2), 1);
+    const Loss loss = loss_of(*student, teacher, rollouts_of(0, 3), generalized_jsd(beta, 2), 1);
     loss.value.backward();
     const std::string where = fmt::format("beta {}", beta);
     worst.add(std::abs(loss.value.item<double>()), 1e-6, where);
@@ -199,14 +202,14 @@ void weights(Deviation& worst) {
 
 }  // namespace
 
-std::vector<Property> model_laws() {
+std::vector<Property> model_properties() {
   return {
       {"GradedPositionsPredictTheirTokens",
-       "each answer token, the first and the end of text too, is graded where it is predicted",
+       "each completion token, the first and the end of text too, is graded where it is predicted",
        "EOS masked as padding (TRL #6357), logits one off (GOLD), prompts cut alike (TRL #6437)",
        graded_positions},
-      {"NeighboursInABatchChangeNothing", "sequences packed together are worth what they are alone",
-       "padding in the loss (MiniLLM in TRL), attention across sequences", neighbours},
+      {"NeighborsInABatchChangeNothing", "sequences packed together are worth what they are alone",
+       "padding in the loss (MiniLLM in TRL), attention across sequences", neighbors},
       {"WeightsHaveTheLossesGradients", "every weight's gradient is a difference of the loss",
        "a tensor left out of the graph, or counted twice where it is tied", weights},
       {"AModelTeachesItselfNothing", "a model that is its own teacher learns nothing",
@@ -220,4 +223,4 @@ std::vector<Property> model_laws() {
        "log-probabilities kept at another temperature (slime #2085)", kept_tokens}};
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

@@ -7,7 +7,7 @@
 #include "alambic/selftest/objective_properties.h"
 #include "alambic/selftest/problem.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
 const std::vector<int64_t> kTargets = {0, 36, 5, 5, 17, 20, 35};
@@ -57,10 +57,10 @@ void small_divergences(Deviation& worst) {
   const Problem problem{
       one, {.weight_VD = student.t()}, {.hidden_MD = one, .head = {.weight_VD = teacher.t()}}};
   for (const double beta : {0.0, 0.5, 1.0}) {
-    const double expected = problem.reference_sum(generalised_jsd(beta));
+    const double expected = problem.reference_sum(generalized_jsd(beta));
     const std::string where = fmt::format("beta {}, D = {:.1e}", beta, expected);
     worst.expect(expected > 5e-6 && expected < 1e-4, where);
-    worst.compare(loss_of(problem, generalised_jsd(beta)), expected, 1e-3, where);
+    worst.compare(loss_of(problem, generalized_jsd(beta)), expected, 1e-3, where);
   }
 }
 
@@ -111,10 +111,10 @@ void not_finite(Deviation& worst) {
           const std::string where = fmt::format("{} at {}, beta {}", bad, place, beta);
           Problem student = random_problem(5, 40, true).to(dtype);
           student.student.bias_V[place] = bad;
-          worst.expect(!std::isfinite(loss_of(student, generalised_jsd(beta))), where);
+          worst.expect(!std::isfinite(loss_of(student, generalized_jsd(beta))), where);
           Problem teacher = random_problem(5, 40, true).to(dtype);
-          teacher.judgement.hidden_MD[place % 5][2] = bad;
-          worst.expect(!std::isfinite(loss_of(teacher, generalised_jsd(beta))), where);
+          teacher.teacher_output.hidden_MD[place % 5][2] = bad;
+          worst.expect(!std::isfinite(loss_of(teacher, generalized_jsd(beta))), where);
         }
       }
     }
@@ -125,7 +125,7 @@ void huge_logits(Deviation& worst) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem = one_row({1e4, -1e4, 0}, {-1e4, 1e4, 50}).to(dtype);
     for (const double beta : {0.0, 0.5, 1.0}) {
-      const Gradients found = differentiate(problem, generalised_jsd(beta));
+      const Gradients found = differentiate(problem, generalized_jsd(beta));
       const std::string where = fmt::format("beta {}", beta);
       worst.compare(found.value, beta == 0.5 ? std::log(2) : 2e4, 1e-5, where);
       worst.expect(found.weight_VD.isfinite().all().item<bool>(), where + ", gradient");
@@ -135,8 +135,8 @@ void huge_logits(Deviation& worst) {
 
 void same_bits(Deviation& worst) {
   const Problem problem = random_problem(64, 500, true).to(at::kFloat);
-  const Gradients first = differentiate(problem, generalised_jsd(0.5));
-  const Gradients second = differentiate(problem, generalised_jsd(0.5));
+  const Gradients first = differentiate(problem, generalized_jsd(0.5));
+  const Gradients second = differentiate(problem, generalized_jsd(0.5));
   worst.expect(first.value == second.value, "value");
   worst.expect(at::equal(first.weight_VD, second.weight_VD), "head");
   worst.expect(at::equal(first.hidden_MD, second.hidden_MD), "hidden");
@@ -144,8 +144,8 @@ void same_bits(Deviation& worst) {
 
 void bfloat16(Deviation& worst) {
   const Problem narrow = random_problem(5, 60).to(at::kBFloat16);
-  const Gradients found = differentiate(narrow, generalised_jsd(1), 1, {.rows = 1});
-  const Gradients expected = differentiate(narrow.to(at::kFloat), generalised_jsd(1));
+  const Gradients found = differentiate(narrow, generalized_jsd(1), 1, {.rows = 1});
+  const Gradients expected = differentiate(narrow.to(at::kFloat), generalized_jsd(1));
   worst.compare(found.value, expected.value, 1e-6, "value");
   worst.expect(found.weight_VD.scalar_type() == at::kBFloat16, "dtype of the gradient");
   worst.add(relative_difference(found.weight_VD, expected.weight_VD), 5e-3, "gradient");
@@ -153,17 +153,17 @@ void bfloat16(Deviation& worst) {
 
 void who_is_trained(Deviation& worst) {
   Problem problem = random_problem();
-  problem.judgement.hidden_MD.requires_grad_();
+  problem.teacher_output.hidden_MD.requires_grad_();
   const Tensor hidden = problem.student_MD.detach().requires_grad_();
-  divergence_loss({}, hidden, problem.student, problem.judgement, 1).value.backward();
+  divergence_loss({}, hidden, problem.student, problem.teacher_output, 1).value.backward();
   worst.expect(hidden.grad().defined(), "the student has no gradient");
-  worst.expect(!problem.judgement.hidden_MD.grad().defined(), "the teacher has a gradient");
+  worst.expect(!problem.teacher_output.hidden_MD.grad().defined(), "the teacher has a gradient");
   worst.expect(!problem.student.weight_VD.grad().defined(), "a frozen head has a gradient");
 }
 
 }  // namespace
 
-std::vector<Property> numeric_laws() {
+std::vector<Property> numeric_properties() {
   return {{"CrossEntropyEqualsItsDefinition",
            "cross-entropy and its gradient equal their definition, in any chunks",
            "its gradient dropped (axolotl #3660), the target shifted by one", cross_entropy},
@@ -184,4 +184,4 @@ std::vector<Property> numeric_laws() {
            "a gradient through the teacher (ms-swift's padding)", who_is_trained}};
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

@@ -5,7 +5,7 @@
 #include "alambic/objective/policy_ref.h"
 #include "alambic/selftest/problem.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 
 /// Seven tokens of random_problem, drawn when the policy was another: ratios from 0.6 to 1.6.
 struct DrawnProblem : Problem {
@@ -40,4 +40,4 @@ struct Enumerated {
                                      const Tensor& mixture_V = {}) const;
 };
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

@@ -7,7 +7,7 @@
 #include "alambic/selftest/objective_properties.h"
 #include "alambic/selftest/policy_problem.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
 const PolicyTerm kSampled{PolicyKind::sampled_reverse_kl}, kGrpo{PolicyKind::grpo};
@@ -179,7 +179,7 @@ void groups(Deviation& worst) {
     // Deviations of 1, 4 and 2 from their mean: squares 14/3, by n − 1 that is 7/3.
     const double divisor = kind == AdvantageKind::grpo ? std::sqrt(7.0 / 3) + 1e-4 : 1;
     worst.compare(squares, 14.0 / 3 / (divisor * divisor), 1e-9, name + ": the deviation");
-    worst.expect(found[2] == 0, name + ": an answer without a score is pushed");
+    worst.expect(found[2] == 0, name + ": a completion without a score is pushed");
     for (int i = 4; i < 8; ++i) worst.expect(found[i] == 0, name + ": alike, but told apart");
     std::vector<float> moved = scores;
     for (size_t i = 0; i < 4; ++i) moved[i] += 16;
@@ -191,7 +191,7 @@ void groups(Deviation& worst) {
   }
 }
 
-// Answers of three tokens over a vocabulary of three; the hidden state depends on all tokens so
+// Completions of three tokens over a vocabulary of three; the hidden state depends on all tokens so
 // far: row 0 after the prompt, 1 to 3 after one token, 4 to 12 after two.
 struct Tree {
   static constexpr int64_t V = 3;
@@ -211,8 +211,8 @@ struct Tree {
   }
 };
 
-/// Log-probabilities of an answer's tokens.
-struct TreeAnswer {
+/// Log-probabilities of a completion's tokens.
+struct TreeCompletion {
   Tensor row_M, token_M;
 
   Tensor of_tokens(const Tensor& log_RV) const {
@@ -220,25 +220,25 @@ struct TreeAnswer {
   }
 };
 
-std::vector<TreeAnswer> every_answer() {
+std::vector<TreeCompletion> every_completion() {
   constexpr int64_t V = Tree::V;
-  std::vector<TreeAnswer> answers;
+  std::vector<TreeCompletion> completions;
   for (int64_t i = 0; i < V * V * V; ++i) {
     const int64_t a = i / (V * V), b = i / V % V, c = i % V;
-    answers.push_back({at::tensor(std::vector<int64_t>{0, 1 + a, 4 + V * a + b}),
-                       at::tensor(std::vector<int64_t>{a, b, c})});
+    completions.push_back({at::tensor(std::vector<int64_t>{0, 1 + a, 4 + V * a + b}),
+                           at::tensor(std::vector<int64_t>{a, b, c})});
   }
-  return answers;
+  return completions;
 }
 
-// The head's gradient of KL(q(answer)‖p(answer)).
-Tensor gradient_of_whole_answers(const Tree& tree) {
+// The head's gradient of KL(q(completion)‖p(completion)).
+Tensor gradient_of_whole_completions(const Tree& tree) {
   const Tensor weight = tree.weight.clone().requires_grad_();
   const Tensor log_q = Tree::log_q(tree.hidden, weight);
   Tensor divergence = at::zeros({}, at::kDouble);
-  for (const TreeAnswer& answer : every_answer()) {
-    const Tensor own = answer.of_tokens(log_q).sum();
-    divergence = divergence + own.exp() * (own - answer.of_tokens(tree.teacher).sum());
+  for (const TreeCompletion& completion : every_completion()) {
+    const Tensor own = completion.of_tokens(log_q).sum();
+    divergence = divergence + own.exp() * (own - completion.of_tokens(tree.teacher).sum());
   }
   divergence.backward();
   return weight.grad();
@@ -248,15 +248,15 @@ Tensor gradient_of_minillm(const Tree& tree, bool long_term) {
   const Tensor weight = tree.weight.clone().requires_grad_();
   const Head head{.weight_VD = weight};
   const Tensor now = Tree::log_q(tree.hidden, tree.weight);
-  for (const TreeAnswer& answer : every_answer()) {
-    const Tensor hidden_MD = tree.hidden.index_select(0, answer.row_M);
-    const Tensor sampler = answer.of_tokens(now), teacher = answer.of_tokens(tree.teacher);
+  for (const TreeCompletion& completion : every_completion()) {
+    const Tensor hidden_MD = tree.hidden.index_select(0, completion.row_M);
+    const Tensor sampler = completion.of_tokens(now), teacher = completion.of_tokens(tree.teacher);
     // A teacher whose hidden states are its logits.
-    const Judgement judgement{.hidden_MD = tree.teacher.index_select(0, answer.row_M),
-                              .head = {.weight_VD = at::eye(Tree::V, at::kDouble)}};
-    Tensor loss = divergence_loss({}, hidden_MD, head, judgement, 1).value;
+    const TeacherOutput teacher_output{.hidden_MD = tree.teacher.index_select(0, completion.row_M),
+                                       .head = {.weight_VD = at::eye(Tree::V, at::kDouble)}};
+    Tensor loss = divergence_loss({}, hidden_MD, head, teacher_output, 1).value;
     if (long_term) {
-      const DrawnTokens drawn{.token_M = answer.token_M,
+      const DrawnTokens drawn{.token_M = completion.token_M,
                               .sampler_logp_M = sampler,
                               .teacher_logp_M = teacher,
                               .return_M = returns_M(teacher - sampler, {3}, false)};
@@ -268,9 +268,9 @@ Tensor gradient_of_minillm(const Tree& tree, bool long_term) {
   return weight.grad();
 }
 
-void whole_answers(Deviation& worst) {
+void whole_completions(Deviation& worst) {
   const Tree tree;
-  const Tensor exact = gradient_of_whole_answers(tree);
+  const Tensor exact = gradient_of_whole_completions(tree);
   worst.add(relative_difference(gradient_of_minillm(tree, true), exact), 1e-9, "both terms");
   worst.expect(relative_difference(gradient_of_minillm(tree, false), exact) > 0.05,
                "the exact term alone: later tokens do not show in this example");
@@ -278,7 +278,7 @@ void whole_answers(Deviation& worst) {
 
 }  // namespace
 
-std::vector<Property> policy_laws() {
+std::vector<Property> policy_properties() {
   return {
       {"DrawnTokensAreWorthTheirDefinition", "objectives of drawn tokens equal their definitions",
        "a term of the wrong sign, the ratio upside down, T where T² belongs, a chunk's own mean",
@@ -309,12 +309,12 @@ std::vector<Property> policy_laws() {
        "tokens without an advantage, or of weight 0, have no gradient",
        "padding and masked tokens in the loss (TRL's MiniLLM)", silent_tokens},
       {"AdvantagesCompareAnswersToOnePrompt",
-       "advantages compare answers to one prompt, and those without a score count nowhere",
+       "advantages compare completions to one prompt, and those without a score count nowhere",
        "statistics over the whole batch; a missing score that counts as 0", groups},
       {"MinillmHasTheGradientOfWholeAnswers",
        "enumerated, MiniLLM's terms have the gradient of the reverse KL of whole answers",
        "a token's own reward counted twice (TRL's MiniLLM), no effect on later tokens",
-       whole_answers}};
+       whole_completions}};
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

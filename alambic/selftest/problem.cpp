@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace alambic::proof {
+namespace alambic::selftest {
 
 reference::Row row_of(const Tensor& vector) {
   const Tensor wide = vector.detach().to(at::kDouble).contiguous();
@@ -37,13 +37,14 @@ Problem Problem::to(at::ScalarType dtype) const {
   };
   return {student_MD.to(dtype),
           head(student),
-          {.hidden_MD = judgement.hidden_MD.to(dtype), .head = head(judgement.head)}};
+          {.hidden_MD = teacher_output.hidden_MD.to(dtype), .head = head(teacher_output.head)}};
 }
 
 Problem Problem::rows(int64_t begin, int64_t count) const {
-  return {student_MD.narrow(0, begin, count),
-          student,
-          {.hidden_MD = judgement.hidden_MD.narrow(0, begin, count), .head = judgement.head}};
+  return {
+      student_MD.narrow(0, begin, count),
+      student,
+      {.hidden_MD = teacher_output.hidden_MD.narrow(0, begin, count), .head = teacher_output.head}};
 }
 
 namespace {
@@ -103,11 +104,11 @@ Problem random_problem(int64_t graded, int64_t vocabulary, bool bias) {
   };
   Problem problem{.student_MD = random({graded, 5}),
                   .student = {.weight_VD = random({vocabulary, 5})},
-                  .judgement = {.hidden_MD = random({graded, 6}),
-                                .head = {.weight_VD = random({vocabulary, 6})}}};
+                  .teacher_output = {.hidden_MD = random({graded, 6}),
+                                     .head = {.weight_VD = random({vocabulary, 6})}}};
   if (bias) {
     problem.student.bias_V = random({vocabulary});
-    problem.judgement.head.bias_V = random({vocabulary});
+    problem.teacher_output.head.bias_V = random({vocabulary});
   }
   return problem;
 }
@@ -124,7 +125,7 @@ Problem one_row(const std::vector<double>& student, const std::vector<double>& t
 
 Problem remote(const Problem& problem, int64_t K, double T) {
   const Tensor logp_MV = at::log_softmax(
-      at::mm(problem.judgement.hidden_MD, problem.judgement.head.weight_VD.t()) / T, -1);
+      at::mm(problem.teacher_output.hidden_MD, problem.teacher_output.head.weight_VD.t()) / T, -1);
   const auto [logp_MK, token_MK] = at::topk(logp_MV, K, -1);
   return {problem.student_MD,
           problem.student,
@@ -132,7 +133,7 @@ Problem remote(const Problem& problem, int64_t K, double T) {
 }
 
 double loss_of(const Problem& problem, const Divergence& divergence) {
-  return measure_divergence(divergence, problem.student_MD, problem.student, problem.judgement)
+  return measure_divergence(divergence, problem.student_MD, problem.student, problem.teacher_output)
       .value.item<double>();
 }
 
@@ -142,7 +143,8 @@ Gradients differentiate(const Problem& problem, const Divergence& divergence, do
   Head head = problem.student;
   head.weight_VD = head.weight_VD.detach().clone().requires_grad_();
   if (head.bias_V.defined()) head.bias_V = head.bias_V.detach().clone().requires_grad_();
-  const Loss loss = divergence_loss(divergence, hidden, head, problem.judgement, normalizer, chunk);
+  const Loss loss =
+      divergence_loss(divergence, hidden, head, problem.teacher_output, normalizer, chunk);
   loss.value.backward();
   return {loss.value.item<double>(), hidden.grad(), head.weight_VD.grad(),
           head.bias_V.defined() ? head.bias_V.grad() : Tensor()};
@@ -169,4 +171,4 @@ double relative_difference(const Tensor& a, const Tensor& b) {
   return (x - y).abs().max().item<double>() / std::max(y.abs().max().item<double>(), 1e-30);
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

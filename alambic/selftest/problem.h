@@ -7,7 +7,7 @@
 #include "alambic/objective/divergence.h"
 #include "alambic/objective/divergence_ref.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 
 reference::Row row_of(const Tensor& vector);
 std::vector<reference::Row> rows_of(const Tensor& matrix);
@@ -16,14 +16,14 @@ reference::Row logits_of(const Tensor& hidden_D, const Head& head);
 struct Problem {
   Tensor student_MD;
   Head student;
-  Judgement judgement;
+  TeacherOutput teacher_output;
 
   Problem to(at::ScalarType dtype) const;
   Problem rows(int64_t begin, int64_t count) const;
 
   reference::Row student_logits(int64_t m) const { return logits_of(student_MD[m], student); }
   reference::Row teacher_logits(int64_t m) const {
-    return logits_of(judgement.hidden_MD[m], judgement.head);
+    return logits_of(teacher_output.hidden_MD[m], teacher_output.head);
   }
 
   /// Sum over rows of the reference's Σ weight·T^k·D, over the whole vocabulary or over buckets.
@@ -61,4 +61,4 @@ Tensor finite_differences(const Tensor& x, const std::function<double()>& value)
 /// Largest difference over the largest entry.
 double relative_difference(const Tensor& a, const Tensor& b);
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

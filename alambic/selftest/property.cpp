@@ -8,7 +8,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/stopwatch.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 
 void Deviation::add(double found, double allowed, const std::string& place) {
   const double here = found == 0 ? 0 : found / allowed;
@@ -36,4 +36,4 @@ Verdict judge(const Property& property) {
   return {.holds = worst.holds(), .where = worst.where, .seconds = watch.seconds()};
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

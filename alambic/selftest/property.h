@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace alambic::proof {
+namespace alambic::selftest {
 
 /// The worst of many deviations, each as a share of what is allowed: the property holds when none
 /// is above 1. A NaN is above everything.
@@ -39,4 +39,4 @@ struct Verdict {
 /// temporary files) are passed on.
 Verdict judge(const Property& property);
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

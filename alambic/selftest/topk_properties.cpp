@@ -6,7 +6,7 @@
 #include "alambic/selftest/objective_properties.h"
 #include "alambic/selftest/problem.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
 std::vector<Divergence> objectives() {
@@ -97,11 +97,11 @@ void no_tail(Deviation& worst) {
 
 }  // namespace
 
-std::vector<Property> topk_laws() {
+std::vector<Property> topk_properties() {
   return {
       {"TopKOfTheWholeVocabularyIsTheFullDivergence",
        "top-K of the whole vocabulary is the full divergence",
-       "truncation without a tail (verl), renormalisation (NeMo-RL, ms-swift)", whole_vocabulary},
+       "truncation without a tail (verl), renormalization (NeMo-RL, ms-swift)", whole_vocabulary},
       {"TopKIsALowerBoundThatRisesWithK", "top-K with its tail is never above the exact loss",
        "a tail of 1 − Σ that is noise; a bucket left out", lower_bound},
       {"GivenTokensAreWorthWhatTheTeachersHiddenStatesAre",
@@ -111,4 +111,4 @@ std::vector<Property> topk_laws() {
        "log 0 where float32 leaves nothing for the tail", no_tail}};
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

@@ -12,7 +12,7 @@
 #include "alambic/train/checkpoint.h"
 #include "alambic/train/distillation.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
 constexpr int64_t kVocabulary = 50;
@@ -39,23 +39,23 @@ Tensor flat(Model& model, const std::function<Tensor(const Tensor&)>& part) {
   return at::cat(all);
 }
 
-/// A teacher and what a lesson needs beside the student.
-struct School {
+/// A teacher and what a task needs beside the student.
+struct Fixture {
   LocalTeacher teacher{random_model(small_llama_config(kVocabulary), 2), kVocabulary};
   Tokenizer tokenizer = Tokenizer::parse("selftest", character_tokenizer_json("0123456789 +=#"));
-  DistillationOptions options{.lmbda = 0, .batch_size = 4, .seed = 3};
+  DistillationSettings options{.lmbda = 0, .batch_size = 4, .seed = 3};
 
-  std::unique_ptr<Lesson> lesson(Model& model) const {
-    return distillation_lesson(model, teacher, examples(), tokenizer, options);
+  std::unique_ptr<TrainingTask> task(Model& model) const {
+    return distillation_task(model, teacher, examples(), tokenizer, options);
   }
 };
 
 void micro_batches(Deviation& worst) {
-  School school;
+  Fixture fixture;
   const auto step = [&](int64_t size) {
-    school.options.micro_batch_size = size;
+    fixture.options.micro_batch_size = size;
     const auto model = student();
-    const StepReport report = school.lesson(*model)->learn(0, kSilent);
+    const StepReport report = fixture.task(*model)->forward_backward(0, kSilent);
     return std::pair(report, flat(*model, [](const Tensor& tensor) { return tensor.grad(); }));
   };
   const auto [whole, expected] = step(0);
@@ -70,11 +70,11 @@ void micro_batches(Deviation& worst) {
 }
 
 void resumed(Deviation& worst) {
-  const School school;
+  const Fixture fixture;
   const auto teach = [&](Model& model, AdamW& optimizer, int64_t from, int64_t to) {
-    const auto lesson = school.lesson(model);
+    const auto task = fixture.task(model);
     for (int64_t step = from; step < to; ++step) {
-      lesson->learn(step, kSilent);
+      task->forward_backward(step, kSilent);
       optimizer.step(1e-2, 1);
     }
   };
@@ -102,11 +102,11 @@ void resumed(Deviation& worst) {
 
 }  // namespace
 
-std::vector<Property> training_laws() {
+std::vector<Property> training_properties() {
   return {{"AStepInMicroBatchesIsTheWholeStep", "a step in micro-batches is the whole step",
            "loss and gradient scaled by the split (TRL #4719, verl #7200)", micro_batches},
           {"AResumedRunIsTheUninterruptedOne", "a run resumed at step 3 has the same bits at 6",
            "optimizer, data position or draws lost (NeMo-RL #3171, lm-engine #250)", resumed}};
 }
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

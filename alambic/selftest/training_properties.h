@@ -3,9 +3,9 @@
 
 #include "alambic/selftest/property.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 
 /// Whole optimizer steps of a small model. Writes a checkpoint into the folder for temporary files.
-std::vector<Property> training_laws();
+std::vector<Property> training_properties();
 
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

@@ -28,9 +28,9 @@ const TensorView& part_tensor(const SafetensorsFile& file, const fs::path& path,
 
 std::vector<std::string> sequence_keys(const Rollouts& rollouts) {
   const Tensor tokens_N = rollouts.sequences.tokens_N.to(at::kCPU, at::kLong).contiguous();
-  const Tensor answer_N = rollouts.answer_N.to(at::kCPU).contiguous();
+  const Tensor completion_mask_N = rollouts.completion_mask_N.to(at::kCPU).contiguous();
   const auto* tokens = reinterpret_cast<const char*>(tokens_N.const_data_ptr<int64_t>());
-  const auto* graded = reinterpret_cast<const char*>(answer_N.const_data_ptr<bool>());
+  const auto* graded = reinterpret_cast<const char*>(completion_mask_N.const_data_ptr<bool>());
   std::vector<std::string> keys;
   for (int64_t s = 0; s < rollouts.sequences.sequences(); ++s) {
     const int64_t begin = rollouts.sequences.offsets[s], length = rollouts.sequences.length(s);
@@ -115,7 +115,7 @@ Tensor TeacherCache::gather(const std::vector<Place>& places, const std::string&
   return at::cat(pieces).to(device);
 }
 
-Judgement TeacherCache::read(const Rollouts& rollouts) const {
+TeacherOutput TeacherCache::read(const Rollouts& rollouts) const {
   std::vector<Place> places;
   for (const std::string& key : sequence_keys(rollouts)) {
     const auto place = places_.find(key);

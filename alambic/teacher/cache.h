@@ -35,7 +35,7 @@ class TeacherCache {
 
   /// Grades of these sequences in their order, on `device`, without a head. An input error when one
   /// is not there.
-  Judgement read(const Rollouts& rollouts) const;
+  TeacherOutput read(const Rollouts& rollouts) const;
 
   /// Grades with `teacher` the sequences of `rollouts` and keeps what is not there yet; the last
   /// ones reach the disk with flush(). Refuses while another process fills the same cache.
@@ -51,11 +51,11 @@ class TeacherCache {
     std::vector<std::string> keys;
     std::unordered_set<std::string> seen;
     std::vector<int64_t> offsets = {0};
-    std::vector<Judgement> grades;
+    std::vector<TeacherOutput> grades;
   };
   struct Lock;
 
-  Judgement stored_form(const Judgement& graded) const;
+  TeacherOutput stored_form(const TeacherOutput& graded) const;
   void open_part(const CacheManifest::Part& part);
   Tensor gather(const std::vector<Place>& places, const std::string& name, at::ScalarType dtype,
                 at::Device device) const;

@@ -32,9 +32,9 @@ struct TeacherCache::Lock {
   ~Lock() { ::close(descriptor); }
 };
 
-Judgement TeacherCache::stored_form(const Judgement& graded) const {
+TeacherOutput TeacherCache::stored_form(const TeacherOutput& graded) const {
   if (manifest_.form == CacheForm::topk) {
-    Judgement kept = topk_of(graded, manifest_.topk, manifest_.temperature);
+    TeacherOutput kept = topk_of(graded, manifest_.topk, manifest_.temperature);
     kept.topk_logp_MK = kept.topk_logp_MK.cpu();
     kept.token_MK = kept.token_MK.to(at::kCPU, at::kInt);
     return kept;
@@ -53,13 +53,13 @@ void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
           .with_hint("run the command again");
     }
   }
-  const Judgement all = stored_form(teacher.grade(rollouts));
+  const TeacherOutput all = stored_form(teacher.evaluate(rollouts));
   const std::vector<std::string> keys = sequence_keys(rollouts);
-  const Tensor answer_N = rollouts.answer_N.cpu().to(at::kLong);
+  const Tensor completion_mask_N = rollouts.completion_mask_N.cpu().to(at::kLong);
   int64_t begin = 0;
   for (size_t s = 0; s < keys.size(); ++s) {
     const int64_t graded =
-        answer_N.narrow(0, rollouts.sequences.offsets[s], rollouts.sequences.length(s))
+        completion_mask_N.narrow(0, rollouts.sequences.offsets[s], rollouts.sequences.length(s))
             .sum()
             .item<int64_t>();
     const auto rows = [&](const Tensor& tensor) {
@@ -68,7 +68,7 @@ void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
     if (!holds(keys[s]) && pending_.seen.insert(keys[s]).second) {
       pending_.keys.push_back(keys[s]);
       pending_.offsets.push_back(pending_.offsets.back() + graded);
-      Judgement& own = pending_.grades.emplace_back();
+      TeacherOutput& own = pending_.grades.emplace_back();
       own.hidden_MD = rows(all.hidden_MD);
       own.topk_logp_MK = rows(all.topk_logp_MK);
       own.token_MK = rows(all.token_MK);
@@ -80,9 +80,9 @@ void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
 
 void TeacherCache::flush() {
   if (pending_.keys.empty()) return;
-  const auto column = [&](Tensor Judgement::*member) {
+  const auto column = [&](Tensor TeacherOutput::*member) {
     std::vector<Tensor> pieces;
-    for (const Judgement& grade : pending_.grades) pieces.push_back(grade.*member);
+    for (const TeacherOutput& evaluate : pending_.grades) pieces.push_back(evaluate.*member);
     return at::cat(pieces);
   };
   std::string keys;
@@ -92,10 +92,10 @@ void TeacherCache::flush() {
       {"keys", at::tensor(std::vector<uint8_t>(keys.begin(), keys.end())).view({S, -1})},
       {"offsets", at::tensor(pending_.offsets, at::kLong)}};
   if (manifest_.form == CacheForm::hidden) {
-    tensors.emplace_back("hidden", column(&Judgement::hidden_MD));
+    tensors.emplace_back("hidden", column(&TeacherOutput::hidden_MD));
   } else {
-    tensors.emplace_back("topk_logp", column(&Judgement::topk_logp_MK));
-    tensors.emplace_back("topk_token", column(&Judgement::token_MK));
+    tensors.emplace_back("topk_logp", column(&TeacherOutput::topk_logp_MK));
+    tensors.emplace_back("topk_token", column(&TeacherOutput::token_MK));
   }
   CacheManifest::Part part{.file = fmt::format("part-{:05}.safetensors", parts_.size()),
                            .sequences = S,

@@ -2,7 +2,7 @@
 
 namespace alambic {
 
-const Head& HeadShelf::take(size_t number) {
+const Head& HeadCache::take(size_t number) {
   if (which_ != number) {
     resident_ = {};  // before the next is loaded
     resident_ = loads_.at(number)();
@@ -11,10 +11,10 @@ const Head& HeadShelf::take(size_t number) {
   return resident_;
 }
 
-Judgement CachedTeacher::grade(const Rollouts& rollouts) const {
-  Judgement judgement = cache_->read(rollouts);
-  if (judgement.hidden_MD.defined()) judgement.head = shelf_->take(number_);
-  return judgement;
+TeacherOutput CachedTeacher::evaluate(const Rollouts& rollouts) const {
+  TeacherOutput teacher_output = cache_->read(rollouts);
+  if (teacher_output.hidden_MD.defined()) teacher_output.head = head_cache_->take(number_);
+  return teacher_output;
 }
 
 }  // namespace alambic

@@ -9,7 +9,7 @@ namespace alambic {
 
 /// Output heads on demand, one resident at a time: asking for another frees the one before, unless
 /// somebody still holds it.
-class HeadShelf {
+class HeadCache {
  public:
   using Load = std::function<Head()>;
   /// The number to ask for this head by.
@@ -28,15 +28,17 @@ class HeadShelf {
 /// A teacher whose trunk never runs: grades come from a cache, its head from the shelf.
 class CachedTeacher : public Teacher {
  public:
-  CachedTeacher(std::shared_ptr<const TeacherCache> cache, std::shared_ptr<HeadShelf> shelf,
-                HeadShelf::Load load)
-      : cache_(std::move(cache)), shelf_(std::move(shelf)), number_(shelf_->add(std::move(load))) {}
+  CachedTeacher(std::shared_ptr<const TeacherCache> cache, std::shared_ptr<HeadCache> head_cache,
+                HeadCache::Load load)
+      : cache_(std::move(cache)),
+        head_cache_(std::move(head_cache)),
+        number_(head_cache_->add(std::move(load))) {}
 
-  Judgement grade(const Rollouts& rollouts) const override;
+  TeacherOutput evaluate(const Rollouts& rollouts) const override;
 
  private:
   std::shared_ptr<const TeacherCache> cache_;
-  std::shared_ptr<HeadShelf> shelf_;
+  std::shared_ptr<HeadCache> head_cache_;
   size_t number_;
 };
 

@@ -29,11 +29,11 @@ std::string defused(const std::string& text, const Tokenizer& tokenizer) {
 }
 
 Judge::Judge(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer,
-             Rubric rubric, double least_mass)
+             Rubric rubric, double min_mass)
     : model_(std::move(model)),
       tokenizer_(std::move(tokenizer)),
       rubric_(std::move(rubric)),
-      least_mass_(least_mass) {
+      min_mass_(min_mass) {
   for (size_t w = 0; w < rubric_.words.size(); ++w) {
     const size_t before = tokens_.size();
     for (const std::string& spelling : {rubric_.words[w], " " + rubric_.words[w]}) {
@@ -52,7 +52,7 @@ Judge::Judge(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer
 
 std::vector<int32_t> Judge::question(const Attempt& attempt, bool swapped) const {
   Attempt safe{.prompt = defused(attempt.prompt, *tokenizer_),
-               .answer = defused(attempt.answer, *tokenizer_),
+               .completion = defused(attempt.completion, *tokenizer_),
                .expected = attempt.expected};
   if (safe.expected) safe.expected = defused(*safe.expected, *tokenizer_);
   return tokenizer_->encode(rubric_.fill(safe, swapped));
@@ -78,7 +78,7 @@ std::vector<Score> Judge::ask(const std::vector<Attempt>& attempts, bool swapped
   std::vector<std::vector<int32_t>> questions;
   std::vector<size_t> asked;
   int64_t tokens = 0;
-  const auto answer = [&] {
+  const auto completion = [&] {
     if (questions.empty()) return;
     const Packed packed = pack(questions, device);
     std::vector<int64_t> last;
@@ -95,7 +95,7 @@ std::vector<Score> Judge::ask(const std::vector<Attempt>& attempts, bool swapped
         sum += probability[w] * values_[w];
       }
       scores[asked[s]] =
-          mass >= least_mass_
+          mass >= min_mass_
               ? Score{.value = static_cast<float>(sum / mass)}
               : dropped_score(fmt::format("the judge gives no score: the words {} have a "
                                           "probability of {:.2g} together",
@@ -110,17 +110,17 @@ std::vector<Score> Judge::ask(const std::vector<Attempt>& attempts, bool swapped
     const auto length = static_cast<int64_t>(ids.size());
     if (length > model_->shape().positions) {
       scores[i] =
-          dropped_score(fmt::format("the rubric with the answer has {} tokens, but the "
+          dropped_score(fmt::format("the rubric with the completion has {} tokens, but the "
                                     "judge's context is {}",
                                     length, model_->shape().positions));
       continue;
     }
-    if (tokens + length > tokens_per_pass) answer();
+    if (tokens + length > tokens_per_pass) completion();
     questions.push_back(std::move(ids));
     asked.push_back(i);
     tokens += length;
   }
-  answer();
+  completion();
   return scores;
 }
 

@@ -9,34 +9,34 @@
 
 namespace alambic {
 
-/// A worthless answer that a weak judge likes: empty, the question repeated, praise for the judge,
-/// an order to give the best score.
+/// A worthless completion that a weak judge likes: empty, the question repeated, praise for the
+/// judge, an order to give the best score.
 struct Trick {
   std::string name;
-  std::string (*answer)(const Attempt& good);
+  std::string (*completion)(const Attempt& good);
 };
 const std::vector<Trick>& tricks();
 
 struct TrickResult {
   std::string name;
-  int64_t tried = 0;      ///< with scores for both the good answer and the trick
-  int64_t fooled = 0;     ///< scored at least as high as the good answer to the same prompt
+  int64_t tried = 0;      ///< with scores for both the good completion and the trick
+  int64_t fooled = 0;     ///< scored at least as high as the good completion to the same prompt
   int64_t dropped = 0;    ///< the trick got no score, which fools nobody
   double mean_score = 0;  ///< of those tried
   double share() const { return tried > 0 ? static_cast<double>(fooled) / tried : 0; }
 };
 
 struct JudgeReport {
-  int64_t answers = 0;    ///< good answers with a score
-  int64_t dropped = 0;    ///< good answers without one
-  double mean_score = 0;  ///< of the good answers
+  int64_t completions = 0;  ///< good completions with a score
+  int64_t dropped = 0;      ///< good completions without one
+  double mean_score = 0;    ///< of the good completions
   std::vector<TrickResult> tricks;
   std::string last_reason;  ///< why the last score was dropped
   /// Of the trick that fools best.
   double worst_share() const;
 };
 
-/// Scores good answers and every trick in their places.
+/// Scores good completions and every trick in their places.
 JudgeReport check_judge(const Reward& reward, const std::vector<Attempt>& good);
 
 }  // namespace alambic

@@ -6,18 +6,18 @@ LocalTeacher::LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabular
                            std::vector<int64_t> layers)
     : model_(std::move(model)), vocabulary_(vocabulary), layers_(std::move(layers)) {}
 
-Judgement LocalTeacher::grade(const Rollouts& rollouts) const {
+TeacherOutput LocalTeacher::evaluate(const Rollouts& rollouts) const {
   const at::NoGradGuard no_grad;
   LayerOutputs outputs{.layers = layers_};
   Pass pass(rollouts.sequences);
   pass.outputs = &outputs;
-  const Tensor hidden_ND = model_->hidden(pass), graded_M = rollouts.graded_M();
-  Judgement judgement{.hidden_MD = hidden_ND.index_select(0, graded_M),
-                      .head = model_->head().cut(vocabulary_)};
+  const Tensor hidden_ND = model_->hidden(pass), loss_positions_M = rollouts.loss_positions_M();
+  TeacherOutput teacher_output{.hidden_MD = hidden_ND.index_select(0, loss_positions_M),
+                               .head = model_->head().cut(vocabulary_)};
   for (const int64_t layer : layers_) {
-    judgement.layers_MD.push_back(outputs.x_ND.at(layer).index_select(0, graded_M));
+    teacher_output.layers_MD.push_back(outputs.x_ND.at(layer).index_select(0, loss_positions_M));
   }
-  return judgement;
+  return teacher_output;
 }
 
 }  // namespace alambic

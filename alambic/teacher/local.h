@@ -7,17 +7,17 @@
 
 namespace alambic {
 
-/// A teacher in this process: one forward pass grades every answer token of the rollouts. Its dtype
-/// is its own: objectives widen hidden states and head chunk by chunk.
+/// A teacher in this process: one forward pass grades every completion token of the rollouts. Its
+/// dtype is its own: objectives widen hidden states and head chunk by chunk.
 class LocalTeacher : public Teacher {
  public:
   /// `vocabulary`: the tokenizer's real size, to which the head is cut. The model may be the
   /// student itself (self-distillation from the weights as they are at each step). `layers`:
-  /// whose outputs a judgement holds beside (nn/layer_outputs.h).
+  /// whose outputs a teacher output holds beside (nn/layer_outputs.h).
   LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabulary,
                std::vector<int64_t> layers = {});
 
-  Judgement grade(const Rollouts& rollouts) const override;
+  TeacherOutput evaluate(const Rollouts& rollouts) const override;
   const Model& model() const { return *model_; }
 
  private:

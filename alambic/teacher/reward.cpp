@@ -23,7 +23,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(spaces) - begin + 1);
 }
 
-// Rewards that look at one answer at a time.
+// Rewards that look at one completion at a time.
 struct EachReward : Reward {
   virtual Score score_one(const Attempt& attempt) const = 0;
   std::vector<Score> score(const std::vector<Attempt>& attempts) const override {
@@ -34,14 +34,14 @@ struct EachReward : Reward {
 };
 
 struct ComparisonReward : EachReward {
-  using Compare = bool (*)(std::string_view answer, std::string_view expected);
+  using Compare = bool (*)(std::string_view completion, std::string_view expected);
   Compare compare;
 
   explicit ComparisonReward(Compare compare) : compare(compare) {}
   bool needs_expected() const override { return true; }
   Score score_one(const Attempt& attempt) const override {
     if (!attempt.expected) return dropped_score("the row has no \"answer\"");
-    return {.value = compare(attempt.answer, *attempt.expected) ? 1.0f : 0.0f};
+    return {.value = compare(attempt.completion, *attempt.expected) ? 1.0f : 0.0f};
   }
 };
 
@@ -51,15 +51,15 @@ struct RegexReward : EachReward {
   explicit RegexReward(const std::string& text) : pattern(text) {}
   Score score_one(const Attempt& attempt) const override {
     try {
-      return {.value = pattern.find_all(attempt.answer).empty() ? 0.0f : 1.0f};
-    } catch (const Error& error) {  // backtracks without end on this answer
+      return {.value = pattern.find_all(attempt.completion).empty() ? 0.0f : 1.0f};
+    } catch (const Error& error) {  // backtracks without end on this completion
       return dropped_score(error.what());
     }
   }
 };
 
-bool is_exact(std::string_view answer, std::string_view expected) {
-  return trimmed(answer) == trimmed(expected);
+bool is_exact(std::string_view completion, std::string_view expected) {
+  return trimmed(completion) == trimmed(expected);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Whole answers scored by something that can be checked: a known answer, a pattern, a program.
+// Whole completions scored by something that can be checked: a known answer, a pattern, a program.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 
 namespace alambic {
 
-/// An answer to score.
+/// A completion to score.
 struct Attempt {
-  std::string prompt, answer;
+  std::string prompt, completion;
   std::optional<std::string> expected;  ///< the row's `answer` field
 };
 
@@ -36,10 +36,11 @@ struct RewardLimits {
 };
 
 /// By its name on the command line:
-///   exact_match      1 when the answer is the expected one, spaces around both left out
+///   exact_match      1 when the completion is the expected one, spaces around both left out
 ///   number           1 when the number after the last #### is the expected one
-///   regex:PATTERN    1 when the pattern is found in the answer (PCRE2, Unicode)
-///   command:COMMAND  the number that a shell command prints for the answer on its standard input
+///   regex:PATTERN    1 when the pattern is found in the completion (PCRE2, Unicode)
+///   command:COMMAND  the number that a shell command prints for the completion on its standard
+///   input
 ///                    (teacher/reward_command.h)
 /// Input errors: an unknown name with the nearest known one, a pattern that does not compile.
 std::unique_ptr<Reward> make_reward(const std::string& name, const RewardLimits& limits = {});

@@ -45,7 +45,7 @@ Score CommandReward::run(const Attempt& attempt) const {
     variables.emplace_back("ALAMBIC_EXPECTED", attempt.expected->substr(0, kLongestVariable));
   }
   const ChildResult result =
-      run_child(command_, attempt.answer, {.seconds = seconds_, .output = 4096}, variables);
+      run_child(command_, attempt.completion, {.seconds = seconds_, .output = 4096}, variables);
   if (result.timed_out) {
     return dropped_score(fmt::format("the command did not end within {} s", seconds_));
   }
@@ -64,7 +64,7 @@ std::vector<Score> CommandReward::score(const std::vector<Attempt>& attempts) co
     for (size_t i = next++; i < attempts.size(); i = next++) {
       try {
         scores[i] = run(attempts[i]);
-      } catch (const Error& error) {  // no more processes: this answer's bad luck
+      } catch (const Error& error) {  // no more processes: this completion's bad luck
         scores[i] = dropped_score(error.what());
       }
     }

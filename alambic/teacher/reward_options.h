@@ -4,7 +4,7 @@
 
 namespace alambic {
 
-/// What scores whole answers: a checkable reward or a judge.
+/// What scores whole completions: a checkable reward or a judge.
 struct RewardOptions {
   std::string reward, judge, rubric;
   std::vector<std::string> judge_scores;
@@ -18,10 +18,10 @@ struct RewardOptions {
     v.group("Scores of whole answers");
     v.text("reward", reward,
            "exact_match or number (after ####) against the row's `answer`; regex:PATTERN; "
-           "command:COMMAND, which reads the answer on standard input and prints a number");
+           "command:COMMAND, which reads the completion on standard input and prints a number");
     v.number("reward-seconds", seconds, "most time of a reward command for one answer",
-             {.least = 1e-3});
-    v.text("judge", judge, "model folder that scores answers by a rubric instead");
+             {.min = 1e-3});
+    v.text("judge", judge, "model folder that scores completions by a rubric instead");
     v.model("judge");
     v.text(
         "judge-rubric", rubric,

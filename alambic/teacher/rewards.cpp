@@ -37,7 +37,7 @@ std::unique_ptr<Reward> load_reward(const RewardOptions& options, const LoadOpti
     }
     return make_reward(options.reward, {.seconds = options.seconds});
   }
-  LoadedModel judge = load_with_tokenizer(options.judge, load);
+  Pretrained judge = from_pretrained(options.judge, load);
   return std::make_unique<Judge>(std::move(judge.model),
                                  std::make_shared<Tokenizer>(std::move(judge.tokenizer)),
                                  rubric_of(options));

@@ -1,5 +1,5 @@
-// What a judge is asked: a text with places for the prompt and the answer, ending where the judge's
-// next token is the score.
+// What a judge is asked: a text with places for the prompt and the completion, ending where the
+// judge's next token is the score.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@
 namespace alambic {
 
 /// Places: {prompt} and {answer}, and {reference} for the row's known answer. A rubric with {first}
-/// and {second} in place of {answer} compares the answer with the reference, asked in both orders.
+/// and {second} in place of {answer} compares the completion with the reference, asked in both
+/// orders.
 struct Rubric {
   std::string text;
   std::vector<std::string> words;  ///< each one token for the judge
@@ -20,19 +21,19 @@ struct Rubric {
 
   bool compares() const { return text.find("{first}") != text.npos; }
   bool needs_reference() const { return compares() || text.find("{reference}") != text.npos; }
-  /// The places filled in, once: what stands in an answer is never a place. `swapped`: the
+  /// The places filled in, once: what stands in a completion is never a place. `swapped`: the
   /// reference comes first.
   std::string fill(const Attempt& attempt, bool swapped = false) const;
 };
 
 /// Grades 1 to 5, as 0 to 1.
 Rubric default_rubric();
-/// Which of two answers is better, A or B.
+/// Which of two completions is better, A or B.
 Rubric default_pair_rubric();
 
 /// A rubric of one's own: a text file, with the words of the chosen default unless `words` names
 /// others, which must then be numbers; their values are stretched to 0 … 1. Input errors: no place
-/// for the answer, both kinds of places, fewer than two words, words that are not numbers.
+/// for the completion, both kinds of places, fewer than two words, words that are not numbers.
 Rubric read_rubric(const fs::path& file, const std::vector<std::string>& words = {});
 
 }  // namespace alambic

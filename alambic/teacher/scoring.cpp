@@ -10,29 +10,28 @@ namespace alambic {
 std::vector<Attempt> attempts_of(const Rollouts& rollouts, const Tokenizer& tokenizer) {
   const Packed& packed = rollouts.sequences;
   const Tensor tokens_N = packed.tokens_N.to(at::kCPU, at::kInt).contiguous();
-  const Tensor answer_N = rollouts.answer_N.cpu();
+  const Tensor completion_mask_N = rollouts.completion_mask_N.cpu();
   std::vector<Attempt> attempts;
   for (int64_t s = 0; s < packed.sequences(); ++s) {
     const auto length = static_cast<size_t>(packed.length(s));
     const std::span tokens(tokens_N.const_data_ptr<int32_t>() + packed.offsets[s], length);
-    const std::span graded(answer_N.const_data_ptr<bool>() + packed.offsets[s], length);
+    const std::span graded(completion_mask_N.const_data_ptr<bool>() + packed.offsets[s], length);
     const size_t prompt = std::ranges::find(graded, true) - graded.begin();
     attempts.push_back(
         {.prompt = tokenizer.decode(tokens.first(prompt), true),
-         .answer = continuation(tokenizer, tokens.first(prompt), tokens.subspan(prompt))});
+         .completion = continuation(tokenizer, tokens.first(prompt), tokens.subspan(prompt))});
   }
   return attempts;
 }
 
 ScoringTeacher::ScoringTeacher(std::shared_ptr<const Reward> reward, const Tokenizer& tokenizer,
-                               std::vector<std::optional<std::string>> expected,
-                               double most_dropped)
+                               std::vector<std::optional<std::string>> expected, double max_dropped)
     : reward_(std::move(reward)),
       tokenizer_(tokenizer),
       expected_(std::move(expected)),
-      most_dropped_(most_dropped) {}
+      max_dropped_(max_dropped) {}
 
-Judgement ScoringTeacher::grade(const Rollouts& rollouts) const {
+TeacherOutput ScoringTeacher::evaluate(const Rollouts& rollouts) const {
   std::vector<Attempt> attempts = attempts_of(rollouts, tokenizer_);
   check(rollouts.row_S.size() == attempts.size(), "{} rows for {} sequences", rollouts.row_S.size(),
         attempts.size());
@@ -57,11 +56,11 @@ void ScoringTeacher::count(const std::vector<Score>& scores) const {
   }
   if (reason.empty() || scored_ < enough) return;
   const double share = static_cast<double>(dropped_) / static_cast<double>(scored_);
-  if (share <= most_dropped_) return;
+  if (share <= max_dropped_) return;
   throw input_error(
-      "{} of {} answers got no score, more than the {:.0f} % allowed; the last one: {}", dropped_,
-      scored_, 100 * most_dropped_, reason)
-      .with_hint("try the reward by hand on an answer of samples.jsonl");
+      "{} of {} completions got no score, more than the {:.0f} % allowed; the last one: {}",
+      dropped_, scored_, 100 * max_dropped_, reason)
+      .with_hint("try the reward by hand on a completion of samples.jsonl");
 }
 
 }  // namespace alambic

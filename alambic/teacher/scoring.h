@@ -9,19 +9,19 @@
 
 namespace alambic {
 
-/// A teacher of whole answers: Judgement::score_S, one reward per sequence, NaN where it was
-/// dropped. Rollouts must say their rows (row_S).
+/// A teacher of whole completions: TeacherOutput::score_S, one reward per sequence, NaN where it
+/// was dropped. Rollouts must say their rows (row_S).
 ///
-/// Dropped scores are counted; once at least 20 answers were scored and more than `most_dropped` of
-/// them have none, grading ends with an input error that gives the last reason: a broken reward
+/// Dropped scores are counted; once at least 20 completions were scored and more than `max_dropped`
+/// of them have none, grading ends with an input error that gives the last reason: a broken reward
 /// must not look like a hard task.
 class ScoringTeacher : public Teacher {
  public:
   /// `expected`: by row of the data set. The tokenizer must outlive the teacher.
   ScoringTeacher(std::shared_ptr<const Reward> reward, const Tokenizer& tokenizer,
-                 std::vector<std::optional<std::string>> expected, double most_dropped = 0.1);
+                 std::vector<std::optional<std::string>> expected, double max_dropped = 0.1);
 
-  Judgement grade(const Rollouts& rollouts) const override;
+  TeacherOutput evaluate(const Rollouts& rollouts) const override;
   int64_t scored() const { return scored_; }
   int64_t dropped() const { return dropped_; }
 
@@ -31,11 +31,11 @@ class ScoringTeacher : public Teacher {
   std::shared_ptr<const Reward> reward_;
   const Tokenizer& tokenizer_;
   std::vector<std::optional<std::string>> expected_;
-  double most_dropped_;
+  double max_dropped_;
   mutable int64_t scored_ = 0, dropped_ = 0;  // for the limit alone
 };
 
-/// The texts of every sequence's prompt and answer, special tokens left out.
+/// The texts of every sequence's prompt and completion, special tokens left out.
 std::vector<Attempt> attempts_of(const Rollouts& rollouts, const Tokenizer& tokenizer);
 
 }  // namespace alambic

@@ -1,4 +1,4 @@
-// What all teachers share: they grade answers.
+// What all teachers share: they grade completions.
 #pragma once
 
 #include "alambic/flow/rollouts.h"
@@ -6,11 +6,11 @@
 
 namespace alambic {
 
-/// Grades the rollouts it is given; which form of Judgement comes out is the kind of teacher's.
-/// Grading has no gradient and no memory: the same rollouts get the same judgement.
+/// Grades the rollouts it is given; which form of TeacherOutput comes out is the kind of teacher's.
+/// Grading has no gradient and no memory: the same rollouts get the same teacher output.
 struct Teacher {
   virtual ~Teacher() = default;
-  virtual Judgement grade(const Rollouts& rollouts) const = 0;
+  virtual TeacherOutput evaluate(const Rollouts& rollouts) const = 0;
 };
 
 }  // namespace alambic

@@ -21,18 +21,19 @@ struct Grader {
 /// divergence from the mixture Σ w_i · p_i: it is exact for teachers of any width and any stored
 /// form (hidden states, top-K with their own K entries each), for every objective, and needs one
 /// head at a time, where the mixture needs the logits of all teachers at every position at once.
-/// For the reverse KL its optimum is the normalised geometric mean of the teachers.
-class Teachers {
+/// For the reverse KL its optimum is the normalized geometric mean of the teachers.
+class TeacherMixture {
  public:
   /// One for every row, not owned.
-  Teachers(const Teacher& only);  // NOLINT(google-explicit-constructor): a teacher is teachers
-  /// Nobody grades; something else scores the answers.
-  static Teachers none();
+  TeacherMixture(
+      const Teacher& only);  // NOLINT(google-explicit-constructor): a teacher is teachers
+  /// Nobody grades; something else scores the completions.
+  static TeacherMixture none();
   /// Every row by all of them; the weights sum to one.
-  static Teachers averaged(std::vector<Grader> all);
+  static TeacherMixture averaged(std::vector<Grader> all);
   /// Row r by teachers[teacher_of_row[r]].
-  static Teachers routed(std::vector<std::shared_ptr<const Teacher>> teachers,
-                         std::vector<size_t> teacher_of_row);
+  static TeacherMixture routed(std::vector<std::shared_ptr<const Teacher>> teachers,
+                               std::vector<size_t> teacher_of_row);
 
   size_t group_of(int64_t row) const {
     return teacher_of_row_.empty() ? 0 : teacher_of_row_.at(row);
@@ -48,10 +49,10 @@ class Teachers {
     size_t first = 0, count = 0;
     size_t group = 0;
   };
-  std::vector<Piece> pieces(const std::vector<int64_t>& rows, size_t most) const;
+  std::vector<Piece> pieces(const std::vector<int64_t>& rows, size_t max) const;
 
  private:
-  Teachers() = default;
+  TeacherMixture() = default;
   std::vector<std::vector<Grader>> groups_;
   std::vector<size_t> teacher_of_row_;  // empty: one group
 };

@@ -15,7 +15,7 @@ struct MachineOptions {
     v.choice("device", device, {"auto", "cpu", "cuda"}, "where the models are; auto: a GPU if any");
     v.choice("dtype", dtype, {"auto", "float32", "bfloat16"},
              "type of the weights in memory; auto: float32 on a CPU, bfloat16 on a GPU");
-    v.integer("threads", threads, "CPU threads; 0: all cores", {.least = 0});
+    v.integer("threads", threads, "CPU threads; 0: all cores", {.min = 0});
   }
 };
 

@@ -54,7 +54,7 @@ void add_chat(Example& example, const JsonView& row, const ChatReader& chats) {
   auto chat = std::make_shared<Chat>(read_chat(row));
   chat->written = write(chats, row.file(), *chat, chats.use);
   example.prompt = chat->written.prompt;
-  if (chat->has_answer()) example.completion = plain_text(chat->messages[chat->answer]);
+  if (chat->has_completion()) example.completion = plain_text(chat->messages[chat->completion]);
   example.chat = std::move(chat);
 }
 

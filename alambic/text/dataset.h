@@ -15,8 +15,8 @@ namespace alambic {
 
 /// One row. Which of the fields are there is what `read_examples` was asked for.
 struct Example {
-  std::string prompt;  ///< of a conversation: what its template writes before the answer
-  std::optional<std::string> completion;  ///< of a conversation: the plain text of the answer
+  std::string prompt;  ///< of a conversation: what its template writes before the completion
+  std::optional<std::string> completion;  ///< of a conversation: the plain text of the completion
   std::optional<std::string> answer;      ///< the known answer, for exact match
   std::optional<std::string> text;        ///< for next-token training; a .txt file is one such row
   std::optional<std::string> teacher;     ///< name of the teacher that grades this row
@@ -37,7 +37,7 @@ struct ChatReader {
 };
 
 /// Reads every row of a file; each must have all fields of at least one of `any_of`. Known fields
-/// are prompt, completion, answer, text, teacher and teacher_prompt, all strings, and messages;
+/// are prompt, completion, completion, text, teacher and teacher_prompt, all strings, and messages;
 /// others are left alone. Blank lines, a byte order mark and CRLF line ends are accepted.
 ///
 /// A row is a conversation (chat.h) where `any_of` knows its `messages`, or its `prompt` is a list;

@@ -124,10 +124,10 @@ void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const Train
   }
 }
 
-TrainingState load_checkpoint(const fs::path& folder, AdamW& optimizer, int64_t most_steps) {
-  const std::string newest = checkpoint_name(most_steps);
+TrainingState load_checkpoint(const fs::path& folder, AdamW& optimizer, int64_t max_steps) {
+  const std::string newest = checkpoint_name(max_steps);
   for (const fs::path& checkpoint : newest_first(folder)) {
-    if (most_steps < INT64_MAX && checkpoint.filename().string() > newest) continue;
+    if (max_steps < INT64_MAX && checkpoint.filename().string() > newest) continue;
     try {
       return load_one(checkpoint, optimizer);
     } catch (const std::exception& error) {

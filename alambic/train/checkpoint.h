@@ -18,10 +18,10 @@ struct TrainingState {
 void save_checkpoint(const std::filesystem::path& folder, const AdamW& optimizer,
                      const TrainingState& state, int64_t keep);
 
-/// Loads the newest checkpoint after at most `most_steps` steps whose files match their manifest
+/// Loads the newest checkpoint after at most `max_steps` steps whose files match their manifest
 /// into the optimizer and the weights that it trains; a damaged one is passed over with a warning
 /// that says why. None left: an input error.
 TrainingState load_checkpoint(const std::filesystem::path& folder, AdamW& optimizer,
-                              int64_t most_steps = INT64_MAX);
+                              int64_t max_steps = INT64_MAX);
 
 }  // namespace alambic

@@ -30,7 +30,7 @@ constexpr Rule rules[] = {
      }},
     {"eos_share", [](const Means& m) { return m.first >= 0.1 && m.now < 0.5 * m.first; },
      [](const Means& m) {
-       return fmt::format("{:.0f} % of the answers end by themselves, {:.0f} % did at first",
+       return fmt::format("{:.0f} % of the completions end by themselves, {:.0f} % did at first",
                           100 * m.now, 100 * m.first);
      }},
     {"repetition", [](const Means& m) { return m.now > m.first + 0.3; },

@@ -1,4 +1,4 @@
-// Whether the student's answers are falling apart: signs in the figures of the steps.
+// Whether the student's completions are falling apart: signs in the figures of the steps.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace alambic {
 
 /// What is done when a sign is there. rollback: the run goes back to the newest checkpoint from
-/// before the sign and ends with its weights. Going on from there would meet the same answers.
+/// before the sign and ends with its weights. Going on from there would meet the same completions.
 enum class OnCollapse { warn, stop, rollback };
 
 struct CollapseSign {
@@ -28,7 +28,7 @@ struct CollapseSign {
 ///   overlap     agreement fell below half of the best mean so far
 class CollapseWatch {
  public:
-  /// `longest`: most tokens of an answer.
+  /// `longest`: most tokens of a completion.
   explicit CollapseWatch(double longest, int64_t window = 10)
       : longest_(longest), window_(window) {}
 

@@ -11,30 +11,31 @@ namespace alambic {
 
 Rollouts given_rollouts(const std::vector<const TokenizedExample*>& examples, at::Device device) {
   std::vector<Request> requests;
-  std::vector<Answer> answers;
+  std::vector<Completion> completions;
   for (const TokenizedExample* example : examples) {
     requests.push_back({.prompt = example->prompt});
-    answers.push_back({.tokens = *example->completion,
-                       .logp = std::vector<float>(example->completion->size(), 0.0f),
-                       .ending = Ending::stop_token});
+    completions.push_back({.tokens = *example->completion,
+                           .logp = std::vector<float>(example->completion->size(), 0.0f),
+                           .ending = Ending::stop_token});
   }
-  return to_rollouts(requests, answers, 0, device);
+  return to_rollouts(requests, completions, 0, device);
 }
 
 namespace {
 
-double mean_length(const std::vector<Answer>& answers) {
+double mean_length(const std::vector<Completion>& completions) {
   double tokens = 0;
-  for (const Answer& answer : answers) tokens += static_cast<double>(answer.tokens.size());
-  return tokens / static_cast<double>(answers.size());
+  for (const Completion& completion : completions)
+    tokens += static_cast<double>(completion.tokens.size());
+  return tokens / static_cast<double>(completions.size());
 }
 
-double eos_share(const std::vector<Answer>& answers) {
-  const auto ended = std::ranges::count(answers, Ending::stop_token, &Answer::ending);
-  return static_cast<double>(ended) / static_cast<double>(answers.size());
+double eos_share(const std::vector<Completion>& completions) {
+  const auto ended = std::ranges::count(completions, Ending::stop_token, &Completion::ending);
+  return static_cast<double>(ended) / static_cast<double>(completions.size());
 }
 
-/// Share of an answer's 4-grams that it has had before; 0 where it has none.
+/// Share of a completion's 4-grams that it has had before; 0 where it has none.
 double repetition(const std::vector<int32_t>& tokens) {
   std::set<std::array<int32_t, 4>> seen;
   int64_t repeated = 0;
@@ -45,10 +46,10 @@ double repetition(const std::vector<int32_t>& tokens) {
   return count == 0 ? 0 : static_cast<double>(repeated) / static_cast<double>(count);
 }
 
-double mean_repetition(const std::vector<Answer>& answers) {
+double mean_repetition(const std::vector<Completion>& completions) {
   double sum = 0;
-  for (const Answer& answer : answers) sum += repetition(answer.tokens);
-  return sum / static_cast<double>(answers.size());
+  for (const Completion& completion : completions) sum += repetition(completion.tokens);
+  return sum / static_cast<double>(completions.size());
 }
 
 // What a reader wants to see: a conversation as messages, not as its template writes it.
@@ -59,26 +60,27 @@ nlohmann::ordered_json shown_prompt(const TokenizedExample& example, const Token
 
 /// Cuts the rows into micro-batches, each made by `rollouts(first, count)`.
 template <class Make>
-StepAnswers pieces(const AnswerSource& source, const std::vector<int64_t>& rows, const Make& make) {
-  StepAnswers answers;
+StepBatch pieces(const CompletionSource& source, const std::vector<int64_t>& rows,
+                 const Make& make) {
+  StepBatch completions;
   for (const auto& [first, count, group] : source.teachers.pieces(rows, source.micro_batch_size)) {
     Rollouts rollouts = make(first, count);
     rollouts.row_S.assign(rows.begin() + first, rows.begin() + first + count);
-    answers.tokens += rollouts.answer_N.sum().item<int64_t>();
-    answers.micro_batches.push_back({.rollouts = std::move(rollouts)});
+    completions.tokens += rollouts.completion_mask_N.sum().item<int64_t>();
+    completions.micro_batches.push_back({.rollouts = std::move(rollouts)});
   }
-  return answers;
+  return completions;
 }
 
 }  // namespace
 
-int64_t StepAnswers::sequences() const {
+int64_t StepBatch::sequences() const {
   int64_t count = 0;
   for (const MicroBatch& batch : micro_batches) count += batch.rollouts.sequences.sequences();
   return count;
 }
 
-StepAnswers AnswerSource::given(const std::vector<int64_t>& rows) const {
+StepBatch CompletionSource::given(const std::vector<int64_t>& rows) const {
   return pieces(*this, rows, [&](size_t first, size_t count) {
     std::vector<const TokenizedExample*> chosen;
     for (size_t i = first; i < first + count; ++i) chosen.push_back(&examples[rows[i]]);
@@ -86,10 +88,10 @@ StepAnswers AnswerSource::given(const std::vector<int64_t>& rows) const {
   });
 }
 
-StepAnswers write_answers(const AnswerSource& source, const Model& student,
-                          const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
-                          int64_t count, const EngineOptions& engine, int64_t samples,
-                          StepReport& report) {
+StepBatch write_completions(const CompletionSource& source, const Model& student,
+                            const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
+                            int64_t count, const EngineOptions& engine, int64_t samples,
+                            StepReport& report) {
   Stopwatch watch;
   std::vector<Request> requests;
   std::vector<int64_t> row_S;
@@ -99,22 +101,22 @@ StepAnswers write_answers(const AnswerSource& source, const Model& student,
       row_S.push_back(row);
     }
   }
-  const std::vector<Answer> answers = generate(student, requests, engine);
+  const std::vector<Completion> completions = generate(student, requests, engine);
   report.seconds.emplace_back("generate_seconds", watch.seconds());
-  report.extra = {{"completion_length", mean_length(answers)},
-                  {"eos_share", eos_share(answers)},
-                  {"repetition", mean_repetition(answers)}};
-  const size_t kept = std::min<size_t>(answers.size(), samples);
+  report.extra = {{"completion_length", mean_length(completions)},
+                  {"eos_share", eos_share(completions)},
+                  {"repetition", mean_repetition(completions)}};
+  const size_t kept = std::min<size_t>(completions.size(), samples);
   const auto step = static_cast<int64_t>(engine.step);
   for (size_t i = 0; i < kept; ++i) {
     report.samples.push_back(
         {{"step", step},
          {"prompt", shown_prompt(source.examples[row_S[i]], tokenizer)},
-         {"completion", continuation(tokenizer, requests[i].prompt, answers[i].tokens)}});
+         {"completion", continuation(tokenizer, requests[i].prompt, completions[i].tokens)}});
   }
   return pieces(source, row_S, [&](size_t first, size_t size) {
     return to_rollouts(std::span(requests).subspan(first, size),
-                       std::span(answers).subspan(first, size), step, source.device);
+                       std::span(completions).subspan(first, size), step, source.device);
   });
 }
 

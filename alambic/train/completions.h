@@ -1,4 +1,4 @@
-// The answers that one optimizer step learns from.
+// The completions that one optimizer step learns from.
 #pragma once
 
 #include "alambic/rollout/engine.h"
@@ -9,16 +9,16 @@
 
 namespace alambic {
 
-/// Some answers that pass through the models together; all rows have the same graders.
+/// Some completions that pass through the models together; all rows have the same graders.
 struct MicroBatch {
   Rollouts rollouts;
   /// Log-probabilities of the graded tokens that the teachers and the reference gave in an earlier
-  /// step on the same answers; undefined: not asked yet.
+  /// step on the same completions; undefined: not asked yet.
   Tensor teacher_logp_M, reference_logp_M;
-  Tensor advantage_M;  ///< of every graded token's answer; undefined: nobody scored them
+  Tensor advantage_M;  ///< of every graded token's completion; undefined: nobody scored them
 };
 
-struct StepAnswers {
+struct StepBatch {
   std::vector<MicroBatch> micro_batches;
   int64_t tokens = 0;  ///< graded
 
@@ -29,24 +29,24 @@ struct StepAnswers {
 /// row_S).
 Rollouts given_rollouts(const std::vector<const TokenizedExample*>& examples, at::Device device);
 
-/// What both kinds of answers are made from. All of it must outlive the source.
-struct AnswerSource {
+/// What both kinds of completions are made from. All of it must outlive the source.
+struct CompletionSource {
   const std::vector<TokenizedExample>& examples;
-  const Teachers& teachers;
+  const TeacherMixture& teachers;
   size_t micro_batch_size = 0;  ///< 0: one piece per group of teachers
   at::Device device;
 
   /// The given completions of these rows.
-  StepAnswers given(const std::vector<int64_t>& rows) const;
+  StepBatch given(const std::vector<int64_t>& rows) const;
 };
 
-/// `count` answers of the student to each of these rows, one after the other. Every prompt and
-/// answer has its own random stream of engine.step. Adds generate_seconds, completion_length,
-/// eos_share, repetition (the share of 4-grams that an answer has had before) and the first
-/// `samples` answers to the report.
-StepAnswers write_answers(const AnswerSource& source, const Model& student,
-                          const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
-                          int64_t count, const EngineOptions& engine, int64_t samples,
-                          StepReport& report);
+/// `count` completions of the student to each of these rows, one after the other. Every prompt and
+/// completion has its own random stream of engine.step. Adds generate_seconds, completion_length,
+/// eos_share, repetition (the share of 4-grams that a completion has had before) and the first
+/// `samples` completions to the report.
+StepBatch write_completions(const CompletionSource& source, const Model& student,
+                            const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
+                            int64_t count, const EngineOptions& engine, int64_t samples,
+                            StepReport& report);
 
 }  // namespace alambic

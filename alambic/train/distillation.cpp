@@ -34,83 +34,86 @@ struct MicroLoss {
   }
 };
 
-struct DistillationLesson : Lesson {
+struct DistillationTask : TrainingTask {
   Model& student;
-  Teachers teachers;
+  TeacherMixture teachers;
   std::vector<TokenizedExample> examples;
   const Tokenizer& tokenizer;
-  DistillationOptions options;
-  Onlookers onlookers;
+  DistillationSettings options;
+  AuxiliaryModels auxiliary;
   HiddenMatch hidden;
   DataOrder order;
-  AnswerSource source;
-  // Of the present round: num_iterations steps learn from the same answers.
-  StepAnswers answers;
+  CompletionSource source;
+  // Of the present round: num_iterations steps learn from the same completions.
+  StepBatch completions;
   int64_t round = -1;
   bool own = true;
 
-  DistillationLesson(Model& student, Teachers teachers_of_rows, std::vector<TokenizedExample> rows,
-                     const Tokenizer& tokenizer, const DistillationOptions& options,
-                     Onlookers others)
+  DistillationTask(Model& student, TeacherMixture teachers_of_rows,
+                   std::vector<TokenizedExample> rows, const Tokenizer& tokenizer,
+                   const DistillationSettings& options, AuxiliaryModels others)
       : student(student),
         teachers(std::move(teachers_of_rows)),
         examples(std::move(rows)),
         tokenizer(tokenizer),
         options(options),
-        onlookers(std::move(others)),
+        auxiliary(std::move(others)),
         hidden(options.hidden, student.options().device()),
         order(options.seed, static_cast<int64_t>(examples.size())),
         source{.examples = examples,
                .teachers = teachers,
                .micro_batch_size = static_cast<size_t>(options.micro_batch_size),
                .device = student.options().device()} {
-    check(!this->options.policy.has(PolicyKind::grpo) || onlookers.scorer,
+    check(!this->options.policy.has(PolicyKind::grpo) || auxiliary.reward,
           "nobody scores the answers");
-    check(this->options.policy.kl_weight == 0 || onlookers.reference, "there is no reference");
+    check(this->options.policy.kl_weight == 0 || auxiliary.reference, "there is no reference");
   }
 
-  NamedTensors learns_beside() const override { return hidden.projections(); }
+  NamedTensors extra_parameters() const override { return hidden.projections(); }
 
-  bool rests_after(int64_t steps) const override { return steps % options.num_iterations == 0; }
+  bool can_checkpoint_after(int64_t steps) const override {
+    return steps % options.num_iterations == 0;
+  }
 
-  StepReport learn(int64_t step, const PhaseCallback& phase) override {
+  StepReport forward_backward(int64_t step, const PhaseCallback& phase) override {
     StepReport report;
     if (step / options.num_iterations != round) begin_round(step, phase, report);
-    report.tokens = answers.tokens;
+    report.tokens = completions.tokens;
     double grade_seconds = 0, learn_seconds = 0;
     int64_t number = 0;
-    for (MicroBatch& batch : answers.micro_batches) {
+    for (MicroBatch& batch : completions.micro_batches) {
       Stopwatch watch;
       MicroLoss loss{.report = report};
-      const Tensor graded_M = batch.rollouts.graded_M();
+      const Tensor loss_positions_M = batch.rollouts.loss_positions_M();
       Tensor hidden_MD;
       LayerOutputs outputs{.layers = hidden.layers()};
       const auto look = [&] {
         if (hidden_MD.defined()) return;
-        student.place_dropout(step, number++);
+        student.seed_dropout(step, number++);
         const RecomputeLayers recompute(options.recompute_layers);
         Pass pass(batch.rollouts.sequences);
         pass.outputs = &outputs;
-        hidden_MD = student.hidden(pass).index_select(0, graded_M);
+        hidden_MD = student.hidden(pass).index_select(0, loss_positions_M);
       };
       const bool ask = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
       for (const Grader& grader : graders_of(batch)) {
         phase("grade");
-        const Judgement judgement = grader.teacher->grade(batch.rollouts);
-        if (ask) remember(batch, logp_M(batch.rollouts, judgement), grader.weight);
+        const TeacherOutput teacher_output = grader.teacher->evaluate(batch.rollouts);
+        if (ask) remember(batch, logp_M(batch.rollouts, teacher_output), grader.weight);
         grade_seconds += watch.lap();
         if (options.divergence.terms.empty() && !hidden.on()) continue;
         phase("learn");
         look();
         if (!options.divergence.terms.empty()) {
-          add_divergence(hidden_MD, judgement, grader.weight, loss);
+          add_divergence(hidden_MD, teacher_output, grader.weight, loss);
         }
-        if (hidden.on()) add_hidden(outputs, graded_M, judgement, loss);
+        if (hidden.on()) add_hidden(outputs, loss_positions_M, teacher_output, loss);
         learn_seconds += watch.lap();
       }
       if (options.policy.kl_weight > 0 && !batch.reference_logp_M.defined()) {
         phase("grade");
-        batch.reference_logp_M = logp_M(batch.rollouts, onlookers.reference->grade(batch.rollouts));
+        batch.reference_logp_M =
+            logp_M(batch.rollouts, auxiliary.reference->evaluate(batch.rollouts));
         grade_seconds += watch.lap();
       }
       phase("learn");
@@ -127,26 +130,27 @@ struct DistillationLesson : Lesson {
   }
 
   void begin_round(int64_t step, const PhaseCallback& phase, StepReport& report) {
-    check(rests_after(step), "step {} learns from answers that are not there", step);
+    check(can_checkpoint_after(step), "step {} learns from completions that are not there", step);
     round = step / options.num_iterations;
     const std::vector<int64_t> rows = teachers.by_group(order.batch(round, options.batch_size));
     own = on_policy(options.seed, round, options.lmbda);
     if (!own) {
-      answers = source.given(rows);
+      completions = source.given(rows);
       return;
     }
     phase("generate");
     EngineOptions engine = options.engine;
     engine.step = static_cast<uint64_t>(step);
-    answers = write_answers(source, student, tokenizer, rows, options.num_generations, engine,
-                            options.samples_per_step, report);
-    if (!onlookers.scorer) return;
+    completions = write_completions(source, student, tokenizer, rows, options.num_generations,
+                                    engine, options.samples_per_step, report);
+    if (!auxiliary.reward) return;
     phase("score");
-    score_answers(*onlookers.scorer, options.num_generations, options.advantage, answers, report);
+    score_completions(*auxiliary.reward, options.num_generations, options.advantage, completions,
+                      report);
   }
 
-  // Nobody where no divergence is learnt and what the teachers say of the drawn tokens is known, or
-  // not asked.
+  // Nobody where no divergence is learned and what the teachers say of the drawn tokens is known,
+  // or not asked.
   std::vector<Grader> graders_of(const MicroBatch& batch) const {
     const bool asked = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
     if (options.divergence.terms.empty() && !hidden.on() && !asked) return {};
@@ -160,39 +164,39 @@ struct DistillationLesson : Lesson {
   }
 
   // What a teacher thinks of the drawn tokens.
-  Tensor logp_M(const Rollouts& rollouts, const Judgement& judgement) const {
-    check(judgement.hidden_MD.defined(), "a teacher without hidden states");
-    return target_log_probabilities(judgement.hidden_MD, judgement.head, rollouts.targets_M(),
-                                    options.policy.temperature);
+  Tensor logp_M(const Rollouts& rollouts, const TeacherOutput& teacher_output) const {
+    check(teacher_output.hidden_MD.defined(), "a teacher without hidden states");
+    return target_log_probabilities(teacher_output.hidden_MD, teacher_output.head,
+                                    rollouts.targets_M(), options.policy.temperature);
   }
 
-  // Teachers' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
+  // TeacherMixture' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
   static void remember(MicroBatch& batch, const Tensor& logp_M, double weight) {
     Tensor& known = batch.teacher_logp_M;
     known = known.defined() ? known + weight * logp_M : weight * logp_M;
   }
 
-  void add_divergence(const Tensor& hidden_MD, const Judgement& judgement, double weight,
+  void add_divergence(const Tensor& hidden_MD, const TeacherOutput& teacher_output, double weight,
                       MicroLoss& loss) const {
-    const bool whole = judgement.hidden_MD.defined();  // else it has no head
-    const Head own_head = whole ? student.head().cut(judgement.head.vocabulary()) : head();
-    const Loss part = divergence_loss(options.divergence, hidden_MD, own_head, judgement,
+    const bool whole = teacher_output.hidden_MD.defined();  // else it has no head
+    const Head own_head = whole ? student.head().cut(teacher_output.head.vocabulary()) : head();
+    const Loss part = divergence_loss(options.divergence, hidden_MD, own_head, teacher_output,
                                       static_cast<double>(loss.report.tokens) / weight);
     loss.add(part, 1);
     loss.report_sums(part, weight);
   }
 
-  void add_hidden(const LayerOutputs& outputs, const Tensor& graded_M, const Judgement& judgement,
-                  MicroLoss& loss) const {
-    const Loss part =
-        hidden.loss(outputs, graded_M, judgement, static_cast<double>(loss.report.tokens));
+  void add_hidden(const LayerOutputs& outputs, const Tensor& loss_positions_M,
+                  const TeacherOutput& teacher_output, MicroLoss& loss) const {
+    const Loss part = hidden.loss(outputs, loss_positions_M, teacher_output,
+                                  static_cast<double>(loss.report.tokens));
     loss.add(part, options.hidden.weight);
     loss.report_sums(part, 1);
   }
 
   void add_policy(const Tensor& hidden_MD, const MicroBatch& batch, MicroLoss& loss) const {
     const Rollouts& rollouts = batch.rollouts;
-    const Tensor place_M = rollouts.graded_M() + 1;
+    const Tensor place_M = rollouts.loss_positions_M() + 1;
     DrawnTokens drawn{.token_M = rollouts.targets_M(),
                       .sampler_logp_M = rollouts.logp_N.index_select(0, place_M),
                       .teacher_logp_M = batch.teacher_logp_M,
@@ -208,27 +212,27 @@ struct DistillationLesson : Lesson {
     loss.report_sums(part, 1);
   }
 
-  // Graded tokens of every answer.
+  // Graded tokens of every completion.
   static std::vector<int64_t> lengths_of(const Rollouts& rollouts) {
-    const Tensor answer_N = rollouts.answer_N.cpu();
+    const Tensor completion_mask_N = rollouts.completion_mask_N.cpu();
     const auto& offsets = rollouts.sequences.offsets;
     std::vector<int64_t> lengths;
     for (int64_t s = 0; s < rollouts.sequences.sequences(); ++s) {
-      const Tensor part = answer_N.narrow(0, offsets[s], rollouts.sequences.length(s));
+      const Tensor part = completion_mask_N.narrow(0, offsets[s], rollouts.sequences.length(s));
       lengths.push_back(part.sum().item<int64_t>());
     }
     return lengths;
   }
 
-  // Dr. GRPO divides by a length that no answer can change: the longest one.
+  // Dr. GRPO divides by a length that no completion can change: the longest one.
   Policy scaled_policy() const {
     Policy policy = options.policy;
     if (options.advantage != AdvantageKind::dr_grpo) return policy;
-    const auto tokens = static_cast<double>(answers.tokens);
+    const auto tokens = static_cast<double>(completions.tokens);
     const auto longest = static_cast<double>(options.engine.sampling.max_new_tokens);
     for (PolicyTerm& term : policy.terms) {
       if (term.kind == PolicyKind::grpo) {
-        term.weight *= tokens / (static_cast<double>(answers.sequences()) * longest);
+        term.weight *= tokens / (static_cast<double>(completions.sequences()) * longest);
       }
     }
     return policy;
@@ -245,13 +249,13 @@ struct DistillationLesson : Lesson {
 
 }  // namespace
 
-std::unique_ptr<Lesson> distillation_lesson(Model& student, Teachers teachers,
-                                            std::vector<TokenizedExample> examples,
-                                            const Tokenizer& tokenizer,
-                                            const DistillationOptions& options,
-                                            Onlookers onlookers) {
-  return std::make_unique<DistillationLesson>(student, std::move(teachers), std::move(examples),
-                                              tokenizer, options, std::move(onlookers));
+std::unique_ptr<TrainingTask> distillation_task(Model& student, TeacherMixture teachers,
+                                                std::vector<TokenizedExample> examples,
+                                                const Tokenizer& tokenizer,
+                                                const DistillationSettings& options,
+                                                AuxiliaryModels auxiliary) {
+  return std::make_unique<DistillationTask>(student, std::move(teachers), std::move(examples),
+                                            tokenizer, options, std::move(auxiliary));
 }
 
 }  // namespace alambic

@@ -11,39 +11,39 @@
 
 namespace alambic {
 
-struct DistillationOptions {
+struct DistillationSettings {
   Divergence divergence;  ///< no terms: none
-  Policy policy;          ///< of the student's own answers; no terms: none
+  Policy policy;          ///< of the student's own completions; no terms: none
   AdvantageKind advantage = AdvantageKind::grpo;
   HiddenMatchOptions hidden;      ///< of the student's layers with the only teacher's
   double ce_weight = 0;           ///< of the cross-entropy added on given completions
-  double lmbda = 1;               ///< share of steps on the student's own answers
+  double lmbda = 1;               ///< share of steps on the student's own completions
   int64_t batch_size = 16;        ///< prompts a step
-  int64_t num_generations = 1;    ///< answers a prompt
-  int64_t num_iterations = 1;     ///< steps that learn from the same answers
-  int64_t micro_batch_size = 0;   ///< answers per forward and backward pass; 0: all
+  int64_t num_generations = 1;    ///< completions a prompt
+  int64_t num_iterations = 1;     ///< steps that learn from the same completions
+  int64_t micro_batch_size = 0;   ///< completions per forward and backward pass; 0: all
   bool recompute_layers = false;  ///< activation checkpointing (nn/recompute.h)
-  int64_t samples_per_step = 2;   ///< answers that go to samples.jsonl
+  int64_t samples_per_step = 2;   ///< completions that go to samples.jsonl
   uint64_t seed = 0;
-  EngineOptions engine;  ///< its step is set by the lesson
+  EngineOptions engine;  ///< its step is set by the task
 };
 
-/// Who else looks at the student's own answers.
-struct Onlookers {
-  std::shared_ptr<const Teacher> scorer;     ///< of whole answers: for grpo
+/// Who else looks at the student's own completions.
+struct AuxiliaryModels {
+  std::shared_ptr<const Teacher> reward;     ///< of whole completions: for grpo
   std::shared_ptr<const Teacher> reference;  ///< a local teacher that never changes: for kl_weight
 };
 
 /// `examples` may lack completions only when lmbda is 1. `tokenizer` is for the samples' text.
 /// Samples of a step are grouped by teacher.
-std::unique_ptr<Lesson> distillation_lesson(Model& student, Teachers teachers,
-                                            std::vector<TokenizedExample> examples,
-                                            const Tokenizer& tokenizer,
-                                            const DistillationOptions& options,
-                                            Onlookers onlookers = {});
+std::unique_ptr<TrainingTask> distillation_task(Model& student, TeacherMixture teachers,
+                                                std::vector<TokenizedExample> examples,
+                                                const Tokenizer& tokenizer,
+                                                const DistillationSettings& options,
+                                                AuxiliaryModels auxiliary = {});
 
-/// Whether step `step` learns from the student's own answers: drawn once for the whole optimizer
-/// step, so micro-batches and ranks agree.
+/// Whether step `step` learns from the student's own completions: drawn once for the whole
+/// optimizer step, so micro-batches and ranks agree.
 bool on_policy(uint64_t seed, int64_t step, double lmbda);
 
 }  // namespace alambic

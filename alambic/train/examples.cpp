@@ -9,30 +9,30 @@ namespace alambic {
 
 namespace {
 
-// A conversation of which all answers are learnt. The first token has nothing before it to be
-// learnt from, and what follows the last answer is not needed.
-TokenizedExample all_answers(const Example& example, const Tokenizer& tokenizer) {
-  MaskedTokens tokens = learnt_ids(tokenizer, example.chat->written);
-  if (!tokens.learnt.empty()) tokens.learnt[0] = false;
-  const auto first = std::ranges::find(tokens.learnt, true);
-  const auto last = std::find(tokens.learnt.rbegin(), tokens.learnt.rend(), true).base();
-  if (first == tokens.learnt.end()) return {};
-  const auto begin = tokens.ids.begin() + (first - tokens.learnt.begin());
-  const auto end = tokens.ids.begin() + (last - tokens.learnt.begin());
+// A conversation of which all completions are learned. The first token has nothing before it to be
+// learned from, and what follows the last answer is not needed.
+TokenizedExample all_completions(const Example& example, const Tokenizer& tokenizer) {
+  MaskedTokens tokens = learned_ids(tokenizer, example.chat->written);
+  if (!tokens.learned.empty()) tokens.learned[0] = false;
+  const auto first = std::ranges::find(tokens.learned, true);
+  const auto last = std::find(tokens.learned.rbegin(), tokens.learned.rend(), true).base();
+  if (first == tokens.learned.end()) return {};
+  const auto begin = tokens.ids.begin() + (first - tokens.learned.begin());
+  const auto end = tokens.ids.begin() + (last - tokens.learned.begin());
   TokenizedExample row{.prompt = {tokens.ids.begin(), begin}};
   row.completion.emplace(begin, end);
-  if (std::find(first, last, false) != last) row.learnt.assign(first, last);
+  if (std::find(first, last, false) != last) row.learned.assign(first, last);
   return row;
 }
 
 TokenizedExample tokenize(const Example& example, const Tokenizer& tokenizer) {
-  const bool all = example.chat && !example.chat->written.learnt.empty();
+  const bool all = example.chat && !example.chat->written.learned.empty();
   TokenizedExample row;
   if (all) {
-    row = all_answers(example, tokenizer);
+    row = all_completions(example, tokenizer);
   } else {
     row.prompt = prompt_ids(tokenizer, example);
-    if (example.chat ? !example.chat->written.answer.empty() : example.completion.has_value()) {
+    if (example.chat ? !example.chat->written.completion.empty() : example.completion.has_value()) {
       row.completion = completion_ids(tokenizer, example);
     }
   }
@@ -53,7 +53,7 @@ std::vector<TokenizedExample> tokenize(const std::vector<Example>& examples,
     if (row.prompt.empty()) throw input_error("{}:{}: the prompt is empty", file, example.line);
     if (prompt_length >= positions) {
       throw input_error(
-          "{}:{}: the prompt has {} tokens, but the model's context is {} and the answer needs "
+          "{}:{}: the prompt has {} tokens, but the model's context is {} and the completion needs "
           "room",
           file, example.line, prompt_length, positions)
           .with_hint("shorten or remove this row");
@@ -61,7 +61,7 @@ std::vector<TokenizedExample> tokenize(const std::vector<Example>& examples,
     if (row.completion) {
       if (row.completion->empty()) {
         throw input_error("{}:{}: the completion is empty", file, example.line)
-            .with_hint("the tokenizer names no end-of-text token that could be learnt instead");
+            .with_hint("the tokenizer names no end-of-text token that could be learned instead");
       }
       const auto length = prompt_length + static_cast<int64_t>(row.completion->size());
       if (length > positions) {

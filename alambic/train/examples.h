@@ -11,13 +11,13 @@
 namespace alambic {
 
 /// A row of a data set as token ids. The completion ends with the end-of-text token, or as a chat
-/// template ends a turn; that is learnt and graded like any other.
+/// template ends a turn; that is learned and graded like any other.
 struct TokenizedExample {
   std::vector<int32_t> prompt;
   std::optional<std::vector<int32_t>> completion;
-  /// Which tokens of the completion are learnt; empty: all. Others are there in a conversation that
-  /// was read for all its answers: `prompt` then ends where the first of them begins.
-  std::vector<bool> learnt = {};
+  /// Which tokens of the completion are learned; empty: all. Others are there in a conversation
+  /// that was read for all its completions: `prompt` then ends where the first of them begins.
+  std::vector<bool> learned = {};
   std::shared_ptr<const Chat> chat = nullptr;  ///< where the row is a conversation
 };
 

@@ -12,19 +12,19 @@ Tensor sequence_of_M(const Rollouts& rollouts) {
   std::vector<int64_t> lengths;
   for (size_t s = 0; s + 1 < offsets.size(); ++s) lengths.push_back(offsets[s + 1] - offsets[s]);
   const Tensor sequence_N =
-      at::repeat_interleave(at::tensor(lengths, at::kLong).to(rollouts.answer_N.device()));
-  return sequence_N.index_select(0, rollouts.graded_M() + 1);
+      at::repeat_interleave(at::tensor(lengths, at::kLong).to(rollouts.completion_mask_N.device()));
+  return sequence_N.index_select(0, rollouts.loss_positions_M() + 1);
 }
 
 }  // namespace
 
-void score_answers(const Teacher& scorer, int64_t size, AdvantageKind kind, StepAnswers& answers,
-                   StepReport& report) {
+void score_completions(const Teacher& reward, int64_t size, AdvantageKind kind,
+                       StepBatch& completions, StepReport& report) {
   Stopwatch watch;
   std::vector<float> scores;
-  for (const MicroBatch& batch : answers.micro_batches) {
+  for (const MicroBatch& batch : completions.micro_batches) {
     const Tensor score_S =
-        scorer.grade(batch.rollouts).score_S.to(at::kCPU, at::kFloat).contiguous();
+        reward.evaluate(batch.rollouts).score_S.to(at::kCPU, at::kFloat).contiguous();
     check(score_S.numel() == batch.rollouts.sequences.sequences(), "{} scores of {} answers",
           score_S.numel(), batch.rollouts.sequences.sequences());
     const float* values = score_S.const_data_ptr<float>();
@@ -33,7 +33,7 @@ void score_answers(const Teacher& scorer, int64_t size, AdvantageKind kind, Step
   const GroupAdvantages found = group_advantages(scores, size, kind);
   const Tensor advantages = at::tensor(found.advantages, at::kDouble);
   int64_t first = 0;
-  for (MicroBatch& batch : answers.micro_batches) {
+  for (MicroBatch& batch : completions.micro_batches) {
     const int64_t count = batch.rollouts.sequences.sequences();
     const Tensor sequence_M = sequence_of_M(batch.rollouts);
     batch.advantage_M =

@@ -1,4 +1,4 @@
-// The scores of a step's answers as the advantages that their tokens get.
+// The scores of a step's completions as the advantages that their tokens get.
 #pragma once
 
 #include "alambic/objective/group_advantage.h"
@@ -7,11 +7,11 @@
 
 namespace alambic {
 
-/// Scores all answers and sets every micro-batch's advantage_M, within groups of `size` answers to
-/// one prompt, which may lie in several micro-batches. Adds reward, reward_std, dropped_share (of
-/// answers without a score) and equal_share (of groups that teach nothing) to report.extra, and
-/// score_seconds. Errors: those of the scorer.
-void score_answers(const Teacher& scorer, int64_t size, AdvantageKind kind, StepAnswers& answers,
-                   StepReport& report);
+/// Scores all completions and sets every micro-batch's advantage_M, within groups of `size`
+/// completions to one prompt, which may lie in several micro-batches. Adds reward, reward_std,
+/// dropped_share (of completions without a score) and equal_share (of groups that teach nothing) to
+/// report.extra, and score_seconds. Errors: those of the scorer.
+void score_completions(const Teacher& reward, int64_t size, AdvantageKind kind,
+                       StepBatch& completions, StepReport& report);
 
 }  // namespace alambic

@@ -24,17 +24,18 @@ std::vector<int64_t> HiddenMatch::layers() const {
   return layers;
 }
 
-Loss HiddenMatch::loss(const LayerOutputs& student, const Tensor& graded_M,
-                       const Judgement& judgement, double normalizer) const {
-  check(judgement.layers_MD.size() == options_.pairs.size(), "{} of {} layers of the teacher",
-        judgement.layers_MD.size(), options_.pairs.size());
+Loss HiddenMatch::loss(const LayerOutputs& student, const Tensor& loss_positions_M,
+                       const TeacherOutput& teacher_output, double normalizer) const {
+  check(teacher_output.layers_MD.size() == options_.pairs.size(), "{} of {} layers of the teacher",
+        teacher_output.layers_MD.size(), options_.pairs.size());
   const auto pairs = static_cast<double>(options_.pairs.size());
   Loss mean;
   for (size_t i = 0; i < options_.pairs.size(); ++i) {
-    const Tensor student_MD = student.x_ND.at(options_.pairs[i].student).index_select(0, graded_M);
+    const Tensor student_MD =
+        student.x_ND.at(options_.pairs[i].student).index_select(0, loss_positions_M);
     const Loss one = hidden_distance(options_.measure, student_MD,
                                      projections_.empty() ? Tensor() : projections_[i].second,
-                                     judgement.layers_MD[i], normalizer * pairs);
+                                     teacher_output.layers_MD[i], normalizer * pairs);
     mean.value = mean.value.defined() ? mean.value + one.value : one.value;
     for (const auto& [name, sum] : one.sums) mean.sums[name] += sum / pairs;
   }

@@ -20,7 +20,7 @@ struct HiddenMatchOptions {
   uint64_t seed = 0;  ///< of the projections' first values
 };
 
-/// Pulls the student's hidden states towards the teacher's, through a learnt projection per pair
+/// Pulls the student's hidden states towards the teacher's, through a learned projection per pair
 /// where the widths differ: W [Dt, Ds], float32, drawn with deviation 1/√Ds, which keeps lengths.
 class HiddenMatch {
  public:
@@ -29,10 +29,10 @@ class HiddenMatch {
   bool on() const { return options_.weight > 0; }
   /// The student's layers that a pass must show.
   std::vector<int64_t> layers() const;
-  /// The mean over pairs, of the rows graded_M of the student's outputs; its sums are means too.
-  /// Without the weight.
-  Loss loss(const LayerOutputs& student, const Tensor& graded_M, const Judgement& judgement,
-            double normalizer) const;
+  /// The mean over pairs, of the rows loss_positions_M of the student's outputs; its sums are means
+  /// too. Without the weight.
+  Loss loss(const LayerOutputs& student, const Tensor& loss_positions_M,
+            const TeacherOutput& teacher_output, double normalizer) const;
   /// To be trained; empty where widths agree.
   const NamedTensors& projections() const { return projections_; }
 

@@ -20,7 +20,7 @@ TokenBatch completion_batch(const std::vector<const TokenizedExample*>& examples
     std::vector<int32_t> sequence = example->prompt;
     const auto first = static_cast<int64_t>(sequence.size()) - 1;
     for (size_t i = 0; i < example->completion->size(); ++i) {
-      if (!example->learnt.empty() && !example->learnt[i]) continue;
+      if (!example->learned.empty() && !example->learned[i]) continue;
       graded.push_back(position + first + static_cast<int64_t>(i));
       targets.push_back((*example->completion)[i]);
     }
@@ -50,10 +50,10 @@ namespace {
 // Calls make(first, last) for each micro-batch of a batch.
 template <class Make>
 std::vector<TokenBatch> micro_batches(const BatchOptions& options, Make make) {
-  const int64_t most = options.micro_batch_size ? options.micro_batch_size : options.batch_size;
+  const int64_t max = options.micro_batch_size ? options.micro_batch_size : options.batch_size;
   std::vector<TokenBatch> batches;
-  for (int64_t first = 0; first < options.batch_size; first += most) {
-    batches.push_back(make(first, std::min(first + most, options.batch_size)));
+  for (int64_t first = 0; first < options.batch_size; first += max) {
+    batches.push_back(make(first, std::min(first + max, options.batch_size)));
   }
   return batches;
 }
@@ -103,24 +103,24 @@ struct WindowsSource : BatchSource {
 Loss batch_loss(const Model& model, const TokenBatch& batch, int64_t vocabulary,
                 double normalizer) {
   const Tensor hidden_ND = model.hidden(Pass(batch.input));
-  return cross_entropy_loss(hidden_ND.index_select(0, batch.graded_M), model.head().cut(vocabulary),
-                            batch.targets_M, normalizer);
+  return cross_entropy_loss(hidden_ND.index_select(0, batch.loss_positions_M),
+                            model.head().cut(vocabulary), batch.targets_M, normalizer);
 }
 
-struct NextTokenLesson : Lesson {
+struct NextTokenTask : TrainingTask {
   Model& student;
   std::unique_ptr<BatchSource> source;
   int64_t vocabulary;
   bool recompute_layers;
 
-  NextTokenLesson(Model& student, std::unique_ptr<BatchSource> source, int64_t vocabulary,
-                  bool recompute_layers)
+  NextTokenTask(Model& student, std::unique_ptr<BatchSource> source, int64_t vocabulary,
+                bool recompute_layers)
       : student(student),
         source(std::move(source)),
         vocabulary(vocabulary),
         recompute_layers(recompute_layers) {}
 
-  StepReport learn(int64_t step, const PhaseCallback& phase) override {
+  StepReport forward_backward(int64_t step, const PhaseCallback& phase) override {
     phase("learn");
     Stopwatch watch;
     StepReport report;
@@ -128,7 +128,7 @@ struct NextTokenLesson : Lesson {
     for (const TokenBatch& batch : batches) report.tokens += batch.targets_M.numel();
     int64_t micro_batch = 0;
     for (const TokenBatch& batch : batches) {
-      student.place_dropout(step, micro_batch++);
+      student.seed_dropout(step, micro_batch++);
       const RecomputeLayers recompute(recompute_layers);
       const Loss loss = batch_loss(student, batch, vocabulary, static_cast<double>(report.tokens));
       loss.value.backward();
@@ -159,10 +159,9 @@ std::unique_ptr<BatchSource> windows_source(std::vector<int32_t> tokens, int64_t
   return std::make_unique<WindowsSource>(std::move(tokens), length, options);
 }
 
-std::unique_ptr<Lesson> next_token_lesson(Model& student, std::unique_ptr<BatchSource> source,
-                                          int64_t vocabulary, bool recompute_layers) {
-  return std::make_unique<NextTokenLesson>(student, std::move(source), vocabulary,
-                                           recompute_layers);
+std::unique_ptr<TrainingTask> next_token_task(Model& student, std::unique_ptr<BatchSource> source,
+                                              int64_t vocabulary, bool recompute_layers) {
+  return std::make_unique<NextTokenTask>(student, std::move(source), vocabulary, recompute_layers);
 }
 
 double mean_cross_entropy(const Model& model, const std::vector<TokenBatch>& batches,

@@ -10,15 +10,15 @@
 
 namespace alambic {
 
-/// Sequences with the positions whose next token is learnt.
+/// Sequences with the positions whose next token is learned.
 struct TokenBatch {
   Packed input;
-  Tensor graded_M;   ///< int64 positions into input
-  Tensor targets_M;  ///< int64, the token that follows each
+  Tensor loss_positions_M;  ///< int64 positions into input
+  Tensor targets_M;         ///< int64, the token that follows each
 };
 
 /// Prompt and completion end to end; graded are the completion's tokens that are
-/// learnt. The last token needs no
+/// learned. The last token needs no
 /// forward pass and is left out.
 TokenBatch completion_batch(const std::vector<const TokenizedExample*>& examples,
                             at::Device device);
@@ -50,8 +50,8 @@ std::unique_ptr<BatchSource> windows_source(std::vector<int32_t> tokens, int64_t
                                             const BatchOptions& options);
 
 /// `recompute_layers`: activation checkpointing (nn/recompute.h).
-std::unique_ptr<Lesson> next_token_lesson(Model& student, std::unique_ptr<BatchSource> source,
-                                          int64_t vocabulary, bool recompute_layers = false);
+std::unique_ptr<TrainingTask> next_token_task(Model& student, std::unique_ptr<BatchSource> source,
+                                              int64_t vocabulary, bool recompute_layers = false);
 
 /// Mean cross-entropy per graded token over batches, no gradient.
 double mean_cross_entropy(const Model& model, const std::vector<TokenBatch>& batches,

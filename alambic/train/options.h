@@ -27,40 +27,37 @@ struct TrainingOptions {
 
   void visit(OptionVisitor& v) {
     v.group("Training");
-    v.integer("max-steps", max_steps, "optimizer steps", {.least = 1});
+    v.integer("max-steps", max_steps, "optimizer steps", {.min = 1});
     v.number("max-seconds", max_seconds,
              "stop after this wall-clock time; the schedule then follows time; 0: no limit",
-             {.least = 0});
-    v.integer("batch-size", batch_size, "prompts, examples or text windows per step", {.least = 1});
+             {.min = 0});
+    v.integer("batch-size", batch_size, "prompts, examples or text windows per step", {.min = 1});
     v.integer("micro-batch-size", micro_batch_size,
               "sequences per forward and backward pass; gradients accumulate over the step; "
               "0: all at once",
-              {.least = 0});
+              {.min = 0});
     v.flag("activation-checkpointing", activation_checkpointing,
            "keep only the input of each layer for the backward pass, which runs the layers again: "
            "the same gradients in less memory, for about a third more time");
-    v.number("learning-rate", learning_rate, "peak learning rate of AdamW", {.least = 0});
+    v.number("learning-rate", learning_rate, "peak learning rate of AdamW", {.min = 0});
     v.choice("lr-schedule", lr_schedule, {"cosine", "linear", "constant"},
              "how the learning rate falls after the warm-up");
-    v.integer("warmup-steps", warmup_steps, "steps over which the learning rate rises",
-              {.least = 0});
+    v.integer("warmup-steps", warmup_steps, "steps over which the learning rate rises", {.min = 0});
     v.number("min-lr-ratio", min_lr_ratio, "share of the peak learning rate left at the end",
-             {.least = 0, .most = 1});
-    v.number("weight-decay", weight_decay, "decoupled weight decay of matrices", {.least = 0});
-    v.number("adam-beta1", adam_beta1, "decay of the gradient's mean",
-             {.least = 0, .most = 0.999999});
+             {.min = 0, .max = 1});
+    v.number("weight-decay", weight_decay, "decoupled weight decay of matrices", {.min = 0});
+    v.number("adam-beta1", adam_beta1, "decay of the gradient's mean", {.min = 0, .max = 0.999999});
     v.number("adam-beta2", adam_beta2, "decay of the gradient's square",
-             {.least = 0, .most = 0.999999});
-    v.number("adam-epsilon", adam_epsilon, "added to the root of the square", {.least = 0});
+             {.min = 0, .max = 0.999999});
+    v.number("adam-epsilon", adam_epsilon, "added to the root of the square", {.min = 0});
     v.number("max-grad-norm", max_grad_norm, "gradients are scaled down to this norm; 0: never",
-             {.least = 0});
-    v.integer("seed", seed, "every random draw follows from it", {.least = 0});
+             {.min = 0});
+    v.integer("seed", seed, "every random draw follows from it", {.min = 0});
     v.integer("valid-every", valid_every, "steps between validations; 0: only at the end",
-              {.least = 0});
+              {.min = 0});
     v.integer("save-every", save_every, "steps between checkpoints; 0: only when stopped early",
-              {.least = 0});
-    v.integer("keep-checkpoints", keep_checkpoints, "newest checkpoints that are kept",
-              {.least = 1});
+              {.min = 0});
+    v.integer("keep-checkpoints", keep_checkpoints, "newest checkpoints that are kept", {.min = 1});
   }
 };
 

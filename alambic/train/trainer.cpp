@@ -47,7 +47,7 @@ struct Run {
                    .beta2 = options.adam_beta2,
                    .epsilon = options.adam_epsilon,
                    .weight_decay = options.weight_decay},
-                  parts.lesson.learns_beside()),
+                  parts.task.extra_parameters()),
         schedule{.peak = options.learning_rate,
                  .shape = options.lr_schedule,
                  .warmup = static_cast<double>(options.warmup_steps),
@@ -68,7 +68,7 @@ struct Run {
   Metrics advance() {
     Stopwatch watch;
     routers.start();
-    StepReport report = parts.lesson.learn(
+    StepReport report = parts.task.forward_backward(
         step, [&](const std::string& phase) { parts.recorder.phase(step, phase); });
     const Metrics balance = routers.finish();
     report.extra.insert(report.extra.end(), balance.begin(), balance.end());
@@ -182,7 +182,7 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
   bool save_due = false, rests = true;
   while (!run.ended() && !(sign && rests)) {
     Metrics row = run.advance();
-    rests = parts.lesson.rests_after(run.step);
+    rests = parts.task.can_checkpoint_after(run.step);
     const bool stopping = signal.requested() && rests;
     if (parts.validate && !stopping && (due(run.step, options.valid_every) || run.ended())) {
       parts.recorder.phase(run.step, "validate");

@@ -25,7 +25,7 @@ struct TrainingResult {
 
 struct TrainerParts {
   Model& student;
-  Lesson& lesson;
+  TrainingTask& task;
   Recorder& recorder;
   /// Figures of the current weights, names beginning "valid_"; may be empty.
   std::function<Metrics(int64_t step)> validate;
@@ -39,7 +39,7 @@ struct TrainerParts {
 };
 
 /// Trains until max_steps, max_seconds or a signal. With `resume` it continues from the newest
-/// whole checkpoint; checkpoints, and the end after a signal, wait until the lesson rests. A step
+/// whole checkpoint; checkpoints, and the end after a signal, wait until the task rests. A step
 /// whose loss or gradient is not finite changes nothing; three in a row end the run with an error.
 TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume);
 

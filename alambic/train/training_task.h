@@ -25,16 +25,16 @@ struct StepReport {
 using PhaseCallback = std::function<void(const std::string& phase)>;
 
 /// One kind of training. The trainer owns everything that the kinds share.
-struct Lesson {
-  virtual ~Lesson() = default;
+struct TrainingTask {
+  virtual ~TrainingTask() = default;
   /// Adds the gradients of optimizer step `step` (from 0) to the student's parameters. A pure
   /// function of the weights, the options and `step`, and of those since it last rested.
-  virtual StepReport learn(int64_t step, const PhaseCallback& phase) = 0;
+  virtual StepReport forward_backward(int64_t step, const PhaseCallback& phase) = 0;
   /// What is trained beside the student: in checkpoints, not in the exported model.
-  virtual NamedTensors learns_beside() const { return {}; }
+  virtual NamedTensors extra_parameters() const { return {}; }
   /// Whether a run can go on from here, after `steps` finished ones, with the weights alone: false
-  /// in the middle of several steps on the same answers.
-  virtual bool rests_after(int64_t /*steps*/) const { return true; }
+  /// in the middle of several steps on the same completions.
+  virtual bool can_checkpoint_after(int64_t /*steps*/) const { return true; }
 };
 
 }  // namespace alambic

@@ -121,7 +121,7 @@ def run(args, name, options, seed):
     else:
         options |= {"model": start}
     if options.get("answers_by"):
-        options |= {"teacher_answers": args.out / f"teacher-answers-{seed}.jsonl"}
+        options |= {"teacher_answers": args.out / f"teacher-completions-{seed}.jsonl"}
     if options.get("judge"):
         rubric = args.out / "rubric.txt"
         rubric.write_text(RUBRIC)

@@ -62,8 +62,8 @@ def print_table(rows):
 
 def print_samples(before, after, count=3):
     """Problems that the student could not solve before."""
-    learnt = [p for p in before if not before[p]["correct"] and after[p]["correct"]]
-    for prompt in learnt[:count]:
+    learned = [p for p in before if not before[p]["correct"] and after[p]["correct"]]
+    for prompt in learned[:count]:
         print(f"\n  {prompt.strip()}")
         for name, answers in (("before", before), ("after", after)):
             text = answers[prompt]["completion"].strip().replace("\n", "  ")
@@ -78,9 +78,9 @@ def gap_closed(rows):
 
 def add_test_samples(folder, before, after, count=8):
     """Puts before and after of test problems beside the run's own samples, for the report."""
-    learnt = [p for p in before if before[p]["correct"] != after[p]["correct"]][:count]
+    learned = [p for p in before if before[p]["correct"] != after[p]["correct"]][:count]
     with open(folder / "samples.jsonl", "w", encoding="utf-8") as file:
-        for prompt in learnt:
+        for prompt in learned:
             for step, answers in ((0, before), (1, after)):
                 row = {"step": step, **answers[prompt], "stage": ("before", "after")[step]}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -107,14 +107,14 @@ def main():
                     data=data / "finetune.jsonl", valid_data=data / "valid.jsonl",
                     max_seconds=json.loads(last)["seconds"], out=tuned)
 
-    def distil():
+    def distill():
         alambic.run("distill", "--overwrite", config=HERE / "distill.toml", student=student,
                     teacher=teacher, data=data / "prompts.jsonl", valid_data=data / "valid.jsonl",
                     max_seconds=args.seconds, out=distilled)
 
     stages = [
         ("student, before", student, None),
-        ("student, distilled on-policy", distilled / "model", distil),
+        ("student, distilled on-policy", distilled / "model", distill),
         ("student, fine-tuned", tuned / "model", fine_tune),
         ("teacher", teacher, None),
     ]

@@ -8,7 +8,7 @@
 namespace alambic {
 namespace {
 
-// Known answers of Random123 1.09 (kat_vectors, philox4x32 10): a wrong constant or round order
+// Known completions of Random123 1.09 (kat_vectors, philox4x32 10): a wrong constant or round order
 // would still look random.
 TEST(Philox, GivesTheKnownAnswers) {
   const std::array<uint32_t, 4> zeros = philox({0, 0, 0, 0}, {0, 0});

@@ -13,13 +13,13 @@ namespace {
 
 std::vector<Rollouts> batches(size_t parts) {
   const std::vector<Request> requests = {{{3, 7}, 0}, {{5}, 1}, {{4, 8, 6}, 2}};
-  const std::vector<Answer> answers = {{.tokens = {9, 2}, .logp = {0, 0}},
-                                       {.tokens = {1, 30, 31, 32}, .logp = {0, 0, 0, 0}},
-                                       {.tokens = {6}, .logp = {0}}};
-  if (parts == 1) return {to_rollouts(requests, answers, 0, at::kCPU)};
+  const std::vector<Completion> completions = {{.tokens = {9, 2}, .logp = {0, 0}},
+                                               {.tokens = {1, 30, 31, 32}, .logp = {0, 0, 0, 0}},
+                                               {.tokens = {6}, .logp = {0}}};
+  if (parts == 1) return {to_rollouts(requests, completions, 0, at::kCPU)};
   const std::span some(requests);
-  return {to_rollouts(some.first(1), std::span(answers).first(1), 0, at::kCPU),
-          to_rollouts(some.subspan(1), std::span(answers).subspan(1), 0, at::kCPU)};
+  return {to_rollouts(some.first(1), std::span(completions).first(1), 0, at::kCPU),
+          to_rollouts(some.subspan(1), std::span(completions).subspan(1), 0, at::kCPU)};
 }
 
 std::map<std::string, double> figures(const Metrics& metrics) {
@@ -46,7 +46,7 @@ TEST(Agreement, DoesNotDependOnTheBatches) {
   for (const auto& [name, value] : whole) EXPECT_NEAR(parts.at(name), value, 1e-5) << name;
 }
 
-// Answers come back in the order in which they end when nobody sorts them.
+// Completions come back in the order in which they end when nobody sorts them.
 TEST(RunTask, KeepsTheOrderOfTheExamples) {
   const Tokenizer tokenizer = Tokenizer::load(std::filesystem::path(ALAMBIC_SOURCE_DIR) /
                                               "recipes/word_problems/tokenizer");
@@ -57,10 +57,10 @@ TEST(RunTask, KeepsTheOrderOfTheExamples) {
   options.sampling.temperature = 0;
   options.sampling.max_new_tokens = 12;
   const TaskResult together = run_task(*model, tokenizer, examples, options);
-  ASSERT_EQ(together.answers.size(), examples.size());
+  ASSERT_EQ(together.completions.size(), examples.size());
   for (size_t i = 0; i < examples.size(); ++i) {
-    EXPECT_EQ(run_task(*model, tokenizer, {examples[i]}, options).answers.at(0),
-              together.answers[i])
+    EXPECT_EQ(run_task(*model, tokenizer, {examples[i]}, options).completions.at(0),
+              together.completions[i])
         << i;
   }
   EXPECT_FALSE(together.exact_match);
@@ -68,7 +68,7 @@ TEST(RunTask, KeepsTheOrderOfTheExamples) {
   EXPECT_GT(together.tokens, 0);
 }
 
-// Examples without an answer count neither as right nor as wrong.
+// Examples without a completion count neither as right nor as wrong.
 TEST(RunTask, ScoresTheExamplesThatCanBeScored) {
   const Tokenizer tokenizer = Tokenizer::load(std::filesystem::path(ALAMBIC_SOURCE_DIR) /
                                               "recipes/word_problems/tokenizer");
@@ -76,9 +76,10 @@ TEST(RunTask, ScoresTheExamplesThatCanBeScored) {
   EngineOptions options{.vocabulary = tokenizer.size()};
   options.sampling.temperature = 0;
   options.sampling.max_new_tokens = 4;
-  const std::string written = run_task(*model, tokenizer, {{.prompt = "1"}}, options).answers.at(0);
+  const std::string written =
+      run_task(*model, tokenizer, {{.prompt = "1"}}, options).completions.at(0);
   const TaskResult result = run_task(*model, tokenizer,
-                                     {{.prompt = "1", .completion = written, .answer = "77"},
+                                     {{.prompt = "1", .completion = written, .completion = "77"},
                                       {.prompt = "1"},
                                       {.prompt = "1", .completion = "zzz"}},
                                      options);

@@ -152,7 +152,7 @@ TEST(MappedFile, KeepsWhatIsWrittenToItsMemoryFromTheFile) {
   EXPECT_EQ(read_file(path), std::string(10000, 'a'));
 }
 
-// Prevents: letting go of a page that a neighbour wrote to, or of memory that no file can bring
+// Prevents: letting go of a page that a neighbor wrote to, or of memory that no file can bring
 // back.
 TEST(MappedFile, ReleasesWholePagesOfItsOwnAlone) {
   const fs::path path = fresh_folder() / "f";

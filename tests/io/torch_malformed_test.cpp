@@ -130,7 +130,7 @@ std::vector<Malformed> pickles() {
 }
 
 std::vector<Malformed> tensors() {
-  constexpr int64_t most = std::numeric_limits<int64_t>::max();
+  constexpr int64_t max = std::numeric_limits<int64_t>::max();
   const auto v2 = global("torch._utils", "_rebuild_tensor_v2");
   const auto parameter = global("torch._utils", "_rebuild_parameter");
   return {
@@ -150,11 +150,11 @@ std::vector<Malformed> tensors() {
       {"BeyondTheStorage", file_with({.sizes = {2, 3}, .strides = {3, 1}}), {"beyond its storage"}},
       {"OffsetBeyondTheStorage", file_with({.offset = 1}), {"beyond its storage"}},
       {"OffsetNegative", file_with({.offset = -1}), {"offset -1"}},
-      {"OffsetOverflows", file_with({.offset = most}), {"beyond its storage"}},
+      {"OffsetOverflows", file_with({.offset = max}), {"beyond its storage"}},
       {"SizeNegative", file_with({.sizes = {-2, -2}}), {"a size or stride of -2"}},
       {"StrideNegative", file_with({.offset = 3, .strides = {-2, -1}}), {"stride of -2"}},
       {"StrideOverflows",
-       file_with({.sizes = {3, 1}, .strides = {most, 1}}),
+       file_with({.sizes = {3, 1}, .strides = {max, 1}}),
        {"beyond its storage"}},
       {"SizesOverflow",
        file_with({.sizes = {int64_t{1} << 32, int64_t{1} << 32}, .strides = {0, 0}}),

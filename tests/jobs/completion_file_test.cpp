@@ -9,21 +9,21 @@
 namespace alambic {
 namespace {
 
-struct AnswerFileTest : testing::Test {
+struct CompletionFileTest : testing::Test {
   fs::path folder, path;
   nlohmann::ordered_json made = {{"form", "teacher answers"}, {"temperature", 1.0}, {"seed", 3}};
 
-  AnswerFileTest() {
+  CompletionFileTest() {
     std::string name = fs::temp_directory_path() / "alambic_XXXXXX";
     folder = ::mkdtemp(name.data());
-    path = folder / "deep/answers.jsonl";
+    path = folder / "deep/completions.jsonl";
   }
-  ~AnswerFileTest() override { fs::remove_all(folder); }
+  ~CompletionFileTest() override { fs::remove_all(folder); }
 
   void expect_refused(const std::string& text, const std::vector<std::string>& words) {
     write_file(path, text);
     try {
-      AnswerFile(path, made);
+      CompletionFile(path, made);
       ADD_FAILURE() << "not refused: " << text;
     } catch (const Error& error) {
       EXPECT_EQ(error.exit(), Exit::input);
@@ -34,13 +34,13 @@ struct AnswerFileTest : testing::Test {
   }
 };
 
-TEST_F(AnswerFileTest, KeepsAnswersByTeacherAndPrompt) {
+TEST_F(CompletionFileTest, KeepsCompletionsByTeacherAndPrompt) {
   {
-    AnswerFile file(path, made);
+    CompletionFile file(path, made);
     file.add("a", {1, 2}, "one \"two\"", "\xff broken", {.tokens = {7, 0}, .ended = true});
     file.add("b", {1, 2}, "one two", "x", {.tokens = {8}});
   }
-  const AnswerFile again(path, made);
+  const CompletionFile again(path, made);
   ASSERT_NE(again.find("a", {1, 2}), nullptr);
   EXPECT_EQ(again.find("a", {1, 2})->tokens, (std::vector<int32_t>{7, 0}));
   EXPECT_TRUE(again.find("a", {1, 2})->ended);
@@ -49,8 +49,8 @@ TEST_F(AnswerFileTest, KeepsAnswersByTeacherAndPrompt) {
   EXPECT_EQ(again.find("c", {1, 2}), nullptr);
 }
 
-TEST_F(AnswerFileTest, WithoutAPathRemembersOnly) {
-  AnswerFile file({}, made);
+TEST_F(CompletionFileTest, WithoutAPathRemembersOnly) {
+  CompletionFile file({}, made);
   file.add("a", {1}, "", "", {.tokens = {7}});
   EXPECT_NE(file.find("a", {1}), nullptr);
   EXPECT_TRUE(fs::is_empty(folder));
@@ -58,33 +58,33 @@ TEST_F(AnswerFileTest, WithoutAPathRemembersOnly) {
 
 // A run that was killed while it wrote: the whole lines count, and the next one begins its own
 // line.
-TEST_F(AnswerFileTest, LeavesOutALineThatWasCutShort) {
-  { AnswerFile(path, made).add("a", {1}, "p", "c", {.tokens = {7}}); }
+TEST_F(CompletionFileTest, LeavesOutALineThatWasCutShort) {
+  { CompletionFile(path, made).add("a", {1}, "p", "c", {.tokens = {7}}); }
   const std::string whole = read_file(path);
   for (const size_t cut : {whole.size() - 1, whole.size() - 20, size_t{10}}) {
     write_file(path, whole.substr(0, cut));
-    AnswerFile file(path, made);
+    CompletionFile file(path, made);
     EXPECT_EQ(file.find("a", {1}), nullptr);
     file.add("a", {1}, "p", "c", {.tokens = {7}});
     EXPECT_EQ(read_file(path), whole) << cut;
   }
 }
 
-TEST_F(AnswerFileTest, RefusesWhatWasMadeDifferently) {
-  { const AnswerFile file(path, made); }
+TEST_F(CompletionFileTest, RefusesWhatWasMadeDifferently) {
+  { const CompletionFile file(path, made); }
   const std::string head = made.dump() + "\n";
   expect_refused(R"({"form": "teacher answers", "temperature": 0.7, "seed": 3})"
                  "\n",
-                 {"answers.jsonl", "temperature is 0.7 there, 1.0 here"});
+                 {"completions.jsonl", "temperature is 0.7 there, 1.0 here"});
   expect_refused("{}\n", {"form is null there"});
-  expect_refused(head + "[1]\n", {"answers.jsonl:2", "expected a JSON object"});
-  expect_refused(head + "nonsense\n", {"answers.jsonl:2"});
+  expect_refused(head + "[1]\n", {"completions.jsonl:2", "expected a JSON object"});
+  expect_refused(head + "nonsense\n", {"completions.jsonl:2"});
   expect_refused(head + R"({"teacher": "a", "prompt_tokens": "x", "tokens": [1], "ended": true})"
                         "\n",
-                 {"answers.jsonl:2", "array"});
+                 {"completions.jsonl:2", "array"});
   expect_refused(head + R"({"teacher": "a"})"
                         "\n",
-                 {"answers.jsonl:2", "'tokens' not found"});
+                 {"completions.jsonl:2", "'tokens' not found"});
 }
 
 }  // namespace

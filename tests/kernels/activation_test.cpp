@@ -52,7 +52,7 @@ TEST(Swiglu, TakesHalvesOfOneMatrix) {
   EXPECT_TRUE(at::equal(swiglu(gate, up), swiglu(gate.contiguous(), up.contiguous())));
 }
 
-// Bug: a vectorised tanh that loses its digits near zero or far out, or the rest of a row.
+// Bug: a vectorized tanh that loses its digits near zero or far out, or the rest of a row.
 TEST(Gelu, EqualsItsDefinition) {
   for (int64_t F : {1, 15, 16, 33, 768}) {
     const Tensor gate = draw({3, F}, F) * 5, up = draw({3, F}, F + 1);

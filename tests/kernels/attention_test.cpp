@@ -94,7 +94,7 @@ TEST(PackedAttention, GradientsOfLongSequencesEqualFloat64) {
   }
 }
 
-// A sequence that saw its neighbour, or moved with the packing, would differ.
+// A sequence that saw its neighbor, or moved with the packing, would differ.
 TEST(PackedAttention, ASequenceHasTheSameBitsAloneAndPacked) {
   const Case c = {{0, 40, 41, 90, 107}, 4, 2, 24};
   const Inputs in = cast(c.inputs(), at::kFloat, true);

@@ -8,7 +8,7 @@ namespace {
 
 using namespace alambic::test;
 
-// Sequences shorter than the window, and one that must not see its neighbour's end.
+// Sequences shorter than the window, and one that must not see its neighbor's end.
 const std::vector<int64_t> offsets = {0, 1, 3, 9};
 const Tensor positions = at::tensor({0, 0, 1, 0, 1, 2, 3, 4, 5}, at::kLong);
 const Kernel kernel = [](const Inputs& in) {

@@ -87,9 +87,9 @@ TEST_P(Peft, GivesTheGradients) {
   model->visit([](const std::string& name, Tensor& tensor) {
     tensor.set_requires_grad(name.find("lora_") != std::string::npos);
   });
-  const Tensor graded_M = at::cat({at::arange(0, 15), at::arange(16, 31)});
-  const Tensor hidden_MD = model->hidden(Pass(input)).index_select(0, graded_M);
-  const Tensor targets_M = input.tokens_N.index_select(0, graded_M + 1);
+  const Tensor loss_positions_M = at::cat({at::arange(0, 15), at::arange(16, 31)});
+  const Tensor hidden_MD = model->hidden(Pass(input)).index_select(0, loss_positions_M);
+  const Tensor targets_M = input.tokens_N.index_select(0, loss_positions_M + 1);
   cross_entropy_loss(hidden_MD, model->head(), targets_M, 30).value.backward();
   model->visit([&](const std::string& name, Tensor& tensor) {
     if (!tensor.requires_grad()) return;
@@ -217,7 +217,7 @@ TEST_F(AdapterTest, SamplesWithTheNormsOfTheNewestWeights) {
 TEST_F(AdapterTest, DropsOnlyWhileLearningAndAsAFunctionOfSeedStepAndMicroBatch) {
   attach({.rank = 2, .dropout = 0.5, .dora = true});
   const auto at_place = [&](int64_t step, int64_t micro_batch) {
-    model->place_dropout(step, micro_batch);
+    model->seed_dropout(step, micro_batch);
     return logits(*model, input).detach();
   };
   const Tensor first = at_place(1, 0);

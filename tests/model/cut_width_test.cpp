@@ -27,7 +27,7 @@ struct Source {
       EXPECT_EQ(tensor.sizes(), kept.at(name).sizes()) << name;
       tensor = kept.at(name);
     });
-    narrow->settle(at::kCPU, at::kFloat);
+    narrow->move_buffers(at::kCPU, at::kFloat);
     return narrow;
   }
 };

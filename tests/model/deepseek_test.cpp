@@ -40,9 +40,9 @@ Tensor decoded(const Model& model, KvCache& cache) {
 // A cache of keys and values of all heads would be 4 · (12 + 6) numbers to a layer and position.
 TEST(DeepSeek, RemembersOneLatentAndOneKeyOfAPosition) {
   for (const std::string& name : goldens) {
-    const KvCache::Shape shape = load_model(golden_folder(name), {.outline = true})->shape().cache;
+    const KvCache::Shape shape = load_model(golden_folder(name), {.on_meta = true})->shape().cache;
     const int64_t index_key = name == "deepseek_v32" ? 9 : 0;
-    EXPECT_EQ(shape.numbers(), 2 * (10 + 4 + index_key)) << name;
+    EXPECT_EQ(shape.numel(), 2 * (10 + 4 + index_key)) << name;
   }
 }
 
@@ -163,8 +163,8 @@ TEST(DeepSeek, KeepsTheCorrectionOfTheRouterAsItIs) {
   EXPECT_TRUE(at::equal(golden(folder / "model.safetensors", correction), before));
 }
 
-// A choice among equals that depended on how many entries come later would make an answer depend on
-// the cache: equal scores are frequent, because ReLU makes zeros.
+// A choice among equals that depended on how many entries come later would make a completion depend
+// on the cache: equal scores are frequent, because ReLU makes zeros.
 TEST(DeepSeek, AnIndexerTakesTheFirstOfEquals) {
   for (const int64_t later : {0, 1, 40, 300}) {
     const Tensor scores = at::zeros({1, 20 + later});

@@ -17,7 +17,7 @@ Packed ten_tokens() { return {.tokens_N = at::arange(3, 13), .offsets = {0, 10}}
 // A cache of all four layers at the wider heads would be 4 · 2 · (12 + 12) numbers.
 TEST(Gemma4, RemembersNothingOfLayersThatReadTheKeysOfOthers) {
   const KvCache::Shape shape = load_model(golden_folder("gemma4"), {})->shape().cache;
-  EXPECT_EQ(shape.numbers(), 2 * (8 + 8) + 2 * (12 + 12));
+  EXPECT_EQ(shape.numel(), 2 * (8 + 8) + 2 * (12 + 12));
 }
 
 // Prevents per-layer embeddings, most of a small Gemma 4, that are trained in spite of --freeze.

@@ -1,4 +1,5 @@
-// Every family against transformers: logits, hidden states, loss, all gradients, greedy answers.
+// Every family against transformers: logits, hidden states, loss, all gradients, greedy
+// completions.
 #include <gtest/gtest.h>
 
 #include "alambic/base/json_object.h"
@@ -63,8 +64,8 @@ TEST_P(Family, ShowsTheLayersOutputsOfTransformers) {
   Pass pass(input);
   pass.outputs = &outputs;
   model->hidden(pass);
-  EXPECT_EQ(outputs.x_ND.size(), model->shows_layers() ? outputs.layers.size() : 0);
-  if (!model->shows_layers()) return;
+  EXPECT_EQ(outputs.x_ND.size(), model->has_hidden_states() ? outputs.layers.size() : 0);
+  if (!model->has_hidden_states()) return;
   const Tensor expected = golden(golden_folder("layer_outputs.safetensors"), GetParam());
   ASSERT_EQ(expected.size(0), std::ssize(outputs.layers) - 1);
   const Tensor probe_D = at::arange(model->shape().width, at::kFloat).cos();
@@ -93,11 +94,11 @@ TEST_P(Family, GivesTheGradientOfEveryParameter) {
   const Packed input = packed();
   const int64_t T = tokens_ST.size(1);
   // Every position but each sequence's last predicts its successor.
-  const Tensor graded_M = at::cat({at::arange(0, T - 1), at::arange(T, 2 * T - 1)});
-  const Tensor targets_M = input.tokens_N.index_select(0, graded_M + 1);
+  const Tensor loss_positions_M = at::cat({at::arange(0, T - 1), at::arange(T, 2 * T - 1)});
+  const Tensor targets_M = input.tokens_N.index_select(0, loss_positions_M + 1);
   const Loss loss =
-      cross_entropy_loss(model->hidden(Pass(input)).index_select(0, graded_M), model->head(),
-                         targets_M, static_cast<double>(graded_M.numel()));
+      cross_entropy_loss(model->hidden(Pass(input)).index_select(0, loss_positions_M),
+                         model->head(), targets_M, static_cast<double>(loss_positions_M.numel()));
   EXPECT_LT(relative_distance(loss.value, golden(file, "loss")), 1e-6);
   loss.value.backward();
   double worst = 0;
@@ -111,7 +112,7 @@ TEST_P(Family, GivesTheGradientOfEveryParameter) {
   RecordProperty("gradients", std::to_string(worst * 1e6));
 }
 
-TEST_P(Family, WritesTheGreedyAnswerOfTransformers) {
+TEST_P(Family, WritesTheGreedyCompletionOfTransformers) {
   Request request;
   for (int64_t i = 0; i < 4; ++i) request.prompt.push_back(tokens_ST[0][i].item<int32_t>());
   const Tensor expected = golden(file, "greedy");
@@ -119,8 +120,8 @@ TEST_P(Family, WritesTheGreedyAnswerOfTransformers) {
   options.sampling.temperature = 0;
   options.sampling.max_new_tokens = expected.numel();
   const std::vector<Request> requests = {request};
-  const Answer answer = generate(*model, requests, options).front();
-  EXPECT_TRUE(at::equal(at::tensor(answer.tokens, at::kLong), expected));
+  const Completion completion = generate(*model, requests, options).front();
+  EXPECT_TRUE(at::equal(at::tensor(completion.tokens, at::kLong), expected));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Family, testing::ValuesIn(golden_models()), golden_name);

@@ -46,7 +46,7 @@ TEST_P(FamilyPass, WithACacheIsThePassWithout) {
   }
 }
 
-// A sequence that saw its neighbour, or whose positions went on counting, would differ by more than
+// A sequence that saw its neighbor, or whose positions went on counting, would differ by more than
 // what another number of rows does to the order of a sum.
 TEST_P(FamilyPass, PackedIsEachSequenceAlone) {
   const at::NoGradGuard no_grad;

@@ -83,9 +83,9 @@ TEST(Qwen35, DecodesBeyondAChunkWhatItLearns) {
 // bfloat16 at every token would drift from what the learning pass computes.
 TEST(Qwen35, RemembersKeysOnlyOfFullAttentionAndStatesInFloat32) {
   const KvCache::Shape shape =
-      load_model(golden_folder("qwen3_5"), {.outline = true})->shape().cache;
-  EXPECT_EQ(shape.numbers(), 2 * 2 * 16);
-  EXPECT_EQ(shape.state_numbers(), 4 * 6 * 8 + 3 * (2 * 12 + 32));
+      load_model(golden_folder("qwen3_5"), {.on_meta = true})->shape().cache;
+  EXPECT_EQ(shape.numel(), 2 * 2 * 16);
+  EXPECT_EQ(shape.state_numel(), 4 * 6 * 8 + 3 * (2 * 12 + 32));
   const KvCache cache(shape, 1, 4, at::TensorOptions(at::kBFloat16));
   EXPECT_EQ(cache.layers[0].state.scalar_type(), at::kFloat);
   EXPECT_EQ(cache.layers[0].keys.numel(), 0);

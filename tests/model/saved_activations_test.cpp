@@ -1,5 +1,6 @@
-// Model::kept_numbers against what the layers' forward pass really leaves allocated: the plan of
-// `check` once counted a third of what DeepSeek-V3 keeps, and of runs that it let pass some died.
+// Model::saved_activations against what the layers' forward pass really leaves allocated: the plan
+// of `check` once counted a third of what DeepSeek-V3 keeps, and of runs that it let pass some
+// died.
 #include <c10/core/Allocator.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 
@@ -52,7 +53,7 @@ TEST_P(KeptNumbers, AreWithinAQuarterOfTheMeasured) {
   const auto one = model();
   for (const int64_t length : {64, 512}) {
     const double ratio =
-        measured(*one, length, false) / one->kept_numbers(static_cast<double>(length));
+        measured(*one, length, false) / one->saved_activations(static_cast<double>(length));
     EXPECT_GT(ratio, 0.75) << length;
     EXPECT_LT(ratio, 1.25) << length;
   }
@@ -63,7 +64,8 @@ TEST_P(KeptNumbers, AreWithinAQuarterOfTheMeasured) {
 TEST_P(KeptNumbers, OfANarrowModelTakeNoMoreThanFloat32) {
   const auto one = model(at::kBFloat16);
   const int64_t length = 512;
-  EXPECT_LT(measured(*one, length, false), 1.5 * one->kept_numbers(static_cast<double>(length)));
+  EXPECT_LT(measured(*one, length, false),
+            1.5 * one->saved_activations(static_cast<double>(length)));
 }
 
 // The inputs of layers, and what the model keeps outside of them: the embedding, the last norm,

@@ -18,8 +18,8 @@ Gradients gradients_of(Model& model, bool recompute) {
   model.visit([](const std::string&, Tensor& tensor) { tensor.mutable_grad() = Tensor(); });
   const RecomputeLayers scope(recompute);
   for (const int64_t micro_batch : {0, 1}) {
-    model.place_dropout(3, micro_batch);
-    // Pass and tokens are gone before the backward pass, as in a lesson.
+    model.seed_dropout(3, micro_batch);
+    // Pass and tokens are gone before the backward pass, as in a task.
     const Tensor hidden_ND = [&] {
       const Packed input = pack({{1, 2, 3, 4, 5}, {6, 7, 8}});
       return model.hidden(Pass(input));

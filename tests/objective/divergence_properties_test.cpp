@@ -19,8 +19,8 @@ TEST(Divergence, CountsWhereBothFindTheSameTokenMostLikely) {
       expected +=
           std::ranges::max_element(s) - s.begin() == std::ranges::max_element(t) - t.begin();
     }
-    const Loss loss =
-        measure_divergence({}, problem.student_MD, problem.student, problem.judgement, {.rows = 4});
+    const Loss loss = measure_divergence({}, problem.student_MD, problem.student,
+                                         problem.teacher_output, {.rows = 4});
     EXPECT_EQ(loss.sums.at("agreement"), expected);
     EXPECT_FALSE(loss.value.requires_grad());
   }

@@ -31,7 +31,7 @@ TEST(DivergenceGolden, EqualsTrlExceptForTheSquareOfTheTemperature) {
     for (const std::string temperature : {"1", "2"}) {
       const std::string name = "beta" + beta + ".temperature" + temperature;
       const double T = std::stod(temperature), square = T * T;
-      const Divergence divergence = generalised_jsd(std::stod(beta), T);
+      const Divergence divergence = generalized_jsd(std::stod(beta), T);
       const auto rows = static_cast<double>(problem.student_MD.size(0));
       const double value = golden[name + ".value"].item<double>() * square;
       for (const auto dtype : {at::kDouble, at::kFloat}) {

@@ -12,7 +12,7 @@ namespace {
 const float kMissing = std::nanf("");
 
 // Bug: statistics over the whole batch, which rewards easy prompts.
-TEST(GroupAdvantage, ComparesAnswersToOnePrompt) {
+TEST(GroupAdvantage, ComparesCompletionsToOnePrompt) {
   const auto found = group_advantages({1, 0, 0, 1, 5, 3}, 2, AdvantageKind::dr_grpo);
   EXPECT_EQ(found.advantages, (std::vector<double>{0.5, -0.5, -0.5, 0.5, 1, -1}));
   EXPECT_NEAR(found.mean, 10.0 / 6, 1e-12);
@@ -30,8 +30,8 @@ TEST(GroupAdvantage, OfEqualScoresIsZero) {
   }
 }
 
-// Bug: an answer without a score counts as 0 and lifts all others.
-TEST(GroupAdvantage, LeavesOutAnswersWithoutAScore) {
+// Bug: a completion without a score counts as 0 and lifts all others.
+TEST(GroupAdvantage, LeavesOutCompletionsWithoutAScore) {
   const auto found =
       group_advantages({1, kMissing, 3, kMissing, 7, kMissing}, 3, AdvantageKind::dr_grpo);
   EXPECT_EQ(found.advantages, (std::vector<double>{-1, 0, 1, 0, 0, 0}));

@@ -12,12 +12,12 @@ TEST(ChunkedHead, ATiedHeadAddsToTheGradientOfItsOtherUse) {
   const Tensor weight = problem.student.weight_VD.clone().requires_grad_();
   const Tensor tokens = at::tensor(std::vector<int64_t>{3, 0, 19, 3});
   const Tensor hidden = weight.index_select(0, tokens).tanh();
-  const Loss loss =
-      divergence_loss(generalised_jsd(0.5), hidden, {.weight_VD = weight}, problem.judgement, 4);
+  const Loss loss = divergence_loss(generalized_jsd(0.5), hidden, {.weight_VD = weight},
+                                    problem.teacher_output, 4);
   loss.value.backward();
 
-  const Gradients head =
-      differentiate({hidden, {.weight_VD = weight}, problem.judgement}, generalised_jsd(0.5), 4);
+  const Gradients head = differentiate({hidden, {.weight_VD = weight}, problem.teacher_output},
+                                       generalized_jsd(0.5), 4);
   const Tensor through = head.hidden_MD * (1 - hidden.detach().square());
   const Tensor expected = head.weight_VD.clone().index_add_(0, tokens, through);
   EXPECT_LT(relative_difference(weight.grad(), expected), 1e-6);
@@ -27,7 +27,7 @@ TEST(ChunkedHead, ATiedHeadAddsToTheGradientOfItsOtherUse) {
 TEST(ChunkedHead, MultipliesByTheIncomingGradient) {
   const Problem problem = random_problem(4, 20).to(at::kFloat);
   const Tensor hidden = problem.student_MD.clone().requires_grad_();
-  const Loss loss = divergence_loss({}, hidden, problem.student, problem.judgement, 1);
+  const Loss loss = divergence_loss({}, hidden, problem.student, problem.teacher_output, 1);
   (loss.value * 3 + 1).backward();
   const Gradients once = differentiate(problem, {});
   EXPECT_LT(relative_difference(hidden.grad(), once.hidden_MD * 3), 1e-6);
@@ -36,8 +36,8 @@ TEST(ChunkedHead, MultipliesByTheIncomingGradient) {
 // Bug: bfloat16 logits make the loss rounding noise; gradients must come back in bfloat16.
 TEST(ChunkedHead, WidensBfloat16BeforeItMultiplies) {
   const Problem narrow = random_problem(5, 60).to(at::kBFloat16);
-  const Gradients found = differentiate(narrow, generalised_jsd(1));
-  const Gradients expected = differentiate(narrow.to(at::kFloat), generalised_jsd(1));
+  const Gradients found = differentiate(narrow, generalized_jsd(1));
+  const Gradients expected = differentiate(narrow.to(at::kFloat), generalized_jsd(1));
   EXPECT_FLOAT_EQ(found.value, expected.value);
   EXPECT_EQ(found.weight_VD.scalar_type(), at::kBFloat16);
   EXPECT_LT(relative_difference(found.weight_VD, expected.weight_VD), 5e-3);

@@ -43,12 +43,12 @@ TEST_F(PolicyGolden, AdvantagesAreTrls) {
 // TRL: loss types dapo and dr_grpo, two-sided clipping, k3 with its importance ratio.
 TEST_F(PolicyGolden, LossesAndGradientsAreTrls) {
   const Tensor mask = get("mask").to(at::kBool), places = mask.flatten().nonzero().squeeze(1);
-  const int64_t answers = mask.size(0), longest = mask.size(1);
+  const int64_t completions = mask.size(0), longest = mask.size(1);
   const auto graded = [&](const Tensor& all) { return all.flatten(0, 1).index_select(0, places); };
   const auto M = static_cast<double>(places.numel());
   for (const std::string name : {"grpo", "grpo.kl", "dr_grpo"}) {
     const Tensor advantage_M =
-        graded(get(name + ".advantage").unsqueeze(1).expand({answers, longest}));
+        graded(get(name + ".advantage").unsqueeze(1).expand({completions, longest}));
     const DrawnTokens drawn{.token_M = graded(get("tokens")).to(at::kLong),
                             .sampler_logp_M = graded(get("sampler_logp")),
                             .reference_logp_M = graded(get("reference_logp")),
@@ -56,7 +56,7 @@ TEST_F(PolicyGolden, LossesAndGradientsAreTrls) {
     const Policy policy{.terms = {{PolicyKind::grpo}},
                         .temperature = 0.8,
                         .kl_weight = name == "grpo.kl" ? 0.3 : 0};
-    const double normalizer = name == "dr_grpo" ? static_cast<double>(answers * longest) : M;
+    const double normalizer = name == "dr_grpo" ? static_cast<double>(completions * longest) : M;
     for (const auto dtype : {at::kDouble, at::kFloat}) {
       const double tolerance = dtype == at::kDouble ? 1e-9 : 2e-5;
       const Tensor hidden = graded(get("hidden")).to(dtype).requires_grad_();

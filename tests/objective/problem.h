@@ -5,6 +5,6 @@
 
 namespace alambic {
 
-using namespace proof;  // NOLINT(google-build-using-namespace): test support
+using namespace selftest;  // NOLINT(google-build-using-namespace): test support
 
 }  // namespace alambic

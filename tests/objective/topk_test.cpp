@@ -12,11 +12,11 @@ TEST(TopK, RefusesWhatTheTeacherCannotSay) {
   EXPECT_THROW(differentiate(problem, {.topk = 5}), Error);
   EXPECT_THROW(differentiate(problem, {.topk = 4, .topk_by = TopKBy::student}), Error);
   Problem outside = problem;
-  outside.judgement.token_MK = problem.judgement.token_MK + 37;
+  outside.teacher_output.token_MK = problem.teacher_output.token_MK + 37;
   EXPECT_THROW(differentiate(outside, {}), Error);
   Problem judged = problem;
-  judged.judgement = Judgement();
-  judged.judgement.score_S = at::zeros({1});
+  judged.teacher_output = TeacherOutput();
+  judged.teacher_output.score_S = at::zeros({1});
   EXPECT_THROW(differentiate(judged, {}), Error);
 }
 

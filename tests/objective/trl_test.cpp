@@ -17,11 +17,11 @@ struct Trl : testing::Test {
   Tensor read(const std::string& name) const { return golden(file, name).to(at::kDouble); }
 
   Problem problem() const {
-    return {
-        .student_MD = read("student.hidden"),
-        .student = {.weight_VD = read("student.head"), .bias_V = read("student.bias")},
-        .judgement = {.hidden_MD = read("teacher.hidden"),
-                      .head = {.weight_VD = read("teacher.head"), .bias_V = read("teacher.bias")}}};
+    return {.student_MD = read("student.hidden"),
+            .student = {.weight_VD = read("student.head"), .bias_V = read("student.bias")},
+            .teacher_output = {
+                .hidden_MD = read("teacher.hidden"),
+                .head = {.weight_VD = read("teacher.head"), .bias_V = read("teacher.bias")}}};
   }
 
   /// Value and gradients of the divergence are `square` times those of the golden case.
@@ -49,16 +49,17 @@ struct Trl : testing::Test {
 TEST_F(Trl, DistillationTrainersChunkedLoss) {
   for (const std::string beta : {"0", "0.3", "1"}) {
     const std::string plain = "distillation_trainer.beta" + beta;
-    expect(plain, problem(), generalised_jsd(std::stod(beta)), kItems);
+    expect(plain, problem(), generalized_jsd(std::stod(beta)), kItems);
     Problem shaped = problem();
     shaped.student.scale = 0.7;
     shaped.student.softcap = 3;
-    shaped.judgement.head.scale = 1.3;
-    shaped.judgement.head.softcap = 4;
+    shaped.teacher_output.head.scale = 1.3;
+    shaped.teacher_output.head.softcap = 4;
     const std::string name = "distillation_trainer_shaped.beta" + beta;
-    const Divergence warm = generalised_jsd(std::stod(beta), 2);
+    const Divergence warm = generalized_jsd(std::stod(beta), 2);
     expect(name, shaped, warm, kItems, 4);
-    const Loss loss = measure_divergence(warm, shaped.student_MD, shaped.student, shaped.judgement);
+    const Loss loss =
+        measure_divergence(warm, shaped.student_MD, shaped.student, shaped.teacher_output);
     const double entropy = read(name + ".student_entropy").item<double>();
     EXPECT_NEAR(loss.sums.at("student_entropy"), entropy, 1e-5 * entropy);
   }
@@ -68,9 +69,9 @@ TEST_F(Trl, DistillationTrainersChunkedLoss) {
 // have all (a mean over positions).
 TEST_F(Trl, GoldsLossOfOneVocabulary) {
   for (const std::string beta : {"0", "0.3", "1"}) {
-    expect("gold.beta" + beta, problem(), generalised_jsd(std::stod(beta), 2), kItems, 4);
+    expect("gold.beta" + beta, problem(), generalized_jsd(std::stod(beta), 2), kItems, 4);
     const auto positions = static_cast<double>(problem().student_MD.size(0));
-    expect("gold_matched.beta" + beta, problem(), generalised_jsd(std::stod(beta)), positions);
+    expect("gold_matched.beta" + beta, problem(), generalized_jsd(std::stod(beta)), positions);
   }
 }
 
@@ -78,15 +79,16 @@ TEST_F(Trl, GoldsLossOfOneVocabulary) {
 // log-probabilities that a server sends.
 TEST_F(Trl, ServerDistillationsTailBucket) {
   const Problem local = problem();
-  const Tensor logp_MV = (at::mm(local.judgement.hidden_MD, local.judgement.head.weight_VD.t()) +
-                          local.judgement.head.bias_V)
-                             .log_softmax(-1);
+  const Tensor logp_MV =
+      (at::mm(local.teacher_output.hidden_MD, local.teacher_output.head.weight_VD.t()) +
+       local.teacher_output.head.bias_V)
+          .log_softmax(-1);
   const auto [logp_MK, token_MK] = at::topk(logp_MV, kTokens, -1);
   for (const std::string beta : {"0", "0.3", "1"}) {
-    Divergence divergence = generalised_jsd(std::stod(beta));
+    Divergence divergence = generalized_jsd(std::stod(beta));
     divergence.topk = kTokens;
     expect("tail.beta" + beta, local, divergence, kItems);
-    Judgement sent;
+    TeacherOutput sent;
     sent.topk_logp_MK = logp_MK.to(at::kFloat);
     sent.token_MK = token_MK;
     const Loss loss = divergence_loss(divergence, local.student_MD, local.student, sent, kItems);

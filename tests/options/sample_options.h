@@ -26,9 +26,9 @@ struct SampleOptions : Options {
     visitor.choice("device", device, {"auto", "cpu", "cuda"}, "where to compute");
     visitor.group("Training");
     visitor.list("data", data, "jsonl file of prompts");
-    visitor.number("learning-rate", learning_rate, "step size", {.least = 0});
-    visitor.number("beta", beta, "0 forward KL, 1 reverse KL", {.least = 0, .most = 1});
-    visitor.integer("max-steps", max_steps, "optimizer steps", {.least = 1});
+    visitor.number("learning-rate", learning_rate, "step size", {.min = 0});
+    visitor.number("beta", beta, "0 forward KL, 1 reverse KL", {.min = 0, .max = 1});
+    visitor.integer("max-steps", max_steps, "optimizer steps", {.min = 1});
     visitor.flag("overwrite", overwrite, "replace an earlier run");
     visitor.flag("shuffle", shuffle, "draw prompts in random order");
   }

@@ -110,7 +110,7 @@ double children_milliseconds() {
   return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
-// Processor time, because a wall clock on a busy machine measures the neighbours.
+// Processor time, because a wall clock on a busy machine measures the neighbors.
 // A family that was added without its line in families.def would load nowhere and be named nowhere.
 TEST(Program, NamesItsFamilies) {
   const Outcome outcome = alambic("info --json");

@@ -90,7 +90,7 @@ TEST(Report, SummarizesTheRunAndItsResults) {
   EXPECT_TRUE(contains(page, R"(<tr class="highlighted"><td>after</td>)"));
 }
 
-TEST(Report, ShowsTheAnswersToOnePromptSideBySideInTheOrderOfSteps) {
+TEST(Report, ShowsTheCompletionsToOnePromptSideBySideInTheOrderOfSteps) {
   ReportRun run{.name = "run", .metrics = {step_row(1, 2)}};
   for (const int64_t step : {300, 100, 200, 400}) {
     run.samples.push_back({.step = step,

@@ -32,13 +32,13 @@ Tensor trainer_logp(const Model& model, const std::vector<int32_t>& tokens, doub
   return at::log_softmax(logits / temperature, -1);
 }
 
-std::vector<int32_t> whole(const Request& request, const Answer& answer) {
+std::vector<int32_t> whole(const Request& request, const Completion& completion) {
   std::vector<int32_t> tokens = request.prompt;
-  tokens.insert(tokens.end(), answer.tokens.begin(), answer.tokens.end());
+  tokens.insert(tokens.end(), completion.tokens.begin(), completion.tokens.end());
   return tokens;
 }
 
-void expect_equal(const std::vector<Answer>& a, const std::vector<Answer>& b) {
+void expect_equal(const std::vector<Completion>& a, const std::vector<Completion>& b) {
   ASSERT_EQ(a.size(), b.size());
   for (size_t r = 0; r < a.size(); ++r) {
     EXPECT_EQ(a[r].tokens, b[r].tokens) << "request " << r;
@@ -72,16 +72,16 @@ INSTANTIATE_TEST_SUITE_P(Families, EachFamily,
 TEST_P(EachFamily, GreedyDecodingFollowsTheForwardWithoutACache) {
   const auto model = random_model(GetParam());
   const std::vector<Request> requests = make_requests(9);
-  const std::vector<Answer> answers = generate(
+  const std::vector<Completion> completions = generate(
       *model, requests, {.sampling = {.temperature = 0, .max_new_tokens = 40}, .batch = 4});
   for (size_t r = 0; r < requests.size(); ++r) {
-    const Tensor logp = trainer_logp(*model, whole(requests[r], answers[r]), 1);
+    const Tensor logp = trainer_logp(*model, whole(requests[r], completions[r]), 1);
     const auto prompt = std::ssize(requests[r].prompt);
-    ASSERT_EQ(answers[r].tokens.size(), 40u);
+    ASSERT_EQ(completions[r].tokens.size(), 40u);
     for (int64_t i = 0; i < 40; ++i) {
       const Tensor row = logp[prompt + i - 1];
-      EXPECT_EQ(row.argmax().item<int64_t>(), answers[r].tokens[i]) << "request " << r;
-      EXPECT_NEAR(row.max().item<float>(), answers[r].logp[i], 1e-5) << "request " << r;
+      EXPECT_EQ(row.argmax().item<int64_t>(), completions[r].tokens[i]) << "request " << r;
+      EXPECT_NEAR(row.max().item<float>(), completions[r].logp[i], 1e-5) << "request " << r;
     }
   }
 }
@@ -90,14 +90,14 @@ TEST_P(EachFamily, SampledLogProbabilitiesAreTheTrainers) {
   const auto model = random_model(GetParam());
   const std::vector<Request> requests = make_requests(6);
   for (const double temperature : {1.0, 0.6}) {
-    const std::vector<Answer> answers =
+    const std::vector<Completion> completions =
         generate(*model, requests,
                  {.sampling = {.temperature = temperature, .top_k = 20, .max_new_tokens = 30}});
     for (size_t r = 0; r < requests.size(); ++r) {
-      const Tensor logp = trainer_logp(*model, whole(requests[r], answers[r]), temperature);
+      const Tensor logp = trainer_logp(*model, whole(requests[r], completions[r]), temperature);
       for (int64_t i = 0; i < 30; ++i) {
         const int64_t n = std::ssize(requests[r].prompt) + i - 1;
-        EXPECT_NEAR(logp[n][answers[r].tokens[i]].item<float>(), answers[r].logp[i], 1e-5);
+        EXPECT_NEAR(logp[n][completions[r].tokens[i]].item<float>(), completions[r].logp[i], 1e-5);
       }
     }
   }
@@ -105,12 +105,12 @@ TEST_P(EachFamily, SampledLogProbabilitiesAreTheTrainers) {
 
 // A draw that depends on the slot, the row or the batch; a slot that keeps the keys of the sequence
 // before; a prefill in which one prompt sees another.
-TEST_P(EachFamily, AnswersDoNotDependOnTheBatch) {
+TEST_P(EachFamily, CompletionsDoNotDependOnTheBatch) {
   const auto model = random_model(GetParam());
   const std::vector<Request> requests = make_requests(20);
   EngineOptions options{.sampling = {.max_new_tokens = 25}, .stop_tokens = {3, 7}, .seed = 9};
   options.batch = 1;
-  const std::vector<Answer> alone = generate(*model, requests, options);
+  const std::vector<Completion> alone = generate(*model, requests, options);
   for (const int64_t batch : {3, 64}) {
     options.batch = batch;
     expect_equal(alone, generate(*model, requests, options));
@@ -120,7 +120,7 @@ TEST_P(EachFamily, AnswersDoNotDependOnTheBatch) {
 
   std::vector<Request> reversed(requests.rbegin(), requests.rend());
   options.batch = 4;
-  std::vector<Answer> backwards = generate(*model, reversed, options);
+  std::vector<Completion> backwards = generate(*model, reversed, options);
   std::ranges::reverse(backwards);
   expect_equal(alone, backwards);
 }
@@ -138,7 +138,7 @@ TEST(Engine, SeedStepAndIdChangeTheDraws) {
   EXPECT_NE(generate(*model, {{{.prompt = {1, 2}, .id = 6}}}, options)[0].tokens, tokens);
 }
 
-TEST(Engine, APromptThatHoldsTheBeginningOfAnAnswerGetsTheRest) {
+TEST(Engine, APromptThatHoldsTheBeginningOfAnCompletionGetsTheRest) {
   const auto model = random_model(small_llama_config());
   const EngineOptions options{.sampling = {.max_new_tokens = 20}};
   const std::vector<Request> start = {{.prompt = {4, 8, 15}, .id = 1}};
@@ -149,33 +149,33 @@ TEST(Engine, APromptThatHoldsTheBeginningOfAnAnswerGetsTheRest) {
   EXPECT_EQ(whole(later[0], generate(*model, later, shorter)[0]), all);
 }
 
-// Two slots, one answer of 8 tokens and seven of 2. The first token comes from the prompt's pass,
-// so one slot decodes 7 times and the other 7 × 1; waiting for the longest of each pair would take
-// 7 + 1 + 1 + 1 passes. Answers end where the context of 64 is full.
+// Two slots, one completion of 8 tokens and seven of 2. The first token comes from the prompt's
+// pass, so one slot decodes 7 times and the other 7 × 1; waiting for the longest of each pair would
+// take 7 + 1 + 1 + 1 passes. Completions end where the context of 64 is full.
 TEST(Engine, AFinishedSequenceMakesRoomAtOnce) {
   const auto model = random_model(small_llama_config());
   std::vector<Request> requests = {{.prompt = std::vector<int32_t>(56, 1)}};
   for (int r = 0; r < 7; ++r) requests.push_back({.prompt = std::vector<int32_t>(62, 2)});
   EngineProgress last;
-  const std::vector<Answer> answers = generate(
+  const std::vector<Completion> completions = generate(
       *model, requests, {.batch = 2}, {}, [&](const EngineProgress& progress) { last = progress; });
   for (size_t r = 0; r < requests.size(); ++r) {
-    EXPECT_EQ(answers[r].tokens.size(), r == 0 ? 8u : 2u);
-    EXPECT_EQ(answers[r].ending, Ending::length);
+    EXPECT_EQ(completions[r].tokens.size(), r == 0 ? 8u : 2u);
+    EXPECT_EQ(completions[r].ending, Ending::length);
   }
   EXPECT_EQ(last.passes, 7);
   EXPECT_EQ(last.tokens, 22);
-  EXPECT_EQ(last.answers_done, 8);
+  EXPECT_EQ(last.completions_done, 8);
 }
 
-TEST(Engine, TheStopTokenEndsTheAnswerAndBelongsToIt) {
+TEST(Engine, TheStopTokenEndsTheCompletionAndBelongsToIt) {
   const auto model = random_model(small_llama_config());
   const std::vector<Request> requests = make_requests(10);
   const EngineOptions free{.sampling = {.max_new_tokens = 40}};
   EngineOptions stopping = free;
   stopping.stop_tokens = {7, 11};
-  const std::vector<Answer> unstopped = generate(*model, requests, free);
-  const std::vector<Answer> stopped = generate(*model, requests, stopping);
+  const std::vector<Completion> unstopped = generate(*model, requests, free);
+  const std::vector<Completion> stopped = generate(*model, requests, stopping);
   int stops = 0;
   for (size_t r = 0; r < requests.size(); ++r) {
     const auto& all = unstopped[r].tokens;
@@ -192,10 +192,10 @@ TEST(Engine, TheStopTokenEndsTheAnswerAndBelongsToIt) {
 TEST(Engine, NeverDrawsPaddedRowsOfTheHead) {
   const auto model = random_model(small_llama_config());
   const std::vector<Request> requests = make_requests(10, 20);
-  for (const Answer& answer : generate(*model, requests, {.vocabulary = 20})) {
-    for (const int32_t token : answer.tokens) EXPECT_LT(token, 20);
-    const double least = *std::ranges::min_element(answer.logp);
-    EXPECT_TRUE(std::isfinite(least));
+  for (const Completion& completion : generate(*model, requests, {.vocabulary = 20})) {
+    for (const int32_t token : completion.tokens) EXPECT_LT(token, 20);
+    const double min = *std::ranges::min_element(completion.logp);
+    EXPECT_TRUE(std::isfinite(min));
   }
 }
 
@@ -203,17 +203,17 @@ TEST(Engine, StreamsTheTokensOfEveryRequestInOrder) {
   const auto model = random_model(small_gpt2_config());
   const std::vector<Request> requests = make_requests(7);
   std::vector<std::vector<int32_t>> streamed(7);
-  const std::vector<Answer> answers = generate(
+  const std::vector<Completion> completions = generate(
       *model, requests, {.sampling = {.max_new_tokens = 10}, .stop_tokens = {3}, .batch = 3},
       [&](size_t request, int32_t token) { streamed[request].push_back(token); });
-  for (size_t r = 0; r < 7; ++r) EXPECT_EQ(streamed[r], answers[r].tokens);
+  for (size_t r = 0; r < 7; ++r) EXPECT_EQ(streamed[r], completions[r].tokens);
 }
 
-// Bug: the partner's cache a token behind, logits mixed in place of probabilities, the mixture's
-// log-probability taken for the student's.
+// Bug: the mixed-in teacher's cache a token behind, logits mixed in place of probabilities, the
+// mixture's log-probability taken for the student's.
 TEST(Engine, DrawsFromTheMixtureWithAPartner) {
   const auto model = random_model(small_llama_config()),
-             partner = random_model(small_gpt2_config(), 7);
+             mixed_teacher = random_model(small_gpt2_config(), 7);
   const auto requests = make_requests(9);
   constexpr double share = 0.3, temperature = 0.8;
   EngineOptions options{.stop_tokens = {0, 1},
@@ -221,22 +221,22 @@ TEST(Engine, DrawsFromTheMixtureWithAPartner) {
                         .batch = 4,
                         .seed = 3,
                         .step = 5,
-                        .partner = {.model = partner.get(), .share = share}};
+                        .mixed_teacher = {.model = mixed_teacher.get(), .share = share}};
   options.sampling.temperature = temperature;
   options.sampling.max_new_tokens = 12;
-  const auto answers = generate(*model, requests, options);
+  const auto completions = generate(*model, requests, options);
   for (size_t r = 0; r < requests.size(); ++r) {
-    const auto tokens = whole(requests[r], answers[r]);
+    const auto tokens = whole(requests[r], completions[r]);
     const auto log_softmax = [&](const Model& m) {
       const Tensor logits = at::linear(m.hidden(Pass(pack({tokens}))), m.head().cut(48).weight_VD);
       return at::log_softmax(logits / temperature, -1);
     };
-    const Tensor q = log_softmax(*model), p = log_softmax(*partner);
+    const Tensor q = log_softmax(*model), p = log_softmax(*mixed_teacher);
     const Tensor mixed = (share * p.exp() + (1 - share) * q.exp()).log().contiguous();
-    ASSERT_EQ(answers[r].weights.size(), answers[r].tokens.size());
-    for (size_t i = 0; i < answers[r].tokens.size(); ++i) {
+    ASSERT_EQ(completions[r].weights.size(), completions[r].tokens.size());
+    for (size_t i = 0; i < completions[r].tokens.size(); ++i) {
       const auto position = static_cast<int64_t>(requests[r].prompt.size() + i);
-      const int32_t token = answers[r].tokens[i];
+      const int32_t token = completions[r].tokens[i];
       const Draw draw{.seed = 3,
                       .stream = Stream::sampling,
                       .step = 5,
@@ -245,17 +245,17 @@ TEST(Engine, DrawsFromTheMixtureWithAPartner) {
       const Tensor row = mixed[position - 1];
       EXPECT_EQ(sample({row.const_data_ptr<float>(), 48}, {}, uniform(draw)).token, token);
       const float own = q[position - 1][token].item<float>();
-      EXPECT_NEAR(answers[r].logp[i], own, 1e-4);
-      EXPECT_NEAR(answers[r].weights[i], std::exp(own - row[token].item<float>()), 1e-3);
+      EXPECT_NEAR(completions[r].logp[i], own, 1e-4);
+      EXPECT_NEAR(completions[r].weights[i], std::exp(own - row[token].item<float>()), 1e-3);
     }
   }
-  const Rollouts rollouts = to_rollouts(requests, answers, 0, at::kCPU);
+  const Rollouts rollouts = to_rollouts(requests, completions, 0, at::kCPU);
   const int64_t first = std::ssize(requests[0].prompt);
-  EXPECT_EQ(rollouts.weight_N[first].item<float>(), answers[0].weights[0]);
+  EXPECT_EQ(rollouts.weight_N[first].item<float>(), completions[0].weights[0]);
   EXPECT_EQ(rollouts.weight_N[0].item<float>(), 1);
 }
 
-TEST(Engine, RefusesPromptsThatCannotBeAnswered) {
+TEST(Engine, RefusesPromptsThatCannotBeCompletioned) {
   const auto model = random_model(small_llama_config());
   EXPECT_EQ(error_of(*model, {{.prompt = {1}}, {.prompt = {}}}),
             "cannot answer request 1: its prompt is empty");
@@ -280,22 +280,22 @@ TEST(Engine, NamesTheRequestWhoseLogitsAreNotFinite) {
 
 TEST(Engine, LeavesNoGradientBehindAndWorksOnWeightsThatRequireIt) {
   const auto model = random_model(small_llama_config());
-  const std::vector<Answer> before = generate(*model, make_requests(3), {});
+  const std::vector<Completion> before = generate(*model, make_requests(3), {});
   model->visit([](const std::string&, Tensor& tensor) { tensor.requires_grad_(true); });
   expect_equal(before, generate(*model, make_requests(3), {}));
 }
 
-TEST(Rollouts, PackPromptsAndAnswers) {
+TEST(Rollouts, PackPromptsAndCompletions) {
   const std::vector<Request> requests = {{.prompt = {5, 7, 9}}, {.prompt = {4}}};
-  const std::vector<Answer> answers = {{.tokens = {2, 3}, .logp = {-1, -2}},
-                                       {.tokens = {8}, .logp = {-3}}};
-  const Rollouts rollouts = to_rollouts(requests, answers, 17, at::kCPU);
+  const std::vector<Completion> completions = {{.tokens = {2, 3}, .logp = {-1, -2}},
+                                               {.tokens = {8}, .logp = {-3}}};
+  const Rollouts rollouts = to_rollouts(requests, completions, 17, at::kCPU);
   EXPECT_EQ(rollouts.sequences.offsets, (std::vector<int64_t>{0, 5, 7}));
   EXPECT_TRUE(rollouts.sequences.tokens_N.equal(at::tensor({5, 7, 9, 2, 3, 4, 8}, at::kLong)));
-  EXPECT_TRUE(rollouts.answer_N.equal(at::tensor({0, 0, 0, 1, 1, 0, 1}).to(at::kBool)));
+  EXPECT_TRUE(rollouts.completion_mask_N.equal(at::tensor({0, 0, 0, 1, 1, 0, 1}).to(at::kBool)));
   EXPECT_TRUE(rollouts.logp_N.equal(at::tensor({0., 0., 0., -1., -2., 0., -3.}, at::kFloat)));
   EXPECT_EQ(rollouts.policy_step, 17);
-  EXPECT_TRUE(rollouts.graded_M().equal(at::tensor({2, 3, 5}, at::kLong)));
+  EXPECT_TRUE(rollouts.loss_positions_M().equal(at::tensor({2, 3, 5}, at::kLong)));
   EXPECT_TRUE(rollouts.targets_M().equal(at::tensor({2, 3, 8}, at::kLong)));
 }
 

@@ -36,7 +36,7 @@ std::vector<double> probabilities(const std::vector<float>& logits, double tempe
 
 // Pearson's statistic of 20,000 draws against `expected`, tokens expected less than five times
 // pooled; returns (statistic − degrees) / sqrt(2 · degrees), which is standard normal within
-// a few per cent for the forty-odd degrees used here.
+// a few percent for the forty-odd degrees used here.
 double chi_square_score(const std::vector<float>& logits, const Sampling& sampling,
                         const std::vector<double>& expected) {
   const int count = 20000;

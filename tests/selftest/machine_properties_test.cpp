@@ -3,16 +3,16 @@
 
 #include "tests/property_test.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
-std::vector<Property> laws() {
-  std::vector<Property> all = kernel_laws();
-  for (const Property& property : model_laws()) all.push_back(property);
+std::vector<Property> properties() {
+  std::vector<Property> all = kernel_properties();
+  for (const Property& property : model_properties()) all.push_back(property);
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Law, testing::ValuesIn(laws()), law_name);
+INSTANTIATE_TEST_SUITE_P(All, PropertyTest, testing::ValuesIn(properties()), property_name);
 
 }  // namespace
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

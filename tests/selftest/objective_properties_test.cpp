@@ -38,20 +38,21 @@ TEST_P(EveryDivergence, Has) {
   EXPECT_TRUE(worst.holds()) << worst.where;
 }
 
-std::vector<Property> laws() {
-  std::vector<Property> all = divergence_laws();
-  for (const auto& more : {topk_laws(), hidden_laws(), policy_laws(), numeric_laws()}) {
+std::vector<Property> properties() {
+  std::vector<Property> all = divergence_properties();
+  for (const auto& more :
+       {topk_properties(), hidden_properties(), policy_properties(), numeric_properties()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;
 }
 
-class Law : public testing::TestWithParam<Property> {};
+class PropertyTest : public testing::TestWithParam<Property> {};
 
-INSTANTIATE_TEST_SUITE_P(All, Law, testing::ValuesIn(laws()),
+INSTANTIATE_TEST_SUITE_P(All, PropertyTest, testing::ValuesIn(properties()),
                          [](const auto& info) { return info.param.id; });
 
-TEST_P(Law, Holds) {
+TEST_P(PropertyTest, Holds) {
   Deviation worst;
   GetParam().check(worst);
   EXPECT_TRUE(worst.holds()) << worst.where << "; prevents: " << GetParam().prevents;

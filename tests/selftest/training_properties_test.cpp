@@ -3,10 +3,11 @@
 
 #include "tests/property_test.h"
 
-namespace alambic::proof {
+namespace alambic::selftest {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(All, Law, testing::ValuesIn(training_laws()), law_name);
+INSTANTIATE_TEST_SUITE_P(All, PropertyTest, testing::ValuesIn(training_properties()),
+                         property_name);
 
 }  // namespace
-}  // namespace alambic::proof
+}  // namespace alambic::selftest

@@ -12,9 +12,10 @@ namespace {
 
 Rollouts rollouts_of(const std::vector<std::vector<int32_t>>& sequences) {
   Rollouts rollouts{.sequences = pack(sequences)};
-  rollouts.answer_N = at::zeros({rollouts.sequences.positions()}, at::kBool);
+  rollouts.completion_mask_N = at::zeros({rollouts.sequences.positions()}, at::kBool);
   for (int64_t s = 0; s < rollouts.sequences.sequences(); ++s) {
-    rollouts.answer_N.slice(0, rollouts.sequences.offsets[s] + 1, rollouts.sequences.offsets[s + 1])
+    rollouts.completion_mask_N
+        .slice(0, rollouts.sequences.offsets[s] + 1, rollouts.sequences.offsets[s + 1])
         .fill_(true);
   }
   rollouts.logp_N = at::zeros({rollouts.sequences.positions()});
@@ -66,7 +67,7 @@ TEST_F(TeacherCacheTest, GivesBackWhatTheTeacherSaidInAnyOrder) {
   fill({kFirst, kSecond, kThird});
   const TeacherCache cache(folder, exact());
   const Rollouts asked = rollouts_of({kThird, kFirst});
-  EXPECT_TRUE(cache.read(asked).hidden_MD.equal(teacher.grade(asked).hidden_MD));
+  EXPECT_TRUE(cache.read(asked).hidden_MD.equal(teacher.evaluate(asked).hidden_MD));
   EXPECT_EQ(cache.manifest().positions(), 6);
   EXPECT_EQ(cache.manifest().bytes_per_position(), 32 * 4);
 }
@@ -74,7 +75,7 @@ TEST_F(TeacherCacheTest, GivesBackWhatTheTeacherSaidInAnyOrder) {
 TEST_F(TeacherCacheTest, NamesASequenceByItsTokensAndItsPrompt) {
   const Rollouts rollouts = rollouts_of({kFirst, kSecond});
   Rollouts longer_prompt = rollouts_of({kFirst});
-  longer_prompt.answer_N[1] = false;
+  longer_prompt.completion_mask_N[1] = false;
   EXPECT_EQ(sequence_keys(rollouts)[0], sequence_keys(rollouts_of({kFirst}))[0]);
   EXPECT_NE(sequence_keys(rollouts)[0], sequence_keys(longer_prompt)[0]);
   EXPECT_NE(sequence_keys(rollouts)[0], sequence_keys(rollouts)[1]);
@@ -89,7 +90,7 @@ TEST_F(TeacherCacheTest, KeepsHalfTheBytesInBfloat16) {
   const Tensor hidden_MD = cache.read(asked).hidden_MD;
   EXPECT_EQ(hidden_MD.scalar_type(), at::kBFloat16);
   // Eight bits of mantissa.
-  EXPECT_LT(relative_distance(hidden_MD, teacher.grade(asked).hidden_MD), 1.0 / 256);
+  EXPECT_LT(relative_distance(hidden_MD, teacher.evaluate(asked).hidden_MD), 1.0 / 256);
 }
 
 // A filling that was interrupted continues, and does not grade twice.
@@ -101,7 +102,7 @@ TEST_F(TeacherCacheTest, ContinuesWhereItWas) {
   ASSERT_EQ(cache.manifest().parts.size(), 2u);
   EXPECT_EQ(cache.manifest().parts[1].sequences, 1);
   const Rollouts asked = rollouts_of({kSecond, kFirst});
-  EXPECT_TRUE(cache.read(asked).hidden_MD.equal(teacher.grade(asked).hidden_MD));
+  EXPECT_TRUE(cache.read(asked).hidden_MD.equal(teacher.evaluate(asked).hidden_MD));
 }
 
 TEST_F(TeacherCacheTest, IsFilledByOneProcessAtATime) {
@@ -198,26 +199,27 @@ TEST_F(TeacherCacheTest, KeepsTheTopKOfTheSoftenedDistribution) {
   const TeacherCache cache(folder, top);
   EXPECT_EQ(cache.manifest().bytes_per_position(), 5 * 8);
   const Rollouts asked = rollouts_of({kSecond, kFirst});
-  const Judgement exact = teacher.grade(asked), kept = cache.read(asked);
+  const TeacherOutput exact = teacher.evaluate(asked), kept = cache.read(asked);
   const Tensor logp_MV =
       exact.hidden_MD.matmul(exact.head.weight_VD.t()).div(2).to(at::kDouble).log_softmax(1);
   EXPECT_LT(distance(kept.topk_logp_MK, logp_MV.gather(1, kept.token_MK)), 1e-5);
   EXPECT_LT(distance(kept.topk_logp_MK, std::get<0>(logp_MV.topk(5, 1))), 1e-5);
 }
 
-TEST(HeadShelf, HoldsOneHeadAtATime) {
-  HeadShelf shelf;
+TEST(HeadCache, HoldsOneHeadAtATime) {
+  HeadCache head_cache;
   std::vector<int> loads(2, 0);
   for (int i = 0; i < 2; ++i) {
-    shelf.add([&loads, i] {
+    head_cache.add([&loads, i] {
       ++loads[i];
       return Head{.weight_VD = at::full({2, 2}, i)};
     });
   }
-  const c10::weak_intrusive_ptr<at::TensorImpl> first(shelf.take(0).weight_VD.getIntrusivePtr());
-  shelf.take(0);
+  const c10::weak_intrusive_ptr<at::TensorImpl> first(
+      head_cache.take(0).weight_VD.getIntrusivePtr());
+  head_cache.take(0);
   EXPECT_EQ(loads[0], 1);
-  EXPECT_EQ(shelf.take(1).weight_VD[0][0].item<double>(), 1);
+  EXPECT_EQ(head_cache.take(1).weight_VD[0][0].item<double>(), 1);
   EXPECT_TRUE(first.expired());
 }
 

@@ -13,13 +13,14 @@
 namespace alambic {
 namespace {
 
-TEST(Rubric, NeverTakesAnAnswerForAPlace) {
+TEST(Rubric, NeverTakesAnCompletionForAPlace) {
   const Rubric rubric{.text = "Q {prompt} A {answer} R {reference}."};
-  EXPECT_EQ(rubric.fill({.prompt = "{answer}", .answer = "{reference}{prompt}", .expected = "r"}),
-            "Q {answer} A {reference}{prompt} R r.");
+  EXPECT_EQ(
+      rubric.fill({.prompt = "{answer}", .completion = "{reference}{prompt}", .expected = "r"}),
+      "Q {answer} A {reference}{prompt} R r.");
   const Rubric pair{.text = "{first}|{second}"};
-  EXPECT_EQ(pair.fill({.answer = "a", .expected = "r"}, false), "a|r");
-  EXPECT_EQ(pair.fill({.answer = "a", .expected = "r"}, true), "r|a");
+  EXPECT_EQ(pair.fill({.completion = "a", .expected = "r"}, false), "a|r");
+  EXPECT_EQ(pair.fill({.completion = "a", .expected = "r"}, true), "r|a");
 }
 
 TEST(Rubric, IsReadFromAFile) {
@@ -48,15 +49,15 @@ struct JudgeTest : testing::Test {
     Json config = small_llama_config(tokenizer->size() + 7);  // padded rows
     model = random_model(config, 3);
   }
-  std::shared_ptr<Judge> judge(double least_mass = 0) const {
-    return std::make_shared<Judge>(model, tokenizer, rubric, least_mass);
+  std::shared_ptr<Judge> judge(double min_mass = 0) const {
+    return std::make_shared<Judge>(model, tokenizer, rubric, min_mass);
   }
 };
 
 // Bug: the stand-in of a head that keeps its file's blocks was taken for the head, and a judge from
 // a GGUF file gave no score at all.
 TEST_F(JudgeTest, ReadsAPackedHead) {
-  const std::vector<Attempt> attempts = {{.prompt = "1 + 3 =", .answer = "#### 4"}};
+  const std::vector<Attempt> attempts = {{.prompt = "1 + 3 =", .completion = "#### 4"}};
   const float expected = judge()->score(attempts)[0].value;
   const std::shared_ptr<Model> packed = random_model(model->config, 3);
   auto& decoder = dynamic_cast<Decoder&>(*packed);
@@ -68,11 +69,11 @@ TEST_F(JudgeTest, ReadsAPackedHead) {
 
 // A position too early, the padded rows in the softmax, or one spelling forgotten would change it.
 TEST_F(JudgeTest, IsTheExpectedValueOverTheScoreWords) {
-  const std::vector<Attempt> attempts = {{.prompt = "1 + 3 =", .answer = "#### 4"},
-                                         {.prompt = "1 + 3 =", .answer = ""}};
+  const std::vector<Attempt> attempts = {{.prompt = "1 + 3 =", .completion = "#### 4"},
+                                         {.prompt = "1 + 3 =", .completion = ""}};
   const std::vector<Score> scores = judge()->score(attempts);
   for (size_t i = 0; i < attempts.size(); ++i) {
-    const Packed one = pack({tokenizer->encode(attempts[i].prompt + " " + attempts[i].answer)});
+    const Packed one = pack({tokenizer->encode(attempts[i].prompt + " " + attempts[i].completion)});
     const Tensor hidden_D = model->hidden(Pass(one))[one.positions() - 1];
     const Tensor logits_V = model->head().weight_VD.slice(0, 0, tokenizer->size()).mv(hidden_D);
     const Tensor p_V = logits_V.to(at::kDouble).softmax(0);
@@ -94,25 +95,26 @@ TEST_F(JudgeTest, IsTheExpectedValueOverTheScoreWords) {
 }
 
 TEST_F(JudgeTest, GivesNoScoreWhenItWouldSayAnythingElse) {
-  const Score score = judge(0.999)->score({{.prompt = "1", .answer = "2"}}).front();
+  const Score score = judge(0.999)->score({{.prompt = "1", .completion = "2"}}).front();
   EXPECT_TRUE(std::isnan(score.value));
   EXPECT_NE(score.dropped.find("gives no score"), std::string::npos);
-  std::string long_answer;
-  for (int i = 0; i < 100; ++i) long_answer += " 7";
-  const auto both = judge()->score({{.answer = long_answer}, {.prompt = "1", .answer = "2"}});
+  std::string long_completion;
+  for (int i = 0; i < 100; ++i) long_completion += " 7";
+  const auto both =
+      judge()->score({{.completion = long_completion}, {.prompt = "1", .completion = "2"}});
   EXPECT_NE(both[0].dropped.find("context is 64"), std::string::npos) << both[0].dropped;
   EXPECT_TRUE(both[1].dropped.empty());
 }
 
-// A judge that prefers whatever comes first must not prefer the answer.
-TEST_F(JudgeTest, HasNoFavouriteOrder) {
+// A judge that prefers whatever comes first must not prefer the completion.
+TEST_F(JudgeTest, HasNoFavoriteOrder) {
   rubric = {.text = "{first} {second} {prompt}", .words = {"1", "2"}, .values = {1, 0}};
-  const Score same = judge()->score({{.prompt = "3", .answer = "4", .expected = "4"}}).front();
+  const Score same = judge()->score({{.prompt = "3", .completion = "4", .expected = "4"}}).front();
   EXPECT_NEAR(same.value, 0.5, 1e-6);
-  const Score forth = judge()->score({{.prompt = "3", .answer = "4", .expected = "5"}}).front();
-  const Score back = judge()->score({{.prompt = "3", .answer = "5", .expected = "4"}}).front();
+  const Score forth = judge()->score({{.prompt = "3", .completion = "4", .expected = "5"}}).front();
+  const Score back = judge()->score({{.prompt = "3", .completion = "5", .expected = "4"}}).front();
   EXPECT_NEAR(forth.value + back.value, 1, 1e-6);
-  EXPECT_FALSE(judge()->score({{.prompt = "3", .answer = "4"}}).front().dropped.empty());
+  EXPECT_FALSE(judge()->score({{.prompt = "3", .completion = "4"}}).front().dropped.empty());
 }
 
 TEST_F(JudgeTest, RefusesScoresThatAreNoToken) {
@@ -120,8 +122,8 @@ TEST_F(JudgeTest, RefusesScoresThatAreNoToken) {
   EXPECT_THROW(judge(), Error);
 }
 
-// An answer that spells the end-of-turn token could go on in the judge's own name.
-TEST_F(JudgeTest, IsNotSpokenForByTheAnswer) {
+// A completion that spells the end-of-turn token could go on in the judge's own name.
+TEST_F(JudgeTest, IsNotSpokenForByTheCompletion) {
   const std::string eos = tokenizer->token_of(*tokenizer->eos());
   ASSERT_EQ(tokenizer->encode(eos, false).front(), *tokenizer->eos());
   for (const std::string& text : {"4" + eos + " 5", eos, eos + eos, std::string("plain")}) {
@@ -137,23 +139,23 @@ struct Gullible : Reward {
   std::vector<Score> score(const std::vector<Attempt>& attempts) const override {
     std::vector<Score> scores;
     for (const Attempt& attempt : attempts) {
-      if (attempt.answer.empty()) {
+      if (attempt.completion.empty()) {
         scores.push_back(dropped_score("silence"));
         continue;
       }
       // Believes what it is told to say; the longer, the better otherwise.
-      const bool ordered = attempt.answer.find("highest") != std::string::npos;
-      scores.push_back({.value = ordered ? 1.0f : 0.5f - 0.1f / attempt.answer.size()});
+      const bool ordered = attempt.completion.find("highest") != std::string::npos;
+      scores.push_back({.value = ordered ? 1.0f : 0.5f - 0.1f / attempt.completion.size()});
     }
     return scores;
   }
 };
 
 TEST(JudgeCheck, FindsWhatFoolsAJudge) {
-  const std::vector<Attempt> good = {{.prompt = "2 + 2 =", .answer = "4"},
-                                     {.prompt = "x", .answer = std::string(1000, 'y')}};
+  const std::vector<Attempt> good = {{.prompt = "2 + 2 =", .completion = "4"},
+                                     {.prompt = "x", .completion = std::string(1000, 'y')}};
   const JudgeReport report = check_judge(Gullible(), good);
-  EXPECT_EQ(report.answers, 2);
+  EXPECT_EQ(report.completions, 2);
   ASSERT_EQ(report.tricks.size(), 4u);
   EXPECT_EQ(report.tricks[0].dropped, 2);  // empty: no score, nobody fooled
   EXPECT_EQ(report.tricks[0].share(), 0);
@@ -166,7 +168,7 @@ TEST(JudgeCheck, FindsWhatFoolsAJudge) {
 // The checkable rewards are judges that none of this fools.
 TEST(JudgeCheck, PassesExactMatch) {
   const auto report = check_judge(*make_reward("number"),
-                                  {{.prompt = "2 + 2 =", .answer = "#### 4", .expected = "4"}});
+                                  {{.prompt = "2 + 2 =", .completion = "#### 4", .expected = "4"}});
   EXPECT_EQ(report.worst_share(), 0);
   EXPECT_EQ(report.mean_score, 1);
 }

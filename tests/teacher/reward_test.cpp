@@ -11,10 +11,10 @@
 namespace alambic {
 namespace {
 
-Score score(const std::string& reward, const std::string& answer,
+Score score(const std::string& reward, const std::string& completion,
             std::optional<std::string> expected = {}, RewardLimits limits = {.seconds = 5}) {
   return make_reward(reward, limits)
-      ->score({{.prompt = "2 + 2 =", .answer = answer, .expected = std::move(expected)}})
+      ->score({{.prompt = "2 + 2 =", .completion = completion, .expected = std::move(expected)}})
       .front();
 }
 
@@ -30,7 +30,7 @@ TEST(Reward, FindsAPattern) {
   EXPECT_EQ(score("regex:^<think>[\\s\\S]*</think>", "<think>a\nb</think> 4").value, 1);
   EXPECT_EQ(score("regex:^<think>", "so <think>").value, 0);
   EXPECT_EQ(score("regex:\\bé", "un été é").value, 1);
-  // Backtracks without end: this answer has no score, and the run goes on.
+  // Backtracks without end: this completion has no score, and the run goes on.
   const Score hopeless = score("regex:(a+)+(a+)+$", std::string(60, 'a') + "b");
   EXPECT_TRUE(std::isnan(hopeless.value) || hopeless.value == 0);
 }
@@ -63,7 +63,7 @@ TEST(Reward, OfABrokenCommandIsDroppedWithTheReason) {
 // Several run side by side; a slow one must not shift the others' scores.
 TEST(Reward, KeepsTheOrderOfCommandsSideBySide) {
   std::vector<Attempt> attempts;
-  for (int i = 0; i < 12; ++i) attempts.push_back({.answer = std::to_string(i)});
+  for (int i = 0; i < 12; ++i) attempts.push_back({.completion = std::to_string(i)});
   const auto scores = make_reward("command:sleep 0.0$(( $$ % 4 )); cat")->score(attempts);
   ASSERT_EQ(scores.size(), 12u);
   for (int i = 0; i < 12; ++i) EXPECT_EQ(scores[i].value, static_cast<float>(i));
@@ -78,37 +78,37 @@ TEST(Reward, RefusesUnknownNames) {
 struct ScoringTeacherTest : testing::Test {
   Tokenizer tokenizer = recipe_tokenizer();
 
-  Rollouts answers(const std::vector<std::string>& texts) const {
+  Rollouts completions(const std::vector<std::string>& texts) const {
     std::vector<std::vector<int32_t>> sequences;
     std::vector<bool> graded;
     Rollouts rollouts;
     for (const std::string& text : texts) {
       sequences.push_back(tokenizer.encode("1 + 3 ="));
       graded.insert(graded.end(), sequences.back().size(), false);
-      const auto answer = tokenizer.encode(text, false);
-      graded.insert(graded.end(), answer.size() + 1, true);
-      sequences.back().insert(sequences.back().end(), answer.begin(), answer.end());
+      const auto completion = tokenizer.encode(text, false);
+      graded.insert(graded.end(), completion.size() + 1, true);
+      sequences.back().insert(sequences.back().end(), completion.begin(), completion.end());
       sequences.back().push_back(*tokenizer.eos());
       rollouts.row_S.push_back(std::ssize(rollouts.row_S));
     }
     rollouts.sequences = pack(sequences);
-    rollouts.answer_N = at::zeros({rollouts.sequences.positions()}, at::kBool);
-    for (size_t n = 0; n < graded.size(); ++n) rollouts.answer_N[n] = bool(graded[n]);
+    rollouts.completion_mask_N = at::zeros({rollouts.sequences.positions()}, at::kBool);
+    for (size_t n = 0; n < graded.size(); ++n) rollouts.completion_mask_N[n] = bool(graded[n]);
     return rollouts;
   }
 };
 
-// The end-of-text token or a lost first space would make no answer match exactly.
-TEST_F(ScoringTeacherTest, ScoresTheTextOfTheAnswer) {
+// The end-of-text token or a lost first space would make no completion match exactly.
+TEST_F(ScoringTeacherTest, ScoresTheTextOfTheCompletion) {
   const ScoringTeacher teacher(make_reward("number"), tokenizer, {"4", "5", std::nullopt});
-  const Tensor score_S = teacher.grade(answers({" #### 4", " #### 4", " #### 4"})).score_S;
+  const Tensor score_S = teacher.evaluate(completions({" #### 4", " #### 4", " #### 4"})).score_S;
   ASSERT_EQ(score_S.sizes(), at::IntArrayRef{3});
   EXPECT_EQ(score_S[0].item<float>(), 1);
   EXPECT_EQ(score_S[1].item<float>(), 0);
   EXPECT_TRUE(std::isnan(score_S[2].item<float>()));
   EXPECT_EQ(teacher.dropped(), 1);
-  const Attempt attempt = attempts_of(answers({" #### 4"}), tokenizer).front();
-  EXPECT_EQ(attempt.prompt + attempt.answer,
+  const Attempt attempt = attempts_of(completions({" #### 4"}), tokenizer).front();
+  EXPECT_EQ(attempt.prompt + attempt.completion,
             tokenizer.decode(tokenizer.encode("1 + 3 = #### 4"), true));
 }
 
@@ -117,9 +117,9 @@ TEST_F(ScoringTeacherTest, StopsPastAShareOfDroppedScores) {
   const std::vector<std::string> ten(10, " 4");
   const ScoringTeacher teacher(make_reward("command:false"), tokenizer,
                                std::vector<std::optional<std::string>>(10));
-  teacher.grade(answers(ten));  // too few to say
+  teacher.evaluate(completions(ten));  // too few to say
   try {
-    teacher.grade(answers(ten));
+    teacher.evaluate(completions(ten));
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("20 of 20"), std::string::npos) << error.what();

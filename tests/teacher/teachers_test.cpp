@@ -6,13 +6,14 @@ namespace alambic {
 namespace {
 
 struct Silent : Teacher {
-  Judgement grade(const Rollouts&) const override { return {}; }
+  TeacherOutput evaluate(const Rollouts&) const override { return {}; }
 };
 
 std::shared_ptr<const Teacher> somebody() { return std::make_shared<Silent>(); }
 
-TEST(Teachers, GroupRowsByTeacherAndKeepTheirOrder) {
-  const auto teachers = Teachers::routed({somebody(), somebody(), somebody()}, {2, 0, 1, 0, 2, 0});
+TEST(TeacherMixture, GroupRowsByTeacherAndKeepTheirOrder) {
+  const auto teachers =
+      TeacherMixture::routed({somebody(), somebody(), somebody()}, {2, 0, 1, 0, 2, 0});
   EXPECT_EQ(teachers.by_group({0, 1, 2, 3, 4, 5}), (std::vector<int64_t>{1, 3, 5, 2, 0, 4}));
   EXPECT_EQ(teachers.group_of(4), 2u);
   EXPECT_EQ(teachers.graders(1).size(), 1u);
@@ -20,13 +21,13 @@ TEST(Teachers, GroupRowsByTeacherAndKeepTheirOrder) {
 }
 
 // A micro-batch with rows of two teachers would be graded by one of them.
-TEST(Teachers, NeverMixGroupsInAPiece) {
-  const auto teachers = Teachers::routed({somebody(), somebody()}, {0, 0, 0, 1, 1});
+TEST(TeacherMixture, NeverMixGroupsInAPiece) {
+  const auto teachers = TeacherMixture::routed({somebody(), somebody()}, {0, 0, 0, 1, 1});
   const std::vector<int64_t> rows = {0, 1, 2, 2, 3, 4};
-  const auto sizes = [&](size_t most) {
+  const auto sizes = [&](size_t max) {
     std::vector<size_t> sizes;
     size_t next = 0;
-    for (const auto& [first, count, group] : teachers.pieces(rows, most)) {
+    for (const auto& [first, count, group] : teachers.pieces(rows, max)) {
       EXPECT_EQ(first, next);
       for (size_t i = first; i < first + count; ++i) {
         EXPECT_EQ(teachers.group_of(rows[i]), group);
@@ -42,8 +43,8 @@ TEST(Teachers, NeverMixGroupsInAPiece) {
   EXPECT_EQ(sizes(1), (std::vector<size_t>{1, 1, 1, 1, 1, 1}));
 }
 
-TEST(Teachers, AverageOverEveryRow) {
-  const auto teachers = Teachers::averaged({{somebody(), 0.25}, {somebody(), 0.75}});
+TEST(TeacherMixture, AverageOverEveryRow) {
+  const auto teachers = TeacherMixture::averaged({{somebody(), 0.25}, {somebody(), 0.75}});
   EXPECT_EQ(teachers.groups(), 1u);
   EXPECT_EQ(teachers.graders(teachers.group_of(7)).size(), 2u);
   EXPECT_EQ(teachers.pieces({5, 6, 7}, 0).size(), 1u);

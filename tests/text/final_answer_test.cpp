@@ -20,7 +20,7 @@ TEST(FinalAnswer, IsTheNumberAfterTheLastMark) {
       {"#### 42 apples", "42"},
       {"#### 42\n#### 43", "43"},
       {"#### 42 and then 99", "42"},
-      {"the answer is 42", std::nullopt},
+      {"the completion is 42", std::nullopt},
       {"42 ####", std::nullopt},
       {"#### ", std::nullopt},
       {"#### x", std::nullopt},
@@ -39,7 +39,7 @@ TEST(AnswersCorrectly, ComparesNumbersNotSpellings) {
   EXPECT_TRUE(answers_correctly("#### 1,000", "1000"));
   EXPECT_TRUE(answers_correctly("#### 1000", "1,000"));
   EXPECT_TRUE(answers_correctly("#### 5", "$5"));
-  EXPECT_TRUE(answers_correctly("#### 5", "2 + 3 = 5\n#### 5"));  // GSM8K's own answers
+  EXPECT_TRUE(answers_correctly("#### 5", "2 + 3 = 5\n#### 5"));  // GSM8K's own completions
   EXPECT_FALSE(answers_correctly("7", "7"));
   EXPECT_FALSE(answers_correctly("7 #### 8", "7"));
   EXPECT_FALSE(answers_correctly("#### 70", "7"));

@@ -32,17 +32,17 @@ Figure jump(double before, double after) {
   return [=](int64_t step) { return step < 50 ? before : after; };
 }
 
-TEST(Collapse, SeesAnswersThatRunIntoTheirLimit) {
+TEST(Collapse, SeesCompletionsThatRunIntoTheirLimit) {
   const auto signs = signs_of("completion_length", jump(20, 95));
   ASSERT_EQ(signs.size(), 1u);
   EXPECT_TRUE(signs[0].first > 50 && signs[0].first < 60) << signs[0].first;
   EXPECT_NE(signs[0].second.find("from 20 to 8"), std::string::npos) << signs[0].second;
-  // Longer answers within their room are what a lesson may ask for.
+  // Longer completions within their room are what a task may ask for.
   EXPECT_TRUE(signs_of("completion_length", jump(20, 70)).empty());
   EXPECT_TRUE(signs_of("completion_length", jump(60, 95)).empty());
 }
 
-TEST(Collapse, SeesAnswersThatNoLongerEnd) {
+TEST(Collapse, SeesCompletionsThatNoLongerEnd) {
   const auto signs = signs_of("eos_share", jump(0.9, 0.2));
   ASSERT_EQ(signs.size(), 1u);
   EXPECT_NE(signs[0].second.find("90 %"), std::string::npos) << signs[0].second;
@@ -56,7 +56,7 @@ TEST(Collapse, SeesRepetition) {
   EXPECT_TRUE(signs_of("repetition", jump(0.6, 0.8)).empty());
 }
 
-// The best so far, not the first: a run that learnt and then falls apart.
+// The best so far, not the first: a run that learned and then falls apart.
 TEST(Collapse, SeesTheOverlapWithTheTeacherFall) {
   const auto risen_and_lost = [](int64_t step) { return step < 50 ? 0.2 + 0.012 * step : 0.3; };
   const auto signs = signs_of("agreement", risen_and_lost);
@@ -85,7 +85,7 @@ TEST(Collapse, IsToldOnceUntilItGoesAway) {
   EXPECT_EQ(signs_of("repetition", twice, 120).size(), 2u);
 }
 
-// Steps on given completions have no answers, and a figure may be NaN.
+// Steps on given completions have no completions, and a figure may be NaN.
 TEST(Collapse, LeavesOutStepsWithoutTheFigure) {
   CollapseWatch watch(100, 10);
   const auto value = jump(0.9, 0.1);

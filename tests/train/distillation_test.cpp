@@ -10,17 +10,17 @@ namespace {
 
 const auto silent = [](const std::string&) {};
 
-struct DistillationLessonTest : testing::Test {
+struct DistillationTaskTest : testing::Test {
   LocalTeacher teacher{random_model(small_llama_config(), 2), 50};
   Tokenizer tokenizer = recipe_tokenizer();
-  DistillationOptions options{.batch_size = 6, .seed = 3};
+  DistillationSettings options{.batch_size = 6, .seed = 3};
 
-  DistillationLessonTest() {
+  DistillationTaskTest() {
     options.engine = {.stop_tokens = {0, 1}, .vocabulary = 50, .seed = 3};
     options.engine.sampling.max_new_tokens = 8;
   }
-  std::unique_ptr<Lesson> lesson(Model& student) {
-    return distillation_lesson(student, teacher, make_examples(10), tokenizer, options);
+  std::unique_ptr<TrainingTask> task(Model& student) {
+    return distillation_task(student, teacher, make_examples(10), tokenizer, options);
   }
 };
 
@@ -46,17 +46,17 @@ TEST(GivenRollouts, GradeTheCompletionAlone) {
   using Numbers = std::vector<int64_t>;
   EXPECT_EQ(list(rollouts.sequences.tokens_N), (Numbers{11, 12, 21, 22, 13, 23}));
   EXPECT_EQ(rollouts.sequences.offsets, (Numbers{0, 4, 6}));
-  EXPECT_EQ(list(rollouts.answer_N), (Numbers{0, 0, 1, 1, 0, 1}));
-  EXPECT_EQ(list(rollouts.graded_M()), (Numbers{1, 2, 4}));
+  EXPECT_EQ(list(rollouts.completion_mask_N), (Numbers{0, 0, 1, 1, 0, 1}));
+  EXPECT_EQ(list(rollouts.loss_positions_M()), (Numbers{1, 2, 4}));
   EXPECT_EQ(list(rollouts.targets_M()), (Numbers{21, 22, 23}));
 }
 
 // Any slip of position, head or temperature between the two models shows as a loss.
-TEST_F(DistillationLessonTest, TeachesNothingToTheTeacherItself) {
+TEST_F(DistillationTaskTest, TeachesNothingToTheTeacherItself) {
   for (const double beta : {0.0, 0.5, 1.0}) {
-    options.divergence = generalised_jsd(beta, 2);
+    options.divergence = generalized_jsd(beta, 2);
     const auto student = trainable_model(2);
-    const StepReport report = lesson(*student)->learn(0, silent);
+    const StepReport report = task(*student)->forward_backward(0, silent);
     EXPECT_GT(report.tokens, 0);
     EXPECT_NEAR(report.loss, 0, 1e-6) << beta;
     EXPECT_LT(gradients_of(*student).abs().max().item<double>(), 1e-5) << beta;
@@ -64,18 +64,18 @@ TEST_F(DistillationLessonTest, TeachesNothingToTheTeacherItself) {
   }
 }
 
-TEST_F(DistillationLessonTest, HasTheSameGradientsInMicroBatches) {
+TEST_F(DistillationTaskTest, HasTheSameGradientsInMicroBatches) {
   for (const double lmbda : {1.0, 0.0}) {
     options.lmbda = lmbda;
     options.micro_batch_size = 0;
     const auto student = trainable_model();
-    const StepReport whole = lesson(*student)->learn(1, silent);
+    const StepReport whole = task(*student)->forward_backward(1, silent);
     const Tensor expected = gradients_of(*student);
     EXPECT_GT(expected.abs().max().item<double>(), 1e-3);
     for (const int64_t size : {1, 4, 100}) {
       options.micro_batch_size = size;
       const auto other = trainable_model();
-      const StepReport parts = lesson(*other)->learn(1, silent);
+      const StepReport parts = task(*other)->forward_backward(1, silent);
       EXPECT_EQ(parts.tokens, whole.tokens);
       EXPECT_NEAR(parts.loss, whole.loss, 1e-6);
       EXPECT_LT(distance(gradients_of(*other), expected), 2e-6) << size;
@@ -84,14 +84,14 @@ TEST_F(DistillationLessonTest, HasTheSameGradientsInMicroBatches) {
   }
 }
 
-// Cross-entropy on the student's own answers (Liger's default) would teach it its own mistakes.
-TEST_F(DistillationLessonTest, AddsCrossEntropyToGivenCompletionsOnly) {
+// Cross-entropy on the student's own completions (Liger's default) would teach it its own mistakes.
+TEST_F(DistillationTaskTest, AddsCrossEntropyToGivenCompletionsOnly) {
   for (const double lmbda : {0.0, 1.0}) {
     options.lmbda = lmbda;
     const auto gradients = [&](double ce_weight) {
       options.ce_weight = ce_weight;
       const auto student = trainable_model();
-      const StepReport report = lesson(*student)->learn(1, silent);
+      const StepReport report = task(*student)->forward_backward(1, silent);
       EXPECT_EQ(report.means.contains("cross_entropy"), ce_weight > 0 && lmbda == 0);
       return gradients_of(*student);
     };
@@ -101,35 +101,35 @@ TEST_F(DistillationLessonTest, AddsCrossEntropyToGivenCompletionsOnly) {
   }
 }
 
-// The same answers at every step would be a lesson learnt by heart.
-TEST_F(DistillationLessonTest, WritesNewAnswersEachStepAndTheSameForAStep) {
+// The same completions at every step would be a task learned by heart.
+TEST_F(DistillationTaskTest, WritesNewCompletionsEachStepAndTheSameForAStep) {
   const auto student = trainable_model();
   options.batch_size = 10;  // every prompt, so that two steps share theirs
   options.samples_per_step = 10;
-  const auto answers = [&](int64_t step) {
+  const auto completions = [&](int64_t step) {
     std::map<std::string, std::string> by_prompt;
-    for (const auto& row : lesson(*student)->learn(step, silent).samples) {
+    for (const auto& row : task(*student)->forward_backward(step, silent).samples) {
       by_prompt[row["prompt"]] = row["completion"];
     }
     return by_prompt;
   };
-  EXPECT_EQ(answers(0), answers(0));
-  EXPECT_NE(answers(0), answers(1));
+  EXPECT_EQ(completions(0), completions(0));
+  EXPECT_NE(completions(0), completions(1));
 }
 
-TEST_F(DistillationLessonTest, WritesSeveralAnswersToAPrompt) {
+TEST_F(DistillationTaskTest, WritesSeveralCompletionsToAPrompt) {
   const auto student = trainable_model();
   options.batch_size = 1;
   options.num_generations = 4;
   options.samples_per_step = 4;
-  const StepReport report = lesson(*student)->learn(0, silent);
+  const StepReport report = task(*student)->forward_backward(0, silent);
   ASSERT_EQ(report.samples.size(), 4u);
-  std::set<std::string> answers;
+  std::set<std::string> completions;
   for (const auto& row : report.samples) {
     EXPECT_EQ(row["prompt"], report.samples[0]["prompt"]);
-    answers.insert(row["completion"]);
+    completions.insert(row["completion"]);
   }
-  EXPECT_GT(answers.size(), 1u);
+  EXPECT_GT(completions.size(), 1u);
 }
 
 // One engine for both: no importance weights are needed because there is nothing to correct.
@@ -143,13 +143,14 @@ TEST(Sampler, HasTheTrainersLogProbabilities) {
     EngineOptions engine{.stop_tokens = {0, 1}, .vocabulary = 50, .batch = 4, .seed = 8};
     engine.sampling.temperature = 0.7;
     engine.sampling.max_new_tokens = 20;
-    const auto answers = generate(*model, requests, engine);
-    const Rollouts rollouts = to_rollouts(requests, answers, 0, at::kCPU);
-    const Tensor graded_M = rollouts.graded_M();
-    const Tensor hidden_MD = model->hidden(Pass(rollouts.sequences)).index_select(0, graded_M);
+    const auto completions = generate(*model, requests, engine);
+    const Rollouts rollouts = to_rollouts(requests, completions, 0, at::kCPU);
+    const Tensor loss_positions_M = rollouts.loss_positions_M();
+    const Tensor hidden_MD =
+        model->hidden(Pass(rollouts.sequences)).index_select(0, loss_positions_M);
     const Tensor logp_M =
         target_log_probabilities(hidden_MD, model->head(), rollouts.targets_M(), 0.7);
-    EXPECT_LT(distance(rollouts.logp_N.index_select(0, graded_M + 1), logp_M), 1e-5);
+    EXPECT_LT(distance(rollouts.logp_N.index_select(0, loss_positions_M + 1), logp_M), 1e-5);
   }
 }
 

@@ -1,4 +1,4 @@
-// GRPO through whole steps: scores of answers, groups, a reference.
+// GRPO through whole steps: scores of completions, groups, a reference.
 #include "alambic/train/group_scores.h"
 
 #include "alambic/base/error.h"
@@ -14,22 +14,23 @@ namespace {
 
 const auto silent = [](const std::string&) {};
 
-/// Scores an answer by the share of its tokens that are below 25; no score where the first is
+/// Scores a completion by the share of its tokens that are below 25; no score where the first is
 /// `bad`.
 struct LowTokens : Teacher {
   int64_t bad = -1;
   double factor = 1;
   mutable int64_t calls = 0;
 
-  Judgement grade(const Rollouts& rollouts) const override {
+  TeacherOutput evaluate(const Rollouts& rollouts) const override {
     ++calls;
     std::vector<float> scores;
     for (int64_t s = 0; s < rollouts.sequences.sequences(); ++s) {
       const int64_t begin = rollouts.sequences.offsets[s], length = rollouts.sequences.length(s);
-      const Tensor answer = rollouts.sequences.tokens_N.narrow(0, begin, length)
-                                .masked_select(rollouts.answer_N.narrow(0, begin, length));
-      const bool dropped = answer[0].item<int64_t>() == bad;
-      const double share = (answer < 25).to(at::kDouble).mean().item<double>();
+      const Tensor completion =
+          rollouts.sequences.tokens_N.narrow(0, begin, length)
+              .masked_select(rollouts.completion_mask_N.narrow(0, begin, length));
+      const bool dropped = completion[0].item<int64_t>() == bad;
+      const double share = (completion < 25).to(at::kDouble).mean().item<double>();
       scores.push_back(dropped ? std::nanf("") : static_cast<float>(factor * share));
     }
     return {.score_S = at::tensor(scores)};
@@ -37,14 +38,14 @@ struct LowTokens : Teacher {
 };
 
 struct GroupScores : testing::Test {
-  std::shared_ptr<LowTokens> scorer = std::make_shared<LowTokens>();
+  std::shared_ptr<LowTokens> reward = std::make_shared<LowTokens>();
   std::shared_ptr<const Teacher> reference;
   Tokenizer tokenizer = recipe_tokenizer();
-  DistillationOptions options{.divergence = {.terms = {}},
-                              .policy = {.terms = {{PolicyKind::grpo}}},
-                              .batch_size = 4,
-                              .num_generations = 5,
-                              .seed = 3};
+  DistillationSettings options{.divergence = {.terms = {}},
+                               .policy = {.terms = {{PolicyKind::grpo}}},
+                               .batch_size = 4,
+                               .num_generations = 5,
+                               .seed = 3};
 
   GroupScores() {
     options.engine = {.stop_tokens = {0, 1}, .vocabulary = 50, .seed = 3};
@@ -53,9 +54,9 @@ struct GroupScores : testing::Test {
   static std::shared_ptr<const Teacher> local(uint64_t seed) {
     return std::make_shared<LocalTeacher>(random_model(small_llama_config(), seed), 50);
   }
-  std::unique_ptr<Lesson> lesson(Model& student, const Teachers& teachers) const {
-    return distillation_lesson(student, teachers, make_examples(10), tokenizer, options,
-                               {.scorer = scorer, .reference = reference});
+  std::unique_ptr<TrainingTask> task(Model& student, const TeacherMixture& teachers) const {
+    return distillation_task(student, teachers, make_examples(10), tokenizer, options,
+                             {.reward = reward, .reference = reference});
   }
   struct Step {
     StepReport report;
@@ -68,15 +69,15 @@ struct GroupScores : testing::Test {
       return 0;
     }
   };
-  Step step(const Teachers& teachers = Teachers::none()) const {
+  Step step(const TeacherMixture& teachers = TeacherMixture::none()) const {
     const auto student = trainable_model();
-    Step step{.report = lesson(*student, teachers)->learn(1, silent)};
+    Step step{.report = task(*student, teachers)->forward_backward(1, silent)};
     step.gradients = gradients_of(*student);
     return step;
   }
 };
 
-// Bug: groups cut where a micro-batch ends, scores of one answer on another's tokens.
+// Bug: groups cut where a micro-batch ends, scores of one completion on another's tokens.
 TEST_F(GroupScores, GiveTheSameGradientsInMicroBatches) {
   const Step whole = step();
   EXPECT_GT(whole.gradients.abs().max().item<double>(), 1e-2);
@@ -90,21 +91,21 @@ TEST_F(GroupScores, GiveTheSameGradientsInMicroBatches) {
   }
 }
 
-// The gradient of −Σ A·log q / tokens by its definition, one answer at a time.
-TEST_F(GroupScores, GiveEveryTokenTheAdvantageOfItsAnswer) {
+// The gradient of −Σ A·log q / tokens by its definition, one completion at a time.
+TEST_F(GroupScores, GiveEveryTokenTheAdvantageOfItsCompletion) {
   for (const AdvantageKind kind : {AdvantageKind::grpo, AdvantageKind::dr_grpo}) {
     options.advantage = kind;
     const auto student = trainable_model();
     const std::vector<TokenizedExample> examples = make_examples(10);
-    const Teachers none = Teachers::none();
-    const AnswerSource source{.examples = examples, .teachers = none, .device = at::kCPU};
+    const TeacherMixture none = TeacherMixture::none();
+    const CompletionSource source{.examples = examples, .teachers = none, .device = at::kCPU};
     EngineOptions engine = options.engine;
     engine.step = 1;
     StepReport report;
-    const StepAnswers answers = write_answers(source, *student, tokenizer,
-                                              DataOrder(3, 10).batch(1, 4), 5, engine, 0, report);
-    const Rollouts& rollouts = answers.micro_batches.at(0).rollouts;
-    const Tensor scores = scorer->grade(rollouts).score_S.contiguous();
+    const StepBatch completions = write_completions(
+        source, *student, tokenizer, DataOrder(3, 10).batch(1, 4), 5, engine, 0, report);
+    const Rollouts& rollouts = completions.micro_batches.at(0).rollouts;
+    const Tensor scores = reward->evaluate(rollouts).score_S.contiguous();
     const GroupAdvantages found = group_advantages(
         {scores.data_ptr<float>(), scores.data_ptr<float>() + scores.numel()}, 5, kind);
     const Tensor logits =
@@ -114,13 +115,13 @@ TEST_F(GroupScores, GiveEveryTokenTheAdvantageOfItsAnswer) {
     for (int64_t s = 0; s < 20; ++s) {
       for (int64_t n = rollouts.sequences.offsets[s] + 1; n < rollouts.sequences.offsets[s + 1];
            ++n) {
-        if (!rollouts.answer_N[n].item<bool>()) continue;
+        if (!rollouts.completion_mask_N[n].item<bool>()) continue;
         loss = loss -
                found.advantages[s] * logp[n - 1][rollouts.sequences.tokens_N[n].item<int64_t>()];
       }
     }
     const double normalizer = kind == AdvantageKind::grpo
-                                  ? static_cast<double>(answers.tokens)
+                                  ? static_cast<double>(completions.tokens)
                                   : 20 * static_cast<double>(engine.sampling.max_new_tokens);
     (loss / normalizer).backward();
     EXPECT_LT(distance(step().gradients, gradients_of(*student)), 1e-4);
@@ -129,28 +130,28 @@ TEST_F(GroupScores, GiveEveryTokenTheAdvantageOfItsAnswer) {
 
 TEST_F(GroupScores, AreScaledAwayByGrpoAndKeptByDrGrpo) {
   const Step once = step();
-  scorer->factor = 3;
+  reward->factor = 3;
   EXPECT_LT(relative_distance(step().gradients, once.gradients), 1e-2);
-  scorer->factor = 1;
+  reward->factor = 1;
   options.advantage = AdvantageKind::dr_grpo;
   const Step kept = step();
-  scorer->factor = 3;
+  reward->factor = 3;
   EXPECT_LT(relative_distance(step().gradients, 3 * kept.gradients), 1e-4);
 }
 
-// Bug: an answer whose reward failed is taught as a bad one.
+// Bug: a completion whose reward failed is taught as a bad one.
 TEST_F(GroupScores, ThatAreMissingAreCountedAndTeachNothing) {
   const Step all = step();
   EXPECT_EQ(all.extra("dropped_share"), 0);
   for (int64_t token = 0; token < 50; ++token) {
-    scorer->bad = token;
+    reward->bad = token;
     const Step some = step();
     if (some.extra("dropped_share") == 0) continue;
     EXPECT_TRUE(std::isfinite(some.report.loss));
     EXPECT_GT(distance(some.gradients, all.gradients), 1e-4);
     return;
   }
-  FAIL() << "no answer began with any token";
+  FAIL() << "no completion began with any token";
 }
 
 // The student as it was: nothing to pay at first, then a pull back.
@@ -180,21 +181,21 @@ TEST_F(GroupScores, MixWithTheTokensDivergence) {
 }
 
 // Scored once for all steps of a round, and it learns: the sign of every factor in one figure.
-TEST_F(GroupScores, RiseWhenTheyAreLearntFrom) {
+TEST_F(GroupScores, RiseWhenTheyAreLearnedFrom) {
   options.num_iterations = 2;
   options.batch_size = 8;
   options.num_generations = 8;
   const auto student = trainable_model();
-  const auto lesson = this->lesson(*student, Teachers::none());
+  const auto task = this->task(*student, TeacherMixture::none());
   KeepingRecorder recorder;
   const TestFolder folder;
   TrainingOptions training;
   training.max_steps = 30;
   training.learning_rate = 1e-2;
   train(training,
-        {.student = *student, .lesson = *lesson, .recorder = recorder, .checkpoints = folder.path},
+        {.student = *student, .task = *task, .recorder = recorder, .checkpoints = folder.path},
         false);
-  EXPECT_EQ(scorer->calls, 15);
+  EXPECT_EQ(reward->calls, 15);
   EXPECT_LT(recorder.figure(0, "reward"), 0.7);
   EXPECT_GT(recorder.figure(28, "reward"), 0.9);
 }

@@ -24,7 +24,7 @@ struct HiddenMatchTest : testing::Test {
   std::shared_ptr<const Model> model = random_model(wide_config(), 2);
   std::vector<TokenizedExample> rows = make_examples(7);
   Tokenizer tokenizer = recipe_tokenizer();
-  DistillationOptions options{.lmbda = 0, .batch_size = 7, .seed = 3};
+  DistillationSettings options{.lmbda = 0, .batch_size = 7, .seed = 3};
 
   HiddenMatchTest() {
     options.engine = {.stop_tokens = {0, 1}, .vocabulary = 50, .seed = 3};
@@ -36,22 +36,23 @@ struct HiddenMatchTest : testing::Test {
                       .seed = 3};
   }
 
-  struct Learnt {
+  struct Learned {
     StepReport report;
     Tensor of_student;
     NamedTensors projections;
   };
-  Learnt learn(std::shared_ptr<const Model> teacher) const {
+  Learned forward_backward(std::shared_ptr<const Model> teacher) const {
     const LocalTeacher grader(std::move(teacher), 50, {1, 2});
     const auto student = trainable_model();
-    const auto lesson = distillation_lesson(*student, grader, rows, tokenizer, options);
-    Learnt learnt{.report = lesson->learn(0, silent), .projections = lesson->learns_beside()};
+    const auto task = distillation_task(*student, grader, rows, tokenizer, options);
+    Learned learned{.report = task->forward_backward(0, silent),
+                    .projections = task->extra_parameters()};
     std::vector<Tensor> parts;
     student->visit([&](const std::string&, Tensor& tensor) {  // the final norm learns nothing here
       if (tensor.grad().defined()) parts.push_back(tensor.grad().flatten());
     });
-    learnt.of_student = at::cat(parts);
-    return learnt;
+    learned.of_student = at::cat(parts);
+    return learned;
   }
 
   // From passes over whole sequences, row by row, as the definition says.
@@ -70,15 +71,15 @@ struct HiddenMatchTest : testing::Test {
       };
       const auto mine = outputs_of(*student, {0, 1}), theirs = outputs_of(*model, {1, 2});
       const auto places = static_cast<int64_t>(row.prompt.size()) - 1;
-      const auto answer = static_cast<int64_t>(row.completion->size());
-      graded += static_cast<double>(answer);
-      for (int64_t n = places; n < places + answer; ++n) {
+      const auto completion = static_cast<int64_t>(row.completion->size());
+      graded += static_cast<double>(completion);
+      for (int64_t n = places; n < places + completion; ++n) {
         for (size_t pair = 0; pair < 2; ++pair) {
           const auto layer = static_cast<int64_t>(pair);
           sum += 0.5 * reference::hidden_mse(
-                           proof::row_of(mine.at(layer)[n].to(at::kDouble)),
-                           proof::rows_of(projections[pair].second.detach().to(at::kDouble)),
-                           proof::row_of(theirs.at(layer + 1)[n].to(at::kDouble)));
+                           selftest::row_of(mine.at(layer)[n].to(at::kDouble)),
+                           selftest::rows_of(projections[pair].second.detach().to(at::kDouble)),
+                           selftest::row_of(theirs.at(layer + 1)[n].to(at::kDouble)));
         }
       }
     }
@@ -90,23 +91,23 @@ struct HiddenMatchTest : testing::Test {
 TEST_F(HiddenMatchTest, IsTheMeanOverGradedTokensAndPairs) {
   for (const int64_t size : {0, 2}) {
     options.micro_batch_size = size;
-    const Learnt learnt = learn(model);
-    const double mean = expected(learnt.projections);
+    const Learned learned = forward_backward(model);
+    const double mean = expected(learned.projections);
     EXPECT_GT(mean, 0.1);
-    EXPECT_NEAR(learnt.report.means.at("hidden_mse"), mean, 1e-4 * mean);
-    EXPECT_NEAR(learnt.report.loss, 0.5 * mean, 1e-4 * mean);
+    EXPECT_NEAR(learned.report.means.at("hidden_mse"), mean, 1e-4 * mean);
+    EXPECT_NEAR(learned.report.loss, 0.5 * mean, 1e-4 * mean);
   }
 }
 
 // Bug: gradients that depend on how a step is cut, or on running layers twice.
 TEST_F(HiddenMatchTest, HasTheSameGradientsInMicroBatchesAndRecomputed) {
-  options.divergence = generalised_jsd(0.5);
-  const Learnt whole = learn(model);
+  options.divergence = generalized_jsd(0.5);
+  const Learned whole = forward_backward(model);
   options.micro_batch_size = 2;
-  const Learnt parts = learn(model);
+  const Learned parts = forward_backward(model);
   options.micro_batch_size = 0;
   options.recompute_layers = true;
-  const Learnt twice = learn(model);
+  const Learned twice = forward_backward(model);
   EXPECT_LT(distance(twice.of_student, whole.of_student), 2e-6);
   EXPECT_LT(distance(parts.of_student, whole.of_student), 2e-6);
   for (size_t i = 0; i < 2; ++i) {
@@ -124,9 +125,9 @@ TEST_F(HiddenMatchTest, TeachesNothingToTheTeacherItself) {
   for (const HiddenMeasure measure : {HiddenMeasure::mse, HiddenMeasure::cosine}) {
     options.hidden.measure = measure;
     const LocalTeacher grader(same, 50, {0, 1});
-    const auto lesson = distillation_lesson(*student, grader, rows, tokenizer, options);
-    EXPECT_TRUE(lesson->learns_beside().empty());
-    EXPECT_NEAR(lesson->learn(0, silent).loss, 0, 1e-6);
+    const auto task = distillation_task(*student, grader, rows, tokenizer, options);
+    EXPECT_TRUE(task->extra_parameters().empty());
+    EXPECT_NEAR(task->forward_backward(0, silent).loss, 0, 1e-6);
   }
 }
 

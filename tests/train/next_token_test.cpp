@@ -24,30 +24,30 @@ TEST(CompletionBatch, GradesTheCompletionAndNeverThePrompt) {
   const TokenBatch batch = completion_batch(pointers(rows), at::kCPU);
   EXPECT_EQ(numbers(batch.input.tokens_N), (Numbers{11, 12, 13, 21, 14}));
   EXPECT_EQ(batch.input.offsets, (Numbers{0, 4, 5}));
-  EXPECT_EQ(numbers(batch.graded_M), (Numbers{2, 3, 4}));
+  EXPECT_EQ(numbers(batch.loss_positions_M), (Numbers{2, 3, 4}));
   EXPECT_EQ(numbers(batch.targets_M), (Numbers{21, 22, 23}));
 }
 
-// The user's second message in a conversation is read, not learnt.
-TEST(CompletionBatch, LeavesOutWhatIsNotLearnt) {
+// The user's second message in a conversation is read, not learned.
+TEST(CompletionBatch, LeavesOutWhatIsNotLearned) {
   const std::vector<TokenizedExample> rows = {
-      {.prompt = {11, 12}, .completion = {{21, 22, 31, 23}}, .learnt = {true, true, false, true}}};
+      {.prompt = {11, 12}, .completion = {{21, 22, 31, 23}}, .learned = {true, true, false, true}}};
   const TokenBatch batch = completion_batch(pointers(rows), at::kCPU);
   EXPECT_EQ(numbers(batch.input.tokens_N), (Numbers{11, 12, 21, 22, 31}));
-  EXPECT_EQ(numbers(batch.graded_M), (Numbers{1, 2, 4}));
+  EXPECT_EQ(numbers(batch.loss_positions_M), (Numbers{1, 2, 4}));
   EXPECT_EQ(numbers(batch.targets_M), (Numbers{21, 22, 23}));
 }
 
-// Tokens before the first answer are the prompt, and what follows the last one is cut off.
-TEST(TokenizeExamples, LearnsEveryAnswerOfAConversation) {
+// Tokens before the first completion are the prompt, and what follows the last one is cut off.
+TEST(TokenizeExamples, LearnsEveryCompletionOfAConversation) {
   const Tokenizer tokenizer = recipe_tokenizer();
   auto chat = std::make_shared<Chat>();
   chat->written.text = "12<|endoftext|>34<|endoftext|>\n";
-  chat->written.learnt = {{1, 15}, {16, 31}};
+  chat->written.learned = {{1, 15}, {16, 31}};
   const TokenizedExample row = tokenize({{.chat = chat}}, tokenizer, 64, "rows.jsonl").front();
   EXPECT_EQ(row.prompt, tokenizer.encode("1", false));
   EXPECT_EQ(row.completion, tokenizer.encode("2<|endoftext|>34<|endoftext|>", false));
-  EXPECT_EQ(row.learnt, (std::vector<bool>{true, true, false, true, true}));
+  EXPECT_EQ(row.learned, (std::vector<bool>{true, true, false, true, true}));
 }
 
 TEST(WindowBatch, GradesEveryPositionsNextToken) {
@@ -55,7 +55,7 @@ TEST(WindowBatch, GradesEveryPositionsNextToken) {
   const TokenBatch batch = window_batch(text, {0, 3}, 3, at::kCPU);
   EXPECT_EQ(numbers(batch.input.tokens_N), (Numbers{0, 10, 20, 30, 40, 50}));
   EXPECT_EQ(batch.input.offsets, (Numbers{0, 3, 6}));
-  EXPECT_EQ(numbers(batch.graded_M), (Numbers{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(numbers(batch.loss_positions_M), (Numbers{0, 1, 2, 3, 4, 5}));
   EXPECT_EQ(numbers(batch.targets_M), (Numbers{10, 20, 30, 40, 50, 60}));
 }
 
@@ -69,33 +69,33 @@ TEST(CompletionBatch, HasTheLossOfEachSequenceAlone) {
     const TokenBatch alone = completion_batch({&row}, at::kCPU);
     // A definition of its own: log-softmax of the whole logits.
     const Tensor logits_NV = at::linear(model->hidden(Pass(alone.input)), model->head().weight_VD);
-    const Tensor logp_MV = at::log_softmax(logits_NV.index_select(0, alone.graded_M), -1);
+    const Tensor logp_MV = at::log_softmax(logits_NV.index_select(0, alone.loss_positions_M), -1);
     sum -= logp_MV.gather(1, alone.targets_M.unsqueeze(1)).sum().item<double>();
   }
   EXPECT_NEAR(mean_cross_entropy(*model, {packed}, 50), sum / packed.targets_M.numel(), 1e-6);
 }
 
-std::unique_ptr<Lesson> lesson_of(Model& model, int64_t micro_batch_size, bool windows) {
+std::unique_ptr<TrainingTask> task_of(Model& model, int64_t micro_batch_size, bool windows) {
   const BatchOptions options{.batch_size = 7, .micro_batch_size = micro_batch_size, .seed = 4};
   std::vector<int32_t> text;
   for (const TokenizedExample& row : make_examples(40)) {
     text.insert(text.end(), row.prompt.begin(), row.prompt.end());
   }
-  return next_token_lesson(
+  return next_token_task(
       model,
       windows ? windows_source(text, 9, options) : examples_source(make_examples(10), options), 50);
 }
 
 // Dividing by the micro-batch's tokens weighs short sequences more. In float64, so that only
 // rounding far below any such mistake is forgiven; float32 sums in another order by 2e-6.
-TEST(NextTokenLesson, HasTheSameGradientsInMicroBatches) {
+TEST(NextTokenTask, HasTheSameGradientsInMicroBatches) {
   for (const bool windows : {false, true}) {
     const auto model = trainable_model(1, 1.5, at::kDouble);
-    const StepReport whole = lesson_of(*model, 0, windows)->learn(2, [](auto&) {});
+    const StepReport whole = task_of(*model, 0, windows)->forward_backward(2, [](auto&) {});
     const Tensor expected = gradients_of(*model);
     for (const int64_t size : {1, 3, 7, 100}) {
       const auto other = trainable_model(1, 1.5, at::kDouble);
-      const StepReport parts = lesson_of(*other, size, windows)->learn(2, [](auto&) {});
+      const StepReport parts = task_of(*other, size, windows)->forward_backward(2, [](auto&) {});
       EXPECT_EQ(parts.tokens, whole.tokens);
       EXPECT_NEAR(parts.loss, whole.loss, 1e-12) << size;
       EXPECT_LT(relative_distance(gradients_of(*other), expected), 1e-12) << size;
@@ -103,14 +103,13 @@ TEST(NextTokenLesson, HasTheSameGradientsInMicroBatches) {
   }
 }
 
-TEST(NextTokenLesson, ReportsTheMeanOverTheGradedTokens) {
+TEST(NextTokenTask, ReportsTheMeanOverTheGradedTokens) {
   const auto model = trainable_model();
   const BatchOptions options{.batch_size = 5, .seed = 4};
   const double expected =
       mean_cross_entropy(*model, examples_source(make_examples(10), options)->step(3), 50);
-  const StepReport report =
-      next_token_lesson(*model, examples_source(make_examples(10), options), 50)
-          ->learn(3, [](auto&) {});
+  const StepReport report = next_token_task(*model, examples_source(make_examples(10), options), 50)
+                                ->forward_backward(3, [](auto&) {});
   EXPECT_NEAR(report.loss, expected, 1e-6);
 }
 
@@ -126,7 +125,7 @@ TEST(WindowsSource, ReachesBothEndsAndNeedsANextToken) {
 }
 
 // An empty completion of a tokenizer without an end token once read before its beginning.
-TEST(TokenizeExamples, RefusesWhatCannotBeLearntByLine) {
+TEST(TokenizeExamples, RefusesWhatCannotBeLearnedByLine) {
   const Tokenizer no_end =
       Tokenizer::load(std::filesystem::path(ALAMBIC_SOURCE_DIR) / "tests/golden/tokenizers/digits");
   ASSERT_FALSE(no_end.eos());

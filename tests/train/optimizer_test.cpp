@@ -23,14 +23,14 @@ void expect_the_losses_of_torch(const std::string& name, at::ScalarType dtype, i
   const Tensor tokens_ST = golden(file, "tokens");
   const int64_t T = tokens_ST.size(1);
   const Packed input{.tokens_N = tokens_ST.flatten(), .offsets = {0, T, 2 * T}};
-  const Tensor graded_M = at::cat({at::arange(0, T - 1), at::arange(T, 2 * T - 1)});
-  const Tensor targets_M = input.tokens_N.index_select(0, graded_M + 1);
+  const Tensor loss_positions_M = at::cat({at::arange(0, T - 1), at::arange(T, 2 * T - 1)});
+  const Tensor targets_M = input.tokens_N.index_select(0, loss_positions_M + 1);
   const Tensor expected = golden(file, "adamw_losses");
   ASSERT_EQ(expected.numel(), 10);
   for (int64_t step = 0; step < steps; ++step) {
     const Loss loss =
-        cross_entropy_loss(model->hidden(Pass(input)).index_select(0, graded_M), model->head(),
-                           targets_M, static_cast<double>(graded_M.numel()));
+        cross_entropy_loss(model->hidden(Pass(input)).index_select(0, loss_positions_M),
+                           model->head(), targets_M, static_cast<double>(loss_positions_M.numel()));
     EXPECT_LT(relative_distance(loss.value, expected[step]), 1e-4) << "step " << step;
     loss.value.backward();
     optimizer.step(1e-2, 1);

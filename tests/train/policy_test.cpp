@@ -12,38 +12,38 @@ namespace {
 
 const auto silent = [](const std::string&) {};
 
-struct PolicyLesson : testing::Test {
+struct PolicyTask : testing::Test {
   std::shared_ptr<const Teacher> teacher = local(2), other = local(5);
   Tokenizer tokenizer = recipe_tokenizer();
-  DistillationOptions options{.divergence = {.terms = {}},
-                              .policy = {.terms = {{PolicyKind::sampled_reverse_kl}}},
-                              .batch_size = 6,
-                              .seed = 3};
+  DistillationSettings options{.divergence = {.terms = {}},
+                               .policy = {.terms = {{PolicyKind::sampled_reverse_kl}}},
+                               .batch_size = 6,
+                               .seed = 3};
 
-  PolicyLesson() {
+  PolicyTask() {
     options.engine = {.stop_tokens = {0, 1}, .vocabulary = 50, .seed = 3};
     options.engine.sampling.max_new_tokens = 8;
   }
   static std::shared_ptr<const Teacher> local(uint64_t seed) {
     return std::make_shared<LocalTeacher>(random_model(small_llama_config(), seed), 50);
   }
-  std::unique_ptr<Lesson> lesson(Model& student, const Teachers& teachers) const {
-    return distillation_lesson(student, teachers, make_examples(10), tokenizer, options);
+  std::unique_ptr<TrainingTask> task(Model& student, const TeacherMixture& teachers) const {
+    return distillation_task(student, teachers, make_examples(10), tokenizer, options);
   }
   struct Step {
     StepReport report;
     Tensor gradients;
   };
-  Step step(const Teachers& teachers, uint64_t student_seed = 1) const {
+  Step step(const TeacherMixture& teachers, uint64_t student_seed = 1) const {
     const auto student = trainable_model(student_seed);
-    Step step{.report = lesson(*student, teachers)->learn(1, silent)};
+    Step step{.report = task(*student, teachers)->forward_backward(1, silent)};
     step.gradients = gradients_of(*student);
     return step;
   }
 };
 
 // A slip of position between sampler, student and teacher shows as an advantage.
-TEST_F(PolicyLesson, TeachesNothingToTheTeacherItself) {
+TEST_F(PolicyTask, TeachesNothingToTheTeacherItself) {
   for (const double temperature : {1.0, 0.7}) {
     options.policy.temperature = options.engine.sampling.temperature = temperature;
     const Step same = step(*teacher, 2);
@@ -54,7 +54,7 @@ TEST_F(PolicyLesson, TeachesNothingToTheTeacherItself) {
 }
 
 // Rows of a micro-batch that meet another row's log-probabilities, or a mean over each.
-TEST_F(PolicyLesson, HasTheSameGradientsInMicroBatches) {
+TEST_F(PolicyTask, HasTheSameGradientsInMicroBatches) {
   const Step whole = step(*teacher);
   EXPECT_GT(whole.gradients.abs().max().item<double>(), 1e-2);
   for (const int64_t size : {1, 4}) {
@@ -66,15 +66,15 @@ TEST_F(PolicyLesson, HasTheSameGradientsInMicroBatches) {
 }
 
 // With weights the objective is the weighted mean of the divergences (docs/teachers.md).
-TEST_F(PolicyLesson, AveragesTeachersInTheLoss) {
+TEST_F(PolicyTask, AveragesTeachersInTheLoss) {
   const Step a = step(*teacher), b = step(*other);
-  const Step both = step(Teachers::averaged({{teacher, 0.3}, {other, 0.7}}));
+  const Step both = step(TeacherMixture::averaged({{teacher, 0.3}, {other, 0.7}}));
   EXPECT_NEAR(both.report.loss, 0.3 * a.report.loss + 0.7 * b.report.loss, 1e-5);
   EXPECT_LT(distance(both.gradients, 0.3 * a.gradients + 0.7 * b.gradients), 1e-4);
 }
 
-// Terms over the vocabulary and over drawn tokens share answers, normaliser and graph.
-TEST_F(PolicyLesson, AddsToADivergence) {
+// Terms over the vocabulary and over drawn tokens share completions, normalizer and graph.
+TEST_F(PolicyTask, AddsToADivergence) {
   const Step sampled = step(*teacher);
   options.policy.terms[0].weight = 0.25;
   options.divergence.terms = {{DivergenceKind::forward_kl, 0, 0.75}};
@@ -86,23 +86,23 @@ TEST_F(PolicyLesson, AddsToADivergence) {
   EXPECT_NEAR(mixed.report.loss, 0.25 * sampled.report.loss + 0.75 * exact.report.loss, 1e-5);
 }
 
-// Answers of one token have one context a prompt, so the mean over steps goes to the exact
+// Completions of one token have one context a prompt, so the mean over steps goes to the exact
 // gradient, whatever is drawn. The score is standard normal: beyond 4.5 for 7e-6 of seeds.
-TEST_F(PolicyLesson, HasTheExactGradientInTheMeanOverSteps) {
+TEST_F(PolicyTask, HasTheExactGradientInTheMeanOverSteps) {
   options.engine.sampling.max_new_tokens = 1;
   options.batch_size = 10;  // every prompt
   options.num_generations = 8;
   const auto student = trainable_model();
-  const auto gradient = [&](Lesson& lesson, int64_t step) {
+  const auto gradient = [&](TrainingTask& task, int64_t step) {
     student->visit([](const std::string&, Tensor& tensor) { tensor.mutable_grad() = Tensor(); });
-    lesson.learn(step, silent);
+    task.forward_backward(step, silent);
     return gradients_of(*student).to(at::kDouble);
   };
-  const auto drawn = lesson(*student, *teacher);
+  const auto drawn = task(*student, *teacher);
   options.divergence.terms = {{}};
   options.policy.terms.clear();
   options.num_generations = 1;
-  const Tensor exact = gradient(*lesson(*student, *teacher), 0);
+  const Tensor exact = gradient(*task(*student, *teacher), 0);
   constexpr int64_t steps = 150;
   double sum = 0, squares = 0;
   for (int64_t s = 0; s < steps; ++s) {
@@ -116,8 +116,8 @@ TEST_F(PolicyLesson, HasTheExactGradientInTheMeanOverSteps) {
   EXPECT_LT(error, 0.1 * expected);
 }
 
-// MiniLLM: the exact term, the long-term one and answers in which the teacher has its say.
-TEST_F(PolicyLesson, LooksAheadAndMixesTheTeacherIn) {
+// MiniLLM: the exact term, the long-term one and completions in which the teacher has its say.
+TEST_F(PolicyTask, LooksAheadAndMixesTheTeacherIn) {
   options.policy.terms = {{PolicyKind::long_term_kl}};
   const Step ahead = step(*teacher);
   options.divergence.terms = {{}};
@@ -131,7 +131,7 @@ TEST_F(PolicyLesson, LooksAheadAndMixesTheTeacherIn) {
 
   options.policy.terms = {{PolicyKind::long_term_kl}};
   const auto model = random_model(small_llama_config(), 2);
-  options.engine.partner = {.model = model.get(), .share = 0.2};
+  options.engine.mixed_teacher = {.model = model.get(), .share = 0.2};
   const Step mixed = step(*teacher);
   EXPECT_GT(distance(mixed.gradients, both.gradients), 1e-3);
   EXPECT_EQ(mixed.report.means.at("clip_share"), 0) << "a weight is not a policy that has moved";
@@ -141,35 +141,35 @@ TEST_F(PolicyLesson, LooksAheadAndMixesTheTeacherIn) {
   EXPECT_LT(same.gradients.abs().max().item<double>(), 1e-4);
 }
 
-// Bug: new answers, the teacher asked again, or a ratio that forgets the steps in between.
-TEST_F(PolicyLesson, LearnsSeveralTimesFromTheSameAnswers) {
+// Bug: new completions, the teacher asked again, or a ratio that forgets the steps in between.
+TEST_F(PolicyTask, LearnsSeveralTimesFromTheSameCompletions) {
   options.num_iterations = 3;
   const auto student = trainable_model();
-  const auto lesson = this->lesson(*student, *teacher);
-  const StepReport first = lesson->learn(0, silent);
+  const auto task = this->task(*student, *teacher);
+  const StepReport first = task->forward_backward(0, silent);
   EXPECT_EQ(first.means.at("clip_share"), 0);
   EXPECT_FALSE(first.samples.empty());
-  EXPECT_TRUE(lesson->rests_after(0) && lesson->rests_after(3));
-  EXPECT_FALSE(lesson->rests_after(1) || lesson->rests_after(2));
+  EXPECT_TRUE(task->can_checkpoint_after(0) && task->can_checkpoint_after(3));
+  EXPECT_FALSE(task->can_checkpoint_after(1) || task->can_checkpoint_after(2));
   {
     const at::NoGradGuard no_gradient;
     student->visit([](const std::string&, Tensor& tensor) { tensor.add_(tensor.grad(), -0.1); });
   }
   std::vector<std::string> phases;
   const StepReport second =
-      lesson->learn(1, [&](const std::string& phase) { phases.push_back(phase); });
+      task->forward_backward(1, [&](const std::string& phase) { phases.push_back(phase); });
   EXPECT_EQ(second.tokens, first.tokens);
   EXPECT_TRUE(second.samples.empty());
   EXPECT_GT(second.means.at("clip_share"), 0);
   EXPECT_EQ(phases, std::vector<std::string>{"learn"});
-  EXPECT_FALSE(lesson->learn(3, silent).samples.empty());
+  EXPECT_FALSE(task->forward_backward(3, silent).samples.empty());
 }
 
-// A checkpoint within a round would silently draw other answers.
-TEST_F(PolicyLesson, RefusesToBeginWithinARound) {
+// A checkpoint within a round would silently draw other completions.
+TEST_F(PolicyTask, RefusesToBeginWithinARound) {
   options.num_iterations = 2;
   const auto student = trainable_model();
-  EXPECT_THROW(lesson(*student, *teacher)->learn(1, silent), Error);
+  EXPECT_THROW(task(*student, *teacher)->forward_backward(1, silent), Error);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ const auto silent = [](const std::string&) {};
 struct SeveralTeachers : testing::Test {
   std::shared_ptr<const Teacher> one = local(2), other = local(5);
   Tokenizer tokenizer = recipe_tokenizer();
-  DistillationOptions options{.lmbda = 0, .batch_size = 8, .seed = 3};
+  DistillationSettings options{.lmbda = 0, .batch_size = 8, .seed = 3};
 
   static std::shared_ptr<const Teacher> local(uint64_t seed, at::ScalarType dtype = at::kFloat) {
     return std::make_shared<LocalTeacher>(random_model(small_llama_config(), seed, 1.5, dtype), 50);
@@ -25,11 +25,11 @@ struct SeveralTeachers : testing::Test {
     StepReport report;
     Tensor gradients;
   };
-  Step step(const Teachers& teachers, std::vector<TokenizedExample> rows = make_examples(8)) {
+  Step step(const TeacherMixture& teachers, std::vector<TokenizedExample> rows = make_examples(8)) {
     const auto student = trainable_model();
     Step step;
-    step.report = distillation_lesson(*student, teachers, std::move(rows), tokenizer, options)
-                      ->learn(0, silent);
+    step.report = distillation_task(*student, teachers, std::move(rows), tokenizer, options)
+                      ->forward_backward(0, silent);
     step.gradients = gradients_of(*student);
     return step;
   }
@@ -38,9 +38,9 @@ struct SeveralTeachers : testing::Test {
 // Loss and gradient are linear in the weights, or it is not the mean of the divergences.
 TEST_F(SeveralTeachers, AreAveragedInTheLoss) {
   for (const double beta : {0.0, 0.5, 1.0}) {
-    options.divergence = generalised_jsd(beta);
+    options.divergence = generalized_jsd(beta);
     const Step a = step(*one), b = step(*other);
-    const Step both = step(Teachers::averaged({{one, 0.3}, {other, 0.7}}));
+    const Step both = step(TeacherMixture::averaged({{one, 0.3}, {other, 0.7}}));
     EXPECT_NEAR(both.report.loss, 0.3 * a.report.loss + 0.7 * b.report.loss, 1e-5);
     EXPECT_LT(distance(both.gradients, 0.3 * a.gradients + 0.7 * b.gradients), 1e-5);
     EXPECT_NEAR(both.report.means.at("forward_kl"),
@@ -55,7 +55,7 @@ TEST_F(SeveralTeachers, GradeTheRowsOfTheirTag) {
   std::vector<size_t> teacher_of_row = {1, 0, 0, 1, 1, 0, 1, 0};
   std::vector<TokenizedExample> rows_of[2];
   for (size_t r = 0; r < rows.size(); ++r) rows_of[teacher_of_row[r]].push_back(rows[r]);
-  const Step mixed = step(Teachers::routed({one, other}, teacher_of_row), rows);
+  const Step mixed = step(TeacherMixture::routed({one, other}, teacher_of_row), rows);
   options.batch_size = 4;
   const Step a = step(*one, rows_of[0]), b = step(*other, rows_of[1]);
   const double of_a =
@@ -66,7 +66,7 @@ TEST_F(SeveralTeachers, GradeTheRowsOfTheirTag) {
   for (const int64_t size : {1, 3}) {
     options.batch_size = 8;
     options.micro_batch_size = size;
-    const Step parts = step(Teachers::routed({one, other}, teacher_of_row), rows);
+    const Step parts = step(TeacherMixture::routed({one, other}, teacher_of_row), rows);
     EXPECT_NEAR(parts.report.loss, mixed.report.loss, 1e-6) << size;
   }
 }
@@ -81,8 +81,8 @@ TEST_F(SeveralTeachers, TeachThemselvesWithAHintAlone) {
   const auto teacher = std::make_shared<LocalTeacher>(self, 50);
   const auto loss = [&](const TeacherPrompts& prompts) {
     const PrivilegedTeacher hinted(teacher, prompts);
-    return distillation_lesson(*student, hinted, make_examples(8), tokenizer, options)
-        ->learn(0, silent)
+    return distillation_task(*student, hinted, make_examples(8), tokenizer, options)
+        ->forward_backward(0, silent)
         .loss;
   };
   EXPECT_NEAR(loss(TeacherPrompts(8)), 0, 1e-6);
@@ -104,13 +104,13 @@ struct Filling : Teacher {
 
   Filling(std::shared_ptr<const Teacher> inner, TeacherCache& cache)
       : inner(std::move(inner)), cache(cache) {}
-  Judgement grade(const Rollouts& rollouts) const override {
+  TeacherOutput evaluate(const Rollouts& rollouts) const override {
     cache.fill(*inner, rollouts);
-    return inner->grade(rollouts);
+    return inner->evaluate(rollouts);
   }
 };
 
-// Any difference is a lesson from another teacher than the one the run names.
+// Any difference is a task from another teacher than the one the run names.
 TEST_F(SeveralTeachers, TeachFromTheirCacheBitForBit) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const TestFolder folder;
@@ -124,10 +124,10 @@ TEST_F(SeveralTeachers, TeachFromTheirCacheBitForBit) {
       cache.flush();
     }
     const auto cache = std::make_shared<TeacherCache>(folder.path / "cache", manifest);
-    const CachedTeacher cached(cache, std::make_shared<HeadShelf>(),
+    const CachedTeacher cached(cache, std::make_shared<HeadCache>(),
                                [&] { return live->model().head().cut(50); });
     for (const double beta : {0.0, 0.5, 1.0}) {
-      options.divergence = generalised_jsd(beta, 1 + beta);
+      options.divergence = generalized_jsd(beta, 1 + beta);
       const Step a = step(*live), b = step(cached);
       EXPECT_EQ(a.report.loss, b.report.loss) << beta;
       EXPECT_TRUE(same_bytes(a.gradients, b.gradients)) << beta;

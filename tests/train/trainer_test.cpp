@@ -18,15 +18,15 @@ namespace {
 const double nan = std::numeric_limits<double>::quiet_NaN();
 
 // Gives every weight the same gradient; what it says and gives can be set per step.
-struct TinyLesson : Lesson {
+struct TinyTask : TrainingTask {
   Model& model;
   std::function<double(int64_t)> loss = [](int64_t) { return 1.0; };
   std::function<double(int64_t)> gradient = [](int64_t) { return 0.01; };
   std::function<void(int64_t)> after = [](int64_t) {};
   std::function<Metrics(int64_t)> extra = [](int64_t) { return Metrics(); };
 
-  explicit TinyLesson(Model& model) : model(model) {}
-  StepReport learn(int64_t step, const PhaseCallback& phase) override {
+  explicit TinyTask(Model& model) : model(model) {}
+  StepReport forward_backward(int64_t step, const PhaseCallback& phase) override {
     phase("learn");
     model.visit([&](const std::string&, Tensor& tensor) {
       tensor.mutable_grad() = at::full(tensor.sizes(), gradient(step));
@@ -42,7 +42,7 @@ struct TinyLesson : Lesson {
 struct TrainerTest : testing::Test {
   TestFolder folder;
   std::unique_ptr<Model> model = trainable_model();
-  TinyLesson lesson{*model};
+  TinyTask task{*model};
   KeepingRecorder recorder;
   TrainingOptions options;
 
@@ -52,7 +52,7 @@ struct TrainerTest : testing::Test {
     options.lr_schedule = "constant";
   }
   TrainerParts parts() {
-    return {.student = *model, .lesson = lesson, .recorder = recorder, .checkpoints = folder.path};
+    return {.student = *model, .task = task, .recorder = recorder, .checkpoints = folder.path};
   }
 };
 
@@ -61,7 +61,7 @@ TEST_F(TrainerTest, LeavesTheWeightsAloneAtANonFiniteLossOrGradient) {
   for (const bool by_gradient : {false, true}) {
     const Tensor before = weights_of(*model);
     options.max_steps = 2;
-    (by_gradient ? lesson.gradient : lesson.loss) = [](int64_t) { return nan; };
+    (by_gradient ? task.gradient : task.loss) = [](int64_t) { return nan; };
     train(options, parts(), false);
     EXPECT_TRUE(same_bytes(weights_of(*model), before));
     model->visit([](const std::string& name, Tensor& tensor) {
@@ -72,19 +72,19 @@ TEST_F(TrainerTest, LeavesTheWeightsAloneAtANonFiniteLossOrGradient) {
 
 // A skipped step must not count in Adam's bias correction nor leave its gradient behind.
 TEST_F(TrainerTest, GoesOnAfterASkippedStepAsIfItHadNotBeen) {
-  lesson.loss = [](int64_t step) { return step == 1 || step == 2 ? nan : 1.0; };
+  task.loss = [](int64_t step) { return step == 1 || step == 2 ? nan : 1.0; };
   train(options, parts(), false);  // three good steps of five
   const auto other = trainable_model();
-  TinyLesson good(*other);
+  TinyTask good(*other);
   KeepingRecorder quiet;
   options.max_steps = 3;
-  train(options, {.student = *other, .lesson = good, .recorder = quiet, .checkpoints = {}}, false);
+  train(options, {.student = *other, .task = good, .recorder = quiet, .checkpoints = {}}, false);
   EXPECT_TRUE(same_bytes(weights_of(*model), weights_of(*other)));
 }
 
 TEST_F(TrainerTest, EndsTheRunAfterThreeNonFiniteStepsInARow) {
   options.max_steps = 20;
-  lesson.loss = [](int64_t step) { return step % 3 != 0 || step > 8 ? nan : 1.0; };
+  task.loss = [](int64_t step) { return step % 3 != 0 || step > 8 ? nan : 1.0; };
   try {
     train(options, parts(), false);
     FAIL() << "went on";
@@ -100,13 +100,13 @@ TEST_F(TrainerTest, ClipsToTheNormAndReportsTheNormBefore) {
   options.max_steps = 1;
   options.save_every = 1;
   const double norm = 0.01 * std::sqrt(static_cast<double>(model->parameters()));
-  for (const double most : {0.0, norm / 4, norm * 4}) {
-    options.max_grad_norm = most;
+  for (const double max : {0.0, norm / 4, norm * 4}) {
+    options.max_grad_norm = max;
     train(options, parts(), false);
     EXPECT_NEAR(recorder.figure(recorder.rows.size() - 1, "grad_norm"), norm, 1e-6 * norm);
     const Tensor mean =
         golden(folder.path / "step-00000001/optimizer.safetensors", "model.norm.weight.exp_avg");
-    const double scale = most > 0 && most < norm ? most / norm : 1;
+    const double scale = max > 0 && max < norm ? max / norm : 1;
     EXPECT_NEAR(mean[0].item<double>(), 0.1 * 0.01 * scale, 1e-8);
   }
 }
@@ -128,14 +128,14 @@ TEST_F(TrainerTest, ValidatesWhenDueAndAtTheEndOnce) {
 }
 
 TEST_F(TrainerTest, StopsAtASignalWithACheckpoint) {
-  lesson.after = [](int64_t step) {
+  task.after = [](int64_t step) {
     if (step == 2) std::raise(SIGTERM);
   };
   const TrainingResult result = train(options, parts(), false);
   EXPECT_TRUE(result.stopped);
   EXPECT_EQ(result.steps, 3);
   EXPECT_TRUE(std::filesystem::exists(folder.path / "step-00000003/manifest.json"));
-  lesson.after = [](int64_t) {};
+  task.after = [](int64_t) {};
   const TrainingResult rest = train(options, parts(), true);
   EXPECT_FALSE(rest.stopped);
   EXPECT_EQ(rest.steps, 5);
@@ -151,7 +151,7 @@ struct CollapsingRun : TrainerTest {
     options.max_steps = 60;
     options.save_every = 5;
     options.keep_checkpoints = 4;
-    lesson.extra = [](int64_t step) -> Metrics { return {{"eos_share", step < 30 ? 0.9 : 0.1}}; };
+    task.extra = [](int64_t step) -> Metrics { return {{"eos_share", step < 30 ? 0.9 : 0.1}}; };
   }
   TrainingResult run(OnCollapse action, bool resume = false, std::vector<Metrics> history = {}) {
     TrainerParts all = parts();
@@ -162,13 +162,12 @@ struct CollapsingRun : TrainerTest {
   }
   Tensor weights_after(int64_t steps) {
     const auto other = trainable_model();
-    TinyLesson same(*other);
+    TinyTask same(*other);
     KeepingRecorder quiet;
     const TestFolder nowhere;
     options.max_steps = steps;
     train(options,
-          {.student = *other, .lesson = same, .recorder = quiet, .checkpoints = nowhere.path},
-          false);
+          {.student = *other, .task = same, .recorder = quiet, .checkpoints = nowhere.path}, false);
     return weights_of(*other);
   }
 };
@@ -216,8 +215,8 @@ TEST_F(CollapsingRun, IsSeenAfterAResumption) {
 }
 
 // Trains for `steps`, from a checkpoint in `folder` if there is one; returns the final weights.
-Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t steps,
-                  bool adapts = false, int64_t num_iterations = 1, bool matches_hidden = false) {
+Tensor run_training(bool distills, const std::filesystem::path& folder, int64_t steps,
+                    bool adapts = false, int64_t num_iterations = 1, bool matches_hidden = false) {
   const auto student = trainable_model();
   if (adapts) attach_adapter(*student, {.rank = 2, .dropout = 0.3, .dora = true}, 3);
   const int64_t teachers_width = matches_hidden ? 48 : 32;
@@ -227,7 +226,7 @@ Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t ste
   if (matches_hidden) shown = {1};
   const LocalTeacher teacher(random_model(config, 2), 50, shown);
   const Tokenizer tokenizer = recipe_tokenizer();
-  DistillationOptions distillation{.lmbda = 0.5, .batch_size = 3, .seed = 3};
+  DistillationSettings distillation{.lmbda = 0.5, .batch_size = 3, .seed = 3};
   if (matches_hidden) {
     distillation.hidden = {.weight = 0.3,
                            .pairs = {{.student = 0, .teacher = 1}},
@@ -241,30 +240,33 @@ Tensor run_lesson(bool distils, const std::filesystem::path& folder, int64_t ste
     distillation.num_iterations = num_iterations;
     distillation.policy.terms = {{PolicyKind::sampled_reverse_kl}};
   }
-  const auto lesson =
-      distils ? distillation_lesson(*student, teacher, make_examples(10), tokenizer, distillation)
-              : next_token_lesson(
-                    *student, examples_source(make_examples(10), {.batch_size = 3, .seed = 3}), 50);
+  const auto task =
+      distills
+          ? distillation_task(*student, teacher, make_examples(10), tokenizer, distillation)
+          : next_token_task(*student,
+                            examples_source(make_examples(10), {.batch_size = 3, .seed = 3}), 50);
   KeepingRecorder recorder;
   TrainingOptions options;
   options.max_steps = 8;  // of the schedule; a shorter run stops by its signal
   options.learning_rate = 1e-2;
   options.warmup_steps = 2;
   options.weight_decay = 0.1;
-  struct Stopping : Lesson {
-    Lesson& inner;
+  struct Stopping : TrainingTask {
+    TrainingTask& inner;
     int64_t last;
-    Stopping(Lesson& inner, int64_t last) : inner(inner), last(last) {}
-    StepReport learn(int64_t step, const PhaseCallback& phase) override {
+    Stopping(TrainingTask& inner, int64_t last) : inner(inner), last(last) {}
+    StepReport forward_backward(int64_t step, const PhaseCallback& phase) override {
       if (step == last) std::raise(SIGINT);
-      return inner.learn(step, phase);
+      return inner.forward_backward(step, phase);
     }
-    bool rests_after(int64_t steps) const override { return inner.rests_after(steps); }
-    NamedTensors learns_beside() const override { return inner.learns_beside(); }
-  } stopping(*lesson, steps - 1);
+    bool can_checkpoint_after(int64_t steps) const override {
+      return inner.can_checkpoint_after(steps);
+    }
+    NamedTensors extra_parameters() const override { return inner.extra_parameters(); }
+  } stopping(*task, steps - 1);
   const bool resume = !std::filesystem::is_empty(folder);
   train(options,
-        {.student = *student, .lesson = stopping, .recorder = recorder, .checkpoints = folder},
+        {.student = *student, .task = stopping, .recorder = recorder, .checkpoints = folder},
         resume);
   return weights_of(*student);
 }
@@ -283,18 +285,18 @@ TEST(Experts, AreReportedAsTheStepUsedThem) {
   const Tokenizer tokenizer = recipe_tokenizer();
   TrainingOptions options;
   options.max_steps = 1;
-  for (const bool distils : {false, true}) {
-    const auto lesson =
-        distils
-            ? distillation_lesson(*student, teacher, rows, tokenizer,
-                                  {.batch_size = 6, .engine = {.vocabulary = 50}})
-            : next_token_lesson(
-                  *student, examples_source(rows, {.batch_size = 6, .micro_batch_size = 2}), 64);
+  for (const bool distills : {false, true}) {
+    const auto task =
+        distills
+            ? distillation_task(*student, teacher, rows, tokenizer,
+                                {.batch_size = 6, .engine = {.vocabulary = 50}})
+            : next_token_task(*student,
+                              examples_source(rows, {.batch_size = 6, .micro_batch_size = 2}), 64);
     KeepingRecorder recorder;
-    train(options,
-          {.student = *student, .lesson = *lesson, .recorder = recorder, .checkpoints = {}}, false);
+    train(options, {.student = *student, .task = *task, .recorder = recorder, .checkpoints = {}},
+          false);
     const double value = recorder.figure(0, "load_balance");
-    if (distils) {
+    if (distills) {
       EXPECT_GT(value, 1);
     } else {
       EXPECT_NEAR(value, expected.value, 1e-6);
@@ -306,31 +308,31 @@ TEST(Experts, AreReportedAsTheStepUsedThem) {
 // The adapter begins with random draws and drops with others; neither may depend on the restart.
 // The checkpoint holds the adapter alone.
 TEST(Resume, GivesTheBytesOfTheUninterruptedRunOfAnAdapter) {
-  for (const bool distils : {false, true}) {
+  for (const bool distills : {false, true}) {
     const TestFolder whole, parts;
-    const Tensor expected = run_lesson(distils, whole.path, 8, true);
-    run_lesson(distils, parts.path, 3, true);
+    const Tensor expected = run_training(distills, whole.path, 8, true);
+    run_training(distills, parts.path, 3, true);
     const SafetensorsFile saved =
         SafetensorsFile::open(parts.path / "step-00000003/model.safetensors");
     EXPECT_EQ(saved.tensors().size(), 2u * 7 * 3);
     for (const TensorView& view : saved.tensors()) {
       EXPECT_NE(view.name.find(".lora_"), std::string::npos) << view.name;
     }
-    EXPECT_TRUE(same_bytes(run_lesson(distils, parts.path, 8, true), expected));
+    EXPECT_TRUE(same_bytes(run_training(distills, parts.path, 8, true), expected));
   }
 }
 
 // A hidden cursor, a moment in half precision or a draw that counts calls would show in a bit.
 TEST(Resume, GivesTheBytesOfTheUninterruptedRun) {
-  for (const bool distils : {false, true}) {
+  for (const bool distills : {false, true}) {
     const TestFolder whole;
-    const Tensor expected = run_lesson(distils, whole.path, 8);
+    const Tensor expected = run_training(distills, whole.path, 8);
     EXPECT_FALSE(same_bytes(expected, weights_of(*trainable_model())));
     for (const int64_t stop : {1, 4}) {
       const TestFolder parts;
-      run_lesson(distils, parts.path, stop);
-      EXPECT_TRUE(same_bytes(run_lesson(distils, parts.path, 8), expected))
-          << (distils ? "distillation" : "next token") << " after step " << stop;
+      run_training(distills, parts.path, stop);
+      EXPECT_TRUE(same_bytes(run_training(distills, parts.path, 8), expected))
+          << (distills ? "distillation" : "next token") << " after step " << stop;
     }
   }
 }
@@ -338,23 +340,23 @@ TEST(Resume, GivesTheBytesOfTheUninterruptedRun) {
 // Bug: projections that begin anew, and that nobody trains.
 TEST(Resume, GivesTheBytesOfTheUninterruptedRunWithProjections) {
   const TestFolder whole, parts;
-  const Tensor expected = run_lesson(true, whole.path, 8, false, 1, true);
-  run_lesson(true, parts.path, 3, false, 1, true);
+  const Tensor expected = run_training(true, whole.path, 8, false, 1, true);
+  run_training(true, parts.path, 3, false, 1, true);
   const SafetensorsFile saved =
       SafetensorsFile::open(parts.path / "step-00000003/model.safetensors");
   const TensorView* projection = saved.find("hidden_projection.0.weight");
   ASSERT_NE(projection, nullptr);
   EXPECT_EQ(projection->shape, (std::vector<int64_t>{48, 32}));
-  EXPECT_TRUE(same_bytes(run_lesson(true, parts.path, 8, false, 1, true), expected));
+  EXPECT_TRUE(same_bytes(run_training(true, parts.path, 8, false, 1, true), expected));
 }
 
-// The answers of a round are in no checkpoint: a stop within it waits for its end.
+// The completions of a round are in no checkpoint: a stop within it waits for its end.
 TEST(Resume, GivesTheSameBytesAfterAStopWithinARound) {
   const TestFolder whole, parts;
-  const Tensor expected = run_lesson(true, whole.path, 8, false, 3);
-  run_lesson(true, parts.path, 4, false, 3);
+  const Tensor expected = run_training(true, whole.path, 8, false, 3);
+  run_training(true, parts.path, 4, false, 3);
   EXPECT_TRUE(std::filesystem::exists(parts.path / "step-00000006"));
-  EXPECT_TRUE(same_bytes(run_lesson(true, parts.path, 8, false, 3), expected));
+  EXPECT_TRUE(same_bytes(run_training(true, parts.path, 8, false, 3), expected));
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
-"""Makes tests/golden/objectives.safetensors: TRL's generalised JSD on small random hidden states
+"""Makes tests/golden/objectives.safetensors: TRL's generalized JSD on small random hidden states
 and heads, and its gradients.
 
     python tools/goldens/objectives.py        (versions: tests/golden/requirements.txt)
 
 Inputs are float32, computed with in float64 from there; results are stored as float64. What the
-tensors are, and how TRL normalises: tests/golden/README.md.
+tensors are, and how TRL normalizes: tests/golden/README.md.
 """
 import os
 

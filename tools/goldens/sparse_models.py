@@ -184,10 +184,10 @@ def main():
         else:
             tensors = by_file_name(tensors, file_names)
         gradients = {key[5:] for key in tensors if key.startswith("grad.")}
-        learnt = {name for name in file_names if ".indexer." not in name}
-        learnt -= {name for name, _ in saved_buffers(model)}
-        learnt = {name for name in learnt if not name.endswith((".gate.bias", ".gate.tid2eid"))}
-        assert gradients == learnt, gradients ^ learnt
+        learned = {name for name in file_names if ".indexer." not in name}
+        learned -= {name for name, _ in saved_buffers(model)}
+        learned = {name for name in learned if not name.endswith((".gate.bias", ".gate.tid2eid"))}
+        assert gradients == learned, gradients ^ learned
         idle = [key for key, value in tensors.items() if key.startswith("grad.") and not value.any()]
         assert not idle, f"experts without a token; take another seed: {idle}"
         drift = ((in_float32 - tensors["adamw_losses"]) / tensors["adamw_losses"]).abs().max()

@@ -18,7 +18,7 @@ void Typist::type(const std::string& text) {
   std::fflush(stdout);
 }
 
-void chat_in_terminal(const LoadedModel& loaded, const ChatTemplate& chat_template,
+void chat_in_terminal(const Pretrained& loaded, const ChatTemplate& chat_template,
                       const std::string& system, const EngineOptions& engine) {
   Chat chat;
   if (!system.empty()) chat.messages.push_back(chat_message("system", system));
@@ -33,16 +33,16 @@ void chat_in_terminal(const LoadedModel& loaded, const ChatTemplate& chat_templa
       return;
     }
     chat.messages.push_back(chat_message("user", line));
-    chat.answer = chat.messages.size();
+    chat.completion = chat.messages.size();
     const std::string prompt = write_chat(chat_template, chat, ChatUse::prompts).prompt;
     const Request request{.prompt = loaded.tokenizer.encode(prompt, /*add_special=*/false),
                           .id = turn};
     Typist typist(loaded.tokenizer, request);
-    const Answer answer =
+    const Completion completion =
         generate(*loaded.model, std::span(&request, 1), engine, std::ref(typist)).front();
     typist.finish();
-    chat.messages.push_back(
-        chat_message("assistant", continuation(loaded.tokenizer, request.prompt, answer.tokens)));
+    chat.messages.push_back(chat_message(
+        "assistant", continuation(loaded.tokenizer, request.prompt, completion.tokens)));
   }
 }
 

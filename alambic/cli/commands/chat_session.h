@@ -7,13 +7,13 @@
 
 namespace alambic {
 
-/// Answers each line of standard input as it is written, with all that was said before, until the
-/// input ends (Ctrl-D). `system` is the system's message, or "".
-/// An input error when the conversation has filled the model's context.
-void chat_in_terminal(const LoadedModel& loaded, const ChatTemplate& chat_template,
+/// Completions each line of standard input as it is written, with all that was said before, until
+/// the input ends (Ctrl-D). `system` is the system's message, or "". An input error when the
+/// conversation has filled the model's context.
+void chat_in_terminal(const Pretrained& loaded, const ChatTemplate& chat_template,
                       const std::string& system, const EngineOptions& engine);
 
-/// An answer as it is written, on standard output.
+/// A completion as it is written, on standard output.
 class Typist {
  public:
   Typist(const Tokenizer& tokenizer, const Request& request);

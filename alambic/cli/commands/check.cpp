@@ -58,40 +58,41 @@ Finding first_batch(const StepReport& report) {
   for (const auto& [name, value] : report.extra) {
     if (name == "reward") facts.push_back(fmt::format("mean score {:.3g}", value));
     if (name == "eos_share") {
-      facts.push_back(fmt::format("{:.0f} % of answers end by EOS", 100 * value));
+      facts.push_back(fmt::format("{:.0f} % of completions end by EOS", 100 * value));
     }
   }
-  return {agree ? Level::good : Level::warning, "first batch", join(facts),
-          agree ? "" : "the student is far from the teacher: train it on text or answers first"};
+  return {
+      agree ? Level::good : Level::warning, "first batch", join(facts),
+      agree ? "" : "the student is far from the teacher: train it on text or completions first"};
 }
 
 // One small step of the run itself; the weights stay as they are.
-Findings measure(DistillOptions options, const Outlines& models, const LoadOptions& load) {
+Findings measure(DistillOptions options, const MetaModels& models, const LoadOptions& load) {
   options.teachers.cache.clear();  // a check writes nothing
-  options.answers.file.clear();
+  options.completions.file.clear();
   const int64_t batch = options.training.batch_size;
-  LoadedModel student = load_student(options.student, load, options.trainable,
-                                     static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(grading_teachers(options), options.loss, student, options.student, load);
+  Pretrained student = load_student(options.student, load, options.trainable,
+                                    static_cast<uint64_t>(options.training.seed));
+  const TeacherPool pool(grading_teachers(options), options.loss, student, options.student, load);
   options.lmbda = options.lmbda > 0 ? 1 : 0;
   std::vector<Example> rows = models.rows;
   models.chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   rows.resize(std::min(rows.size(), sample_rows));
-  const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
+  const int64_t positions = std::min(student.model->shape().positions, pool.positions());
   auto examples = tokenize(rows, student.tokenizer, positions, options.data);
-  if (options.lmbda == 0 && options.answers.by_teacher()) {
+  if (options.lmbda == 0 && options.completions.by_teacher()) {
     fill_completions(options, student, rows, positions, load, examples);
   }
   options.training.batch_size = std::min(batch, std::ssize(rows));
-  const auto lesson = distillation_lesson(
+  const auto task = distillation_task(
       *student.model,
-      faculty.over({.examples = rows,
-                    .tokenized = examples,
-                    .file = options.data,
-                    .answer_room = options.lmbda > 0 ? options.max_completion_length : 0}),
-      examples, student.tokenizer, lesson_options(options, student, faculty, rows),
-      load_onlookers(options, student, rows, load));
-  const StepReport report = lesson->learn(0, [](const std::string&) {});
+      pool.over({.examples = rows,
+                 .tokenized = examples,
+                 .file = options.data,
+                 .max_completion = options.lmbda > 0 ? options.max_completion_length : 0}),
+      examples, student.tokenizer, distillation_settings(options, student, pool, rows),
+      load_auxiliary_models(options, student, rows, load));
+  const StepReport report = task->forward_backward(0, [](const std::string&) {});
   const auto prompts = options.training.batch_size;
   return {time_of(report, static_cast<double>(batch) / static_cast<double>(prompts), prompts),
           first_batch(report)};
@@ -103,7 +104,7 @@ int run(const CheckOptions& options) {
   check_options(options);
   const LoadOptions load = prepare_machine(options.machine);
   const double available = available_memory(load.device);
-  const Outlines models(options, load);
+  const MetaModels models(options, load);
   Findings findings = check_vocabularies(models);
   add(findings, check_forms(models));
   findings.push_back(check_sampling(options));

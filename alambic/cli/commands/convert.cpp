@@ -141,7 +141,7 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtyp
   const bool windowless =
       type_of_model == "mistral" || type_of_model == "mixtral" || type_of_model == "phi3";
   if (windowless && !model.config().value("sliding_window", Json()).is_null()) {
-    say("llama.cpp has no sliding window for {}: beyond it, its answers differ from Alambic's",
+    say("llama.cpp has no sliding window for {}: beyond it, its completions differ from Alambic's",
         type_of_model);
   }
   const Json keys = model.config().value("linear_key_head_dim", Json());

@@ -26,7 +26,7 @@ struct ConvertOptions : Options {
            "auto: the model's own");
     v.text("dtype", dtype,
            "format of a folder's weights: float32, float16, bfloat16; auto: the "
-           "model's own, float32 for a quantised one");
+           "model's own, float32 for a quantized one");
     v.flag("overwrite", overwrite, "replace what --out names");
   }
 };

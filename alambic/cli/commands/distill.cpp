@@ -24,12 +24,12 @@ namespace alambic {
 
 namespace {
 
-// Held-out figures: agreement with the teachers on the student's own answers, drawn alike each
-// time, and exact match of greedy answers where the rows have one. A cached teacher cannot grade
-// new answers.
+// Held-out figures: agreement with the teachers on the student's own completions, drawn alike each
+// time, and exact match of greedy completions where the rows have one. A cached teacher cannot
+// grade new completions.
 struct Validation {
-  const LoadedModel& student;
-  Teachers teachers;
+  const Pretrained& student;
+  TeacherMixture teachers;
   std::vector<Example> examples;
   std::vector<Request> requests;  // in the order of `rows`
   std::vector<int64_t> rows;      // by group of teachers
@@ -37,11 +37,11 @@ struct Validation {
 
   Metrics operator()(int64_t) const {
     Metrics figures = validate_exact_match(student, examples, std::ssize(examples), engine);
-    const std::vector<Answer> answers = generate(*student.model, requests, engine);
+    const std::vector<Completion> completions = generate(*student.model, requests, engine);
     std::vector<Rollouts> batches;
     for (const auto& [first, count, group] : teachers.pieces(rows, 0)) {
       batches.push_back(to_rollouts(std::span(requests).subspan(first, count),
-                                    std::span(answers).subspan(first, count), 0,
+                                    std::span(completions).subspan(first, count), 0,
                                     student.model->options().device()));
       batches.back().row_S.assign(rows.begin() + first, rows.begin() + first + count);
     }
@@ -53,7 +53,7 @@ struct Validation {
 };
 
 std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
-                                              const LoadedModel& student, const Faculty& faculty,
+                                              const Pretrained& student, const TeacherPool& pool,
                                               const ChatSource& chats,
                                               const EngineOptions& engine) {
   if (options.valid_data.empty()) return {};
@@ -62,12 +62,13 @@ std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
   if (static_cast<int64_t>(examples.size()) > options.valid_samples) {
     examples.resize(options.valid_samples);
   }
-  if (!faculty.grades_new_answers()) {
+  if (!pool.evaluates_new_completions()) {
     if (!examples.front().answer) {
       throw input_error(
-          "--valid-data has no effect: no teacher can grade new answers ({}), and the rows of {} "
+          "--valid-data has no effect: no teacher can grade new completions ({}), and the rows of "
+          "{} "
           "have no \"answer\"",
-          faculty.cached() ? "--teacher-cache" : "there is none", options.valid_data);
+          pool.cached() ? "--teacher-cache" : "there is none", options.valid_data);
     }
     return [&student, examples, engine](int64_t) {
       return validate_exact_match(student, examples, std::ssize(examples), engine);
@@ -76,10 +77,10 @@ std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
   const auto tokenized =
       tokenize(examples, student.tokenizer, student.model->shape().positions, options.valid_data);
   Validation validation{.student = student,
-                        .teachers = faculty.over({.examples = examples,
-                                                  .tokenized = tokenized,
-                                                  .file = options.valid_data,
-                                                  .answer_room = options.max_completion_length}),
+                        .teachers = pool.over({.examples = examples,
+                                               .tokenized = tokenized,
+                                               .file = options.valid_data,
+                                               .max_completion = options.max_completion_length}),
                         .engine = engine};
   validation.rows.resize(examples.size());
   std::iota(validation.rows.begin(), validation.rows.end(), 0);
@@ -94,13 +95,15 @@ std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
   return validation;
 }
 
-// The engine stops at the student's context; a teacher with a shorter one must see every answer.
+// The engine stops at the student's context; a teacher with a shorter one must see every
+// completion.
 void check_teacher_context(const DistillOptions& options, int64_t longest_prompt, int64_t student,
                            int64_t teacher) {
   const int64_t longest = std::min(longest_prompt + options.max_completion_length, student);
   if (longest <= teacher) return;
   throw input_error(
-      "the teacher's context of {} is too short: a prompt of {} tokens with an answer of up to {} "
+      "the teacher's context of {} is too short: a prompt of {} tokens with a completion of up to "
+      "{} "
       "has {}",
       teacher, longest_prompt, options.max_completion_length, longest)
       .with_hint(fmt::format("--max-completion-length {} fits", teacher - longest_prompt));
@@ -151,40 +154,40 @@ int run(const DistillOptions& options) {
   check_options(options);
   const LoadOptions load = prepare_machine(options.machine);
   const auto [chats, rows] = preflight(options, load);
-  LoadedModel student = load_student(options.student, load, options.trainable,
-                                     static_cast<uint64_t>(options.training.seed));
-  const Faculty faculty(grading_teachers(options), options.loss, student, options.student, load);
-  const int64_t positions = std::min(student.model->shape().positions, faculty.positions());
+  Pretrained student = load_student(options.student, load, options.trainable,
+                                    static_cast<uint64_t>(options.training.seed));
+  const TeacherPool pool(grading_teachers(options), options.loss, student, options.student, load);
+  const int64_t positions = std::min(student.model->shape().positions, pool.positions());
   chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   std::vector<TokenizedExample> examples =
       tokenize(rows, student.tokenizer, positions, options.data);
-  if (options.answers.by_teacher()) {
+  if (options.completions.by_teacher()) {
     fill_completions(options, student, rows, positions, load, examples);
   }
   check_teacher_context(options, longest_prompt(examples), student.model->shape().positions,
-                        faculty.positions());
-  Teachers teachers =
-      faculty.over({.examples = rows,
-                    .tokenized = examples,
-                    .file = options.data,
-                    .answer_room = options.lmbda > 0 ? options.max_completion_length : 0});
+                        pool.positions());
+  TeacherMixture teachers =
+      pool.over({.examples = rows,
+                 .tokenized = examples,
+                 .file = options.data,
+                 .max_completion = options.lmbda > 0 ? options.max_completion_length : 0});
   const EngineOptions engine = engine_of(options, student);
-  const auto validate = validation_of(options, student, faculty, chats, engine);
-  Onlookers onlookers = load_onlookers(options, student, rows, load);
-  const DistillationOptions settings = lesson_options(options, student, faculty, rows);
+  const auto validate = validation_of(options, student, pool, chats, engine);
+  AuxiliaryModels auxiliary = load_auxiliary_models(options, student, rows, load);
+  const DistillationSettings settings = distillation_settings(options, student, pool, rows);
 
   open_run_folder("distill", options, options.run);
   const fs::path out = options.run.out;
-  const std::unique_ptr<Lesson> lesson =
-      distillation_lesson(*student.model, std::move(teachers), std::move(examples),
-                          student.tokenizer, settings, std::move(onlookers));
+  const std::unique_ptr<TrainingTask> task =
+      distillation_task(*student.model, std::move(teachers), std::move(examples), student.tokenizer,
+                        settings, std::move(auxiliary));
   const std::unique_ptr<Recorder> recorder =
       run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
   CollapseWatch watch(static_cast<double>(options.max_completion_length));
   const TrainingResult result = train(
       options.training,
       {.student = *student.model,
-       .lesson = *lesson,
+       .task = *task,
        .recorder = *recorder,
        .validate = validate,
        .checkpoints = out / "checkpoints",

@@ -19,11 +19,11 @@ namespace alambic {
 
 namespace {
 
-// The teacher grades the answers that the model itself writes.
-Metrics agreement_with(const EvalOptions& options, const LoadedModel& loaded,
+// The teacher grades the completions that the model itself writes.
+Metrics agreement_with(const EvalOptions& options, const Pretrained& loaded,
                        const LoadOptions& load, const std::vector<Example>& examples,
                        const EngineOptions& engine) {
-  LoadedModel teacher_model = load_with_tokenizer(options.teacher, load);
+  Pretrained teacher_model = from_pretrained(options.teacher, load);
   check_same_vocabulary(loaded, teacher_model, options.model, options.teacher);
   const LocalTeacher teacher(std::move(teacher_model.model), loaded.vocabulary);
   std::vector<Rollouts> batches;
@@ -32,31 +32,31 @@ Metrics agreement_with(const EvalOptions& options, const LoadedModel& loaded,
   for (const Example& example : examples) {
     requests.push_back({.prompt = prompt_ids(loaded.tokenizer, example), .id = requests.size()});
   }
-  const std::vector<Answer> answers = generate(*loaded.model, requests, engine);
+  const std::vector<Completion> completions = generate(*loaded.model, requests, engine);
   for (size_t first = 0; first < requests.size(); first += rows_per_pass) {
     const size_t count = std::min(rows_per_pass, requests.size() - first);
     batches.push_back(to_rollouts(std::span(requests).subspan(first, count),
-                                  std::span(answers).subspan(first, count), 0, load.device));
+                                  std::span(completions).subspan(first, count), 0, load.device));
   }
   return agreement(*loaded.model, teacher, batches);
 }
 
-void write_answers(const std::string& file, const std::vector<Example>& examples,
-                   const TaskResult& result) {
+void write_completions(const std::string& file, const std::vector<Example>& examples,
+                       const TaskResult& result) {
   std::string lines;
   for (size_t i = 0; i < examples.size(); ++i) {
-    Json row = {{"prompt", examples[i].prompt}, {"completion", result.answers[i]}};
+    Json row = {{"prompt", examples[i].prompt}, {"completion", result.completions[i]}};
     if (examples[i].chat) row["prompt"] = prompt_messages(*examples[i].chat);
     if (examples[i].completion) row["reference"] = *examples[i].completion;
     if (examples[i].answer) {
-      row["correct"] = answers_correctly(result.answers[i], *examples[i].answer);
+      row["correct"] = answers_correctly(result.completions[i], *examples[i].answer);
     }
     lines += row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
   write_file(file, lines);
 }
 
-Metrics task_figures(const EvalOptions& options, LoadedModel& loaded, const LoadOptions& load) {
+Metrics task_figures(const EvalOptions& options, Pretrained& loaded, const LoadOptions& load) {
   const ChatSource chats(options.model, loaded.tokenizer, options.chat);
   std::vector<Example> examples =
       read_examples(options.data, {{"prompt"}, {"messages"}}, chats.reader(ChatUse::prompts));
@@ -74,10 +74,10 @@ Metrics task_figures(const EvalOptions& options, LoadedModel& loaded, const Load
   Progress progress("eval", static_cast<int64_t>(examples.size()));
   const TaskResult result =
       run_task(*loaded.model, loaded.tokenizer, examples, engine, [&](const EngineProgress& done) {
-        progress.update(done.answers_done, "generate", fmt::format("{} tokens", done.tokens));
+        progress.update(done.completions_done, "generate", fmt::format("{} tokens", done.tokens));
       });
   progress.finish();
-  if (!options.out.empty()) write_answers(options.out, examples, result);
+  if (!options.out.empty()) write_completions(options.out, examples, result);
   Metrics figures = {{"examples", static_cast<double>(examples.size())}};
   if (result.exact_match) figures.emplace_back("exact_match", *result.exact_match);
   if (result.rouge_l) figures.emplace_back("rouge_l", *result.rouge_l);
@@ -91,7 +91,7 @@ Metrics task_figures(const EvalOptions& options, LoadedModel& loaded, const Load
   return figures;
 }
 
-Metrics text_figures(const EvalOptions& options, const LoadedModel& loaded) {
+Metrics text_figures(const EvalOptions& options, const Pretrained& loaded) {
   if (!options.out.empty()) {
     throw input_error("--out has no effect: {} holds text, not prompts", options.data);
   }
@@ -120,7 +120,7 @@ int run(const EvalOptions& options) {
   const LoadOptions load = prepare_machine(options.machine);
   LoadOptions load_adapted = load;
   load_adapted.adapter = options.adapter;
-  LoadedModel loaded = load_with_tokenizer(options.model, load_adapted);
+  Pretrained loaded = from_pretrained(options.model, load_adapted);
   const Metrics figures = holds_text(options.data) ? text_figures(options, loaded)
                                                    : task_figures(options, loaded, load);
   if (options.json) {

@@ -30,15 +30,16 @@ struct EvalOptions : Options {
     chat.visit(v);
     v.text("teacher", teacher, "model folder; adds the agreement with it on the answers");
     v.model("teacher");
-    v.integer("limit", limit, "rows of --data that are used; 0: all", {.least = 0});
+    v.integer("limit", limit, "rows of --data that are used; 0: all", {.min = 0});
     v.integer("sequence-length", sequence_length, "tokens of a text window; 0: the whole context",
-              {.least = 0});
+              {.min = 0});
     v.group("Answers");
-    v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.least = 1});
-    v.integer("batch", batch, "answers written side by side", {.least = 1});
-    v.number("temperature", temperature, "0 takes the most likely token", {.least = 0});
-    v.integer("seed", seed, "of the draws", {.least = 0});
-    v.text("out", out, "jsonl file for the answers, each with its prompt and whether it is right");
+    v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.min = 1});
+    v.integer("batch", batch, "answers written side by side", {.min = 1});
+    v.number("temperature", temperature, "0 takes the most likely token", {.min = 0});
+    v.integer("seed", seed, "of the draws", {.min = 0});
+    v.text("out", out,
+           "jsonl file for the completions, each with its prompt and whether it is right");
     v.flag("json", json, "print the result as JSON");
     machine.visit(v);
   }

@@ -60,15 +60,15 @@ std::vector<Example> prompts_of(const GenerateOptions& options, const ChatSource
   return examples;
 }
 
-void print_json(const Example& example, const Request& request, const Answer& answer,
+void print_json(const Example& example, const Request& request, const Completion& completion,
                 const Tokenizer& tokenizer) {
   const Json prompt =
       example.chat ? prompt_messages(*example.chat) : Json(tokenizer.decode(request.prompt, true));
   const Json row = {{"prompt", prompt},
-                    {"completion", continuation(tokenizer, request.prompt, answer.tokens)},
-                    {"tokens", answer.tokens},
-                    {"logp", answer.logp},
-                    {"ending", answer.ending == Ending::stop_token ? "stop" : "length"}};
+                    {"completion", continuation(tokenizer, request.prompt, completion.tokens)},
+                    {"tokens", completion.tokens},
+                    {"logp", completion.logp},
+                    {"ending", completion.ending == Ending::stop_token ? "stop" : "length"}};
   std::puts(row.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
@@ -86,7 +86,7 @@ int run(const GenerateOptions& options) {
   check_effects(options);
   LoadOptions load = prepare_machine(options.machine);
   load.adapter = options.adapter;
-  LoadedModel loaded = load_with_tokenizer(options.model, load);
+  Pretrained loaded = from_pretrained(options.model, load);
   const ChatSource chats(options.model, loaded.tokenizer, options.chat_template);
   const bool in_terminal = options.chat && options.prompts.empty() && ::isatty(STDIN_FILENO) == 1;
   std::vector<Example> examples;
@@ -118,23 +118,23 @@ int run(const GenerateOptions& options) {
   const bool streams = requests.size() == 1 && !options.json;
   Typist typist(loaded.tokenizer, requests.front());
   Stopwatch watch;
-  std::vector<Answer> answers;
+  std::vector<Completion> completions;
   if (streams) {
     std::fputs(beginning(examples.front()).c_str(), stdout);
-    answers = generate(*loaded.model, requests, engine, std::ref(typist));
+    completions = generate(*loaded.model, requests, engine, std::ref(typist));
     typist.finish();
   } else {
-    answers = generate(*loaded.model, requests, engine);
+    completions = generate(*loaded.model, requests, engine);
   }
   int64_t tokens = 0;
-  for (size_t i = 0; i < answers.size(); ++i) {
+  for (size_t i = 0; i < completions.size(); ++i) {
     const Example& example = examples[i / options.num_generations];
-    tokens += static_cast<int64_t>(answers[i].tokens.size());
+    tokens += static_cast<int64_t>(completions[i].tokens.size());
     if (options.json) {
-      print_json(example, requests[i], answers[i], loaded.tokenizer);
+      print_json(example, requests[i], completions[i], loaded.tokenizer);
     } else if (!streams) {
       std::puts((beginning(example) +
-                 continuation(loaded.tokenizer, requests[i].prompt, answers[i].tokens) + "\n")
+                 continuation(loaded.tokenizer, requests[i].prompt, completions[i].tokens) + "\n")
                     .c_str());
     }
   }

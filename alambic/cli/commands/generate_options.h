@@ -34,11 +34,11 @@ struct GenerateOptions : Options {
     v.text("system", system, "the system's message of --chat");
     chat_template.visit(v);
     v.group("Answers");
-    v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.least = 1});
-    v.integer("num-generations", num_generations, "answers per prompt", {.least = 1});
-    v.integer("batch", batch, "answers written side by side", {.least = 1});
-    v.integer("seed", seed, "of the draws", {.least = 0});
-    v.flag("json", json, "one JSON object per answer, with token ids and log-probabilities");
+    v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.min = 1});
+    v.integer("num-generations", num_generations, "answers per prompt", {.min = 1});
+    v.integer("batch", batch, "answers written side by side", {.min = 1});
+    v.integer("seed", seed, "of the draws", {.min = 0});
+    v.flag("json", json, "one JSON object per completion, with token ids and log-probabilities");
     sampling.visit(v);
     machine.visit(v);
   }

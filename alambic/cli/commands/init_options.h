@@ -20,21 +20,21 @@ struct InitOptions : Options {
            "norms and head; and of them, where a width is given, what has the largest weights");
     v.model("from");
     v.integer("layers", layers, "layers of the new model; 0: as the configuration says",
-              {.least = 0});
+              {.min = 0});
     v.integer("hidden-size", hidden_size, "with --from: channels that are kept; 0: all",
-              {.least = 0});
+              {.min = 0});
     v.integer("intermediate-size", intermediate_size,
-              "with --from: MLP units that are kept in each layer; 0: all", {.least = 0});
+              "with --from: MLP units that are kept in each layer; 0: all", {.min = 0});
     v.integer("num-attention-heads", heads,
               "with --from: heads that are kept in each layer, in whole groups with their keys and "
               "values; 0: all",
-              {.least = 0});
+              {.min = 0});
     v.text("tokenizer", tokenizer, "model folder whose tokenizer is copied");
     v.model("tokenizer", /*weights=*/false);
     v.text("characters", characters, "text file whose characters become the vocabulary instead");
     v.text("out", out, "folder of the new model");
     v.required("out");
-    v.integer("seed", seed, "of the random weights", {.least = 0});
+    v.integer("seed", seed, "of the random weights", {.min = 0});
     v.flag("overwrite", overwrite, "replace the model in --out");
   }
 };

@@ -12,19 +12,20 @@
 namespace alambic {
 namespace {
 
-std::vector<Attempt> good_answers(const JudgeCheckOptions& options, bool needs_expected) {
+std::vector<Attempt> good_completions(const JudgeCheckOptions& options, bool needs_expected) {
   Fields fields = {"prompt", "completion"};
   if (needs_expected) fields.emplace_back("answer");
   std::vector<Attempt> attempts;
   for (const Example& row : read_examples(options.data, {fields})) {
     if (options.limit > 0 && std::ssize(attempts) == options.limit) break;
-    attempts.push_back({.prompt = row.prompt, .answer = *row.completion, .expected = row.answer});
+    attempts.push_back(
+        {.prompt = row.prompt, .completion = *row.completion, .expected = row.answer});
   }
   return attempts;
 }
 
 void print_json(const JudgeReport& report) {
-  Json json = {{"answers", report.answers},
+  Json json = {{"answers", report.completions},
                {"dropped", report.dropped},
                {"mean_score", report.mean_score},
                {"worst_share", report.worst_share()},
@@ -43,7 +44,7 @@ void print_json(const JudgeReport& report) {
 void print_table(const JudgeReport& report) {
   std::printf("%-20s %8s %8s %8s %8s\n", "answer", "score", "fooled", "of", "dropped");
   std::printf("%-20s %8.3f %8s %8ld %8ld\n", "good", report.mean_score, "",
-              static_cast<long>(report.answers), static_cast<long>(report.dropped));
+              static_cast<long>(report.completions), static_cast<long>(report.dropped));
   for (const TrickResult& trick : report.tricks) {
     std::printf("%-20s %8.3f %8ld %8ld %8ld\n", trick.name.c_str(), trick.mean_score,
                 static_cast<long>(trick.fooled), static_cast<long>(trick.tried),
@@ -56,15 +57,16 @@ void print_table(const JudgeReport& report) {
 int run(const JudgeCheckOptions& options) {
   const LoadOptions load = prepare_machine(options.machine);
   const std::unique_ptr<Reward> reward = load_reward(options.reward, load);
-  const JudgeReport report = check_judge(*reward, good_answers(options, reward->needs_expected()));
-  if (report.answers == 0) {
-    throw input_error("none of the {} good answers of {} got a score: {}", report.dropped,
+  const JudgeReport report =
+      check_judge(*reward, good_completions(options, reward->needs_expected()));
+  if (report.completions == 0) {
+    throw input_error("none of the {} good completions of {} got a score: {}", report.dropped,
                       options.data, report.last_reason);
   }
   options.json ? print_json(report) : print_table(report);
   if (!report.last_reason.empty()) warn("scores were dropped, the last: {}", report.last_reason);
   if (report.worst_share() <= options.threshold) return 0;
-  say("refused: a worthless answer scores at least as high as the good one for {:.0f} % of the "
+  say("refused: a worthless completion scores at least as high as the good one for {:.0f} % of the "
       "prompts, more than the {:.0f} % of --threshold",
       100 * report.worst_share(), 100 * options.threshold);
   return static_cast<int>(Exit::refused);

@@ -18,11 +18,12 @@ struct JudgeCheckOptions : Options {
     v.text("data", data,
            "jsonl with `prompt` and a good `completion`, and `answer` where the reward compares");
     v.required("data");
-    v.integer("limit", limit, "rows of --data that are used; 0: all", {.least = 0});
-    v.number("threshold", threshold,
-             "largest share of prompts at which a worthless answer may score as high as the good "
-             "one; above it the exit code is 4",
-             {.least = 0, .most = 1});
+    v.integer("limit", limit, "rows of --data that are used; 0: all", {.min = 0});
+    v.number(
+        "threshold", threshold,
+        "largest share of prompts at which a worthless completion may score as high as the good "
+        "one; above it the exit code is 4",
+        {.min = 0, .max = 1});
     v.flag("json", json, "print the result as JSON");
     reward.visit(v);
     machine.visit(v);

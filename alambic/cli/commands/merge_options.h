@@ -20,7 +20,7 @@ struct MergeOptions : Options {
 };
 
 /// Writes the model with the adapter in its weights: W + s·B·A, for DoRA with every row at its
-/// learnt norm (nn/lora.h). Input errors: those of load_model and load_adapter.
+/// learned norm (nn/lora.h). Input errors: those of load_model and load_adapter.
 int run(const MergeOptions& options);
 
 }  // namespace alambic

@@ -16,8 +16,8 @@
 namespace alambic {
 namespace {
 
-using proof::Property;
-using proof::Verdict;
+using selftest::Property;
+using selftest::Verdict;
 
 struct Group {
   std::string title;
@@ -25,17 +25,17 @@ struct Group {
 };
 
 std::vector<Group> all_groups() {
-  const auto forms = proof::divergence_cases().size();
-  return {{"this machine's arithmetic", proof::kernel_laws()},
+  const auto forms = selftest::divergence_cases().size();
+  return {{"this machine's arithmetic", selftest::kernel_properties()},
           {fmt::format("every divergence, in {} forms (temperatures, sums, buckets)", forms),
-           proof::properties_of_every_divergence()},
-          {"divergences", proof::divergence_laws()},
-          {"K tokens and a tail", proof::topk_laws()},
-          {"hidden states", proof::hidden_laws()},
-          {"drawn tokens", proof::policy_laws()},
-          {"numerics", proof::numeric_laws()},
-          {"models and teachers", proof::model_laws()},
-          {"training", proof::training_laws()}};
+           selftest::properties_of_every_divergence()},
+          {"divergences", selftest::divergence_properties()},
+          {"K tokens and a tail", selftest::topk_properties()},
+          {"hidden states", selftest::hidden_properties()},
+          {"drawn tokens", selftest::policy_properties()},
+          {"numerics", selftest::numeric_properties()},
+          {"models and teachers", selftest::model_properties()},
+          {"training", selftest::training_properties()}};
 }
 
 std::string line_of(const Property& property) {
@@ -79,7 +79,7 @@ int run(const SelftestOptions& options) {
   for (const Group& group : groups) {
     if (!options.json) fmt::print("{}\n", group.title);
     for (const Property& property : group.properties) {
-      const Verdict verdict = proof::judge(property);
+      const Verdict verdict = selftest::judge(property);
       ++(verdict.holds ? held : failed);
       if (options.json) {
         rows.push_back(to_json(property, verdict));

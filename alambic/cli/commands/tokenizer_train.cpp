@@ -38,7 +38,7 @@ int run(const TokenizerTrainOptions& options) {
         .with_hint("--overwrite replaces it");
   }
   BpeTraining training{.vocabulary = options.vocabulary,
-                       .least_count = options.least,
+                       .min_count = options.min,
                        .pattern = options.pattern,
                        .special = {options.eos}};
   training.special.insert(training.special.end(), options.special.begin(), options.special.end());
@@ -59,7 +59,7 @@ int run(const TokenizerTrainOptions& options) {
                                          {"clean_up_tokenization_spaces", false}};
   write_file(out / "tokenizer_config.json", config.dump(2) + "\n");
   if (tokenizer.size() < options.vocabulary) {
-    warn("the text has no more pairs that occur {} times: {} tokens instead of {}", options.least,
+    warn("the text has no more pairs that occur {} times: {} tokens instead of {}", options.min,
          tokenizer.size(), options.vocabulary);
   }
   say("wrote {}: {} tokens from {} of text in {:.1f} s", out.string(), tokenizer.size(),

@@ -11,7 +11,7 @@ struct TokenizerTrainOptions : Options {
   std::vector<std::string> data, special;
   std::string out, pattern = "gpt2", eos = "<|endoftext|>";
   int64_t vocabulary = 32000;
-  int64_t least = 2;
+  int64_t min = 2;
   bool overwrite = false;
 
   void visit(OptionVisitor& v) override {
@@ -21,11 +21,12 @@ struct TokenizerTrainOptions : Options {
     v.required("data");
     v.text("out", out, "folder for tokenizer.json; `alambic init --tokenizer` takes it");
     v.required("out");
-    v.integer("vocab-size", vocabulary,
-              "tokens in all: special ones, 256 bytes and what is learnt; fewer where the text has "
-              "no more",
-              {.least = 1});
-    v.integer("min-frequency", least, "a pair that is rarer makes no token", {.least = 1});
+    v.integer(
+        "vocab-size", vocabulary,
+        "tokens in all: special ones, 256 bytes and what is learned; fewer where the text has "
+        "no more",
+        {.min = 1});
+    v.integer("min-frequency", min, "a pair that is rarer makes no token", {.min = 1});
     v.choice("pattern", pattern, {"gpt2", "llama3", "qwen"},
              "what cuts text into words: GPT-2's pattern, Llama 3's (numbers by three digits), or "
              "Qwen's (single digits)");

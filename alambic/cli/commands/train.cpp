@@ -20,7 +20,7 @@ namespace alambic {
 namespace {
 
 // The batches of one file: windows of a text, or examples with a completion.
-std::unique_ptr<BatchSource> source_of(const std::string& file, const LoadedModel& student,
+std::unique_ptr<BatchSource> source_of(const std::string& file, const Pretrained& student,
                                        const ChatSource& chats, int64_t sequence_length,
                                        const BatchOptions& options) {
   const int64_t positions = student.model->shape().positions;
@@ -36,12 +36,12 @@ std::unique_ptr<BatchSource> source_of(const std::string& file, const LoadedMode
     throw input_error("--sequence-length has no effect: {} holds prompts and completions", file);
   }
   const std::vector<Example> rows = read_examples(file, {{"prompt", "completion"}, {"messages"}},
-                                                  chats.reader(ChatUse::all_answers));
+                                                  chats.reader(ChatUse::all_completions));
   return examples_source(tokenize(rows, student.tokenizer, positions, file), options);
 }
 
 std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
-                                              const LoadedModel& student, const ChatSource& chats,
+                                              const Pretrained& student, const ChatSource& chats,
                                               const BatchOptions& batch) {
   if (options.valid_data.empty()) return {};
   BatchOptions held_out = batch;
@@ -71,14 +71,14 @@ std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
 
 int run(const TrainOptions& options) {
   const LoadOptions load = prepare_machine(options.machine);
-  LoadedModel student = load_student(options.model, load, options.trainable,
-                                     static_cast<uint64_t>(options.training.seed));
+  Pretrained student = load_student(options.model, load, options.trainable,
+                                    static_cast<uint64_t>(options.training.seed));
   const BatchOptions batch{.batch_size = options.training.batch_size,
                            .micro_batch_size = options.training.micro_batch_size,
                            .seed = static_cast<uint64_t>(options.training.seed),
                            .device = load.device};
   const ChatSource chats(options.model, student.tokenizer, options.chat);
-  const std::unique_ptr<Lesson> lesson = next_token_lesson(
+  const std::unique_ptr<TrainingTask> task = next_token_task(
       *student.model, source_of(options.data, student, chats, options.sequence_length, batch),
       student.vocabulary, options.training.activation_checkpointing);
   chats.check_effect(options.data);
@@ -91,7 +91,7 @@ int run(const TrainOptions& options) {
       run_recorder(out, "train", {options.training.max_steps, options.training.max_seconds});
   const TrainingResult result = train(options.training,
                                       {.student = *student.model,
-                                       .lesson = *lesson,
+                                       .task = *task,
                                        .recorder = *recorder,
                                        .validate = validate,
                                        .checkpoints = out / "checkpoints"},

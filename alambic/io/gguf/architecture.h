@@ -14,7 +14,7 @@
 namespace alambic {
 
 /// How a GGUF tensor differs from the one of the Hugging Face folder.
-enum class GgufChange {
+enum class GgufTransform {
   none,
   query_rows,  ///< the two halves of each head interleaved, as llama.cpp rotates pairs
   key_rows,    ///< the same, with the key heads
@@ -39,7 +39,7 @@ enum class GgufChange {
 /// GGUF has the experts' matrices one after another in one tensor.
 struct GgufTensorRow {
   std::string_view gguf, hf;
-  GgufChange change = GgufChange::none;
+  GgufTransform change = GgufTransform::none;
   /// ".weight", ".bias", ".scale" or nothing, with which GGUF ends the name where the folder's ends
   /// as it is.
   std::optional<std::string_view> suffix = {};
@@ -72,7 +72,7 @@ const GgufArchitecture& gguf_architecture_of(const nlohmann::ordered_json& confi
                                              const std::string& where);
 
 /// A tensor's place in the table.
-struct GgufPlace {
+struct GgufTensorMatch {
   const GgufTensorRow* row = nullptr;
   int64_t layer = -1;
   int64_t expert = -1;
@@ -82,8 +82,8 @@ struct GgufPlace {
   std::string hf_name() const;
   bool has_experts() const;
 };
-std::optional<GgufPlace> place_of_gguf(const GgufArchitecture& family, std::string_view name);
+std::optional<GgufTensorMatch> place_of_gguf(const GgufArchitecture& family, std::string_view name);
 /// Where it goes: to one place, or to one for each part that GGUF has it in; none: nowhere.
-std::vector<GgufPlace> places_of_hf(const GgufArchitecture& family, std::string_view name);
+std::vector<GgufTensorMatch> places_of_hf(const GgufArchitecture& family, std::string_view name);
 
 }  // namespace alambic

@@ -82,12 +82,12 @@ void add_yarn_magnitude(Json& rope, const std::string& where, const std::string&
   rope.erase("mscale_all_dim");
 }
 
-uint32_t size_of(const Json& config, const char* key, int64_t least, const std::string& where) {
+uint32_t size_of(const Json& config, const char* key, int64_t min, const std::string& where) {
   const Json value = config.value(key, Json());
-  if (value.is_number_integer() && value >= least && value < int64_t{1} << 31) {
+  if (value.is_number_integer() && value >= min && value < int64_t{1} << 31) {
     return value.get<uint32_t>();
   }
-  throw input_error("cannot read {}: \"{}\" should be a size from {}, found {}", where, key, least,
+  throw input_error("cannot read {}: \"{}\" should be a size from {}, found {}", where, key, min,
                     value.dump());
 }
 

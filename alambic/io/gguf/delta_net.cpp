@@ -14,7 +14,7 @@ namespace alambic {
 
 namespace {
 
-using enum GgufChange;
+using enum GgufTransform;
 
 Error misfit(const TensorView& tensor, const std::string& where) {
   return input_error("cannot convert {}: tensor {} of shape [{}] does not fit the configuration",
@@ -52,17 +52,17 @@ HeadPlaces row_places(const TensorView& tensor, const GgufDeltaNet& net, const s
   return {1, size, size / rows * width};
 }
 
-ChangedTensor as_floats(const TensorView& tensor, const std::string& where) {
-  return {Dtype::F32, tensor.shape, encode(Dtype::F32, numbers_of(tensor, where))};
+TransformedTensor as_floats(const TensorView& tensor, const std::string& where) {
+  return {Dtype::F32, tensor.shape, encode(Dtype::F32, numel_of(tensor, where))};
 }
 
-ChangedTensor change_columns(const TensorView& tensor, bool to_gguf, const GgufDeltaNet& net,
-                             const std::string& where) {
+TransformedTensor change_columns(const TensorView& tensor, bool to_gguf, const GgufDeltaNet& net,
+                                 const std::string& where) {
   if (tensor.shape.size() != 2 || tensor.shape[1] != net.value_heads * net.value_width) {
     throw misfit(tensor, where);
   }
-  if (static_cast<uint64_t>(net.value_width) % block_numbers(tensor.dtype) != 0) {
-    const ChangedTensor floats = as_floats(tensor, where);
+  if (static_cast<uint64_t>(net.value_width) % block_numel(tensor.dtype) != 0) {
+    const TransformedTensor floats = as_floats(tensor, where);
     return change_columns(view_of(floats, tensor.name), to_gguf, net, where);
   }
   const int64_t rows = std::max<int64_t>(tensor.shape[0], 1);
@@ -72,9 +72,9 @@ ChangedTensor change_columns(const TensorView& tensor, bool to_gguf, const GgufD
 }
 
 // A state keeps exp(-exp(A_log) · …) of itself; GGUF has -exp(A_log).
-ChangedTensor change_decay(const TensorView& tensor, bool to_gguf, const GgufDeltaNet& net,
-                           const std::string& where) {
-  std::vector<float> numbers = numbers_of(tensor, where);
+TransformedTensor change_decay(const TensorView& tensor, bool to_gguf, const GgufDeltaNet& net,
+                               const std::string& where) {
+  std::vector<float> numbers = numel_of(tensor, where);
   for (float& number : numbers) {
     if (!to_gguf && !(number < 0)) {
       throw input_error("cannot load {}: tensor {} should have numbers below 0, found {}", where,
@@ -82,7 +82,7 @@ ChangedTensor change_decay(const TensorView& tensor, bool to_gguf, const GgufDel
     }
     number = to_gguf ? -std::exp(number) : std::log(-number);
   }
-  ChangedTensor changed{Dtype::F32, tensor.shape, encode(Dtype::F32, numbers)};
+  TransformedTensor changed{Dtype::F32, tensor.shape, encode(Dtype::F32, numbers)};
   const TensorView view = view_of(changed, tensor.name);
   changed.bytes = moved(changed.bytes, row_places(view, net, where), net, to_gguf);
   return changed;
@@ -90,12 +90,12 @@ ChangedTensor change_decay(const TensorView& tensor, bool to_gguf, const GgufDel
 
 }  // namespace
 
-bool is_of_delta_net(GgufChange change) {
+bool is_of_delta_net(GgufTransform change) {
   return change == value_rows || change == value_channels || change == value_columns ||
          change == decay || change == one_row;
 }
 
-std::vector<int64_t> delta_net_shape(const TensorView& tensor, GgufChange change, bool to_gguf,
+std::vector<int64_t> delta_net_shape(const TensorView& tensor, GgufTransform change, bool to_gguf,
                                      const std::string& where) {
   const std::vector<int64_t>& shape = tensor.shape;
   if (change != value_channels && change != one_row) return shape;
@@ -114,22 +114,22 @@ std::vector<int64_t> delta_net_shape(const TensorView& tensor, GgufChange change
   return other;
 }
 
-ChangedTensor change_delta_net(const TensorView& tensor, GgufChange change, bool to_gguf,
-                               const GgufHeads& heads, const std::string& where) {
+TransformedTensor change_delta_net(const TensorView& tensor, GgufTransform change, bool to_gguf,
+                                   const GgufHeads& heads, const std::string& where) {
   const GgufDeltaNet& net = heads.delta_net;
   const std::vector<int64_t> shape = delta_net_shape(tensor, change, to_gguf, where);
   if (change == one_row) {
     return {tensor.dtype, shape, {tensor.bytes.begin(), tensor.bytes.end()}};
   }
-  constexpr int64_t most = int64_t{1} << 20;  // so that products do not overflow
-  if (net.key_heads < 1 || net.value_heads < 1 || net.value_width < 1 || net.value_heads > most ||
-      net.value_width > most || net.value_heads % net.key_heads != 0) {
+  constexpr int64_t max = int64_t{1} << 20;  // so that products do not overflow
+  if (net.key_heads < 1 || net.value_heads < 1 || net.value_width < 1 || net.value_heads > max ||
+      net.value_width > max || net.value_heads % net.key_heads != 0) {
     throw misfit(tensor, where);
   }
   if (change == decay) return change_decay(tensor, to_gguf, net, where);
   if (change == value_columns) return change_columns(tensor, to_gguf, net, where);
   if (tensor.shape.size() == 1 && is_block(tensor.dtype)) {  // a block is more than a row
-    const ChangedTensor floats = as_floats(tensor, where);
+    const TransformedTensor floats = as_floats(tensor, where);
     return change_delta_net(view_of(floats, tensor.name), change, to_gguf, heads, where);
   }
   return {tensor.dtype, shape, moved(tensor.bytes, row_places(tensor, net, where), net, to_gguf)};

@@ -8,16 +8,16 @@
 namespace alambic {
 
 /// True for the changes of those tensors.
-bool is_of_delta_net(GgufChange change);
+bool is_of_delta_net(GgufTransform change);
 
 /// `tensor` as GGUF has it (`to_gguf`), or as the folder has it. Rows and whole blocks move as
 /// bytes; A_log, and columns that split a block, become F32. Input errors name `where` and the
 /// tensor when its shape or a number does not fit.
-ChangedTensor change_delta_net(const TensorView& tensor, GgufChange change, bool to_gguf,
-                               const GgufHeads& heads, const std::string& where);
+TransformedTensor change_delta_net(const TensorView& tensor, GgufTransform change, bool to_gguf,
+                                   const GgufHeads& heads, const std::string& where);
 
 /// The shape on the other side.
-std::vector<int64_t> delta_net_shape(const TensorView& tensor, GgufChange change, bool to_gguf,
+std::vector<int64_t> delta_net_shape(const TensorView& tensor, GgufTransform change, bool to_gguf,
                                      const std::string& where);
 
 }  // namespace alambic

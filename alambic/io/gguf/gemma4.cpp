@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 const std::string prefix = "gemma4.";
 constexpr float standstill = 1e30F;            // divides a frequency
 constexpr double usual_share = 0.25;           // of a head that turns, in published models
-constexpr int64_t most_layers = 512;           // of llama.cpp
+constexpr int64_t max_layers = 512;            // of llama.cpp
 constexpr int64_t widest = int64_t{1} << 20;   // of a head
 constexpr int64_t largest = int64_t{1} << 30;  // any other size
 constexpr const char* frequencies = "rope_freqs.weight";
@@ -36,12 +36,12 @@ int64_t turning(int64_t head, double share) {
 
 // Reading.
 
-int64_t size_of(const GgufMetadata& metadata, const std::string& key, int64_t least, int64_t most,
+int64_t size_of(const GgufMetadata& metadata, const std::string& key, int64_t min, int64_t max,
                 int64_t otherwise) {
   const int64_t value = metadata.integer(prefix + key).value_or(otherwise);
-  if (value >= least && value <= most) return value;
+  if (value >= min && value <= max) return value;
   throw input_error("cannot read {}: metadata {}{} should be a size from {} to {}, found {}",
-                    metadata.where(), prefix, key, least, most, value);
+                    metadata.where(), prefix, key, min, max, value);
 }
 
 Kinds read_kinds(const GgufMetadata& metadata, int64_t layers) {
@@ -174,12 +174,12 @@ double read_share(const GgufMetadata& metadata, const std::vector<TensorView>& t
 
 // Writing.
 
-int64_t size_of(const Json& config, const char* key, int64_t least, int64_t otherwise,
+int64_t size_of(const Json& config, const char* key, int64_t min, int64_t otherwise,
                 const std::string& where) {
   const Json value = config.value(key, Json());
   if (value.is_null()) return otherwise;
-  if (value.is_number_integer() && value >= least && value <= largest) return value;
-  throw input_error("cannot read {}: \"{}\" should be a size from {}, found {}", where, key, least,
+  if (value.is_number_integer() && value >= min && value <= largest) return value;
+  throw input_error("cannot read {}: \"{}\" should be a size from {}, found {}", where, key, min,
                     value.dump());
 }
 
@@ -191,8 +191,8 @@ Error refusal(const std::string& where, const std::string& key, const Json& valu
 
 Kinds kinds_of(const Json& config, const std::string& where) {
   const int64_t layers = size_of(config, "num_hidden_layers", 1, 0, where);
-  if (layers < 1 || layers > most_layers) {
-    throw refusal(where, "num_hidden_layers", layers, fmt::format("1 to {}", most_layers));
+  if (layers < 1 || layers > max_layers) {
+    throw refusal(where, "num_hidden_layers", layers, fmt::format("1 to {}", max_layers));
   }
   Kinds kinds;
   const Json types = config.value("layer_types", Json());

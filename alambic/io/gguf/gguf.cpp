@@ -76,8 +76,8 @@ GgufArray read_items(Cursor& cursor, uint64_t count, const std::string& what) {
   } else {
     using Item = typename Items::value_type;
     // A string has 8 bytes at least, so what is reserved is in proportion to the file.
-    const uint64_t least = std::is_same_v<Item, std::string> ? 8 : sizeof(Item);
-    if (count > cursor.left() / least) {
+    const uint64_t min = std::is_same_v<Item, std::string> ? 8 : sizeof(Item);
+    if (count > cursor.left() / min) {
       throw cursor
           .refused("{} should have {} items, but only {} bytes are left", what, count,
                    cursor.left())
@@ -136,8 +136,8 @@ struct Names {
   }
 };
 
-void check_count(const Cursor& cursor, uint64_t count, uint64_t least, const char* what) {
-  if (count > cursor.left() / least) {
+void check_count(const Cursor& cursor, uint64_t count, uint64_t min, const char* what) {
+  if (count > cursor.left() / min) {
     throw cursor
         .refused("it should have {} {}, but only {} bytes are left", count, what, cursor.left())
         .with_hint("an incomplete download?");

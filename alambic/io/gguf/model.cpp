@@ -51,7 +51,7 @@ GgufHeads heads_of(const Json& config) {
 
 // One tensor on its way into a file: of one source, or of one an expert.
 struct Plan {
-  GgufPlace place;
+  GgufTensorMatch place;
   std::vector<const TensorView*> sources;
   std::vector<int64_t> shape = {};
   Dtype dtype = Dtype::F32;
@@ -60,8 +60,8 @@ struct Plan {
 // The format for a matrix: `wanted`, or a finer one where its rows are no whole blocks.
 Dtype fitting(Dtype wanted, int64_t row) {
   const auto numbers = static_cast<uint64_t>(row);
-  if (numbers % block_numbers(wanted) == 0) return wanted;
-  return numbers % block_numbers(Dtype::Q8_0) == 0 ? Dtype::Q8_0 : Dtype::F16;
+  if (numbers % block_numel(wanted) == 0) return wanted;
+  return numbers % block_numel(Dtype::Q8_0) == 0 ? Dtype::Q8_0 : Dtype::F16;
 }
 
 Dtype dtype_for(const Plan& plan, const GgufType& type, bool tied) {
@@ -90,8 +90,8 @@ bool is_tied(const GgufArchitecture& family, const Json& config) {
   return found != config.end() && found->is_boolean() ? found->get<bool>() : by_default;
 }
 
-std::vector<GgufPlace> find_places(const GgufArchitecture& family, const std::string& name) {
-  std::vector<GgufPlace> places = places_of_hf(family, name);
+std::vector<GgufTensorMatch> find_places(const GgufArchitecture& family, const std::string& name) {
+  std::vector<GgufTensorMatch> places = places_of_hf(family, name);
   // GPT-2's original files leave the prefix out.
   if (places.empty()) places = places_of_hf(family, "transformer." + name);
   return places;
@@ -110,7 +110,7 @@ bool is_beyond(const std::string& name, const std::string& start, int64_t next,
 // Experts in their order, each there once and of the same shape.
 void check_experts(const Plan& plan, const std::string& where) {
   for (size_t i = 0; i < plan.sources.size(); ++i) {
-    GgufPlace place = plan.place;
+    GgufTensorMatch place = plan.place;
     place.expert = static_cast<int64_t>(i);
     const TensorView& source = *plan.sources[i];
     if (source.name.ends_with(place.hf_name()) && source.shape == plan.sources[0]->shape) continue;
@@ -126,17 +126,17 @@ std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& confi
   // In the order of the computation: embedding, layers, what follows them; then by expert.
   using Key = std::tuple<int64_t, int64_t, std::string>;
   std::map<Key, std::map<int64_t, const TensorView*>> sorted;
-  std::map<Key, GgufPlace> places;
+  std::map<Key, GgufTensorMatch> places;
   const int64_t next = config.value("num_nextn_predict_layers", int64_t{0});
   for (const TensorView& tensor : tensors) {
     if (is_left_out(tensor.name, tied)) continue;
     if (is_beyond(tensor.name, "model.layers.", next, config)) continue;
-    const std::vector<GgufPlace> found = find_places(family, tensor.name);
+    const std::vector<GgufTensorMatch> found = find_places(family, tensor.name);
     if (found.empty()) {
       throw input_error("cannot convert {}: tensor {} is not part of the architecture {}", where,
                         printable(tensor.name), family.architecture);
     }
-    for (const GgufPlace& place : found) {
+    for (const GgufTensorMatch& place : found) {
       const bool after = place.row->gguf.starts_with("output");
       const Key key{after ? std::numeric_limits<int64_t>::max() : place.layer,
                     place.row - family.tensors.data(), place.suffix};
@@ -160,7 +160,7 @@ std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& confi
 
 std::vector<std::byte> bytes_of(const Plan& plan, const TensorView& source, const GgufHeads& heads,
                                 const std::string& where) {
-  ChangedTensor changed =
+  TransformedTensor changed =
       change_tensor(source, plan.place.row->change, /*to_gguf=*/true, heads, where);
   if (changed.dtype == plan.dtype) return std::move(changed.bytes);
   const std::string name = printable(source.name);
@@ -206,39 +206,39 @@ GgufMetadata header_of(const GgufArchitecture& family, const GgufType& type,
 // key of ours beside the tensor.
 std::string exact_key(const std::string& gguf_name) { return "alambic.exact." + gguf_name; }
 
-bool loses_digits(const GgufPlace& place) {
-  return place.row->change == GgufChange::plus_one || place.row->change == GgufChange::decay;
+bool loses_digits(const GgufTensorMatch& place) {
+  return place.row->change == GgufTransform::plus_one || place.row->change == GgufTransform::decay;
 }
 
 void add_exact(const Plan& plan, const GgufHeads& heads, const std::string& where,
                GgufMetadata& metadata) {
   if (!loses_digits(plan.place)) return;
   const TensorView& source = *plan.sources[0];
-  const GgufChange change = plan.place.row->change;
-  const ChangedTensor there = change_tensor(source, change, /*to_gguf=*/true, heads, where);
-  const ChangedTensor back = change_tensor(view_of(there), change, false, heads, where);
-  std::vector<float> numbers = numbers_of(source, where);
+  const GgufTransform change = plan.place.row->change;
+  const TransformedTensor there = change_tensor(source, change, /*to_gguf=*/true, heads, where);
+  const TransformedTensor back = change_tensor(view_of(there), change, false, heads, where);
+  std::vector<float> numbers = numel_of(source, where);
   if (back.bytes == encode(Dtype::F32, numbers)) return;
   metadata.add(exact_key(plan.place.gguf_name()), GgufArray(std::move(numbers)));
 }
 
 // The numbers of that key, when the tensor is still what they become.
-void restore_exact(const TensorView& tensor, GgufChange change, const GgufHeads& heads,
-                   const GgufMetadata& metadata, ChangedTensor& back) {
+void restore_exact(const TensorView& tensor, GgufTransform change, const GgufHeads& heads,
+                   const GgufMetadata& metadata, TransformedTensor& back) {
   const std::vector<double> exact = metadata.numbers(exact_key(tensor.name));
   if (tensor.dtype != Dtype::F32 || std::ssize(exact) != count_of(tensor.shape)) return;
   const std::vector<float> numbers(exact.begin(), exact.end());
-  const ChangedTensor floats{Dtype::F32, back.shape, encode(Dtype::F32, numbers)};
-  const ChangedTensor there = change_tensor(view_of(floats), change, true, heads, "");
+  const TransformedTensor floats{Dtype::F32, back.shape, encode(Dtype::F32, numbers)};
+  const TransformedTensor there = change_tensor(view_of(floats), change, true, heads, "");
   if (std::ranges::equal(there.bytes, tensor.bytes)) back.bytes = floats.bytes;
 }
 
-void add_tensor(GgufModel& model, const TensorView& tensor, const GgufPlace& place,
+void add_tensor(GgufModel& model, const TensorView& tensor, const GgufTensorMatch& place,
                 const GgufHeads& heads, const std::string& where) {
   TensorView view = tensor;
   view.name = place.hf_name();
-  if (place.row->change != GgufChange::none) {
-    ChangedTensor changed =
+  if (place.row->change != GgufTransform::none) {
+    TransformedTensor changed =
         change_tensor(tensor, place.row->change, /*to_gguf=*/false, heads, where);
     if (loses_digits(place)) {
       restore_exact(tensor, place.row->change, heads, model.file.metadata(), changed);
@@ -252,7 +252,7 @@ void add_tensor(GgufModel& model, const TensorView& tensor, const GgufPlace& pla
 }
 
 // A tensor an expert, each a part of the bytes.
-void add_experts(GgufModel& model, const TensorView& tensor, GgufPlace place,
+void add_experts(GgufModel& model, const TensorView& tensor, GgufTensorMatch place,
                  const std::string& where) {
   if (tensor.shape.size() != 3 || tensor.shape[0] < 1) {
     throw input_error("cannot load {}: tensor {} should have three dimensions, experts first",
@@ -275,7 +275,7 @@ void add_wholes(GgufModel& model, const GgufArchitecture& family,
                 const std::string& where) {
   for (const auto& [name, found] : parts) {
     if (std::ranges::find(model.tensors, name, &TensorView::name) != model.tensors.end()) continue;
-    for (const GgufPlace& place : places_of_hf(family, name)) {
+    for (const GgufTensorMatch& place : places_of_hf(family, name)) {
       const std::string part = place.gguf_name();
       const auto is_it = [&](const GgufPart& other) { return other.tensor.name == part; };
       if (std::ranges::any_of(found, is_it)) continue;

@@ -18,38 +18,38 @@ namespace {
 // The folder's kv_b_proj has [key without turn | value] of each head in turn.
 int64_t head_rows(const GgufHeads& heads) { return heads.nope_width + heads.value_width; }
 
-int64_t column_of(GgufChange change) { return change == GgufChange::odd_columns ? 1 : 0; }
+int64_t column_of(GgufTransform change) { return change == GgufTransform::odd_columns ? 1 : 0; }
 
-bool of_columns(GgufChange change) {
-  return change == GgufChange::even_columns || change == GgufChange::odd_columns;
+bool of_columns(GgufTransform change) {
+  return change == GgufTransform::even_columns || change == GgufTransform::odd_columns;
 }
 
 // Where the numbers of a part stand in the whole; no sizes: the whole has no such part.
-Strided places(GgufChange change, const std::vector<int64_t>& whole, const GgufHeads& heads) {
+Strided places(GgufTransform change, const std::vector<int64_t>& whole, const GgufHeads& heads) {
   const int64_t columns = whole.empty() ? 0 : whole.back();
   switch (change) {
-    case GgufChange::latent_keys:
-    case GgufChange::latent_values: {
+    case GgufTransform::latent_keys:
+    case GgufTransform::latent_values: {
       const int64_t rows = head_rows(heads);
       if (whole.size() != 2 || rows < 1 || whole[0] % rows != 0 || whole[0] / rows != heads.query) {
         return {};
       }
       const int64_t head = rows * columns;
-      if (change == GgufChange::latent_keys) {
+      if (change == GgufTransform::latent_keys) {
         return {0, {heads.query, columns, heads.nope_width}, {head, 1, columns}};
       }
       return {heads.nope_width * columns,
               {heads.query, heads.value_width, columns},
               {head, columns, 1}};
     }
-    case GgufChange::even_columns:
-    case GgufChange::odd_columns:
+    case GgufTransform::even_columns:
+    case GgufTransform::odd_columns:
       if (columns % 2 != 0) return {};
       if (whole.size() == 2) return {column_of(change), {whole[0], columns / 2}, {columns, 2}};
       if (whole.size() != 3) return {};
       return {
           column_of(change), {whole[0], columns / 2, whole[1]}, {whole[1] * columns, 2, columns}};
-    case GgufChange::transposed_experts:
+    case GgufTransform::transposed_experts:
       if (whole.size() != 3) return {};
       return {0, {whole[0], columns, whole[1]}, {whole[1] * columns, 1, columns}};
     default:
@@ -58,7 +58,7 @@ Strided places(GgufChange change, const std::vector<int64_t>& whole, const GgufH
 }
 
 // The shape of the tensor whose part has the shape `part`; empty: of none.
-std::vector<int64_t> whole_shape(GgufChange change, const std::vector<int64_t>& part,
+std::vector<int64_t> whole_shape(GgufTransform change, const std::vector<int64_t>& part,
                                  const GgufHeads& heads) {
   const bool matrices = part.size() == 3;
   if (of_columns(change)) {
@@ -66,8 +66,8 @@ std::vector<int64_t> whole_shape(GgufChange change, const std::vector<int64_t>& 
     return matrices ? std::vector{part[0], part[2], 2 * part[1]} : std::vector<int64_t>{};
   }
   if (!matrices) return {};
-  if (change == GgufChange::transposed_experts) return {part[0], part[2], part[1]};
-  const int64_t columns = change == GgufChange::latent_keys ? part[1] : part[2];
+  if (change == GgufTransform::transposed_experts) return {part[0], part[2], part[1]};
+  const int64_t columns = change == GgufTransform::latent_keys ? part[1] : part[2];
   return {heads.query * head_rows(heads), columns};
 }
 
@@ -78,7 +78,7 @@ Error misfit(const std::string& name, const std::vector<int64_t>& shape, const s
 
 std::vector<std::byte> as(Dtype dtype, const TensorView& tensor, const std::string& where) {
   if (tensor.dtype == dtype) return {tensor.bytes.begin(), tensor.bytes.end()};
-  return encode(dtype, numbers_of(tensor, where));
+  return encode(dtype, numel_of(tensor, where));
 }
 
 // MXFP4 has the same numbers and exponents on both sides, in another order.
@@ -94,12 +94,12 @@ WholeTensor whole_of_mxfp4(const std::vector<GgufPart>& parts, const std::vector
 
 }  // namespace
 
-bool is_part(GgufChange change) {
-  return of_columns(change) || change == GgufChange::latent_keys ||
-         change == GgufChange::latent_values || change == GgufChange::transposed_experts;
+bool is_part(GgufTransform change) {
+  return of_columns(change) || change == GgufTransform::latent_keys ||
+         change == GgufTransform::latent_values || change == GgufTransform::transposed_experts;
 }
 
-std::vector<int64_t> part_shape(GgufChange change, const std::vector<int64_t>& whole,
+std::vector<int64_t> part_shape(GgufTransform change, const std::vector<int64_t>& whole,
                                 const GgufHeads& heads, const std::string& name,
                                 const std::string& where) {
   const Strided place = places(change, whole, heads);
@@ -107,8 +107,8 @@ std::vector<int64_t> part_shape(GgufChange change, const std::vector<int64_t>& w
   return place.sizes;
 }
 
-ChangedTensor part_of(const TensorView& whole, GgufChange change, const GgufHeads& heads,
-                      const std::string& where) {
+TransformedTensor part_of(const TensorView& whole, GgufTransform change, const GgufHeads& heads,
+                          const std::string& where) {
   const Dtype dtype = is_block(whole.dtype) ? Dtype::F32 : whole.dtype;
   const Strided place = places(change, whole.shape, heads);
   if (place.sizes.empty()) throw misfit(whole.name, whole.shape, where);

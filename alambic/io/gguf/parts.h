@@ -8,26 +8,26 @@
 namespace alambic {
 
 /// True for the changes by which a tensor of GGUF is a part of one of the folder's.
-bool is_part(GgufChange change);
+bool is_part(GgufTransform change);
 
 /// The shape of that part of a tensor of shape `whole`. An input error that names `where` and
 /// `name` when it has no such part.
-std::vector<int64_t> part_shape(GgufChange change, const std::vector<int64_t>& whole,
+std::vector<int64_t> part_shape(GgufTransform change, const std::vector<int64_t>& whole,
                                 const GgufHeads& heads, const std::string& name,
                                 const std::string& where);
 
 /// The part itself. Its rows are not those of the whole, so a block format becomes F32.
-ChangedTensor part_of(const TensorView& whole, GgufChange change, const GgufHeads& heads,
-                      const std::string& where);
+TransformedTensor part_of(const TensorView& whole, GgufTransform change, const GgufHeads& heads,
+                          const std::string& where);
 
 struct GgufPart {
-  GgufChange change;
+  GgufTransform change;
   TensorView tensor;
 };
 
 /// A tensor made of parts, with bytes of its own.
 struct WholeTensor {
-  ChangedTensor tensor;
+  TransformedTensor tensor;
   /// Of F4: the exponents, one to so many numbers of a column (mxfp4.h); else empty.
   std::vector<std::byte> scales = {};
   int64_t scaled = 1;

@@ -21,7 +21,7 @@ std::vector<int64_t> even_sections(const Json& config) {
   return {(pairs + 2) / 3, (pairs + 1) / 3, pairs / 3};
 }
 
-constexpr int64_t most_layers = 512;  // of llama.cpp
+constexpr int64_t max_layers = 512;  // of llama.cpp
 constexpr int64_t largest = int64_t{1} << 20;
 
 int64_t size_of(const Json& config, const char* key, const std::string& where) {
@@ -62,8 +62,8 @@ void read_qwen3_5(const GgufMetadata& metadata, const std::string& prefix, Json&
                        prefix, key, expected, found);
   };
   const int64_t layers = config.at("num_hidden_layers");
-  if (layers > most_layers) {
-    throw bad("block_count", fmt::format("at most {}", most_layers), layers);
+  if (layers > max_layers) {
+    throw bad("block_count", fmt::format("at most {}", max_layers), layers);
   }
   const int64_t interval = metadata.integer(prefix + "full_attention_interval").value_or(4);
   if (interval < 1) throw bad("full_attention_interval", "positive", interval);
@@ -106,11 +106,11 @@ void add_qwen3_5(Json& config, const std::string& where, const std::string& pref
     if (config.value(key, Json()).is_null()) config[key] = value;
   }
   const int64_t layers = size_of(config, "num_hidden_layers", where);
-  if (layers > most_layers) {
+  if (layers > max_layers) {
     throw input_error(
         "cannot convert {} to GGUF: \"num_hidden_layers\" is {}, but llama.cpp has "
         "at most {}",
-        where, layers, most_layers);
+        where, layers, max_layers);
   }
   metadata.add(prefix + "full_attention_interval",
                static_cast<uint32_t>(interval_of(config, layers, where)));

@@ -43,12 +43,12 @@ bool fits(const GgufTensorRow& row, const std::string& pattern, const std::strin
   return in_gguf ? row.gguf == pattern && *row.suffix == suffix : row.hf == plain;
 }
 
-std::vector<GgufPlace> places_of(const GgufArchitecture& family, std::string_view name,
-                                 bool in_gguf) {
+std::vector<GgufTensorMatch> places_of(const GgufArchitecture& family, std::string_view name,
+                                       bool in_gguf) {
   const std::string_view suffix = suffix_of(name);
   const auto [pattern, numbers] = without_numbers(name.substr(0, name.size() - suffix.size()));
   const std::string plain = without_numbers(name).first;
-  std::vector<GgufPlace> places;
+  std::vector<GgufTensorMatch> places;
   for (const GgufTensorRow& row : family.tensors) {
     if (!fits(row, pattern, plain, suffix, in_gguf)) continue;
     places.push_back({.row = &row,
@@ -70,22 +70,25 @@ std::string with_numbers(std::string_view pattern, int64_t layer, int64_t expert
 
 }  // namespace
 
-std::string GgufPlace::gguf_name() const { return with_numbers(row->gguf, layer, expert) + suffix; }
+std::string GgufTensorMatch::gguf_name() const {
+  return with_numbers(row->gguf, layer, expert) + suffix;
+}
 
-std::string GgufPlace::hf_name() const {
+std::string GgufTensorMatch::hf_name() const {
   return with_numbers(row->hf, layer, expert) + (row->suffix ? "" : suffix);
 }
 
-bool GgufPlace::has_experts() const { return row->hf.find("{}") != row->hf.rfind("{}"); }
+bool GgufTensorMatch::has_experts() const { return row->hf.find("{}") != row->hf.rfind("{}"); }
 
-std::optional<GgufPlace> place_of_gguf(const GgufArchitecture& family, std::string_view name) {
-  const std::vector<GgufPlace> places = places_of(family, name, /*in_gguf=*/true);
+std::optional<GgufTensorMatch> place_of_gguf(const GgufArchitecture& family,
+                                             std::string_view name) {
+  const std::vector<GgufTensorMatch> places = places_of(family, name, /*in_gguf=*/true);
   return places.empty() ? std::nullopt : std::optional(places.front());
 }
 
-std::vector<GgufPlace> places_of_hf(const GgufArchitecture& family, std::string_view name) {
-  std::vector<GgufPlace> places = places_of(family, name, /*in_gguf=*/false);
-  const auto in_part = [](const GgufPlace& place) { return is_part(place.row->change); };
+std::vector<GgufTensorMatch> places_of_hf(const GgufArchitecture& family, std::string_view name) {
+  std::vector<GgufTensorMatch> places = places_of(family, name, /*in_gguf=*/false);
+  const auto in_part = [](const GgufTensorMatch& place) { return is_part(place.row->change); };
   // Older files have kv_b_proj whole.
   if (std::ranges::any_of(places, in_part)) std::erase_if(places, std::not_fn(in_part));
   return places;

@@ -5,7 +5,7 @@
 
 namespace alambic::gguf {
 
-using enum GgufChange;
+using enum GgufTransform;
 
 inline constexpr std::array llama = {
     GgufTensorRow{"token_embd", "model.embed_tokens"},

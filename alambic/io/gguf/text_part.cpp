@@ -61,7 +61,7 @@ std::vector<TensorView> text_tensors(const GgufArchitecture& family,
       if (tensor.name.starts_with(inner)) tensor.name = "model." + tensor.name.substr(inner.size());
     }
     std::vector<TensorView> parts;
-    if (places_of_hf(family, tensor.name).empty()) parts = unstacked(tensor);
+    if (places_of_hf(family, tensor.name).empty()) parts = split_experts(tensor);
     if (parts.empty()) parts.push_back(tensor);
     found.insert(found.end(), parts.begin(), parts.end());
   }

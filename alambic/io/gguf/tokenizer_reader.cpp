@@ -59,7 +59,7 @@ Vocabulary read_vocabulary(const GgufMetadata& metadata) {
   return vocabulary;
 }
 
-// SentencePiece joins the neighbours that make the token of the highest score. tokenizer.json has
+// SentencePiece joins the neighbors that make the token of the highest score. tokenizer.json has
 // the pairs instead, so every way to make a token of two is one, in the order of the scores.
 std::vector<std::pair<std::string_view, std::string_view>> merges_of_scores(
     const Vocabulary& vocabulary) {

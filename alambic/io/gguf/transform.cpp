@@ -14,8 +14,8 @@ namespace alambic {
 
 namespace {
 
-ChangedTensor as_floats(const TensorView& tensor, const std::string& where) {
-  return {Dtype::F32, tensor.shape, encode(Dtype::F32, numbers_of(tensor, where))};
+TransformedTensor as_floats(const TensorView& tensor, const std::string& where) {
+  return {Dtype::F32, tensor.shape, encode(Dtype::F32, numel_of(tensor, where))};
 }
 
 // Where GGUF has a row of Hugging Face's.
@@ -36,21 +36,22 @@ constexpr RowOrder by_part{3, [](int64_t row, int64_t heads, int64_t width) {
                              return (part * heads + head) * width + row % width;
                            }};
 
-ChangedTensor permuted(const TensorView& tensor, bool to_gguf, int64_t heads, const RowOrder& order,
-                       const std::string& where) {
+TransformedTensor permuted(const TensorView& tensor, bool to_gguf, int64_t heads,
+                           const RowOrder& order, const std::string& where) {
   const int64_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
   if (rows == 0 || rows % (order.parts * heads) != 0) {
     throw input_error("cannot convert {}: tensor {} has {} rows, which {} heads cannot share",
                       where, printable(tensor.name), rows, heads);
   }
   if (tensor.shape.size() == 1 && is_block(tensor.dtype)) {  // a block is more than a row
-    ChangedTensor floats = as_floats(tensor, where);
+    TransformedTensor floats = as_floats(tensor, where);
     return permuted({tensor.name, floats.dtype, floats.shape, floats.bytes}, to_gguf, heads, order,
                     where);
   }
   const int64_t part_rows = rows / heads / order.parts;
   const auto row_bytes = static_cast<int64_t>(tensor.bytes.size()) / rows;
-  ChangedTensor changed{tensor.dtype, tensor.shape, std::vector<std::byte>(tensor.bytes.size())};
+  TransformedTensor changed{tensor.dtype, tensor.shape,
+                            std::vector<std::byte>(tensor.bytes.size())};
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t gguf_row = order.gguf_row(row, heads, part_rows);
     const int64_t from = to_gguf ? row : gguf_row, to = to_gguf ? gguf_row : row;
@@ -60,7 +61,7 @@ ChangedTensor permuted(const TensorView& tensor, bool to_gguf, int64_t heads, co
   return changed;
 }
 
-ChangedTensor transposed(const TensorView& tensor, const std::string& where) {
+TransformedTensor transposed(const TensorView& tensor, const std::string& where) {
   if (tensor.shape.size() == 1) {  // the bias of a transposed matrix
     return {tensor.dtype, tensor.shape, {tensor.bytes.begin(), tensor.bytes.end()}};
   }
@@ -69,12 +70,13 @@ ChangedTensor transposed(const TensorView& tensor, const std::string& where) {
                       printable(tensor.name), tensor.shape.size());
   }
   if (is_block(tensor.dtype)) {
-    ChangedTensor floats = as_floats(tensor, where);
+    TransformedTensor floats = as_floats(tensor, where);
     return transposed({tensor.name, floats.dtype, floats.shape, floats.bytes}, where);
   }
   const int64_t rows = tensor.shape[0], columns = tensor.shape[1];
   const auto size = static_cast<int64_t>(block_bits(tensor.dtype) / 8);
-  ChangedTensor changed{tensor.dtype, {columns, rows}, std::vector<std::byte>(tensor.bytes.size())};
+  TransformedTensor changed{
+      tensor.dtype, {columns, rows}, std::vector<std::byte>(tensor.bytes.size())};
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = 0; c < columns; ++c) {
       std::copy_n(tensor.bytes.begin() + (r * columns + c) * size, size,
@@ -86,7 +88,7 @@ ChangedTensor transposed(const TensorView& tensor, const std::string& where) {
 
 }  // namespace
 
-std::vector<float> numbers_of(const TensorView& tensor, const std::string& where) {
+std::vector<float> numel_of(const TensorView& tensor, const std::string& where) {
   if (!tensor.tiles.bytes.empty()) {
     std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
     decode_tiles(tensor, numbers);
@@ -101,46 +103,46 @@ std::vector<float> numbers_of(const TensorView& tensor, const std::string& where
   return numbers;
 }
 
-TensorView view_of(const ChangedTensor& tensor, const std::string& name) {
+TensorView view_of(const TransformedTensor& tensor, const std::string& name) {
   return {.name = name, .dtype = tensor.dtype, .shape = tensor.shape, .bytes = tensor.bytes};
 }
 
-ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to_gguf,
-                            const GgufHeads& heads, const std::string& where) {
+TransformedTensor change_tensor(const TensorView& tensor, GgufTransform change, bool to_gguf,
+                                const GgufHeads& heads, const std::string& where) {
   if (!tensor.tiles.bytes.empty()) {
-    const ChangedTensor floats = as_floats(tensor, where);
+    const TransformedTensor floats = as_floats(tensor, where);
     return change_tensor({tensor.name, floats.dtype, floats.shape, floats.bytes}, change, to_gguf,
                          heads, where);
   }
   switch (change) {
-    case GgufChange::none:
+    case GgufTransform::none:
       return {tensor.dtype, tensor.shape, {tensor.bytes.begin(), tensor.bytes.end()}};
-    case GgufChange::query_rows:
+    case GgufTransform::query_rows:
       return permuted(tensor, to_gguf, heads.query, interleaved, where);
-    case GgufChange::key_rows:
+    case GgufTransform::key_rows:
       return permuted(tensor, to_gguf, heads.key, interleaved, where);
-    case GgufChange::head_parts:
+    case GgufTransform::head_parts:
       return permuted(tensor, to_gguf, heads.query, by_part, where);
-    case GgufChange::transpose:
+    case GgufTransform::transpose:
       return transposed(tensor, where);
-    case GgufChange::plus_one:
+    case GgufTransform::plus_one:
       break;
     default:
       if (is_of_delta_net(change)) return change_delta_net(tensor, change, to_gguf, heads, where);
       check(to_gguf, "tensor {} is a part of another", tensor.name);
       return part_of(tensor, change, heads, where);
   }
-  std::vector<float> numbers = numbers_of(tensor, where);
+  std::vector<float> numbers = numel_of(tensor, where);
   for (float& number : numbers) number += to_gguf ? 1.0F : -1.0F;
   return {Dtype::F32, tensor.shape, encode(Dtype::F32, numbers)};
 }
 
-std::vector<int64_t> changed_shape(const TensorView& tensor, GgufChange change,
+std::vector<int64_t> changed_shape(const TensorView& tensor, GgufTransform change,
                                    const GgufHeads& heads, const std::string& where) {
   if (is_part(change)) return part_shape(change, tensor.shape, heads, tensor.name, where);
   if (is_of_delta_net(change)) return delta_net_shape(tensor, change, /*to_gguf=*/true, where);
   std::vector<int64_t> shape = tensor.shape;
-  if (change == GgufChange::transpose) std::ranges::reverse(shape);
+  if (change == GgufTransform::transpose) std::ranges::reverse(shape);
   return shape;
 }
 

@@ -6,7 +6,7 @@
 namespace alambic {
 
 /// A tensor that was changed, so that its bytes are its own.
-struct ChangedTensor {
+struct TransformedTensor {
   Dtype dtype;
   std::vector<int64_t> shape;
   std::vector<std::byte> bytes;
@@ -24,20 +24,20 @@ struct GgufHeads {
 };
 
 /// `tensor` must outlive it.
-TensorView view_of(const ChangedTensor& tensor, const std::string& name = "");
+TensorView view_of(const TransformedTensor& tensor, const std::string& name = "");
 
 /// `tensor` as GGUF has it (`to_gguf`), or as the Hugging Face folder has it. Rows move as bytes,
 /// so blocks stay blocks; a transposed block format, numbers with scales (tile_scales.h) and
 /// Gemma's norms become F32. Input errors name `where` and the tensor when its shape does not fit
 /// the change.
-ChangedTensor change_tensor(const TensorView& tensor, GgufChange change, bool to_gguf,
-                            const GgufHeads& heads, const std::string& where);
+TransformedTensor change_tensor(const TensorView& tensor, GgufTransform change, bool to_gguf,
+                                const GgufHeads& heads, const std::string& where);
 
 /// Its numbers; an input error that names `where` and the tensor when it holds none.
-std::vector<float> numbers_of(const TensorView& tensor, const std::string& where);
+std::vector<float> numel_of(const TensorView& tensor, const std::string& where);
 
 /// The shape that GGUF has it in.
-std::vector<int64_t> changed_shape(const TensorView& tensor, GgufChange change,
+std::vector<int64_t> changed_shape(const TensorView& tensor, GgufTransform change,
                                    const GgufHeads& heads, const std::string& where);
 
 }  // namespace alambic

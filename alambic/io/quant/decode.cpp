@@ -75,7 +75,7 @@ bool is_decodable(Dtype dtype) { return decoder_of(dtype) != nullptr; }
 void decode(Dtype dtype, std::span<const std::byte> bytes, std::span<float> numbers) {
   const DecodeBlock decode_block = decoder_of(dtype);
   check(decode_block != nullptr, "{} cannot be decoded to float32", name_of(dtype));
-  const uint64_t block_bytes = block_bits(dtype) / 8, per_block = block_numbers(dtype);
+  const uint64_t block_bytes = block_bits(dtype) / 8, per_block = block_numel(dtype);
   const uint64_t count = bytes.size() / block_bytes;
   check(count * block_bytes == bytes.size() && count * per_block == numbers.size(),
         "{} bytes of {} do not make {} numbers", bytes.size(), name_of(dtype), numbers.size());

@@ -6,7 +6,7 @@ namespace alambic::blocks {
 
 namespace {
 
-// Numbers lie in strips: neighbouring bytes that hold one number each at the same shift. A loop
+// Numbers lie in strips: neighboring bytes that hold one number each at the same shift. A loop
 // over a strip is what the compiler makes vector instructions of.
 struct Strip {
   const uint8_t* bytes;

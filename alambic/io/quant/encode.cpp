@@ -48,7 +48,7 @@ bool is_encodable(Dtype dtype) { return encoder_of(dtype) != nullptr; }
 std::vector<std::byte> encode(Dtype dtype, std::span<const float> numbers) {
   const EncodeBlock encode_block = encoder_of(dtype);
   check(encode_block != nullptr, "{} cannot be written", name_of(dtype));
-  const uint64_t per_block = block_numbers(dtype), block_bytes = block_bits(dtype) / 8;
+  const uint64_t per_block = block_numel(dtype), block_bytes = block_bits(dtype) / 8;
   const uint64_t count = numbers.size() / per_block;
   check(count * per_block == numbers.size(), "{} numbers are no whole blocks of {}", numbers.size(),
         name_of(dtype));

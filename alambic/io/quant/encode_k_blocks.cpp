@@ -14,8 +14,8 @@ namespace {
 
 constexpr int block_size = 256;
 
-int rounded(double x, int least, int most) {
-  return static_cast<int>(std::clamp(std::nearbyint(x), double(least), double(most)));
+int rounded(double x, int min, int max) {
+  return static_cast<int>(std::clamp(std::nearbyint(x), double(min), double(max)));
 }
 
 // x ≈ scale · q - min, 0 ≤ q ≤ 15, min ≥ 0.
@@ -63,8 +63,8 @@ Grid fit_grid(const float* x) {
   for (int i = 0; i < grid_size; ++i) {
     weights[i] = std::sqrt(square / grid_size) + std::fabs(x[i]);
   }
-  const auto [least, most] = std::minmax_element(x, x + grid_size);
-  const double low = std::min<double>(*least, 0), high = std::max<double>(*most, 0);
+  const auto [min, max] = std::minmax_element(x, x + grid_size);
+  const double low = std::min<double>(*min, 0), high = std::max<double>(*max, 0);
   if (high == low) return {};
   Grid best{.scale = (high - low) / grid_levels, .min = -low};
   double best_error = error_of(best, x, weights);

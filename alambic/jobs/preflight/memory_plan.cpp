@@ -21,17 +21,17 @@ namespace {
 
 // States of linear attention are wider than `element`, which is for what grows with the tokens.
 double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, double element) {
-  return slots * (element * static_cast<double>(shape.numbers()) * tokens +
-                  4 * static_cast<double>(shape.state_numbers()));
+  return slots * (element * static_cast<double>(shape.numel()) * tokens +
+                  4 * static_cast<double>(shape.state_numel()));
 }
 
 // Weights that are only read: on a CPU, tensors of the right dtype and blocks stay in their files.
 void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
-                const std::vector<const Outline*>& models, at::Device device,
+                const std::vector<const MetaModel*>& models, at::Device device,
                 at::ScalarType dtype) {
   double memory = 0, files = 0;
-  for (const Outline* outline : models) {
-    const auto folder = ModelFolder::open(outline->folder);
+  for (const MetaModel* meta_model : models) {
+    const auto folder = ModelFolder::open(meta_model->folder);
     for (const TensorView& view : folder.tensors()) {
       const bool stays = device.is_cpu() && (is_block(view.dtype) || view.dtype == dtype_of(dtype));
       const auto numbers = static_cast<double>(count_of(view.shape));
@@ -43,8 +43,8 @@ void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
   if (files > 0) plan.push_back({name + " in files", files, true});
 }
 
-// Tokens of an answer at its longest behind a prompt of mean length (of the first 1000).
-double typical_length(const DistillOptions& options, const Outlines& models) {
+// Tokens of a completion at its longest behind a prompt of mean length (of the first 1000).
+double typical_length(const DistillOptions& options, const MetaModels& models) {
   double tokens = 0, rows = 0;
   for (const Example& row : models.rows) {
     if (rows == 1000) break;
@@ -57,28 +57,29 @@ double typical_length(const DistillOptions& options, const Outlines& models) {
 
 // Of the layers, per token of a sequence. With activation checkpointing their inputs, and the rest
 // of one at a time.
-double kept_numbers(Model& model, double length, bool checkpointing) {
+double saved_activations(Model& model, double length, bool checkpointing) {
   const ModelShape shape = model.shape();
   const auto layers = static_cast<double>(shape.cache.layers);
-  const double all = model.kept_numbers(length);
+  const double all = model.saved_activations(length);
   const auto inputs = layers * static_cast<double>(shape.streams * shape.width);
   return checkpointing ? inputs + all / layers : all;
 }
 
 }  // namespace
 
-std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outlines& models,
+std::vector<MemoryPart> memory_plan(const DistillOptions& options, const MetaModels& models,
                                     const LoadOptions& load) {
   Model& student = *models.student.model.model;
   const auto element = static_cast<double>(c10::elementSize(load.dtype));
   const at::ScalarType teacher_dtype = teacher_load(options.teachers, load).dtype;
   const auto trained = static_cast<double>(trained_parameters(student));
-  const auto answers = static_cast<double>(options.training.batch_size) *
-                       static_cast<double>(options.num_generations);
-  const double slots = std::min(answers, static_cast<double>(options.generation_batch));
-  const auto micro = options.training.micro_batch_size > 0
-                         ? std::min(answers, static_cast<double>(options.training.micro_batch_size))
-                         : answers;
+  const auto completions = static_cast<double>(options.training.batch_size) *
+                           static_cast<double>(options.num_generations);
+  const double slots = std::min(completions, static_cast<double>(options.generation_batch));
+  const auto micro =
+      options.training.micro_batch_size > 0
+          ? std::min(completions, static_cast<double>(options.training.micro_batch_size))
+          : completions;
   const auto tokens = typical_length(options, models);
   const int64_t vocabulary = student.shape().vocabulary;
   const double logits =
@@ -87,15 +88,15 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
   // Narrow models compute norms, gates and softmaxes in float32 and keep what they need of it.
   const double kept_element = std::max(element, 4.0);
   const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
-  std::vector<MemoryPart> onlookers;
-  std::vector<const Outline*> teachers;
-  for (const Outline& teacher : models.teachers) teachers.push_back(&teacher);
-  add_frozen(onlookers, "teachers' weights", teachers, load.device, teacher_dtype);
+  std::vector<MemoryPart> auxiliary;
+  std::vector<const MetaModel*> teachers;
+  for (const MetaModel& teacher : models.teachers) teachers.push_back(&teacher);
+  add_frozen(auxiliary, "teachers' weights", teachers, load.device, teacher_dtype);
   if (models.judge) {
-    add_frozen(onlookers, "judge's weights", {&*models.judge}, load.device, load.dtype);
+    add_frozen(auxiliary, "judge's weights", {&*models.judge}, load.device, load.dtype);
   }
   if (options.loss.kl_weight > 0) {
-    add_frozen(onlookers, "reference's weights", {&models.student}, load.device, load.dtype);
+    add_frozen(auxiliary, "reference's weights", {&models.student}, load.device, load.dtype);
   }
   if (options.loss.hidden_weight > 0 && models.teachers.size() == 1) {
     const ModelShape own = student.shape(), other = models.teachers.front().model.model->shape();
@@ -105,16 +106,16 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
     // Float32 with its gradient and two moments.
     const double projection =
         own.width == other.width ? 0 : 16 * width * static_cast<double>(own.width);
-    onlookers.push_back({"hidden states", pairs * (projection + element * micro * tokens * width)});
+    auxiliary.push_back({"hidden states", pairs * (projection + element * micro * tokens * width)});
   }
-  if (options.answers.by_teacher() || options.loss.teacher_mix > 0) {
-    double most = 0;
-    for (const Outline& teacher : models.teachers) {
-      most = std::max(most,
-                      cache_bytes(teacher.model.model->shape().cache,
-                                  static_cast<double>(options.generation_batch), tokens, element));
+  if (options.completions.by_teacher() || options.loss.teacher_mix > 0) {
+    double max = 0;
+    for (const MetaModel& teacher : models.teachers) {
+      max = std::max(max,
+                     cache_bytes(teacher.model.model->shape().cache,
+                                 static_cast<double>(options.generation_batch), tokens, element));
     }
-    onlookers.push_back({"teacher's answers' cache", most});
+    auxiliary.push_back({"teacher's completions' cache", max});
   }
   std::vector<MemoryPart> plan = {
       {"student's weights", element * static_cast<double>(student.parameters())},
@@ -123,9 +124,9 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outline
       {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
       {"learning pass",
        kept_element * micro * tokens *
-           kept_numbers(student, tokens, options.training.activation_checkpointing)},
+           saved_activations(student, tokens, options.training.activation_checkpointing)},
       {"logits' chunks", logits}};
-  plan.insert(plan.end(), onlookers.begin(), onlookers.end());
+  plan.insert(plan.end(), auxiliary.begin(), auxiliary.end());
   return plan;
 }
 

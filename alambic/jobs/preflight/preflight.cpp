@@ -15,14 +15,14 @@ namespace alambic {
 
 namespace {
 
-Outline outline(const std::string& folder, LoadOptions load) {
-  load.outline = true;
-  return {.folder = folder, .model = load_with_tokenizer(folder, load)};
+MetaModel meta_model(const std::string& folder, LoadOptions load) {
+  load.meta_model = true;
+  return {.folder = folder, .model = from_pretrained(folder, load)};
 }
 
 std::string id_text(const std::optional<int32_t>& id) { return id ? std::to_string(*id) : "none"; }
 
-void check_special(const LoadedModel& student, const LoadedModel& teacher, Findings& findings) {
+void check_special(const Pretrained& student, const Pretrained& teacher, Findings& findings) {
   const SpecialTokens &a = student.tokenizer.special(), &b = teacher.tokenizer.special();
   const std::tuple<const char*, std::optional<int32_t>, std::optional<int32_t>> roles[] = {
       {"BOS", a.bos, b.bos}, {"EOS", a.eos, b.eos}};
@@ -35,7 +35,7 @@ void check_special(const LoadedModel& student, const LoadedModel& teacher, Findi
   }
 }
 
-void check_padding(const std::string& who, const LoadedModel& loaded, Findings& findings) {
+void check_padding(const std::string& who, const Pretrained& loaded, Findings& findings) {
   const int64_t rows = loaded.model->shape().vocabulary;
   if (rows == loaded.vocabulary) return;
   findings.push_back({Level::good, "padding",
@@ -45,11 +45,11 @@ void check_padding(const std::string& who, const LoadedModel& loaded, Findings& 
                       ""});
 }
 
-Finding check_end(const LoadedModel& student) {
+Finding check_end(const Pretrained& student) {
   if (student.stop_tokens.empty()) {
     return {Level::refused, "EOS",
             "no EOS token: neither generation_config.json, config.json nor the tokenizer names "
-            "one, so no answer ever ends",
+            "one, so no completion ever ends",
             "set eos_token_id in the student's config.json"};
   }
   for (const int32_t id : student.stop_tokens) {
@@ -63,9 +63,9 @@ Finding check_end(const LoadedModel& student) {
           ""};
 }
 
-int64_t shortest_context(const Outlines& models) {
+int64_t shortest_context(const MetaModels& models) {
   int64_t positions = models.student.model.model->shape().positions;
-  for (const Outline& teacher : models.teachers) {
+  for (const MetaModel& teacher : models.teachers) {
     positions = std::min(positions, teacher.model.model->shape().positions);
   }
   return positions;
@@ -73,22 +73,22 @@ int64_t shortest_context(const Outlines& models) {
 
 }  // namespace
 
-Outlines::Outlines(const DistillOptions& options, const LoadOptions& load)
-    : student(outline(options.student, load)),
+MetaModels::MetaModels(const DistillOptions& options, const LoadOptions& load)
+    : student(meta_model(options.student, load)),
       chats(options.student, student.model.tokenizer, options.chat) {
   select_trained(*student.model.model, options.trainable, 0);
   for (const NamedFolder& source : parse_teachers(options.teachers.teacher)) {
-    if (source.folder != "self") teachers.push_back(outline(source.folder, load));
+    if (source.folder != "self") teachers.push_back(meta_model(source.folder, load));
   }
   rows = read_rows(options, chats);
   chats.check_effect(options.data);
-  if (!options.reward.judge.empty()) judge = outline(options.reward.judge, load);
+  if (!options.reward.judge.empty()) judge = meta_model(options.reward.judge, load);
 }
 
-Findings check_vocabularies(const Outlines& models) {
+Findings check_vocabularies(const MetaModels& models) {
   Findings findings;
-  const LoadedModel& student = models.student.model;
-  for (const Outline& teacher : models.teachers) {
+  const Pretrained& student = models.student.model;
+  for (const MetaModel& teacher : models.teachers) {
     const std::string difference = describe_difference(student.tokenizer, teacher.model.tokenizer,
                                                        "the student", teacher.folder);
     if (difference.empty()) continue;
@@ -100,15 +100,15 @@ Findings check_vocabularies(const Outlines& models) {
                         fmt::format("all have the same {} tokens", student.vocabulary), ""});
   }
   check_padding("the student", student, findings);
-  for (const Outline& teacher : models.teachers) {
+  for (const MetaModel& teacher : models.teachers) {
     check_padding("the teacher " + teacher.folder, teacher.model, findings);
   }
   return findings;
 }
 
-Findings check_forms(const Outlines& models) {
+Findings check_forms(const MetaModels& models) {
   Findings findings = {check_end(models.student.model)};
-  for (const Outline& teacher : models.teachers) {
+  for (const MetaModel& teacher : models.teachers) {
     check_special(models.student.model, teacher.model, findings);
   }
   for (Finding& finding : check_templates(models)) findings.push_back(std::move(finding));
@@ -117,7 +117,7 @@ Findings check_forms(const Outlines& models) {
 
 namespace {
 
-// What makes the answers come from another distribution than softmax(logits / wanted).
+// What makes the completions come from another distribution than softmax(logits / wanted).
 std::vector<std::string> sampling_causes(const Sampling& sampling, double wanted) {
   std::vector<std::string> causes;
   if (sampling.temperature != wanted) {
@@ -143,14 +143,14 @@ Finding check_sampling(const DistillOptions& options) {
   }
   return {
       averages ? Level::refused : Level::warning, "sampling",
-      fmt::format("{} biases {}: the answers come from another distribution than the one that "
+      fmt::format("{} biases {}: the completions come from another distribution than the one that "
                   "is {}",
-                  fmt::join(causes, ", "), options.loss.objective, averages ? "learnt" : "graded"),
+                  fmt::join(causes, ", "), options.loss.objective, averages ? "learned" : "graded"),
       fmt::format("--temperature {} --top-p 1 --top-k 0 --min-p 0 draws from the student itself",
                   wanted)};
 }
 
-Findings check_data(const DistillOptions& options, const Outlines& models) {
+Findings check_data(const DistillOptions& options, const MetaModels& models) {
   const Tokenizer& tokenizer = models.student.model.tokenizer;
   const int64_t positions = shortest_context(models);
   const std::vector<Example>& rows = models.rows;
@@ -159,7 +159,7 @@ Findings check_data(const DistillOptions& options, const Outlines& models) {
     int64_t length = std::ssize(prompt_ids(tokenizer, row));
     if (length == 0 && empty++ == 0) first_empty = row.line;
     cut += length < positions && length + options.max_completion_length > positions;
-    if (options.lmbda < 1 && !options.answers.by_teacher()) {
+    if (options.lmbda < 1 && !options.completions.by_teacher()) {
       length += std::ssize(completion_ids(tokenizer, row));
     }
     if (length >= positions && too_long++ == 0) first_long = row.line;
@@ -197,7 +197,7 @@ Findings check_data(const DistillOptions& options, const Outlines& models) {
 
 RunData preflight(const DistillOptions& options, const LoadOptions& load) {
   const double available = available_memory(load.device);
-  Outlines models(options, load);
+  MetaModels models(options, load);
   Findings findings = check_forms(models);
   findings.push_back(check_sampling(options));
   findings.push_back(check_memory(options, memory_plan(options, models, load), available));

@@ -12,34 +12,34 @@
 namespace alambic {
 
 /// A model without its weights: shapes, tokenizer and what trains.
-struct Outline {
+struct MetaModel {
   std::string folder;
-  LoadedModel model;
+  Pretrained model;
 };
 
 /// The models of a run, shapes only: nothing is read but headers, so a run that does not fit in
 /// memory is told before it is loaded. Input errors as those of loading and of the data.
-struct Outlines {
-  Outline student;
-  std::vector<Outline> teachers;  ///< those with a folder: not "self"
+struct MetaModels {
+  MetaModel student;
+  std::vector<MetaModel> teachers;  ///< those with a folder: not "self"
   ChatSource chats;
   std::vector<Example> rows;  ///< of --data
-  std::optional<Outline> judge;
+  std::optional<MetaModel> judge;
 
-  Outlines(const DistillOptions& options, const LoadOptions& load);
+  MetaModels(const DistillOptions& options, const LoadOptions& load);
 };
 
 /// Whether each teacher has the student's vocabulary, and padded rows.
-Findings check_vocabularies(const Outlines& models);
+Findings check_vocabularies(const MetaModels& models);
 
 /// Special tokens, EOS and chat templates.
-Findings check_forms(const Outlines& models);
+Findings check_forms(const MetaModels& models);
 
-/// Whether the student's answers are drawn from the distribution that the objective grades.
+/// Whether the student's completions are drawn from the distribution that the objective grades.
 Finding check_sampling(const DistillOptions& options);
 
 /// Rows that are empty, or too long for the shortest context of the models.
-Findings check_data(const DistillOptions& options, const Outlines& models);
+Findings check_data(const DistillOptions& options, const MetaModels& models);
 
 /// Bytes of one part of a run.
 struct MemoryPart {
@@ -48,9 +48,9 @@ struct MemoryPart {
   bool in_files = false;  ///< mapped: what memory has no room for is read again when it is used
 };
 
-/// Weights, gradients, the optimizer's state, the cache of running answers, and what a learning
-/// pass keeps for its backward pass (an estimate), for answers of full length.
-std::vector<MemoryPart> memory_plan(const DistillOptions& options, const Outlines& models,
+/// Weights, gradients, the optimizer's state, the cache of running completions, and what a learning
+/// pass keeps for its backward pass (an estimate), for completions of full length.
+std::vector<MemoryPart> memory_plan(const DistillOptions& options, const MetaModels& models,
                                     const LoadOptions& load);
 
 /// The plan against `available` bytes; less than a tenth to spare is a warning, and so is too

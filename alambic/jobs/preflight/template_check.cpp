@@ -10,7 +10,7 @@ namespace alambic {
 
 namespace {
 
-constexpr size_t most_rows = 16;
+constexpr size_t max_rows = 16;
 
 // A conversation of the data, or a greeting (line 0) where it has none.
 struct Trial {
@@ -22,10 +22,10 @@ struct Trial {
   }
 };
 
-std::vector<Trial> trials_of(const Outlines& models) {
+std::vector<Trial> trials_of(const MetaModels& models) {
   std::vector<Trial> trials;
   for (const Example& row : models.rows) {
-    if (row.chat && trials.size() < most_rows) {
+    if (row.chat && trials.size() < max_rows) {
       trials.push_back({row.line, row.chat});
     }
   }
@@ -39,10 +39,11 @@ std::string prompt_of(const ChatTemplate& chat_template, const Trial& trial) {
   return write_chat(chat_template, *trial.chat, ChatUse::prompts).prompt;
 }
 
-// Whether an answer begins as the assistant's.
-bool opens_answers(const ChatTemplate& chat_template, const Trial& trial) {
+// Whether a completion begins as the assistant's.
+bool opens_completions(const ChatTemplate& chat_template, const Trial& trial) {
   Conversation closed;
-  const auto end = trial.chat->messages.begin() + static_cast<std::ptrdiff_t>(trial.chat->answer);
+  const auto end =
+      trial.chat->messages.begin() + static_cast<std::ptrdiff_t>(trial.chat->completion);
   closed.messages = jinja::make_list({trial.chat->messages.begin(), end});
   closed.tools = trial.chat->tools;
   closed.more = trial.chat->more;
@@ -63,7 +64,7 @@ std::string difference(const ChatTemplate& student, const ChatTemplate& teacher,
 }
 
 struct Check {
-  const Outlines& models;
+  const MetaModels& models;
   Findings findings = {};
 
   void warn(const std::string& text, const std::string& hint) {
@@ -80,16 +81,16 @@ struct Check {
     }
     if (student) check_student(*student, trials.front());
     bool any = student.has_value();
-    for (const Outline& outline : models.teachers) {
-      const auto teacher = find_chat_template(outline.folder);
+    for (const MetaModel& meta_model : models.teachers) {
+      const auto teacher = find_chat_template(meta_model.folder);
       any |= teacher.has_value();
       if (!teacher && !student) continue;
       if (!teacher || !student) {
         warn(fmt::format("only {} has a chat template",
-                         student ? "the student" : "the teacher " + outline.folder),
+                         student ? "the student" : "the teacher " + meta_model.folder),
              "the teacher grades prompts written in the student's form");
       } else if (const auto found = difference(*student, *teacher, trials); !found.empty()) {
-        warn("the chat templates of the student and of " + outline.folder +
+        warn("the chat templates of the student and of " + meta_model.folder +
                  " write the same conversation differently: " + found,
              "the teacher grades prompts written in the student's form");
       }
@@ -104,15 +105,16 @@ struct Check {
   }
 
   void check_student(const ChatTemplate& student, const Trial& trial) {
-    if (!opens_answers(student, trial)) {
+    if (!opens_completions(student, trial)) {
       warn(
           "the student's chat template has no generation prompt: add_generation_prompt changes "
-          "nothing, so an answer does not begin as the assistant's",
+          "nothing, so a completion does not begin as the assistant's",
           "take the template of a newer release of the model");
     }
     if (models.chats.used() && !end_of_turn(student, models.student.model.tokenizer)) {
       warn(
-          "the student's chat template ends an answer with no special token, so answers that "
+          "the student's chat template ends a completion with no special token, so completions "
+          "that "
           "follow it do not end",
           "a template ends the assistant's turn with eos_token or a token of its own");
     }
@@ -121,7 +123,7 @@ struct Check {
 
 }  // namespace
 
-Findings check_templates(const Outlines& models) {
+Findings check_templates(const MetaModels& models) {
   Check check{models};
   try {
     check.run();

@@ -59,8 +59,8 @@ Tensor CompressedAttention::forward(const Tensor& x_ND, const Rope& rope, const 
   const Tensor q_NHd = wq_b(latent_NQ).unflatten(-1, {shape.heads, -1});
   const Tensor ones_d = at::ones({shape.head_width}, q_NHd.options().requires_grad(false));
   Inputs inputs = {
-      .q_NHd = turn_tail(kernels::rms_norm(q_NHd, ones_d, shape.epsilon), rotation),
-      .kv_Nd = turn_tail(norm(wkv(x_ND)).unsqueeze(1), rotation).squeeze(1),
+      .q_NHd = rotate_tail(kernels::rms_norm(q_NHd, ones_d, shape.epsilon), rotation),
+      .kv_Nd = rotate_tail(norm(wkv(x_ND)).unsqueeze(1), rotation).squeeze(1),
       .raw_NW = compressor ? compressor->raw(x_ND) : Tensor(),
       .index = indexer ? indexer->queries(x_ND, latent_NQ, rotation) : EntryIndexer::Queries()};
   if (pass.cache) {
@@ -73,7 +73,7 @@ Tensor CompressedAttention::forward(const Tensor& x_ND, const Rope& rope, const 
   }
   // Values have turned with the keys: turned back by the query's angle, what a value adds depends
   // on how far away it is.
-  return output(turn_tail(at::cat(outputs), rotation.back()));
+  return output(rotate_tail(at::cat(outputs), rotation.back()));
 }
 
 Tensor CompressedAttention::of_sequence(const Inputs& inputs, const Rope& rope, const Pass& pass,
@@ -89,8 +89,8 @@ Tensor CompressedAttention::of_sequence(const Inputs& inputs, const Rope& rope, 
                                    memory_of(pass, s, layer, 0), rope);
     seen_TE = visible_entries(start, count, entry_Ed.size(0), compressor->shape.stride, device);
     if (indexer) {
-      seen_TE = indexer->chosen(inputs.index, begin, count, start, memory_of(pass, s, layer, 2),
-                                rope, seen_TE);
+      seen_TE = indexer->top_k(inputs.index, begin, count, start, memory_of(pass, s, layer, 2),
+                               rope, seen_TE);
     }
   }
   // Blocks of queries as long as the window: each sees two windows at most.
@@ -117,7 +117,7 @@ Tensor CompressedAttention::output(const Tensor& heads_NHd) const {
   return wo_b(at::bmm(groups_GNi, maps_Gir).transpose(0, 1).flatten(1));
 }
 
-double CompressedAttention::kept_besides(double length) const {
+double CompressedAttention::other_activations(double length) const {
   const auto heads = static_cast<double>(shape.heads),
              width = static_cast<double>(shape.head_width);
   double seen = std::min(length, 2 * static_cast<double>(shape.window));  // rows of a query's block

@@ -82,7 +82,7 @@ struct DeepSeekV4 : Model {
     if (at != std::string::npos) found.replace(at, 14, ".attn.norm.");
     return found;
   }
-  std::string left_out(const std::string& name) const override {
+  std::string ignored_reason(const std::string& name) const override {
     const bool predictor = name.starts_with("mtp.") || name.starts_with("model.mtp.");
     return predictor ? "layers for multi-token prediction" : "";
   }
@@ -105,13 +105,14 @@ struct DeepSeekV4 : Model {
   }
 
   Head head() const override { return {.weight_VD = tied ? embed : lm_head.weight}; }
-  bool shows_layers() const override { return false; }  // several streams, not one
+  bool has_hidden_states() const override { return false; }  // several streams, not one
 
-  double kept_besides(double length) const override {
+  double other_activations(double length) const override {
     double numbers = 0;
     for (const Layer& layer : layers) {
-      numbers += layer.attention.kept_besides(length) + layer.experts.kept_besides() +
-                 layer.around_attention.kept_numbers() + layer.around_experts.kept_numbers();
+      numbers += layer.attention.other_activations(length) + layer.experts.other_activations() +
+                 layer.around_attention.saved_activations() +
+                 layer.around_experts.saved_activations();
     }
     return numbers;
   }
@@ -122,7 +123,7 @@ struct DeepSeekV4 : Model {
     return found;
   }
 
-  void settle(at::Device device, at::ScalarType dtype) override {
+  void move_buffers(at::Device device, at::ScalarType dtype) override {
     plain.to(device, dtype);
     stretched.to(device, dtype);
     for (const Layer& layer : layers) {
@@ -158,9 +159,9 @@ struct DeepSeekV4 : Model {
   Tensor init_table(const std::string& name) const override {
     if (!is_table(name)) return {};
     const RouterOptions& router = layers.front().experts.router.options;
-    return at::arange(sizes.vocabulary * router.chosen, at::kLong)
+    return at::arange(sizes.vocabulary * router.top_k, at::kLong)
         .remainder(router.experts)
-        .view({sizes.vocabulary, router.chosen});
+        .view({sizes.vocabulary, router.top_k});
   }
 
  private:
@@ -216,13 +217,13 @@ std::vector<bool> by_token(const Config& config, int64_t layers) {
 }
 
 int64_t stride_of(const Config& config, Reach reach) {
-  const bool chosen = reach == Reach::chosen_entries;
+  const bool top_k = reach == Reach::chosen_entries;
   const int64_t usual =
-      config.size(chosen ? "compress_rate_csa" : "compress_rate_hca", chosen ? 4 : 128);
+      config.size(top_k ? "compress_rate_csa" : "compress_rate_hca", top_k ? 4 : 128);
   if (!config.has("compress_rates")) return usual;
   config.require(config.json["compress_rates"].is_object(), "compress_rates", "an object");
   const Config rates{config.json["compress_rates"], config.where + ", compress_rates"};
-  return rates.size(chosen ? "compressed_sparse_attention" : "heavily_compressed_attention", usual);
+  return rates.size(top_k ? "compressed_sparse_attention" : "heavily_compressed_attention", usual);
 }
 
 // "rope_parameters" with main and compress, or rope_theta, compress_rope_theta and one scaling,
@@ -248,8 +249,8 @@ std::pair<RopeSettings, RopeSettings> ropes(const Config& config, int64_t head_w
 
 RouterOptions router_of(const Config& config) {
   RouterOptions router = {.experts = config.size("n_routed_experts"),
-                          .chosen = config.size("num_experts_per_tok"),
-                          .normalized = true,
+                          .top_k = config.size("num_experts_per_tok"),
+                          .norm_topk_prob = true,
                           .scores = Scores::root_softplus,
                           .scaling = config.number("routed_scaling_factor", 1.5)};
   const std::string scores = config.text("scoring_func", "sqrtsoftplus");
@@ -257,7 +258,7 @@ RouterOptions router_of(const Config& config) {
                  "\"sqrtsoftplus\" or \"sigmoid\"");
   if (scores == "sigmoid") router.scores = Scores::sigmoid;
   config.require(config.flag("norm_topk_prob", true), "norm_topk_prob", "true");
-  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+  config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   return router;
 }
 
@@ -289,7 +290,7 @@ void add_compressor(CompressedAttention& attention, const Config& config, Reach 
   compressor.entry = config.size("index_head_dim");
   attention.indexer.emplace(EntryIndexerShape{.query_rank = attention.shape.query_rank,
                                               .heads = config.size("index_n_heads"),
-                                              .chosen = config.size("index_topk"),
+                                              .top_k = config.size("index_topk"),
                                               .compressor = compressor});
 }
 
@@ -327,7 +328,7 @@ std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
   model->embed = placeholder({model->sizes.vocabulary, attention.width});
   for (int64_t i = 0; i < count; ++i) {
     RouterOptions router = router_of(config);
-    router.corrected = !given[i];
+    router.has_correction_bias = !given[i];
     Layer layer = {.attn_norm = {attention.width, epsilon},
                    .ffn_norm = {attention.width, epsilon},
                    .attention = CompressedAttention(attention),
@@ -336,7 +337,7 @@ std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
                    .around_attention = HyperConnection(hyper),
                    .around_experts = HyperConnection(hyper),
                    .stretched = reach[i] != Reach::window};
-    if (given[i]) layer.expert_VK = placeholder({model->sizes.vocabulary, router.chosen});
+    if (given[i]) layer.expert_VK = placeholder({model->sizes.vocabulary, router.top_k});
     add_compressor(layer.attention, config, reach[i]);
     model->sizes.cache.each.push_back({.kv_heads = 1,
                                        .head_width = attention.head_width,

@@ -6,7 +6,7 @@ namespace alambic {
 
 struct EntryIndexerShape {
   int64_t query_rank = 0, heads = 0;
-  int64_t chosen = 0;          ///< most entries that a position attends to
+  int64_t top_k = 0;           ///< most entries that a position attends to
   CompressorShape compressor;  ///< of its own, narrower entries; overlapping
 };
 
@@ -26,9 +26,9 @@ struct EntryIndexer {
   Queries queries(const Tensor& x_ND, const Tensor& latent_NQ, const Rotation& rotation) const;
   /// Of queries [begin, begin + count), the first at position `start` of its sequence, among the
   /// entries that visible_TE (bool) shows; bool, [count, E].
-  Tensor chosen(const Queries& queries, int64_t begin, int64_t count, int64_t start,
-                const WindowCompressor::Memory& memory, const Rope& rope,
-                const Tensor& visible_TE) const;
+  Tensor top_k(const Queries& queries, int64_t begin, int64_t count, int64_t start,
+               const WindowCompressor::Memory& memory, const Rope& rope,
+               const Tensor& visible_TE) const;
   /// Tensors only: an adapter here would never learn.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 };

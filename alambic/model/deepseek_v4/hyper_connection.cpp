@@ -76,7 +76,7 @@ void HyperConnection::visit(const std::string& prefix, const TensorVisitor& visi
 }
 
 // The streams before and after their norm, and four squares an iteration: what is divided, and by.
-double HyperConnection::kept_numbers() const {
+double HyperConnection::saved_activations() const {
   const int64_t S = shape.streams;
   return static_cast<double>(2 * S * shape.width + 4 * shape.iterations * S * S);
 }

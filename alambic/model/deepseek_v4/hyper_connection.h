@@ -9,7 +9,7 @@ namespace alambic {
 
 struct HyperShape {
   int64_t width = 0, streams = 0;
-  int64_t iterations = 0;      ///< of the normalisation of rows and columns
+  int64_t iterations = 0;      ///< of the normalization of rows and columns
   double epsilon = 1e-6;       ///< added to weights and to sums of them
   double norm_epsilon = 1e-6;  ///< of the norm of the streams
 };
@@ -32,8 +32,8 @@ struct HyperConnection {
   Tensor write(const Tensor& streams_NSD, const Reading& reading, const Tensor& y_ND) const;
   /// Names are PREFIX_fn, PREFIX_base, PREFIX_scale.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
-  /// As Model::kept_numbers.
-  double kept_numbers() const;
+  /// As Model::saved_activations.
+  double saved_activations() const;
 };
 
 /// The sum of the streams that the final norm reads.

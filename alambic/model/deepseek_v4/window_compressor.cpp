@@ -48,7 +48,7 @@ Tensor WindowCompressor::compressed(const Tensor& raw_TW, int64_t first, const T
   const Tensor position_E =
       (at::arange(windows, at::TensorOptions().dtype(at::kLong).device(raw_TW.device())) + first) *
       shape.stride;
-  return turn_tail(entry_Ed.unsqueeze(1), rope.at(position_E)).squeeze(1);
+  return rotate_tail(entry_Ed.unsqueeze(1), rope.at(position_E)).squeeze(1);
 }
 
 Tensor WindowCompressor::entries(const Tensor& raw_TW, int64_t start, const Memory& memory,

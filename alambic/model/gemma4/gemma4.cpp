@@ -76,13 +76,13 @@ struct Layer {
     return after_mlp(experts ? experts->forward(x_ND, y_ND) : y_ND);
   }
   // Norms behind blocks keep their inputs, and the sums and the scaled output are others.
-  double kept_besides(int64_t width) const {
+  double other_activations(int64_t width) const {
     int64_t numbers = 3 * width;
     if (experts) {
-      numbers += 4 * width + experts->experts.router.options.chosen * experts->experts.shape.inner;
+      numbers += 4 * width + experts->experts.router.options.top_k * experts->experts.shape.inner;
     }
     if (per_layer) numbers += width;
-    return static_cast<double>(numbers) + attention.kept_besides() + mlp.kept_besides();
+    return static_cast<double>(numbers) + attention.other_activations() + mlp.other_activations();
   }
   void visit(const std::string& prefix, const TensorVisitor& visitor) {
     before_attention.visit(prefix + "input_layernorm", visitor);
@@ -141,9 +141,9 @@ struct Gemma4 : Decoder {
     return norm(x);
   }
 
-  double kept_besides(double) const override {
+  double other_activations(double) const override {
     double numbers = 0;
-    for (const Layer& layer : blocks) numbers += layer.kept_besides(sizes.width);
+    for (const Layer& layer : blocks) numbers += layer.other_activations(sizes.width);
     return numbers;
   }
 
@@ -160,7 +160,7 @@ struct Gemma4 : Decoder {
   }
 
   // The authors' files have them.
-  std::string left_out(const std::string& name) const override {
+  std::string ignored_reason(const std::string& name) const override {
     const std::string start = "model.layers.", own = name_in_text_part(name);
     if (!own.starts_with(start)) return "";
     int64_t layer = -1;

@@ -80,9 +80,9 @@ Gemma4Plan::Gemma4Plan(const Config& config) : shape(decoder_shape(config)) {
   }
   if (config.flag("enable_moe_block", false)) {
     router = {.experts = config.size("num_experts"),
-              .chosen = config.size("top_k_experts"),
-              .normalized = true};
-    config.require(router->chosen <= router->experts, "top_k_experts", "at most all experts");
+              .top_k = config.size("top_k_experts"),
+              .norm_topk_prob = true};
+    config.require(router->top_k <= router->experts, "top_k_experts", "at most all experts");
     expert = {.width = shape.attention.width, .inner = config.size("moe_intermediate_size")};
   }
   const std::vector<bool> slides = config.sliding(

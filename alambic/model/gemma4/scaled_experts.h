@@ -1,5 +1,5 @@
 // The routed experts of Gemma 4 (transformers' modeling_gemma4.py): a layer's are stacked in one
-// tensor, gate over up; what a chosen expert says is weighted by a learnt scale of its own too.
+// tensor, gate over up; what a chosen expert says is weighted by a learned scale of its own too.
 #pragma once
 
 #include "alambic/nn/moe.h"

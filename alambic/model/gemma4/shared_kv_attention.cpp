@@ -33,7 +33,7 @@ Tensor SharedKvAttention::forward(const Tensor& x_ND, const Rotation& rotation, 
 }
 
 // Queries, keys and values after their norms.
-double SharedKvAttention::kept_besides() const {
+double SharedKvAttention::other_activations() const {
   const int64_t normed = source == KvSource::earlier ? 0 : 2 * shape.kv_heads;
   return static_cast<double>((shape.heads + normed) * shape.head_width);
 }

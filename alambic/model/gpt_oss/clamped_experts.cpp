@@ -29,8 +29,8 @@ Tensor ClampedExperts::forward(const Tensor& x_ND) const {
 }
 
 // The bounded gate and up, the sigmoid and its product with the gate.
-double ClampedExperts::kept_besides() const {
-  return 4 * static_cast<double>(router.options.chosen * shape.inner);
+double ClampedExperts::other_activations() const {
+  return 4 * static_cast<double>(router.options.top_k * shape.inner);
 }
 
 void ClampedExperts::visit(const std::string& prefix, const TensorVisitor& visitor) {

@@ -22,7 +22,7 @@ struct ClampedExperts : FeedForward {
   Router* routed_by() override { return &router; }
   Tensor forward(const Tensor& x_ND) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double kept_besides() const override;
+  double other_activations() const override;
 };
 
 }  // namespace alambic

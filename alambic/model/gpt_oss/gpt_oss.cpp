@@ -38,15 +38,15 @@ std::unique_ptr<Model> make_gpt_oss(const Config& config) {
   if (!config.has("head_dim")) shape.attention.head_width = 64;
   shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", true);
   const RouterOptions router = {.experts = config.size("num_local_experts"),
-                                .chosen = config.size("num_experts_per_tok"),
-                                .normalized = true,
+                                .top_k = config.size("num_experts_per_tok"),
+                                .norm_topk_prob = true,
                                 .biased = true};
   const ClampedShape expert = {.width = shape.mlp.width,
                                .inner = shape.mlp.inner,
                                .alpha = config.number("swiglu_alpha", 1.702),
                                .limit = config.number("swiglu_limit", 7)};
   config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
-  config.require(router.chosen <= router.experts, "num_experts_per_tok", "at most all experts");
+  config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   config.require(expert.limit > 0, "swiglu_limit", "a number above 0");
   const std::vector<int64_t> windows =
       layer_windows(config, shape.layers, [](int64_t i) { return i % 2 == 0; });

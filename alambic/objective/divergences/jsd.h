@@ -5,7 +5,7 @@
 namespace alambic {
 
 /// beta·KL(p‖m) + (1 − beta)·KL(q‖m), m = beta·p + (1 − beta)·q, 0 < beta < 1 (Agarwal et al.,
-/// arXiv 2306.13649, eq. 3). At the ends the plain KLs stand in (generalised_jsd).
+/// arXiv 2306.13649, eq. 3). At the ends the plain KLs stand in (generalized_jsd).
 struct Jsd {
   static constexpr int temperature_power = 2;
 

@@ -4,8 +4,8 @@
 
 namespace alambic {
 
-/// Group-relative policy optimisation (Shao et al., arXiv 2402.03300): every token of an answer has
-/// the answer's advantage within its group (group_advantage.h).
+/// Group-relative policy optimization (Shao et al., arXiv 2402.03300): every token of a completion
+/// has the completion's advantage within its group (group_advantage.h).
 struct Grpo {
   static constexpr bool reads_teacher = false;
   static constexpr int temperature_power = 0;

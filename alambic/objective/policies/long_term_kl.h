@@ -4,9 +4,9 @@
 
 namespace alambic {
 
-/// What the drawn token does to the reverse KL of the answer's later tokens: MiniLLM's long-term
-/// term (Gu et al., arXiv 2306.08543, §2.2), −r·R·∇log q(y), R the mean of log p − log q over the
-/// tokens after it (returns.h). The single-step term beside it is the exact reverse KL.
+/// What the drawn token does to the reverse KL of the completion's later tokens: MiniLLM's
+/// long-term term (Gu et al., arXiv 2306.08543, §2.2), −r·R·∇log q(y), R the mean of log p − log q
+/// over the tokens after it (returns.h). The single-step term beside it is the exact reverse KL.
 struct LongTermKl {
   static constexpr bool reads_teacher = true;
   static constexpr int temperature_power = 2;

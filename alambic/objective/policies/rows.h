@@ -11,8 +11,8 @@ struct PolicyRows {
   Tensor ratio_C;  ///< exp(logp − the sampler's logp)
   // Undefined where no objective reads them.
   Tensor teacher_logp_C, reference_logp_C;
-  Tensor advantage_C;  ///< of the answer that the token is part of
-  Tensor return_C;     ///< of the answer's tokens after this one
+  Tensor advantage_C;  ///< of the completion that the token is part of
+  Tensor return_C;     ///< of the completion's tokens after this one
 };
 
 /// What the tokens add to the objective, and its derivative with regard to logp: the gradient with
@@ -23,7 +23,7 @@ struct Surrogate {
 };
 
 /// −min(r·A, clamp(r, 1 − clip, 1 + clip)·A): PPO's clipped objective (Schulman et al.,
-/// arXiv 1707.06347, eq. 7) to be minimised, A held constant; clip 0: −r·A.
+/// arXiv 1707.06347, eq. 7) to be minimized, A held constant; clip 0: −r·A.
 /// d r / d logp = r, so the slope is −r·A where the clamp does not hold the value.
 inline Surrogate clipped_surrogate(const Tensor& ratio_C, const Tensor& advantage_C, double clip) {
   const Tensor free_C = ratio_C * advantage_C;

@@ -112,7 +112,7 @@ void learn_marked(const ChatTemplate& chat_template, const Chat& chat, ChatText&
                              written.text, chat.first, "the prompt as");
   }
   for (const jinja::Span& span : rendered.generated) {
-    if (span.begin >= given && span.begin < span.end) written.learnt.push_back(span);
+    if (span.begin >= given && span.begin < span.end) written.learned.push_back(span);
   }
 }
 
@@ -129,7 +129,7 @@ void learn_differences(const ChatTemplate& chat_template, const Chat& chat, Chat
                            ? written.text.size()
                            : expect_beginning(render(i + 1, false), written.text, i,
                                               "the conversation up to it as");
-    if (begin < end) written.learnt.push_back({begin, end});
+    if (begin < end) written.learned.push_back({begin, end});
   }
 }
 
@@ -141,7 +141,7 @@ Chat read_chat_prompt(const JsonView& messages) {
   if (is_assistant(chat.messages.back())) {
     throw messages.items().back().wrong("a prompt must not end with a message of the assistant");
   }
-  chat.first = chat.answer = chat.messages.size();
+  chat.first = chat.completion = chat.messages.size();
   return chat;
 }
 
@@ -150,11 +150,11 @@ Chat read_chat(const JsonView& row) {
   if (const auto messages = row.find("messages")) {
     add_messages(*messages, chat.messages);
     const size_t last = chat.messages.size() - 1;
-    chat.answer = is_assistant(chat.messages[last]) ? last : last + 1;
+    chat.completion = is_assistant(chat.messages[last]) ? last : last + 1;
   } else {
     chat = read_chat_prompt(row.at("prompt"));
     if (const auto completion = row.find("completion")) add_completion(*completion, chat.messages);
-    chat.answer = std::max(chat.first, chat.messages.size() - 1);
+    chat.completion = std::max(chat.first, chat.messages.size() - 1);
   }
   if (const auto tools = row.find("tools")) chat.tools = read_tools(*tools);
   if (const auto more = row.find("chat_template_kwargs")) {
@@ -166,7 +166,7 @@ Chat read_chat(const JsonView& row) {
 
 nlohmann::ordered_json prompt_messages(const Chat& chat) {
   auto messages = nlohmann::ordered_json::array();
-  for (size_t i = 0; i < chat.answer; ++i) messages.push_back(jinja::json_of(chat.messages[i]));
+  for (size_t i = 0; i < chat.completion; ++i) messages.push_back(jinja::json_of(chat.messages[i]));
   return messages;
 }
 
@@ -190,24 +190,25 @@ std::string plain_text(const Value& message) {
 
 ChatText write_chat(const ChatTemplate& chat_template, const Chat& chat, ChatUse use) {
   ChatText written;
-  if (use == ChatUse::all_answers) {
-    chat_template.marks_answers() ? learn_marked(chat_template, chat, written)
-                                  : learn_differences(chat_template, chat, written);
-    if (written.learnt.empty()) throw input_error("no message of the assistant is to be learnt");
+  if (use == ChatUse::all_completions) {
+    chat_template.marks_completions() ? learn_marked(chat_template, chat, written)
+                                      : learn_differences(chat_template, chat, written);
+    if (written.learned.empty()) throw input_error("no message of the assistant is to be learned");
     return written;
   }
-  if (chat.answer == 0) {
+  if (chat.completion == 0) {
     throw input_error("the conversation begins with the assistant's message: there is no prompt");
   }
-  written.prompt = chat_template.render(conversation(chat, chat.answer, true)).text;
+  written.prompt = chat_template.render(conversation(chat, chat.completion, true)).text;
   if (use == ChatUse::prompts) return written;
-  if (!chat.has_answer()) {
-    throw input_error("the conversation ends with a message of role \"{}\": no answer to learn",
+  if (!chat.has_completion()) {
+    throw input_error("the conversation ends with a message of role \"{}\": no completion to learn",
                       role_of(chat.messages.back()));
   }
-  const std::string whole = chat_template.render(conversation(chat, chat.answer + 1, false)).text;
-  written.answer =
-      whole.substr(expect_beginning(written.prompt, whole, chat.answer, "the request for it as"));
+  const std::string whole =
+      chat_template.render(conversation(chat, chat.completion + 1, false)).text;
+  written.completion = whole.substr(
+      expect_beginning(written.prompt, whole, chat.completion, "the request for it as"));
   return written;
 }
 

@@ -14,35 +14,35 @@ class JsonView;
 
 /// What a data set's conversations are read for.
 enum class ChatUse {
-  prompts,      ///< answering them: everything before the answer
-  answers,      ///< the last answer is learnt
-  all_answers,  ///< every answer is learnt
+  prompts,          ///< answering them: everything before the completion
+  completions,      ///< the last answer is learned
+  all_completions,  ///< every completion is learned
 };
 
 /// A conversation as its template writes it; what is made depends on the use.
 struct ChatText {
-  std::string prompt;  ///< up to the answer, the beginning of the assistant's turn included
-  std::string answer;  ///< the rest of that turn, its end included
-  std::string text;    ///< the whole
-  std::vector<jinja::Span> learnt;  ///< bytes of `text` that the assistant wrote
-  bool marked = false;  ///< the template itself says what is learnt ({% generation %} blocks)
+  std::string prompt;      ///< up to the completion, the beginning of the assistant's turn included
+  std::string completion;  ///< the rest of that turn, its end included
+  std::string text;        ///< the whole
+  std::vector<jinja::Span> learned;  ///< bytes of `text` that the assistant wrote
+  bool marked = false;  ///< the template itself says what is learned ({% generation %} blocks)
 };
 
 struct Chat {
   jinja::Values messages;  ///< dicts with "role"
-  size_t answer = 0;       ///< the message that answers those before it; messages.size(): none
-  size_t first = 0;        ///< messages before this one are given, never learnt
+  size_t completion = 0;   ///< the message that answers those before it; messages.size(): none
+  size_t first = 0;        ///< messages before this one are given, never learned
   jinja::Value tools;      ///< JSON schemas, or None
   jinja::Dict more;        ///< further variables of the template
   ChatText written;
 
-  bool has_answer() const { return answer < messages.size(); }
+  bool has_completion() const { return completion < messages.size(); }
 };
 
 /// The conversation of a row: `messages`, or `prompt` as a list of messages with `completion`, a
 /// list or the assistant's text. `tools` may be a list or JSON in a string; `chat_template_kwargs`
 /// are further variables. A conversation that ends with the assistant's message has that as its
-/// answer.
+/// completion.
 ///
 /// Errors name field and value: no messages, a message without role or content, a role that no
 /// template knows, a prompt that ends with the assistant, a completion that does not.
@@ -51,16 +51,16 @@ Chat read_chat(const JsonView& row);
 /// A list of messages that is a prompt.
 Chat read_chat_prompt(const JsonView& messages);
 
-/// The messages before the answer, for people to read.
+/// The messages before the completion, for people to read.
 nlohmann::ordered_json prompt_messages(const Chat& chat);
 
 /// The text of a message's content; of a list of parts, that of its texts.
 std::string plain_text(const jinja::Value& message);
 
-/// Lets the template write the conversation. What is learnt are the {% generation %} blocks; where
-/// the template has none, an answer is what it writes beyond the text that asks for that answer
+/// Lets the template write the conversation. What is learned are the {% generation %} blocks; where
+/// the template has none, a completion is what it writes beyond the text that asks for that answer
 /// (add_generation_prompt). An error where it does not begin with that text, where there is no
-/// answer to learn, and what the template raises.
+/// completion to learn, and what the template raises.
 ChatText write_chat(const ChatTemplate& chat_template, const Chat& chat, ChatUse use);
 
 /// The places around the first difference of two texts, in quotes, as errors show them.

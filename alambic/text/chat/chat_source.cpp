@@ -76,7 +76,7 @@ std::optional<int32_t> end_of_turn(const ChatTemplate& chat_template, const Toke
   auto chat = std::make_shared<Chat>(user_chat("", "Hello"));
   chat->messages.push_back(chat_message("assistant", "Hello"));
   try {
-    chat->written = write_chat(chat_template, *chat, ChatUse::answers);
+    chat->written = write_chat(chat_template, *chat, ChatUse::completions);
   } catch (const Error&) {
     return std::nullopt;  // the template does not say
   }
@@ -97,7 +97,7 @@ Chat user_chat(const std::string& system, const std::string& user) {
   Chat chat;
   if (!system.empty()) chat.messages.push_back(chat_message("system", system));
   chat.messages.push_back(chat_message("user", user));
-  chat.first = chat.answer = chat.messages.size();
+  chat.first = chat.completion = chat.messages.size();
   return chat;
 }
 

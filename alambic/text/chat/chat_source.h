@@ -28,7 +28,7 @@ class ChatSource {
   void check_effect(const std::string& file) const;
 
   /// The stop tokens of a model that answers conversations: where they were read, the special token
-  /// by which the template ends an answer is one too.
+  /// by which the template ends a completion is one too.
   void add_end_of_turn(const Tokenizer& tokenizer, std::vector<int32_t>& stop_tokens) const;
 
   /// Writes --chat-template into the folder of a model that was trained with it, as
@@ -40,7 +40,7 @@ class ChatSource {
   std::shared_ptr<State> state_;
 };
 
-/// The special token by which a template ends an answer.
+/// The special token by which a template ends a completion.
 std::optional<int32_t> end_of_turn(const ChatTemplate& chat_template, const Tokenizer& tokenizer);
 
 jinja::Value chat_message(const std::string& role, const std::string& content);

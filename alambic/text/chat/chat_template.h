@@ -14,7 +14,7 @@ namespace alambic {
 struct Conversation {
   jinja::Value messages;               ///< list of dicts with "role" and "content"
   jinja::Value tools;                  ///< list of JSON schemas, or None
-  bool add_generation_prompt = false;  ///< end with the beginning of an answer
+  bool add_generation_prompt = false;  ///< end with the beginning of a completion
   jinja::Dict more;                    ///< further variables, for example enable_thinking
 };
 
@@ -43,7 +43,7 @@ class ChatTemplate {
                          std::optional<std::time_t> now = std::nullopt) const;
 
   /// Whether the template marks what the assistant wrote.
-  bool marks_answers() const { return template_.has_generation(); }
+  bool marks_completions() const { return template_.has_generation(); }
 
  private:
   ChatTemplate(jinja::Template chat_template, jinja::Dict special_tokens)

@@ -90,14 +90,14 @@ MaskedTokens mask_spans(const Tokenizer& tokenizer, std::string_view text,
     const size_t first = tokens.ids.size(), begin = begin_of(stretch, text);
     const size_t end = begin + stretch.text.size();
     tokens.ids.insert(tokens.ids.end(), stretch.ids.begin(), stretch.ids.end());
-    tokens.learnt.resize(tokens.ids.size(), false);
+    tokens.learned.resize(tokens.ids.size(), false);
     for (const jinja::Span& span : spans) {
       if (span.begin >= end || span.end <= begin) continue;
       const size_t from = std::max(span.begin, begin) - begin;
       const size_t to = std::min(span.end, end) - begin;
       const TokenRange range = tokens_of(tokenizer, stretch, begin == 0, from, to);
       for (size_t i = range.first; i < range.last; ++i) {
-        tokens.learnt[first + i] = true;
+        tokens.learned[first + i] = true;
       }
     }
   }
@@ -122,8 +122,8 @@ jinja::Span up_to_the_end(const Tokenizer& tokenizer, std::string_view text, jin
 
 }  // namespace
 
-MaskedTokens learnt_ids(const Tokenizer& tokenizer, const ChatText& written) {
-  std::vector<jinja::Span> spans = written.learnt;
+MaskedTokens learned_ids(const Tokenizer& tokenizer, const ChatText& written) {
+  std::vector<jinja::Span> spans = written.learned;
   if (!written.marked) {
     for (jinja::Span& span : spans) span = up_to_the_end(tokenizer, written.text, span);
   }
@@ -138,8 +138,8 @@ std::vector<int32_t> completion_ids(const Tokenizer& tokenizer, const Example& e
     return ids;
   }
   const ChatText& written = example.chat->written;
-  if (written.answer.empty()) return {};
-  std::string text = written.prompt + written.answer;
+  if (written.completion.empty()) return {};
+  std::string text = written.prompt + written.completion;
   const auto [begin, end] = up_to_the_end(tokenizer, text, {written.prompt.size(), text.size()});
   text.resize(end);
   // As a part of the whole, where the prompt's tokens stay the same; a prompt is always answered as

@@ -17,15 +17,15 @@ std::vector<int32_t> prompt_ids(const Tokenizer& tokenizer, const Example& examp
 /// Of `teacher_prompt`, in the same way; empty where the row has none.
 std::vector<int32_t> teacher_prompt_ids(const Tokenizer& tokenizer, const Example& example);
 
-/// Of a plain row's completion, and the end-of-text token. Of a conversation's answer (ChatUse::
-/// answers): what the template writes of it, up to the token that ends the turn. Empty where the
-/// row has neither.
+/// Of a plain row's completion, and the end-of-text token. Of a conversation's completion
+/// (ChatUse:: completions): what the template writes of it, up to the token that ends the turn.
+/// Empty where the row has neither.
 std::vector<int32_t> completion_ids(const Tokenizer& tokenizer, const Example& example);
 
 /// Ids of a text to which nothing is added, and which of them the assistant wrote.
 struct MaskedTokens {
   std::vector<int32_t> ids;
-  std::vector<bool> learnt;
+  std::vector<bool> learned;
 };
 
 /// Which tokens have bytes of `spans` of `text` in them, as transformers'
@@ -33,8 +33,8 @@ struct MaskedTokens {
 MaskedTokens mask_spans(const Tokenizer& tokenizer, std::string_view text,
                         std::span<const jinja::Span> spans);
 
-/// Of a conversation (ChatUse::all_answers). Where the template does not say itself what is learnt,
-/// white space after the token that ends a turn is not: an answer stops there.
-MaskedTokens learnt_ids(const Tokenizer& tokenizer, const ChatText& written);
+/// Of a conversation (ChatUse::all_completions). Where the template does not say itself what is
+/// learned, white space after the token that ends a turn is not: a completion stops there.
+MaskedTokens learned_ids(const Tokenizer& tokenizer, const ChatText& written);
 
 }  // namespace alambic

@@ -5,11 +5,11 @@
 namespace alambic {
 
 std::string continuation(const Tokenizer& tokenizer, std::span<const int32_t> prompt,
-                         std::span<const int32_t> answer) {
+                         std::span<const int32_t> completion) {
   StreamDecoder decoder(tokenizer, /*skip_special=*/true);
   for (const int32_t id : prompt) decoder.push(id);
   std::string text;
-  for (const int32_t id : answer) text += decoder.push(id);
+  for (const int32_t id : completion) text += decoder.push(id);
   return text + decoder.finish();
 }
 

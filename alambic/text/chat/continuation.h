@@ -8,9 +8,9 @@
 
 namespace alambic {
 
-/// The text that `answer` adds to `prompt`, special tokens left out. Decoding the answer alone
+/// The text that `answer` adds to `prompt`, special tokens left out. Decoding the completion alone
 /// would lose its first space where a decoder strips the one that begins a text (Llama 2).
 std::string continuation(const Tokenizer& tokenizer, std::span<const int32_t> prompt,
-                         std::span<const int32_t> answer);
+                         std::span<const int32_t> completion);
 
 }  // namespace alambic

@@ -58,8 +58,8 @@ class PercentFormatter {
       ++at_;
       const Value value = next();
       if (!value.is_whole()) throw type_error("* wants int");
-      constexpr int64_t most = int64_t{1} << 40;
-      return std::clamp(value.whole(), -most, most);
+      constexpr int64_t max = int64_t{1} << 40;
+      return std::clamp(value.whole(), -max, max);
     }
     int64_t value = 0;
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {

@@ -20,11 +20,11 @@ Value range(Interpreter&, const Arguments& arguments) {
   const int64_t step = count == 3 ? bound.whole(2) : 1;
   if (step == 0) throw value_error("range() arg 3 must not be zero");
   auto row = std::make_shared<Range>(start, stop, step);
-  constexpr int64_t most = 100000;
-  if (row->size() > most) {
+  constexpr int64_t max = 100000;
+  if (row->size() > max) {
     throw Failure("OverflowError", fmt::format("Range too big. The sandbox blocks ranges larger "
                                                "than MAX_RANGE ({}).",
-                                               most));
+                                               max));
   }
   return row;
 }

@@ -18,10 +18,10 @@ Value list_of(Budget& budget, const Parts& parts) {
 }
 
 // Words between white space; the rest keeps its end when `most` cuts are made.
-Parts split_at_space(std::string_view text, int64_t most, bool from_right) {
+Parts split_at_space(std::string_view text, int64_t max, bool from_right) {
   Parts parts;
   std::string rest = strip(text, nullptr, !from_right, from_right);
-  while (!rest.empty() && (most < 0 || static_cast<int64_t>(parts.size()) < most)) {
+  while (!rest.empty() && (max < 0 || static_cast<int64_t>(parts.size()) < max)) {
     std::u32string row = to_code_points(rest);
     size_t end = row.size();
     if (from_right) {
@@ -56,9 +56,9 @@ Parts split_at_all_space(std::string_view text) {
   return parts;
 }
 
-Parts split_at(std::string_view text, std::string_view separator, int64_t most, bool from_right) {
+Parts split_at(std::string_view text, std::string_view separator, int64_t max, bool from_right) {
   Parts parts;
-  while (most < 0 || static_cast<int64_t>(parts.size()) < most) {
+  while (max < 0 || static_cast<int64_t>(parts.size()) < max) {
     const size_t at = from_right ? text.rfind(separator) : text.find(separator);
     if (at == text.npos) break;
     if (from_right) {
@@ -85,18 +85,18 @@ template <bool from_right>
 Value split(Interpreter& interpreter, const Value& object, const Arguments& arguments) {
   const Bound bound("split", arguments, {"sep", "maxsplit"});
   const std::string& text = *object.string();
-  const int64_t most = bound.whole(1, -1);
+  const int64_t max = bound.whole(1, -1);
   interpreter.budget.text(static_cast<int64_t>(text.size()), true);
   if (bound.get(0).is_none()) {
-    if (most < 0) return list_of(interpreter.budget, split_at_all_space(text));
+    if (max < 0) return list_of(interpreter.budget, split_at_all_space(text));
     // Each cut copies the rest.
-    interpreter.budget.spend(std::min(most, static_cast<int64_t>(text.size())) *
+    interpreter.budget.spend(std::min(max, static_cast<int64_t>(text.size())) *
                              static_cast<int64_t>(text.size() / 16));
-    return list_of(interpreter.budget, split_at_space(text, most, from_right));
+    return list_of(interpreter.budget, split_at_space(text, max, from_right));
   }
   const std::string separator = bound.text(0);
   if (separator.empty()) throw value_error("empty separator");
-  return list_of(interpreter.budget, split_at(text, separator, most, from_right));
+  return list_of(interpreter.budget, split_at(text, separator, max, from_right));
 }
 
 template <bool from_right>

@@ -31,10 +31,10 @@ bool mentions_generation(const Body& body) {
 }  // namespace
 
 Template Template::parse(std::string name, std::string_view source) {
-  constexpr size_t most = 1 << 20;
-  if (source.size() > most) {
+  constexpr size_t max = 1 << 20;
+  if (source.size() > max) {
     throw input_error("{}: the template has {} bytes; at most {} are read", name, source.size(),
-                      most);
+                      max);
   }
   Template made;
   made.name_ = std::move(name);

@@ -46,7 +46,7 @@ Bpe::Bpe(const JsonView& json) : vocabulary_(Vocabulary::read(json.at("vocab")))
   }
   read_merges(json.at("merges"));
   index_characters();
-  index_neighbours();
+  index_neighbors();
 }
 
 void Bpe::read_merges(const JsonView& merges) {
@@ -86,7 +86,7 @@ void Bpe::index_characters() {
 
 // Text without pre-tokenizer (Llama 2) is one piece. Two known characters that no token has side by
 // side are never joined, so the text may be cut between them and its words found in the cache.
-void Bpe::index_neighbours() {
+void Bpe::index_neighbors() {
   may_cut_ = prefix_.empty() && suffix_.empty() && !ignore_merges_;
   if (!may_cut_) return;
   for (int32_t id = 0; id < vocabulary_.limit(); ++id) {
@@ -96,7 +96,7 @@ void Bpe::index_neighbours() {
     auto left = static_cast<int32_t>(next_code_point(*token, position));
     while (position < token->size()) {
       const auto right = static_cast<int32_t>(next_code_point(*token, position));
-      neighbours_.insert(left, right, true);
+      neighbors_.insert(left, right, true);
       left = right;
     }
   }
@@ -111,7 +111,7 @@ size_t Bpe::independent_prefix(std::string_view text) const {
     const char32_t right = next_code_point(text, position);
     const bool known = left < indexed_characters && right < indexed_characters &&
                        id_of_character_[left] >= 0 && id_of_character_[right] >= 0;
-    if (known && !neighbours_.find(static_cast<int32_t>(left), static_cast<int32_t>(right))) {
+    if (known && !neighbors_.find(static_cast<int32_t>(left), static_cast<int32_t>(right))) {
       return cut;
     }
     left = right;

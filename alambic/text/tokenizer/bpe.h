@@ -35,7 +35,7 @@ class Bpe : public TokenModel {
 
   void read_merges(const JsonView& merges);
   void index_characters();
-  void index_neighbours();
+  void index_neighbors();
   std::optional<int32_t> character_id(std::string_view character) const;
   void tokenize_cached(std::string_view piece, WordCache& cache, std::vector<int32_t>& ids) const;
   size_t independent_prefix(std::string_view text) const;
@@ -46,7 +46,7 @@ class Bpe : public TokenModel {
   Vocabulary vocabulary_;
   PairTable<Merge> merges_;
   std::vector<int32_t> id_of_character_;  // code point below 2^16 -> id or -1
-  PairTable<bool> neighbours_;            // characters side by side in some token
+  PairTable<bool> neighbors_;             // characters side by side in some token
   bool may_cut_ = false;
   std::vector<int32_t> id_of_byte_;  // "<0x41>", for byte_fallback
   std::string prefix_;               // continuing_subword_prefix

@@ -61,7 +61,7 @@ class Merger {
   }
 
   /// The pair to merge now; nothing when none occurs `least` times.
-  std::optional<Candidate> next(int64_t least) {
+  std::optional<Candidate> next(int64_t min) {
     while (!line_.empty()) {
       std::pop_heap(line_.begin(), line_.end());
       Candidate top = std::move(line_.back());
@@ -72,7 +72,7 @@ class Merger {
         put_in_line(std::move(top));
         continue;
       }
-      if (now < std::max<int64_t>(least, 1)) return std::nullopt;
+      if (now < std::max<int64_t>(min, 1)) return std::nullopt;
       return top;
     }
     return std::nullopt;
@@ -177,11 +177,11 @@ BpeTrainer::BpeTrainer(BpeTraining options) : options_(std::move(options)) {
                         token.empty() ? "empty" : "there twice");
     }
   }
-  const auto least = static_cast<int64_t>(256 + options_.special.size());
-  if (options_.vocabulary < least) {
+  const auto min = static_cast<int64_t>(256 + options_.special.size());
+  if (options_.vocabulary < min) {
     throw input_error("a vocabulary of {} has no room for {} special tokens and 256 bytes",
                       options_.vocabulary, options_.special.size())
-        .with_hint(fmt::format("at least {} tokens", least));
+        .with_hint(fmt::format("at least {} tokens", min));
   }
 }
 
@@ -216,7 +216,7 @@ std::string BpeTrainer::train(const std::function<void(int64_t)>& on_merge) cons
   PairMap<size_t> place_of;
   Merger merger(counts_, id_of_byte);
   while (static_cast<int64_t>(tokens.size()) < options_.vocabulary) {
-    const auto best = merger.next(options_.least_count);
+    const auto best = merger.next(options_.min_count);
     if (!best) break;
     const std::string token = tokens[best->pair.first] + tokens[best->pair.second];
     const auto [known, fresh] = id_of.emplace(token, static_cast<int32_t>(tokens.size()));

@@ -1,4 +1,4 @@
-// A vocabulary of its own for a new student: byte-level BPE learnt from text.
+// A vocabulary of its own for a new student: byte-level BPE learned from text.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace alambic {
 
 struct BpeTraining {
   int64_t vocabulary = 32000;        ///< tokens in all: special ones, 256 bytes, merges
-  int64_t least_count = 2;           ///< a pair that is rarer is not merged
+  int64_t min_count = 2;             ///< a pair that is rarer is not merged
   std::string pattern = "gpt2";      ///< what cuts text into words: gpt2, llama3 or qwen
   std::vector<std::string> special;  ///< the first ids; the first of them ends a text
 };
@@ -34,7 +34,7 @@ class BpeTrainer {
 
   /// The tokenizer.json: merges of the most frequent pair first, of equally frequent ones that with
   /// the smaller ids, as Hugging Face's BpeTrainer. Ends early, with fewer tokens, when no pair
-  /// occurs `least_count` times. `on_merge(merges so far)` is called now and then.
+  /// occurs `min_count` times. `on_merge(merges so far)` is called now and then.
   std::string train(const std::function<void(int64_t)>& on_merge = {}) const;
 
  private:

@@ -138,7 +138,7 @@ Json unigram_of(const Model& model, Json unknown) {
           {"byte_fallback", model.byte_fallback}};
 }
 
-// SentencePiece joins the neighbours that make the piece of the highest score. A tokenizer.json has
+// SentencePiece joins the neighbors that make the piece of the highest score. A tokenizer.json has
 // pairs instead: every way to make a piece of two, in the order of the scores.
 Json bpe_of(const Model& model, const Json& unknown) {
   std::unordered_map<std::string_view, int64_t> id_of;

@@ -23,7 +23,7 @@ std::vector<Part> cover(size_t size, const std::vector<Range>& matches, bool inv
   return parts;
 }
 
-// Every match joins its neighbour on the left, unless that is a match too.
+// Every match joins its neighbor on the left, unless that is a match too.
 std::vector<Range> merge_with_previous(const std::vector<Part>& parts) {
   std::vector<Range> pieces;
   bool previous = false;

@@ -105,7 +105,7 @@ class Unigram : public TokenModel {
 
   void tokenize_piece(std::string_view piece, std::vector<int32_t>& ids) const {
     const std::vector<Node> best = best_paths(piece);
-    std::vector<Range> path;  // from the end; neighbouring unknown characters are one
+    std::vector<Range> path;  // from the end; neighboring unknown characters are one
     bool unknown_before = false;
     for (size_t end = piece.size(); end > 0; end = best[end].begin) {
       const bool unknown = unknown_ && best[end].id == *unknown_;

@@ -16,8 +16,8 @@ class WordPiece : public TokenModel {
       : vocabulary_(Vocabulary::read(json.at("vocab"))),
         unknown_(vocabulary_.find(json.string_or("unk_token", "[UNK]"))),
         prefix_(json.string_or("continuing_subword_prefix", "##")) {
-    if (const auto most = json.find("max_input_chars_per_word")) {
-      most_characters_ = most->integer(0, std::numeric_limits<int64_t>::max());
+    if (const auto max = json.find("max_input_chars_per_word")) {
+      max_characters_ = max->integer(0, std::numeric_limits<int64_t>::max());
     }
     for (int32_t id = 0; id < vocabulary_.limit(); ++id) {
       if (const std::string* token = vocabulary_.token(id)) {
@@ -30,7 +30,7 @@ class WordPiece : public TokenModel {
     for (const Range& range : pieces.ranges) {
       const std::string_view word = pieces.piece(range);
       const size_t start = ids.size();
-      if (std::ranges::count_if(word, begins_character) <= most_characters_ &&
+      if (std::ranges::count_if(word, begins_character) <= max_characters_ &&
           tokenize_word(word, ids)) {
         continue;
       }
@@ -71,7 +71,7 @@ class WordPiece : public TokenModel {
   Vocabulary vocabulary_;
   std::optional<int32_t> unknown_;
   std::string prefix_;
-  int64_t most_characters_ = 100;
+  int64_t max_characters_ = 100;
   size_t longest_ = 0;  // bytes of the longest token
 };
 

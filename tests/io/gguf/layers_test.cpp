@@ -20,7 +20,7 @@ fs::path written(const std::string& name) {
 std::vector<float> numbers(const std::vector<TensorView>& tensors, const std::string& name) {
   const auto found = std::ranges::find(tensors, name, &TensorView::name);
   check(found != tensors.end(), "no tensor {}", name);
-  return numbers_of(*found, "m");
+  return numel_of(*found, "m");
 }
 
 // The file again with some metadata (a value, or nothing: without it) and a tensor in its place.
@@ -169,9 +169,9 @@ TEST(GgufLayers, OfLinearAttentionAreNotReorderedBackwards) {
   const std::vector<float> rows = {0, 1, 2, 3, 4, 5};
   const GgufHeads heads = {.delta_net = {.key_heads = 2, .value_heads = 6, .value_width = 1}};
   const auto changed = [&](bool to_gguf) {
-    return change_tensor(view_of("a", rows), GgufChange::value_rows, to_gguf, heads, "m");
+    return change_tensor(view_of("a", rows), GgufTransform::value_rows, to_gguf, heads, "m");
   };
-  const auto decoded = [](const ChangedTensor& tensor) {
+  const auto decoded = [](const TransformedTensor& tensor) {
     std::vector<float> found(6);
     decode(tensor.dtype, tensor.bytes, found);
     return found;

@@ -137,13 +137,15 @@ INSTANTIATE_TEST_SUITE_P(All, GgufFamily,
 TEST(GgufModel, InterleavesTheHalvesOfEachHead) {
   std::vector<float> rows;
   for (int i = 0; i < 16; ++i) rows.push_back(static_cast<float>(i));
-  const ChangedTensor changed =
-      change_tensor(view_of("q", rows), GgufChange::query_rows, true, {.query = 2}, "m");
+  const TransformedTensor changed =
+      change_tensor(view_of("q", rows), GgufTransform::query_rows, true, {.query = 2}, "m");
   std::vector<float> found(16);
   decode(changed.dtype, changed.bytes, found);
   EXPECT_EQ(found, (std::vector<float>{0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15}));
   expect_refused(
-      [&] { change_tensor(view_of("q", rows), GgufChange::query_rows, true, {.query = 3}, "m"); },
+      [&] {
+        change_tensor(view_of("q", rows), GgufTransform::query_rows, true, {.query = 3}, "m");
+      },
       {"m", "tensor q", "16 rows", "3 heads"});
 }
 

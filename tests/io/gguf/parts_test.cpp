@@ -119,11 +119,11 @@ TEST(GgufParts, OfMxfp4StayMxfp4) {
                  decoded);
     return decoded;
   };
-  const WholeTensor both = whole_of({{GgufChange::even_columns, view("gates", gates)},
-                                     {GgufChange::odd_columns, view("ups", ups)}},
+  const WholeTensor both = whole_of({{GgufTransform::even_columns, view("gates", gates)},
+                                     {GgufTransform::odd_columns, view("ups", ups)}},
                                     {}, "m");
   const WholeTensor down =
-      whole_of({{GgufChange::transposed_experts, view("gates", gates)}}, {}, "m");
+      whole_of({{GgufTransform::transposed_experts, view("gates", gates)}}, {}, "m");
   ASSERT_EQ(both.tensor.shape, (std::vector<int64_t>{E, D, 2 * F}));
   ASSERT_EQ(down.tensor.shape, (std::vector<int64_t>{E, D, F}));
   const std::vector<float> found = numbers(both), transposed = numbers(down);

@@ -87,8 +87,8 @@ struct ChatCommands : testing::Test {
   }
 };
 
-// Prevents: a special token too many, an answer learnt without its end, a prompt that is learnt.
-// The template writes conversations as the plain rows are.
+// Prevents: a special token too many, a completion learned without its end, a prompt that is
+// learned. The template writes conversations as the plain rows are.
 TEST_F(ChatCommands, LearnTheSameTokensAsFromTheRenderedText) {
   succeed(train("chats.jsonl", "t-chats"));
   succeed(train("texts.jsonl", "t-texts"));
@@ -116,9 +116,10 @@ TEST_F(ChatCommands, SamplesAreReadable) {
   ASSERT_TRUE(sample["prompt"].is_array()) << sample;
   EXPECT_EQ(sample["prompt"][0]["role"], "user");
   succeed("eval --model " + at("model") + " --data " + at("questions.jsonl") +
-          " --max-new-tokens 3 --out " + at("answers.jsonl"));
-  const std::string answers = read_file(at("answers.jsonl"));
-  EXPECT_EQ(Json::parse(answers.substr(0, answers.find('\n')))["prompt"][0]["content"], "0 + 1 =");
+          " --max-new-tokens 3 --out " + at("completions.jsonl"));
+  const std::string completions = read_file(at("completions.jsonl"));
+  EXPECT_EQ(Json::parse(completions.substr(0, completions.find('\n')))["prompt"][0]["content"],
+            "0 + 1 =");
   EXPECT_EQ(alambic("report --run " + at("samples")).code, 0);
 }
 
@@ -171,12 +172,12 @@ TEST_F(ChatCommands, ChecksTheTemplatesOnTheDatasOwnConversations) {
   write_file(at("sly/chat_template.jinja"),
              "{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}"
              "{% if add_generation_prompt %}assistant:{% endif %}");
-  EXPECT_NE(check("sly", "questions.jsonl").text.find("ends an answer with no special token"),
+  EXPECT_NE(check("sly", "questions.jsonl").text.find("ends a completion with no special token"),
             std::string::npos);
 }
 
-// Prevents: a prompt that is not the template's; an answer that begins with the prompt. Draws
-// depend on the place in the text, so a prompt of another length has another answer.
+// Prevents: a prompt that is not the template's; a completion that begins with the prompt. Draws
+// depend on the place in the text, so a prompt of another length has another completion.
 TEST_F(ChatCommands, GenerateAnswersAUsersMessage) {
   const std::string generate = "generate --model " + at("model") + " --max-new-tokens 4 ";
   const auto json = [&](const std::string& more) {
@@ -194,20 +195,20 @@ TEST_F(ChatCommands, GenerateAnswersAUsersMessage) {
       chat["completion"].get<std::string>() + "\n");
 }
 
-// Prevents: a second question that is asked without the first and its answer.
+// Prevents: a second question that is asked without the first and its completion.
 TEST_F(ChatCommands, AConversationInTheTerminalRemembersWhatWasSaid) {
   if (shell("command -v script").code != 0) GTEST_SKIP() << "no `script` to make a terminal";
   const std::string generate =
       "generate --model " + at("model") + " --temperature 0 --max-new-tokens 3 --chat";
-  const auto answer = [&](const std::string& prompt) {
+  const auto completion = [&](const std::string& prompt) {
     return Json::parse(succeed("generate --model " + at("model") +
                                " --temperature 0 --max-new-tokens 3 --json --prompt '" + prompt +
                                "' 2>/dev/null")
                            .text)["completion"]
         .get<std::string>();
   };
-  const std::string first = "user:3 + 1 =\nassistant:", one = answer(first);
-  const std::string two = answer(first + one + "<|endoftext|>\nuser:and 5 ?\nassistant:");
+  const std::string first = "user:3 + 1 =\nassistant:", one = completion(first);
+  const std::string two = completion(first + one + "<|endoftext|>\nuser:and 5 ?\nassistant:");
   const Outcome outcome = shell(
       "(printf '3 + 1 =\\n'; sleep 1; printf 'and 5 ?\\n'; sleep 1) | "
       "timeout 60 script -qec '" +

@@ -54,16 +54,16 @@ struct DeepSeekJobSlow : testing::Test {
   void SetUp() override {
     std::string name = fs::temp_directory_path() / "alambic_XXXXXX";
     folder = ::mkdtemp(name.data());
-    std::string learnt, held_out;
+    std::string learned, held_out;
     for (int a = 0; a < 10; ++a) {
       for (int b = 0; b < 10; ++b) {
         const Json row = {
             {"prompt", std::to_string(a) + " + " + std::to_string(b) + " ="},
             {"completion", " " + std::to_string(a + b) + " #### " + std::to_string(a + b)}};
-        ((a + 3 * b) % 7 == 0 ? held_out : learnt) += row.dump() + "\n";
+        ((a + 3 * b) % 7 == 0 ? held_out : learned) += row.dump() + "\n";
       }
     }
-    write_file(folder / "learnt.jsonl", learnt);
+    write_file(folder / "learned.jsonl", learned);
     write_file(folder / "held_out.jsonl", held_out);
     write_file(folder / "v3.json", deepseek_v3().dump());
     write_file(folder / "llama.json", llama().dump());
@@ -85,14 +85,14 @@ struct DeepSeekJobSlow : testing::Test {
                       " --seed 1 --out " + at("random"))
                   .code,
               0);
-    succeed("train --model " + at("random") + " --data " + at("learnt.jsonl") + " --out " +
+    succeed("train --model " + at("random") + " --data " + at("learned.jsonl") + " --out " +
             at("sft") + " --batch-size 16 --max-steps 300 --learning-rate 1e-2 --warmup-steps 10");
     EXPECT_LT(line("sft", false)["loss"], 0.1 * line("sft", true)["loss"].get<double>());
   }
   // Share of the held-out reverse KL after the first step that is left after the last.
   double share_left(const std::string& student, const std::string& run) const {
     succeed("distill --student " + at(student) + " --teacher " + at("sft/model") + " --data " +
-            at("learnt.jsonl") + " --valid-data " + at("held_out.jsonl") + " --out " + at(run) +
+            at("learned.jsonl") + " --valid-data " + at("held_out.jsonl") + " --out " + at(run) +
             " --batch-size 16 --max-completion-length 8 --max-steps 150 --valid-every 1"
             " --learning-rate 1e-2");
     const std::string key = "valid_reverse_kl";
@@ -111,10 +111,10 @@ TEST_F(DeepSeekJobSlow, TeachesALlamaAndItsOwnKind) {
   ASSERT_EQ(alambic("init --from " + at("sft/model") + " --layers 2 --out " + at("cut")).code, 0);
   EXPECT_LT(share_left("cut", "to_cut"), 0.1);
   for (const char* run : {"to_llama", "to_cut"}) {
-    const Outcome answer =
+    const Outcome completion =
         alambic("generate --model " + at(run) +
                 "/model --prompt '3 + 4 =' --temperature 0 2>/dev/null" + machine);
-    EXPECT_EQ(answer.code, 0) << answer.text;
+    EXPECT_EQ(completion.code, 0) << completion.text;
   }
 }
 

@@ -36,7 +36,7 @@ TEST(GgufModel, TellsTheStoryOfItsFolder) {
   fs::remove(file);
 }
 
-struct QuantisedTeacher : testing::Test {
+struct QuantizedTeacher : testing::Test {
   static inline fs::path folder;
 
   static std::string at(const std::string& name) { return (folder / name).string(); }
@@ -89,7 +89,7 @@ struct QuantisedTeacher : testing::Test {
 };
 
 // Prevents a teacher that grades with other numbers than its file holds, or that needs its folder.
-TEST_F(QuantisedTeacher, GradesAsItsDecodedWeightsDo) {
+TEST_F(QuantizedTeacher, GradesAsItsDecodedWeightsDo) {
   const double expected = loss("decoded");
   EXPECT_GT(expected, 0);
   EXPECT_NEAR(loss("teacher.gguf"), expected, 1e-6);
@@ -97,7 +97,7 @@ TEST_F(QuantisedTeacher, GradesAsItsDecodedWeightsDo) {
 
 // Bug: a command that takes the stand-in of a packed head for the head (a judge gave no score), or
 // wants its gradient (eval ended as a bug).
-TEST_F(QuantisedTeacher, IsMeasuredAndJudgesAsItsDecodedWeightsDo) {
+TEST_F(QuantizedTeacher, IsMeasuredAndJudgesAsItsDecodedWeightsDo) {
   write_file(at("answered.jsonl"), R"({"prompt": "1 + 1 =", "answer": "2"})");
   write_file(at("text.txt"), "Emma has 4 baskets of 7 coins. Tom has 3.");
   write_file(at("rubric.txt"), "{prompt} {answer}");
@@ -115,7 +115,7 @@ TEST_F(QuantisedTeacher, IsMeasuredAndJudgesAsItsDecodedWeightsDo) {
   same("eval --model ", answered + " --teacher " + at("student"), "forward_kl");
   same("eval --model " + at("student") + answered + " --teacher ", "", "forward_kl");
   same("eval --model ", " --data " + at("text.txt"), "cross_entropy");
-  // Random weights give every word about the same share, and all answers about the same score.
+  // Random weights give every word about the same share, and all completions about the same score.
   const Outcome judged =
       alambic("judge-check --json --device cpu --data " + at("rows.jsonl") + " --judge " +
               at("teacher.gguf") + " --judge-rubric " + at("rubric.txt") +
@@ -123,7 +123,7 @@ TEST_F(QuantisedTeacher, IsMeasuredAndJudgesAsItsDecodedWeightsDo) {
   EXPECT_EQ(judged.text.find("nan"), std::string::npos) << judged.text;
 }
 
-TEST_F(QuantisedTeacher, IsDescribedByInfo) {
+TEST_F(QuantizedTeacher, IsDescribedByInfo) {
   const auto facts =
       nlohmann::json::parse(succeed("info --json --model " + at("teacher.gguf")).text);
   EXPECT_EQ(facts.at("model_type"), "llama");
@@ -135,7 +135,7 @@ TEST_F(QuantisedTeacher, IsDescribedByInfo) {
 }
 
 // Prevents a conversation that reads otherwise after a conversion.
-TEST_F(QuantisedTeacher, KeepsItsChatTemplate) {
+TEST_F(QuantizedTeacher, KeepsItsChatTemplate) {
   write_file(at("context.json"), R"({"messages": [{"role": "user", "content": "a"}]})");
   const auto rendered = [](const std::string& model) {
     return succeed("render --context " + at("context.json") + " --model " + at(model)).text;

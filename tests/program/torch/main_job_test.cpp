@@ -215,8 +215,8 @@ TEST_F(MainJob, GivesTheGoldenLogits) {
 
 // A clock, an address or an unseeded draw in the weights would show here.
 TEST_F(MainJob, GivesTheSameBytesTwice) {
-  for (const bool distils : {true, false}) {
-    const auto command = distils ? distill_command : train_command;
+  for (const bool distills : {true, false}) {
+    const auto command = distills ? distill_command : train_command;
     succeed(command("again", "--max-steps 3"));
     const auto first = files_of(folder / "again/model");
     succeed(command("again", "--max-steps 3 --overwrite"));
@@ -354,8 +354,8 @@ TEST_F(MainJob, RefusesBadOptionsAndDataByName) {
   refuse(distill + " --objective forward_lk", {"forward_kl"});
   refuse(distill + " --beta 0.3", {"--beta", "--objective reverse_kl", "jsd"});
   refuse(distill + " --alpha 0.3", {"--alpha", "--objective reverse_kl", "skew_kl"});
-  refuse(distill + " --normalise-jsd", {"--normalise-jsd", "jsd"});
-  refuse(distill + " --objective jsd --beta 1 --normalise-jsd", {"--normalise-jsd", "--beta 1"});
+  refuse(distill + " --normalize-jsd", {"--normalize-jsd", "jsd"});
+  refuse(distill + " --objective jsd --beta 1 --normalize-jsd", {"--normalize-jsd", "--beta 1"});
   refuse(distill + " --kd-topk-by both", {"--kd-topk-by", "--kd-topk"});
   refuse(distill + " --ce-weight 0.5", {"--ce-weight", "--lmbda 1"});
   refuse(distill + " --objective 0.7*tvd+0.2*akl", {"sum to 0.9", "expected 1"});
@@ -381,7 +381,7 @@ TEST_F(MainJob, RefusesBadOptionsAndDataByName) {
 }
 
 // The engine stops at the student's context, where a shorter teacher cannot follow.
-TEST_F(MainJob, RefusesATeacherThatCannotSeeTheWholeAnswer) {
+TEST_F(MainJob, RefusesATeacherThatCannotSeeTheWholeCompletion) {
   const std::string command = "distill --student " + at("teacher") + " --teacher " + at("short") +
                               " --data " + at("prompts.jsonl") + " --out " + at("never") + kMachine;
   refuse(command + " --max-completion-length 40", {"context of 16", "--max-completion-length"});
@@ -412,7 +412,7 @@ TEST(Stories, AreToldAsTransformersTellsThem) {
 }
 
 // The whole of the main job: a student cut from a real teacher comes back towards it.
-TEST(Stories, AreLearntBackByAStudentCutFromTheTeacher) {
+TEST(Stories, AreLearnedBackByAStudentCutFromTheTeacher) {
   const auto shared = shared_data();
   if (!shared) GTEST_SKIP() << "no ../shared";
   std::string name = fs::temp_directory_path() / "alambic_XXXXXX";

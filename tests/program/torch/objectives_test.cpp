@@ -1,4 +1,4 @@
-// Objectives over drawn tokens and whole answers from the command line, on tiny models.
+// Objectives over drawn tokens and whole completions from the command line, on tiny models.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -108,7 +108,7 @@ TEST_F(Objectives, RefuseOptionsWithoutEffect) {
   refuse(2, with_teacher() + "--objective sampled_reverse_lk", {"sampled_reverse_kl"});
 }
 
-TEST_F(Objectives, LearnFromScoresOfWholeAnswers) {
+TEST_F(Objectives, LearnFromScoresOfWholeCompletions) {
   const std::string grpo = "--objective grpo --num-generations 3 --max-steps 2 ";
   succeed("regex", grpo + "--reward 'regex:[0-4]' --advantage dr_grpo --kl-weight 0.1");
   for (const Json& row : metrics("regex")) {
@@ -168,45 +168,47 @@ TEST_F(Objectives, RefuseScoresWithoutEffect) {
   refuse(2, "", {"--teacher is missing", "reverse_kl"});
 }
 
-TEST_F(Objectives, LearnFromAnswersThatTheTeacherWrites) {
-  const std::string answers = with_teacher() +
-                              "--objective cross_entropy --lmbda 0 --answers-by teacher "
-                              "--teacher-temperature 0 --max-steps 12 --teacher-answers ";
-  const Outcome first = succeed("written", answers + at("new/answers.jsonl"));
+TEST_F(Objectives, LearnFromCompletionsThatTheTeacherWrites) {
+  const std::string completions = with_teacher() +
+                                  "--objective cross_entropy --lmbda 0 --completions-by teacher "
+                                  "--teacher-temperature 0 --max-steps 12 --teacher-completions ";
+  const Outcome first = succeed("written", completions + at("new/completions.jsonl"));
   EXPECT_NE(first.text.find("wrote 8 answers"), std::string::npos) << first.text;
-  const std::string file = read_file(at("new/answers.jsonl"));
+  const std::string file = read_file(at("new/completions.jsonl"));
   EXPECT_EQ(std::ranges::count(file, '\n'), 9);
   const std::vector<Json> rows = metrics("written");
   EXPECT_LT(rows.back()["cross_entropy"], 0.8 * rows.front()["cross_entropy"].get<double>());
   EXPECT_FALSE(rows[0].contains("reverse_kl") || rows[0].contains("generate_seconds"));
 
-  // Every epoch, a later run and a resumed one read the same answers.
-  const Outcome second = succeed("again", answers + at("new/answers.jsonl"));
+  // Every epoch, a later run and a resumed one read the same completions.
+  const Outcome second = succeed("again", completions + at("new/completions.jsonl"));
   EXPECT_EQ(second.text.find("wrote 8 answers"), std::string::npos) << second.text;
-  EXPECT_EQ(read_file(at("new/answers.jsonl")), file);
+  EXPECT_EQ(read_file(at("new/completions.jsonl")), file);
   EXPECT_EQ(read_file(at("again/model/model.safetensors")),
             read_file(at("written/model/model.safetensors")));
 
-  // An interruption costs the answers that were not there yet, and changes none.
+  // An interruption costs the completions that were not there yet, and changes none.
   write_file(at("torn.jsonl"), file.substr(0, file.size() / 2));
-  const Outcome torn = succeed("torn", answers + at("torn.jsonl"));
+  const Outcome torn = succeed("torn", completions + at("torn.jsonl"));
   EXPECT_NE(torn.text.find("cut short"), std::string::npos) << torn.text;
   EXPECT_EQ(torn.text.find("wrote 8 answers"), std::string::npos) << torn.text;
   EXPECT_EQ(read_file(at("torn/model/model.safetensors")),
             read_file(at("written/model/model.safetensors")));
-  refuse(2, answers + at("new/answers.jsonl") + " --teacher-temperature 0.5",
-         {"answers.jsonl", "temperature is 0.0 there, 0.5 here"});
+  refuse(2, completions + at("new/completions.jsonl") + " --teacher-temperature 0.5",
+         {"completions.jsonl", "temperature is 0.0 there, 0.5 here"});
   std::string edited = file;
   edited.replace(edited.rfind("\"tokens\":["), 10, "\"tokens\":[9999,");
   write_file(at("edited.jsonl"), edited);
-  refuse(2, answers + at("edited.jsonl"), {"edited.jsonl", "rows.jsonl:", "vocabulary has not"});
-  EXPECT_EQ(alambic("check" + options(answers + at("unmade.jsonl"))).code, 0);
+  refuse(2, completions + at("edited.jsonl"),
+         {"edited.jsonl", "rows.jsonl:", "vocabulary has not"});
+  EXPECT_EQ(alambic("check" + options(completions + at("unmade.jsonl"))).code, 0);
   EXPECT_FALSE(fs::exists(folder / "unmade.jsonl"));
 }
 
-// The teacher's answers under any divergence, and the teachers of a row's tag.
-TEST_F(Objectives, CompareWithTheTeacherOnItsOwnAnswers) {
-  const std::string by_teacher = "--answers-by teacher --teacher-answers " + at("kl.jsonl") + " ";
+// The teacher's completions under any divergence, and the teachers of a row's tag.
+TEST_F(Objectives, CompareWithTheTeacherOnItsOwnCompletions) {
+  const std::string by_teacher =
+      "--completions-by teacher --teacher-completions " + at("kl.jsonl") + " ";
   succeed("kl", with_teacher() + by_teacher + "--objective forward_kl --lmbda 0.5 --max-steps 4");
   EXPECT_TRUE(metrics("kl")[3].contains("reverse_kl"));
   std::string rows;
@@ -216,8 +218,8 @@ TEST_F(Objectives, CompareWithTheTeacherOnItsOwnAnswers) {
   write_file(at("tagged.jsonl"), rows);
   const std::string two = "--teacher a=" + at("teacher") + " --teacher b=" + at("student") + " ";
   succeed("two", two + "--data " + at("tagged.jsonl") +
-                     " --answers-by teacher --lmbda 0 --objective cross_entropy --max-steps 1 "
-                     "--teacher-answers " +
+                     " --completions-by teacher --lmbda 0 --objective cross_entropy --max-steps 1 "
+                     "--teacher-completions " +
                      at("two.jsonl"));
   const std::string file = read_file(at("two.jsonl"));
   size_t of_a = 0, of_b = 0;
@@ -226,16 +228,16 @@ TEST_F(Objectives, CompareWithTheTeacherOnItsOwnAnswers) {
   EXPECT_TRUE(of_a == 2 && of_b == 2) << file;
 }
 
-TEST_F(Objectives, RefuseTeachersAnswersWithoutEffect) {
-  const std::string file = "--teacher-answers " + at("none.jsonl") + " ";
-  const std::string by_teacher = with_teacher() + "--answers-by teacher ";
-  refuse(2, with_teacher() + file, {"--teacher-answers", "--answers-by teacher"});
+TEST_F(Objectives, RefuseTeachersCompletionsWithoutEffect) {
+  const std::string file = "--teacher-completions " + at("none.jsonl") + " ";
+  const std::string by_teacher = with_teacher() + "--completions-by teacher ";
+  refuse(2, with_teacher() + file, {"--teacher-completions", "--completions-by teacher"});
   refuse(2, with_teacher() + "--teacher-temperature 0.5", {"--teacher-temperature"});
-  refuse(2, by_teacher + file, {"--answers-by teacher has no effect", "--lmbda 0"});
-  refuse(2, by_teacher + "--lmbda 0", {"--teacher-answers is missing"});
-  refuse(2, "--answers-by teacher --objective cross_entropy --lmbda 0 " + file,
+  refuse(2, by_teacher + file, {"--completions-by teacher has no effect", "--lmbda 0"});
+  refuse(2, by_teacher + "--lmbda 0", {"--teacher-completions is missing"});
+  refuse(2, "--completions-by teacher --objective cross_entropy --lmbda 0 " + file,
          {"--teacher is missing"});
-  refuse(2, "--teacher self --answers-by teacher --lmbda 0 " + file, {"--teacher self"});
+  refuse(2, "--teacher self --completions-by teacher --lmbda 0 " + file, {"--teacher self"});
   refuse(2, with_teacher() + "--objective cross_entropy", {"--lmbda 1", "given completions"});
   refuse(2, with_teacher() + "--objective cross_entropy --lmbda 0", {"--teacher has no effect"});
   refuse(2, with_teacher() + "--objective 0.5*cross_entropy+0.5*jsd", {"no step has any"});
@@ -245,9 +247,9 @@ TEST_F(Objectives, RefuseTeachersAnswersWithoutEffect) {
          {"--ce-weight"});
 }
 
-// Random students end hardly any answer. With a history in which they did, a resumed run sees a
+// Random students end hardly any completion. With a history in which they did, a resumed run sees a
 // collapse: it stops with the reason, or goes back to a checkpoint from before the sign.
-TEST_F(Objectives, StopOrRollBackWhenAnswersFallApart) {
+TEST_F(Objectives, StopOrRollBackWhenCompletionsFallApart) {
   for (const std::string action : {"stop", "rollback"}) {
     const std::string run = with_teacher() + "--learning-rate 1e-4 --save-every 10 " +
                             "--keep-checkpoints 4 --on-collapse " + action + " ";

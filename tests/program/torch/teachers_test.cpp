@@ -1,4 +1,4 @@
-// Teachers of every kind through the command line, on tiny models.
+// TeacherMixture of every kind through the command line, on tiny models.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

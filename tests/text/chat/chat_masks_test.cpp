@@ -43,8 +43,8 @@ MaskedTokens tokens_of(const std::string& source, const std::string& name, const
   const Tokenizer tokenizer = Tokenizer::load(kFolder / name);
   const auto chat_template =
       ChatTemplate::parse(name, source, read_file(kFolder / name / "tokenizer_config.json"));
-  return learnt_ids(tokenizer,
-                    write_chat(chat_template, chat_of(row["messages"]), ChatUse::all_answers));
+  return learned_ids(tokenizer,
+                     write_chat(chat_template, chat_of(row["messages"]), ChatUse::all_completions));
 }
 
 std::string digits(const std::vector<bool>& mask) {
@@ -65,33 +65,33 @@ void for_each_row(const Visit& visit) {
   if (missing > 0) GTEST_SKIP() << missing << " templates need ../shared/data";
 }
 
-// Prevents: a loss on the user's tokens, or none on the answer's first or last ones; BOS twice.
+// Prevents: a loss on the user's tokens, or none on the completion's first or last ones; BOS twice.
 TEST(ChatMasks, GenerationBlocksAreThoseOfTransformers) {
   for_each_row([](const Json& golden, const std::string& source, const Json& row) {
     const std::string name = golden["name"];
     const MaskedTokens tokens = tokens_of(marked(source, golden), name, row);
     EXPECT_EQ(tokens.ids, row["ids"].get<std::vector<int32_t>>()) << name << row["messages"];
-    EXPECT_EQ(digits(tokens.learnt), row["mask"].get<std::string>()) << name << row["messages"];
+    EXPECT_EQ(digits(tokens.learned), row["mask"].get<std::string>()) << name << row["messages"];
   });
 }
 
-// Prevents: other tokens being learnt where the template does not mark them. The blocks of these
-// templates are the whole answer with its end-of-turn token.
+// Prevents: other tokens being learned where the template does not mark them. The blocks of these
+// templates are the whole completion with its end-of-turn token.
 TEST(ChatMasks, PrefixDifferencesAreTheSame) {
   for_each_row([](const Json& golden, std::string source, const Json& row) {
     const std::string name = golden["name"];
-    // DeepSeek's writes earlier answers differently, Gemma's block has the line's end too.
+    // DeepSeek's writes earlier completions differently, Gemma's block has the line's end too.
     if (name == "deepseek3.1" || name == "gemma2") return;
     replace_all(source, "{% generation %}", "");
     replace_all(source, "{% endgeneration %}\n", "");  // trim_blocks takes the line's end
     const MaskedTokens tokens = tokens_of(source, name, row);
     EXPECT_EQ(tokens.ids, row["ids"].get<std::vector<int32_t>>()) << name << row["messages"];
-    EXPECT_EQ(digits(tokens.learnt), row["mask"].get<std::string>()) << name << row["messages"];
+    EXPECT_EQ(digits(tokens.learned), row["mask"].get<std::string>()) << name << row["messages"];
   });
 }
 
-// The prompt's tokens and the answer's, one after the other, are those of the whole.
-TEST(ChatMasks, PromptAndAnswerMakeUpTheWhole) {
+// The prompt's tokens and the completion's, one after the other, are those of the whole.
+TEST(ChatMasks, PromptAndCompletionMakeUpTheWhole) {
   for_each_row([](const Json& golden, const std::string& source, const Json& row) {
     const std::string name = golden["name"];
     if (name == "gemma2" || name == "deepseek3.1") return;
@@ -99,28 +99,28 @@ TEST(ChatMasks, PromptAndAnswerMakeUpTheWhole) {
     const auto chat_template =
         ChatTemplate::parse(name, source, read_file(kFolder / name / "tokenizer_config.json"));
     auto chat = std::make_shared<Chat>(chat_of(row["messages"]));
-    if (!chat->has_answer()) return;
-    chat->written = write_chat(chat_template, *chat, ChatUse::answers);
+    if (!chat->has_completion()) return;
+    chat->written = write_chat(chat_template, *chat, ChatUse::completions);
     const Example example{.prompt = chat->written.prompt, .chat = chat};
     std::vector<int32_t> ids = prompt_ids(tokenizer, example);
     const std::string mask = row["mask"];
     const auto whole = row["ids"].get<std::vector<int32_t>>();
     const size_t last = mask.rfind('1') + 1;
     EXPECT_EQ(ids.size(), mask.rfind('0', last - 1) + 1) << name << row["messages"];
-    const std::vector<int32_t> answer = completion_ids(tokenizer, example);
-    ids.insert(ids.end(), answer.begin(), answer.end());
+    const std::vector<int32_t> completion = completion_ids(tokenizer, example);
+    ids.insert(ids.end(), completion.begin(), completion.end());
     EXPECT_EQ(ids, std::vector<int32_t>(whole.begin(), whole.begin() + last)) << name;
   });
 }
 
-// Prevents: half a character being learnt where several tokens make it up.
+// Prevents: half a character being learned where several tokens make it up.
 TEST(ChatMasks, CountsEveryTokenOfACharacter) {
   const Tokenizer tokenizer = Tokenizer::load(kFolder / "ours_bytes");
   const std::string text = "a🚀b";
   const jinja::Span rocket{1, 5};
   const MaskedTokens tokens = mask_spans(tokenizer, text, std::span(&rocket, 1));
   ASSERT_EQ(tokens.ids.size(), 6U);
-  EXPECT_EQ(digits(tokens.learnt), "011110");
+  EXPECT_EQ(digits(tokens.learned), "011110");
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ TEST_F(ChatTemplateFolder, AssistantSpansAreBytesOfTheText) {
                                        {"role": "assistant", "content": "ü"}])");
   talk.add_generation_prompt = true;
   const jinja::Rendered rendered = chat.render(talk);
-  EXPECT_TRUE(chat.marks_answers());
+  EXPECT_TRUE(chat.marks_completions());
   EXPECT_EQ(rendered.text, "<user>é<assistant>ü</s><assistant>");
   ASSERT_EQ(rendered.generated.size(), 1U);
   const auto [begin, end] = rendered.generated[0];

@@ -49,19 +49,19 @@ const std::string kTwoTurns =
     R"({"role": "assistant", "content": "a"}, {"role": "user", "content": "r"},)"
     R"({"role": "assistant", "content": "b"}], "answer": "7"})";
 
-TEST_F(ChatRows, TheLastAnswerIsTheCompletion) {
-  const Example row = read("\n" + kTwoTurns, ChatUse::answers).front();
+TEST_F(ChatRows, TheLastCompletionIsTheCompletion) {
+  const Example row = read("\n" + kTwoTurns, ChatUse::completions).front();
   EXPECT_EQ(row.line, 2);
   EXPECT_EQ(row.prompt, "<system>s</>\n<user>q</>\n<assistant>a</>\n<user>r</>\n<assistant>");
   EXPECT_EQ(row.completion, "b");
   EXPECT_EQ(row.answer, "7");
-  EXPECT_EQ(row.chat->written.answer, "b</>\n");
+  EXPECT_EQ(row.chat->written.completion, "b</>\n");
   EXPECT_EQ(prompt_messages(*row.chat).dump(),
             R"([{"role":"system","content":"s"},{"role":"user","content":"q"},)"
             R"({"role":"assistant","content":"a"},{"role":"user","content":"r"}])");
 }
 
-// Prevents: a conversation that waits for an answer losing its last question.
+// Prevents: a conversation that waits for a completion losing its last question.
 TEST_F(ChatRows, AConversationThatEndsWithAQuestionIsAPromptWhole) {
   const auto rows = read(R"({"messages": [{"role": "user", "content": "q"}]})"
                          "\n"
@@ -75,17 +75,17 @@ TEST_F(ChatRows, AConversationThatEndsWithAQuestionIsAPromptWhole) {
 TEST_F(ChatRows, ACompletionIsATextOrMessages) {
   const std::string prompt = R"({"prompt": [{"role": "user", "content": "q"}], "completion": )";
   for (const char* completion : {R"("a"})", R"([{"role": "assistant", "content": "a"}]})"}) {
-    const Example row = read(prompt + completion, ChatUse::answers).front();
+    const Example row = read(prompt + completion, ChatUse::completions).front();
     EXPECT_EQ(row.prompt, "<user>q</>\n<assistant>");
-    EXPECT_EQ(row.chat->written.answer, "a</>\n");
+    EXPECT_EQ(row.chat->written.completion, "a</>\n");
     EXPECT_EQ(row.completion, "a");
   }
 }
 
-std::vector<std::string> learnt(const Example& row) {
+std::vector<std::string> learned(const Example& row) {
   std::vector<std::string> texts;
   const ChatText& written = row.chat->written;
-  for (const auto& [begin, end] : written.learnt) {
+  for (const auto& [begin, end] : written.learned) {
     texts.push_back(written.text.substr(begin, end - begin));
   }
   return texts;
@@ -93,16 +93,17 @@ std::vector<std::string> learnt(const Example& row) {
 
 using Texts = std::vector<std::string>;
 
-TEST_F(ChatRows, AllAnswersAreLearntButThoseOfAPrompt) {
-  EXPECT_EQ(learnt(read(kTwoTurns, ChatUse::all_answers).front()), (Texts{"a</>\n", "b</>\n"}));
+TEST_F(ChatRows, AllCompletionsAreLearnedButThoseOfAPrompt) {
+  EXPECT_EQ(learned(read(kTwoTurns, ChatUse::all_completions).front()),
+            (Texts{"a</>\n", "b</>\n"}));
   const std::string row =
       R"({"prompt": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"},)"
       R"({"role": "user", "content": "r"}], "completion": "b"})";
   const std::string marked =
       "{% for m in messages %}<{{ m.role }}>{% generation %}{{ m.content }}{% endgeneration %}"
       "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
-  EXPECT_EQ(learnt(read(row, ChatUse::all_answers).front()), (Texts{"b</>\n"}));
-  EXPECT_EQ(learnt(read(row, ChatUse::all_answers, marked).front()), (Texts{"b"}));
+  EXPECT_EQ(learned(read(row, ChatUse::all_completions).front()), (Texts{"b</>\n"}));
+  EXPECT_EQ(learned(read(row, ChatUse::all_completions, marked).front()), (Texts{"b"}));
 }
 
 TEST_F(ChatRows, ToolsAndOtherVariablesReachTheTemplate) {
@@ -118,7 +119,8 @@ TEST_F(ChatRows, ToolsAndOtherVariablesReachTheTemplate) {
 
 TEST_F(ChatRows, ATeachersPromptMayBeAConversation) {
   const Example row =
-      read(R"({"prompt": "q", "teacher_prompt": [{"role": "user", "content": "the answer is 7"}]})")
+      read(
+          R"({"prompt": "q", "teacher_prompt": [{"role": "user", "content": "the completion is 7"}]})")
           .front();
   EXPECT_EQ(row.prompt, "q");
   EXPECT_EQ(row.chat, nullptr);
@@ -164,17 +166,18 @@ TEST_F(ChatRows, ErrorsNameLineFieldAndValue) {
                                                                    << error(bad.row);
   }
   const std::string question = R"({"messages": [{"role": "user", "content": "q"}]})";
-  EXPECT_NE(error(question, ChatUse::answers).find("rows.jsonl:1: the conversation ends with a"),
-            std::string::npos);
-  EXPECT_NE(error(question, ChatUse::all_answers).find("no message of the assistant"),
+  EXPECT_NE(
+      error(question, ChatUse::completions).find("rows.jsonl:1: the conversation ends with a"),
+      std::string::npos);
+  EXPECT_NE(error(question, ChatUse::all_completions).find("no message of the assistant"),
             std::string::npos);
   EXPECT_NE(error(question, ChatUse::prompts, "{{ raise_exception('no') }}")
                 .find("rows.jsonl:1: t.jinja:1: the template refuses: no"),
             std::string::npos);
 }
 
-// Prevents: a loss on the wrong tokens where the template drops the reasoning of earlier answers,
-// or opens an answer in a way that it does not write again.
+// Prevents: a loss on the wrong tokens where the template drops the reasoning of earlier
+// completions, or opens a completion in a way that it does not write again.
 TEST_F(ChatRows, ATemplateThatRewritesIsRefusedWithTheDifference) {
   const std::string drops =
       "{% for m in messages %}<{{ m.role }}>"
@@ -183,7 +186,7 @@ TEST_F(ChatRows, ATemplateThatRewritesIsRefusedWithTheDifference) {
   const std::string row =
       R"({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "abc"},)"
       R"({"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]})";
-  const std::string told = error(row, ChatUse::all_answers, drops);
+  const std::string told = error(row, ChatUse::all_completions, drops);
   EXPECT_NE(told.find("rows.jsonl:1: cannot tell what the assistant writes in message 2: the "
                       "template writes the conversation up to it as"),
             std::string::npos)
@@ -192,7 +195,7 @@ TEST_F(ChatRows, ATemplateThatRewritesIsRefusedWithTheDifference) {
   EXPECT_NE(told.find("--chat-template FILE"), std::string::npos) << told;
   const std::string thinks =
       std::string(kPlain) + "{% if add_generation_prompt %}<think>{% endif %}";
-  EXPECT_NE(error(kTwoTurns, ChatUse::answers, thinks).find("in message 5"), std::string::npos);
+  EXPECT_NE(error(kTwoTurns, ChatUse::completions, thinks).find("in message 5"), std::string::npos);
   EXPECT_EQ(error(kTwoTurns, ChatUse::prompts, thinks), "no error");
 }
 

@@ -1,4 +1,5 @@
-// Vocabularies learnt from text, against Hugging Face's BpeTrainer (tools/goldens/bpe_training.py).
+// Vocabularies learned from text, against Hugging Face's BpeTrainer
+// (tools/goldens/bpe_training.py).
 #include "alambic/text/tokenizer/bpe_trainer.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +28,7 @@ TEST(BpeTrainer, LearnsTheMergesOfHuggingFace) {
   const auto texts = golden["texts"].get<std::vector<std::string>>();
   for (const Json& expected : golden["cases"]) {
     const std::string text = train({.vocabulary = expected["vocabulary"],
-                                    .least_count = expected["least"],
+                                    .min_count = expected["least"],
                                     .pattern = expected["pattern"],
                                     .special = {"<|endoftext|>", "<|x|>"}},
                                    texts);
