@@ -33,7 +33,7 @@ GENTLY = 2e-4
 # What differs from the common options of `run`.
 METHODS = {
     "fine-tuning on references": {"command": "train"},
-    "sequence-level KD": distill(objective="cross_entropy", lmbda=0, answers_by="teacher"),
+    "sequence-level KD": distill(objective="cross_entropy", lmbda=0, completions_by="teacher"),
     "forward KL": distill(objective="forward_kl"),
     "reverse KL": distill(objective="reverse_kl"),
     "forward KL + 0.01 hidden states": distill(objective="forward_kl", hidden_weight=0.01),
@@ -120,8 +120,8 @@ def run(args, name, options, seed):
             options |= {"teacher": PROBLEMS / "teacher"}
     else:
         options |= {"model": start}
-    if options.get("answers_by"):
-        options |= {"teacher_answers": args.out / f"teacher-completions-{seed}.jsonl"}
+    if options.get("completions_by"):
+        options |= {"teacher_completions": args.out / f"teacher-completions-{seed}.jsonl"}
     if options.get("judge"):
         rubric = args.out / "rubric.txt"
         rubric.write_text(RUBRIC)
