@@ -99,16 +99,16 @@ void attention(const AttentionArgs& a) {
         Vec top = load(s + begin);
         for (int64_t j = begin + lanes; j < used; j += lanes) top = max(top, load(s + j));
         const float sink = a.sinks ? a.sinks[h] / scale : -__builtin_inff();
-        const float visible = max_lane(top), max = sink > visible ? sink : visible;
+        const float visible = max_lane(top), largest = sink > visible ? sink : visible;
         Vec mass = splat(0.0f);
         for (int64_t j = begin; j < used; j += lanes) {
-          const Vec p = exp((load(s + j) - max) * scale);
+          const Vec p = exp((load(s + j) - largest) * scale);
           store(s + j, p);
           mass += p;
         }
         total[r] = sum(mass);
-        if (a.sinks) total[r] += exp(splat((sink - max) * scale))[0];
-        a.lse[(first + r) * a.lse_row + h] = max * scale + __builtin_logf(total[r]);
+        if (a.sinks) total[r] += exp(splat((sink - largest) * scale))[0];
+        a.lse[(first + r) * a.lse_row + h] = largest * scale + __builtin_logf(total[r]);
       }
       small_product({.a = scores + begin,
                      .a_row = row,
@@ -242,9 +242,9 @@ void cached_attention(const CachedAttentionArgs& a) {
   for (int64_t h = 0; h < a.group; h += heads) {
     const int64_t n = a.group - h < heads ? a.group - h : heads;
     float* out = a.out + h * a.d;
-    float max[heads], mass[heads];
+    float largest[heads], mass[heads];
     for (int64_t r = 0; r < n; ++r) {
-      max[r] = a.sinks ? a.sinks[h + r] / scale : -__builtin_inff();
+      largest[r] = a.sinks ? a.sinks[h + r] / scale : -__builtin_inff();
       mass[r] = a.sinks ? 1.0f : 0.0f;
     }
     for (int64_t i = 0; i < n * a.d; ++i) out[i] = 0;
@@ -268,16 +268,16 @@ void cached_attention(const CachedAttentionArgs& a) {
         Vec top = load(s);
         for (int64_t j = lanes; j < count; j += lanes) top = max(top, load(s + j));
         const float now = max_lane(top);
-        const float reference = now > max[r] ? now : max[r];
+        const float reference = now > largest[r] ? now : largest[r];
         Vec added = splat(0.0f);
         for (int64_t j = 0; j < count; j += lanes) {
           const Vec p = exp((load(s + j) - reference) * scale);
           store(s + j, p);
           added += p;
         }
-        const float fade = exp(splat((max[r] - reference) * scale))[0];  // 0 from −∞
+        const float fade = exp(splat((largest[r] - reference) * scale))[0];  // 0 from −∞
         mass[r] = mass[r] * fade + sum(added);
-        max[r] = reference;
+        largest[r] = reference;
         for (int64_t i = 0; i < a.d; ++i) out[r * a.d + i] *= fade;
       }
       small_product({.a = scores,
