@@ -137,15 +137,13 @@ TeacherPrompts TeacherPool::prompts_of(const GradedRows& rows) const {
     any = true;
     prompts[r] = teacher_prompt_ids(student_.tokenizer, example);
     const auto& completion = rows.tokenized[r].completion;
-    const int64_t completion =
-        std::max(rows.max_completion, completion ? std::ssize(*completion) : 0);
+    const int64_t room = std::max(rows.max_completion, completion ? std::ssize(*completion) : 0);
     const int64_t length = std::ssize(prompts[r]);
-    if (length == 0 || length + completion > positions_) {
+    if (length == 0 || length + room > positions_) {
       throw input_error(
           "{}:{}: the teacher's prompt has {} tokens; it needs at least one and, with a completion "
-          "of "
-          "up to {}, at most the teacher's context of {}",
-          rows.file, example.line, length, completion, positions_);
+          "of up to {}, at most the teacher's context of {}",
+          rows.file, example.line, length, room, positions_);
     }
   }
   return any ? prompts : TeacherPrompts();

@@ -4,6 +4,7 @@
 
 #include "alambic/base/metrics.h"
 #include "alambic/model/pretrained.h"
+#include "alambic/rollout/engine.h"
 #include "alambic/text/dataset.h"
 
 namespace alambic {

@@ -192,7 +192,7 @@ void temperature_factor(const DivergenceCase& c, Deviation& worst) {
 
 }  // namespace
 
-const std::vector<DivergenceProperty>& divergence_properties() {
+const std::vector<DivergenceProperty>& properties_of_a_divergence() {
   static const std::vector<DivergenceProperty> properties = {
       {"EqualsTheDefinition", "equals its definition in scalar loops",
        "teacher and student swapped, beta inverted (KDFlow), the mixture of logarithms (TRL, 2024)",
@@ -230,7 +230,7 @@ const std::vector<DivergenceProperty>& divergence_properties() {
 std::vector<Property> properties_of_every_divergence() {
   const auto cases = std::make_shared<std::vector<DivergenceCase>>(divergence_cases());
   std::vector<Property> result;
-  for (const DivergenceProperty& property : divergence_properties()) {
+  for (const DivergenceProperty& property : properties_of_a_divergence()) {
     result.push_back({property.id, property.says, property.prevents,
                       [cases, check = property.check](Deviation& worst) {
                         for (const DivergenceCase& c : *cases) check(c, worst);

@@ -19,7 +19,7 @@ struct DivergenceProperty {
   std::function<void(const DivergenceCase&, Deviation&)> check;
 };
 
-const std::vector<DivergenceProperty>& divergence_properties();
+const std::vector<DivergenceProperty>& properties_of_a_divergence();
 
 /// Each of them over all cases.
 std::vector<Property> properties_of_every_divergence();

@@ -288,8 +288,7 @@ std::vector<Property> policy_properties() {
        "a gradient through the advantage (TRL's MiniLLM), none through the ratio", differences},
       {"TheSampledReverseKlIsTheExactOneExpected",
        "enumerated, the sampled reverse KL has the exact one's value and gradient, for tokens of "
-       "an "
-       "older policy and of a mixture with the teacher too",
+       "an older policy and of a mixture with the teacher too",
        "k3 or k1 differentiated (verl, TorchRL); tokens of a policy that has moved, unweighted",
        sampled_is_exact},
       {"TheReferenceKlIsTheExactOneExpected",

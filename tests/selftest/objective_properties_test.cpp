@@ -20,7 +20,7 @@ std::ostream& operator<<(std::ostream& out, const Claim& claim) {
 
 std::vector<Claim> claims() {
   std::vector<Claim> result;
-  for (const DivergenceProperty& property : divergence_properties()) {
+  for (const DivergenceProperty& property : properties_of_a_divergence()) {
     for (const DivergenceCase& c : divergence_cases()) result.push_back({property, c});
   }
   return result;

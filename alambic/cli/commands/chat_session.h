@@ -2,6 +2,7 @@
 #pragma once
 
 #include "alambic/model/pretrained.h"
+#include "alambic/rollout/engine.h"
 #include "alambic/text/chat/chat_source.h"
 #include "alambic/text/tokenizer/stream_decoder.h"
 

@@ -66,8 +66,7 @@ std::function<Metrics(int64_t)> validation_of(const DistillOptions& options,
     if (!examples.front().answer) {
       throw input_error(
           "--valid-data has no effect: no teacher can grade new completions ({}), and the rows of "
-          "{} "
-          "have no \"answer\"",
+          "{} have no \"answer\"",
           pool.cached() ? "--teacher-cache" : "there is none", options.valid_data);
     }
     return [&student, examples, engine](int64_t) {
@@ -103,8 +102,7 @@ void check_teacher_context(const DistillOptions& options, int64_t longest_prompt
   if (longest <= teacher) return;
   throw input_error(
       "the teacher's context of {} is too short: a prompt of {} tokens with a completion of up to "
-      "{} "
-      "has {}",
+      "{} has {}",
       teacher, longest_prompt, options.max_completion_length, longest)
       .with_hint(fmt::format("--max-completion-length {} fits", teacher - longest_prompt));
 }

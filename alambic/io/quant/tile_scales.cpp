@@ -87,8 +87,7 @@ void join_fp4(TensorView& matrix, const TensorView& scales, const std::string& w
       scales.shape != std::vector<int64_t>{matrix.shape[0], columns / fp4_block}) {
     throw input_error(
         "cannot read the FP4 weights of {}: tensor {} should be F8_E8M0 numbers, one for 16 bytes "
-        "of "
-        "a row of the I8 matrix {} of shape [{}], found {} of shape [{}]",
+        "of a row of the I8 matrix {} of shape [{}], found {} of shape [{}]",
         where, printable(scales.name), printable(matrix.name), fmt::join(matrix.shape, ", "),
         name_of(scales.dtype), fmt::join(scales.shape, ", "));
   }

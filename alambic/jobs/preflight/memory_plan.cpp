@@ -152,8 +152,8 @@ Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart
     finding.text = "too little memory: needs " + finding.text;
     finding.hint =
         "--micro-batch-size, --activation-checkpointing, --generation-batch, --lora-rank or "
-        "--dtype "
-        "bfloat16 need less; the plan is an estimate, --on-too-little-memory warn runs all the "
+        "--dtype bfloat16 need less; the plan is an estimate, --on-too-little-memory warn runs all "
+        "the "
         "same";
   } else if (all > 0.9 * available) {
     finding.level = Level::warning;

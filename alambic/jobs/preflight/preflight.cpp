@@ -16,7 +16,7 @@ namespace alambic {
 namespace {
 
 MetaModel meta_model(const std::string& folder, LoadOptions load) {
-  load.meta_model = true;
+  load.on_meta = true;
   return {.folder = folder, .model = from_pretrained(folder, load)};
 }
 

@@ -114,8 +114,7 @@ struct Check {
     if (models.chats.used() && !end_of_turn(student, models.student.model.tokenizer)) {
       warn(
           "the student's chat template ends a completion with no special token, so completions "
-          "that "
-          "follow it do not end",
+          "that follow it do not end",
           "a template ends the assistant's turn with eos_token or a token of its own");
     }
   }
