@@ -37,7 +37,7 @@ double measured(const Model& model, int64_t length, bool recompute) {
   return static_cast<double>(allocated->bytes) / 4 / static_cast<double>(2 * length);
 }
 
-struct KeptNumbers : testing::TestWithParam<std::string> {
+struct SavedActivations : testing::TestWithParam<std::string> {
   std::unique_ptr<Model> model(at::ScalarType dtype = at::kFloat) const {
     Json config = read_json_object(golden_folder(GetParam()) / "config.json");
     for (const char* key : {"max_position_embeddings", "n_positions"}) {
@@ -49,7 +49,7 @@ struct KeptNumbers : testing::TestWithParam<std::string> {
   }
 };
 
-TEST_P(KeptNumbers, AreWithinAQuarterOfTheMeasured) {
+TEST_P(SavedActivations, AreWithinAQuarterOfTheMeasured) {
   const auto one = model();
   for (const int64_t length : {64, 512}) {
     const double ratio =
@@ -61,7 +61,7 @@ TEST_P(KeptNumbers, AreWithinAQuarterOfTheMeasured) {
 
 // A bfloat16 model is planned with 4 bytes a number. Bug: attention with windows, soft-caps or
 // sinks kept the scores of whole sequences.
-TEST_P(KeptNumbers, OfANarrowModelTakeNoMoreThanFloat32) {
+TEST_P(SavedActivations, OfANarrowModelTakeNoMoreThanFloat32) {
   const auto one = model(at::kBFloat16);
   const int64_t length = 512;
   EXPECT_LT(measured(*one, length, false),
@@ -70,7 +70,7 @@ TEST_P(KeptNumbers, OfANarrowModelTakeNoMoreThanFloat32) {
 
 // The inputs of layers, and what the model keeps outside of them: the embedding, the last norm,
 // per-layer inputs. Keeping more of some layers (as Gemma 4's once was) shows.
-TEST_P(KeptNumbers, WithCheckpointingAreOfLayersInputs) {
+TEST_P(SavedActivations, WithCheckpointingAreOfLayersInputs) {
   const auto one = model();
   const ModelShape shape = one->shape();
   const auto inputs = static_cast<double>(shape.cache.layers * shape.streams * shape.width);
@@ -79,7 +79,7 @@ TEST_P(KeptNumbers, WithCheckpointingAreOfLayersInputs) {
   EXPECT_LT(found, all / 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, KeptNumbers, testing::ValuesIn(golden_models()), golden_name);
+INSTANTIATE_TEST_SUITE_P(Golden, SavedActivations, testing::ValuesIn(golden_models()), golden_name);
 
 }  // namespace
 }  // namespace alambic

@@ -1,10 +1,9 @@
-// The properties that `alambic selftest` runs, one test for each property of each divergence.
+// A test for each property of each divergence, and how a property is judged.
 #include <gtest/gtest.h>
 
 #include "alambic/base/error.h"
 #include "alambic/selftest/every_divergence.h"
-#include "alambic/selftest/objective_properties.h"
-#include "problem.h"
+#include "tests/objective/problem.h"
 
 namespace alambic {
 namespace {
@@ -36,26 +35,6 @@ TEST_P(EveryDivergence, Has) {
   Deviation worst;
   GetParam().property.check(GetParam().divergence, worst);
   EXPECT_TRUE(worst.holds()) << worst.where;
-}
-
-std::vector<Property> properties() {
-  std::vector<Property> all = divergence_properties();
-  for (const auto& more :
-       {topk_properties(), hidden_properties(), policy_properties(), numeric_properties()}) {
-    all.insert(all.end(), more.begin(), more.end());
-  }
-  return all;
-}
-
-class PropertyTest : public testing::TestWithParam<Property> {};
-
-INSTANTIATE_TEST_SUITE_P(All, PropertyTest, testing::ValuesIn(properties()),
-                         [](const auto& info) { return info.param.id; });
-
-TEST_P(PropertyTest, Holds) {
-  Deviation worst;
-  GetParam().check(worst);
-  EXPECT_TRUE(worst.holds()) << worst.where << "; prevents: " << GetParam().prevents;
 }
 
 // A property that could not fail would prove nothing.
