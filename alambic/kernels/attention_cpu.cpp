@@ -1,7 +1,8 @@
 // Attention of one unit (a sequence and a key/value head), forward and backward, and of one query
 // over a cache. Scores exist for query_block positions at a time.
 #include "alambic/kernels/kernels_cpu.h"
-#include "alambic/kernels/simd.h"
+#include "alambic/kernels/simd/math.h"
+#include "alambic/kernels/simd/transpose.h"
 
 namespace alambic::kernels::ALAMBIC_ISA {
 namespace {

@@ -83,6 +83,10 @@ inline constexpr int64_t attention_scratch(int64_t length, int64_t d) {
          2 * query_block * long_row(length) + 3 * query_block * round_up(d, 16);
 }
 
+/// Logits of a row that a draw looks at together, and the columns in which they lie: the same for
+/// every instruction set.
+inline constexpr int64_t token_block = 512, token_columns = 16;
+
 struct CpuTable {
   const char* name;
   int lanes;  ///< floats in a vector
@@ -112,6 +116,15 @@ struct CpuTable {
   void (*attention)(const AttentionArgs&);
   void (*attention_grad)(const AttentionGradArgs&);
   void (*cached_attention)(const CachedAttentionArgs&);
+  /// The largest value of each column of every block, a [token_block / token_columns,
+  /// token_columns] matrix; maxima: [blocks, token_columns]. False when a value is not finite.
+  bool (*column_maxima)(const float* logits, int64_t blocks, float* maxima);
+  /// Sums of exp((logit − largest) · inverse_temperature) of every block, in float32 along its
+  /// columns, then in double. No logit is above `largest`.
+  void (*block_weights)(const float* logits, int64_t blocks, float largest,
+                        float inverse_temperature, double* sums);
+  /// The same weights in the logits' place, for `groups` · token_columns of them.
+  void (*token_weights)(float* values, int64_t groups, float largest, float inverse_temperature);
 };
 
 }  // namespace alambic::kernels

@@ -2,8 +2,11 @@
 #pragma once
 
 #include "alambic/kernels/cpu_table.h"
+#include "alambic/kernels/simd/vector.h"
 
 namespace alambic::kernels::ALAMBIC_ISA {
+
+using namespace simd::ALAMBIC_ISA;  // NOLINT(google-build-using-namespace): one vocabulary
 
 void product(const ProductArgs& job);
 void product_transposed(const ProductArgs& job);
@@ -23,5 +26,12 @@ void geglu_grad(const float* gate, const float* up, const float* dy, float* dgat
 void attention(const AttentionArgs& a);
 void attention_grad(const AttentionGradArgs& a);
 void cached_attention(const CachedAttentionArgs& a);
+bool column_maxima(const float* logits, int64_t blocks, float* maxima);
+void block_weights(const float* logits, int64_t blocks, float largest, float inverse_temperature,
+                   double* sums);
+void token_weights(float* values, int64_t groups, float largest, float inverse_temperature);
+
+/// `product` without its blocking, for factors that fit the caches.
+void small_product(const ProductArgs& job);
 
 }  // namespace alambic::kernels::ALAMBIC_ISA

@@ -1,7 +1,6 @@
 // Products of few rows, as decoding makes them. Weights are read where they lie, in row-major
 // order: there is no packed copy that could go stale after an optimizer step.
 #include "alambic/kernels/kernels_cpu.h"
-#include "alambic/kernels/simd.h"
 
 namespace alambic::kernels::ALAMBIC_ISA {
 namespace {

@@ -2,7 +2,7 @@
 // Geijn, Anatomy of High-Performance Matrix Multiplication (2008): strips of b are copied once per
 // block and stay in the second-level cache, a tile of a in the first, a tile of c in registers.
 #include "alambic/kernels/kernels_cpu.h"
-#include "alambic/kernels/simd.h"
+#include "alambic/kernels/simd/transpose.h"
 
 namespace alambic::kernels::ALAMBIC_ISA {
 namespace {

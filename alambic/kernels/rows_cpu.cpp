@@ -1,6 +1,6 @@
 // Kernels that walk rows once: RMSNorm, rotary positions, gated SiLU.
 #include "alambic/kernels/kernels_cpu.h"
-#include "alambic/kernels/simd.h"
+#include "alambic/kernels/simd/math.h"
 
 namespace alambic::kernels::ALAMBIC_ISA {
 namespace {

@@ -1,5 +1,4 @@
 #include "alambic/kernels/kernels_cpu.h"
-#include "alambic/kernels/simd.h"
 
 namespace alambic::kernels::ALAMBIC_ISA {
 
@@ -19,6 +18,9 @@ const CpuTable table = {.name = ALAMBIC_ISA_NAME,
                         .geglu_grad = geglu_grad,
                         .attention = attention,
                         .attention_grad = attention_grad,
-                        .cached_attention = cached_attention};
+                        .cached_attention = cached_attention,
+                        .column_maxima = column_maxima,
+                        .block_weights = block_weights,
+                        .token_weights = token_weights};
 
 }  // namespace alambic::kernels::ALAMBIC_ISA

@@ -5,7 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/packed_linear.h"
-#include "alambic/objective/wide.h"
+#include "alambic/objective/row_padding.h"
 #include "alambic/tensor/function.h"
 
 namespace alambic {
@@ -70,7 +70,7 @@ HeadChunks::HeadChunks(const Tensor& hidden_MD, const Head& head, int64_t rows,
   const at::NoGradGuard no_gradient;
   if (!head.packed) head_.weight_VD = head.weight_VD.detach().to(dtype);
   if (head.bias_V.defined()) head_.bias_V = head.bias_V.detach().to(dtype);
-  const int64_t stride = (head.vocabulary() + wide::kPadding - 1) / wide::kPadding * wide::kPadding;
+  const int64_t stride = padded_row(head.vocabulary());
   buffer_ = at::empty({rows, stride}, hidden_MD_.options().dtype(dtype));
 }
 

@@ -18,8 +18,6 @@ namespace ALAMBIC_ISA {
 DivergenceSums divergence_row(const DivergenceRow& row, float* student, float* teacher);
 CrossEntropySums cross_entropy_row(const CrossEntropyRow& row, int64_t target, float* logits);
 
-inline constexpr int vector_bytes = __BIGGEST_ALIGNMENT__;  // as kernels/simd.h
-
 }  // namespace ALAMBIC_ISA
 #endif
 

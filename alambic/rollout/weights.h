@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "alambic/kernels/cpu_table.h"
+
 namespace alambic {
 
 /// A row of logits, scanned once. The row must outlive this.
@@ -17,7 +19,7 @@ struct Scan {
   /// gives the lowest float where a group is empty.
   std::vector<float> maxima;
 
-  static constexpr size_t lanes = 16, block = 512;
+  static constexpr size_t lanes = kernels::token_columns, block = kernels::token_block;
 };
 
 /// Finds the maxima. A logit that is not finite is an input error that names it.

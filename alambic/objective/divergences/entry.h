@@ -1,6 +1,6 @@
 // What a divergence is made of, written once for every kind of number: vectors of floats in the
 // row kernel, tensors elsewhere. `A` is the arithmetic: A::Number and select, exp, expm1, log1p,
-// exp_remainder of it (wide_arithmetic.h, tensor_arithmetic.h).
+// exp_remainder of it (simd_arithmetic.h, tensor_arithmetic.h).
 #pragma once
 
 namespace alambic {

@@ -3,9 +3,12 @@
 
 #include <cmath>
 
-#include "alambic/objective/wide.h"
+#include "alambic/kernels/simd/math.h"
+#include "alambic/objective/row_padding.h"
 
-namespace alambic::wide {
+namespace alambic::ALAMBIC_ISA {
+
+using namespace simd::ALAMBIC_ISA;  // NOLINT(google-build-using-namespace): one vocabulary
 
 /// Vectors between two additions into double: 64 · lanes numbers.
 inline constexpr int64_t kBlock = 64;
@@ -18,31 +21,23 @@ struct Softmax {
   double log_sum;  ///< log Σ exp((z − top) / T)
 };
 
-[[gnu::always_inline]] inline int64_t padded(int64_t vocabulary) {
-  return (vocabulary + kPadding - 1) / kPadding * kPadding;
-}
-
-/// Fills row[vocabulary..padded) so that the padding has probability 0, and no inf − inf.
+/// Fills row[vocabulary..padded_row) so that the padding has probability 0, and no inf − inf.
 [[gnu::always_inline]] inline void pad(float* row, int64_t vocabulary) {
-  for (int64_t i = vocabulary; i < padded(vocabulary); ++i) row[i] = -1e30f;
+  for (int64_t i = vocabulary; i < padded_row(vocabulary); ++i) row[i] = -1e30f;
 }
 
 /// Of a padded row. A NaN anywhere makes log_sum NaN.
-template <int bytes>
 [[gnu::always_inline]] inline Softmax softmax(const float* row, int64_t vocabulary,
                                               float inverse_temperature) {
-  using Float = typename Types<bytes>::Float;
-  using Int = typename Types<bytes>::Int;
-  constexpr int64_t lanes = Types<bytes>::lanes;
-  const int64_t vectors = padded(vocabulary) / lanes;
-  const auto* z = reinterpret_cast<const Float*>(row);
+  const int64_t vectors = padded_row(vocabulary) / lanes;
 
-  Float top = z[0];
-  Int at = {};
+  Vec top = load(row);
+  IntVec at = {};
   for (int64_t i = 1; i < vectors; ++i) {
-    const auto greater = z[i] > top;
-    top = greater ? z[i] : top;
-    at = greater ? Int{} + static_cast<int32_t>(i) : at;
+    const Vec z = load(row + i * lanes);
+    const auto greater = z > top;
+    top = greater ? z : top;
+    at = greater ? IntVec{} + static_cast<int32_t>(i) : at;
   }
   Softmax result{top[0], at[0] * lanes, 0};
   for (int64_t lane = 1; lane < lanes; ++lane) {
@@ -54,14 +49,14 @@ template <int bytes>
   }
   double total = 0;
   for (int64_t i = 0; i < vectors;) {
-    Float part = {};
+    Vec part = {};
     for (const int64_t end = min(i + kBlock, vectors); i < end; ++i) {
-      part += exp<bytes>((z[i] - result.top) * inverse_temperature);
+      part += exp_nonpositive((load(row + i * lanes) - result.top) * inverse_temperature);
     }
-    total += sum(part);
+    total += sum_in_double(part);
   }
   result.log_sum = std::log(total);
   return result;
 }
 
-}  // namespace alambic::wide
+}  // namespace alambic::ALAMBIC_ISA
