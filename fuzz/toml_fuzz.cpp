@@ -9,11 +9,14 @@ namespace alambic {
 
 namespace {
 
+enum class Letter { a, b };
+
 struct SomeOptions : Options {
   bool flag = false;
   int64_t integer = 1;
   double number = 0.5;
-  std::string text, choice = "a";
+  std::string text;
+  Letter choice = Letter::a;
   std::vector<std::string> list;
 
   void visit(OptionVisitor& v) override {
@@ -22,7 +25,7 @@ struct SomeOptions : Options {
     v.integer("max-steps", integer, "", {.min = 1});
     v.number("beta", number, "", {.min = 0, .max = 1});
     v.text("model", text, "");
-    v.choice("device", choice, {"a", "b"}, "");
+    v.choice("device", choice, {{"a", Letter::a}, {"b", Letter::b}}, "");
     v.list("teacher", list, "");
   }
 };

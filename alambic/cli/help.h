@@ -1,4 +1,4 @@
-// `--help` of the program and of a command, and the same as Markdown for docs/cli.md.
+// `--help` of the program and of a command.
 #pragma once
 
 #include <string>
@@ -14,8 +14,5 @@ std::string program_help(const std::vector<Command>& commands);
 /// Groups, placeholders, defaults, bounds and choices of one command's options.
 std::string command_help(const std::string& name, const std::string& summary,
                          const Options& options);
-
-/// One section with a table of options per command.
-std::string markdown_help(const std::vector<Command>& commands);
 
 }  // namespace alambic

@@ -13,7 +13,10 @@
 #include "alambic/base/names.h"
 #include "alambic/base/version.h"
 #include "alambic/cli/commands.h"
+#include "alambic/cli/completion.h"
 #include "alambic/cli/help.h"
+#include "alambic/cli/man_pages.h"
+#include "alambic/cli/markdown_pages.h"
 #include "alambic/cli/torch_library.h"
 #include "alambic/hub/hub_models.h"
 #include "alambic/options/parse.h"
@@ -22,10 +25,6 @@ namespace alambic {
 namespace {
 
 using Words = std::vector<std::string>;
-
-bool contains(const Words& words, const std::string& word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 const Command& find_command(const std::vector<Command>& commands, const std::string& name) {
   Words names;
@@ -50,30 +49,41 @@ Words with_joined_names(const std::vector<Command>& commands, Words words) {
   return words;
 }
 
-int run_command(const Command& command, const Words& arguments) {
-  if (contains(arguments, "--help") || contains(arguments, "-h")) {
+int run_command(const Command& command, const Words& arguments, CommonFlags& flags) {
+  flags = parse_options(command.name, arguments, *command.options);
+  if (flags.help) {
     fmt::print("{}", command_help(command.name, command.summary, *command.options));
     return 0;
   }
-  parse_options(command.name, arguments, *command.options);
-  fetch_models(*command.options, contains(arguments, "--offline"));
+  fetch_models(*command.options, flags.offline);
   if (command.run != nullptr) return command.run(*command.options);
   return run_torch_command(command.name, *command.options);
 }
 
-int run_help(const std::vector<Command>& commands, const Words& arguments) {
-  if (contains(arguments, "--markdown")) {
-    fmt::print("{}", markdown_help(commands));
-  } else if (!arguments.empty() && !arguments.front().starts_with('-')) {
-    const Words names = with_joined_names(commands, arguments);
-    return run_command(find_command(commands, names.front()), {"--help"});
-  } else {
-    fmt::print("{}", program_help(commands));
+// `alambic help [--man | --markdown] [COMMAND]`, `alambic help --names`
+std::string help_text(const std::vector<Command>& commands, Words words) {
+  std::string form;
+  if (!words.empty() && words.front().starts_with('-')) {
+    form = words.front();
+    words.erase(words.begin());
   }
-  return 0;
+  if (form == "--names") {
+    std::string names;
+    for (const Command& command : commands) names += command.name + "\n";
+    return names;
+  }
+  if (words.empty()) {
+    if (form == "--man") return man_page(commands);
+    if (form == "--markdown") return markdown_index(commands);
+    return program_help(commands);
+  }
+  const Command& command = find_command(commands, with_joined_names(commands, words).front());
+  if (form == "--man") return man_page(command);
+  if (form == "--markdown") return markdown_page(command);
+  return command_help(command.name, command.summary, *command.options);
 }
 
-int run_program(const Words& given) {
+int run_program(const Words& given, CommonFlags& flags) {
   const std::vector<Command> commands = all_commands();
   const Words words = with_joined_names(commands, given);
   if (words.empty()) {
@@ -86,12 +96,19 @@ int run_program(const Words& given) {
     fmt::print("alambic {}\n", kVersion);
     return 0;
   }
-  if (first == "--help" || first == "-h" || first == "help") return run_help(commands, rest);
+  if (first == "--help" || first == "-h" || first == "help") {
+    fmt::print("{}", help_text(commands, rest));
+    return 0;
+  }
+  if (first == "completion") {
+    fmt::print("{}", completion_script(rest.empty() ? "" : rest.front(), commands));
+    return 0;
+  }
   if (first.starts_with('-')) {
     throw input_error("expected a command before '{}'", first)
         .with_hint("alambic COMMAND --key value; alambic --help lists the commands");
   }
-  return run_command(find_command(commands, first), rest);
+  return run_command(find_command(commands, first), rest, flags);
 }
 
 void print_error(const std::string& message, const std::string& hint) {
@@ -110,8 +127,7 @@ int report_out_of_memory(const std::string& message) {
   return static_cast<int>(Exit::environment);
 }
 
-int report_bug(const std::string& message, const Words& words) {
-  const bool debug = contains(words, "--debug");
+int report_bug(const std::string& message, bool debug) {
   print_error(
       "this is a bug in Alambic: " + (debug ? message : message.substr(0, message.find('\n'))),
       debug ? "" : "--debug shows it in full; please report it with the command line");
@@ -119,17 +135,18 @@ int report_bug(const std::string& message, const Words& words) {
 }
 
 int run_guarded(const Words& words) {
+  CommonFlags flags;
   try {
-    return run_program(words);
+    return run_program(words, flags);
   } catch (const Error& error) {
-    if (error.exit() == Exit::bug) return report_bug(error.what(), words);
+    if (error.exit() == Exit::bug) return report_bug(error.what(), flags.debug);
     print_error(error.what(), error.hint());
     return static_cast<int>(error.exit());
   } catch (const std::bad_alloc&) {
     return report_out_of_memory("out of memory");
   } catch (const std::exception& error) {
     const std::string message = error.what();
-    if (!is_out_of_memory(message)) return report_bug(message, words);
+    if (!is_out_of_memory(message)) return report_bug(message, flags.debug);
     return report_out_of_memory(message.substr(0, message.find('\n')));
   }
 }

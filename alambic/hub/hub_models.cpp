@@ -23,7 +23,7 @@ std::string fetched(const OptionEntry& entry, const HubName& name, bool offline)
   try {
     HubSettings settings = hub_settings();
     settings.offline = settings.offline || offline;
-    return fetch_model(name, settings, entry.model_weights).string();
+    return fetch_model(name, settings, entry.has_weights).string();
   } catch (const Error& error) {
     throw Error(error.exit(),
                 fmt::format("--{}: there is no folder {}; as a name of the hub: {}", entry.name,
@@ -45,7 +45,7 @@ std::string resolved(const OptionEntry& entry, const std::string& value, bool of
 void fetch_models(Options& options, bool offline) {
   OptionTable table(options);
   for (OptionEntry& entry : table.entries()) {
-    if (!entry.model) continue;
+    if (!entry.is_model) continue;
     if (auto* text = std::get_if<std::string*>(&entry.field)) {
       **text = resolved(entry, **text, offline);
     } else {

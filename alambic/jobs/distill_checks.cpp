@@ -2,69 +2,22 @@
 
 #include "alambic/base/error.h"
 #include "alambic/objective/parse.h"
+#include "alambic/options/conditions.h"
 #include "alambic/train/collapse.h"
 
 namespace alambic {
 
 namespace {
 
-void check_ce_weight(const DistillOptions& options) {
-  if (options.loss.ce_weight > 0 && options.lmbda == 1) {
-    throw input_error("--ce-weight has no effect with --lmbda 1: no step has given completions")
-        .with_hint(
-            "cross-entropy on the student's own completions would teach it its own mistakes");
-  }
-}
-
-// K log-probabilities cannot say what the others are, nor what they are at another temperature.
-void check_kept_tokens(const DistillOptions& options) {
-  const TeacherOptions& teachers = options.teachers;
-  const ObjectiveOptions& loss = options.loss;
-  if (teachers.cache_topk == 0) return;
-  if (teachers.cache.empty()) {
-    throw input_error("--teacher-cache-topk has no effect without --teacher-cache");
-  }
-  if (teachers.cache_dtype != TeacherOptions().cache_dtype) {
-    throw input_error(
-        "--teacher-cache-dtype has no effect with --teacher-cache-topk: log-probabilities are kept "
-        "in float32");
-  }
-  if (loss.kd_topk == 0) {
-    throw input_error(
-        "--teacher-cache-topk {} keeps no probabilities of other tokens, but without --kd-topk the "
-        "loss is over all of them",
-        teachers.cache_topk)
-        .with_hint(fmt::format("--kd-topk {}, or a cache of hidden states", teachers.cache_topk));
-  }
-  if (loss.kd_topk > teachers.cache_topk) {
-    throw input_error("--kd-topk {} needs more tokens than --teacher-cache-topk {} keeps",
-                      loss.kd_topk, teachers.cache_topk);
-  }
-  if (loss.kd_topk_by != ObjectiveOptions().kd_topk_by) {
-    throw input_error(
-        "--kd-topk-by {} asks for the probabilities of the student's tokens, but "
-        "--teacher-cache-topk keeps the teacher's own most likely ones",
-        loss.kd_topk_by)
-        .with_hint("--kd-topk-by teacher, or a cache of hidden states");
-  }
-}
-
 void check_cache(const DistillOptions& options, const Objective& objective) {
   const TeacherOptions& teachers = options.teachers;
-  check_kept_tokens(options);
-  if (!teachers.cache.empty() && options.lmbda > 0) {
-    throw input_error(
-        "--teacher-cache keeps grades of given completions, but --lmbda {} asks for the student's "
-        "own completions in some steps",
-        options.lmbda)
-        .with_hint("--lmbda 0 learns from given completions only");
+  if (teachers.cache_topk > 0 && options.loss.kd_topk > teachers.cache_topk) {
+    throw input_error("--kd-topk {} needs more tokens than --teacher-cache-topk {} keeps",
+                      options.loss.kd_topk, teachers.cache_topk);
   }
   if (!teachers.cache.empty() && !objective.asks_teachers()) {
     throw input_error("--teacher-cache has no effect with --objective {}: no teacher grades",
                       options.loss.objective);
-  }
-  if (teachers.cache.empty() && teachers.cache_dtype != TeacherOptions().cache_dtype) {
-    throw input_error("--teacher-cache-dtype has no effect without --teacher-cache");
   }
 }
 
@@ -95,36 +48,13 @@ void check_cross_entropy(const DistillOptions& options, const Objective& objecti
 }
 
 void check_completions(const DistillOptions& options) {
-  const TeacherCompletionsOptions &completions = options.completions, defaults;
-  if (!completions.by_teacher()) {
-    const std::pair<bool, const char*> given[] = {
-        {!completions.file.empty(), "--teacher-completions"},
-        {completions.temperature != defaults.temperature, "--teacher-temperature"},
-        {completions.top_k != defaults.top_k, "--teacher-top-k"},
-        {completions.top_p != defaults.top_p, "--teacher-top-p"}};
-    for (const auto& [is, option] : given) {
-      if (is) throw input_error("{} has no effect without --completions-by teacher", option);
-    }
-    return;
-  }
-  if (options.lmbda == 1) {
-    throw input_error(
-        "--completions-by teacher has no effect with --lmbda 1: every step takes the student's own "
-        "answers")
-        .with_hint("--lmbda 0 learns from the teacher's completions only");
-  }
-  if (completions.file.empty()) {
+  if (!options.completions.by_teacher()) return;
+  if (options.completions.file.empty()) {
     throw input_error(
         "--completions-by teacher keeps the completions in a file: --teacher-completions is "
         "missing")
         .with_hint(
             "--teacher-completions completions.jsonl; other runs with the same teacher can use it");
-  }
-  if (!options.teachers.weight.empty()) {
-    throw input_error(
-        "--completions-by teacher: with --teacher-weight it is not said which teacher writes the "
-        "answer to a row")
-        .with_hint("without it each row's `teacher` field says so");
   }
   for (const NamedFolder& teacher : parse_teachers(options.teachers.teacher)) {
     if (teacher.folder == "self") {
@@ -158,13 +88,6 @@ void check_scores(const DistillOptions& options, const Objective& objective) {
                       options.reward.reward.empty() ? "judge" : "reward", name)
         .with_hint("--objective grpo, or a sum as 0.5*grpo+0.5*reverse_kl, learns from scores");
   }
-  if (!learns &&
-      (options.reward.describes_judge() || options.reward.seconds != RewardOptions().seconds)) {
-    throw input_error(
-        "--judge-rubric, --judge-score, --judge-pairs and --reward-seconds have no effect with "
-        "--objective {}",
-        name);
-  }
   if (learns && !options.reward.any()) {
     throw input_error("--objective {} learns from scores: --reward or --judge is missing", name)
         .with_hint("--reward exact_match, number, regex:PATTERN or command:COMMAND");
@@ -179,17 +102,10 @@ void check_scores(const DistillOptions& options, const Objective& objective) {
   }
 }
 
-// Layers' outputs are in no cache, and a projection is of one teacher.
+// A projection is of one teacher.
 void check_hidden(const DistillOptions& options, const Objective& objective) {
-  if (!objective.hidden) return;
-  if (!options.teachers.cache.empty()) {
-    throw input_error("--hidden-weight: --teacher-cache keeps no outputs of the teacher's layers")
-        .with_hint("without --teacher-cache the teacher runs beside the student");
-  }
-  if (options.teachers.teacher.size() > 1) {
-    throw input_error("--hidden-weight needs one teacher, found {}",
-                      options.teachers.teacher.size());
-  }
+  if (!objective.hidden || options.teachers.teacher.size() <= 1) return;
+  throw input_error("--hidden-weight needs one teacher, found {}", options.teachers.teacher.size());
 }
 
 // Who is mixed in must be one model that reads the student's own prompt.
@@ -204,7 +120,7 @@ void check_mix(const DistillOptions& options) {
 void check_rollback(const DistillOptions& options) {
   const TrainingOptions& training = options.training;
   const int64_t window = CollapseWatch(0).window();
-  if (options.on_collapse != "rollback") return;
+  if (options.on_collapse != OnCollapse::rollback) return;
   if ((training.keep_checkpoints - 1) * training.save_every >= window) return;
   throw input_error(
       "--on-collapse rollback goes back {} steps or more, but --save-every {} with "
@@ -216,8 +132,8 @@ void check_rollback(const DistillOptions& options) {
 }  // namespace
 
 void check_options(const DistillOptions& options) {
+  check_conditions(options, DistillOptions());
   const Objective objective = objective_of(options.loss);
-  check_ce_weight(options);
   check_cache(options, objective);
   check_drawn(options, objective);
   check_cross_entropy(options, objective);

@@ -4,9 +4,9 @@
 
 namespace alambic {
 
-/// What the options of a distillation say about each other, before anything is loaded. Input
-/// errors: an option that has no effect with the others, one that is missing, those of
-/// objective_of.
+/// Refuses options of a distillation that contradict each other, before anything is loaded. Input
+/// errors: a condition of the table that does not hold (options/conditions.h), an option that the
+/// objective has no use for or misses, those of objective_of.
 void check_options(const DistillOptions& options);
 
 }  // namespace alambic

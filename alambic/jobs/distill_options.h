@@ -9,9 +9,12 @@
 #include "alambic/teacher/reward_options.h"
 #include "alambic/tensor/machine_options.h"
 #include "alambic/text/chat/chat_options.h"
+#include "alambic/train/collapse.h"
 #include "alambic/train/options.h"
 
 namespace alambic {
+
+enum class OnTooLittleMemory { refuse, warn };
 
 struct DistillOptions : Options {
   std::string student, data, valid_data;
@@ -28,23 +31,24 @@ struct DistillOptions : Options {
   TeacherCompletionsOptions completions;
   TrainableOptions trainable;
   TrainingOptions training;
-  std::string on_collapse = "warn", on_too_little_memory = "refuse";
+  OnCollapse on_collapse = OnCollapse::warn;
+  OnTooLittleMemory on_too_little_memory = OnTooLittleMemory::refuse;
   MachineOptions machine;
   RunOptions run;
 
   void visit(OptionVisitor& v) override {
     v.group("Models and data");
-    v.text("student", student, "model folder to train");
-    v.required("student");
-    v.model("student");
+    v.text("student", student, "model folder to train").required().model();
     teachers.visit(v);
     v.text(
-        "data", data,
-        "jsonl with `prompt` (text or messages) or `messages`; and `completion` where --lmbda is "
-        "below 1");
-    v.required("data");
+         "data", data,
+         "jsonl with `prompt` (text or messages) or `messages`; and `completion` where --lmbda is "
+         "below 1")
+        .required()
+        .path();
     v.text("valid-data", valid_data,
-           "jsonl with `prompt` or `messages`, and `answer` to score exact match");
+           "jsonl with `prompt` or `messages`, and `answer` to score exact match")
+        .path();
     v.integer("valid-samples", valid_samples, "rows of --valid-data that are used", {.min = 1});
     chat.visit(v);
     loss.visit(v);
@@ -52,6 +56,15 @@ struct DistillOptions : Options {
              "share of steps on the student's own completions; the others use the "
              "given completions",
              {.min = 0, .max = 1});
+    v.option("ce-weight")
+        .not_with("lmbda 1",
+                  {.reason = "no step has given completions",
+                   .hint = "cross-entropy on the student's own completions would teach it its own "
+                           "mistakes"});
+    v.option("hidden-weight")
+        .not_with("teacher-cache",
+                  {.reason = "a cache keeps no outputs of the teacher's layers",
+                   .hint = "without --teacher-cache the teacher runs beside the student"});
     reward.visit(v);
     v.group("Answers");
     v.integer("max-completion-length", max_completion_length, "most tokens of an answer",
@@ -62,11 +75,15 @@ struct DistillOptions : Options {
     completions.visit(v);
     trainable.visit(v);
     training.visit(v);
-    v.choice("on-collapse", on_collapse, {"warn", "stop", "rollback"},
+    v.choice("on-collapse", on_collapse,
+             {{"warn", OnCollapse::warn},
+              {"stop", OnCollapse::stop},
+              {"rollback", OnCollapse::rollback}},
              "when completions run into their limit, no longer end, repeat themselves or lose the "
              "teacher's overlap over 10 steps; rollback ends the run with the newest checkpoint "
              "from before");
-    v.choice("on-too-little-memory", on_too_little_memory, {"refuse", "warn"},
+    v.choice("on-too-little-memory", on_too_little_memory,
+             {{"refuse", OnTooLittleMemory::refuse}, {"warn", OnTooLittleMemory::warn}},
              "when the plan of memory, an estimate, is more than is free");
     machine.visit(v);
     run.visit(v);

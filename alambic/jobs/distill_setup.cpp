@@ -58,7 +58,7 @@ HiddenMatchOptions hidden_match(const DistillOptions& options, const Pretrained&
   const ModelShape own = student.model->shape(), other = pool.only_model()->shape();
   HiddenMatchOptions match{
       .weight = options.loss.hidden_weight,
-      .measure = options.loss.hidden_distance == "mse" ? HiddenMeasure::mse : HiddenMeasure::cosine,
+      .measure = options.loss.hidden_distance,
       .pairs = hidden_layers(options.loss, own.cache.layers, other.cache.layers),
       .student_width = own.width,
       .teacher_width = other.width,
@@ -83,20 +83,19 @@ DistillationSettings distillation_settings(const DistillOptions& options, const 
   objective.policy.temperature = options.sampling.temperature;
   EngineOptions engine = engine_of(options, student);
   engine.mixed_teacher = mixed_teacher_of(options, pool, rows);
-  return {
-      .divergence = std::move(objective.divergence),
-      .policy = std::move(objective.policy),
-      .advantage = options.loss.advantage == "grpo" ? AdvantageKind::grpo : AdvantageKind::dr_grpo,
-      .hidden = hidden_match(options, student, pool),
-      .ce_weight = options.loss.ce_weight + objective.cross_entropy,
-      .lmbda = options.lmbda,
-      .batch_size = options.training.batch_size,
-      .num_generations = options.num_generations,
-      .num_iterations = options.loss.num_iterations,
-      .micro_batch_size = options.training.micro_batch_size,
-      .recompute_layers = options.training.activation_checkpointing,
-      .seed = static_cast<uint64_t>(options.training.seed),
-      .engine = engine};
+  return {.divergence = std::move(objective.divergence),
+          .policy = std::move(objective.policy),
+          .advantage = options.loss.advantage,
+          .hidden = hidden_match(options, student, pool),
+          .ce_weight = options.loss.ce_weight + objective.cross_entropy,
+          .lmbda = options.lmbda,
+          .batch_size = options.training.batch_size,
+          .num_generations = options.num_generations,
+          .num_iterations = options.loss.num_iterations,
+          .micro_batch_size = options.training.micro_batch_size,
+          .recompute_layers = options.training.activation_checkpointing,
+          .seed = static_cast<uint64_t>(options.training.seed),
+          .engine = engine};
 }
 
 namespace {

@@ -135,9 +135,6 @@ struct RunRecorder : Recorder {
 void open_run_folder(const std::string& command, const Options& options, const RunOptions& run) {
   const fs::path folder = run.out;
   const std::string config = config_toml(command, options, as_hub_name);
-  if (run.resume && run.overwrite) {
-    throw input_error("--resume and --overwrite were both given").with_hint("choose one");
-  }
   if (fs::exists(folder) && !fs::is_directory(folder)) {
     throw input_error("--out {} exists and is not a folder", folder.string());
   }

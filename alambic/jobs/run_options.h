@@ -1,24 +1,26 @@
 // Where a run is written.
 #pragma once
 
-#include "alambic/options/options.h"
+#include "alambic/tensor/machine_options.h"
 
 namespace alambic {
 
 struct RunOptions {
   std::string out;
-  std::string save_dtype = "auto";
+  DtypeChoice save_dtype = DtypeChoice::automatic;
   bool resume = false;
   bool overwrite = false;
   bool out_required = true;  ///< false for commands that only look at a run to be
 
   void visit(OptionVisitor& v) {
     v.group("Run");
-    v.text("out", out, "run folder: figures, samples, checkpoints, the trained model");
-    if (out_required) v.required("out");
-    v.choice("save-dtype", save_dtype, {"auto", "float32", "bfloat16"},
+    OptionFacts& facts =
+        v.text("out", out, "run folder: figures, samples, checkpoints, the trained model").path();
+    if (out_required) facts.required();
+    v.choice("save-dtype", save_dtype, dtype_choices(),
              "type of the trained model's weights on disk; auto: as in memory");
-    v.flag("resume", resume, "continue the run in --out from its newest checkpoint");
+    v.flag("resume", resume, "continue the run in --out from its newest checkpoint")
+        .not_with("overwrite");
     v.flag("overwrite", overwrite, "replace the run in --out");
   }
 };

@@ -7,20 +7,19 @@
 
 namespace alambic {
 
-/// Sets which tensors of a loaded model are trained, and attaches the adapter. Input errors for
-/// options that have no effect.
+/// Sets which tensors of a loaded model are trained, and attaches the adapter.
 void select_trained(Model& model, const TrainableOptions& what, uint64_t seed);
 
 int64_t trained_parameters(Model& model);
 
 /// Loads the model of `folder` with gradients for what `what` says. `seed` is that of a new
-/// adapter's weights and of its dropout. Input errors for options that have no effect.
+/// adapter's weights and of its dropout.
 Pretrained load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
                         uint64_t seed);
 
 /// Writes `run`/model, whole and ready for any tool; where an adapter was trained, `run`/adapter
 /// too, as PEFT reads it, and merges it into the model. The card gets a fact on what was trained.
 void export_student(Pretrained& student, const std::string& folder, const TrainableOptions& what,
-                    const fs::path& run, ModelCard card, const std::string& save_dtype);
+                    const fs::path& run, ModelCard card, DtypeChoice save_dtype);
 
 }  // namespace alambic

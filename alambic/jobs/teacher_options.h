@@ -1,37 +1,57 @@
 #pragma once
 
-#include "alambic/options/options.h"
+#include "alambic/tensor/machine_options.h"
 
 namespace alambic {
 
 struct TeacherOptions {
   std::vector<std::string> teacher, weight;
-  std::string dtype = "auto";
-  std::string cache, cache_dtype = "bfloat16";
+  DtypeChoice dtype = DtypeChoice::automatic;
+  std::string cache;
+  DtypeChoice cache_dtype = DtypeChoice::bfloat16;
   int64_t cache_topk = 0;
 
   void visit(OptionVisitor& v) {
     v.list("teacher", teacher,
            "model folder that grades; NAME=FOLDER several times: each row is graded by the one "
            "that its `teacher` field names; self: the student as it is, which then needs rows with "
-           "`teacher_prompt`");
-    v.model("teacher");
+           "`teacher_prompt`")
+        .model();
     v.list("teacher-weight", weight,
            "NAME=SHARE for every teacher: all of them grade every row, and the loss is the "
-           "weighted mean of the divergences; shares sum to 1");
-    v.choice("teacher-dtype", dtype, {"auto", "float32", "bfloat16"},
+           "weighted mean of the divergences; shares sum to 1")
+        .not_with("completions-by teacher",
+                  {.reason = "it is not said which teacher writes the answer to a row",
+                   .hint = "without it each row's `teacher` field says so"});
+    v.choice("teacher-dtype", dtype, dtype_choices(),
              "type of the teachers' weights in memory; auto: as --dtype");
-    v.text(
-        "teacher-cache", cache,
-        "folder that keeps the teachers' grades of the given completions (--lmbda 0): filled once, "
-        "then replayed without running the teachers");
-    v.choice("teacher-cache-dtype", cache_dtype, {"float32", "bfloat16"},
-             "type of the kept hidden states");
+    v.text("teacher-cache", cache,
+           "folder that keeps the teachers' grades of the given completions (--lmbda 0): filled "
+           "once, "
+           "then replayed without running the teachers")
+        .path()
+        .only_with("lmbda 0",
+                   {.reason = "it keeps grades of given completions, not of the student's own",
+                    .hint = "--lmbda 0 learns from given completions only"});
+    v.choice("teacher-cache-dtype", cache_dtype,
+             {{"float32", DtypeChoice::float32}, {"bfloat16", DtypeChoice::bfloat16}},
+             "type of the kept hidden states")
+        .only_with("teacher-cache")
+        .not_with("teacher-cache-topk", {.reason = "log-probabilities are kept in float32"});
     v.integer("teacher-cache-topk", cache_topk,
               "keep this many most likely tokens with their log-probabilities in place of hidden "
               "states, 8 bytes each: for runs with --kd-topk up to it and the same "
               "--kd-temperature; 0: hidden states, for any objective",
-              {.min = 0});
+              {.min = 0})
+        .only_with("teacher-cache")
+        .only_with(
+            "kd-topk",
+            {.reason =
+                 "the loss without it is over all tokens, of which the cache has no probabilities",
+             .hint = "--kd-topk up to --teacher-cache-topk, or a cache of hidden states"})
+        .only_with("kd-topk-by teacher",
+                   {.reason = "the teacher's own most likely tokens are kept, not the student's",
+                    .hint = "--kd-topk-by teacher, or a cache of hidden states"});
   }
 };
 

@@ -19,7 +19,8 @@
 namespace alambic {
 
 LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
-  if (options.dtype != "auto") load.dtype = choose_dtype(options.dtype, load.device);
+  if (options.dtype != DtypeChoice::automatic)
+    load.dtype = choose_dtype(options.dtype, load.device);
   return load;
 }
 
@@ -82,17 +83,18 @@ TeacherPool::Member TeacherPool::make_member(const NamedFolder& source,
         .with_hint("hidden states, without the option, give the probabilities of all of them");
   }
   const bool topk = options.cache_topk > 0;
-  const CacheManifest needed{.form = topk ? CacheForm::topk : CacheForm::hidden,
-                             .dtype = topk ? "float32" : options.cache_dtype,
-                             .width = loaded.model->shape().width,
-                             .topk = options.cache_topk,
-                             .temperature = topk ? loss_.kd_temperature : 1,
-                             .teacher = source.folder,
-                             .teacher_digest = model_digest(source.folder),
-                             .tokenizer_digest = loaded.tokenizer.digest(),
-                             .template_digest = template_digest(source.folder),
-                             .vocabulary = student_.vocabulary,
-                             .computed_in = load.dtype == at::kFloat ? "float32" : "bfloat16"};
+  const CacheManifest needed{
+      .form = topk ? CacheForm::topk : CacheForm::hidden,
+      .dtype = topk || options.cache_dtype == DtypeChoice::float32 ? "float32" : "bfloat16",
+      .width = loaded.model->shape().width,
+      .topk = options.cache_topk,
+      .temperature = topk ? loss_.kd_temperature : 1,
+      .teacher = source.folder,
+      .teacher_digest = model_digest(source.folder),
+      .tokenizer_digest = loaded.tokenizer.digest(),
+      .template_digest = template_digest(source.folder),
+      .vocabulary = student_.vocabulary,
+      .computed_in = load.dtype == at::kFloat ? "float32" : "bfloat16"};
   const auto cache = std::make_shared<TeacherCache>(fs::path(options.cache) / source.name, needed);
   const auto head = [folder = source.folder, load, vocabulary = student_.vocabulary] {
     return load_model(folder, load)->head().cut(vocabulary);

@@ -22,17 +22,18 @@ struct TrainOptions : Options {
 
   void visit(OptionVisitor& v) override {
     v.group("Model and data");
-    v.text("model", model, "model folder to train (a new one comes from `alambic init`)");
-    v.required("model");
-    v.model("model");
+    v.text("model", model, "model folder to train (a new one comes from `alambic init`)")
+        .required()
+        .model();
     v.text(
-        "data", data,
-        "a .txt file (every token is learned), or jsonl with `text`, or with "
-        "`prompt` and `completion` (the completion is learned), or with `messages` (all that the "
-        "assistant says is learned)");
-    v.required("data");
+         "data", data,
+         "a .txt file (every token is learned), or jsonl with `text`, or with "
+         "`prompt` and `completion` (the completion is learned), or with `messages` (all that the "
+         "assistant says is learned)")
+        .required()
+        .path();
     chat.visit(v);
-    v.text("valid-data", valid_data, "the same kind of file, held out");
+    v.text("valid-data", valid_data, "the same kind of file, held out").path();
     v.integer("valid-batches", valid_batches, "batches of --valid-data that are used", {.min = 1});
     v.integer("valid-samples", valid_samples,
               "rows of --valid-data that are answered where they have an `answer`", {.min = 1});

@@ -23,27 +23,38 @@ struct LoraOptions {
   double scaling(int64_t rank_of_target) const;
 
   void visit(OptionVisitor& v) {
+    const Because rank_hint{.hint = "--lora-rank 16 trains an adapter of rank 16"};
     v.integer("lora-rank", rank, "train low-rank adapters of this rank instead; 0: no adapter",
               {.min = 0});
-    v.number("lora-alpha", alpha, "the adapter is scaled by this over its rank", {.min = 0});
+    v.number("lora-alpha", alpha, "the adapter is scaled by this over its rank", {.min = 0})
+        .only_with("lora-rank", rank_hint);
     v.number("lora-dropout", dropout, "share of an adapter's inputs that is dropped in training",
-             {.min = 0, .max = 0.99});
+             {.min = 0, .max = 0.99})
+        .only_with("lora-rank", rank_hint);
     v.list("lora-targets", targets,
            "modules that get an adapter, by name (q_proj); none or all-linear: all linear maps "
-           "but the head and routed experts");
-    v.flag("rslora", rslora, "scale by alpha over the square root of the rank");
-    v.flag("dora", dora, "learn the norms of the weights' rows too (DoRA)");
+           "but the head and routed experts")
+        .only_with("lora-rank", rank_hint);
+    v.flag("rslora", rslora, "scale by alpha over the square root of the rank")
+        .only_with("lora-rank", rank_hint);
+    v.flag("dora", dora, "learn the norms of the weights' rows too (DoRA)")
+        .only_with("lora-rank", rank_hint);
   }
 };
 
+/// Part of a model that keeps its values; embeddings: those of tokens and positions, and a tied
+/// head.
+enum class Frozen { nothing, embeddings };
+
 struct TrainableOptions {
-  std::string freeze = "nothing";
+  Frozen freeze = Frozen::nothing;
   LoraOptions lora;
 
   void visit(OptionVisitor& v) {
     v.group("What is trained");
-    v.choice("freeze", freeze, {"nothing", "embeddings"},
-             "what keeps its values; embeddings: those of tokens and positions, and a tied head");
+    v.choice("freeze", freeze, {{"nothing", Frozen::nothing}, {"embeddings", Frozen::embeddings}},
+             "what keeps its values; embeddings: those of tokens and positions, and a tied head")
+        .not_with("lora-rank", {.reason = "an adapter freezes everything"});
     lora.visit(v);
   }
 };

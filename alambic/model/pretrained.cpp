@@ -70,9 +70,10 @@ void check_same_vocabulary(const Pretrained& student, const Pretrained& teacher,
 }
 
 void export_model(Pretrained& loaded, const std::string& folder, const std::string& card,
-                  const std::string& save_dtype) {
-  const auto dtype = save_dtype == "auto" ? loaded.model->options().dtype().toScalarType()
-                                          : choose_dtype(save_dtype, at::kCPU);
+                  DtypeChoice save_dtype) {
+  const auto dtype = save_dtype == DtypeChoice::automatic
+                         ? loaded.model->options().dtype().toScalarType()
+                         : choose_dtype(save_dtype, at::kCPU);
   save_model(*loaded.model, folder, loaded.generation_config, dtype);
   loaded.tokenizer.save_to(folder);
   write_file(fs::path(folder) / "README.md", card);

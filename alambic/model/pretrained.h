@@ -28,9 +28,9 @@ Pretrained from_pretrained(const std::string& folder, const LoadOptions& options
 void check_same_vocabulary(const Pretrained& student, const Pretrained& teacher,
                            const std::string& student_folder, const std::string& teacher_folder);
 
-/// Writes a folder that any tool can load: weights (in `save_dtype`; "auto": as in memory), config,
-/// generation config, tokenizer and a model card.
+/// Writes a folder that any tool can load: weights (in `save_dtype`; automatic: as in memory),
+/// config, generation config, tokenizer and a model card.
 void export_model(Pretrained& loaded, const std::string& folder, const std::string& card,
-                  const std::string& save_dtype);
+                  DtypeChoice save_dtype);
 
 }  // namespace alambic

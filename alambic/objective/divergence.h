@@ -17,8 +17,6 @@ struct DivergenceTerm {
   double weight = 1;
 };
 
-enum class TopKBy { teacher, student, both };
-
 /// Σ weight·T^k·D over `terms`; D is what divergences/*.h define, k = 2 (TVD: 1), and both
 /// distributions are softmax(logits / T), T = kd_temperature (Hinton et al., arXiv 1503.02531).
 struct Divergence {

@@ -22,6 +22,9 @@ struct DivergenceInfo {
 const std::vector<DivergenceInfo>& divergence_infos();
 const DivergenceInfo& info_of(DivergenceKind kind);
 
+/// Whose K most likely tokens a divergence over K tokens compares; both: up to 2K tokens.
+enum class TopKBy { teacher, student, both };
+
 /// One term of a weighted sum, ready for the row kernels.
 struct WeightedTerm {
   DivergenceKind kind;

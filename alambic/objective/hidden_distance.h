@@ -3,10 +3,9 @@
 #pragma once
 
 #include "alambic/flow/loss.h"
+#include "alambic/objective/hidden_measure.h"
 
 namespace alambic {
-
-enum class HiddenMeasure { mse, cosine };
 
 /// Σ over the M rows of the distance between s = hidden · projectionᵀ and the teacher's t, divided
 /// by `normalizer` (the global number of graded tokens of the optimizer step):

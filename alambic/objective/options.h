@@ -1,5 +1,8 @@
 #pragma once
 
+#include "alambic/objective/divergence_kind.h"
+#include "alambic/objective/group_advantage.h"
+#include "alambic/objective/hidden_measure.h"
 #include "alambic/options/options.h"
 
 namespace alambic {
@@ -11,14 +14,14 @@ struct ObjectiveOptions {
   bool normalize_jsd = false;
   double kd_temperature = 1;
   int64_t kd_topk = 0;
-  std::string kd_topk_by = "teacher";
+  TopKBy kd_topk_by = TopKBy::teacher;
   double ce_weight = 0;
   double hidden_weight = 0;
-  std::string hidden_distance = "mse";
+  HiddenMeasure hidden_distance = HiddenMeasure::mse;
   std::vector<std::string> hidden_layers;
   double clip_ratio = 0.2;
   int64_t num_iterations = 1;
-  std::string advantage = "grpo";
+  AdvantageKind advantage = AdvantageKind::grpo;
   double kl_weight = 0;
   double teacher_mix = 0;
 
@@ -39,15 +42,20 @@ struct ObjectiveOptions {
              "for skew_kl and skew_reverse_kl: share of the other distribution in the mixture",
              {.min = 0, .max = 0.999});
     v.flag("normalize-jsd", normalize_jsd,
-           "divide jsd by beta (1 - beta), so that every beta has the gradient's size of a KL");
+           "divide jsd by beta (1 - beta), so that every beta has the gradient's size of a KL")
+        .formerly("normalise-jsd")
+        .not_with("beta 0 or beta 1", {.reason = "at its ends jsd is a whole KL already",
+                                       .hint = "a --beta between them"});
     v.number("kd-temperature", kd_temperature,
              "both distributions are softened by it; the loss is multiplied by its square (tvd: "
              "by itself)",
              {.min = 1e-3});
     v.integer("kd-topk", kd_topk,
               "compare this many tokens and one bucket for all others; 0: every token", {.min = 0});
-    v.choice("kd-topk-by", kd_topk_by, {"teacher", "student", "both"},
-             "whose most likely tokens --kd-topk takes");
+    v.choice("kd-topk-by", kd_topk_by,
+             {{"teacher", TopKBy::teacher}, {"student", TopKBy::student}, {"both", TopKBy::both}},
+             "whose most likely tokens --kd-topk takes")
+        .only_with("kd-topk");
     v.number("ce-weight", ce_weight,
              "adds this much cross-entropy on given completions (steps on the student's own "
              "answers have none)",
@@ -58,11 +66,14 @@ struct ObjectiveOptions {
         "answers' tokens, through learned projections where their widths differ; needs one live "
         "teacher; 0: none",
         {.min = 0});
-    v.choice("hidden-distance", hidden_distance, {"mse", "cosine"},
-             "mean square over the width, or 1 - cosine");
+    v.choice("hidden-distance", hidden_distance,
+             {{"mse", HiddenMeasure::mse}, {"cosine", HiddenMeasure::cosine}},
+             "mean square over the width, or 1 - cosine")
+        .only_with("hidden-weight");
     v.list("hidden-layers", hidden_layers,
            "STUDENT:TEACHER, decoder layers counted from 1 whose outputs are compared; none: every "
-           "layer of the student, spread evenly over the teacher's, last with last");
+           "layer of the student, spread evenly over the teacher's, last with last")
+        .only_with("hidden-weight");
     v.number("clip-ratio", clip_ratio,
              "for objectives over drawn tokens (sampled_reverse_kl, minillm, grpo): a token whose "
              "probability has grown or fallen by this share since it was drawn is not pushed "
@@ -73,7 +84,8 @@ struct ObjectiveOptions {
         "for objectives over drawn tokens: optimizer steps that learn from the same completions, "
         "weighted by their importance",
         {.min = 1});
-    v.choice("advantage", advantage, {"grpo", "dr_grpo"},
+    v.choice("advantage", advantage,
+             {{"grpo", AdvantageKind::grpo}, {"dr_grpo", AdvantageKind::dr_grpo}},
              "for grpo: (score - mean) / standard deviation within the completions to a prompt; "
              "dr_grpo: score - mean, and the sum over tokens is divided by completions times "
              "--max-completion-length");

@@ -128,21 +128,12 @@ void set_divergence(const ObjectiveOptions& options, Objective& objective) {
   const std::string& name = options.objective;
   refuse_unused(options.beta != defaults.beta, jsd, "--beta", name, "--objective jsd");
   refuse_unused(options.normalize_jsd, jsd, "--normalize-jsd", name, "--objective jsd");
-  if (options.normalize_jsd && (options.beta == 0 || options.beta == 1)) {
-    throw input_error("--normalize-jsd has no effect with --beta {}", options.beta)
-        .with_hint("at its ends jsd is a whole KL already");
-  }
   refuse_unused(options.alpha != defaults.alpha, skew, "--alpha", name, "--objective skew_kl");
   refuse_unused(options.kd_temperature != defaults.kd_temperature, objective.compares_tokens(),
                 "--kd-temperature", name, "an objective that compares with a teacher");
   refuse_unused(options.kd_topk > 0, !divergence.terms.empty(), "--kd-topk", name,
                 "a divergence over the vocabulary, as --objective reverse_kl,");
-  if (options.kd_topk == 0 && options.kd_topk_by != defaults.kd_topk_by) {
-    throw input_error("--kd-topk-by has no effect without --kd-topk");
-  }
-  divergence.topk_by = options.kd_topk_by == "teacher"   ? TopKBy::teacher
-                       : options.kd_topk_by == "student" ? TopKBy::student
-                                                         : TopKBy::both;
+  divergence.topk_by = options.kd_topk_by;
 }
 
 void set_policy(const ObjectiveOptions& options, Policy& policy) {
@@ -160,15 +151,6 @@ void set_policy(const ObjectiveOptions& options, Policy& policy) {
   policy.kl_weight = options.kl_weight;
 }
 
-void check_hidden(const ObjectiveOptions& options) {
-  if (options.hidden_weight > 0) return;
-  const ObjectiveOptions defaults;
-  const bool measured = options.hidden_distance != defaults.hidden_distance;
-  if (!measured && options.hidden_layers.empty()) return;
-  throw input_error("--hidden-{} has no effect without --hidden-weight",
-                    measured ? "distance" : "layers");
-}
-
 }  // namespace
 
 Objective objective_of(const ObjectiveOptions& options) {
@@ -178,7 +160,6 @@ Objective objective_of(const ObjectiveOptions& options) {
   }
   set_divergence(options, objective);
   set_policy(options, objective.policy);
-  check_hidden(options);
   objective.hidden = options.hidden_weight > 0;
   return objective;
 }

@@ -8,6 +8,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
+#include "alambic/base/log.h"
 #include "alambic/base/names.h"
 
 namespace alambic {
@@ -39,7 +40,7 @@ void set_from_node(OptionEntry& entry, const std::string& where, const toml::nod
 }
 
 std::string toml_of(const OptionEntry& entry, const ModelName& model_name) {
-  if (!entry.model || !model_name) return entry.toml();
+  if (!entry.is_model || !model_name) return entry.toml();
   if (const auto text = std::get_if<std::string*>(&entry.field)) {
     return toml_string(model_name(**text));
   }
@@ -75,6 +76,7 @@ void read_config(const std::filesystem::path& path, OptionTable& table) {
                      : section     ? "keys stand at the top level, without [sections]"
                                    : "the keys are the command's options; --help lists them");
     }
+    if (with_dashes(name) != entry->name) warn("{} is now called {}", where, entry->name);
     set_from_node(*entry, where, value);
   }
 }

@@ -8,71 +8,62 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
+#include "alambic/options/common_options.h"
 
 namespace alambic {
 namespace {
 
 class Collector : public OptionVisitor {
  public:
-  std::vector<OptionEntry> take() {
-    for (const std::string& name : required_) named(name).required = true;
-    for (const auto& [name, weights] : models_) {
-      named(name).model = true;
-      named(name).model_weights = weights;
-    }
-    return std::move(entries_);
-  }
+  explicit Collector(std::vector<OptionEntry>& entries) : entries_(entries) {}
 
   void group(const std::string& title) override { group_ = title; }
-  void flag(const std::string& name, bool& field, const std::string& help) override {
-    add(name, &field, help);
+  OptionFacts& flag(const std::string& name, bool& field, const std::string& help) override {
+    return add(name, &field, help);
   }
-  void integer(const std::string& name, int64_t& field, const std::string& help,
-               Bounds bounds) override {
-    add(name, &field, help).bounds = bounds;
+  OptionFacts& integer(const std::string& name, int64_t& field, const std::string& help,
+                       Bounds bounds) override {
+    return add(name, &field, help, bounds);
   }
-  void number(const std::string& name, double& field, const std::string& help,
-              Bounds bounds) override {
-    add(name, &field, help).bounds = bounds;
+  OptionFacts& number(const std::string& name, double& field, const std::string& help,
+                      Bounds bounds) override {
+    return add(name, &field, help, bounds);
   }
-  void text(const std::string& name, std::string& field, const std::string& help) override {
-    add(name, &field, help);
+  OptionFacts& text(const std::string& name, std::string& field, const std::string& help) override {
+    return add(name, &field, help);
   }
-  void choice(const std::string& name, std::string& field, const std::vector<std::string>& choices,
-              const std::string& help) override {
-    add(name, &field, help).choices = choices;
+  OptionFacts& list(const std::string& name, std::vector<std::string>& field,
+                    const std::string& help) override {
+    return add(name, &field, help);
   }
-  void list(const std::string& name, std::vector<std::string>& field,
-            const std::string& help) override {
-    add(name, &field, help);
-  }
-  void required(const std::string& name) override { required_.push_back(name); }
-  void model(const std::string& name, bool weights) override {
-    models_.emplace_back(name, weights);
-  }
-
- private:
-  OptionEntry& named(const std::string& name) {
-    const auto entry = std::find_if(entries_.begin(), entries_.end(),
-                                    [&](const OptionEntry& e) { return e.name == name; });
+  OptionFacts& option(const std::string& name) override {
+    const auto entry = std::ranges::find(entries_, name, &OptionEntry::name);
     check(entry != entries_.end(), "option '{}' is not in the table", name);
     return *entry;
   }
 
-  OptionEntry& add(const std::string& name, OptionEntry::Field field, const std::string& help) {
+ protected:
+  OptionFacts& add_choice(const std::string& name, ChoiceField field,
+                          const std::string& help) override {
+    return add(name, std::move(field), help);
+  }
+
+ private:
+  OptionFacts& add(const std::string& name, OptionEntry::Field field, const std::string& help,
+                   Bounds bounds = {}) {
     OptionEntry entry;
     entry.name = name;
     entry.group = group_;
     entry.help = help;
-    entry.field = field;
+    entry.field = std::move(field);
+    entry.bounds = bounds;
+    entry.initial = entry.toml();
     entries_.push_back(std::move(entry));
     return entries_.back();
   }
 
   std::string group_;
-  std::vector<OptionEntry> entries_;
-  std::vector<std::string> required_;
-  std::vector<std::pair<std::string, bool>> models_;
+  std::vector<OptionEntry>& entries_;
 };
 
 template <class Number>
@@ -85,16 +76,31 @@ bool parse_number(const std::string& word, Number& value) {
 
 }  // namespace
 
+const std::vector<std::string>& OptionEntry::choices() const {
+  static const std::vector<std::string> none;
+  const auto choice = std::get_if<ChoiceField>(&field);
+  return choice != nullptr ? choice->names() : none;
+}
+
+bool OptionEntry::is_nothing() const {
+  if (const auto flag = std::get_if<bool*>(&field)) return !**flag;
+  if (const auto integer = std::get_if<int64_t*>(&field)) return **integer == 0;
+  if (const auto number = std::get_if<double*>(&field)) return **number == 0;
+  if (const auto text = std::get_if<std::string*>(&field)) return (*text)->empty();
+  if (is_list()) return std::get<std::vector<std::string>*>(field)->empty();
+  return false;
+}
+
 std::string OptionEntry::placeholder() const {
   if (is_flag()) return "";
   if (std::holds_alternative<int64_t*>(field)) return "N";
   if (std::holds_alternative<double*>(field)) return "X";
-  if (!choices.empty()) return join(choices, "|");
+  if (!choices().empty()) return join(choices(), "|");
   return "TEXT";
 }
 
 std::string OptionEntry::limits() const {
-  if (!choices.empty()) return join(choices, "|");
+  if (!choices().empty()) return join(choices(), "|");
   const bool below = std::isfinite(bounds.min), above = std::isfinite(bounds.max);
   if (below && above) return fmt::format("{} to {}", bounds.min, bounds.max);
   if (below) return fmt::format("at least {}", bounds.min);
@@ -102,16 +108,23 @@ std::string OptionEntry::limits() const {
   return "";
 }
 
-std::string OptionEntry::toml() const {
+std::string OptionEntry::text() const {
   if (const auto flag = std::get_if<bool*>(&field)) return **flag ? "true" : "false";
   if (const auto integer = std::get_if<int64_t*>(&field)) return fmt::format("{}", **integer);
   if (const auto number = std::get_if<double*>(&field)) return fmt::format("{}", **number);
-  if (const auto text = std::get_if<std::string*>(&field)) return toml_string(**text);
+  if (const auto text = std::get_if<std::string*>(&field)) return **text;
+  if (const auto choice = std::get_if<ChoiceField>(&field)) return choice->name();
   std::vector<std::string> quoted;
   for (const std::string& item : *std::get<std::vector<std::string>*>(field)) {
     quoted.push_back(toml_string(item));
   }
   return "[" + join(quoted) + "]";
+}
+
+std::string OptionEntry::toml() const {
+  const bool quoted =
+      std::holds_alternative<std::string*>(field) || std::holds_alternative<ChoiceField>(field);
+  return quoted ? toml_string(text()) : text();
 }
 
 void OptionEntry::refuse(const std::string& where, const std::string& found) const {
@@ -122,10 +135,10 @@ void OptionEntry::refuse(const std::string& where, const std::string& found) con
   if (is_list()) expected = "a list of texts";
   if (std::holds_alternative<int64_t*>(field)) expected = "a whole number" + suffix;
   if (std::holds_alternative<double*>(field)) expected = "a number" + suffix;
-  if (!choices.empty()) expected = "one of " + join(choices);
+  if (!choices().empty()) expected = "one of " + join(choices());
   const Error error = input_error("{}: expected {}, found {}", where, expected, found);
   const std::string word = found.starts_with('\'') ? found.substr(1, found.size() - 2) : found;
-  const std::string near = nearest_name(word, choices);
+  const std::string near = nearest_name(word, choices());
   throw near.empty() ? error : error.with_hint(fmt::format("did you mean '{}'?", near));
 }
 
@@ -154,10 +167,13 @@ void OptionEntry::set_number(const std::string& where, double value) {
 
 void OptionEntry::set_text(const std::string& where, const std::string& value) {
   if (is_list()) return set_list({value});
-  const bool chosen =
-      choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end();
-  if (!std::holds_alternative<std::string*>(field) || !chosen) refuse(where, "'" + value + "'");
-  *std::get<std::string*>(field) = value;
+  if (auto* choice = std::get_if<ChoiceField>(&field)) {
+    if (!choice->set(value)) refuse(where, "'" + value + "'");
+  } else if (auto* text = std::get_if<std::string*>(&field)) {
+    **text = value;
+  } else {
+    refuse(where, "'" + value + "'");
+  }
   given = true;
 }
 
@@ -185,20 +201,21 @@ void OptionEntry::set_word(const std::string& where, const std::string& word) {
 }
 
 OptionTable::OptionTable(Options& options) {
-  Collector collector;
+  Collector collector(entries_);
   options.visit(collector);
-  entries_ = collector.take();
 }
 
 OptionEntry* OptionTable::find(const std::string& name) {
+  const std::string dashed = with_dashes(name);
   for (OptionEntry& entry : entries_) {
-    if (entry.name == with_dashes(name)) return &entry;
+    if (entry.name == dashed || std::ranges::count(entry.former_names, dashed) > 0) return &entry;
   }
   return nullptr;
 }
 
 std::string OptionTable::nearest(const std::string& name) const {
-  std::vector<std::string> known{"config", "help", "debug", "offline"};
+  std::vector<std::string> known;
+  for (const CommonOption& option : common_options()) known.push_back(option.name);
   for (const OptionEntry& entry : entries_) known.push_back(entry.name);
   return nearest_name(with_dashes(name), known);
 }

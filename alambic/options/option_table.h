@@ -12,27 +12,34 @@
 
 namespace alambic {
 
-struct OptionEntry {
-  using Field = std::variant<bool*, int64_t*, double*, std::string*, std::vector<std::string>*>;
+struct OptionEntry : OptionFacts {
+  using Field =
+      std::variant<bool*, int64_t*, double*, std::string*, std::vector<std::string>*, ChoiceField>;
 
   std::string name;   ///< without dashes in front: "learning-rate"
   std::string group;  ///< "" before the first group
   std::string help;
   Field field;
   Bounds bounds;
-  std::vector<std::string> choices;  ///< empty unless it is a choice
-  bool required = false;
-  bool model = false;          ///< may be a name of the hub
-  bool model_weights = false;  ///< whose weights are needed too
-  bool given = false;          ///< set from the command line or a file
+  std::string initial;           ///< toml() when the table was made: the default
+  bool given = false;            ///< set from the command line or a file
+  bool on_command_line = false;  ///< set from the command line
 
   bool is_flag() const { return std::holds_alternative<bool*>(field); }
   bool is_list() const { return std::holds_alternative<std::vector<std::string>*>(field); }
+  /// Names of the values of a choice; empty for the other kinds.
+  const std::vector<std::string>& choices() const;
+
+  /// Empty, 0 or false; never true of a choice.
+  bool is_nothing() const;
+  bool changed() const { return toml() != initial; }
 
   /// What the option takes, as `--help` names it: "N", "X", "TEXT", "a|b"; "" for a flag.
   std::string placeholder() const;
   /// "at least 0", "0 to 1", "greedy|sample"; "" when anything goes.
   std::string limits() const;
+  /// The field's value as one writes it on the command line; of a list, as TOML.
+  std::string text() const;
   /// The field's value as TOML.
   std::string toml() const;
 
@@ -59,8 +66,11 @@ class OptionTable {
   std::vector<OptionEntry>& entries() & { return entries_; }
   const std::vector<OptionEntry>& entries() const& { return entries_; }
   std::vector<OptionEntry> entries() && { return std::move(entries_); }
-  /// By name, dashes and underscores alike; null when there is none.
+  /// By name, a former one too, dashes and underscores alike; null when there is none.
   OptionEntry* find(const std::string& name);
+  const OptionEntry* find(const std::string& name) const {
+    return const_cast<OptionTable*>(this)->find(name);
+  }
   /// The known name nearest to a mistyped one; "" when none is near.
   std::string nearest(const std::string& name) const;
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/options/conditions.h"
 #include "alambic/options/config_toml.h"
 #include "alambic/options/option_table.h"
 
@@ -16,6 +18,14 @@ namespace {
 struct Given {
   std::string name;                  // "max-steps"
   std::optional<std::string> value;  // none for a flag without "=value"
+};
+
+// A command line, split.
+struct Line {
+  CommonFlags flags;
+  std::vector<Given> given;
+  std::string unknown;      // the first word that is no option
+  std::string needs_value;  // an option that the line ends with
 };
 
 [[noreturn]] void refuse_word(const std::string& command, const OptionTable& table,
@@ -32,59 +42,82 @@ struct Given {
                               : fmt::format("did you mean --{}?", near));
 }
 
+bool take_flag(const std::string& word, CommonFlags& flags) {
+  if (word == "--help" || word == "-h") return flags.help = true;
+  if (word == "--offline") return flags.offline = true;
+  if (word == "--debug") return flags.debug = true;
+  return false;
+}
+
 // By hand, because values are prompts too: the next word is the value whatever it looks like
-// ("--- a", "[INST] …"), and nothing is the value in `--prompt= --overwrite` (CLI11 2.1 takes the
-// next option for it).
-std::vector<Given> split_words(const std::string& command, const std::vector<std::string>& words,
-                               OptionTable& table) {
-  std::vector<Given> given;
+// ("--- a", "[INST] …", "-h"), and nothing is the value in `--prompt= --overwrite` (CLI11 2.1 takes
+// the next option for it).
+Line split_words(const std::vector<std::string>& words, OptionTable& table) {
+  Line line;
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
+    if (take_flag(word, line.flags)) continue;
     const size_t equals = word.find('=');
     Given item;
     if (word.starts_with("--")) item.name = with_dashes(word.substr(2, equals - 2));
     if (equals != std::string::npos) item.value = word.substr(equals + 1);
     const OptionEntry* entry = table.find(item.name);
-    if ((item.name == "debug" || item.name == "offline") && !item.value) continue;
-    if (entry == nullptr && item.name != "config") refuse_word(command, table, word);
+    if (entry == nullptr && item.name != "config") {
+      if (line.unknown.empty()) line.unknown = word;
+      continue;
+    }
     const bool takes_word = entry == nullptr || !entry->is_flag();
     if (takes_word && !item.value) {
       if (++i == words.size()) {
-        throw input_error("--{} needs a value", item.name)
-            .with_hint(fmt::format("alambic {} --help", command));
+        line.needs_value = item.name;
+        break;
       }
       item.value = words[i];
     }
-    given.push_back(item);
+    line.given.push_back(item);
   }
-  return given;
+  return line;
 }
 
-}  // namespace
-
-void parse_options(const std::string& command, const std::vector<std::string>& arguments,
-                   Options& options) {
-  OptionTable table(options);
-  const std::vector<Given> given = split_words(command, arguments, table);
-  for (const Given& item : given) {
-    if (item.name == "config") read_config(*item.value, table);
-  }
+void set_options(const std::vector<Given>& given, OptionTable& table) {
   std::map<std::string, std::vector<std::string>> lists;
   for (const Given& item : given) {
     OptionEntry* entry = table.find(item.name);
     if (entry == nullptr) continue;
+    if (item.name != entry->name) warn("--{} is now called --{}", item.name, entry->name);
     if (entry->is_list()) {
-      lists[item.name].push_back(*item.value);
-      entry->set_list(lists[item.name]);
+      lists[entry->name].push_back(*item.value);
+      entry->set_list(lists[entry->name]);
     } else {
       entry->set_word("--" + item.name, item.value.value_or("true"));
     }
+    entry->on_command_line = true;
   }
+}
+
+}  // namespace
+
+CommonFlags parse_options(const std::string& command, const std::vector<std::string>& arguments,
+                          Options& options) {
+  OptionTable table(options);
+  const Line line = split_words(arguments, table);
+  if (line.flags.help) return line.flags;
+  if (!line.unknown.empty()) refuse_word(command, table, line.unknown);
+  if (!line.needs_value.empty()) {
+    throw input_error("--{} needs a value", line.needs_value)
+        .with_hint(fmt::format("alambic {} --help", command));
+  }
+  for (const Given& item : line.given) {
+    if (item.name == "config") read_config(*item.value, table);
+  }
+  set_options(line.given, table);
   for (const OptionEntry& entry : table.entries()) {
-    if (!entry.required || entry.given) continue;
+    if (!entry.is_required || entry.given) continue;
     throw input_error("alambic {} needs --{} ({})", command, entry.name, entry.help)
         .with_hint(fmt::format("alambic {} --help", command));
   }
+  check_conditions(table);
+  return line.flags;
 }
 
 }  // namespace alambic

@@ -8,19 +8,18 @@
 
 namespace alambic {
 
-at::Device choose_device(const std::string& name) {
+at::Device choose_device(DeviceChoice choice) {
   const bool gpu = at::hasCUDA();
-  if (name == "cuda" && !gpu) {
+  if (choice == DeviceChoice::cuda && !gpu) {
     throw environment_error("cannot use --device cuda: no NVIDIA GPU can be used on this machine")
         .with_hint("`alambic info` says what was found; --device cpu works everywhere");
   }
-  return name == "cuda" || (name == "auto" && gpu) ? at::Device(at::kCUDA, 0)
-                                                   : at::Device(at::kCPU);
+  return gpu && choice != DeviceChoice::cpu ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
 }
 
-at::ScalarType choose_dtype(const std::string& name, at::Device device) {
-  if (name == "float32") return at::kFloat;
-  if (name == "bfloat16") return at::kBFloat16;
+at::ScalarType choose_dtype(DtypeChoice choice, at::Device device) {
+  if (choice == DtypeChoice::float32) return at::kFloat;
+  if (choice == DtypeChoice::bfloat16) return at::kBFloat16;
   return device.is_cuda() ? at::kBFloat16 : at::kFloat;
 }
 

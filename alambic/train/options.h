@@ -2,12 +2,13 @@
 #pragma once
 
 #include "alambic/options/options.h"
+#include "alambic/train/schedule.h"
 
 namespace alambic {
 
 struct TrainingOptions {
   double learning_rate = 1e-5;
-  std::string lr_schedule = "cosine";
+  ScheduleShape lr_schedule = ScheduleShape::cosine;
   int64_t warmup_steps = 0;
   double min_lr_ratio = 0;
   double weight_decay = 0;
@@ -40,7 +41,10 @@ struct TrainingOptions {
            "keep only the input of each layer for the backward pass, which runs the layers again: "
            "the same gradients in less memory, for about a third more time");
     v.number("learning-rate", learning_rate, "peak learning rate of AdamW", {.min = 0});
-    v.choice("lr-schedule", lr_schedule, {"cosine", "linear", "constant"},
+    v.choice("lr-schedule", lr_schedule,
+             {{"cosine", ScheduleShape::cosine},
+              {"linear", ScheduleShape::linear},
+              {"constant", ScheduleShape::constant}},
              "how the learning rate falls after the warm-up");
     v.integer("warmup-steps", warmup_steps, "steps over which the learning rate rises", {.min = 0});
     v.number("min-lr-ratio", min_lr_ratio, "share of the peak learning rate left at the end",

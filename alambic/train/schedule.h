@@ -1,16 +1,17 @@
 #pragma once
 
-#include <string>
-
 namespace alambic {
+
+/// How the learning rate falls after the warm-up.
+enum class ScheduleShape { cosine, linear, constant };
 
 /// The learning rate as a function of how far the run is. A run limited by time passes the share
 /// of its time as `progress`, so the schedule ends where the run does.
 struct Schedule {
   double peak = 0;
-  std::string shape = "cosine";  ///< cosine, linear, constant
-  double warmup = 0;             ///< steps
-  double floor_ratio = 0;        ///< share of the peak at the end
+  ScheduleShape shape = ScheduleShape::cosine;
+  double warmup = 0;       ///< steps
+  double floor_ratio = 0;  ///< share of the peak at the end
 
   /// `step` counts from 0; the first step of a warm-up of n has peak/n. `progress` in [0, 1] is the
   /// share of the run behind this step, warm-up included; `warmup_share` the warm-up's own share.

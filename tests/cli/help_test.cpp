@@ -35,6 +35,24 @@ Every command
 )");
 }
 
+struct BoundOptions : Options {
+  double beta = 0.5;
+  std::string cache;
+  bool chat = false;
+  void visit(OptionVisitor& v) override {
+    v.text("cache", cache, "folder").formerly("store").only_with("chat or beta 1");
+    v.number("beta", beta, "share");
+    v.flag("chat", chat, "talk").not_with("cache", {.reason = "it is silent"});
+  }
+};
+
+TEST(Help, ShowsConditionsAndNoFormerName) {
+  const std::string text = command_help("bound", "try", BoundOptions());
+  EXPECT_NE(text.find("folder (only with --chat or --beta 1)\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("talk (not with --cache)\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("store"), std::string::npos) << text;
+}
+
 struct WordyOptions : Options {
   bool flag = false;
   void visit(OptionVisitor& visitor) override {
@@ -47,12 +65,6 @@ struct WordyOptions : Options {
 TEST(Help, WrapsLongTexts) {
   std::istringstream lines(command_help("wordy", "say much", WordyOptions()));
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 96u) << line;
-}
-
-TEST(Help, EscapesBarsInMarkdownTables) {
-  std::vector<Command> commands;
-  commands.push_back({"sample", "try things", "", std::make_unique<SampleOptions>(), nullptr});
-  EXPECT_NE(markdown_help(commands).find("(auto\\|cpu\\|cuda; default auto)"), std::string::npos);
 }
 
 }  // namespace

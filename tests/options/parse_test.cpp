@@ -32,7 +32,7 @@ std::string error_of(const Words& words) {
 TEST(Parse, KeepsDefaultsOfWhatIsNotGiven) {
   const SampleOptions options = parsed({});
   EXPECT_EQ(options.student, "s");
-  EXPECT_EQ(options.device, "auto");
+  EXPECT_EQ(options.device, SampleOptions::Device::automatic);
   EXPECT_EQ(options.learning_rate, 1e-5);
   EXPECT_EQ(options.max_steps, 100);
   EXPECT_TRUE(options.shuffle);
@@ -41,7 +41,7 @@ TEST(Parse, KeepsDefaultsOfWhatIsNotGiven) {
 TEST(Parse, TakesEveryKindOfOption) {
   const SampleOptions options =
       parsed({"--device", "cpu", "--learning-rate", "3e-4", "--max-steps=7", "--overwrite"});
-  EXPECT_EQ(options.device, "cpu");
+  EXPECT_EQ(options.device, SampleOptions::Device::cpu);
   EXPECT_EQ(options.learning_rate, 3e-4);
   EXPECT_EQ(options.max_steps, 7);
   EXPECT_TRUE(options.overwrite);
@@ -75,6 +75,33 @@ TEST(Parse, TakesTextThatLooksLikeANumberOrHasSpaces) {
   EXPECT_EQ(parsed({"--student=", "--overwrite"}).student, "");
   EXPECT_EQ(parsed({"--student", "[INST] a, b [/INST]"}).student, "[INST] a, b [/INST]");
   EXPECT_EQ(parsed({"--student", "--overwrite"}).overwrite, false);
+}
+
+// Prevents: `--prompt -h` printing help and `--prompt --offline` going offline.
+TEST(Parse, NeverTakesAValueForAFlag) {
+  for (const std::string word : {"-h", "--help", "--offline", "--debug", "--config"}) {
+    SampleOptions options;
+    const CommonFlags flags = parse_options("sample", {"--student", word, "--data", word}, options);
+    EXPECT_FALSE(flags.help || flags.offline || flags.debug) << word;
+    EXPECT_EQ(options.student, word);
+    EXPECT_EQ(options.data, Words({word}));
+  }
+}
+
+TEST(Parse, TakesTheFlagsOfEveryCommand) {
+  SampleOptions options;
+  const CommonFlags flags =
+      parse_options("sample", {"--debug", "--student", "s", "--offline"}, options);
+  EXPECT_TRUE(flags.debug && flags.offline && !flags.help);
+}
+
+// Prevents: help that is refused for what is wrong beside it.
+TEST(Parse, RefusesNothingBesideHelp) {
+  for (const char* help : {"--help", "-h"}) {
+    SampleOptions options;
+    EXPECT_TRUE(parse_options("sample", {"--zzzz", help, "--beta", "x"}, options).help);
+    EXPECT_EQ(options.beta, 0.5);
+  }
 }
 
 TEST(Parse, NamesTheNearestOptionForAnUnknownOne) {

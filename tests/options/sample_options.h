@@ -10,8 +10,10 @@
 namespace alambic {
 
 struct SampleOptions : Options {
+  enum class Device { automatic, cpu, cuda };
+
   std::string student;
-  std::string device = "auto";
+  Device device = Device::automatic;
   std::vector<std::string> data;
   double learning_rate = 1e-5;
   double beta = 0.5;
@@ -21,9 +23,10 @@ struct SampleOptions : Options {
 
   void visit(OptionVisitor& visitor) override {
     visitor.group("Models");
-    visitor.text("student", student, "folder of the model to train");
-    visitor.required("student");
-    visitor.choice("device", device, {"auto", "cpu", "cuda"}, "where to compute");
+    visitor.text("student", student, "folder of the model to train").required();
+    visitor.choice("device", device,
+                   {{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}},
+                   "where to compute");
     visitor.group("Training");
     visitor.list("data", data, "jsonl file of prompts");
     visitor.number("learning-rate", learning_rate, "step size", {.min = 0});

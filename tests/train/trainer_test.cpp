@@ -49,7 +49,7 @@ struct TrainerTest : testing::Test {
   TrainerTest() {
     options.max_steps = 5;
     options.learning_rate = 1e-3;
-    options.lr_schedule = "constant";
+    options.lr_schedule = ScheduleShape::constant;
   }
   TrainerParts parts() {
     return {.student = *model, .task = task, .recorder = recorder, .checkpoints = folder.path};

@@ -13,14 +13,14 @@ struct ConvertOptions : Options {
   bool overwrite = false;
 
   void visit(OptionVisitor& v) override {
-    v.text("model", model, "model folder or GGUF file to convert");
-    v.required("model");
-    v.model("model");
+    v.text("model", model, "model folder or GGUF file to convert").required().model();
     v.text("adapter", adapter,
            "folder of a LoRA or DoRA adapter of the model, as PEFT writes it, to merge into the "
-           "weights");
-    v.text("out", out, "what to write: a GGUF file when the name ends in .gguf, else a folder");
-    v.required("out");
+           "weights")
+        .path();
+    v.text("out", out, "what to write: a GGUF file when the name ends in .gguf, else a folder")
+        .required()
+        .path();
     v.text("type", type,
            "format of a GGUF file's matrices: f32, f16, bf16, q8_0, q4_0, q4_k, q6_k; "
            "auto: the model's own");

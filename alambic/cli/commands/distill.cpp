@@ -115,12 +115,6 @@ int64_t longest_prompt(const std::vector<TokenizedExample>& examples) {
   return static_cast<int64_t>(longest);
 }
 
-OnCollapse action_of(const std::string& name) {
-  return name == "warn"   ? OnCollapse::warn
-         : name == "stop" ? OnCollapse::stop
-                          : OnCollapse::rollback;
-}
-
 // The figures of a run that is resumed.
 std::vector<Metrics> history_of(const fs::path& file) {
   std::vector<Metrics> history;
@@ -190,14 +184,14 @@ int run(const DistillOptions& options) {
        .validate = validate,
        .checkpoints = out / "checkpoints",
        .watch = &watch,
-       .on_collapse = action_of(options.on_collapse),
+       .on_collapse = options.on_collapse,
        .history = options.run.resume ? history_of(out / "metrics.jsonl") : std::vector<Metrics>()},
       options.run.resume);
   if (result.stopped) {
     say("stopped after step {}; the same command with --resume continues", result.steps);
     return static_cast<int>(Exit::stopped);
   }
-  if (!result.collapse.empty() && options.on_collapse == "stop") {
+  if (!result.collapse.empty() && options.on_collapse == OnCollapse::stop) {
     throw Error(Exit::refused,
                 fmt::format("stopped after step {}: {}", result.steps, result.collapse),
                 "a lower --learning-rate; --resume --on-collapse warn goes on all the same");

@@ -19,17 +19,15 @@ struct EvalOptions : Options {
 
   void visit(OptionVisitor& v) override {
     v.group("Model and data");
-    v.text("model", model, "model folder");
-    v.required("model");
-    v.model("model");
-    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
+    v.text("model", model, "model folder").required().model();
+    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it").path();
     v.text("data", data,
            "a .txt file or jsonl with `text`: perplexity; jsonl with `prompt` or `messages` and "
-           "`answer` (or `completion`): exact match of the number after ####, Rouge-L");
-    v.required("data");
+           "`answer` (or `completion`): exact match of the number after ####, Rouge-L")
+        .required()
+        .path();
     chat.visit(v);
-    v.text("teacher", teacher, "model folder; adds the agreement with it on the answers");
-    v.model("teacher");
+    v.text("teacher", teacher, "model folder; adds the agreement with it on the answers").model();
     v.integer("limit", limit, "rows of --data that are used; 0: all", {.min = 0});
     v.integer("sequence-length", sequence_length, "tokens of a text window; 0: the whole context",
               {.min = 0});
@@ -39,7 +37,8 @@ struct EvalOptions : Options {
     v.number("temperature", temperature, "0 takes the most likely token", {.min = 0});
     v.integer("seed", seed, "of the draws", {.min = 0});
     v.text("out", out,
-           "jsonl file for the completions, each with its prompt and whether it is right");
+           "jsonl file for the completions, each with its prompt and whether it is right")
+        .path();
     v.flag("json", json, "print the result as JSON");
     machine.visit(v);
   }

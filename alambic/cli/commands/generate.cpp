@@ -21,22 +21,6 @@ std::string read_input() {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
-void check_effects(const GenerateOptions& options) {
-  if (!options.prompts.empty() && !options.data.empty()) {
-    throw input_error("--prompt and --data were both given").with_hint("choose one");
-  }
-  if (options.chat && !options.data.empty()) {
-    throw input_error("--chat has no effect with --data")
-        .with_hint("rows with `messages` are conversations without it");
-  }
-  if (!options.chat && !options.system.empty()) {
-    throw input_error("--system has no effect without --chat");
-  }
-  if (!options.chat && options.data.empty() && !options.chat_template.file.empty()) {
-    throw input_error("--chat-template has no effect without --chat or --data");
-  }
-}
-
 // What is to be answered or continued.
 std::vector<Example> prompts_of(const GenerateOptions& options, const ChatSource& chats) {
   if (!options.data.empty()) {
@@ -83,7 +67,6 @@ void check_terminal(const GenerateOptions& options) {
 }  // namespace
 
 int run(const GenerateOptions& options) {
-  check_effects(options);
   LoadOptions load = prepare_machine(options.machine);
   load.adapter = options.adapter;
   Pretrained loaded = from_pretrained(options.model, load);

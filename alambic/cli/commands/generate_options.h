@@ -22,17 +22,18 @@ struct GenerateOptions : Options {
 
   void visit(OptionVisitor& v) override {
     v.group("Model and prompts");
-    v.text("model", model, "model folder");
-    v.required("model");
-    v.model("model");
-    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
-    v.list("prompt", prompts, "text to continue; may be given several times; none: standard input");
-    v.text("data", data, "jsonl with `prompt` or `messages`");
+    v.text("model", model, "model folder").required().model();
+    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it").path();
+    v.list("prompt", prompts, "text to continue; may be given several times; none: standard input")
+        .not_with("data");
+    v.text("data", data, "jsonl with `prompt` or `messages`").path();
     v.flag("chat", chat,
            "answer --prompt as a user's message, written by the model's chat template; without "
-           "one, a conversation in the terminal");
-    v.text("system", system, "the system's message of --chat");
+           "one, a conversation in the terminal")
+        .not_with("data", {.reason = "rows with `messages` are conversations without it"});
+    v.text("system", system, "the system's message of --chat").only_with("chat");
     chat_template.visit(v);
+    v.option("chat-template").only_with("chat or data");
     v.group("Answers");
     v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.min = 1});
     v.integer("num-generations", num_generations, "answers per prompt", {.min = 1});

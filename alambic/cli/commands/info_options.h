@@ -11,9 +11,9 @@ struct InfoOptions : Options {
   bool json = false;
 
   void visit(OptionVisitor& visitor) override {
-    visitor.text("model", model,
-                 "model folder or GGUF file to describe; this machine when not given");
-    visitor.model("model");
+    visitor
+        .text("model", model, "model folder or GGUF file to describe; this machine when not given")
+        .model();
     visitor.flag("json", json, "print one JSON object instead of a table");
   }
 };

@@ -119,23 +119,7 @@ std::unique_ptr<Model> random_model(const InitOptions& options, int64_t vocabula
   return model;
 }
 
-void check_choices(const InitOptions& options) {
-  if (options.config.empty() == options.from.empty()) {
-    throw input_error("give either --model-config or --from");
-  }
-  if (options.from.empty() && widths_of(options).any()) {
-    throw input_error(
-        "--hidden-size, --intermediate-size and --num-attention-heads have no effect without "
-        "--from")
-        .with_hint("a new model has the sizes of its --model-config");
-  }
-  if (!options.characters.empty() && (!options.tokenizer.empty() || !options.from.empty())) {
-    throw input_error(
-        "--characters makes a new vocabulary; it cannot go with --tokenizer or --from");
-  }
-  if (!options.tokenizer.empty() && !options.from.empty()) {
-    throw input_error("--tokenizer has no effect with --from: a cut model keeps its vocabulary");
-  }
+void check_out(const InitOptions& options) {
   if (fs::exists(options.out) && !(fs::is_directory(options.out) && fs::is_empty(options.out)) &&
       !options.overwrite) {
     throw input_error("--out {} exists already", options.out)
@@ -173,7 +157,7 @@ NewTokenizer tokenizer_of(const InitOptions& options) {
 }  // namespace
 
 int run(const InitOptions& options) {
-  check_choices(options);
+  check_out(options);
   const NewTokenizer tokenizer = tokenizer_of(options);
   const std::unique_ptr<Model> model =
       options.from.empty() ? random_model(options, tokenizer.size()) : cut(options);

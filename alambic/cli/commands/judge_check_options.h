@@ -16,8 +16,9 @@ struct JudgeCheckOptions : Options {
   void visit(OptionVisitor& v) override {
     v.group("What is checked");
     v.text("data", data,
-           "jsonl with `prompt` and a good `completion`, and `answer` where the reward compares");
-    v.required("data");
+           "jsonl with `prompt` and a good `completion`, and `answer` where the reward compares")
+        .required()
+        .path();
     v.integer("limit", limit, "rows of --data that are used; 0: all", {.min = 0});
     v.number(
         "threshold", threshold,

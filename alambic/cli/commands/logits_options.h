@@ -10,14 +10,14 @@ struct LogitsOptions : Options {
   MachineOptions machine;
 
   void visit(OptionVisitor& v) override {
-    v.text("model", model, "model folder");
-    v.required("model");
-    v.model("model");
-    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it");
-    v.text("tokens", tokens, "JSON file with sequences of token ids: [[1, 2, 3], [4, 5]]");
-    v.required("tokens");
-    v.text("out", out, "safetensors file: float32 logits.0, logits.1, … of shape [T, V]");
-    v.required("out");
+    v.text("model", model, "model folder").required().model();
+    v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it").path();
+    v.text("tokens", tokens, "JSON file with sequences of token ids: [[1, 2, 3], [4, 5]]")
+        .required()
+        .path();
+    v.text("out", out, "safetensors file: float32 logits.0, logits.1, … of shape [T, V]")
+        .required()
+        .path();
     v.flag("hidden", hidden, "also hidden.0, hidden.1, …: final hidden states, [T, D]");
     machine.visit(v);
   }

@@ -47,9 +47,6 @@ jinja::Rendered render(const RenderOptions& options) {
 }  // namespace
 
 int run(const RenderOptions& options) {
-  if (options.model.empty() == options.template_file.empty()) {
-    throw input_error("render needs either --template FILE or --model MODEL");
-  }
   const jinja::Rendered rendered = render(options);
   if (!options.spans) {
     std::fwrite(rendered.text.data(), 1, rendered.text.size(), stdout);

@@ -15,14 +15,19 @@ struct RenderOptions : Options {
   bool spans = false;
 
   void visit(OptionVisitor& visitor) override {
-    visitor.text(
-        "context", context,
-        "JSON file with the template's variables: messages, tools, add_generation_prompt…");
-    visitor.required("context");
-    visitor.text("template", template_file, "a Jinja file");
-    visitor.text("model", model,
-                 "or a model folder or GGUF file with a chat template; its special tokens are set");
-    visitor.model("model", /*weights=*/false);
+    visitor
+        .text("context", context,
+              "JSON file with the template's variables: messages, tools, add_generation_prompt…")
+        .required()
+        .path();
+    visitor.text("template", template_file, "a Jinja file")
+        .path()
+        .not_with("model")
+        .required_without("model");
+    visitor
+        .text("model", model,
+              "or a model folder or GGUF file with a chat template; its special tokens are set")
+        .model(/*weights=*/false);
     visitor.text("template-name", name, "which one, where the model has several templates");
     visitor.text("date", date, "the day that templates print, as 2025-07-10; today without it");
     visitor.flag("spans", spans,

@@ -13,9 +13,8 @@ struct ReportOptions : Options {
   std::string title;
 
   void visit(OptionVisitor& v) override {
-    v.list("run", runs, "run folder; several are compared on one page");
-    v.required("run");
-    v.text("out", out, "HTML file; default: report.html in the first run folder");
+    v.list("run", runs, "run folder; several are compared on one page").required().path();
+    v.text("out", out, "HTML file; default: report.html in the first run folder").path();
     v.text("title", title, "heading of the page; default: the run folder's name");
   }
 };

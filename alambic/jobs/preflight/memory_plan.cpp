@@ -148,7 +148,8 @@ Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart
                   .text = fmt::format("about {} of {}: {}", human_bytes(all + files),
                                       human_bytes(available), fmt::join(parts, ", "))};
   if (all > available) {
-    finding.level = options.on_too_little_memory == "warn" ? Level::warning : Level::refused;
+    finding.level =
+        options.on_too_little_memory == OnTooLittleMemory::warn ? Level::warning : Level::refused;
     finding.text = "too little memory: needs " + finding.text;
     finding.hint =
         "--micro-batch-size, --activation-checkpointing, --generation-batch, --lora-rank or "

@@ -11,7 +11,8 @@ struct ChatOptions {
 
   void visit(OptionVisitor& v) {
     v.text("chat-template", file,
-           "Jinja file that writes the rows with `messages`, in place of the model's own template");
+           "Jinja file that writes the rows with `messages`, in place of the model's own template")
+        .path();
   }
 };
 

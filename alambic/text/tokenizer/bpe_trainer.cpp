@@ -143,11 +143,16 @@ std::array<unsigned char, 256> bytes_in_order() {
   return bytes;
 }
 
-Json pre_tokenizer_of(const std::string& pattern) {
-  if (pattern == "gpt2") return byte_level(true);
-  if (pattern == "llama3") return split_then_bytes(llama3_pattern);
-  if (pattern == "qwen") return split_then_bytes(qwen_pattern);
-  throw input_error("the pattern \"{}\" is not known; there are: gpt2, llama3, qwen", pattern);
+Json pre_tokenizer_of(BpePattern pattern) {
+  switch (pattern) {
+    case BpePattern::gpt2:
+      return byte_level(true);
+    case BpePattern::llama3:
+      return split_then_bytes(llama3_pattern);
+    case BpePattern::qwen:
+      return split_then_bytes(qwen_pattern);
+  }
+  throw bug("a pattern of no kind");
 }
 
 Json added_tokens(const std::vector<std::string>& special) {

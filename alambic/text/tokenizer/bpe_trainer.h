@@ -8,14 +8,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "alambic/text/tokenizer/bpe_pattern.h"
 #include "alambic/text/tokenizer/pre_tokenizer.h"
 
 namespace alambic {
 
 struct BpeTraining {
-  int64_t vocabulary = 32000;        ///< tokens in all: special ones, 256 bytes, merges
-  int64_t min_count = 2;             ///< a pair that is rarer is not merged
-  std::string pattern = "gpt2";      ///< what cuts text into words: gpt2, llama3 or qwen
+  int64_t vocabulary = 32000;  ///< tokens in all: special ones, 256 bytes, merges
+  int64_t min_count = 2;       ///< a pair that is rarer is not merged
+  BpePattern pattern = BpePattern::gpt2;
   std::vector<std::string> special;  ///< the first ids; the first of them ends a text
 };
 
@@ -25,7 +26,7 @@ using WordCounts = std::unordered_map<std::string, int64_t>;
 /// Learns from texts that are added one after the other.
 class BpeTrainer {
  public:
-  /// Errors: a pattern that is not known, a vocabulary with no room for special tokens and bytes,
+  /// Errors: a vocabulary with no room for special tokens and bytes,
   /// a special token that is empty or there twice.
   explicit BpeTrainer(BpeTraining options);
 

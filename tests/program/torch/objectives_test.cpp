@@ -233,7 +233,8 @@ TEST_F(Objectives, RefuseTeachersCompletionsWithoutEffect) {
   const std::string by_teacher = with_teacher() + "--completions-by teacher ";
   refuse(2, with_teacher() + file, {"--teacher-completions", "--completions-by teacher"});
   refuse(2, with_teacher() + "--teacher-temperature 0.5", {"--teacher-temperature"});
-  refuse(2, by_teacher + file, {"--completions-by teacher has no effect", "--lmbda 0"});
+  refuse(2, by_teacher + file,
+         {"--completions-by teacher does not go with --lmbda 1", "--lmbda 0"});
   refuse(2, by_teacher + "--lmbda 0", {"--teacher-completions is missing"});
   refuse(2, "--completions-by teacher --objective cross_entropy --lmbda 0 " + file,
          {"--teacher is missing"});
@@ -316,7 +317,8 @@ TEST_F(Objectives, CompareHiddenStates) {
   refuse(2, hidden + "--hidden-layers 1:4", {"teacher has layers 1 to 3"});
   refuse(2, hidden + "--hidden-layers 1", {"expected STUDENT:TEACHER"});
   refuse(2, hidden + "--hidden-layers 1:1 --hidden-layers 1:2", {"layer 1", "twice"});
-  refuse(2, hidden + "--lmbda 0 --teacher-cache " + at("cache"), {"--teacher-cache keeps no"});
+  refuse(2, hidden + "--lmbda 0 --teacher-cache " + at("cache"),
+         {"--hidden-weight does not go with --teacher-cache"});
   refuse(2, "--hidden-weight 1 --teacher a=" + wide + " --teacher b=" + wide, {"one teacher"});
 }
 

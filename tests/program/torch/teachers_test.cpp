@@ -180,10 +180,12 @@ TEST_F(TeacherCommands, SayWhatKeptTokensCannotDo) {
   const Json manifest = Json::parse(read_file(folder / "kept/manifest.json"));
   EXPECT_EQ(manifest["form"], "topk");
   EXPECT_EQ(manifest["topk"], 4);
-  refuse(command(teacher, keep), {"without --kd-topk", "hint: --kd-topk 4"});
+  refuse(command(teacher, keep), {"--teacher-cache-topk needs --kd-topk", "hint: --kd-topk up to"});
   refuse(command(teacher, keep + "--kd-topk 5"), {"--kd-topk 5", "--teacher-cache-topk 4"});
-  refuse(command(teacher, keep + "--kd-topk 4 --kd-topk-by both"), {"--kd-topk-by both"});
-  refuse(command(teacher, keep + "--kd-topk 4 --teacher-cache-dtype float32"), {"no effect"});
+  refuse(command(teacher, keep + "--kd-topk 4 --kd-topk-by both"),
+         {"--kd-topk-by teacher, found both"});
+  refuse(command(teacher, keep + "--kd-topk 4 --teacher-cache-dtype float32"),
+         {"--teacher-cache-dtype float32 does not go with --teacher-cache-topk"});
   refuse(command(teacher, "--kd-topk 4 --teacher-cache-topk 4"), {"without --teacher-cache"});
   refuse(command(teacher, cache + " --teacher-cache-topk 100000 --kd-topk 4"), {"there are"});
   refuse(command(teacher, keep + "--kd-topk 4 --kd-temperature 2"),

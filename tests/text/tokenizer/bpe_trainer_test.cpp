@@ -25,11 +25,13 @@ std::string train(const BpeTraining& options, const std::vector<std::string>& te
 TEST(BpeTrainer, LearnsTheMergesOfHuggingFace) {
   const Json golden =
       Json::parse(read_file(fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/bpe_training.json"));
+  const std::map<std::string, BpePattern> patterns = {
+      {"gpt2", BpePattern::gpt2}, {"llama3", BpePattern::llama3}, {"qwen", BpePattern::qwen}};
   const auto texts = golden["texts"].get<std::vector<std::string>>();
   for (const Json& expected : golden["cases"]) {
     const std::string text = train({.vocabulary = expected["vocabulary"],
                                     .min_count = expected["least"],
-                                    .pattern = expected["pattern"],
+                                    .pattern = patterns.at(expected["pattern"]),
                                     .special = {"<|endoftext|>", "<|x|>"}},
                                    texts);
     EXPECT_EQ(Json::parse(text)["model"]["merges"], expected["merges"]) << expected["pattern"];
@@ -64,7 +66,6 @@ TEST(BpeTrainer, RefusesWhatCannotBe) {
   EXPECT_EQ(error({.vocabulary = 257, .special = {"x"}}), "no error");
   EXPECT_NE(error({.vocabulary = 256, .special = {"x"}}).find("256 has no room"),
             std::string::npos);
-  EXPECT_NE(error({.pattern = "bert"}).find("gpt2, llama3, qwen"), std::string::npos);
   EXPECT_NE(error({.special = {"x", "x"}}).find("there twice"), std::string::npos);
   EXPECT_NE(error({.special = {""}}).find("empty"), std::string::npos);
 }
