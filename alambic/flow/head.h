@@ -1,8 +1,6 @@
 #pragma once
 
-#include <memory>
-
-#include "alambic/tensor/packed_matrix.h"
+#include "alambic/tensor/weight.h"
 
 namespace alambic {
 
@@ -10,17 +8,15 @@ namespace alambic {
 /// in chunks inside an objective and [N, V] never exists.
 ///   logits = softcap · tanh(u / softcap) or u,  u = scale · (hidden · weightᵀ + bias)
 struct Head {
-  Tensor weight_VD;
-  std::shared_ptr<const PackedMatrix> packed = nullptr;  ///< in the weight's stead; null: none
-  Tensor bias_V;                                         ///< undefined: none
-  double scale = 1;                                      ///< Cohere's and Granite's logit scale
-  double softcap = 0;                                    ///< Gemma 2's; 0: none
+  Weight weight_VD;
+  Tensor bias_V;       ///< undefined: none
+  double scale = 1;    ///< Cohere's and Granite's logit scale
+  double softcap = 0;  ///< Gemma 2's; 0: none
 
   /// The head over the first `size` tokens: models pad their vocabulary, tokenizers do not.
   Head cut(int64_t size) const {
     Head head = *this;
-    head.weight_VD = weight_VD.narrow(0, 0, size);
-    if (packed) head.packed = std::make_shared<const PackedMatrix>(packed->first(size));
+    head.weight_VD = weight_VD.first(size);
     if (bias_V.defined()) head.bias_V = bias_V.narrow(0, 0, size);
     return head;
   }

@@ -9,8 +9,9 @@ namespace alambic::kernels {
 /// the order in which libtorch sums. `bias_E` may be undefined.
 Tensor packed_linear(const Tensor& x_ND, const PackedMatrix& weight_ED, const Tensor& bias_E);
 
-/// c_NE = x_ND · weight_EDᵀ, likewise, into memory that is there; both in a dtype of the caller's,
-/// to which the decoded rows are brought.
-void write_packed_product(const Tensor& c_NE, const Tensor& x_ND, const PackedMatrix& weight_ED);
+/// The same, written to `y_NE`; x, y and bias in a dtype of the caller's, to which the decoded rows
+/// are brought.
+void write_packed_linear(const Tensor& y_NE, const Tensor& x_ND, const PackedMatrix& weight_ED,
+                         const Tensor& bias_E);
 
 }  // namespace alambic::kernels

@@ -109,7 +109,7 @@ void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed) {
     model.dropout->rate = options.dropout;
     model.dropout->seed = seed;
   }
-  const Tensor head = model.head().weight_VD;
+  const Weight head = model.head().weight_VD;
   const std::set<std::string> of_experts = names_of_experts(model);
   std::vector<std::string> plain, experts;  // modules that can have an adapter, and cannot
   std::vector<std::pair<std::string, Linear*>> targets;

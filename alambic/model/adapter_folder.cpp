@@ -66,7 +66,7 @@ struct AdapterFile {
   bool has(const std::string& name) const { return left.contains(prefix + name); }
 
   // -1 takes any size.
-  Tensor take(const std::string& name, const std::vector<int64_t>& shape, const Tensor& like) {
+  Tensor take(const std::string& name, const std::vector<int64_t>& shape, const Weight& like) {
     const TensorView* view = file.find(prefix + name);
     if (view == nullptr) {
       throw input_error("cannot load {}: it has no tensor {}", path.string(), prefix + name);
@@ -140,7 +140,7 @@ void save_adapter(Model& model, const LoraOptions& options, const std::string& b
 void load_adapter(Model& model, const fs::path& folder) {
   const LoraOptions options = read_config(folder / config_name);
   AdapterFile file(folder / weights_name);
-  const Tensor head = model.head().weight_VD;
+  const Weight head = model.head().weight_VD;
   uint64_t index = 0;
   model.visit_linears([&](const std::string& module, Linear& linear) {
     if (!file.has(module + ".lora_A.weight") || linear.weight.is_same(head)) return;

@@ -56,7 +56,6 @@ void Decoder::add(DecoderLayer layer) {
 }
 
 void Decoder::visit(const TensorVisitor& visitor) {
-  visitor.matrix("model.embed_tokens.weight", packed_embedding);
   visitor("model.embed_tokens.weight", embed_tokens);
   const bool both = placement == NormPlacement::around;
   for (size_t i = 0; i < layers.size(); ++i) {
@@ -83,8 +82,7 @@ std::string Decoder::canonical_name(const std::string& name) const {
 }
 
 Tensor Decoder::embed(const Pass& pass) const {
-  const Tensor x = packed_embedding ? packed_embedding->decoded(pass.input.tokens_N)
-                                    : at::embedding(embed_tokens, pass.input.tokens_N);
+  const Tensor x = embed_tokens.rows(pass.input.tokens_N);
   return embedding_scale == 1 ? x : x * at::scalar_tensor(embedding_scale, x.options());
 }
 
@@ -119,9 +117,7 @@ Tensor Decoder::hidden(const Pass& pass) const {
 }
 
 Head Decoder::head() const {
-  return {.weight_VD = tied ? embed_tokens : lm_head.weight,
-          .packed = tied ? packed_embedding : lm_head.packed,
-          .softcap = head_softcap};
+  return {.weight_VD = tied ? embed_tokens : lm_head.weight, .softcap = head_softcap};
 }
 
 std::vector<Router*> Decoder::routers() {

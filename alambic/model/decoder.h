@@ -45,8 +45,7 @@ struct Decoder : Model {
   bool plus_one = false;       ///< norms multiply by 1 + weight
   double embedding_scale = 1;  ///< rounded to the model's dtype
   double head_softcap = 0;
-  Tensor embed_tokens;
-  std::shared_ptr<const PackedMatrix> packed_embedding;  ///< in its stead; null: none
+  Weight embed_tokens;  ///< [vocabulary, width]
   std::vector<DecoderLayer> layers;
   RmsNorm norm;
   Linear lm_head;

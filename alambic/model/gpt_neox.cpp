@@ -127,10 +127,7 @@ struct GptNeox : Model {
     return final_layer_norm(x);
   }
 
-  Head head() const override {
-    return {.weight_VD = tied ? embed_in : embed_out.weight,
-            .packed = tied ? nullptr : embed_out.packed};
-  }
+  Head head() const override { return {.weight_VD = tied ? embed_in : embed_out.weight}; }
 
   // The residual sum, and turned queries and keys beside the fused output.
   double other_activations(double) const override {

@@ -1,6 +1,7 @@
 #include "alambic/model/load.h"
 
 #include <map>
+#include <optional>
 #include <set>
 
 #include "alambic/base/error.h"
@@ -11,7 +12,6 @@
 #include "alambic/model/adapter.h"
 #include "alambic/model/families.h"
 #include "alambic/tensor/normal_fill.h"
-#include "alambic/tensor/packed_matrix.h"
 #include "alambic/tensor/view.h"
 
 namespace alambic {
@@ -28,7 +28,7 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 // are stacked in the files.
 std::map<std::string, TensorView> canonical(Model& model, const std::vector<TensorView>& views) {
   std::set<std::string> names;
-  model.visit([&](const std::string& name, Tensor&) { names.insert(name); });
+  model.visit([&](const std::string& name, const Weight&) { names.insert(name); });
   std::map<std::string, TensorView> by_name;
   for (const TensorView& view : views) {
     if (!model.ignored_reason(view.name).empty()) continue;
@@ -63,15 +63,100 @@ void check_quantization(const ModelFolder& files) {
       .with_hint("take the model's unquantized weights, or a GGUF file of it");
 }
 
-TensorVisitor::PackedRef pack(const TensorView& view, at::ScalarType type,
-                              const std::shared_ptr<const ModelFolder>& files) {
-  return std::make_shared<const PackedMatrix>(PackedMatrix{.dtype = view.dtype,
-                                                           .rows = view.shape.at(0),
-                                                           .columns = view.shape.at(1),
-                                                           .bytes = view.bytes,
-                                                           .owner = files,
-                                                           .type = type});
-}
+// Gives the places of a model what its files have, strictly.
+class Loader {
+ public:
+  Loader(Model& model, std::shared_ptr<const ModelFolder> files, const LoadOptions& options,
+         std::string folder, bool only_read)
+      : model_(model),
+        files_(std::move(files)),
+        options_(options),
+        folder_(std::move(folder)),
+        packs_(options.device.is_cpu() && only_read),
+        in_place_(options.device.is_cpu() &&
+                  (only_read || files_->pages() == Pages::copy_on_write)),
+        head_(model.head()),
+        found_(canonical(model, files_->tensors())) {}
+
+  void run() {
+    model_.visit({[this](const std::string& name, Tensor& place) { fill(name, place); },
+                  [this](const std::string& name, Weight& place) { fill(name, place); }});
+    if (!missing_.empty()) {
+      throw input_error("cannot load {}: {} tensors are missing, the first is {}", folder_,
+                        missing_.size(), missing_.front())
+          .with_hint("an incomplete download, or weights of another architecture");
+    }
+    if (!found_.empty()) {
+      throw input_error(
+          "cannot load {}: {} tensors are not part of the architecture, the first is {}", folder_,
+          found_.size(), found_.begin()->first)
+          .with_hint("config.json and the weights are not of the same model");
+    }
+  }
+
+ private:
+  void fill(const std::string& name, Tensor& place) {
+    if (const auto view = take(name, place)) fill(name, *view, place);
+  }
+
+  void fill(const std::string& name, Weight& place) {
+    const auto view = take(name, place);
+    if (!view) return;
+    if (packs_ && is_block(view->dtype) && needs_numbers(place)) {
+      place = Weight(PackedMatrix{.dtype = view->dtype,
+                                  .rows = view->shape.at(0),
+                                  .columns = view->shape.at(1),
+                                  .bytes = view->bytes,
+                                  .owner = files_,
+                                  .type = model_.type_of(name, options_.dtype)});
+    } else {
+      fill(name, *view, place.dense());
+    }
+  }
+
+  void fill(const std::string& name, const TensorView& view, Tensor& place) {
+    if (needs_numbers(place)) {
+      const at::ScalarType type = model_.type_of(name, options_.dtype);
+      place = in_place_ && in_place(view, type)
+                  ? to_tensor_in_place(view, files_)
+                  : to_tensor(view, type, options_.device,
+                              [&](std::span<const std::byte> part) { files_->release(part); });
+    }
+    if (!place.is_meta() || options_.on_meta) {
+      place.set_requires_grad(options_.trainable && !model_.is_constant(name));
+    }
+  }
+
+  // What the files have for this place; nothing where they lack it.
+  std::optional<TensorView> take(const std::string& name, const Weight& place) {
+    const auto node = found_.extract(name);
+    if (node.empty()) {
+      missing_.push_back(name);
+      return std::nullopt;
+    }
+    if (node.mapped().shape != place.sizes()) {
+      throw input_error("cannot load {}: tensor {} has shape {}, but config.json makes it {}",
+                        folder_, name, shape_text(node.mapped().shape), shape_text(place.sizes()));
+    }
+    return node.mapped();
+  }
+
+  bool needs_numbers(const Weight& place) const {
+    if (options_.on_meta) return false;
+    return !options_.head_only || place.is_same(head_.weight_VD) ||
+           (head_.bias_V.defined() && place.is_same(head_.bias_V));
+  }
+
+  Model& model_;
+  std::shared_ptr<const ModelFolder> files_;
+  const LoadOptions& options_;
+  std::string folder_;
+  bool packs_;                               // block formats are kept
+  bool in_place_;                            // tensors of the right dtype stay in the mapped files
+  Head head_;                                // placeholders
+  std::map<std::string, TensorView> found_;  // what no place has taken yet
+  std::vector<std::string> missing_;
+};
 
 }  // namespace
 
@@ -82,70 +167,13 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
       ModelFolder::open(folder, to_be_written ? Pages::copy_on_write : Pages::read_only));
   check_quantization(*files);
   std::unique_ptr<Model> model = make_model(files->config(), files->config_name());
-  std::map<std::string, TensorView> found = canonical(*model, files->tensors());
-  const bool stays =
-      options.device.is_cpu() && (only_read || files->pages() == Pages::copy_on_write);
-  std::map<std::string, TensorVisitor::PackedRef*> packable;
-  if (options.device.is_cpu() && only_read) {
-    model->visit(
-        TensorVisitor::of_matrices([&](const std::string& name, TensorVisitor::PackedRef& place) {
-          packable[name] = &place;
-        }));
-  }
-  const Head head = model->head();  // placeholders
-  std::vector<std::string> missing;
-  model->visit([&](const std::string& name, Tensor& tensor) {
-    const auto it = found.find(name);
-    if (it == found.end()) {
-      missing.push_back(name);
-      return;
-    }
-    const TensorView& view = it->second;
-    if (view.shape != tensor.sizes().vec()) {
-      throw input_error("cannot load {}: tensor {} has shape {}, but config.json makes it {}",
-                        folder.string(), name, shape_text(view.shape),
-                        shape_text(tensor.sizes().vec()));
-    }
-    const bool of_head =
-        tensor.is_same(head.weight_VD) || (head.bias_V.defined() && tensor.is_same(head.bias_V));
-    if (!options.on_meta && (of_head || !options.head_only)) {
-      const at::ScalarType type = model->type_of(name, options.dtype);
-      const auto place = packable.find(name);
-      if (place != packable.end() && is_block(view.dtype)) {
-        *place->second = pack(view, type, files);
-        tensor = (*place->second)->stand_in();
-      } else if (stays && in_place(view, type)) {
-        tensor = to_tensor_in_place(view, files);
-      } else {
-        tensor = to_tensor(view, type, options.device,
-                           [&](std::span<const std::byte> part) { files->release(part); });
-      }
-    }
-    if (!tensor.is_meta() || options.on_meta) {
-      tensor.set_requires_grad(options.trainable && !model->is_constant(name));
-    }
-    found.erase(it);
-  });
-  if (!missing.empty()) {
-    throw input_error("cannot load {}: {} tensors are missing, the first is {}", folder.string(),
-                      missing.size(), missing.front())
-        .with_hint("an incomplete download, or weights of another architecture");
-  }
-  if (!found.empty()) {
-    throw input_error(
-        "cannot load {}: {} tensors are not part of the architecture, the first is {}",
-        folder.string(), found.size(), found.begin()->first)
-        .with_hint("config.json and the weights are not of the same model");
-  }
+  Loader(*model, files, options, folder.string(), only_read).run();
   if (options.head_only && model->head().weight_VD.is_meta()) {
     throw bug("the head of {} is none of its tensors", folder.string());
   }
   if (!options.on_meta && !options.head_only) {
     tell_left_out(*model, files->tensors(), folder.string());
   }
-  const Head loaded = model->head();
-  check(loaded.packed || loaded.weight_VD.is_meta() || loaded.weight_VD.stride(0) != 0,
-        "the head of {} is packed and its family's head() does not say so", folder.string());
   model->move_buffers(options.device, options.dtype);
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
   return model;

@@ -13,7 +13,7 @@ struct LoadOptions {
   bool trainable = false;  ///< tensors require gradients
   bool on_meta = false;    ///< everything stays on the meta device
   /// Nothing will write to the tensors: on a CPU those of the right dtype stay in the mapped files,
-  /// and matrices in GGUF's block formats stay packed (tensor/packed_matrix.h). Not with an
+  /// and matrices in GGUF's block formats stay packed (tensor/weight.h). Not with an
   /// adapter.
   bool frozen = false;
   bool head_only = false;              ///< the rest stays on the meta device: shapes without data

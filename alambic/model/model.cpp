@@ -8,7 +8,7 @@ at::TensorOptions Model::options() { return head().weight_VD.options().requires_
 
 int64_t Model::parameters() {
   int64_t count = 0;
-  visit([&](const std::string&, Tensor& tensor) { count += tensor.numel(); });
+  visit([&](const std::string&, const Weight& weight) { count += weight.numel(); });
   return count;
 }
 
@@ -26,16 +26,16 @@ double Model::saved_activations(double length) {
   const auto is_routed = [](const std::string& name) {
     return name.find(".experts.") != std::string::npos;
   };
-  const Tensor head_VD = head().weight_VD;
+  const Weight head_VD = head().weight_VD;
   visit_linears([&](const std::string& name, Linear& map) {
     if (map.weight.is_same(head_VD)) return;  // logits are made in chunks
     const auto ends = static_cast<double>(map.weight.size(0) + map.weight.size(1));
     numbers += is_routed(name) ? share * ends : ends;
   });
   // Experts in one tensor.
-  visit([&](const std::string& name, Tensor& tensor) {
-    if (!is_routed(name) || tensor.dim() != 3) return;
-    numbers += share * static_cast<double>(tensor.size(0) * (tensor.size(1) + tensor.size(2)));
+  visit([&](const std::string& name, const Weight& all) {
+    if (!is_routed(name) || all.dim() != 3) return;
+    numbers += share * static_cast<double>(all.size(0) * (all.size(1) + all.size(2)));
   });
   return numbers + other_activations(length);
 }

@@ -8,8 +8,7 @@ namespace alambic {
 /// objectives make theirs in chunks.
 Tensor head_logits(const Head& head, const Tensor& hidden_ND);
 
-/// The head in float32, for hidden states in float32; a packed one is decoded to their dtype
-/// anyway.
+/// The head for hidden states in float32, as a constant.
 Head wide_head(const Head& head);
 
 }  // namespace alambic

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "alambic/nn/masked_attention.h"
-#include "alambic/tensor/packed_matrix.h"
 
 namespace alambic {
 
@@ -86,8 +85,8 @@ Tensor LatentAttention::plain(const Queries& q, const Tensor& latent_NL, const T
 }
 
 Tensor LatentAttention::kv_b_weight(at::ScalarType type) const {
-  if (kv_b_proj.packed) return kv_b_proj.packed->decoded(0, kv_b_proj.packed->rows);
-  return kv_b_proj.lora ? kv_b_proj.lora->merged(kv_b_proj.weight).to(type) : kv_b_proj.weight;
+  const Tensor weight_EL = kv_b_proj.weight.decoded();
+  return kv_b_proj.lora ? kv_b_proj.lora->merged(weight_EL).to(type) : weight_EL;
 }
 
 Tensor LatentAttention::absorbed(const Queries& q,

@@ -63,7 +63,7 @@ struct LatentAttention : Mixer {
   Tensor cached(const Queries& q, const Tensor& cache, const Pass& pass) const;
   Tensor sparse(const Queries& q, const TokenIndexer::Queries& index, const Tensor& entry_NC,
                 const Tensor& index_key_Nd, const Pass& pass, int64_t layer) const;
-  /// With what an adapter adds; decoded where the map is packed.
+  /// Weight of kv_b_proj, decoded, with what an adapter adds, [H · (nope + value width), L].
   Tensor kv_b_weight(at::ScalarType type) const;
 };
 

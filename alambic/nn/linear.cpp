@@ -1,7 +1,7 @@
 #include "alambic/nn/linear.h"
 
 #include "alambic/kernels/linear.h"
-#include "alambic/kernels/packed_linear.h"
+#include "alambic/kernels/weight_linear.h"
 
 namespace alambic {
 
@@ -11,10 +11,10 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias, WeightLayout layout) : l
 }
 
 Tensor Linear::operator()(const Tensor& x_ND) const {
-  if (packed) return kernels::packed_linear(x_ND, *packed, bias);
   const auto map = [this](const Tensor& x, const Tensor& added) {
-    return layout == WeightLayout::output_major ? kernels::linear(x, weight, added)
-                                                : kernels::linear_input_major(x, weight, added);
+    return layout == WeightLayout::output_major
+               ? kernels::linear(x, weight, added)
+               : kernels::linear_input_major(x, weight.dense(), added);
   };
   if (!lora) return map(x_ND, bias);
   const Tensor dropped_ND = lora->drop(x_ND);
@@ -31,8 +31,11 @@ Tensor Linear::operator()(const Tensor& x_ND) const {
 
 void Linear::visit(const std::string& prefix, const TensorVisitor& visitor) {
   visitor.linear(prefix, *this);
-  if (layout == WeightLayout::output_major) visitor.matrix(prefix + ".weight", packed);
-  visitor(prefix + ".weight", weight);
+  if (layout == WeightLayout::output_major) {
+    visitor(prefix + ".weight", weight);
+  } else {
+    visitor(prefix + ".weight", weight.dense());  // no file has it packed in this order
+  }
   if (bias.defined()) visitor(prefix + ".bias", bias);
   if (lora) lora->visit(prefix, visitor);
 }

@@ -12,20 +12,22 @@ enum class WeightLayout {
   input_major    ///< [in, out], GPT-2's Conv1D
 };
 
+/// Linear map x · Wᵀ + bias, and an adapter's share where there is one.
 struct Linear {
-  Tensor weight;
-  Tensor bias;  ///< undefined: none
+  Weight weight;  ///< packed only where output-major
+  Tensor bias;    ///< undefined: none
   WeightLayout layout = WeightLayout::output_major;
-  std::shared_ptr<Lora> lora;                  ///< null: none
-  std::shared_ptr<const PackedMatrix> packed;  ///< in the weight's stead; null: none
+  std::shared_ptr<Lora> lora;  ///< null: none
 
   Linear() = default;
   Linear(int64_t in, int64_t out, bool with_bias, WeightLayout layout = WeightLayout::output_major);
 
   int64_t in() const { return weight.size(layout == WeightLayout::output_major ? 1 : 0); }
   int64_t out() const { return weight.size(layout == WeightLayout::output_major ? 0 : 1); }
-  /// The weight as [out, in], however it is stored.
-  Tensor weight_OI() const { return layout == WeightLayout::output_major ? weight : weight.t(); }
+  /// The dense weight as [out, in], however it is stored.
+  Tensor weight_OI() const {
+    return layout == WeightLayout::output_major ? weight.dense() : weight.dense().t();
+  }
 
   /// [N, in] to [N, out].
   Tensor operator()(const Tensor& x_ND) const;

@@ -4,7 +4,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/kernels/linear.h"
-#include "alambic/kernels/packed_linear.h"
+#include "alambic/kernels/weight_linear.h"
 #include "alambic/objective/row_padding.h"
 #include "alambic/tensor/function.h"
 
@@ -68,7 +68,7 @@ HeadChunks::HeadChunks(const Tensor& hidden_MD, const Head& head, int64_t rows,
         "hidden states of width {} for a head of width {}", hidden_MD.size(1),
         head.weight_VD.size(1));
   const at::NoGradGuard no_gradient;
-  if (!head.packed) head_.weight_VD = head.weight_VD.detach().to(dtype);
+  head_.weight_VD = head.weight_VD.constant(dtype);
   if (head.bias_V.defined()) head_.bias_V = head.bias_V.detach().to(dtype);
   const int64_t stride = padded_row(head.vocabulary());
   buffer_ = at::empty({rows, stride}, hidden_MD_.options().dtype(dtype));
@@ -78,28 +78,19 @@ Tensor HeadChunks::logits_CV(int64_t begin, int64_t count) {
   const at::NoGradGuard no_gradient;
   const Tensor hidden_CD = hidden_MD_.narrow(0, begin, count).to(buffer_.scalar_type());
   Tensor logits_CV = buffer_.narrow(0, 0, count).narrow(1, 0, head_.vocabulary());
-  const Tensor weight_DV = head_.weight_VD.t();
-  if (head_.packed) {
-    kernels::write_packed_product(logits_CV, hidden_CD, *head_.packed);
-    if (head_.bias_V.defined()) logits_CV.add_(head_.bias_V);
-  } else if (head_.bias_V.defined()) {
-    logits_CV.copy_(head_.bias_V.expand_as(logits_CV));
-    kernels::add_product(logits_CV, hidden_CD, weight_DV);
-  } else {
-    kernels::write_product(logits_CV, hidden_CD, weight_DV);
-  }
+  kernels::write_linear(logits_CV, hidden_CD, head_.weight_VD, head_.bias_V);
   if (head_.scale != 1) logits_CV.mul_(head_.scale);
   if (head_.softcap > 0) logits_CV.div_(head_.softcap).tanh_().mul_(head_.softcap);
   return logits_CV;
 }
 
 HeadGradient::HeadGradient(const Tensor& hidden_MD, const Head& head)
-    : hidden_(hidden_MD), weight_(head.weight_VD), bias_(head.bias_V) {
+    : hidden_(hidden_MD), bias_(head.bias_V) {
   const bool enabled = at::GradMode::is_enabled();
   hidden_needed_ = enabled && hidden_.requires_grad();
-  weight_needed_ = enabled && weight_.requires_grad();
+  weight_needed_ = enabled && head.weight_VD.requires_grad();
   bias_needed_ = enabled && bias_.defined() && bias_.requires_grad();
-  check(!head.packed || !needed(), "a packed head has no gradient");
+  if (needed()) weight_ = head.weight_VD.dense();  // a packed head has no gradient
 }
 
 void HeadGradient::add(const HeadChunks& chunks, int64_t begin, const Tensor& gradient_CV) {
@@ -111,7 +102,7 @@ void HeadGradient::add(const HeadChunks& chunks, int64_t begin, const Tensor& gr
   if (hidden_needed_) {
     if (!hidden_MD_.defined()) hidden_MD_ = at::empty(hidden_.sizes(), options);
     kernels::write_product(hidden_MD_.narrow(0, begin, count), gradient_CV,
-                           chunks.head().weight_VD);
+                           chunks.head().weight_VD.dense());
   }
   if (weight_needed_) {
     const Tensor hidden_CD = chunks.hidden_MD().narrow(0, begin, count).to(options.dtype());

@@ -32,7 +32,7 @@ class HeadChunks {
 
  private:
   Tensor hidden_MD_;
-  Head head_;  // weight and bias in the working dtype
+  Head head_;  // weight and bias as constants for products in the working dtype
   Tensor buffer_;
 };
 

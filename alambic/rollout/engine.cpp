@@ -112,7 +112,8 @@ class Engine {
           {model, head,
            KvCache(shape, slots, capacity, head.weight_VD.options().requires_grad(false))});
     } catch (const c10::OutOfMemoryError&) {
-      const double gigabytes = 1e-9 * static_cast<double>(head.weight_VD.element_size()) *
+      const double gigabytes = 1e-9 *
+                               static_cast<double>(at::elementSize(head.weight_VD.scalar_type())) *
                                static_cast<double>(slots) *
                                static_cast<double>(shape.numel() * capacity + shape.state_numel());
       throw environment_error(

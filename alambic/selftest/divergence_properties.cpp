@@ -142,9 +142,9 @@ void soft_cap_and_scale(Deviation& worst) {
     worst.compare(found.value, value(), 1e-10, where);
     worst.add(relative_difference(found.hidden_MD, finite_differences(problem.student_MD, value)),
               1e-8, where + ", hidden");
-    worst.add(
-        relative_difference(found.weight_VD, finite_differences(problem.student.weight_VD, value)),
-        1e-8, where + ", head");
+    worst.add(relative_difference(found.weight_VD,
+                                  finite_differences(problem.student.weight_VD.dense(), value)),
+              1e-8, where + ", head");
   }
 }
 

@@ -79,13 +79,14 @@ void gradients_are_differences(const DivergenceCase& c, Deviation& worst) {
   const Problem problem = random_problem(3, 11, true);
   Problem frozen = problem;
   frozen.student_MD = problem.student_MD.clone();
-  frozen.student.weight_VD = problem.student.weight_VD.clone();
+  frozen.student.weight_VD = problem.student.weight_VD.dense().clone();
   frozen.student.bias_V = problem.student.bias_V.clone();
   const auto value = [&] { return problem.reference_sum(c.divergence, frozen) / 2; };
-  const Gradients differences{.value = 0,
-                              .hidden_MD = finite_differences(problem.student_MD, value),
-                              .weight_VD = finite_differences(problem.student.weight_VD, value),
-                              .bias_V = finite_differences(problem.student.bias_V, value)};
+  const Gradients differences{
+      .value = 0,
+      .hidden_MD = finite_differences(problem.student_MD, value),
+      .weight_VD = finite_differences(problem.student.weight_VD.dense(), value),
+      .bias_V = finite_differences(problem.student.bias_V, value)};
   compare(differentiate(problem, c.divergence, 2), differences, 2e-8, c.name, worst);
 }
 

@@ -62,7 +62,8 @@ std::vector<double> expected_logp(const Model& model) {
     const size_t prompt = tokens.size();
     tokens.insert(tokens.end(), kCompletions[s].tokens.begin(), kCompletions[s].tokens.end());
     const Packed alone = pack({tokens});
-    const Tensor logp_NV = model.hidden(Pass(alone)).mm(model.head().weight_VD.t()).log_softmax(-1);
+    const Tensor logp_NV =
+        model.hidden(Pass(alone)).mm(model.head().weight_VD.dense().t()).log_softmax(-1);
     for (size_t n = prompt; n < tokens.size(); ++n) {
       const auto before = static_cast<int64_t>(n) - 1;
       result.push_back(logp_NV[before][tokens[n]].item<double>());

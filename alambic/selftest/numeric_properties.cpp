@@ -27,13 +27,13 @@ void cross_entropy(Deviation& worst) {
   problem.student.softcap = 4;
   const auto value = [&] { return cross_entropy_sum(problem) / 7; };
   const Tensor hidden_differences = finite_differences(problem.student_MD, value);
-  const Tensor head_differences = finite_differences(problem.student.weight_VD, value);
+  const Tensor head_differences = finite_differences(problem.student.weight_VD.dense(), value);
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     for (const int64_t rows : {0, 1, 3}) {
       const Problem typed = problem.to(dtype);
       const Tensor hidden = typed.student_MD.clone().requires_grad_();
       Head head = typed.student;
-      head.weight_VD = head.weight_VD.clone().requires_grad_();
+      head.weight_VD = head.weight_VD.dense().clone().requires_grad_();
       const Loss loss = cross_entropy_loss(hidden, head, at::tensor(kTargets), 7, {.rows = rows});
       loss.value.backward();
       const bool exact = dtype == at::kDouble;
@@ -41,8 +41,8 @@ void cross_entropy(Deviation& worst) {
       worst.compare(loss.value.item<double>(), value(), exact ? 1e-10 : 1e-6, where);
       worst.add(relative_difference(hidden.grad(), hidden_differences), exact ? 1e-8 : 1e-5,
                 where + ", hidden");
-      worst.add(relative_difference(head.weight_VD.grad(), head_differences), exact ? 1e-8 : 1e-5,
-                where + ", head");
+      worst.add(relative_difference(head.weight_VD.dense().grad(), head_differences),
+                exact ? 1e-8 : 1e-5, where + ", head");
     }
   }
 }
@@ -158,7 +158,7 @@ void who_is_trained(Deviation& worst) {
   divergence_loss({}, hidden, problem.student, problem.teacher_output, 1).value.backward();
   worst.expect(hidden.grad().defined(), "the student has no gradient");
   worst.expect(!problem.teacher_output.hidden_MD.grad().defined(), "the teacher has a gradient");
-  worst.expect(!problem.student.weight_VD.grad().defined(), "a frozen head has a gradient");
+  worst.expect(!problem.student.weight_VD.dense().grad().defined(), "a frozen head has a gradient");
 }
 
 }  // namespace

@@ -71,11 +71,11 @@ Gradients differentiate(const Problem& problem, const DrawnTokens& drawn, const 
                         double normalizer, const ChunkOptions& chunk) {
   const Tensor hidden = problem.student_MD.detach().clone().requires_grad_();
   Head head = problem.student;
-  head.weight_VD = head.weight_VD.detach().clone().requires_grad_();
+  head.weight_VD = head.weight_VD.dense().detach().clone().requires_grad_();
   if (head.bias_V.defined()) head.bias_V = head.bias_V.detach().clone().requires_grad_();
   const Loss loss = policy_loss(policy, hidden, head, drawn, normalizer, chunk);
   loss.value.backward();
-  return {loss.value.item<double>(), hidden.grad(), head.weight_VD.grad(),
+  return {loss.value.item<double>(), hidden.grad(), head.weight_VD.dense().grad(),
           head.bias_V.defined() ? head.bias_V.grad() : Tensor()};
 }
 
@@ -92,7 +92,7 @@ std::pair<double, Tensor> Enumerated::expected(const Policy& policy, const Tenso
                                                const Tensor& mixture_V) const {
   const Tensor drawn_from_V = mixture_V.defined() ? mixture_V : sampler_V;
   double value = 0;
-  Tensor gradient = at::zeros_like(problem.student.weight_VD);
+  Tensor gradient = at::zeros_like(problem.student.weight_VD.dense());
   const auto teacher = reference::log_softmax(problem.teacher_logits(0), policy.temperature);
   for (int64_t y = 0; y < 37; ++y) {
     DrawnTokens drawn{.token_M = at::tensor(std::vector<int64_t>{y}),

@@ -24,14 +24,14 @@ std::vector<reference::Row> rows_of(const Tensor& matrix) {
 }
 
 reference::Row logits_of(const Tensor& hidden_D, const Head& head) {
-  return reference::logits(row_of(hidden_D), rows_of(head.weight_VD),
+  return reference::logits(row_of(hidden_D), rows_of(head.weight_VD.dense()),
                            head.bias_V.defined() ? row_of(head.bias_V) : reference::Row{},
                            head.scale, head.softcap);
 }
 
 Problem Problem::to(at::ScalarType dtype) const {
   const auto head = [&](Head h) {
-    h.weight_VD = h.weight_VD.to(dtype);
+    h.weight_VD = h.weight_VD.dense().to(dtype);
     if (h.bias_V.defined()) h.bias_V = h.bias_V.to(dtype);
     return h;
   };
@@ -125,7 +125,9 @@ Problem one_row(const std::vector<double>& student, const std::vector<double>& t
 
 Problem remote(const Problem& problem, int64_t K, double T) {
   const Tensor logp_MV = at::log_softmax(
-      at::mm(problem.teacher_output.hidden_MD, problem.teacher_output.head.weight_VD.t()) / T, -1);
+      at::mm(problem.teacher_output.hidden_MD, problem.teacher_output.head.weight_VD.dense().t()) /
+          T,
+      -1);
   const auto [logp_MK, token_MK] = at::topk(logp_MV, K, -1);
   return {problem.student_MD,
           problem.student,
@@ -141,12 +143,12 @@ Gradients differentiate(const Problem& problem, const Divergence& divergence, do
                         const ChunkOptions& chunk) {
   const Tensor hidden = problem.student_MD.detach().clone().requires_grad_();
   Head head = problem.student;
-  head.weight_VD = head.weight_VD.detach().clone().requires_grad_();
+  head.weight_VD = head.weight_VD.dense().detach().clone().requires_grad_();
   if (head.bias_V.defined()) head.bias_V = head.bias_V.detach().clone().requires_grad_();
   const Loss loss =
       divergence_loss(divergence, hidden, head, problem.teacher_output, normalizer, chunk);
   loss.value.backward();
-  return {loss.value.item<double>(), hidden.grad(), head.weight_VD.grad(),
+  return {loss.value.item<double>(), hidden.grad(), head.weight_VD.dense().grad(),
           head.bias_V.defined() ? head.bias_V.grad() : Tensor()};
 }
 

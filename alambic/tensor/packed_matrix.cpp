@@ -1,6 +1,6 @@
 #include "alambic/tensor/packed_matrix.h"
 
-#include <limits>
+#include <algorithm>
 
 #include "alambic/base/error.h"
 #include "alambic/io/quant/decode.h"
@@ -57,11 +57,6 @@ PackedMatrix PackedMatrix::first(int64_t count) const {
           : bytes.first(bytes.size() / static_cast<size_t>(rows) * static_cast<size_t>(count));
   part.rows = count;
   return part;
-}
-
-Tensor PackedMatrix::stand_in() const {
-  return at::full({1, 1}, std::numeric_limits<double>::quiet_NaN(), at::dtype(type))
-      .expand({rows, columns});
 }
 
 }  // namespace alambic

@@ -8,8 +8,8 @@
 
 namespace alambic {
 
-/// A matrix on the CPU that keeps the block format of its GGUF file and is decoded a few rows at a
-/// time, where it is used. It cannot be trained.
+/// Matrix on the CPU that keeps the block format of its GGUF file: the packed form of a Weight
+/// (tensor/weight.h). It cannot be trained.
 struct PackedMatrix {
   Dtype dtype = Dtype::Q8_0;
   int64_t rows = 0, columns = 0;
@@ -23,9 +23,6 @@ struct PackedMatrix {
   Tensor decoded(const Tensor& rows_N) const;
   /// Without the rows behind the first `count`.
   PackedMatrix first(int64_t count) const;
-  /// Stands in for the matrix where only sizes, type and device matter: one NaN, expanded, so that
-  /// whoever computes with it by mistake cannot miss it.
-  Tensor stand_in() const;
 };
 
 }  // namespace alambic

@@ -26,7 +26,7 @@ double scalar_cross_entropy(const Model& model, const std::vector<int32_t>& toke
       const std::vector<int32_t> context(tokens.begin() + start, tokens.begin() + i);
       const Tensor hidden_D = model.hidden(Pass(pack({context})))[-1].to(at::kDouble);
       const Tensor logits_V =
-          at::mv(model.head().cut(vocabulary).weight_VD.to(at::kDouble), hidden_D);
+          at::mv(model.head().cut(vocabulary).weight_VD.dense().to(at::kDouble), hidden_D);
       sum -= at::log_softmax(logits_V, 0)[tokens[i]].item<double>();
       ++predicted;
     }

@@ -76,15 +76,6 @@ INSTANTIATE_TEST_SUITE_P(Formats, PackedLinear,
                          testing::Values(Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_K, Dtype::Q6_K),
                          [](const auto& info) { return name_of(info.param); });
 
-// Prevents: numbers that look like logits where a caller forgot the packed form.
-TEST(PackedMatrix, StandsInAsNan) {
-  const PackedMatrix packed = random_packed(Dtype::Q8_0, 4, 32, at::kBFloat16);
-  const Tensor stand_in = packed.stand_in();
-  EXPECT_EQ(stand_in.sizes(), (std::vector<int64_t>{4, 32}));
-  EXPECT_EQ(stand_in.scalar_type(), at::kBFloat16);
-  EXPECT_TRUE(stand_in.isnan().all().item<bool>());
-}
-
 TEST(PackedMatrix, HasNoGradientAndNoRowsBeyondItsLast) {
   const PackedMatrix packed = random_packed(Dtype::Q8_0, 4, 32, at::kFloat);
   const Tensor x = at::randn({2, 32}).requires_grad_();

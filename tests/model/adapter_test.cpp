@@ -26,7 +26,7 @@ std::string error_of(const std::function<void()>& action) {
 }
 
 Tensor logits(const Model& model, const Packed& input) {
-  return at::mm(model.hidden(Pass(input)), model.head().weight_VD.t());
+  return at::mm(model.hidden(Pass(input)), model.head().weight_VD.dense().t());
 }
 
 void randomize_adapter(Model& model) {

@@ -35,7 +35,7 @@ struct Source {
 const Packed input = pack({{1, 2, 3, 4, 5}, {6, 7, 8}});
 
 Tensor logits(const Model& model) {
-  return at::mm(model.hidden(Pass(input)), model.head().weight_VD.t());
+  return at::mm(model.hidden(Pass(input)), model.head().weight_VD.dense().t());
 }
 
 // Rows (or, of o_proj and down_proj, columns) that no other part of the model can see.

@@ -13,7 +13,7 @@ namespace {
 
 Tensor logits_of(const Model& model, const Tensor& hidden_ND) {
   const Head head = model.head();
-  Tensor logits_NV = at::matmul(hidden_ND, head.weight_VD.t());
+  Tensor logits_NV = at::matmul(hidden_ND, head.weight_VD.dense().t());
   if (head.bias_V.defined()) logits_NV = logits_NV + head.bias_V;
   logits_NV = logits_NV * head.scale;
   return head.softcap > 0 ? (logits_NV / head.softcap).tanh() * head.softcap : logits_NV;

@@ -20,7 +20,7 @@ TEST(GptOss, ReadsExpertsInMxfp4) {
   });
   const at::NoGradGuard no_grad;
   const Packed input = {.tokens_N = golden(expected, "tokens"), .offsets = {0, 16}};
-  const Tensor logits_NV = at::mm(model->hidden(Pass(input)), model->head().weight_VD.t());
+  const Tensor logits_NV = at::mm(model->hidden(Pass(input)), model->head().weight_VD.dense().t());
   EXPECT_LT(relative_distance(logits_NV, golden(expected, "logits")), 1e-5);
 
   const fs::path saved = fs::path(testing::TempDir()) / "alambic_gpt_oss";

@@ -110,7 +110,7 @@ TEST(LoadModel, MultipliesFp8WeightsByTheirScales) {
   const at::NoGradGuard no_grad;
   const Tensor tokens_ST = golden(golden_folder("deepseek_v3") / "golden.safetensors", "tokens");
   const Packed input = {.tokens_N = tokens_ST.flatten(), .offsets = {0, 16, 32}};
-  const Tensor logits_NV = at::mm(model->hidden(Pass(input)), model->head().weight_VD.t());
+  const Tensor logits_NV = at::mm(model->hidden(Pass(input)), model->head().weight_VD.dense().t());
   EXPECT_LT(distance(logits_NV, golden(expected, "logits").flatten(0, 1)), 1e-4);
 
   const fs::path saved = fs::path(testing::TempDir()) / "alambic_load_fp8";
@@ -148,9 +148,9 @@ TEST(InitWeights, IsAFunctionOfTheSeedAndOfTheTensorAlone) {
   init_weights(*first, 1, {});
   init_weights(*second, 1, {});
   init_weights(*other, 2, {});
-  EXPECT_TRUE(at::equal(first->head().weight_VD, second->head().weight_VD));
-  EXPECT_FALSE(at::equal(first->head().weight_VD, other->head().weight_VD));
-  EXPECT_NEAR(first->head().weight_VD.std().item<double>(), 0.02, 0.002);
+  EXPECT_TRUE(at::equal(first->head().weight_VD.dense(), second->head().weight_VD.dense()));
+  EXPECT_FALSE(at::equal(first->head().weight_VD.dense(), other->head().weight_VD.dense()));
+  EXPECT_NEAR(first->head().weight_VD.dense().std().item<double>(), 0.02, 0.002);
 }
 
 }  // namespace

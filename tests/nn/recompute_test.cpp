@@ -24,7 +24,7 @@ Gradients gradients_of(Model& model, bool recompute) {
       const Packed input = pack({{1, 2, 3, 4, 5}, {6, 7, 8}});
       return model.hidden(Pass(input));
     }();
-    at::mm(hidden_ND, model.head().weight_VD.t()).square().mean().backward();
+    at::mm(hidden_ND, model.head().weight_VD.dense().t()).square().mean().backward();
   }
   Gradients gradients;
   model.visit([&](const std::string& name, Tensor& tensor) {

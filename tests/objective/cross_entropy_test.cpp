@@ -47,14 +47,14 @@ TEST(CrossEntropy, GradientsAreTheDefinitionsDifferences) {
       const Problem typed = problem.to(dtype);
       const Tensor hidden = typed.student_MD.clone().requires_grad_();
       Head head = typed.student;
-      head.weight_VD = head.weight_VD.clone().requires_grad_();
+      head.weight_VD = head.weight_VD.dense().clone().requires_grad_();
       head.bias_V = head.bias_V.clone().requires_grad_();
       cross_entropy_loss(hidden, head, targets(), 7, {.rows = 2}).value.backward();
       const double tolerance = dtype == at::kDouble ? 1e-8 : 1e-5;
       EXPECT_LT(relative_difference(hidden.grad(), finite_differences(problem.student_MD, value)),
                 tolerance);
-      EXPECT_LT(relative_difference(head.weight_VD.grad(),
-                                    finite_differences(problem.student.weight_VD, value)),
+      EXPECT_LT(relative_difference(head.weight_VD.dense().grad(),
+                                    finite_differences(problem.student.weight_VD.dense(), value)),
                 tolerance);
       EXPECT_LT(relative_difference(head.bias_V.grad(),
                                     finite_differences(problem.student.bias_V, value)),
@@ -92,7 +92,7 @@ TEST(CrossEntropy, TargetLogProbabilitiesAreThoseOfTheDefinition) {
 
 TEST(CrossEntropy, CountsTargetsThatAreTheMostLikelyToken) {
   const Problem problem = random_problem(7, 37).to(at::kFloat);
-  const Tensor best = at::mm(problem.student_MD, problem.student.weight_VD.t()).argmax(-1);
+  const Tensor best = at::mm(problem.student_MD, problem.student.weight_VD.dense().t()).argmax(-1);
   Tensor half = best.clone();
   half.narrow(0, 0, 3).add_(1).remainder_(37);
   const auto agreement = [&](const Tensor& t) {

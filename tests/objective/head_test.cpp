@@ -9,7 +9,7 @@ namespace {
 // Bug: a gradient made in forward replaces what the rest of the graph contributes.
 TEST(ChunkedHead, ATiedHeadAddsToTheGradientOfItsOtherUse) {
   const Problem problem = random_problem(4, 20).to(at::kFloat);
-  const Tensor weight = problem.student.weight_VD.clone().requires_grad_();
+  const Tensor weight = problem.student.weight_VD.dense().clone().requires_grad_();
   const Tensor tokens = at::tensor(std::vector<int64_t>{3, 0, 19, 3});
   const Tensor hidden = weight.index_select(0, tokens).tanh();
   const Loss loss = divergence_loss(generalized_jsd(0.5), hidden, {.weight_VD = weight},

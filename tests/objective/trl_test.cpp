@@ -80,7 +80,7 @@ TEST_F(Trl, GoldsLossOfOneVocabulary) {
 TEST_F(Trl, ServerDistillationsTailBucket) {
   const Problem local = problem();
   const Tensor logp_MV =
-      (at::mm(local.teacher_output.hidden_MD, local.teacher_output.head.weight_VD.t()) +
+      (at::mm(local.teacher_output.hidden_MD, local.teacher_output.head.weight_VD.dense().t()) +
        local.teacher_output.head.bias_V)
           .log_softmax(-1);
   const auto [logp_MK, token_MK] = at::topk(logp_MV, kTokens, -1);

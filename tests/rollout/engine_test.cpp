@@ -28,7 +28,7 @@ std::vector<Request> make_requests(size_t count, int64_t vocabulary = 50) {
 // log_softmax(logits / temperature) of a plain forward without a cache, as a trainer computes it.
 Tensor trainer_logp(const Model& model, const std::vector<int32_t>& tokens, double temperature) {
   const Packed input = pack({tokens});
-  const Tensor logits = at::linear(model.hidden(Pass(input)), model.head().weight_VD);
+  const Tensor logits = at::linear(model.hidden(Pass(input)), model.head().weight_VD.dense());
   return at::log_softmax(logits / temperature, -1);
 }
 
@@ -228,7 +228,8 @@ TEST(Engine, DrawsFromTheMixtureWithAPartner) {
   for (size_t r = 0; r < requests.size(); ++r) {
     const auto tokens = whole(requests[r], completions[r]);
     const auto log_softmax = [&](const Model& m) {
-      const Tensor logits = at::linear(m.hidden(Pass(pack({tokens}))), m.head().cut(48).weight_VD);
+      const Tensor logits =
+          at::linear(m.hidden(Pass(pack({tokens}))), m.head().cut(48).weight_VD.dense());
       return at::log_softmax(logits / temperature, -1);
     };
     const Tensor q = log_softmax(*model), p = log_softmax(*mixed_teacher);

@@ -10,9 +10,9 @@ namespace {
 
 std::vector<Property> properties() {
   std::vector<Property> all;
-  for (const auto& more : {kernel_properties(), divergence_properties(), topk_properties(),
-                           hidden_properties(), policy_properties(), numeric_properties(),
-                           model_properties(), training_properties()}) {
+  for (const auto& more :
+       {kernel_properties(), divergence_properties(), topk_properties(), hidden_properties(),
+        policy_properties(), numeric_properties(), model_properties(), training_properties()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

@@ -200,8 +200,10 @@ TEST_F(TeacherCacheTest, KeepsTheTopKOfTheSoftenedDistribution) {
   EXPECT_EQ(cache.manifest().bytes_per_position(), 5 * 8);
   const Rollouts asked = rollouts_of({kSecond, kFirst});
   const TeacherOutput exact = teacher.evaluate(asked), kept = cache.read(asked);
-  const Tensor logp_MV =
-      exact.hidden_MD.matmul(exact.head.weight_VD.t()).div(2).to(at::kDouble).log_softmax(1);
+  const Tensor logp_MV = exact.hidden_MD.matmul(exact.head.weight_VD.dense().t())
+                             .div(2)
+                             .to(at::kDouble)
+                             .log_softmax(1);
   EXPECT_LT(distance(kept.topk_logp_MK, logp_MV.gather(1, kept.token_MK)), 1e-5);
   EXPECT_LT(distance(kept.topk_logp_MK, std::get<0>(logp_MV.topk(5, 1))), 1e-5);
 }
@@ -216,10 +218,10 @@ TEST(HeadCache, HoldsOneHeadAtATime) {
     });
   }
   const c10::weak_intrusive_ptr<at::TensorImpl> first(
-      head_cache.take(0).weight_VD.getIntrusivePtr());
+      head_cache.take(0).weight_VD.dense().getIntrusivePtr());
   head_cache.take(0);
   EXPECT_EQ(loads[0], 1);
-  EXPECT_EQ(head_cache.take(1).weight_VD[0][0].item<double>(), 1);
+  EXPECT_EQ(head_cache.take(1).weight_VD.dense()[0][0].item<double>(), 1);
   EXPECT_TRUE(first.expired());
 }
 

@@ -54,15 +54,14 @@ struct JudgeTest : testing::Test {
   }
 };
 
-// Bug: the stand-in of a head that keeps its file's blocks was taken for the head, and a judge from
-// a GGUF file gave no score at all.
+// Bug: what stood in the stead of a head that keeps its file's blocks was taken for the head, and a
+// judge from a GGUF file gave no score at all.
 TEST_F(JudgeTest, ReadsAPackedHead) {
   const std::vector<Attempt> attempts = {{.prompt = "1 + 3 =", .completion = "#### 4"}};
   const float expected = judge()->score(attempts)[0].value;
   const std::shared_ptr<Model> packed = random_model(model->config, 3);
   auto& decoder = dynamic_cast<Decoder&>(*packed);
-  decoder.packed_embedding = packed_as_it_is(decoder.embed_tokens);  // its head too
-  decoder.embed_tokens = decoder.packed_embedding->stand_in();
+  decoder.embed_tokens = packed_as_it_is(decoder.embed_tokens.dense());  // its head too
   const Judge judge(packed, tokenizer, rubric, 0);
   EXPECT_NEAR(judge.score(attempts)[0].value, expected, 1e-6);
 }
@@ -75,7 +74,8 @@ TEST_F(JudgeTest, IsTheExpectedValueOverTheScoreWords) {
   for (size_t i = 0; i < attempts.size(); ++i) {
     const Packed one = pack({tokenizer->encode(attempts[i].prompt + " " + attempts[i].completion)});
     const Tensor hidden_D = model->hidden(Pass(one))[one.positions() - 1];
-    const Tensor logits_V = model->head().weight_VD.slice(0, 0, tokenizer->size()).mv(hidden_D);
+    const Tensor logits_V =
+        model->head().weight_VD.dense().slice(0, 0, tokenizer->size()).mv(hidden_D);
     const Tensor p_V = logits_V.to(at::kDouble).softmax(0);
     double mass = 0, sum = 0;
     for (int w = 0; w < 3; ++w) {

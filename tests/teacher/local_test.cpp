@@ -32,8 +32,9 @@ TEST(LocalTeacher, CutsThePaddedVocabulary) {
   const LocalTeacher teacher(random_model(small_llama_config(64)), 50);
   const TeacherOutput teacher_output = teacher.evaluate(some_rollouts());
   EXPECT_EQ(teacher_output.head.vocabulary(), 50);
-  EXPECT_EQ(
-      distance(teacher_output.head.weight_VD, teacher.model().head().weight_VD.slice(0, 0, 50)), 0);
+  EXPECT_EQ(distance(teacher_output.head.weight_VD.dense(),
+                     teacher.model().head().weight_VD.dense().slice(0, 0, 50)),
+            0);
 }
 
 // A graph through the teacher would hold its activations until the student's backward pass.

@@ -108,8 +108,8 @@ TEST_F(GroupScores, GiveEveryTokenTheAdvantageOfItsCompletion) {
     const Tensor scores = reward->evaluate(rollouts).score_S.contiguous();
     const GroupAdvantages found = group_advantages(
         {scores.data_ptr<float>(), scores.data_ptr<float>() + scores.numel()}, 5, kind);
-    const Tensor logits =
-        at::matmul(student->hidden(Pass(rollouts.sequences)), student->head().weight_VD.t());
+    const Tensor logits = at::matmul(student->hidden(Pass(rollouts.sequences)),
+                                     student->head().weight_VD.dense().t());
     const Tensor logp = at::log_softmax(logits, -1);
     Tensor loss = at::zeros({});
     for (int64_t s = 0; s < 20; ++s) {

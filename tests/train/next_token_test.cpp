@@ -68,7 +68,8 @@ TEST(CompletionBatch, HasTheLossOfEachSequenceAlone) {
   for (const TokenizedExample& row : rows) {
     const TokenBatch alone = completion_batch({&row}, at::kCPU);
     // A definition of its own: log-softmax of the whole logits.
-    const Tensor logits_NV = at::linear(model->hidden(Pass(alone.input)), model->head().weight_VD);
+    const Tensor logits_NV =
+        at::linear(model->hidden(Pass(alone.input)), model->head().weight_VD.dense());
     const Tensor logp_MV = at::log_softmax(logits_NV.index_select(0, alone.loss_positions_M), -1);
     sum -= logp_MV.gather(1, alone.targets_M.unsqueeze(1)).sum().item<double>();
   }

@@ -35,8 +35,7 @@ Tensor EntryIndexer::top_k(const Queries& queries, int64_t begin, int64_t count,
 }
 
 void EntryIndexer::visit(const std::string& prefix, const TensorVisitor& visitor) {
-  const TensorVisitor tensors(
-      [&](const std::string& name, Tensor& tensor) { visitor(name, tensor); });
+  const TensorVisitor tensors = visitor.without_linears();
   compressor.visit(prefix + "compressor.", tensors);
   wq_b.visit(prefix + "wq_b", tensors);
   weights_proj.visit(prefix + "weights_proj", tensors);

@@ -95,8 +95,8 @@ TEST_F(QuantizedTeacher, GradesAsItsDecodedWeightsDo) {
   EXPECT_NEAR(loss("teacher.gguf"), expected, 1e-6);
 }
 
-// Bug: a command that takes the stand-in of a packed head for the head (a judge gave no score), or
-// wants its gradient (eval ended as a bug).
+// Bug: a command that takes another tensor for a packed head (a judge gave no score), or wants its
+// gradient (eval ended as a bug).
 TEST_F(QuantizedTeacher, IsMeasuredAndJudgesAsItsDecodedWeightsDo) {
   write_file(at("answered.jsonl"), R"({"prompt": "1 + 1 =", "answer": "2"})");
   write_file(at("text.txt"), "Emma has 4 baskets of 7 coins. Tom has 3.");

@@ -1,0 +1,17 @@
+// Products with a weight in either form: the one place that chooses between the kernels of dense
+// matrices (kernels/linear.h) and those of packed blocks (kernels/packed_linear.h).
+#pragma once
+
+#include "alambic/tensor/weight.h"
+
+namespace alambic::kernels {
+
+/// y_NE = x_ND · weight_EDᵀ (+ bias_E), [N, E] in the dtype of x. Differentiable where the weight
+/// is dense; a gradient through a packed one is refused. `bias_E` may be undefined.
+Tensor linear(const Tensor& x_ND, const Weight& weight_ED, const Tensor& bias_E);
+
+/// The same, written to `y_NE`; not differentiable.
+void write_linear(const Tensor& y_NE, const Tensor& x_ND, const Weight& weight_ED,
+                  const Tensor& bias_E);
+
+}  // namespace alambic::kernels

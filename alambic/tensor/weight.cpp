@@ -1,0 +1,92 @@
+#include "alambic/tensor/weight.h"
+
+#include "alambic/base/error.h"
+#include "alambic/io/dtype.h"
+
+namespace alambic {
+
+Weight::Weight(PackedMatrix packed_ED)
+    : form_(std::make_shared<const PackedMatrix>(std::move(packed_ED))) {}
+
+bool Weight::is_packed() const { return std::holds_alternative<Packed>(form_); }
+
+bool Weight::defined() const { return is_packed() || std::get<Tensor>(form_).defined(); }
+
+Tensor& Weight::dense(std::string_view name) & {
+  if (is_packed()) {
+    throw bug("{} is packed ({}, [{}, {}]): it has no tensor to train, change or save", name,
+              name_of(packed().dtype), packed().rows, packed().columns)
+        .with_hint("load the model without `frozen`");
+  }
+  return std::get<Tensor>(form_);
+}
+
+Tensor Weight::dense(std::string_view name) const& {
+  Weight same = *this;
+  return same.dense(name);
+}
+
+const PackedMatrix& Weight::packed() const {
+  check(is_packed(), "a dense weight has no blocks");
+  return *std::get<Packed>(form_);
+}
+
+int64_t Weight::dim() const { return is_packed() ? 2 : std::get<Tensor>(form_).dim(); }
+
+int64_t Weight::size(int64_t axis) const {
+  if (!is_packed()) return std::get<Tensor>(form_).size(axis);
+  return axis == 0 ? packed().rows : packed().columns;
+}
+
+int64_t Weight::numel() const {
+  return is_packed() ? packed().rows * packed().columns : std::get<Tensor>(form_).numel();
+}
+
+std::vector<int64_t> Weight::sizes() const {
+  if (is_packed()) return {packed().rows, packed().columns};
+  return std::get<Tensor>(form_).sizes().vec();
+}
+
+at::TensorOptions Weight::options() const {
+  return is_packed() ? at::dtype(packed().type) : std::get<Tensor>(form_).options();
+}
+
+at::ScalarType Weight::scalar_type() const {
+  return is_packed() ? packed().type : std::get<Tensor>(form_).scalar_type();
+}
+
+at::Device Weight::device() const {
+  return is_packed() ? at::Device(at::kCPU) : std::get<Tensor>(form_).device();
+}
+
+bool Weight::is_meta() const { return !is_packed() && std::get<Tensor>(form_).is_meta(); }
+
+bool Weight::is_same(const Weight& other) const {
+  if (is_packed() != other.is_packed()) return false;
+  return is_packed() ? &packed() == &other.packed()
+                     : std::get<Tensor>(form_).is_same(std::get<Tensor>(other.form_));
+}
+
+bool Weight::requires_grad() const {
+  return !is_packed() && std::get<Tensor>(form_).requires_grad();
+}
+
+Tensor Weight::rows(const Tensor& ids_N) const {
+  return is_packed() ? packed().decoded(ids_N) : at::embedding(std::get<Tensor>(form_), ids_N);
+}
+
+Tensor Weight::decoded() const {
+  return is_packed() ? packed().decoded(0, packed().rows) : std::get<Tensor>(form_);
+}
+
+Weight Weight::first(int64_t count) const {
+  if (is_packed()) return Weight(packed().first(count));
+  return std::get<Tensor>(form_).narrow(0, 0, count);
+}
+
+Weight Weight::constant(at::ScalarType dtype) const {
+  if (is_packed()) return *this;
+  return std::get<Tensor>(form_).detach().to(dtype);
+}
+
+}  // namespace alambic

@@ -1,0 +1,106 @@
+#include "alambic/kernels/weight_linear.h"
+
+#include <gtest/gtest.h>
+
+#include "alambic/base/error.h"
+#include "alambic/kernels/linear.h"
+#include "tests/packed_as_it_is.h"
+
+namespace alambic {
+namespace {
+
+struct Forms {
+  Tensor tensor_ED = at::randn({70, 33});
+  Weight dense = tensor_ED, packed = packed_as_it_is(tensor_ED);
+};
+
+TEST(Weight, SaysTheSameOfBothForms) {
+  const Forms w;
+  for (const Weight& weight : {w.dense, w.packed}) {
+    EXPECT_TRUE(weight.defined());
+    EXPECT_EQ(weight.dim(), 2);
+    EXPECT_EQ(weight.size(0), 70);
+    EXPECT_EQ(weight.size(1), 33);
+    EXPECT_EQ(weight.numel(), 70 * 33);
+    EXPECT_EQ(weight.sizes(), (std::vector<int64_t>{70, 33}));
+    EXPECT_EQ(weight.scalar_type(), at::kFloat);
+    EXPECT_EQ(weight.options().dtype(), at::kFloat);
+    EXPECT_TRUE(weight.device().is_cpu());
+    EXPECT_FALSE(weight.is_meta());
+    EXPECT_FALSE(weight.requires_grad());
+  }
+  EXPECT_FALSE(Weight().defined());
+}
+
+TEST(Weight, GivesTheSameNumbersInBothForms) {
+  const Forms w;
+  const Tensor ids_N = at::tensor({69, 0, 0, 5}, at::kLong);
+  EXPECT_TRUE(at::equal(w.packed.rows(ids_N), w.dense.rows(ids_N)));
+  EXPECT_TRUE(at::equal(w.packed.decoded(), w.tensor_ED));
+  EXPECT_TRUE(at::equal(w.packed.first(40).decoded(), w.dense.first(40).decoded()));
+  EXPECT_EQ(w.packed.first(40).size(0), 40);
+}
+
+// A tied head is the embedding, whatever form both have.
+TEST(Weight, KnowsItsOwnNumbers) {
+  const Forms w;
+  const Weight copy = w.packed, other = packed_as_it_is(w.tensor_ED);
+  EXPECT_TRUE(copy.is_same(w.packed));
+  EXPECT_TRUE(w.dense.is_same(w.tensor_ED));
+  EXPECT_FALSE(other.is_same(w.packed));
+  EXPECT_FALSE(w.dense.is_same(w.packed));
+}
+
+// Prevents: numbers that look like a weight where a packed one was forgotten.
+TEST(Weight, RefusesTheTensorOfAPackedOneInWords) {
+  Forms w;
+  EXPECT_TRUE(w.dense.dense().is_same(w.tensor_ED));
+  try {
+    w.packed.dense("lm_head.weight").zero_();
+    FAIL() << "a packed weight has a tensor";
+  } catch (const Error& error) {
+    EXPECT_EQ(
+        std::string(error.what()),
+        "lm_head.weight is packed (F32, [70, 33]): it has no tensor to train, change or save");
+    EXPECT_NE(error.hint().find("frozen"), std::string::npos);
+  }
+  EXPECT_THROW(std::as_const(w.packed).dense(), Error);
+  EXPECT_THROW(w.dense.packed(), Error);
+}
+
+// The dtype of a packed weight is that to which its rows are rounded, whatever the product's is.
+TEST(Weight, IsAConstantInTheProductsDtype) {
+  Forms w;
+  w.tensor_ED.requires_grad_();
+  const Weight dense = w.dense.constant(at::kDouble);
+  EXPECT_EQ(dense.scalar_type(), at::kDouble);
+  EXPECT_FALSE(dense.requires_grad());
+  EXPECT_TRUE(w.packed.constant(at::kDouble).is_same(w.packed));
+}
+
+TEST(WeightLinear, IsBitEqualInBothForms) {
+  const Forms w;
+  const Tensor x_ND = at::randn({9, 33}), bias_E = at::randn({70});
+  for (const Tensor& bias : {Tensor(), bias_E}) {
+    const Tensor expected = kernels::linear(x_ND, w.tensor_ED, bias);
+    for (const Weight& weight : {w.dense, w.packed}) {
+      EXPECT_TRUE(at::equal(kernels::linear(x_ND, weight, bias), expected));
+      const Tensor y_NE = at::full({9, 80}, -1.0).narrow(1, 0, 70);  // rows with room behind
+      kernels::write_linear(y_NE, x_ND, weight, bias);
+      EXPECT_TRUE(at::equal(y_NE, expected));
+    }
+  }
+}
+
+TEST(WeightLinear, HasTheGradientsOfADenseWeightAlone) {
+  Forms w;
+  const Tensor x_ND = at::randn({9, 33}).requires_grad_();
+  w.tensor_ED.requires_grad_();
+  kernels::linear(x_ND, w.dense, Tensor()).sum().backward();
+  EXPECT_TRUE(x_ND.grad().defined());
+  EXPECT_TRUE(w.tensor_ED.grad().defined());
+  EXPECT_THROW(kernels::linear(x_ND, w.packed, Tensor()), Error);
+}
+
+}  // namespace
+}  // namespace alambic
