@@ -29,7 +29,8 @@ struct Gpt2 : Model {
   ModelShape sizes;
   int64_t heads, head_width;
   double deviation;
-  Tensor wte, wpe;
+  Weight wte;
+  Tensor wpe;
   std::vector<Gpt2Layer> layers;
   LayerNorm ln_f;
 
@@ -94,7 +95,7 @@ struct Gpt2 : Model {
   }
 
   Tensor hidden(const Pass& pass) const override {
-    Tensor x = at::embedding(wte, pass.input.tokens_N) + at::embedding(wpe, pass.positions_N);
+    Tensor x = wte.rows(pass.input.tokens_N) + at::embedding(wpe, pass.positions_N);
     const LayerRuns runs(pass);
     for (int64_t i = 0; i < std::ssize(layers); ++i) {
       x = runs.run([this, i, runs](const Tensor& y) { return through(i, y, runs.pass()); }, x);

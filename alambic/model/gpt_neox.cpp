@@ -42,7 +42,7 @@ struct GptNeox : Model {
   int64_t heads, head_width;
   double deviation;
   bool parallel, tied, tanh;
-  Tensor embed_in;
+  Weight embed_in;
   std::vector<NeoxLayer> layers;
   LayerNorm final_layer_norm;
   Linear embed_out;
@@ -115,7 +115,7 @@ struct GptNeox : Model {
   }
 
   Tensor hidden(const Pass& pass) const override {
-    Tensor x = at::embedding(embed_in, pass.input.tokens_N);
+    Tensor x = embed_in.rows(pass.input.tokens_N);
     const Rotation rotation = rope.at(pass.positions_N);
     const LayerRuns runs(pass);
     for (int64_t i = 0; i < std::ssize(layers); ++i) {

@@ -42,7 +42,7 @@ struct DeepSeekV4 : Model {
   ModelShape sizes;
   double deviation = 0.02;
   bool tied = false;
-  Tensor embed;
+  Weight embed;
   std::vector<Layer> layers;
   HyperHead collapse;
   RmsNorm norm;
@@ -89,7 +89,7 @@ struct DeepSeekV4 : Model {
 
   Tensor hidden(const Pass& pass) const override {
     const int64_t streams = collapse.shape.streams;
-    Tensor x_NSD = at::embedding(embed, pass.input.tokens_N).unsqueeze(1).expand({-1, streams, -1});
+    Tensor x_NSD = embed.rows(pass.input.tokens_N).unsqueeze(1).expand({-1, streams, -1});
     const Rotation plain_at = plain.at(pass.positions_N);
     const Rotation stretched_at = stretched.at(pass.positions_N);
     const LayerRuns runs(pass);

@@ -18,7 +18,7 @@ Tensor PerLayerInputs::operator()(const Tensor& tokens_N, const Tensor& x_ND) co
   const auto split = [&](const Tensor& x) { return x.unflatten(-1, {layers, width}); };
   // Rounded to the model's dtype, as the scale of its other embedding.
   const Tensor root = at::scalar_tensor(std::sqrt(static_cast<double>(width)), x_ND.options());
-  const Tensor of_token_NLP = split(at::embedding(embed_tokens_per_layer, tokens_N)) * root;
+  const Tensor of_token_NLP = split(embed_tokens_per_layer.rows(tokens_N)) * root;
   const Tensor projected_NLP =
       split(per_layer_model_projection(x_ND) / std::sqrt(static_cast<double>(x_ND.size(-1))));
   return (per_layer_projection_norm(projected_NLP) + of_token_NLP) * std::sqrt(0.5);

@@ -10,7 +10,7 @@ namespace alambic {
 /// Made once in a pass for all L layers, of width P each.
 struct PerLayerInputs {
   int64_t layers, width;
-  Tensor embed_tokens_per_layer;      ///< [vocabulary, L · P]
+  Weight embed_tokens_per_layer;      ///< [vocabulary, L · P]
   Linear per_layer_model_projection;  ///< D to L · P
   RmsNorm per_layer_projection_norm;  ///< of each layer's part alone
 
