@@ -47,7 +47,11 @@ class Mutator {
   std::string next() {
     std::string text = any();
     const size_t count = 1 + below(1 + below(8));
-    for (size_t i = 0; i < count; ++i) mutate(text);
+    // A text whose numbers alone change is still taken, and is computed with.
+    const bool numbers_only = below(4) == 0;
+    for (size_t i = 0; i < count; ++i) {
+      numbers_only ? number(text, below(text.size() + 1)) : mutate(text);
+    }
     if (text.size() > max_bytes) text.resize(max_bytes);
     return text;
   }
@@ -116,9 +120,27 @@ class Mutator {
 
   // The same for a number in digits, where the next one stands.
   void number(std::string& text, size_t at) {
-    constexpr std::array edges = {
-        "0",   "-1",   "1e999", "4294967296", "9223372036854775808", "18446744073709551616",
-        "0.5", "65536"};
+    constexpr std::array edges = {"0",
+                                  "1",
+                                  "-1",
+                                  "2147483647",
+                                  "-2147483648",
+                                  "4294967296",
+                                  "1e999",
+                                  "0.5",
+                                  "65536",  // 2^50, 2^62, 2^63 and 2^64, from both sides
+                                  "1125899906842624",
+                                  "-1125899906842624",
+                                  "4611686018427387903",
+                                  "4611686018427387904",
+                                  "-4611686018427387904",
+                                  "9223372036854775806",
+                                  "9223372036854775807",
+                                  "-9223372036854775807",
+                                  "9223372036854775808",
+                                  "-9223372036854775808",
+                                  "18446744073709551615",
+                                  "18446744073709551616"};
     const size_t begin = text.find_first_of("0123456789", at);
     if (begin == std::string::npos) return;
     const size_t end = std::min(text.find_first_not_of("0123456789", begin), text.size());

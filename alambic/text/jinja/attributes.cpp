@@ -6,6 +6,7 @@
 #include "alambic/text/jinja/methods.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/sequence.h"
+#include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
@@ -122,8 +123,9 @@ Value follow_path(Interpreter& interpreter, Value value, const Value& path,
       const std::string part = text->substr(start, end - start);
       int64_t number = 0;
       const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), number);
-      const bool is_number = !part.empty() && error == std::errc() && part[0] != '-' &&
-                             stop == part.data() + part.size();
+      const bool digits = stop == part.data() + part.size() && part[0] != '-';
+      if (digits && error == std::errc::result_out_of_range) throw too_long_number();
+      const bool is_number = digits && error == std::errc();
       parts.push_back(is_number ? Value(number) : Value(part));
       start = end + 1;
     }

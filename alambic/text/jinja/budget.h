@@ -22,11 +22,13 @@ class Budget {
  public:
   explicit Budget(const Limits& limits) : limits_(limits), start_(processor_seconds()) {}
 
+  /// A negative count stands for one that overflows.
   void spend(int64_t steps) {
-    steps_ += steps;
-    if (steps < 0 || steps_ > limits_.steps) {
+    if (steps < 0 || steps > limits_.steps - steps_) {
+      steps_ = limits_.steps;
       throw Failure("limit", fmt::format("the template took more than {} steps", limits_.steps));
     }
+    steps_ += steps;
     if (++spends_ % 256 == 0) check_time();
   }
   /// Before a text of so many bytes is made. `slow` counts work on each character too.

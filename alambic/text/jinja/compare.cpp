@@ -5,13 +5,23 @@
 #include <functional>
 
 #include "alambic/text/jinja/sequence.h"
+#include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
 
-bool equal_numbers(const Value& a, const Value& b) {
-  if (a.is_whole() && b.is_whole()) return a.whole() == b.whole();
-  return a.number() == b.number();
+std::partial_ordering order_numbers(const Value& a, const Value& b) {
+  if (a.is_whole() && b.is_whole()) return a.whole() <=> b.whole();
+  if (a.is_whole()) return order(a.whole(), b.number());
+  if (b.is_whole()) return 0 <=> order(b.whole(), a.number());
+  return a.number() <=> b.number();
+}
+
+// The whole number that a number is, if it is one of 64 bits.
+std::optional<int64_t> exactly_whole(const Value& value) {
+  if (value.is_whole()) return value.whole();
+  if (!value.is_float() || value.number() != std::floor(value.number())) return std::nullopt;
+  return whole_of(value.number());
 }
 
 bool same(const Value& a, const Value& b) { return equal(a, b); }
@@ -39,7 +49,7 @@ bool equal_dicts(const Dict& a, const Dict& b) {
 }  // namespace
 
 bool equal(const Value& a, const Value& b) {
-  if (a.is_number() && b.is_number()) return equal_numbers(a, b);
+  if (a.is_number() && b.is_number()) return order_numbers(a, b) == 0;
   if (a.is_string() && b.is_string()) return *a.string() == *b.string();
   if (a.list() != nullptr && b.list() != nullptr) {
     return a.same_as(b) || equal_lists(*a.list(), *b.list());
@@ -58,10 +68,7 @@ bool equal(const Value& a, const Value& b) {
 }
 
 bool less(const Value& a, const Value& b, std::string_view op) {
-  if (a.is_number() && b.is_number()) {
-    if (a.is_whole() && b.is_whole()) return a.whole() < b.whole();
-    return a.number() < b.number();
-  }
+  if (a.is_number() && b.is_number()) return order_numbers(a, b) < 0;
   if (a.is_string() && b.is_string()) return *a.string() < *b.string();  // as code points
   const List* x = a.list();
   const List* y = b.list();
@@ -112,8 +119,9 @@ bool contains(Budget& budget, const Value& container, const Value& item) {
   budget.spend(weight_of(item));
   if (const Dict* dict = container.dict()) return dict->find(item) != nullptr;
   if (const auto* range = container.as<Range>()) {
-    if (!item.is_number() || item.number() != std::floor(item.number())) return false;
-    const auto offset = static_cast<__int128>(item.number()) - range->start;
+    const auto number = exactly_whole(item);
+    if (!number || range->size() == 0) return false;
+    const Range::Wide offset = *number - range->start;
     return offset % range->step == 0 && offset / range->step >= 0 &&
            offset / range->step < range->size();
   }
@@ -126,12 +134,8 @@ bool contains(Budget& budget, const Value& container, const Value& item) {
 
 size_t hash_of(const Value& value) {
   if (value.is_none()) return 1;
-  if (value.is_whole()) return std::hash<int64_t>{}(value.whole());
-  if (value.is_float()) {
-    const double number = value.number();
-    const bool whole = number == std::floor(number) && std::abs(number) < 9e18;
-    return whole ? std::hash<int64_t>{}(static_cast<int64_t>(number)) : std::hash<double>{}(number);
-  }
+  if (const auto whole = exactly_whole(value)) return std::hash<int64_t>{}(*whole);
+  if (value.is_float()) return std::hash<double>{}(value.number());
   if (const std::string* text = value.string()) return std::hash<std::string>{}(*text);
   if (value.is_undefined()) return 2;
   if (const Object* object = value.object()) return std::hash<const void*>{}(object);

@@ -9,7 +9,8 @@ namespace {
 
 constexpr int max_depth = 100;
 
-Value integer_of(const Token& token) {
+// Nothing where 64 bits do not hold it. The least number is held by its minus sign alone.
+std::optional<int64_t> read_integer(const Token& token, bool negative) {
   std::string_view digits = token.text;
   int base = 10;
   if (digits.size() > 2 && digits[0] == '0') {
@@ -17,13 +18,21 @@ Value integer_of(const Token& token) {
     base = c == 'x' ? 16 : c == 'o' ? 8 : c == 'b' ? 2 : 10;
     if (base != 10) digits.remove_prefix(2);
   }
+  const std::string text = (negative ? "-" : "") + std::string(digits);
   int64_t number = 0;
-  if (std::from_chars(digits.data(), digits.data() + digits.size(), number, base).ec !=
-      std::errc()) {
-    throw Failure("TemplateSyntaxError", "the number " + token.text + " has more than 64 bits",
-                  token.line);
-  }
-  return number;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  return read.ec == std::errc() ? std::optional(number) : std::nullopt;
+}
+
+Value integer_of(const Token& token) {
+  if (const auto number = read_integer(token, false)) return *number;
+  throw Failure("TemplateSyntaxError", "the number " + token.text + " has more than 64 bits",
+                token.line);
+}
+
+bool is_least_number(const Token& token) {
+  return token.kind == Token::Kind::integer && !read_integer(token, false) &&
+         read_integer(token, true);
 }
 
 }  // namespace
@@ -171,11 +180,17 @@ ExpressionPtr Parser::unary(bool with_filter) {
   const int line = now().line;
   if (sees_symbol("-") || sees_symbol("+")) {
     node = make(Kind::negate, line, take().text);
-    adopt(*node, unary(false));
+    if (node->text == "-" && is_least_number(now())) {
+      take();
+      node = make(Kind::constant, line);
+      node->constant = INT64_MIN;
+    } else {
+      adopt(*node, unary(false));
+      node = postfix(std::move(node));
+    }
   } else {
-    node = primary();
+    node = postfix(primary());
   }
-  node = postfix(std::move(node));
   if (with_filter) node = filters_and_tests(std::move(node));
   --depth_;
   return node;

@@ -13,6 +13,7 @@
 #include "alambic/text/jinja/operators.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/unicode.h"
+#include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
@@ -76,21 +77,23 @@ std::optional<int64_t> read_whole(const std::string& text, int64_t base) {
   }
   int64_t number = 0;
   if (base < 2 || base > 36 || digits.empty() || digits[0] == '-') return std::nullopt;
+  if (negative) digits.insert(0, 1, '-');
   const auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), number, static_cast<int>(base));
-  if (error == std::errc::result_out_of_range) {
-    throw Failure("OverflowError", "a whole number has more than 64 bits");
-  }
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return negative ? -number : number;
+  if (end != digits.data() + digits.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) throw too_long_number();
+  return error == std::errc() ? std::optional(number) : std::nullopt;
 }
 
-Value whole_of_float(double number, const Value& fallback) {
-  if (!std::isfinite(number)) return fallback;
-  if (std::abs(number) >= 9.2e18) {
-    throw Failure("OverflowError", "a whole number has more than 64 bits");
+// int(number)
+Value whole_of_float(double number) {
+  if (std::isnan(number)) throw value_error("cannot convert float NaN to integer");
+  if (std::isinf(number)) {
+    throw Failure("OverflowError", "cannot convert float infinity to integer");
   }
-  return static_cast<int64_t>(number);
+  const auto whole = whole_of(number);
+  if (!whole) throw too_long_number();
+  return *whole;
 }
 
 Value to_whole(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
@@ -100,10 +103,11 @@ Value to_whole(Interpreter& interpreter, const Value& value, const Arguments& ar
     interpreter.budget.text(static_cast<int64_t>(text->size()), true);
     if (const auto number = read_whole(*text, bound.whole(1, 10))) return *number;
     const auto real = read_float(*text);
-    return real ? whole_of_float(*real, fallback) : fallback;
+    return real && std::isfinite(*real) ? whole_of_float(*real) : fallback;
   }
   if (const auto* missing = value.as<Undefined>()) missing->fail();
-  if (value.is_float()) return whole_of_float(value.number(), fallback);
+  if (value.is_float())
+    return std::isnan(value.number()) ? fallback : whole_of_float(value.number());
   return value.is_whole() ? Value(value.whole()) : fallback;
 }
 
@@ -121,14 +125,18 @@ Value to_float(Interpreter& interpreter, const Value& value, const Arguments& ar
 // Python's round() of a float: halves to even, of the decimal number that is meant.
 double round_half_even(double number, int64_t digits) {
   if (!std::isfinite(number) || digits > 320) return number;
-  if (digits < -310) return std::copysign(0.0, number);
+  if (digits < -308) return std::copysign(0.0, number);
   if (digits >= 0) {
     char buffer[800];
     std::snprintf(buffer, sizeof buffer, "%.*f", static_cast<int>(digits), number);
     return std::strtod(buffer, nullptr);
   }
   const double unit = std::pow(10.0, static_cast<double>(-digits));
-  return std::nearbyint(number / unit) * unit;
+  const double rounded = std::nearbyint(number / unit) * unit;
+  if (!std::isfinite(rounded)) {
+    throw Failure("OverflowError", "rounded value too large to represent");
+  }
+  return rounded;
 }
 
 Value rounded(Interpreter&, const Value& value, const Arguments& arguments) {
@@ -144,11 +152,17 @@ Value rounded(Interpreter&, const Value& value, const Arguments& arguments) {
   if (method == "common") {
     if (value.is_float()) return round_half_even(value.number(), precision);
     if (precision >= 0) return value.whole();
-    const double whole = round_half_even(static_cast<double>(value.whole()), precision);
-    return static_cast<int64_t>(whole);
+    return round_to_zeros(value.whole(), precision < -99 ? 99 : -precision);
   }
+  if (value.is_whole() && precision >= 0) return value.number();
   const double unit = std::pow(10.0, static_cast<double>(precision));
   const double scaled = value.number() * unit;
+  if (unit == 0) throw Failure("ZeroDivisionError", "float division by zero");
+  if (std::isinf(unit)) throw Failure("OverflowError", "int too large to convert to float");
+  if (std::isnan(scaled)) throw value_error("cannot convert float NaN to integer");
+  if (std::isinf(scaled)) {
+    throw Failure("OverflowError", "cannot convert float infinity to integer");
+  }
   return (method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / unit;
 }
 
@@ -157,7 +171,7 @@ Value file_size(Interpreter& interpreter, const Value& value, const Arguments& a
   const double bytes = to_float(interpreter, value, {}).number();
   const double base = binary ? 1024 : 1000;
   if (bytes == 1) return "1 Byte";
-  if (bytes < base) return Value(fmt::format("{} Bytes", static_cast<int64_t>(bytes)));
+  if (bytes < base) return Value(fmt::format("{} Bytes", whole_of_float(bytes).whole()));
   const char* const names[] = {"k", "M", "G", "T", "P", "E", "Z", "Y"};
   double unit = base;
   for (size_t i = 0; i < 8; ++i) {

@@ -7,6 +7,7 @@
 #include "alambic/text/jinja/attributes.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/unicode.h"
+#include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
@@ -18,6 +19,14 @@ int64_t read_number(std::string_view text, size_t& at) {
   for (; at < text.size() && is_digit(text[at]); ++at) {
     number = std::min<int64_t>(number * 10 + (text[at] - '0'), int64_t{1} << 40);
   }
+  return number;
+}
+
+// The whole of `digits`, which picks an argument or an item.
+int64_t read_index(std::string_view digits) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc()) throw value_error("Too many decimal digits in format string");
   return number;
 }
 
@@ -138,8 +147,7 @@ class BraceFormatter {
             "cannot switch from automatic field numbering to manual "
             "field specification");
       used_numbers_ = true;
-      size_t at = 0;
-      index = static_cast<size_t>(read_number(name, at));
+      index = static_cast<size_t>(read_index(name));
     } else {
       for (const auto& [key, value] : arguments_.named) {
         if (key == name) return value;
@@ -167,8 +175,7 @@ class BraceFormatter {
       if (name[at] != '[' || end == name.npos) throw value_error("Missing ']' in format string");
       const std::string_view key = name.substr(at + 1, end - at - 1);
       const bool number = !key.empty() && std::ranges::all_of(key, is_digit);
-      size_t digit = 0;
-      value = get_item(interpreter_, value, number ? Value(read_number(key, digit)) : Value(key));
+      value = get_item(interpreter_, value, number ? Value(read_index(key)) : Value(key));
       at = end + 1;
     }
     return value;
@@ -193,9 +200,8 @@ std::string format_value(Interpreter& interpreter, const Value& value, std::stri
   }
   const FormatSpec spec = read_spec(spec_text);
   if (value.is_whole() && spec.type == 'c') {
-    std::string text;
-    append_utf8(text, static_cast<char32_t>(std::clamp<int64_t>(value.whole(), 0, 0x10FFFF)));
-    return pad(interpreter.budget, text, spec, spec.align == 0 ? '<' : spec.align);
+    return pad(interpreter.budget, character_of(value.whole()), spec,
+               spec.align == 0 ? '<' : spec.align);
   }
   const std::string_view known = value.is_float() ? "eEfFgGn%" : "eEfFgGn%bdoxX";
   if (spec.type != 0 && known.find(spec.type) == known.npos) {

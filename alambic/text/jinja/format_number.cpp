@@ -5,6 +5,7 @@
 #include "alambic/text/jinja/format.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/unicode.h"
+#include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
@@ -85,7 +86,9 @@ std::string pad(Budget& budget, std::string text, const FormatSpec& spec, char a
   if (spec.width <= 0) return text;
   const int64_t missing = spec.width - character_count(text);
   if (missing <= 0) return text;
-  budget.text(missing * static_cast<int64_t>(spec.fill.size()) + static_cast<int64_t>(text.size()));
+  const int64_t padding = total(missing, static_cast<int64_t>(spec.fill.size()));
+  budget.check_single(padding);
+  budget.text(padding + static_cast<int64_t>(text.size()));
   const int64_t left = align == '<' ? 0 : align == '^' ? missing / 2 : missing;
   std::string padded;
   for (int64_t i = 0; i < left; ++i) padded += spec.fill;
@@ -105,6 +108,9 @@ std::string format_number(Budget& budget, const Value& value, FormatSpec spec) {
     negative = std::signbit(number) && !std::isnan(number);
     digits = float_digits(std::abs(number), spec);
   } else {
+    if (spec.precision >= 0) {
+      throw value_error("Precision not allowed in integer format specifier");
+    }
     const int64_t number = value.whole();
     negative = number < 0;
     digits = in_base(negative ? 0 - static_cast<uint64_t>(number) : static_cast<uint64_t>(number),

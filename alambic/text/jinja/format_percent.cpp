@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "alambic/base/utf8.h"
 #include "alambic/text/jinja/format.h"
 #include "alambic/text/jinja/markup.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/unicode.h"
+#include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
@@ -134,9 +134,7 @@ class PercentFormatter {
   static std::string character(const Value& value) {
     if (value.is_string() && character_count(*value.string()) == 1) return *value.string();
     if (!value.is_whole()) throw type_error("%c requires int or char");
-    std::string text;
-    append_utf8(text, static_cast<char32_t>(std::clamp<int64_t>(value.whole(), 0, 0x10FFFF)));
-    return text;
+    return character_of(value.whole());
   }
 
   std::string format_as_number(Value value, FormatSpec spec, char type) {
@@ -154,10 +152,9 @@ class PercentFormatter {
     }
     if (!is_float && value.is_float()) {
       if (is_base) throw type_error("%{} format: an integer is required, not float", type);
-      if (!(std::abs(value.number()) < 9e18)) {
-        throw Failure("OverflowError", "cannot convert float to a whole number of 64 bits");
-      }
-      value = static_cast<int64_t>(value.number());
+      const auto whole = whole_of(value.number());
+      if (!whole) throw too_long_number();
+      value = *whole;
     }
     spec.type = type == 'i' || type == 'u' ? 'd' : type;
     if (!is_float) return whole_number(value, spec);
@@ -170,6 +167,7 @@ class PercentFormatter {
     FormatSpec digits = spec;
     digits.fill = "0";
     digits.align = '=';
+    digits.precision = -1;
     digits.width = spec.precision + (value.whole() < 0 || spec.sign != '-' ? 1 : 0);
     return padded(format_number(interpreter_.budget, value, digits), spec);
   }

@@ -1,6 +1,7 @@
 #include "alambic/text/jinja/methods.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <unordered_map>
 
@@ -87,9 +88,9 @@ Value is_integer(Interpreter&, const Value& object, const Arguments&) {
 }
 
 Value bit_length(Interpreter&, const Value& object, const Arguments&) {
-  int64_t bits = 0;
-  for (auto rest = static_cast<uint64_t>(std::abs(object.whole())); rest > 0; rest >>= 1) ++bits;
-  return bits;
+  const int64_t number = object.whole();
+  const auto bits = static_cast<uint64_t>(number);
+  return static_cast<int64_t>(std::bit_width(number < 0 ? 0 - bits : bits));
 }
 
 const Table& methods_of(const Value& object) {

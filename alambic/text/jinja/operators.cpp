@@ -5,37 +5,14 @@
 
 #include "alambic/text/jinja/format.h"
 #include "alambic/text/jinja/markup.h"
+#include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
 
-[[noreturn]] void overflow() {
-  throw Failure("OverflowError", "a whole number has more than 64 bits");
-}
-
 [[noreturn]] void unsupported(std::string_view op, const Value& a, const Value& b) {
   throw type_error("unsupported operand type(s) for {}: '{}' and '{}'",
                    op == "**" ? "** or pow()" : op, type_name(a), type_name(b));
-}
-
-int64_t floor_quotient(int64_t a, int64_t b) {
-  if (b == 0) throw Failure("ZeroDivisionError", "integer division or modulo by zero");
-  if (b == -1) {
-    int64_t result = 0;
-    if (__builtin_sub_overflow(int64_t{0}, a, &result)) overflow();
-    return result;
-  }
-  return a / b - ((a % b != 0) && ((a < 0) != (b < 0)) ? 1 : 0);
-}
-
-int64_t whole_power(int64_t base, int64_t exponent) {
-  int64_t result = 1;
-  while (exponent > 0) {
-    if ((exponent & 1) != 0 && __builtin_mul_overflow(result, base, &result)) overflow();
-    exponent >>= 1;
-    if (exponent > 0 && __builtin_mul_overflow(base, base, &base)) overflow();
-  }
-  return result;
 }
 
 Value on_wholes(std::string_view op, int64_t a, int64_t b) {
@@ -50,17 +27,17 @@ Value on_wholes(std::string_view op, int64_t a, int64_t b) {
   } else if (op == "//") {
     result = floor_quotient(a, b);
   } else if (op == "%") {
-    if (b == 0) throw Failure("ZeroDivisionError", "integer modulo by zero");
-    result = b == -1 ? 0 : a % b;
-    if (result != 0 && (result < 0) != (b < 0)) result += b;
+    result = floor_remainder(a, b);
   } else if (op == "/") {
-    if (b == 0) throw Failure("ZeroDivisionError", "division by zero");
-    return static_cast<double>(a) / static_cast<double>(b);
+    return true_quotient(a, b);
   } else {
+    if (b < 0 && a == 0) {
+      throw Failure("ZeroDivisionError", "0.0 cannot be raised to a negative power");
+    }
     if (b < 0) return std::pow(static_cast<double>(a), static_cast<double>(b));
     result = whole_power(a, b);
   }
-  if (overflows) overflow();
+  if (overflows) throw too_long_number();
   return result;
 }
 
@@ -88,8 +65,7 @@ Value on_floats(std::string_view op, double a, double b) {
 Value repeat(Interpreter& interpreter, const Value& row, int64_t times) {
   times = std::max<int64_t>(times, 0);
   if (const std::string* text = row.string()) {
-    int64_t size = 0;
-    if (__builtin_mul_overflow(static_cast<int64_t>(text->size()), times, &size)) size = -1;
+    const int64_t size = total(static_cast<int64_t>(text->size()), times);
     interpreter.budget.text(size);
     std::string result;
     result.reserve(static_cast<size_t>(size));
@@ -97,9 +73,7 @@ Value repeat(Interpreter& interpreter, const Value& row, int64_t times) {
     return text_like(row, std::move(result));
   }
   const List& list = *row.list();
-  int64_t size = 0;
-  if (__builtin_mul_overflow(static_cast<int64_t>(list.items.size()), times, &size)) size = -1;
-  interpreter.budget.spend(size);
+  interpreter.budget.spend(total(static_cast<int64_t>(list.items.size()), times));
   Values items;
   for (int64_t i = 0; i < times && !list.items.empty(); ++i) {
     items.insert(items.end(), list.items.begin(), list.items.end());

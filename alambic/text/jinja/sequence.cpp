@@ -46,13 +46,18 @@ std::optional<int64_t> bound(const Value& value) {
 
 struct Cut {
   int64_t start, stop, step;
+  // How many items it picks.
+  int64_t size() const {
+    if (step > 0) return start < stop ? (stop - start - 1) / step + 1 : 0;
+    if (start <= stop) return 0;
+    return static_cast<int64_t>((start - stop - 1) / -static_cast<__int128>(step)) + 1;
+  }
 };
 
 // As CPython's PySlice_AdjustIndices.
 Cut adjust(int64_t size, const Value& start, const Value& stop, const Value& step) {
   Cut cut{0, 0, bound(step).value_or(1)};
   if (cut.step == 0) throw value_error("slice step cannot be zero");
-  cut.step = std::clamp<int64_t>(cut.step, -(int64_t{1} << 62), int64_t{1} << 62);
   const int64_t low = cut.step < 0 ? -1 : 0;
   const int64_t high = cut.step < 0 ? size - 1 : size;
   const auto place = [&](std::optional<int64_t> index, int64_t otherwise) {
@@ -68,10 +73,25 @@ Cut adjust(int64_t size, const Value& start, const Value& stop, const Value& ste
 template <class Row>
 Row cut_out(const Row& row, const Cut& cut) {
   Row part;
-  for (int64_t i = cut.start; cut.step > 0 ? i < cut.stop : i > cut.stop; i += cut.step) {
-    part.push_back(row[static_cast<size_t>(i)]);
+  const int64_t size = cut.size();
+  for (int64_t i = 0; i < size; ++i) {
+    part.push_back(row[static_cast<size_t>(cut.start + i * cut.step)]);
   }
   return part;
+}
+
+// As CPython's compute_slice of a range, whose numbers have no end.
+Value cut_out(const Range& range, const Cut& cut) {
+  const auto number = [&](int64_t i) {
+    Range::Wide result = 0;
+    if (__builtin_mul_overflow(range.step, Range::Wide{i}, &result) ||
+        __builtin_add_overflow(result, range.start, &result)) {
+      throw Failure("OverflowError", "a range's end has more than 128 bits");
+    }
+    return result;
+  };
+  const Range::Wide step = number(cut.step) - range.start;
+  return std::make_shared<Range>(number(cut.start), number(cut.stop), step, cut.size());
 }
 
 }  // namespace
@@ -131,9 +151,7 @@ Value slice(Budget& budget, const Value& value, const Value& start, const Value&
         value, to_utf8(cut_out(row, adjust(static_cast<int64_t>(row.size()), start, stop, step))));
   }
   if (const auto* range = value.as<Range>()) {
-    const Cut cut = adjust(range->size(), start, stop, step);
-    return std::make_shared<Range>(range->start + cut.start * range->step,
-                                   range->start + cut.stop * range->step, cut.step * range->step);
+    return cut_out(*range, adjust(range->size(), start, stop, step));
   }
   const List* list = value.list();
   if (list == nullptr || list->is_view()) {

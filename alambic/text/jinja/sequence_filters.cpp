@@ -22,8 +22,9 @@ Value batch(Interpreter& interpreter, const Value& value, const Arguments& argum
       row.push_back(item);
     }
     if (row.empty()) return;
-    const int64_t missing = size - static_cast<int64_t>(row.size());
-    if (!bound.get(1).is_none() && missing > 0) {
+    const auto filled = static_cast<int64_t>(row.size());
+    if (!bound.get(1).is_none() && filled < size) {
+      const int64_t missing = size - filled;
       interpreter.budget.spend(missing);
       row.insert(row.end(), static_cast<size_t>(missing), bound.get(1));
     }

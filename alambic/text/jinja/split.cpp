@@ -4,6 +4,7 @@
 
 #include "alambic/base/utf8.h"
 #include "alambic/text/jinja/unicode.h"
+#include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
@@ -146,7 +147,7 @@ std::string replace_text(Budget& budget, const std::string& text, const std::str
   budget.text(static_cast<int64_t>(text.size()));
   std::string out;
   size_t at = 0;
-  for (; count != 0; --count) {
+  for (int64_t done = 0; count < 0 || done < count; ++done) {
     const size_t found = old.empty() ? at : text.find(old, at);
     if (found == text.npos) break;
     out.append(text, at, found - at);
@@ -167,9 +168,10 @@ std::string replace_text(Budget& budget, const std::string& text, const std::str
 
 std::string center_text(Budget& budget, const std::string& text, int64_t width,
                         const std::string& fill) {
-  const int64_t missing = width - character_count(text);
-  if (missing <= 0) return text;
-  budget.text(missing * static_cast<int64_t>(fill.size()));
+  const int64_t size = character_count(text);
+  if (width <= size) return text;
+  const int64_t missing = width - size;
+  budget.text(total(missing, static_cast<int64_t>(fill.size())));
   const int64_t left = missing / 2 + (missing & width & 1);
   std::string out;
   for (int64_t i = 0; i < left; ++i) out += fill;

@@ -142,14 +142,16 @@ Value truncate(Interpreter& interpreter, const Value& value, const Arguments& ar
   const int64_t leeway = bound.whole(3, 5);
   const auto size = length_of(value);
   if (!size) throw type_error("object of type '{}' has no len()", type_name(value));
-  const int64_t room = length - character_count(end);
-  if (room < 0 || leeway < 0) {
-    throw Failure("AssertionError",
-                  fmt::format("expected length >= {}, got {}", character_count(end), length));
+  const int64_t least = character_count(end);
+  if (length < least) {
+    throw Failure("AssertionError", fmt::format("expected length >= {}, got {}", least, length));
   }
-  if (*size <= length + leeway) return value;
+  if (leeway < 0) {
+    throw Failure("AssertionError", fmt::format("expected leeway >= 0, got {}", leeway));
+  }
+  if (*size - leeway <= length) return value;
   if (!value.is_string()) throw type_error("can only truncate a str, not {}", type_name(value));
-  std::string kept = value.string()->substr(0, byte_offset(*value.string(), room));
+  std::string kept = value.string()->substr(0, byte_offset(*value.string(), length - least));
   if (!bound.flag(1, false)) {
     const size_t blank = kept.rfind(' ');
     if (blank != kept.npos) kept.resize(blank);

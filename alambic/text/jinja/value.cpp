@@ -5,6 +5,7 @@
 #include "alambic/text/jinja/compare.h"
 #include "alambic/text/jinja/interpreter.h"
 #include "alambic/text/jinja/unicode.h"
+#include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
@@ -60,24 +61,23 @@ std::string Object::repr(Interpreter&) const {
   throw not_built("printing a '{}' object, which would print an address", type_name());
 }
 
+Range::Range(int64_t first, int64_t end, int64_t by) : start(first), stop(end), step(by) {
+  const Wide low = by > 0 ? start : stop;
+  const Wide high = by > 0 ? stop : start;
+  const Wide size = high <= low ? 0 : (high - low - 1) / (by > 0 ? step : -step) + 1;
+  size_ = static_cast<int64_t>(std::min<Wide>(size, INT64_MAX));
+}
+
 std::string Range::repr(Interpreter&) const {
   return step == 1 ? fmt::format("range({}, {})", start, stop)
                    : fmt::format("range({}, {}, {})", start, stop, step);
 }
 
 std::optional<Value> Range::attribute(Interpreter&, const std::string& name) {
-  if (name == "start") return Value(start);
-  if (name == "stop") return Value(stop);
-  if (name == "step") return Value(step);
-  return std::nullopt;
-}
-
-int64_t Range::size() const {
-  const auto low = static_cast<__int128>(step > 0 ? start : stop);
-  const auto high = static_cast<__int128>(step > 0 ? stop : start);
-  const __int128 by = step > 0 ? static_cast<__int128>(step) : -static_cast<__int128>(step);
-  const __int128 size = high <= low ? 0 : (high - low + by - 1) / by;
-  return static_cast<int64_t>(std::min<__int128>(size, INT64_MAX));
+  if (name != "start" && name != "stop" && name != "step") return std::nullopt;
+  const Wide number = name == "start" ? start : name == "stop" ? stop : step;
+  if (number < INT64_MIN || number > INT64_MAX) throw too_long_number();
+  return Value(static_cast<int64_t>(number));
 }
 
 Value undefined(std::string message) { return std::make_shared<Undefined>(std::move(message)); }

@@ -154,14 +154,21 @@ struct Undefined : Object {
   std::string kind;
 };
 
+/// Its items have 64 bits each; where a part of a range ends and how far it steps may take more.
 struct Range : Object {
-  Range(int64_t first, int64_t end, int64_t by) : start(first), stop(end), step(by) {}
+  using Wide = __int128;
+  Range(int64_t first, int64_t end, int64_t by);
+  Range(Wide first, Wide end, Wide by, int64_t count)
+      : start(first), stop(end), step(by), size_(count) {}
   std::string_view type_name() const override { return "range"; }
   std::string repr(Interpreter&) const override;
   std::optional<Value> attribute(Interpreter&, const std::string& name) override;
-  int64_t size() const;
-  Value at(int64_t i) const { return start + i * step; }
-  int64_t start, stop, step;
+  int64_t size() const { return size_; }
+  Value at(int64_t i) const { return static_cast<int64_t>(start + i * step); }
+  Wide start, stop, step;
+
+ private:
+  int64_t size_;
 };
 
 /// What map, select and the like give: it can be walked through once. The items are computed at

@@ -135,6 +135,20 @@ std::vector<Hostile> hostile_templates() {
       {"changing a list", "{{ [].append(1) }}", "SecurityError"},
       {"another file", "{% include '/etc/passwd' %}", "no loader"},
       {"bytes that are no text", "\xff\xfe{{ 1 }}", "UTF-8"},
+      {"a range of 2^64 - 1", "{{ range(-9223372036854775808, 9223372036854775807)|list }}",
+       "Range too big"},
+      {"a step of a range, again and again",
+       "{{ range(9223372036854775807, -9223372036854775808, -9223372036854775808)"
+       "[::9223372036854775807][::9223372036854775807]|list }}",
+       "128 bits"},
+      {"a repeat of a list that overflows", "{{ [0, 0] * 9223372036854775807 }}", "took more than"},
+      {"a list as long as can be", "{{ [0] * 9223372036854775807 }}", "took more than"},
+      {"center without end", "{{ 'x'.center(9223372036854775807, 'é') }}", "MB of text"},
+      {"ljust without end", "{{ 'x'.ljust(9223372036854775807, 'é') }}", "MB of text"},
+      {"zfill without end", "{{ '-x'.zfill(9223372036854775807) }}", "MB of text"},
+      {"batch without end", "{{ [1]|batch(9223372036854775807, 0)|list }}", "took more than"},
+      {"slice without end", "{{ [1]|slice(9223372036854775807)|list }}", "took more than"},
+      {"a surrogate", "{{ '%c' % 0xD800 }}", "surrogate"},
       {"strftime", "{{ strftime_now('%c' * 10000) }}", "4096"},
   };
 }
