@@ -1,13 +1,19 @@
 # PREFIX/bin/alambic and PREFIX/lib/alambic/: ours and the five libraries of the wheels that ours
-# need, so that the installed program runs without the checkout and the cache.
+# need, so that the installed program runs without the checkout and the cache. For programs that
+# use the library: PREFIX/include/alambic/ and find_package(alambic), in PREFIX/lib/cmake/alambic/.
+include(CMakePackageConfigHelpers)
 set(ALAMBIC_LIBRARIES lib/alambic)
+set(ALAMBIC_PACKAGE lib/cmake/alambic)
 set_target_properties(alambic PROPERTIES INSTALL_RPATH "$ORIGIN/../${ALAMBIC_LIBRARIES}")
+set_target_properties(alambic_core PROPERTIES EXPORT_NAME core)
 install(TARGETS alambic RUNTIME DESTINATION bin)
-install(TARGETS alambic_core LIBRARY DESTINATION ${ALAMBIC_LIBRARIES})
+install(TARGETS alambic_core EXPORT alambicCoreTargets LIBRARY DESTINATION ${ALAMBIC_LIBRARIES})
+install(EXPORT alambicCoreTargets NAMESPACE alambic:: DESTINATION ${ALAMBIC_PACKAGE})
 
 if(ALAMBIC_TORCH)
-  set_target_properties(alambic_torch PROPERTIES INSTALL_RPATH "$ORIGIN")
-  install(TARGETS alambic_torch LIBRARY DESTINATION ${ALAMBIC_LIBRARIES})
+  set_target_properties(alambic_torch PROPERTIES INSTALL_RPATH "$ORIGIN" EXPORT_NAME alambic)
+  install(TARGETS alambic_torch EXPORT alambicTorchTargets LIBRARY DESTINATION ${ALAMBIC_LIBRARIES})
+  install(EXPORT alambicTorchTargets NAMESPACE alambic:: DESTINATION ${ALAMBIC_PACKAGE})
   install(PROGRAMS
     "${ALAMBIC_TORCH_LIB}/libtorch_cpu.so" "${ALAMBIC_TORCH_LIB}/libc10.so"
     "${ALAMBIC_TORCH_LIB}/libgomp.so.1" "${ALAMBIC_CUDART_LIB}/libcudart.so.13"
@@ -17,3 +23,17 @@ if(ALAMBIC_TORCH)
   set(_torch "\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${ALAMBIC_LIBRARIES}/libalambic_torch.so")
   install(CODE "file(RPATH_SET FILE \"${_torch}\" NEW_RPATH \"\\$ORIGIN\")")
 endif()
+
+# The rooms' headers, and the tables that some of them include. The command line is no library.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/alambic/" "${CMAKE_BINARY_DIR}/generated/alambic/"
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/alambic"
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN cli EXCLUDE)
+configure_package_config_file(cmake/alambicConfig.cmake.in "${CMAKE_BINARY_DIR}/alambicConfig.cmake"
+  INSTALL_DESTINATION ${ALAMBIC_PACKAGE} PATH_VARS ALAMBIC_LIBRARIES)
+write_basic_package_version_file("${CMAKE_BINARY_DIR}/alambicConfigVersion.cmake"
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES "${CMAKE_BINARY_DIR}/alambicConfig.cmake"
+              "${CMAKE_BINARY_DIR}/alambicConfigVersion.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/libtorch.cmake"
+        DESTINATION ${ALAMBIC_PACKAGE})
+install(FILES LICENSE NOTICE DESTINATION share/doc/alambic)
