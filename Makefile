@@ -1,10 +1,12 @@
-# Two commands to know: `make demo` and `make test`. Both install what is missing.
+# Two commands to know: `make demo` and `make test`. Both install what is missing, and say so first.
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 CACHE := $(or $(ALAMBIC_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alambic)
 TORCH := -DALAMBIC_TORCH_DIR="$(CACHE)/torch-2.11.0"
 CCACHE := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-CONFIGURE = cmake $(CCACHE) $(TORCH) --preset
+# Warnings are errors in CI and for those who send changes: make test ALAMBIC_WERROR=ON.
+ALAMBIC_WERROR ?= OFF
+CONFIGURE = cmake $(CCACHE) $(TORCH) -DALAMBIC_WERROR=$(ALAMBIC_WERROR) --preset
 
 .PHONY: help demo test test-slow build debug asan bench install lint format clean setup setup-lint
 
@@ -12,10 +14,11 @@ help:
 	@echo "make demo                 build, then distill a small teacher's skill into a smaller student"
 	@echo "make test                 build and run the tests (test-slow: the slow ones too)"
 	@echo "make build                build/release/alambic"
-	@echo "make install PREFIX=DIR   DIR/bin/alambic, which runs from anywhere (default /usr/local)"
+	@echo "make install PREFIX=DIR   DIR/bin/alambic, which runs from anywhere, and the library (default /usr/local)"
 	@echo "make debug | asan         debug build | torch-free tests under AddressSanitizer and UBSan"
 	@echo "make bench                build and run the benchmarks"
-	@echo "make lint | format        check layers, format and clang-tidy | format the code"
+	@echo "make lint | format        check layers, format, and what changed by clang-tidy | format the code"
+	@echo "make setup                install what is missing: Debian packages, libtorch (tools/setup --plan says what)"
 	@echo "make clean                remove build/"
 
 # The tests are not built for it.
@@ -53,6 +56,7 @@ install: build
 	cmake --install build/release --prefix "$(abspath $(PREFIX))"
 
 # The asan build's commands are those of the torch-free rooms.
+lint: ALAMBIC_WERROR = ON
 lint: setup-lint
 	tools/lint/layers
 	tools/lint/format
