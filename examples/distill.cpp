@@ -9,9 +9,11 @@
 int main(int argc, char** argv) try {
   using namespace alambic;
   if (argc != 6) return std::fprintf(stderr, "usage: distill STUDENT TEACHER DATA STEPS OUT\n"), 2;
-  const LoadOptions frozen = prepare_machine({.device = "cpu"});
-  Pretrained student = from_pretrained(argv[1], {.trainable = true});
-  Pretrained expert = from_pretrained(argv[2], frozen);
+  LoadOptions load = prepare_machine({});
+  Pretrained expert = from_pretrained(argv[2], load);
+  load.frozen = false;
+  load.trainable = true;
+  Pretrained student = from_pretrained(argv[1], load);
   check_same_vocabulary(student, expert, argv[1], argv[2]);
   const LocalTeacher teacher(std::move(expert.model), student.vocabulary);
   const std::vector<TokenizedExample> examples =
@@ -30,7 +32,7 @@ int main(int argc, char** argv) try {
                                                           .stop_tokens = student.stop_tokens,
                                                           .vocabulary = student.vocabulary,
                                                           .step = static_cast<uint64_t>(step)});
-    const Rollouts rollouts = to_rollouts(requests, completions, step, at::kCPU);
+    const Rollouts rollouts = to_rollouts(requests, completions, step, load.device);
     const TeacherOutput teacher_output = teacher.evaluate(rollouts);
     const Tensor positions_M = rollouts.loss_positions_M();
     const Tensor hidden_ND = student.model->hidden(Pass(rollouts.sequences));

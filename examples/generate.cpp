@@ -7,7 +7,7 @@
 int main(int argc, char** argv) try {
   using namespace alambic;
   if (argc != 3) return std::fprintf(stderr, "usage: generate MODEL PROMPT\n"), 2;
-  const Pretrained model = from_pretrained(argv[1], prepare_machine({.device = "cpu"}));
+  const Pretrained model = from_pretrained(argv[1], prepare_machine({}));
   const std::vector<Request> requests = {{.prompt = model.tokenizer.encode(argv[2])}};
   const std::vector<Completion> completions =
       generate(*model.model, requests,
