@@ -140,7 +140,7 @@ BUGS = [
         "each micro-batch divides by its own tokens (TRL #4719, verl #7200)"),
     Bug("teachers-weight-forgotten", "alambic/teacher/teacher_mixture.cpp",
         "teachers.groups_ = {std::move(all)};",
-        "for (Grader& grader : all) grader.weight = 1;\n  teachers.groups_ = {std::move(all)};",
+        "for (WeightedTeacher& teacher : all) teacher.weight = 1;\n  teachers.groups_ = {std::move(all)};",
         "train_test", "SeveralTeachers.AreAveragedInTheLoss",
         "teachers added up instead of averaged"),
     Bug("cross-entropy-on-own-answers", "alambic/train/distillation.cpp",

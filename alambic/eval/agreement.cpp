@@ -13,11 +13,11 @@ Metrics agreement(const Model& student, const TeacherMixture& teachers,
     const Tensor hidden_MD =
         student.hidden(Pass(batch.sequences)).index_select(0, batch.loss_positions_M());
     const int64_t row = batch.row_S.empty() ? 0 : batch.row_S.front();
-    for (const Grader& grader : teachers.graders(teachers.group_of(row))) {
-      const TeacherOutput teacher_output = grader.teacher->evaluate(batch);
+    for (const WeightedTeacher& teacher : teachers.members(teachers.group_of(row))) {
+      const TeacherOutput teacher_output = teacher.teacher->evaluate(batch);
       const Loss loss = measure_divergence(
           {}, hidden_MD, student.head().cut(teacher_output.head.vocabulary()), teacher_output);
-      for (const auto& [name, sum] : loss.sums) sums[name] += grader.weight * sum;
+      for (const auto& [name, sum] : loss.sums) sums[name] += teacher.weight * sum;
     }
     tokens += hidden_MD.size(0);
   }

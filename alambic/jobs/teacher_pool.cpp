@@ -214,11 +214,11 @@ TeacherMixture TeacherPool::over(const GradedRows& rows) const {
   std::vector<size_t> all(rows.examples.size());
   std::iota(all.begin(), all.end(), 0);
   if (averaged_ || members_.front().source.name.empty()) {
-    std::vector<Grader> graders;
+    std::vector<WeightedTeacher> teachers;
     for (const Member& member : members_) {
-      graders.push_back({.teacher = over(member, rows, all), .weight = member.share});
+      teachers.push_back({.teacher = over(member, rows, all), .weight = member.share});
     }
-    return TeacherMixture::averaged(std::move(graders));
+    return TeacherMixture::averaged(std::move(teachers));
   }
   std::vector<size_t> teacher_of_row = route(rows);
   std::vector<std::shared_ptr<const Teacher>> teachers;

@@ -17,9 +17,9 @@ TeacherMixture TeacherMixture::none() {
   return teachers;
 }
 
-TeacherMixture TeacherMixture::averaged(std::vector<Grader> all) {
+TeacherMixture TeacherMixture::averaged(std::vector<WeightedTeacher> all) {
   double sum = 0;
-  for (const Grader& grader : all) sum += grader.weight;
+  for (const WeightedTeacher& teacher : all) sum += teacher.weight;
   check(std::abs(sum - 1) < 1e-6, "weights of teachers sum to {}", sum);
   TeacherMixture teachers;
   teachers.groups_ = {std::move(all)};

@@ -9,13 +9,13 @@
 namespace alambic {
 
 /// A teacher and its share of the loss.
-struct Grader {
+struct WeightedTeacher {
   std::shared_ptr<const Teacher> teacher;
   double weight = 1;
 };
 
-/// Who grades which row. Rows with the same graders form a group; a micro-batch holds rows of one
-/// group only, so one output head is needed at a time.
+/// Which teachers grade which row. Rows with the same teachers form a group; a micro-batch holds
+/// rows of one group only, so one output head is needed at a time.
 ///
 /// Averaging is the weighted mean of the divergences, Σ w_i · D(student, teacher_i), and not the
 /// divergence from the mixture Σ w_i · p_i: it is exact for teachers of any width and any stored
@@ -27,10 +27,10 @@ class TeacherMixture {
   /// One for every row, not owned.
   TeacherMixture(
       const Teacher& only);  // NOLINT(google-explicit-constructor): a teacher is teachers
-  /// Nobody grades; something else scores the completions.
+  /// No teacher: something else scores the completions.
   static TeacherMixture none();
   /// Every row by all of them; the weights sum to one.
-  static TeacherMixture averaged(std::vector<Grader> all);
+  static TeacherMixture averaged(std::vector<WeightedTeacher> all);
   /// Row r by teachers[teacher_of_row[r]].
   static TeacherMixture routed(std::vector<std::shared_ptr<const Teacher>> teachers,
                                std::vector<size_t> teacher_of_row);
@@ -38,13 +38,14 @@ class TeacherMixture {
   size_t group_of(int64_t row) const {
     return teacher_of_row_.empty() ? 0 : teacher_of_row_.at(row);
   }
-  const std::vector<Grader>& graders(size_t group) const { return groups_.at(group); }
+  /// The teachers of a group's rows.
+  const std::vector<WeightedTeacher>& members(size_t group) const { return groups_.at(group); }
   size_t groups() const { return groups_.size(); }
 
   /// Rows ordered by group; those of one group keep their order.
   std::vector<int64_t> by_group(std::vector<int64_t> rows) const;
 
-  /// Consecutive pieces of at most `most` rows (0: any number), none with rows of two groups.
+  /// Consecutive pieces of at most `max` rows (0: any number), none with rows of two groups.
   struct Piece {
     size_t first = 0, count = 0;
     size_t group = 0;
@@ -53,7 +54,7 @@ class TeacherMixture {
 
  private:
   TeacherMixture() = default;
-  std::vector<std::vector<Grader>> groups_;
+  std::vector<std::vector<WeightedTeacher>> groups_;
   std::vector<size_t> teacher_of_row_;  // empty: one group
 };
 

@@ -9,7 +9,7 @@
 
 namespace alambic {
 
-/// Some completions that pass through the models together; all rows have the same graders.
+/// Some completions that pass through the models together; all rows have the same teachers.
 struct MicroBatch {
   Rollouts rollouts;
   /// Log-probabilities of the graded tokens that the teachers and the reference gave in an earlier

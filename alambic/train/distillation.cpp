@@ -96,16 +96,16 @@ struct DistillationTask : TrainingTask {
         hidden_MD = student.hidden(pass).index_select(0, loss_positions_M);
       };
       const bool ask = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
-      for (const Grader& grader : graders_of(batch)) {
+      for (const WeightedTeacher& teacher : teachers_of(batch)) {
         phase("grade");
-        const TeacherOutput teacher_output = grader.teacher->evaluate(batch.rollouts);
-        if (ask) remember(batch, logp_M(batch.rollouts, teacher_output), grader.weight);
+        const TeacherOutput teacher_output = teacher.teacher->evaluate(batch.rollouts);
+        if (ask) remember(batch, logp_M(batch.rollouts, teacher_output), teacher.weight);
         grade_seconds += watch.lap();
         if (options.divergence.terms.empty() && !hidden.on()) continue;
         phase("learn");
         look();
         if (!options.divergence.terms.empty()) {
-          add_divergence(hidden_MD, teacher_output, grader.weight, loss);
+          add_divergence(hidden_MD, teacher_output, teacher.weight, loss);
         }
         if (hidden.on()) add_hidden(outputs, loss_positions_M, teacher_output, loss);
         learn_seconds += watch.lap();
@@ -151,10 +151,10 @@ struct DistillationTask : TrainingTask {
 
   // Nobody where no divergence is learned and what the teachers say of the drawn tokens is known,
   // or not asked.
-  std::vector<Grader> graders_of(const MicroBatch& batch) const {
+  std::vector<WeightedTeacher> teachers_of(const MicroBatch& batch) const {
     const bool asked = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
     if (options.divergence.terms.empty() && !hidden.on() && !asked) return {};
-    return teachers.graders(teachers.group_of(batch.rollouts.row_S.front()));
+    return teachers.members(teachers.group_of(batch.rollouts.row_S.front()));
   }
 
   // The student's head over the tokenizer's tokens.

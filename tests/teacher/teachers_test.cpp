@@ -16,8 +16,8 @@ TEST(TeacherMixture, GroupRowsByTeacherAndKeepTheirOrder) {
       TeacherMixture::routed({somebody(), somebody(), somebody()}, {2, 0, 1, 0, 2, 0});
   EXPECT_EQ(teachers.by_group({0, 1, 2, 3, 4, 5}), (std::vector<int64_t>{1, 3, 5, 2, 0, 4}));
   EXPECT_EQ(teachers.group_of(4), 2u);
-  EXPECT_EQ(teachers.graders(1).size(), 1u);
-  EXPECT_EQ(teachers.graders(1).front().weight, 1);
+  EXPECT_EQ(teachers.members(1).size(), 1u);
+  EXPECT_EQ(teachers.members(1).front().weight, 1);
 }
 
 // A micro-batch with rows of two teachers would be graded by one of them.
@@ -46,7 +46,7 @@ TEST(TeacherMixture, NeverMixGroupsInAPiece) {
 TEST(TeacherMixture, AverageOverEveryRow) {
   const auto teachers = TeacherMixture::averaged({{somebody(), 0.25}, {somebody(), 0.75}});
   EXPECT_EQ(teachers.groups(), 1u);
-  EXPECT_EQ(teachers.graders(teachers.group_of(7)).size(), 2u);
+  EXPECT_EQ(teachers.members(teachers.group_of(7)).size(), 2u);
   EXPECT_EQ(teachers.pieces({5, 6, 7}, 0).size(), 1u);
 }
 

@@ -42,9 +42,9 @@ struct HiddenMatchTest : testing::Test {
     NamedTensors projections;
   };
   Learned forward_backward(std::shared_ptr<const Model> teacher) const {
-    const LocalTeacher grader(std::move(teacher), 50, {1, 2});
+    const LocalTeacher wide_teacher(std::move(teacher), 50, {1, 2});
     const auto student = trainable_model();
-    const auto task = distillation_task(*student, grader, rows, tokenizer, options);
+    const auto task = distillation_task(*student, wide_teacher, rows, tokenizer, options);
     Learned learned{.report = task->forward_backward(0, silent),
                     .projections = task->extra_parameters()};
     std::vector<Tensor> parts;
@@ -124,8 +124,8 @@ TEST_F(HiddenMatchTest, TeachesNothingToTheTeacherItself) {
   const std::shared_ptr<const Model> same = trainable_model();
   for (const HiddenMeasure measure : {HiddenMeasure::mse, HiddenMeasure::cosine}) {
     options.hidden.measure = measure;
-    const LocalTeacher grader(same, 50, {0, 1});
-    const auto task = distillation_task(*student, grader, rows, tokenizer, options);
+    const LocalTeacher wide_teacher(same, 50, {0, 1});
+    const auto task = distillation_task(*student, wide_teacher, rows, tokenizer, options);
     EXPECT_TRUE(task->extra_parameters().empty());
     EXPECT_NEAR(task->forward_backward(0, silent).loss, 0, 1e-6);
   }
