@@ -14,9 +14,9 @@ Metrics agreement(const Model& student, const TeacherMixture& teachers,
         student.hidden(Pass(batch.sequences)).index_select(0, batch.loss_positions_M());
     const int64_t row = batch.row_S.empty() ? 0 : batch.row_S.front();
     for (const WeightedTeacher& teacher : teachers.members(teachers.group_of(row))) {
-      const TeacherOutput teacher_output = teacher.teacher->evaluate(batch);
-      const Loss loss = measure_divergence(
-          {}, hidden_MD, student.head().cut(teacher_output.head.vocabulary()), teacher_output);
+      const TeacherOutput output = teacher.teacher->evaluate(batch);
+      const Head head = student.head().cut(hidden_states(output).head.vocabulary());
+      const Loss loss = measure_divergence({}, hidden_MD, head, output);
       for (const auto& [name, sum] : loss.sums) sums[name] += teacher.weight * sum;
     }
     tokens += hidden_MD.size(0);

@@ -11,7 +11,8 @@ namespace alambic {
 
 /// Both KL divergences, both entropies and the share of positions where student and teacher find
 /// the same token most likely: means over the graded tokens of the rollouts, at temperature 1. The
-/// sequences of one batch are graded by the teachers of its first row (row 0 where it names none).
+/// sequences of one batch are graded by the teachers of its first row (row 0 where it names none),
+/// which give hidden states.
 Metrics agreement(const Model& student, const TeacherMixture& teachers,
                   const std::vector<Rollouts>& rollouts);
 

@@ -1,25 +1,40 @@
 #pragma once
 
+#include <variant>
+#include <vector>
+
+#include "alambic/base/error.h"
 #include "alambic/flow/head.h"
 
 namespace alambic {
 
-/// A teacher's grade of every completion token of some Rollouts, in one of these forms. Row m
-/// stands for the m-th graded position (Rollouts::loss_positions_M), entry s for the s-th sequence.
-/// No gradient.
-struct TeacherOutput {
-  /// The hidden state from which the distribution over the whole vocabulary follows exactly.
+/// Final hidden states of a teacher, from which its distribution over the whole vocabulary follows
+/// exactly.
+struct HiddenStates {
   Tensor hidden_MD;  ///< any floating dtype
   Head head;
-  /// What lies behind the teacher's layers that were asked for, in that order; [M, D] each.
+  /// Outputs of the teacher's layers that were asked for, in that order; [M, D] each.
   std::vector<Tensor> layers_MD;
-
-  /// The K most likely tokens and their log-probabilities; the rest of the mass is the tail.
-  Tensor topk_logp_MK;  ///< float32, falling
-  Tensor token_MK;      ///< int64
-
-  /// One number for a whole completion, from a judge or a verifier; NaN: not to be learned from.
-  Tensor score_S;  ///< float32
 };
+
+/// The K most likely tokens of a teacher and their log-probabilities at one temperature; the rest
+/// of the mass is the tail.
+struct TopK {
+  Tensor logp_MK;   ///< float32, falling
+  Tensor token_MK;  ///< int64
+};
+
+/// A teacher's view of every graded token of some Rollouts, in one of these forms. Row m stands for
+/// the m-th graded position (Rollouts::loss_positions_M). No gradient. Who reads it visits it
+/// (std::visit), so that a new form does not compile before everybody says what it means.
+using TeacherOutput = std::variant<HiddenStates, TopK>;
+
+/// The output's hidden states, for what cannot be made from top-K: log-probabilities of drawn
+/// tokens and layers. An internal error (base/error.h) where the output has another form.
+inline const HiddenStates& hidden_states(const TeacherOutput& output) {
+  const auto* states = std::get_if<HiddenStates>(&output);
+  check(states != nullptr, "a teacher without hidden states");
+  return *states;
+}
 
 }  // namespace alambic

@@ -5,8 +5,8 @@
 #include "alambic/base/names.h"
 #include "alambic/objective/parse.h"
 #include "alambic/teacher/local.h"
+#include "alambic/teacher/reward_scorer.h"
 #include "alambic/teacher/rewards.h"
-#include "alambic/teacher/scoring.h"
 #include "alambic/train/hidden_layers.h"
 
 namespace alambic {
@@ -100,9 +100,10 @@ DistillationSettings distillation_settings(const DistillOptions& options, const 
 
 namespace {
 
-std::shared_ptr<const Teacher> load_scorer(const DistillOptions& options, const Pretrained& student,
-                                           const std::vector<Example>& rows,
-                                           const LoadOptions& load) {
+std::shared_ptr<const RewardScorer> load_scorer(const DistillOptions& options,
+                                                const Pretrained& student,
+                                                const std::vector<Example>& rows,
+                                                const LoadOptions& load) {
   std::shared_ptr<const Reward> reward = load_reward(options.reward, load);
   std::vector<std::optional<std::string>> expected;
   for (const Example& row : rows) {
@@ -112,8 +113,8 @@ std::shared_ptr<const Teacher> load_scorer(const DistillOptions& options, const 
     }
     expected.push_back(row.answer);
   }
-  return std::make_shared<ScoringTeacher>(std::move(reward), student.tokenizer,
-                                          std::move(expected));
+  return std::make_shared<TextRewardScorer>(std::move(reward), student.tokenizer,
+                                            std::move(expected));
 }
 
 }  // namespace

@@ -41,24 +41,24 @@ void check_term(const DivergenceTerm& term) {
   }
 }
 
-void check_inputs(const Divergence& divergence, const Tensor& student_MD, const Head& student,
-                  const TeacherOutput& teacher_output) {
-  if (!(divergence.kd_temperature > 0) || !std::isfinite(divergence.kd_temperature)) {
-    throw input_error("kd-temperature is {}, expected a positive number",
-                      divergence.kd_temperature);
+void check_temperature(double temperature) {
+  if (!(temperature > 0) || !std::isfinite(temperature)) {
+    throw input_error("kd-temperature is {}, expected a positive number", temperature);
   }
-  if (!teacher_output.hidden_MD.defined()) return;
-  if (student.vocabulary() != teacher_output.head.vocabulary()) {
+}
+
+void check_pair(const Tensor& student_MD, const Head& student, const HiddenStates& teacher) {
+  if (student.vocabulary() != teacher.head.vocabulary()) {
     throw input_error("the student has {} tokens, the teacher {}", student.vocabulary(),
-                      teacher_output.head.vocabulary())
+                      teacher.head.vocabulary())
         .with_hint(
             "distillation compares distributions over one vocabulary: use a student with "
             "the teacher's tokenizer");
   }
-  check(student_MD.dim() == 2 && teacher_output.hidden_MD.dim() == 2 &&
-            student_MD.size(0) == teacher_output.hidden_MD.size(0),
+  check(student_MD.dim() == 2 && teacher.hidden_MD.dim() == 2 &&
+            student_MD.size(0) == teacher.hidden_MD.size(0),
         "{} graded positions of the student, {} of the teacher", student_MD.size(0),
-        teacher_output.hidden_MD.size(0));
+        teacher.hidden_MD.size(0));
 }
 
 std::vector<WeightedTerm> weighted_terms(const Divergence& divergence) {
@@ -75,21 +75,9 @@ std::vector<WeightedTerm> weighted_terms(const Divergence& divergence) {
   return terms;
 }
 
-Loss divergence_sum(const Divergence& divergence, const Tensor& student_MD, const Head& student,
-                    const TeacherOutput& teacher_output, double normalizer,
-                    const ChunkOptions& chunk) {
-  check_inputs(divergence, student_MD, student, teacher_output);
-  check(normalizer > 0 && std::isfinite(normalizer), "normalizer {}", normalizer);
-  const DivergenceRow row{.vocabulary = student.vocabulary(),
-                          .terms = weighted_terms(divergence),
-                          .temperature = divergence.kd_temperature,
-                          .weight = 1 / normalizer,
-                          .softcap = student.softcap,
-                          .gradient = false};
-  if (divergence.topk > 0 || !teacher_output.hidden_MD.defined()) {
-    return topk_sum(row, {divergence.topk, divergence.topk_by}, student_MD, student, teacher_output,
-                    chunk);
-  }
+/// Over the whole vocabulary.
+Loss full_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& student,
+              const HiddenStates& teacher, double normalizer, const ChunkOptions& chunk) {
   HeadGradient gradient(student_MD, student);
   DivergenceRow visited = row;
   visited.gradient = gradient.needed();
@@ -98,7 +86,7 @@ Loss divergence_sum(const Divergence& divergence, const Tensor& student_MD, cons
   const int64_t rows = chunk_rows(chunk, graded, student.vocabulary(), 2);
   const auto dtype = working_dtype(student_MD);
   HeadChunks students(student_MD, student, rows, dtype);
-  HeadChunks teachers(teacher_output.hidden_MD, teacher_output.head, rows, dtype);
+  HeadChunks teachers(teacher.hidden_MD, teacher.head, rows, dtype);
   const Tensor total = at::zeros({6}, student_MD.options().dtype(at::kDouble).requires_grad(false));
   for_each_chunk(graded, rows, [&](int64_t begin, int64_t count) {
     const Tensor student_CV = students.logits_CV(begin, count);
@@ -118,6 +106,36 @@ Loss divergence_sum(const Divergence& divergence, const Tensor& student_MD, cons
                    {"agreement", sums[5]}}};
 }
 
+/// The student beside a teacher, in each form that its output can have (one call each).
+struct StudentBeside {
+  const Divergence& divergence;
+  const Tensor& student_MD;
+  const Head& student;
+  double normalizer;
+  const ChunkOptions& chunk;
+
+  Loss operator()(const HiddenStates& teacher) const {
+    check_pair(student_MD, student, teacher);
+    if (divergence.topk == 0) {
+      return full_sum(row(), student_MD, student, teacher, normalizer, chunk);
+    }
+    return topk_sum(row(), chosen(), student_MD, student, teacher, chunk);
+  }
+  Loss operator()(const TopK& teacher) const {
+    return topk_sum(row(), chosen(), student_MD, student, teacher, chunk);
+  }
+
+  TopKChoice chosen() const { return {.size = divergence.topk, .by = divergence.topk_by}; }
+  DivergenceRow row() const {
+    return {.vocabulary = student.vocabulary(),
+            .terms = weighted_terms(divergence),
+            .temperature = divergence.kd_temperature,
+            .weight = 1 / normalizer,
+            .softcap = student.softcap,
+            .gradient = false};
+  }
+};
+
 }  // namespace
 
 Divergence generalized_jsd(double beta, double kd_temperature, bool normalize) {
@@ -129,13 +147,20 @@ Divergence generalized_jsd(double beta, double kd_temperature, bool normalize) {
 Loss divergence_loss(const Divergence& divergence, const Tensor& student_MD, const Head& student,
                      const TeacherOutput& teacher_output, double normalizer,
                      const ChunkOptions& chunk) {
-  return divergence_sum(divergence, student_MD, student, teacher_output, normalizer, chunk);
+  check_temperature(divergence.kd_temperature);
+  check(normalizer > 0 && std::isfinite(normalizer), "normalizer {}", normalizer);
+  return std::visit(StudentBeside{.divergence = divergence,
+                                  .student_MD = student_MD,
+                                  .student = student,
+                                  .normalizer = normalizer,
+                                  .chunk = chunk},
+                    teacher_output);
 }
 
 Loss measure_divergence(const Divergence& divergence, const Tensor& student_MD, const Head& student,
                         const TeacherOutput& teacher_output, const ChunkOptions& chunk) {
   const at::NoGradGuard no_gradient;
-  return divergence_sum(divergence, student_MD, student, teacher_output, 1, chunk);
+  return divergence_loss(divergence, student_MD, student, teacher_output, 1, chunk);
 }
 
 }  // namespace alambic

@@ -49,7 +49,7 @@ struct ChunkOptions {
 /// "student_entropy", "teacher_entropy", "agreement" (same most likely token); over buckets
 /// "topk_reverse_kl", "topk_forward_kl" and both models' "…_topk_mass" instead.
 /// Vocabularies must agree: cut both heads to the tokenizer's size first (Head::cut).
-/// TeacherOutput::topk_logp_MK must be at kd_temperature; with it, `topk` 0 means all K of them.
+/// A teacher's TopK must be at kd_temperature; with it, `topk` 0 means all K of them.
 Loss divergence_loss(const Divergence& divergence, const Tensor& student_MD, const Head& student,
                      const TeacherOutput& teacher_output, double normalizer,
                      const ChunkOptions& chunk = {});

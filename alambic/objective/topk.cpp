@@ -32,7 +32,7 @@ Tensor largest(const Tensor& logits_CV, int64_t size) {
   return std::get<1>(at::topk(logits_CV, size, -1));
 }
 
-Chosen choose(const TopK& topk, const Tensor& student_CV, const Tensor& teacher_CV) {
+Chosen choose(const TopKChoice& topk, const Tensor& student_CV, const Tensor& teacher_CV) {
   if (topk.by == TopKBy::student) return {largest(student_CV, topk.size), {}};
   const Tensor teachers = largest(teacher_CV, topk.size);
   if (topk.by == TopKBy::teacher) return {teachers, {}};
@@ -114,74 +114,77 @@ struct Visit {
   }
 };
 
-TopK checked(const TopK& topk, const Tensor& student_MD, const Head& student,
-             const TeacherOutput& teacher_output) {
-  TopK result = topk;
-  if (teacher_output.hidden_MD.defined()) {
-    result.size = std::min(topk.size, student.vocabulary());
-    return result;
-  }
-  if (!teacher_output.topk_logp_MK.defined() || !teacher_output.token_MK.defined()) {
-    throw input_error("the teacher gives no log-probabilities: a divergence needs them")
-        .with_hint("a judge's scores are learned by --objective grpo");
-  }
-  if (topk.by != TopKBy::teacher) {
+TopKChoice checked(const TopKChoice& choice, const Tensor& student_MD, const Head& student,
+                   const TopK& teacher) {
+  if (choice.by != TopKBy::teacher) {
     throw input_error("this teacher knows only its own most likely tokens")
         .with_hint("--kd-topk-by teacher");
   }
-  const int64_t known = teacher_output.topk_logp_MK.size(1);
-  if (topk.size > known) {
-    throw input_error("kd-topk is {}, but the teacher gives {} tokens", topk.size, known);
+  const int64_t known = teacher.logp_MK.size(1);
+  if (choice.size > known) {
+    throw input_error("kd-topk is {}, but the teacher gives {} tokens", choice.size, known);
   }
-  check(teacher_output.topk_logp_MK.size(0) == student_MD.size(0) &&
-            teacher_output.token_MK.sizes() == teacher_output.topk_logp_MK.sizes(),
-        "top-K of {} positions for {}", teacher_output.topk_logp_MK.size(0), student_MD.size(0));
-  if (topk.size == 0) result.size = known;
-  const Tensor& token = teacher_output.token_MK;
+  const Tensor& token = teacher.token_MK;
+  check(teacher.logp_MK.size(0) == student_MD.size(0) && token.sizes() == teacher.logp_MK.sizes(),
+        "top-K of {} positions for {}", teacher.logp_MK.size(0), student_MD.size(0));
   if (token.numel() > 0 &&
       (token.min().item<int64_t>() < 0 || token.max().item<int64_t>() >= student.vocabulary())) {
     throw input_error("the teacher names token {}, the student has {} tokens",
                       token.max().item<int64_t>(), student.vocabulary());
   }
-  return result;
+  return {.size = choice.size == 0 ? known : choice.size, .by = choice.by};
 }
 
-}  // namespace
+/// The chosen tokens of a chunk and the teacher's buckets over them.
+struct TeacherChunk {
+  Chosen chosen;
+  Buckets buckets;
+};
 
-Loss topk_sum(const DivergenceRow& row, const TopK& wanted, const Tensor& student_MD,
-              const Head& student, const TeacherOutput& teacher_output, const ChunkOptions& chunk) {
-  const TopK topk = checked(wanted, student_MD, student, teacher_output);
-  HeadGradient gradient(student_MD, student);
-  const at::NoGradGuard no_gradient;
-  const int64_t graded = student_MD.size(0);
-  const int64_t rows = chunk_rows(chunk, graded, student.vocabulary(), 2);
+/// Of a teacher's hidden states.
+struct ComputedBuckets {
+  HeadChunks teachers;
+  TopKChoice choice;
+  double temperature;
+
+  TeacherChunk operator()(int64_t begin, int64_t count, const Tensor& student_CV) {
+    const Tensor teacher_CV = teachers.logits_CV(begin, count);
+    Chosen chosen = choose(choice, student_CV, teacher_CV);
+    Buckets buckets = take_buckets(teacher_CV, temperature, chosen);
+    return {std::move(chosen), std::move(buckets)};
+  }
+};
+
+/// Of the tokens that a teacher gives.
+struct GivenBuckets {
+  const TopK& teacher;
+  int64_t size, vocabulary;
+
+  TeacherChunk operator()(int64_t begin, int64_t count, const Tensor& /*student_CV*/) const {
+    Chosen chosen{.token_CK = part(teacher.token_MK, begin, count), .twice_CK = {}};
+    Buckets buckets = given_buckets(part(teacher.logp_MK, begin, count), vocabulary, chosen);
+    return {std::move(chosen), std::move(buckets)};
+  }
+  Tensor part(const Tensor& t, int64_t begin, int64_t count) const {
+    return t.narrow(0, begin, count).narrow(1, 0, size);
+  }
+};
+
+/// `teacher(begin, count, student_CV)`: the teacher's side of a chunk. Gradients are off.
+template <class Teacher>
+Loss sum_chunks(const DivergenceRow& row, const Tensor& student_MD, const Head& student,
+                HeadGradient gradient, Teacher teacher, int64_t rows) {
   const auto dtype = working_dtype(student_MD);
   HeadChunks students(student_MD, student, rows, dtype);
-  std::optional<HeadChunks> teachers;
-  if (teacher_output.hidden_MD.defined()) {
-    teachers.emplace(teacher_output.hidden_MD, teacher_output.head, rows, dtype);
-  }
   const Visit visit{row,
                     at::zeros({6}, student_MD.options().dtype(at::kDouble).requires_grad(false))};
-  for_each_chunk(graded, rows, [&](int64_t begin, int64_t count) {
+  for_each_chunk(student_MD.size(0), rows, [&](int64_t begin, int64_t count) {
     const Tensor student_CV = students.logits_CV(begin, count);
     const bool capped = gradient.needed() && row.softcap > 0;
     const Tensor cap_CV = capped ? 1 - (student_CV / row.softcap).square() : Tensor();
-    Chosen chosen;
-    Buckets teacher;
-    if (teachers) {
-      const Tensor teacher_CV = teachers->logits_CV(begin, count);
-      chosen = choose(topk, student_CV, teacher_CV);
-      teacher = take_buckets(teacher_CV, row.temperature, chosen);
-    } else {
-      const auto part = [&](const Tensor& t) {
-        return t.narrow(0, begin, count).narrow(1, 0, topk.size);
-      };
-      chosen.token_CK = part(teacher_output.token_MK);
-      teacher = given_buckets(part(teacher_output.topk_logp_MK), student.vocabulary(), chosen);
-    }
-    const Buckets mine = take_buckets(student_CV, row.temperature, chosen);
-    visit(teacher, mine, chosen, student_CV, gradient.needed(), cap_CV);
+    const TeacherChunk other = teacher(begin, count, student_CV);
+    const Buckets mine = take_buckets(student_CV, row.temperature, other.chosen);
+    visit(other.buckets, mine, other.chosen, student_CV, gradient.needed(), cap_CV);
     if (gradient.needed()) gradient.add(students, begin, student_CV);
   });
 
@@ -195,6 +198,36 @@ Loss topk_sum(const DivergenceRow& row, const TopK& wanted, const Tensor& studen
                    {"student_topk_mass", sums[3]},
                    {"teacher_topk_mass", sums[4]},
                    {"agreement", sums[5]}}};
+}
+
+int64_t rows_of(const ChunkOptions& chunk, const Tensor& student_MD, const Head& student) {
+  return chunk_rows(chunk, student_MD.size(0), student.vocabulary(), 2);
+}
+
+}  // namespace
+
+Loss topk_sum(const DivergenceRow& row, const TopKChoice& choice, const Tensor& student_MD,
+              const Head& student, const HiddenStates& teacher, const ChunkOptions& chunk) {
+  HeadGradient gradient(student_MD, student);
+  const at::NoGradGuard no_gradient;
+  const int64_t rows = rows_of(chunk, student_MD, student);
+  const int64_t size = std::min(choice.size, student.vocabulary());
+  ComputedBuckets computed{
+      .teachers = HeadChunks(teacher.hidden_MD, teacher.head, rows, working_dtype(student_MD)),
+      .choice = {.size = size, .by = choice.by},
+      .temperature = row.temperature};
+  return sum_chunks(row, student_MD, student, std::move(gradient), std::move(computed), rows);
+}
+
+Loss topk_sum(const DivergenceRow& row, const TopKChoice& choice, const Tensor& student_MD,
+              const Head& student, const TopK& teacher, const ChunkOptions& chunk) {
+  const TopKChoice known = checked(choice, student_MD, student, teacher);
+  HeadGradient gradient(student_MD, student);
+  const at::NoGradGuard no_gradient;
+  const GivenBuckets given{
+      .teacher = teacher, .size = known.size, .vocabulary = student.vocabulary()};
+  return sum_chunks(row, student_MD, student, std::move(gradient), given,
+                    rows_of(chunk, student_MD, student));
 }
 
 }  // namespace alambic

@@ -6,17 +6,21 @@
 
 namespace alambic {
 
-struct TopK {
-  int64_t size = 0;  ///< 0: as many as the teacher output has
+/// Which tokens get a bucket of their own.
+struct TopKChoice {
+  int64_t size = 0;  ///< 0: as many as the teacher gives
   TopKBy by = TopKBy::teacher;
 };
 
-/// divergence_loss with topk; row.weight is 1 / normalizer, row.gradient is not read. The student's
-/// tail is the sum of its other probabilities, never 1 − Σ; the teacher's too where its hidden
-/// states are there, and otherwise 1 − Σ of the given probabilities, at least 2⁻²⁴ while tokens are
-/// left for it. Input errors: `by` student or both without the teacher's hidden states, more than
-/// the teacher output has.
-Loss topk_sum(const DivergenceRow& row, const TopK& topk, const Tensor& student_MD,
-              const Head& student, const TeacherOutput& teacher_output, const ChunkOptions& chunk);
+/// divergence_loss with topk; row.weight is 1 / normalizer, row.gradient is not read. Both tails
+/// are the sums of the other probabilities, never 1 − Σ.
+Loss topk_sum(const DivergenceRow& row, const TopKChoice& choice, const Tensor& student_MD,
+              const Head& student, const HiddenStates& teacher, const ChunkOptions& chunk);
+
+/// The same for a teacher that gives its K most likely tokens alone: its tail is 1 − Σ of their
+/// probabilities, at least 2⁻²⁴ while tokens are left for it. Input errors: tokens chosen by the
+/// student or both, more than the teacher gives, a token that the student does not have.
+Loss topk_sum(const DivergenceRow& row, const TopKChoice& choice, const Tensor& student_MD,
+              const Head& student, const TopK& teacher, const ChunkOptions& chunk);
 
 }  // namespace alambic

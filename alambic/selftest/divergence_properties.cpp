@@ -49,9 +49,8 @@ void square_of_the_temperature(Deviation& worst) {
 void jensen_shannon(Deviation& worst) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Problem problem = random_problem(5, 40).to(dtype);
-    const Problem swapped{problem.teacher_output.hidden_MD,
-                          problem.teacher_output.head,
-                          {.hidden_MD = problem.student_MD, .head = problem.student}};
+    const Problem swapped{problem.teacher().hidden_MD, problem.teacher().head,
+                          HiddenStates{.hidden_MD = problem.student_MD, .head = problem.student}};
     worst.compare(loss_of(swapped, generalized_jsd(0.5)), loss_of(problem, generalized_jsd(0.5)),
                   1e-5, "swapped");
     const Problem far = one_row({100, 0, 0}, {0, 100, 0}).to(dtype);
@@ -132,8 +131,8 @@ void soft_cap_and_scale(Deviation& worst) {
   Problem problem = random_problem(3, 11, true);
   problem.student.softcap = 2;
   problem.student.scale = 0.5;
-  problem.teacher_output.head.softcap = 3;
-  problem.teacher_output.head.scale = 1.5;
+  problem.teacher().head.softcap = 3;
+  problem.teacher().head.scale = 1.5;
   for (const double beta : {0.0, 0.3, 1.0}) {
     const Divergence divergence = generalized_jsd(beta, 1.5);
     const auto value = [&] { return problem.reference_sum(divergence); };

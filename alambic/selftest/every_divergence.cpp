@@ -92,7 +92,7 @@ void gradients_are_differences(const DivergenceCase& c, Deviation& worst) {
 
 void float32_gradients_are_those_of_float64(const DivergenceCase& c, Deviation& worst) {
   Problem wide = random_problem(9, 333, true);
-  wide.student.softcap = wide.teacher_output.head.softcap = 5;
+  wide.student.softcap = wide.teacher().head.softcap = 5;
   wide.student.scale = 0.7;
   compare(differentiate(wide.to(at::kFloat), c.divergence, 9), differentiate(wide, c.divergence, 9),
           1e-5, c.name, worst);
@@ -101,7 +101,7 @@ void float32_gradients_are_those_of_float64(const DivergenceCase& c, Deviation& 
 void equal_models(const DivergenceCase& c, Deviation& worst) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     Problem problem = random_problem(7, 300, true).to(dtype);
-    problem.teacher_output = {.hidden_MD = problem.student_MD, .head = problem.student};
+    problem.teacher_output = HiddenStates{.hidden_MD = problem.student_MD, .head = problem.student};
     const Gradients found = differentiate(problem, c.divergence);
     worst.expect(found.value == 0, c.name + ", loss");
     worst.add(found.hidden_MD.abs().max().item<double>(), 1e-7, c.name + ", hidden");
@@ -112,8 +112,8 @@ void equal_models(const DivergenceCase& c, Deviation& worst) {
 void never_negative(const DivergenceCase& c, Deviation& worst) {
   for (const double distance : {1.0, 1e-2, 1e-4, 1e-6}) {
     Problem problem = random_problem(7, 300, true);
-    problem.teacher_output = {.hidden_MD = problem.student_MD, .head = problem.student};
-    problem.teacher_output.head.bias_V = problem.student.bias_V * (1 + distance);
+    problem.teacher_output = HiddenStates{.hidden_MD = problem.student_MD, .head = problem.student};
+    problem.teacher().head.bias_V = problem.student.bias_V * (1 + distance);
     for (const auto dtype : {at::kDouble, at::kFloat}) {
       const double found = loss_of(problem.to(dtype), c.divergence);
       worst.expect(found >= 0, fmt::format("{}, {} apart: {:g}", c.name, distance, found));
@@ -150,7 +150,7 @@ void added_constant(const DivergenceCase& c, Deviation& worst) {
   const Problem problem = random_problem(7, 50, true).to(at::kFloat);
   Problem shifted = problem;
   shifted.student.bias_V = problem.student.bias_V + 3;
-  shifted.teacher_output.head.bias_V = problem.teacher_output.head.bias_V - 5;
+  shifted.teacher().head.bias_V = problem.teacher().head.bias_V - 5;
   const Gradients expected = differentiate(problem, c.divergence);
   const Gradients found = differentiate(shifted, c.divergence);
   worst.compare(found.value, expected.value, 1e-5, c.name);
@@ -168,12 +168,12 @@ void gradient_sums_to_zero(const DivergenceCase& c, Deviation& worst) {
 void padded_vocabulary(const DivergenceCase& c, Deviation& worst) {
   constexpr int64_t kTokens = 33;
   Problem padded = random_problem(4, 40, true);
-  for (Head* head : {&padded.student, &padded.teacher_output.head}) {
+  for (Head* head : {&padded.student, &padded.teacher().head}) {
     head->bias_V.slice(0, kTokens).fill_(head == &padded.student ? 50 : 70);
   }
   Problem cut = padded;
   cut.student = padded.student.cut(kTokens);
-  cut.teacher_output.head = padded.teacher_output.head.cut(kTokens);
+  cut.teacher().head = padded.teacher().head.cut(kTokens);
   const double expected = cut.reference_sum(c.divergence);
   worst.compare(loss_of(cut, c.divergence), expected, 1e-10, c.name);
   worst.compare(loss_of(cut.to(at::kFloat), c.divergence), expected, 1e-5, c.name + ", float32");

@@ -156,8 +156,9 @@ void kept_tokens(Deviation& worst) {
       return measure_divergence(divergence, hidden_MD, student->head(), teacher_output)
           .value.item<double>();
     };
-    const TeacherOutput grades = live.evaluate(rollouts);
-    worst.compare(loss(topk_of(grades, 6, T)), loss(grades), 1e-5, fmt::format("T = {}", T));
+    const TeacherOutput whole = live.evaluate(rollouts);
+    worst.compare(loss(topk_of(hidden_states(whole), 6, T)), loss(whole), 1e-5,
+                  fmt::format("T = {}", T));
   }
 }
 

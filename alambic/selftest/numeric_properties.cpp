@@ -54,8 +54,9 @@ void small_divergences(Deviation& worst) {
   const Tensor student = at::randn({1, vocabulary}, generator, at::kFloat) * 3;
   const Tensor teacher = student + at::randn({1, vocabulary}, generator, at::kFloat) * 0.01;
   const Tensor one = at::ones({1, 1});
-  const Problem problem{
-      one, {.weight_VD = student.t()}, {.hidden_MD = one, .head = {.weight_VD = teacher.t()}}};
+  const Problem problem{one,
+                        {.weight_VD = student.t()},
+                        HiddenStates{.hidden_MD = one, .head = {.weight_VD = teacher.t()}}};
   for (const double beta : {0.0, 0.5, 1.0}) {
     const double expected = problem.reference_sum(generalized_jsd(beta));
     const std::string where = fmt::format("beta {}, D = {:.1e}", beta, expected);
@@ -113,7 +114,7 @@ void not_finite(Deviation& worst) {
           student.student.bias_V[place] = bad;
           worst.expect(!std::isfinite(loss_of(student, generalized_jsd(beta))), where);
           Problem teacher = random_problem(5, 40, true).to(dtype);
-          teacher.teacher_output.hidden_MD[place % 5][2] = bad;
+          teacher.teacher().hidden_MD[place % 5][2] = bad;
           worst.expect(!std::isfinite(loss_of(teacher, generalized_jsd(beta))), where);
         }
       }
@@ -153,11 +154,11 @@ void bfloat16(Deviation& worst) {
 
 void who_is_trained(Deviation& worst) {
   Problem problem = random_problem();
-  problem.teacher_output.hidden_MD.requires_grad_();
+  problem.teacher().hidden_MD.requires_grad_();
   const Tensor hidden = problem.student_MD.detach().requires_grad_();
   divergence_loss({}, hidden, problem.student, problem.teacher_output, 1).value.backward();
   worst.expect(hidden.grad().defined(), "the student has no gradient");
-  worst.expect(!problem.teacher_output.hidden_MD.grad().defined(), "the teacher has a gradient");
+  worst.expect(!problem.teacher().hidden_MD.grad().defined(), "the teacher has a gradient");
   worst.expect(!problem.student.weight_VD.dense().grad().defined(), "a frozen head has a gradient");
 }
 

@@ -28,7 +28,7 @@ double reference_term(PolicyKind kind, const DrawnProblem& problem, int64_t m,
 
 DrawnProblem::DrawnProblem(double temperature) : Problem(random_problem(7, 37, true)) {
   drawn.token_M = at::tensor(kTokens);
-  drawn.teacher_logp_M = logp(teacher_output.hidden_MD, teacher_output.head, temperature);
+  drawn.teacher_logp_M = logp(teacher().hidden_MD, teacher().head, temperature);
   drawn.sampler_logp_M = logp(student_MD, student, temperature) - at::linspace(-0.5, 0.45, 7);
   drawn.reference_logp_M = drawn.teacher_logp_M;
   drawn.advantage_M = at::linspace(-1.5, 2, 7, at::kDouble);

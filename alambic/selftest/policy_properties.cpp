@@ -252,8 +252,8 @@ Tensor gradient_of_minillm(const Tree& tree, bool long_term) {
     const Tensor hidden_MD = tree.hidden.index_select(0, completion.row_M);
     const Tensor sampler = completion.of_tokens(now), teacher = completion.of_tokens(tree.teacher);
     // A teacher whose hidden states are its logits.
-    const TeacherOutput teacher_output{.hidden_MD = tree.teacher.index_select(0, completion.row_M),
-                                       .head = {.weight_VD = at::eye(Tree::V, at::kDouble)}};
+    const HiddenStates teacher_output{.hidden_MD = tree.teacher.index_select(0, completion.row_M),
+                                      .head = {.weight_VD = at::eye(Tree::V, at::kDouble)}};
     Tensor loss = divergence_loss({}, hidden_MD, head, teacher_output, 1).value;
     if (long_term) {
       const DrawnTokens drawn{.token_M = completion.token_M,

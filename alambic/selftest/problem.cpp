@@ -35,16 +35,14 @@ Problem Problem::to(at::ScalarType dtype) const {
     if (h.bias_V.defined()) h.bias_V = h.bias_V.to(dtype);
     return h;
   };
-  return {student_MD.to(dtype),
-          head(student),
-          {.hidden_MD = teacher_output.hidden_MD.to(dtype), .head = head(teacher_output.head)}};
+  return {student_MD.to(dtype), head(student),
+          HiddenStates{.hidden_MD = teacher().hidden_MD.to(dtype), .head = head(teacher().head)}};
 }
 
 Problem Problem::rows(int64_t begin, int64_t count) const {
-  return {
-      student_MD.narrow(0, begin, count),
-      student,
-      {.hidden_MD = teacher_output.hidden_MD.narrow(0, begin, count), .head = teacher_output.head}};
+  return {student_MD.narrow(0, begin, count), student,
+          HiddenStates{.hidden_MD = teacher().hidden_MD.narrow(0, begin, count),
+                       .head = teacher().head}};
 }
 
 namespace {
@@ -104,11 +102,11 @@ Problem random_problem(int64_t graded, int64_t vocabulary, bool bias) {
   };
   Problem problem{.student_MD = random({graded, 5}),
                   .student = {.weight_VD = random({vocabulary, 5})},
-                  .teacher_output = {.hidden_MD = random({graded, 6}),
-                                     .head = {.weight_VD = random({vocabulary, 6})}}};
+                  .teacher_output = HiddenStates{.hidden_MD = random({graded, 6}),
+                                                 .head = {.weight_VD = random({vocabulary, 6})}}};
   if (bias) {
     problem.student.bias_V = random({vocabulary});
-    problem.teacher_output.head.bias_V = random({vocabulary});
+    problem.teacher().head.bias_V = random({vocabulary});
   }
   return problem;
 }
@@ -120,18 +118,15 @@ Problem one_row(const std::vector<double>& student, const std::vector<double>& t
   const Tensor one = at::ones({1, 1}, at::kDouble);
   return {one,
           {.weight_VD = column(student)},
-          {.hidden_MD = one, .head = {.weight_VD = column(teacher)}}};
+          HiddenStates{.hidden_MD = one, .head = {.weight_VD = column(teacher)}}};
 }
 
 Problem remote(const Problem& problem, int64_t K, double T) {
   const Tensor logp_MV = at::log_softmax(
-      at::mm(problem.teacher_output.hidden_MD, problem.teacher_output.head.weight_VD.dense().t()) /
-          T,
-      -1);
+      at::mm(problem.teacher().hidden_MD, problem.teacher().head.weight_VD.dense().t()) / T, -1);
   const auto [logp_MK, token_MK] = at::topk(logp_MV, K, -1);
-  return {problem.student_MD,
-          problem.student,
-          {.topk_logp_MK = logp_MK.to(at::kFloat), .token_MK = token_MK}};
+  return {problem.student_MD, problem.student,
+          TopK{.logp_MK = logp_MK.to(at::kFloat), .token_MK = token_MK}};
 }
 
 double loss_of(const Problem& problem, const Divergence& divergence) {

@@ -18,12 +18,16 @@ struct Problem {
   Head student;
   TeacherOutput teacher_output;
 
+  /// The teacher's hidden states; not of a remote() one.
+  const HiddenStates& teacher() const { return std::get<HiddenStates>(teacher_output); }
+  HiddenStates& teacher() { return std::get<HiddenStates>(teacher_output); }
+
   Problem to(at::ScalarType dtype) const;
   Problem rows(int64_t begin, int64_t count) const;
 
   reference::Row student_logits(int64_t m) const { return logits_of(student_MD[m], student); }
   reference::Row teacher_logits(int64_t m) const {
-    return logits_of(teacher_output.hidden_MD[m], teacher_output.head);
+    return logits_of(teacher().hidden_MD[m], teacher().head);
   }
 
   /// Sum over rows of the reference's Σ weight·T^k·D, over the whole vocabulary or over buckets.

@@ -86,8 +86,8 @@ void no_tail(Deviation& worst) {
   const Tensor logp = at::full({2, 2}, -30.0);
   logp.select(1, 0).fill_(0);
   const Tensor token = at::tensor(std::vector<int64_t>{3, 5, 8, 1}).view({2, 2});
-  const Problem peaked{
-      problem.student_MD, problem.student, {.topk_logp_MK = logp, .token_MK = token}};
+  const Problem peaked{problem.student_MD, problem.student,
+                       TopK{.logp_MK = logp, .token_MK = token}};
   for (const Divergence& divergence : objectives()) {
     const Gradients found = differentiate(peaked, divergence);
     worst.expect(std::isfinite(found.value), name_of(divergence));

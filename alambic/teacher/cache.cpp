@@ -129,10 +129,10 @@ TeacherOutput TeacherCache::read(const Rollouts& rollouts) const {
   const at::Device device = rollouts.sequences.tokens_N.device();
   if (manifest_.form == CacheForm::hidden) {
     const auto dtype = manifest_.dtype == "float32" ? at::kFloat : at::kBFloat16;
-    return {.hidden_MD = gather(places, "hidden", dtype, device)};
+    return HiddenStates{.hidden_MD = gather(places, "hidden", dtype, device)};
   }
-  return {.topk_logp_MK = gather(places, "topk_logp", at::kFloat, device),
-          .token_MK = gather(places, "topk_token", at::kLong, device)};
+  return TopK{.logp_MK = gather(places, "topk_logp", at::kFloat, device),
+              .token_MK = gather(places, "topk_token", at::kLong, device)};
 }
 
 }  // namespace alambic

@@ -33,8 +33,8 @@ class TeacherCache {
   const CacheManifest& manifest() const { return manifest_; }
   bool holds(const std::string& key) const { return places_.contains(key); }
 
-  /// Grades of these sequences in their order, on `device`, without a head. An input error when one
-  /// is not there.
+  /// Grades of these sequences in their order, on their device; hidden states without a head. An
+  /// input error when one is not there.
   TeacherOutput read(const Rollouts& rollouts) const;
 
   /// Grades with `teacher` the sequences of `rollouts` and keeps what is not there yet; the last
@@ -47,15 +47,16 @@ class TeacherCache {
     size_t part = 0;
     int64_t begin = 0, end = 0;  // rows
   };
+  using Columns = std::vector<std::pair<std::string, Tensor>>;  // a part's, by name
   struct Pending {
     std::vector<std::string> keys;
     std::unordered_set<std::string> seen;
     std::vector<int64_t> offsets = {0};
-    std::vector<TeacherOutput> grades;
+    std::vector<Columns> grades;  // of each sequence
   };
   struct Lock;
 
-  TeacherOutput stored_form(const TeacherOutput& graded) const;
+  Columns columns_of(const HiddenStates& graded) const;
   void open_part(const CacheManifest::Part& part);
   Tensor gather(const std::vector<Place>& places, const std::string& name, at::ScalarType dtype,
                 at::Device device) const;

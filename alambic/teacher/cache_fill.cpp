@@ -32,15 +32,14 @@ struct TeacherCache::Lock {
   ~Lock() { ::close(descriptor); }
 };
 
-TeacherOutput TeacherCache::stored_form(const TeacherOutput& graded) const {
+TeacherCache::Columns TeacherCache::columns_of(const HiddenStates& graded) const {
   if (manifest_.form == CacheForm::topk) {
-    TeacherOutput kept = topk_of(graded, manifest_.topk, manifest_.temperature);
-    kept.topk_logp_MK = kept.topk_logp_MK.cpu();
-    kept.token_MK = kept.token_MK.to(at::kCPU, at::kInt);
-    return kept;
+    const TopK kept = topk_of(graded, manifest_.topk, manifest_.temperature);
+    return {{"topk_logp", kept.logp_MK.cpu()},
+            {"topk_token", kept.token_MK.to(at::kCPU, at::kInt)}};
   }
   const auto dtype = manifest_.dtype == "float32" ? at::kFloat : at::kBFloat16;
-  return {.hidden_MD = graded.hidden_MD.to(at::kCPU, dtype)};
+  return {{"hidden", graded.hidden_MD.to(at::kCPU, dtype)}};
 }
 
 void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
@@ -53,7 +52,8 @@ void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
           .with_hint("run the command again");
     }
   }
-  const TeacherOutput all = stored_form(teacher.evaluate(rollouts));
+  const TeacherOutput output = teacher.evaluate(rollouts);
+  const Columns all = columns_of(hidden_states(output));
   const std::vector<std::string> keys = sequence_keys(rollouts);
   const Tensor completion_mask_N = rollouts.completion_mask_N.cpu().to(at::kLong);
   int64_t begin = 0;
@@ -62,16 +62,11 @@ void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
         completion_mask_N.narrow(0, rollouts.sequences.offsets[s], rollouts.sequences.length(s))
             .sum()
             .item<int64_t>();
-    const auto rows = [&](const Tensor& tensor) {
-      return tensor.defined() ? tensor.narrow(0, begin, graded) : tensor;
-    };
     if (!holds(keys[s]) && pending_.seen.insert(keys[s]).second) {
       pending_.keys.push_back(keys[s]);
       pending_.offsets.push_back(pending_.offsets.back() + graded);
-      TeacherOutput& own = pending_.grades.emplace_back();
-      own.hidden_MD = rows(all.hidden_MD);
-      own.topk_logp_MK = rows(all.topk_logp_MK);
-      own.token_MK = rows(all.token_MK);
+      Columns& own = pending_.grades.emplace_back();
+      for (const auto& [name, rows] : all) own.emplace_back(name, rows.narrow(0, begin, graded));
     }
     begin += graded;
   }
@@ -80,22 +75,16 @@ void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
 
 void TeacherCache::flush() {
   if (pending_.keys.empty()) return;
-  const auto column = [&](Tensor TeacherOutput::*member) {
-    std::vector<Tensor> pieces;
-    for (const TeacherOutput& evaluate : pending_.grades) pieces.push_back(evaluate.*member);
-    return at::cat(pieces);
-  };
   std::string keys;
   for (const std::string& key : pending_.keys) keys += key;
   const auto S = static_cast<int64_t>(pending_.keys.size());
-  std::vector<std::pair<std::string, Tensor>> tensors = {
+  Columns tensors = {
       {"keys", at::tensor(std::vector<uint8_t>(keys.begin(), keys.end())).view({S, -1})},
       {"offsets", at::tensor(pending_.offsets, at::kLong)}};
-  if (manifest_.form == CacheForm::hidden) {
-    tensors.emplace_back("hidden", column(&TeacherOutput::hidden_MD));
-  } else {
-    tensors.emplace_back("topk_logp", column(&TeacherOutput::topk_logp_MK));
-    tensors.emplace_back("topk_token", column(&TeacherOutput::token_MK));
+  for (size_t c = 0; c < pending_.grades.front().size(); ++c) {
+    std::vector<Tensor> rows;
+    for (const Columns& grades : pending_.grades) rows.push_back(grades[c].second);
+    tensors.emplace_back(pending_.grades.front()[c].first, at::cat(rows));
   }
   CacheManifest::Part part{.file = fmt::format("part-{:05}.safetensors", parts_.size()),
                            .sequences = S,

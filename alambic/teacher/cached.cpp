@@ -12,9 +12,9 @@ const Head& HeadCache::take(size_t number) {
 }
 
 TeacherOutput CachedTeacher::evaluate(const Rollouts& rollouts) const {
-  TeacherOutput teacher_output = cache_->read(rollouts);
-  if (teacher_output.hidden_MD.defined()) teacher_output.head = head_cache_->take(number_);
-  return teacher_output;
+  TeacherOutput output = cache_->read(rollouts);
+  if (auto* states = std::get_if<HiddenStates>(&output)) states->head = head_cache_->take(number_);
+  return output;
 }
 
 }  // namespace alambic

@@ -25,7 +25,8 @@ class HeadCache {
   size_t which_ = SIZE_MAX;
 };
 
-/// A teacher whose trunk never runs: grades come from a cache, its head from the shelf.
+/// A teacher whose trunk never runs: hidden states come from a cache, its head from the head cache;
+/// or top-K, which needs no head.
 class CachedTeacher : public Teacher {
  public:
   CachedTeacher(std::shared_ptr<const TeacherCache> cache, std::shared_ptr<HeadCache> head_cache,

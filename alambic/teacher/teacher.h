@@ -6,8 +6,8 @@
 
 namespace alambic {
 
-/// Grades the rollouts it is given; which form of TeacherOutput comes out is the kind of teacher's.
-/// Grading has no gradient and no memory: the same rollouts get the same teacher output.
+/// What grades the rollouts it is given; which form of TeacherOutput comes out is the kind of
+/// teacher's. No gradient and no memory: the same rollouts get the same output.
 struct Teacher {
   virtual ~Teacher() = default;
   virtual TeacherOutput evaluate(const Rollouts& rollouts) const = 0;

@@ -48,6 +48,7 @@ struct DistillationTask : TrainingTask {
   StepBatch completions;
   int64_t round = -1;
   bool own = true;
+  DroppedScores dropped;
 
   DistillationTask(Model& student, TeacherMixture teachers_of_rows,
                    std::vector<TokenizedExample> rows, const Tokenizer& tokenizer,
@@ -145,8 +146,8 @@ struct DistillationTask : TrainingTask {
                                     engine, options.samples_per_step, report);
     if (!auxiliary.reward) return;
     phase("score");
-    score_completions(*auxiliary.reward, options.num_generations, options.advantage, completions,
-                      report);
+    score_completions(*auxiliary.reward, dropped, options.num_generations, options.advantage,
+                      completions, report);
   }
 
   // Nobody where no divergence is learned and what the teachers say of the drawn tokens is known,
@@ -165,9 +166,9 @@ struct DistillationTask : TrainingTask {
 
   // What a teacher thinks of the drawn tokens.
   Tensor logp_M(const Rollouts& rollouts, const TeacherOutput& teacher_output) const {
-    check(teacher_output.hidden_MD.defined(), "a teacher without hidden states");
-    return target_log_probabilities(teacher_output.hidden_MD, teacher_output.head,
-                                    rollouts.targets_M(), options.policy.temperature);
+    const HiddenStates& states = hidden_states(teacher_output);
+    return target_log_probabilities(states.hidden_MD, states.head, rollouts.targets_M(),
+                                    options.policy.temperature);
   }
 
   // TeacherMixture' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
@@ -178,8 +179,8 @@ struct DistillationTask : TrainingTask {
 
   void add_divergence(const Tensor& hidden_MD, const TeacherOutput& teacher_output, double weight,
                       MicroLoss& loss) const {
-    const bool whole = teacher_output.hidden_MD.defined();  // else it has no head
-    const Head own_head = whole ? student.head().cut(teacher_output.head.vocabulary()) : head();
+    const auto* whole = std::get_if<HiddenStates>(&teacher_output);  // else it has no head
+    const Head own_head = whole ? student.head().cut(whole->head.vocabulary()) : head();
     const Loss part = divergence_loss(options.divergence, hidden_MD, own_head, teacher_output,
                                       static_cast<double>(loss.report.tokens) / weight);
     loss.add(part, 1);
@@ -188,7 +189,7 @@ struct DistillationTask : TrainingTask {
 
   void add_hidden(const LayerOutputs& outputs, const Tensor& loss_positions_M,
                   const TeacherOutput& teacher_output, MicroLoss& loss) const {
-    const Loss part = hidden.loss(outputs, loss_positions_M, teacher_output,
+    const Loss part = hidden.loss(outputs, loss_positions_M, hidden_states(teacher_output),
                                   static_cast<double>(loss.report.tokens));
     loss.add(part, options.hidden.weight);
     loss.report_sums(part, 1);

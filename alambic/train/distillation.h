@@ -1,4 +1,4 @@
-// The main job: the student answers, the teacher grades every token, the student learns.
+// The main task: the student answers, the teacher grades every token, the student learns.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include "alambic/objective/divergence.h"
 #include "alambic/objective/group_advantage.h"
 #include "alambic/objective/policy.h"
+#include "alambic/teacher/reward_scorer.h"
 #include "alambic/train/completions.h"
 #include "alambic/train/hidden_match.h"
 
@@ -28,14 +29,16 @@ struct DistillationSettings {
   EngineOptions engine;  ///< its step is set by the task
 };
 
-/// Who else looks at the student's own completions.
+/// Models beside student and teachers that the student's own completions are shown to.
 struct AuxiliaryModels {
-  std::shared_ptr<const Teacher> reward;     ///< of whole completions: for grpo
-  std::shared_ptr<const Teacher> reference;  ///< a local teacher that never changes: for kl_weight
+  std::shared_ptr<const RewardScorer> reward;  ///< of whole completions: for grpo; null: none
+  /// A teacher that never changes and gives hidden states: for kl_weight; null: none.
+  std::shared_ptr<const Teacher> reference;
 };
 
-/// `examples` may lack completions only when lmbda is 1. `tokenizer` is for the samples' text.
-/// Samples of a step are grouped by teacher.
+/// A distillation. `examples` may lack completions only when lmbda is 1. `tokenizer` is for the
+/// samples' text. Samples of a step are grouped by teacher. It counts scores that were dropped
+/// (train/dropped_scores.h): beside projections its only memory from one round to the next.
 std::unique_ptr<TrainingTask> distillation_task(Model& student, TeacherMixture teachers,
                                                 std::vector<TokenizedExample> examples,
                                                 const Tokenizer& tokenizer,

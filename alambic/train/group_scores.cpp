@@ -18,17 +18,16 @@ Tensor sequence_of_M(const Rollouts& rollouts) {
 
 }  // namespace
 
-void score_completions(const Teacher& reward, int64_t size, AdvantageKind kind,
-                       StepBatch& completions, StepReport& report) {
+void score_completions(const RewardScorer& reward, DroppedScores& dropped, int64_t size,
+                       AdvantageKind kind, StepBatch& completions, StepReport& report) {
   Stopwatch watch;
   std::vector<float> scores;
   for (const MicroBatch& batch : completions.micro_batches) {
-    const Tensor score_S =
-        reward.evaluate(batch.rollouts).score_S.to(at::kCPU, at::kFloat).contiguous();
-    check(score_S.numel() == batch.rollouts.sequences.sequences(), "{} scores of {} answers",
-          score_S.numel(), batch.rollouts.sequences.sequences());
-    const float* values = score_S.const_data_ptr<float>();
-    scores.insert(scores.end(), values, values + score_S.numel());
+    const std::vector<Score> found = reward.score(batch.rollouts);
+    check(std::ssize(found) == batch.rollouts.sequences.sequences(), "{} scores of {} completions",
+          found.size(), batch.rollouts.sequences.sequences());
+    dropped.count(found);
+    for (const Score& score : found) scores.push_back(score.value);
   }
   const GroupAdvantages found = group_advantages(scores, size, kind);
   const Tensor advantages = at::tensor(found.advantages, at::kDouble);

@@ -25,9 +25,9 @@ std::vector<int64_t> HiddenMatch::layers() const {
 }
 
 Loss HiddenMatch::loss(const LayerOutputs& student, const Tensor& loss_positions_M,
-                       const TeacherOutput& teacher_output, double normalizer) const {
-  check(teacher_output.layers_MD.size() == options_.pairs.size(), "{} of {} layers of the teacher",
-        teacher_output.layers_MD.size(), options_.pairs.size());
+                       const HiddenStates& teacher, double normalizer) const {
+  check(teacher.layers_MD.size() == options_.pairs.size(), "{} of {} layers of the teacher",
+        teacher.layers_MD.size(), options_.pairs.size());
   const auto pairs = static_cast<double>(options_.pairs.size());
   Loss mean;
   for (size_t i = 0; i < options_.pairs.size(); ++i) {
@@ -35,7 +35,7 @@ Loss HiddenMatch::loss(const LayerOutputs& student, const Tensor& loss_positions
         student.x_ND.at(options_.pairs[i].student).index_select(0, loss_positions_M);
     const Loss one = hidden_distance(options_.measure, student_MD,
                                      projections_.empty() ? Tensor() : projections_[i].second,
-                                     teacher_output.layers_MD[i], normalizer * pairs);
+                                     teacher.layers_MD[i], normalizer * pairs);
     mean.value = mean.value.defined() ? mean.value + one.value : one.value;
     for (const auto& [name, sum] : one.sums) mean.sums[name] += sum / pairs;
   }

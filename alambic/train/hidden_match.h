@@ -29,10 +29,10 @@ class HiddenMatch {
   bool on() const { return options_.weight > 0; }
   /// The student's layers that a pass must show.
   std::vector<int64_t> layers() const;
-  /// The mean over pairs, of the rows loss_positions_M of the student's outputs; its sums are means
-  /// too. Without the weight.
+  /// The mean over pairs, of the rows loss_positions_M of the student's outputs beside the
+  /// teacher's layers_MD, in the pairs' order; its sums are means too. Without the weight.
   Loss loss(const LayerOutputs& student, const Tensor& loss_positions_M,
-            const TeacherOutput& teacher_output, double normalizer) const;
+            const HiddenStates& teacher, double normalizer) const;
   /// To be trained; empty where widths agree.
   const NamedTensors& projections() const { return projections_; }
 

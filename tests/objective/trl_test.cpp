@@ -19,7 +19,7 @@ struct Trl : testing::Test {
   Problem problem() const {
     return {.student_MD = read("student.hidden"),
             .student = {.weight_VD = read("student.head"), .bias_V = read("student.bias")},
-            .teacher_output = {
+            .teacher_output = HiddenStates{
                 .hidden_MD = read("teacher.hidden"),
                 .head = {.weight_VD = read("teacher.head"), .bias_V = read("teacher.bias")}}};
   }
@@ -53,8 +53,8 @@ TEST_F(Trl, DistillationTrainersChunkedLoss) {
     Problem shaped = problem();
     shaped.student.scale = 0.7;
     shaped.student.softcap = 3;
-    shaped.teacher_output.head.scale = 1.3;
-    shaped.teacher_output.head.softcap = 4;
+    shaped.teacher().head.scale = 1.3;
+    shaped.teacher().head.softcap = 4;
     const std::string name = "distillation_trainer_shaped.beta" + beta;
     const Divergence warm = generalized_jsd(std::stod(beta), 2);
     expect(name, shaped, warm, kItems, 4);
@@ -80,17 +80,15 @@ TEST_F(Trl, GoldsLossOfOneVocabulary) {
 TEST_F(Trl, ServerDistillationsTailBucket) {
   const Problem local = problem();
   const Tensor logp_MV =
-      (at::mm(local.teacher_output.hidden_MD, local.teacher_output.head.weight_VD.dense().t()) +
-       local.teacher_output.head.bias_V)
+      (at::mm(local.teacher().hidden_MD, local.teacher().head.weight_VD.dense().t()) +
+       local.teacher().head.bias_V)
           .log_softmax(-1);
   const auto [logp_MK, token_MK] = at::topk(logp_MV, kTokens, -1);
   for (const std::string beta : {"0", "0.3", "1"}) {
     Divergence divergence = generalized_jsd(std::stod(beta));
     divergence.topk = kTokens;
     expect("tail.beta" + beta, local, divergence, kItems);
-    TeacherOutput sent;
-    sent.topk_logp_MK = logp_MK.to(at::kFloat);
-    sent.token_MK = token_MK;
+    const TopK sent{.logp_MK = logp_MK.to(at::kFloat), .token_MK = token_MK};
     const Loss loss = divergence_loss(divergence, local.student_MD, local.student, sent, kItems);
     const double value = read("tail.beta" + beta + ".value").item<double>();
     EXPECT_NEAR(loss.value.item<double>(), value, 1e-5 * value);

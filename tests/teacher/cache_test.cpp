@@ -22,6 +22,8 @@ Rollouts rollouts_of(const std::vector<std::vector<int32_t>>& sequences) {
   return rollouts;
 }
 
+Tensor hidden_of(const TeacherOutput& output) { return hidden_states(output).hidden_MD; }
+
 const std::vector<int32_t> kFirst = {3, 7, 9, 2}, kSecond = {5, 1}, kThird = {4, 8, 6};
 
 struct TeacherCacheTest : testing::Test {
@@ -67,7 +69,7 @@ TEST_F(TeacherCacheTest, GivesBackWhatTheTeacherSaidInAnyOrder) {
   fill({kFirst, kSecond, kThird});
   const TeacherCache cache(folder, exact());
   const Rollouts asked = rollouts_of({kThird, kFirst});
-  EXPECT_TRUE(cache.read(asked).hidden_MD.equal(teacher.evaluate(asked).hidden_MD));
+  EXPECT_TRUE(hidden_of(cache.read(asked)).equal(hidden_of(teacher.evaluate(asked))));
   EXPECT_EQ(cache.manifest().positions(), 6);
   EXPECT_EQ(cache.manifest().bytes_per_position(), 32 * 4);
 }
@@ -87,10 +89,10 @@ TEST_F(TeacherCacheTest, KeepsHalfTheBytesInBfloat16) {
   fill({kFirst}, half);
   const TeacherCache cache(folder, half);
   const Rollouts asked = rollouts_of({kFirst});
-  const Tensor hidden_MD = cache.read(asked).hidden_MD;
+  const Tensor hidden_MD = hidden_of(cache.read(asked));
   EXPECT_EQ(hidden_MD.scalar_type(), at::kBFloat16);
   // Eight bits of mantissa.
-  EXPECT_LT(relative_distance(hidden_MD, teacher.evaluate(asked).hidden_MD), 1.0 / 256);
+  EXPECT_LT(relative_distance(hidden_MD, hidden_of(teacher.evaluate(asked))), 1.0 / 256);
 }
 
 // A filling that was interrupted continues, and does not grade twice.
@@ -102,7 +104,7 @@ TEST_F(TeacherCacheTest, ContinuesWhereItWas) {
   ASSERT_EQ(cache.manifest().parts.size(), 2u);
   EXPECT_EQ(cache.manifest().parts[1].sequences, 1);
   const Rollouts asked = rollouts_of({kSecond, kFirst});
-  EXPECT_TRUE(cache.read(asked).hidden_MD.equal(teacher.evaluate(asked).hidden_MD));
+  EXPECT_TRUE(hidden_of(cache.read(asked)).equal(hidden_of(teacher.evaluate(asked))));
 }
 
 TEST_F(TeacherCacheTest, IsFilledByOneProcessAtATime) {
@@ -199,13 +201,15 @@ TEST_F(TeacherCacheTest, KeepsTheTopKOfTheSoftenedDistribution) {
   const TeacherCache cache(folder, top);
   EXPECT_EQ(cache.manifest().bytes_per_position(), 5 * 8);
   const Rollouts asked = rollouts_of({kSecond, kFirst});
-  const TeacherOutput exact = teacher.evaluate(asked), kept = cache.read(asked);
-  const Tensor logp_MV = exact.hidden_MD.matmul(exact.head.weight_VD.dense().t())
+  const TeacherOutput exact = teacher.evaluate(asked);
+  const TopK kept = std::get<TopK>(cache.read(asked));
+  const HiddenStates& states = hidden_states(exact);
+  const Tensor logp_MV = states.hidden_MD.matmul(states.head.weight_VD.dense().t())
                              .div(2)
                              .to(at::kDouble)
                              .log_softmax(1);
-  EXPECT_LT(distance(kept.topk_logp_MK, logp_MV.gather(1, kept.token_MK)), 1e-5);
-  EXPECT_LT(distance(kept.topk_logp_MK, std::get<0>(logp_MV.topk(5, 1))), 1e-5);
+  EXPECT_LT(distance(kept.logp_MK, logp_MV.gather(1, kept.token_MK)), 1e-5);
+  EXPECT_LT(distance(kept.logp_MK, std::get<0>(logp_MV.topk(5, 1))), 1e-5);
 }
 
 TEST(HeadCache, HoldsOneHeadAtATime) {

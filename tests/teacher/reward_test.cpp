@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
-#include "alambic/teacher/scoring.h"
+#include "alambic/teacher/reward_scorer.h"
 #include "tests/train/task_fixture.h"
 
 namespace alambic {
@@ -75,7 +75,7 @@ TEST(Reward, RefusesUnknownNames) {
   }
 }
 
-struct ScoringTeacherTest : testing::Test {
+struct TextRewardScorerTest : testing::Test {
   Tokenizer tokenizer = recipe_tokenizer();
 
   Rollouts completions(const std::vector<std::string>& texts) const {
@@ -99,32 +99,17 @@ struct ScoringTeacherTest : testing::Test {
 };
 
 // The end-of-text token or a lost first space would make no completion match exactly.
-TEST_F(ScoringTeacherTest, ScoresTheTextOfTheCompletion) {
-  const ScoringTeacher teacher(make_reward("number"), tokenizer, {"4", "5", std::nullopt});
-  const Tensor score_S = teacher.evaluate(completions({" #### 4", " #### 4", " #### 4"})).score_S;
-  ASSERT_EQ(score_S.sizes(), at::IntArrayRef{3});
-  EXPECT_EQ(score_S[0].item<float>(), 1);
-  EXPECT_EQ(score_S[1].item<float>(), 0);
-  EXPECT_TRUE(std::isnan(score_S[2].item<float>()));
-  EXPECT_EQ(teacher.dropped(), 1);
+TEST_F(TextRewardScorerTest, ScoresTheTextOfTheCompletion) {
+  const TextRewardScorer scorer(make_reward("number"), tokenizer, {"4", "5", std::nullopt});
+  const auto scores = scorer.score(completions({" #### 4", " #### 4", " #### 4"}));
+  ASSERT_EQ(scores.size(), 3u);
+  EXPECT_EQ(scores[0].value, 1);
+  EXPECT_EQ(scores[1].value, 0);
+  EXPECT_TRUE(std::isnan(scores[2].value));
+  EXPECT_FALSE(scores[2].dropped.empty());
   const Attempt attempt = attempts_of(completions({" #### 4"}), tokenizer).front();
   EXPECT_EQ(attempt.prompt + attempt.completion,
             tokenizer.decode(tokenizer.encode("1 + 3 = #### 4"), true));
-}
-
-// A reward that always fails would otherwise look like a student that learns nothing.
-TEST_F(ScoringTeacherTest, StopsPastAShareOfDroppedScores) {
-  const std::vector<std::string> ten(10, " 4");
-  const ScoringTeacher teacher(make_reward("command:false"), tokenizer,
-                               std::vector<std::optional<std::string>>(10));
-  teacher.evaluate(completions(ten));  // too few to say
-  try {
-    teacher.evaluate(completions(ten));
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("20 of 20"), std::string::npos) << error.what();
-    EXPECT_NE(std::string(error.what()).find("exit code 1"), std::string::npos) << error.what();
-  }
 }
 
 }  // namespace

@@ -16,24 +16,24 @@ const auto silent = [](const std::string&) {};
 
 /// Scores a completion by the share of its tokens that are below 25; no score where the first is
 /// `bad`.
-struct LowTokens : Teacher {
+struct LowTokens : RewardScorer {
   int64_t bad = -1;
   double factor = 1;
   mutable int64_t calls = 0;
 
-  TeacherOutput evaluate(const Rollouts& rollouts) const override {
+  std::vector<Score> score(const Rollouts& rollouts) const override {
     ++calls;
-    std::vector<float> scores;
+    std::vector<Score> scores;
     for (int64_t s = 0; s < rollouts.sequences.sequences(); ++s) {
       const int64_t begin = rollouts.sequences.offsets[s], length = rollouts.sequences.length(s);
       const Tensor completion =
           rollouts.sequences.tokens_N.narrow(0, begin, length)
               .masked_select(rollouts.completion_mask_N.narrow(0, begin, length));
-      const bool dropped = completion[0].item<int64_t>() == bad;
+      const bool dropped = std::isnan(factor) || completion[0].item<int64_t>() == bad;
       const double share = (completion < 25).to(at::kDouble).mean().item<double>();
-      scores.push_back(dropped ? std::nanf("") : static_cast<float>(factor * share));
+      scores.push_back(dropped ? dropped_score("bad") : Score{static_cast<float>(factor * share)});
     }
-    return {.score_S = at::tensor(scores)};
+    return scores;
   }
 };
 
@@ -105,9 +105,9 @@ TEST_F(GroupScores, GiveEveryTokenTheAdvantageOfItsCompletion) {
     const StepBatch completions = write_completions(
         source, *student, tokenizer, DataOrder(3, 10).batch(1, 4), 5, engine, 0, report);
     const Rollouts& rollouts = completions.micro_batches.at(0).rollouts;
-    const Tensor scores = reward->evaluate(rollouts).score_S.contiguous();
-    const GroupAdvantages found = group_advantages(
-        {scores.data_ptr<float>(), scores.data_ptr<float>() + scores.numel()}, 5, kind);
+    std::vector<float> scores;
+    for (const Score& score : reward->score(rollouts)) scores.push_back(score.value);
+    const GroupAdvantages found = group_advantages(scores, 5, kind);
     const Tensor logits = at::matmul(student->hidden(Pass(rollouts.sequences)),
                                      student->head().weight_VD.dense().t());
     const Tensor logp = at::log_softmax(logits, -1);
@@ -152,6 +152,13 @@ TEST_F(GroupScores, ThatAreMissingAreCountedAndTeachNothing) {
     return;
   }
   FAIL() << "no completion began with any token";
+}
+
+// Bug: the scorer itself counted, against its promise to have no memory.
+TEST_F(GroupScores, ThatAreMissingTooOftenEndTheRun) {
+  reward->factor = NAN;
+  const auto student = trainable_model();
+  EXPECT_THROW(task(*student, TeacherMixture::none())->forward_backward(0, silent), Error);
 }
 
 // The student as it was: nothing to pay at first, then a pull back.

@@ -90,6 +90,34 @@ TEST_F(SeveralTeachers, TeachThemselvesWithAHintAlone) {
   gradients_of(*student);  // each defined, though the teacher ran without a graph
 }
 
+/// Expects that the heads of all outputs before are gone when it is asked.
+struct OneHeadAtATime : Teacher {
+  using Weak = c10::weak_intrusive_ptr<at::TensorImpl>;
+  std::shared_ptr<const Teacher> inner;
+  std::vector<Weak>& heads;
+
+  OneHeadAtATime(std::shared_ptr<const Teacher> inner, std::vector<Weak>& heads)
+      : inner(std::move(inner)), heads(heads) {}
+  TeacherOutput evaluate(const Rollouts& rollouts) const override {
+    for (const Weak& head : heads) EXPECT_TRUE(head.expired());
+    HiddenStates own = hidden_states(inner->evaluate(rollouts));
+    own.head.weight_VD = own.head.weight_VD.clone();
+    heads.emplace_back(own.head.weight_VD.getIntrusivePtr());
+    return own;
+  }
+};
+
+// Bug: averaged teachers that are all evaluated first hold all output heads of their caches at
+// once.
+TEST_F(SeveralTeachers, NeedOneHeadAtATime) {
+  std::vector<OneHeadAtATime::Weak> heads;
+  options.micro_batch_size = 4;
+  step(TeacherMixture::averaged({{std::make_shared<OneHeadAtATime>(one, heads), 0.25},
+                                 {std::make_shared<OneHeadAtATime>(other, heads), 0.25},
+                                 {std::make_shared<OneHeadAtATime>(one, heads), 0.5}}));
+  EXPECT_EQ(heads.size(), 6u);
+}
+
 TEST_F(SeveralTeachers, MayHaveASmallerDtype) {
   const Step exact = step(*one), rounded = step(*local(2, at::kBFloat16));
   EXPECT_NEAR(rounded.report.loss, exact.report.loss, 0.02 * exact.report.loss);
