@@ -56,13 +56,16 @@ TeacherCache::TeacherCache(fs::path folder, CacheManifest needed)
     return;
   }
   CacheManifest stored = CacheManifest::read(file);
-  const std::string difference = describe_difference(stored, manifest_);
-  if (!difference.empty()) {
-    throw input_error("the teacher cache {} was made otherwise: {}", folder_.string(), difference)
-        .with_hint("it was filled by " + stored.teacher + "; give this run another folder");
-  }
+  check_same(stored);
   manifest_ = std::move(stored);
   for (const CacheManifest::Part& part : manifest_.parts) open_part(part);
+}
+
+void TeacherCache::check_same(const CacheManifest& stored) const {
+  const std::string difference = describe_difference(stored, manifest_);
+  if (difference.empty()) return;
+  throw input_error("the teacher cache {} was made otherwise: {}", folder_.string(), difference)
+      .with_hint("it was filled by " + stored.teacher + "; give this run another folder");
 }
 
 void TeacherCache::open_part(const CacheManifest::Part& part) {

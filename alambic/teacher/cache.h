@@ -37,9 +37,12 @@ class TeacherCache {
   /// input error when one is not there.
   TeacherOutput read(const Rollouts& rollouts) const;
 
-  /// Grades with `teacher` the sequences of `rollouts` and keeps what is not there yet; the last
-  /// ones reach the disk with flush(). Refuses while another process fills the same cache.
+  /// Grades with `teacher`, which gives hidden states, the sequences of `rollouts` and keeps what
+  /// is not there yet. From the first call to flush() no other process can fill: environment errors
+  /// where another one does, or has put another cache in this one's place. What others have added
+  /// since is read first.
   void fill(const Teacher& teacher, const Rollouts& rollouts);
+  /// Ends the filling: what is left reaches the disk, and other processes may fill.
   void flush();
 
  private:
@@ -57,7 +60,10 @@ class TeacherCache {
   struct Lock;
 
   Columns columns_of(const HiddenStates& graded) const;
+  void check_same(const CacheManifest& stored) const;
   void open_part(const CacheManifest::Part& part);
+  void begin_filling();
+  void write_part();
   Tensor gather(const std::vector<Place>& places, const std::string& name, at::ScalarType dtype,
                 at::Device device) const;
 
@@ -66,7 +72,7 @@ class TeacherCache {
   std::vector<std::shared_ptr<const SafetensorsFile>> parts_;
   std::unordered_map<std::string, Place> places_;
   Pending pending_;
-  std::shared_ptr<Lock> lock_;
+  std::shared_ptr<Lock> lock_;  // while this process fills
 };
 
 }  // namespace alambic

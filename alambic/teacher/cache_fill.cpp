@@ -2,6 +2,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
 #include "alambic/base/error.h"
 #include "alambic/base/sha256.h"
 #include "alambic/teacher/cache.h"
@@ -21,8 +25,12 @@ struct TeacherCache::Lock {
 
   explicit Lock(const fs::path& folder)
       : descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (descriptor < 0 || ::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-      if (descriptor >= 0) ::close(descriptor);
+    if (descriptor < 0) {
+      throw environment_error("cannot lock the teacher cache {}: {}", folder.string(),
+                              std::strerror(errno));
+    }
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      ::close(descriptor);
       throw environment_error("another process is filling the teacher cache {}", folder.string())
           .with_hint("wait until it is done; its grades are then replayed");
     }
@@ -31,6 +39,29 @@ struct TeacherCache::Lock {
   Lock& operator=(const Lock&) = delete;
   ~Lock() { ::close(descriptor); }
 };
+
+// Takes the lock, then the parts that others have added since the cache was opened.
+void TeacherCache::begin_filling() {
+  fs::create_directories(folder_);
+  auto lock = std::make_shared<Lock>(folder_);
+  const fs::path file = folder_ / "manifest.json";
+  if (fs::exists(file)) {
+    CacheManifest stored = CacheManifest::read(file);
+    check_same(stored);
+    const auto same = [](const CacheManifest::Part& a, const CacheManifest::Part& b) {
+      return a.file == b.file && a.sha256 == b.sha256;
+    };
+    const auto& mine = manifest_.parts;
+    if (stored.parts.size() < mine.size() ||
+        !std::equal(mine.begin(), mine.end(), stored.parts.begin(), same)) {
+      throw environment_error("the teacher cache {} was made anew meanwhile", folder_.string())
+          .with_hint("run the command again");
+    }
+    manifest_ = std::move(stored);
+    while (parts_.size() < manifest_.parts.size()) open_part(manifest_.parts[parts_.size()]);
+  }
+  lock_ = std::move(lock);
+}
 
 TeacherCache::Columns TeacherCache::columns_of(const HiddenStates& graded) const {
   if (manifest_.form == CacheForm::topk) {
@@ -43,15 +74,7 @@ TeacherCache::Columns TeacherCache::columns_of(const HiddenStates& graded) const
 }
 
 void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
-  if (!lock_) {
-    fs::create_directories(folder_);
-    lock_ = std::make_shared<Lock>(folder_);
-    const fs::path file = folder_ / "manifest.json";
-    if (fs::exists(file) && CacheManifest::read(file).parts.size() != parts_.size()) {
-      throw environment_error("the teacher cache {} has grown meanwhile", folder_.string())
-          .with_hint("run the command again");
-    }
-  }
+  if (!lock_) begin_filling();
   const TeacherOutput output = teacher.evaluate(rollouts);
   const Columns all = columns_of(hidden_states(output));
   const std::vector<std::string> keys = sequence_keys(rollouts);
@@ -70,10 +93,15 @@ void TeacherCache::fill(const Teacher& teacher, const Rollouts& rollouts) {
     }
     begin += graded;
   }
-  if (pending_.offsets.back() * manifest_.bytes_per_position() >= kPartBytes) flush();
+  if (pending_.offsets.back() * manifest_.bytes_per_position() >= kPartBytes) write_part();
 }
 
 void TeacherCache::flush() {
+  write_part();
+  lock_.reset();
+}
+
+void TeacherCache::write_part() {
   if (pending_.keys.empty()) return;
   std::string keys;
   for (const std::string& key : pending_.keys) keys += key;

@@ -113,6 +113,50 @@ TEST_F(TeacherCacheTest, IsFilledByOneProcessAtATime) {
   EXPECT_THROW(other.fill(teacher, rollouts_of({kSecond})), Error);
 }
 
+// Bug: the lock was held until the run ended, and a second run, with other rows, was told for hours
+// that the first one "is filling".
+TEST_F(TeacherCacheTest, IsFreeForOtherProcessesOnceItIsFilled) {
+  TeacherCache one(folder, exact()), other(folder, exact());
+  one.fill(teacher, rollouts_of({kFirst}));
+  one.flush();
+  other.fill(teacher, rollouts_of({kSecond, kFirst}));  // and what the first wrote stays
+  EXPECT_THROW(one.fill(teacher, rollouts_of({kThird})), Error);
+  other.flush();
+  one.fill(teacher, rollouts_of({kThird}));
+  one.flush();
+  const TeacherCache cache(folder, exact());
+  ASSERT_EQ(cache.manifest().parts.size(), 3u);
+  EXPECT_EQ(cache.manifest().parts[1].sequences, 1);
+  const Rollouts asked = rollouts_of({kThird, kSecond, kFirst});
+  for (const TeacherCache* reader : {&std::as_const(one), &cache}) {
+    EXPECT_TRUE(hidden_of(reader->read(asked)).equal(hidden_of(teacher.evaluate(asked))));
+  }
+}
+
+// Nothing to write is no reason to keep the others waiting.
+TEST_F(TeacherCacheTest, IsFreeWhereAFillingFoundNothingNew) {
+  fill({kFirst});
+  TeacherCache one(folder, exact()), other(folder, exact());
+  one.fill(teacher, rollouts_of({kFirst}));
+  one.flush();
+  other.fill(teacher, rollouts_of({kSecond}));
+}
+
+// A cache of the same name that somebody has deleted and begun again meanwhile has other parts.
+TEST_F(TeacherCacheTest, IsNotFilledWhereAnotherHasTakenItsPlace) {
+  fill({kFirst});
+  TeacherCache one(folder, exact());
+  fs::remove_all(folder);
+  fill({kSecond});
+  EXPECT_THROW(one.fill(teacher, rollouts_of({kThird})), Error);
+  CacheManifest of_another = exact();
+  of_another.teacher_digest = "cccc";
+  fs::remove_all(folder);
+  TeacherCache late(folder, exact());
+  fill({kFirst}, of_another);
+  EXPECT_THROW(late.fill(teacher, rollouts_of({kThird})), Error);
+}
+
 TEST_F(TeacherCacheTest, SaysWhichSequenceItLacks) {
   fill({kFirst});
   const TeacherCache cache(folder, exact());
