@@ -4,7 +4,6 @@
 #include <array>
 #include <set>
 
-#include "alambic/base/stopwatch.h"
 #include "alambic/text/chat/continuation.h"
 
 namespace alambic {
@@ -92,7 +91,6 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
                             const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
                             int64_t count, const EngineOptions& engine, int64_t samples,
                             StepReport& report) {
-  Stopwatch watch;
   std::vector<Request> requests;
   std::vector<int64_t> row_S;
   for (const int64_t row : rows) {
@@ -102,7 +100,6 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
     }
   }
   const std::vector<Completion> completions = generate(student, requests, engine);
-  report.seconds.emplace_back("generate_seconds", watch.seconds());
   report.extra = {{"completion_length", mean_length(completions)},
                   {"eos_share", eos_share(completions)},
                   {"repetition", mean_repetition(completions)}};

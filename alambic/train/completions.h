@@ -12,10 +12,10 @@ namespace alambic {
 /// Some completions that pass through the models together; all rows have the same teachers.
 struct MicroBatch {
   Rollouts rollouts;
-  /// Log-probabilities of the graded tokens that the teachers and the reference gave in an earlier
-  /// step on the same completions; undefined: not asked yet.
+  /// Log-probabilities of the graded tokens by the teachers and the reference, kept for all steps
+  /// on the same completions; undefined: not asked yet, or read by no term.
   Tensor teacher_logp_M, reference_logp_M;
-  Tensor advantage_M;  ///< of every graded token's completion; undefined: nobody scored them
+  Tensor advantage_M;  ///< of every graded token's completion; undefined: they have no scores
 };
 
 struct StepBatch {
@@ -41,9 +41,9 @@ struct CompletionSource {
 };
 
 /// `count` completions of the student to each of these rows, one after the other. Every prompt and
-/// completion has its own random stream of engine.step. Adds generate_seconds, completion_length,
-/// eos_share, repetition (the share of 4-grams that a completion has had before) and the first
-/// `samples` completions to the report.
+/// completion has its own random stream of engine.step. Adds completion_length, eos_share,
+/// repetition (the share of 4-grams that a completion has had before) and the first `samples`
+/// completions to the report.
 StepBatch write_completions(const CompletionSource& source, const Model& student,
                             const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
                             int64_t count, const EngineOptions& engine, int64_t samples,

@@ -1,13 +1,15 @@
 #include "alambic/train/distillation.h"
 
+#include <span>
+
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
-#include "alambic/base/stopwatch.h"
 #include "alambic/nn/recompute.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/objective/returns.h"
 #include "alambic/train/data_order.h"
 #include "alambic/train/group_scores.h"
+#include "alambic/train/phase_clock.h"
 
 namespace alambic {
 
@@ -29,9 +31,17 @@ struct MicroLoss {
   }
   void report_sums(const Loss& loss, double weight) const {
     for (const auto& [name, sum] : loss.sums) {
-      report.means[name] += weight * sum / static_cast<double>(report.tokens);
+      report.means[name] += weight * sum / normalizer();
     }
   }
+  double normalizer() const { return static_cast<double>(report.tokens); }
+};
+
+/// The student over one micro-batch, with its graph: final hidden states of the graded positions,
+/// and the layers that are compared.
+struct StudentPass {
+  Tensor loss_positions_M, hidden_MD;
+  LayerOutputs layers;
 };
 
 struct DistillationTask : TrainingTask {
@@ -44,6 +54,9 @@ struct DistillationTask : TrainingTask {
   HiddenMatch hidden;
   DataOrder order;
   CompletionSource source;
+  // What the objective asks of the teachers: outputs at every step, and log-probabilities of the
+  // drawn tokens once for all steps on the same completions.
+  const bool compares_outputs, reads_drawn_logp;
   // Of the present round: num_iterations steps learn from the same completions.
   StepBatch completions;
   int64_t round = -1;
@@ -64,9 +77,11 @@ struct DistillationTask : TrainingTask {
         source{.examples = examples,
                .teachers = teachers,
                .micro_batch_size = static_cast<size_t>(options.micro_batch_size),
-               .device = student.options().device()} {
+               .device = student.options().device()},
+        compares_outputs(!options.divergence.terms.empty() || hidden.on()),
+        reads_drawn_logp(options.policy.reads_teacher()) {
     check(!this->options.policy.has(PolicyKind::grpo) || auxiliary.reward,
-          "nobody scores the answers");
+          "nothing scores the completions");
     check(this->options.policy.kl_weight == 0 || auxiliary.reference, "there is no reference");
   }
 
@@ -78,59 +93,32 @@ struct DistillationTask : TrainingTask {
 
   StepReport forward_backward(int64_t step, const PhaseCallback& phase) override {
     StepReport report;
-    if (step / options.num_iterations != round) begin_round(step, phase, report);
+    PhaseClock clock(phase);
+    rollout(step, clock, report);
     report.tokens = completions.tokens;
-    double grade_seconds = 0, learn_seconds = 0;
-    int64_t number = 0;
-    for (MicroBatch& batch : completions.micro_batches) {
-      Stopwatch watch;
+    for (size_t i = 0; i < completions.micro_batches.size(); ++i) {
+      MicroBatch& batch = completions.micro_batches[i];
+      evaluate_reference(batch, clock);
+      Evaluation teacher = evaluate_teachers(batch, clock);
+      clock.begin("learn");
+      const StudentPass pass = forward(step, i, batch);
       MicroLoss loss{.report = report};
-      const Tensor loss_positions_M = batch.rollouts.loss_positions_M();
-      Tensor hidden_MD;
-      LayerOutputs outputs{.layers = hidden.layers()};
-      const auto look = [&] {
-        if (hidden_MD.defined()) return;
-        student.seed_dropout(step, number++);
-        const RecomputeLayers recompute(options.recompute_layers);
-        Pass pass(batch.rollouts.sequences);
-        pass.outputs = &outputs;
-        hidden_MD = student.hidden(pass).index_select(0, loss_positions_M);
-      };
-      const bool ask = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
-      for (const WeightedTeacher& teacher : teachers_of(batch)) {
-        phase("grade");
-        const TeacherOutput teacher_output = teacher.teacher->evaluate(batch.rollouts);
-        if (ask) remember(batch, logp_M(batch.rollouts, teacher_output), teacher.weight);
-        grade_seconds += watch.lap();
-        if (options.divergence.terms.empty() && !hidden.on()) continue;
-        phase("learn");
-        look();
-        if (!options.divergence.terms.empty()) {
-          add_divergence(hidden_MD, teacher_output, teacher.weight, loss);
-        }
-        if (hidden.on()) add_hidden(outputs, loss_positions_M, teacher_output, loss);
-        learn_seconds += watch.lap();
+      for (; !teacher.done(); teacher.next()) {
+        add_divergence(pass, teacher.output, teacher.weight(), loss);
+        add_hidden_match(pass, teacher.output, loss);
       }
-      if (options.policy.kl_weight > 0 && !batch.reference_logp_M.defined()) {
-        phase("grade");
-        batch.reference_logp_M =
-            logp_M(batch.rollouts, auxiliary.reference->evaluate(batch.rollouts));
-        grade_seconds += watch.lap();
-      }
-      phase("learn");
-      look();
-      if (!options.policy.terms.empty()) add_policy(hidden_MD, batch, loss);
-      if (options.ce_weight > 0 && !own) add_cross_entropy(hidden_MD, batch.rollouts, loss);
+      add_policy(pass, batch, loss);
+      add_cross_entropy(pass, batch, loss);
       loss.value.backward();
       report.loss += loss.value.item<double>();
-      learn_seconds += watch.lap();
     }
-    if (grade_seconds > 0) report.seconds.emplace_back("grade_seconds", grade_seconds);
-    report.seconds.emplace_back("learn_seconds", learn_seconds);
+    report.seconds = clock.seconds();
     return report;
   }
 
-  void begin_round(int64_t step, const PhaseCallback& phase, StepReport& report) {
+  // The completions that this step learns from; those of the step before within a round.
+  void rollout(int64_t step, PhaseClock& clock, StepReport& report) {
+    if (step / options.num_iterations == round) return;
     check(can_checkpoint_after(step), "step {} learns from completions that are not there", step);
     round = step / options.num_iterations;
     const std::vector<int64_t> rows = teachers.by_group(order.batch(round, options.batch_size));
@@ -139,23 +127,82 @@ struct DistillationTask : TrainingTask {
       completions = source.given(rows);
       return;
     }
-    phase("generate");
+    clock.begin("generate");
     EngineOptions engine = options.engine;
     engine.step = static_cast<uint64_t>(step);
     completions = write_completions(source, student, tokenizer, rows, options.num_generations,
                                     engine, options.samples_per_step, report);
     if (!auxiliary.reward) return;
-    phase("score");
+    clock.begin("score");
     score_completions(*auxiliary.reward, dropped, options.num_generations, options.advantage,
                       completions, report);
   }
 
-  // Nobody where no divergence is learned and what the teachers say of the drawn tokens is known,
-  // or not asked.
-  std::vector<WeightedTeacher> teachers_of(const MicroBatch& batch) const {
-    const bool asked = options.policy.reads_teacher() && !batch.teacher_logp_M.defined();
-    if (options.divergence.terms.empty() && !hidden.on() && !asked) return {};
-    return teachers.members(teachers.group_of(batch.rollouts.row_S.front()));
+  // The outputs of a micro-batch's teachers, one at a time: the next teacher is evaluated when the
+  // output before has been learned from, so that one output head is needed at a time.
+  struct Evaluation {
+    DistillationTask& task;
+    MicroBatch& batch;
+    PhaseClock& clock;
+    std::span<const WeightedTeacher> teachers;  // from the present one on
+    bool keeps_logp;
+    TeacherOutput output;
+
+    bool done() const { return teachers.empty(); }
+    double weight() const { return teachers.front().weight; }
+    void next() {
+      teachers = teachers.subspan(1);
+      evaluate();
+    }
+    void evaluate() {
+      output = {};  // its head goes before the next one comes
+      if (done()) return;
+      clock.begin("grade");
+      output = teachers.front().teacher->evaluate(batch.rollouts);
+      if (keeps_logp) task.keep_logp(batch, output, weight());
+      clock.begin("learn");
+    }
+  };
+
+  Evaluation evaluate_teachers(MicroBatch& batch, PhaseClock& clock) {
+    const bool keeps_logp = reads_drawn_logp && !batch.teacher_logp_M.defined();
+    Evaluation first{.task = *this, .batch = batch, .clock = clock, .keeps_logp = keeps_logp};
+    if (compares_outputs || keeps_logp) {
+      first.teachers = teachers.members(teachers.group_of(batch.rollouts.row_S.front()));
+    }
+    first.evaluate();
+    return first;
+  }
+
+  void evaluate_reference(MicroBatch& batch, PhaseClock& clock) const {
+    if (options.policy.kl_weight == 0 || batch.reference_logp_M.defined()) return;
+    clock.begin("grade");
+    batch.reference_logp_M = logp_M(batch.rollouts, auxiliary.reference->evaluate(batch.rollouts));
+  }
+
+  // Teachers' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
+  void keep_logp(MicroBatch& batch, const TeacherOutput& output, double weight) const {
+    const Tensor logp_M = this->logp_M(batch.rollouts, output);
+    Tensor& known = batch.teacher_logp_M;
+    known = known.defined() ? known + weight * logp_M : weight * logp_M;
+  }
+
+  // What a teacher thinks of the drawn tokens.
+  Tensor logp_M(const Rollouts& rollouts, const TeacherOutput& output) const {
+    const HiddenStates& states = hidden_states(output);
+    return target_log_probabilities(states.hidden_MD, states.head, rollouts.targets_M(),
+                                    options.policy.temperature);
+  }
+
+  StudentPass forward(int64_t step, size_t number, const MicroBatch& batch) {
+    StudentPass seen{.loss_positions_M = batch.rollouts.loss_positions_M(),
+                     .layers = {.layers = hidden.layers()}};
+    student.seed_dropout(step, static_cast<int64_t>(number));
+    const RecomputeLayers recompute(options.recompute_layers);
+    Pass pass(batch.rollouts.sequences);
+    pass.outputs = &seen.layers;
+    seen.hidden_MD = student.hidden(pass).index_select(0, seen.loss_positions_M);
+    return seen;
   }
 
   // The student's head over the tokenizer's tokens.
@@ -163,41 +210,34 @@ struct DistillationTask : TrainingTask {
     const int64_t size = options.engine.vocabulary;
     return size > 0 ? student.head().cut(size) : student.head();
   }
-
-  // What a teacher thinks of the drawn tokens.
-  Tensor logp_M(const Rollouts& rollouts, const TeacherOutput& teacher_output) const {
-    const HiddenStates& states = hidden_states(teacher_output);
-    return target_log_probabilities(states.hidden_MD, states.head, rollouts.targets_M(),
-                                    options.policy.temperature);
+  // … and over a teacher's where it has a head.
+  Head head_beside(const TeacherOutput& output) const {
+    const auto* whole = std::get_if<HiddenStates>(&output);
+    return whole == nullptr ? head() : student.head().cut(whole->head.vocabulary());
   }
 
-  // TeacherMixture' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
-  static void remember(MicroBatch& batch, const Tensor& logp_M, double weight) {
-    Tensor& known = batch.teacher_logp_M;
-    known = known.defined() ? known + weight * logp_M : weight * logp_M;
-  }
-
-  void add_divergence(const Tensor& hidden_MD, const TeacherOutput& teacher_output, double weight,
+  void add_divergence(const StudentPass& pass, const TeacherOutput& output, double weight,
                       MicroLoss& loss) const {
-    const auto* whole = std::get_if<HiddenStates>(&teacher_output);  // else it has no head
-    const Head own_head = whole ? student.head().cut(whole->head.vocabulary()) : head();
-    const Loss part = divergence_loss(options.divergence, hidden_MD, own_head, teacher_output,
-                                      static_cast<double>(loss.report.tokens) / weight);
+    if (options.divergence.terms.empty()) return;
+    const Loss part = divergence_loss(options.divergence, pass.hidden_MD, head_beside(output),
+                                      output, loss.normalizer() / weight);
     loss.add(part, 1);
     loss.report_sums(part, weight);
   }
 
-  void add_hidden(const LayerOutputs& outputs, const Tensor& loss_positions_M,
-                  const TeacherOutput& teacher_output, MicroLoss& loss) const {
-    const Loss part = hidden.loss(outputs, loss_positions_M, hidden_states(teacher_output),
-                                  static_cast<double>(loss.report.tokens));
+  void add_hidden_match(const StudentPass& pass, const TeacherOutput& output,
+                        MicroLoss& loss) const {
+    if (!hidden.on()) return;
+    const Loss part =
+        hidden.loss(pass.layers, pass.loss_positions_M, hidden_states(output), loss.normalizer());
     loss.add(part, options.hidden.weight);
     loss.report_sums(part, 1);
   }
 
-  void add_policy(const Tensor& hidden_MD, const MicroBatch& batch, MicroLoss& loss) const {
+  void add_policy(const StudentPass& pass, const MicroBatch& batch, MicroLoss& loss) const {
+    if (options.policy.terms.empty()) return;
     const Rollouts& rollouts = batch.rollouts;
-    const Tensor place_M = rollouts.loss_positions_M() + 1;
+    const Tensor place_M = pass.loss_positions_M + 1;
     DrawnTokens drawn{.token_M = rollouts.targets_M(),
                       .sampler_logp_M = rollouts.logp_N.index_select(0, place_M),
                       .teacher_logp_M = batch.teacher_logp_M,
@@ -207,8 +247,8 @@ struct DistillationTask : TrainingTask {
     if (options.policy.has(PolicyKind::long_term_kl)) {
       drawn.return_M = returns_M(batch.teacher_logp_M - drawn.sampler_logp_M, lengths_of(rollouts));
     }
-    const Loss part = policy_loss(scaled_policy(), hidden_MD, head(), drawn,
-                                  static_cast<double>(loss.report.tokens));
+    const Loss part =
+        policy_loss(scaled_policy(), pass.hidden_MD, head(), drawn, loss.normalizer());
     loss.add(part, 1);
     loss.report_sums(part, 1);
   }
@@ -239,12 +279,13 @@ struct DistillationTask : TrainingTask {
     return policy;
   }
 
-  void add_cross_entropy(const Tensor& hidden_MD, const Rollouts& rollouts, MicroLoss& loss) const {
-    const Loss part = cross_entropy_loss(hidden_MD, head(), rollouts.targets_M(),
-                                         static_cast<double>(loss.report.tokens));
+  // On given completions alone: on its own the student would learn its mistakes.
+  void add_cross_entropy(const StudentPass& pass, const MicroBatch& batch, MicroLoss& loss) const {
+    if (options.ce_weight == 0 || own) return;
+    const Loss part =
+        cross_entropy_loss(pass.hidden_MD, head(), batch.rollouts.targets_M(), loss.normalizer());
     loss.add(part, options.ce_weight);
-    loss.report.means["cross_entropy"] +=
-        part.sums.at("cross_entropy") / static_cast<double>(loss.report.tokens);
+    loss.report.means["cross_entropy"] += part.sums.at("cross_entropy") / loss.normalizer();
   }
 };
 

@@ -1,7 +1,6 @@
 #include "alambic/train/group_scores.h"
 
 #include "alambic/base/error.h"
-#include "alambic/base/stopwatch.h"
 
 namespace alambic {
 namespace {
@@ -20,7 +19,6 @@ Tensor sequence_of_M(const Rollouts& rollouts) {
 
 void score_completions(const RewardScorer& reward, DroppedScores& dropped, int64_t size,
                        AdvantageKind kind, StepBatch& completions, StepReport& report) {
-  Stopwatch watch;
   std::vector<float> scores;
   for (const MicroBatch& batch : completions.micro_batches) {
     const std::vector<Score> found = reward.score(batch.rollouts);
@@ -46,7 +44,6 @@ void score_completions(const RewardScorer& reward, DroppedScores& dropped, int64
                        {"reward_std", found.deviation},
                        {"dropped_share", static_cast<double>(found.dropped) / all},
                        {"equal_share", static_cast<double>(found.equal) / groups}});
-  report.seconds.emplace_back("score_seconds", watch.seconds());
 }
 
 }  // namespace alambic

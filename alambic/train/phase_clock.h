@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "alambic/base/stopwatch.h"
+#include "alambic/train/training_task.h"
+
+namespace alambic {
+
+/// The phases of a step: which one runs, for who shows it, and how long each took in all.
+class PhaseClock {
+ public:
+  /// `callback` must outlive the clock.
+  explicit PhaseClock(const PhaseCallback& callback) : callback_(callback) {}
+
+  /// Ends the phase that runs and begins this one; nothing where it is the same.
+  void begin(const std::string& phase);
+  /// Ends the phase that runs. "PHASE_seconds" of every phase, in the order of their first begin.
+  Metrics seconds();
+
+ private:
+  void end();
+
+  const PhaseCallback& callback_;
+  Stopwatch watch_;
+  std::string running_;  // empty: none
+  Metrics seconds_;
+};
+
+}  // namespace alambic
