@@ -8,19 +8,20 @@
 #include <fstream>
 
 #include "alambic/base/atomic_file.h"
-#include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 
 namespace alambic {
 
 std::string read_file(const fs::path& path, uint64_t limit) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
+  if (error == std::errc::permission_denied) throw path_error("read", path, error);
   if (!fs::exists(status))
     throw input_error("cannot read {}: there is no such file", path.string());
   if (!fs::is_regular_file(status)) {
     throw input_error("cannot read {}: it is not a regular file", path.string());
   }
-  const uint64_t size = fs::file_size(path);
+  const uint64_t size = file_bytes(path);
   if (size > limit) {
     throw input_error("cannot read {}: it is {} bytes long, more than the {} allowed here",
                       path.string(), size, limit);

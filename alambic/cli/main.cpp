@@ -2,13 +2,16 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/base/version.h"
@@ -144,6 +147,12 @@ int run_guarded(const Words& words) {
     return static_cast<int>(error.exit());
   } catch (const std::bad_alloc&) {
     return report_out_of_memory("out of memory");
+  } catch (const fs::filesystem_error& error) {
+    print_error(path_error(error).what(), "");
+    return static_cast<int>(Exit::environment);
+  } catch (const std::system_error& error) {  // a thread, a stream
+    print_error(error.what(), "the system or its limits refused something; `ulimit -a` shows them");
+    return static_cast<int>(Exit::environment);
   } catch (const std::exception& error) {
     const std::string message = error.what();
     if (!is_out_of_memory(message)) return report_bug(message, flags.debug);
@@ -156,6 +165,7 @@ int run_guarded(const Words& words) {
 
 int main(int argc, char** argv) {
   using namespace alambic;
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then told as a full disk is
   const int code = run_guarded(Words(argv + 1, argv + argc));
   // A full disk under `> ids.txt` shows only here.
   if (std::fflush(stdout) != 0 && code == 0) {

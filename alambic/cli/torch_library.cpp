@@ -3,22 +3,25 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
-#include <filesystem>
+#include <system_error>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 
 namespace alambic {
 namespace {
 
-namespace fs = std::filesystem;
 using Run = int(const char* command, const Options& options);
 
 fs::path library_path() {
-  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (error) throw path_error("find the program by", "/proc/self/exe", error);
+  const fs::path folder = program.parent_path();
   const fs::path beside = folder / "libalambic_torch.so";
   const fs::path installed = folder.parent_path() / "lib/alambic/libalambic_torch.so";
   for (const fs::path& path : {beside, installed}) {
-    if (fs::exists(path)) return path;
+    if (path_exists(path)) return path;
   }
   throw environment_error("this command needs libalambic_torch.so, found neither as {} nor as {}",
                           beside.string(), installed.string())

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/json_object.h"
 #include "alambic/base/log.h"
 #include "alambic/base/printable.h"
@@ -43,12 +44,6 @@ struct Listing {
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw environment_error("cannot make {}: {}", folder.string(), error.message());
 }
 
 // A name that a server may give a file: it stays within the folder, whatever the system.
@@ -94,7 +89,7 @@ class Fetch {
   fs::path snapshot(const std::string& commit) const { return home_ / "snapshots" / commit; }
   bool is_complete(const std::string& commit) const {
     const fs::path all = home_ / "complete" / commit;
-    return fs::exists(all) || (!weights_ && fs::exists(all.string() + ".small"));
+    return path_exists(all) || (!weights_ && path_exists(all.string() + ".small"));
   }
   std::optional<Listing> list() const;
   void fetch(const Listing& listing) const;
@@ -110,7 +105,7 @@ class Fetch {
 // The commit that the revision is or was, complete in the cache; "" when there is none.
 std::string Fetch::cached_commit() const {
   std::string commit = name_.revision;
-  if (!is_commit(commit) && fs::exists(ref_)) commit = read_file(ref_, 100);
+  if (!is_commit(commit) && path_exists(ref_)) commit = read_file(ref_, 100);
   return is_commit(commit) && is_complete(commit) ? commit : "";
 }
 
@@ -158,7 +153,7 @@ void Fetch::fetch_files(const Listing& listing, const std::vector<std::string>& 
   for (const std::string& name : names) {
     const fs::path to = snapshot(listing.commit) / name;
     const auto size = listing.files.at(name);
-    if (!fs::exists(to)) {
+    if (!path_exists(to)) {
       const std::string url = fmt::format("{}/{}/resolve/{}/{}", settings_.endpoint, name_.id,
                                           listing.commit, url_encoded(name));
       const auto moved = [&](uint64_t bytes) {
@@ -167,7 +162,7 @@ void Fetch::fetch_files(const Listing& listing, const std::vector<std::string>& 
       };
       download({.url = url, .to = to, .size = size}, settings_, moved);
     }
-    done += static_cast<int64_t>(fs::file_size(to));
+    done += static_cast<int64_t>(file_bytes(to));
   }
 }
 
@@ -256,7 +251,9 @@ HubSettings hub_settings() {
     const fs::path base = variable("XDG_CACHE_HOME");
     cache = (base.empty() ? fs::path(variable("HOME")) / ".cache" : base) / "alambic";
   }
-  settings.cache = fs::absolute(cache) / "hub";
+  std::error_code error;
+  settings.cache = fs::absolute(cache, error) / "hub";
+  if (error) throw path_error("find the cache", cache, error);
   return settings;
 }
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-#include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/printable.h"
 #include "alambic/base/sha256.h"
 #include "alambic/hub/http.h"
@@ -182,13 +182,12 @@ void download(const Download& what, const HubSettings& settings,
     digest = fill(what, settings, part, moved);
     fault = digest_fault(part.path(), digest, what.url);
   }
-  std::error_code error;
   if (fault) {
-    fs::remove(part.path(), error);
+    std::error_code ignored;
+    fs::remove(part.path(), ignored);
     throw Error(*fault);
   }
-  fs::rename(part.path(), what.to, error);
-  if (error) throw environment_error("cannot write {}: {}", what.to.string(), error.message());
+  move_path(part.path(), what.to);
 }
 
 }  // namespace alambic

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/printable.h"
 #include "alambic/io/quant/mxfp4.h"
 #include "alambic/io/quant/tile_scales.h"
@@ -195,9 +196,7 @@ ModelFolder ModelFolder::open(const fs::path& path, Pages pages) {
 void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& config,
                         const nlohmann::ordered_json& generation_config,
                         const std::vector<TensorView>& tensors, uint64_t max_shard_bytes) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw environment_error("cannot make {}: {}", folder.string(), error.message());
+  make_folder(folder);
   write_file(folder / "config.json", config.dump(2) + "\n");
   if (!generation_config.is_null()) {
     write_file(folder / "generation_config.json", generation_config.dump(2) + "\n");
@@ -205,10 +204,10 @@ void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& co
   const auto shards = split(tensors, max_shard_bytes);
   if (shards.size() == 1) {
     write_safetensors(folder / single_name, tensors, {{"format", "pt"}});
-    fs::remove(folder / index_name);
+    remove_file(folder / index_name);
   } else {
     write_shards(folder, shards);
-    fs::remove(folder / single_name);
+    remove_file(folder / single_name);
   }
   sync_folder(folder);
 }

@@ -1,6 +1,7 @@
 #include "alambic/jobs/completion_file.h"
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
 #include "alambic/report/append_file.h"
 
@@ -30,10 +31,10 @@ void check_made(const fs::path& path, const Json& found, const Json& made) {
 
 CompletionFile::CompletionFile(fs::path path, const Json& made) : path_(std::move(path)) {
   if (path_.empty()) return;
-  if (fs::exists(path_)) read(read_file(path_), made);
+  if (path_exists(path_)) read(read_file(path_), made);
   // A file that was torn before its first line ended is begun anew.
-  if (!fs::exists(path_) || fs::file_size(path_) == 0) {
-    if (path_.has_parent_path()) fs::create_directories(path_.parent_path());
+  if (!path_exists(path_) || file_bytes(path_) == 0) {
+    if (path_.has_parent_path()) make_folder(path_.parent_path());
     write_file(path_, made.dump() + "\n");
   }
 }
@@ -42,7 +43,7 @@ void CompletionFile::read(std::string text, const Json& made) {
   const size_t whole = text.rfind('\n') == text.npos ? 0 : text.rfind('\n') + 1;
   if (whole < text.size()) {
     warn("{}: the last line was cut short and is left out", path_.string());
-    fs::resize_file(path_, whole);
+    set_file_bytes(path_, whole);
     text.resize(whole);
   }
   size_t number = 0;

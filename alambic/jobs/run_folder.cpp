@@ -4,6 +4,7 @@
 #include <set>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/names.h"
 #include "alambic/base/progress.h"
 #include "alambic/base/units.h"
@@ -135,23 +136,23 @@ struct RunRecorder : Recorder {
 void open_run_folder(const std::string& command, const Options& options, const RunOptions& run) {
   const fs::path folder = run.out;
   const std::string config = config_toml(command, options, as_hub_name);
-  if (fs::exists(folder) && !fs::is_directory(folder)) {
+  if (path_exists(folder) && !is_folder(folder)) {
     throw input_error("--out {} exists and is not a folder", folder.string());
   }
   std::vector<fs::path> of_run;
-  if (fs::exists(folder)) {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      const std::string name = entry.path().filename();
+  if (path_exists(folder)) {
+    for (const fs::path& entry : list_folder(folder)) {
+      const std::string name = entry.filename();
       if (!belongs_to_run(name)) {
         throw input_error("--out {} holds \"{}\", which is not part of a run", folder.string(),
                           name)
             .with_hint("choose a new or empty folder");
       }
-      of_run.push_back(entry.path());
+      of_run.push_back(entry);
     }
   }
   if (run.resume) {
-    if (!fs::exists(folder / "config.toml")) {
+    if (!path_exists(folder / "config.toml")) {
       throw input_error("cannot resume: {} holds no run", folder.string());
     }
     check_same_options(folder / "config.toml", config);
@@ -159,11 +160,9 @@ void open_run_folder(const std::string& command, const Options& options, const R
     throw input_error("--out {} already holds a run", folder.string())
         .with_hint("--resume continues it, --overwrite replaces it, or choose another folder");
   } else {
-    for (const fs::path& path : of_run) fs::remove_all(path);
+    for (const fs::path& path : of_run) remove_path(path);
   }
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw environment_error("cannot make {}: {}", folder.string(), error.message());
+  make_folder(folder);
   write_file(folder / "config.toml", config);
 }
 

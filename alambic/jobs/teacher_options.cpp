@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
 #include "alambic/base/names.h"
 
@@ -12,7 +13,7 @@ namespace alambic {
 
 NamedFolder parse_teacher(const std::string& text) {
   const size_t equals = text.find('=');
-  if (equals == text.npos || fs::exists(text)) return {.name = "", .folder = text};
+  if (equals == text.npos || path_exists(text)) return {.name = "", .folder = text};
   if (equals == 0 || equals + 1 == text.size()) {
     throw input_error("--teacher {}: expected NAME=FOLDER, or a folder alone", text);
   }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/json_object.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/config.h"
@@ -132,7 +133,7 @@ void save_adapter(Model& model, const LoraOptions& options, const std::string& b
                        {"task_type", "CAUSAL_LM"},
                        {"use_dora", options.dora},
                        {"use_rslora", options.rslora}};
-  fs::create_directories(folder);
+  make_folder(folder);
   write_safetensors(folder / weights_name, to_views(tensors), {{"format", "pt"}});
   write_file(folder / config_name, config.dump(2) + "\n");
 }

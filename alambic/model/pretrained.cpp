@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
 #include "alambic/tensor/device.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
@@ -39,7 +40,7 @@ std::vector<int32_t> stop_tokens(const Pretrained& loaded) {
 
 Pretrained from_pretrained(const std::string& folder, const LoadOptions& options) {
   Pretrained loaded{.model = load_model(folder, options), .tokenizer = load_tokenizer(folder)};
-  if (fs::exists(fs::path(folder) / "generation_config.json")) {
+  if (path_exists(fs::path(folder) / "generation_config.json")) {
     loaded.generation_config =
         Json::parse(read_file(fs::path(folder) / "generation_config.json"), nullptr, false);
     if (loaded.generation_config.is_discarded()) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 
 namespace alambic {
 namespace {
@@ -38,7 +39,7 @@ int64_t step_of(const Json& row) {
 
 void keep_through(const fs::path& path, std::optional<int64_t> resume_step) {
   std::string kept;
-  if (resume_step && fs::exists(path)) {
+  if (resume_step && path_exists(path)) {
     for_each_row(path, [&](std::string_view line, const Json& row) {
       if (step_of(row) <= *resume_step) kept.append(line) += '\n';
     });

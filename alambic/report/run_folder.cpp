@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/report/metric_info.h"
 
 namespace alambic {
@@ -54,21 +55,21 @@ Sample sample_of(const Json& row) {
 }
 
 std::string name_of(const fs::path& folder) {
-  const fs::path whole = fs::weakly_canonical(folder);
+  const fs::path whole = full_path(folder);
   return whole.filename().empty() ? whole.string() : whole.filename().string();
 }
 
 ReportRun read_run(const fs::path& folder) {
   const fs::path metrics = folder / "metrics.jsonl";
-  if (!fs::exists(metrics)) {
+  if (!path_exists(metrics)) {
     throw input_error("cannot report on {}: it has no metrics.jsonl", folder.string())
         .with_hint("give the folder that `alambic distill --out` or `alambic train --out` wrote");
   }
   ReportRun run{.name = name_of(folder), .metrics = read_metrics(metrics)};
-  if (const fs::path samples = folder / "samples.jsonl"; fs::exists(samples)) {
+  if (const fs::path samples = folder / "samples.jsonl"; path_exists(samples)) {
     for (const Json& row : read_json_lines(samples)) run.samples.push_back(sample_of(row));
   }
-  if (const fs::path config = folder / "config.toml"; fs::exists(config)) {
+  if (const fs::path config = folder / "config.toml"; path_exists(config)) {
     run.config = read_file(config, 1 << 20);
   }
   return run;
@@ -162,11 +163,11 @@ ReportInput read_run_folders(const std::vector<fs::path>& folders) {
       return other != folder && name_of(other) == name_of(folder);
     };
     if (std::any_of(folders.begin(), folders.end(), same_name)) {
-      run.name = name_of(fs::weakly_canonical(folder).parent_path()) + "/" + run.name;
+      run.name = name_of(full_path(folder).parent_path()) + "/" + run.name;
     }
     if (!input.title.empty()) input.title += " and ";
     input.title += run.name;
-    if (const fs::path results = folder / "results.json"; fs::exists(results)) {
+    if (const fs::path results = folder / "results.json"; path_exists(results)) {
       join(input.results, read_results(results));
     }
   }

@@ -1,6 +1,7 @@
 #include "alambic/teacher/cache.h"
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/sha256.h"
 #include "alambic/tensor/view.h"
 
@@ -44,11 +45,11 @@ std::vector<std::string> sequence_keys(const Rollouts& rollouts) {
 TeacherCache::TeacherCache(fs::path folder, CacheManifest needed)
     : folder_(std::move(folder)), manifest_(std::move(needed)) {
   const fs::path file = folder_ / "manifest.json";
-  if (!fs::exists(file)) {
-    if (fs::exists(folder_) && !fs::is_directory(folder_)) {
+  if (!path_exists(file)) {
+    if (path_exists(folder_) && !is_folder(folder_)) {
       throw input_error("{} is not a folder", folder_.string());
     }
-    if (fs::exists(folder_) && !fs::is_empty(folder_)) {
+    if (path_exists(folder_) && !is_empty_folder(folder_)) {
       throw input_error("{} is not a teacher cache: it holds other things and no manifest.json",
                         folder_.string())
           .with_hint("name a folder that is empty or not there yet");
@@ -70,7 +71,7 @@ void TeacherCache::check_same(const CacheManifest& stored) const {
 
 void TeacherCache::open_part(const CacheManifest::Part& part) {
   const fs::path path = folder_ / part.file;
-  if (!fs::is_regular_file(path)) {
+  if (!is_file(path)) {
     throw input_error("the teacher cache {} lacks {}, which its manifest names", folder_.string(),
                       part.file)
         .with_hint(kAdvice);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/sha256.h"
 #include "alambic/teacher/cache.h"
 #include "alambic/teacher/topk.h"
@@ -42,10 +43,10 @@ struct TeacherCache::Lock {
 
 // Takes the lock, then the parts that others have added since the cache was opened.
 void TeacherCache::begin_filling() {
-  fs::create_directories(folder_);
+  make_folder(folder_);
   auto lock = std::make_shared<Lock>(folder_);
   const fs::path file = folder_ / "manifest.json";
-  if (fs::exists(file)) {
+  if (path_exists(file)) {
     CacheManifest stored = CacheManifest::read(file);
     check_same(stored);
     const auto same = [](const CacheManifest::Part& a, const CacheManifest::Part& b) {

@@ -5,20 +5,21 @@
 #include <map>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/sha256.h"
 #include "alambic/io/gguf/gguf.h"
 
 namespace alambic {
 
 std::string model_digest(const fs::path& model) {
-  if (fs::is_regular_file(model)) return sha256_file(model);
+  if (is_file(model)) return sha256_file(model);
   std::map<std::string, std::string> digests;  // sorted by name
-  for (const auto& entry : fs::directory_iterator(model)) {
-    const std::string name = entry.path().filename();
-    const std::string kind = entry.path().extension();
+  for (const fs::path& entry : list_folder(model)) {
+    const std::string name = entry.filename();
+    const std::string kind = entry.extension();
     const bool weights = kind == ".safetensors" || kind == ".gguf" || kind == ".bin";
     if (name == "config.json" || name == "adapter_config.json" || weights) {
-      digests[name] = sha256_file(entry.path());
+      digests[name] = sha256_file(entry);
     }
   }
   if (digests.empty()) throw input_error("{} holds no model", model.string());
@@ -28,13 +29,13 @@ std::string model_digest(const fs::path& model) {
 }
 
 std::string template_digest(const fs::path& model) {
-  if (fs::is_regular_file(model)) {
+  if (is_file(model)) {
     const auto own = GgufFile::open(model).metadata().text("tokenizer.chat_template");
     return own ? sha256(*own) : "none";
   }
-  if (const fs::path own = model / "chat_template.jinja"; fs::exists(own)) return sha256_file(own);
+  if (const fs::path own = model / "chat_template.jinja"; path_exists(own)) return sha256_file(own);
   const fs::path config = model / "tokenizer_config.json";
-  if (!fs::exists(config)) return "none";
+  if (!path_exists(config)) return "none";
   const auto json = nlohmann::json::parse(read_file(config), nullptr, false);
   if (!json.is_object() || !json.contains("chat_template")) return "none";
   return sha256(json["chat_template"].dump());

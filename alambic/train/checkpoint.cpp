@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
 #include "alambic/base/log.h"
 #include "alambic/base/sha256.h"
@@ -23,7 +24,7 @@ std::string checkpoint_name(int64_t steps) { return fmt::format("step-{:08}", st
 void write_manifest(const fs::path& folder) {
   Json manifest = {{"format", 1}, {"files", Json::object()}};
   for (const char* name : {weights_name, optimizer_name, state_name}) {
-    manifest["files"][name] = {{"bytes", fs::file_size(folder / name)},
+    manifest["files"][name] = {{"bytes", file_bytes(folder / name)},
                                {"sha256", sha256_file(folder / name)}};
   }
   write_file(folder / "manifest.json", manifest.dump(2) + "\n");
@@ -46,21 +47,21 @@ void check_manifest(const fs::path& folder) {
 // What a crash while saving left behind.
 void remove_half_written(const fs::path& folder) {
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename().string().find(".tmp-") != std::string::npos) {
-      found.push_back(entry.path());
+  for (const fs::path& entry : list_folder(folder)) {
+    if (entry.filename().string().find(".tmp-") != std::string::npos) {
+      found.push_back(entry);
     }
   }
-  for (const fs::path& path : found) fs::remove_all(path);
+  for (const fs::path& path : found) remove_path(path);
 }
 
 std::vector<fs::path> newest_first(const fs::path& folder) {
   std::vector<fs::path> checkpoints;
-  if (!fs::exists(folder)) return checkpoints;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename();
+  if (!path_exists(folder)) return checkpoints;
+  for (const fs::path& entry : list_folder(folder)) {
+    const std::string name = entry.filename();
     if (name.starts_with("step-") && name.find(".tmp-") == std::string::npos) {
-      checkpoints.push_back(entry.path());
+      checkpoints.push_back(entry);
     }
   }
   std::ranges::sort(checkpoints, std::greater<>());
@@ -100,9 +101,9 @@ void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const Train
                      int64_t keep) {
   const std::string name = checkpoint_name(state.step);
   const fs::path temporary = folder / fmt::format("{}.tmp-{}", name, ::getpid());
-  fs::create_directories(folder);
+  make_folder(folder);
   remove_half_written(folder);
-  fs::create_directory(temporary);
+  make_folder(temporary);
   // Frozen tensors come from the model's folder again.
   auto weights = optimizer.weights();
   write_safetensors(temporary / weights_name, to_views(weights), {{"format", "pt"}});
@@ -112,15 +113,15 @@ void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const Train
       {"step", state.step}, {"optimizer_steps", optimizer.steps()}, {"seconds", state.seconds}};
   write_file(temporary / state_name, json.dump(2) + "\n");
   write_manifest(temporary);
-  fs::remove_all(folder / name);  // of an earlier attempt at this step
-  fs::rename(temporary, folder / name);
+  remove_path(folder / name);  // of an earlier attempt at this step
+  move_path(temporary, folder / name);
   sync_folder(folder);
   const std::vector<fs::path> checkpoints = newest_first(folder);
   // A later one is damaged, or this run would have gone on from it; kept, it would push this one
   // out.
   const auto own = std::ranges::find(checkpoints, folder / name);
   for (auto other = checkpoints.begin(); other != checkpoints.end(); ++other) {
-    if (other < own || other - own >= keep) fs::remove_all(*other);
+    if (other < own || other - own >= keep) remove_path(*other);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/base/temporary_folder.h"
@@ -149,7 +150,7 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtyp
     say("llama.cpp reads linear attention only where linear_value_head_dim is linear_key_head_dim");
   }
   say("wrote {}: {}, tensors: {}", options.out,
-      human_bytes(static_cast<double>(fs::file_size(options.out))), join(parts));
+      human_bytes(static_cast<double>(file_bytes(options.out))), join(parts));
 }
 
 const FolderDtype& folder_dtype(const ConvertOptions& options, Dtype own) {
@@ -167,8 +168,7 @@ void write_folder_of(const ConvertOptions& options, const ModelFolder& model, Dt
   const FolderDtype& dtype = folder_dtype(options, own);
   // A folder as it is keeps what it mixes; the vectors of a GGUF file are float32 whatever it is.
   const bool keep = options.dtype == "auto" && options.adapter.empty() &&
-                    fs::is_directory(options.model) &&
-                    std::ranges::none_of(model.tensors(), has_tiles);
+                    is_folder(options.model) && std::ranges::none_of(model.tensors(), has_tiles);
   std::vector<std::vector<std::byte>> storage;
   std::vector<TensorView> tensors;
   for (const TensorView& tensor : model.tensors()) {
@@ -206,8 +206,7 @@ int run(const ConvertOptions& options) {
   }
   std::error_code error;
   const bool taken = to_file ? fs::exists(options.out, error)
-                             : fs::exists(options.out, error) &&
-                                   !(fs::is_directory(options.out) && fs::is_empty(options.out));
+                             : fs::exists(options.out, error) && !is_empty_folder(options.out);
   if (taken && !options.overwrite) {
     throw input_error("--out {} exists already", options.out).with_hint("--overwrite replaces it");
   }

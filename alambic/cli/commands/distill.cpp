@@ -1,3 +1,4 @@
+#include "alambic/base/file_system.h"
 #include "alambic/jobs/distill_options.h"
 
 #include <numeric>
@@ -118,7 +119,7 @@ int64_t longest_prompt(const std::vector<TokenizedExample>& examples) {
 // The figures of a run that is resumed.
 std::vector<Metrics> history_of(const fs::path& file) {
   std::vector<Metrics> history;
-  if (!fs::exists(file)) return history;
+  if (!path_exists(file)) return history;
   for (const MetricsRow& row : read_metrics(file)) {
     Metrics& figures = history.emplace_back();
     for (const auto& [name, value] : row.entries) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "alambic/base/file_system.h"
 #include "alambic/base/version.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
@@ -62,7 +63,7 @@ Json machine_facts() {
           {"cpu", cpu_name()},
           {"threads", std::thread::hardware_concurrency()},
           {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
-          {"nvidia_driver", fs::exists("/dev/nvidiactl")},
+          {"nvidia_driver", path_exists("/dev/nvidiactl")},
           {"families", families()}};
 }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
 #include "alambic/base/log.h"
 #include "alambic/base/units.h"
@@ -105,7 +106,7 @@ std::unique_ptr<Model> cut(const InitOptions& options) {
 
 std::unique_ptr<Model> random_model(const InitOptions& options, int64_t vocabulary) {
   fs::path file = options.config;
-  if (fs::is_directory(file)) file /= "config.json";
+  if (is_folder(file)) file /= "config.json";
   Json config = read_json_object(file);
   if (options.layers > 0) config[layers_key(config)] = options.layers;
   if (vocabulary > 0 && !config.contains("vocab_size")) config["vocab_size"] = vocabulary;
@@ -120,8 +121,7 @@ std::unique_ptr<Model> random_model(const InitOptions& options, int64_t vocabula
 }
 
 void check_out(const InitOptions& options) {
-  if (fs::exists(options.out) && !(fs::is_directory(options.out) && fs::is_empty(options.out)) &&
-      !options.overwrite) {
+  if (path_exists(options.out) && !is_empty_folder(options.out) && !options.overwrite) {
     throw input_error("--out {} exists already", options.out)
         .with_hint("--overwrite replaces the model in it");
   }
@@ -163,12 +163,10 @@ int run(const InitOptions& options) {
       options.from.empty() ? random_model(options, tokenizer.size()) : cut(options);
   Json generation;
   const fs::path source = options.from.empty() ? options.config : options.from;
-  if (fs::exists(source / "generation_config.json")) {
+  if (path_exists(source / "generation_config.json")) {
     generation = read_json_object(source / "generation_config.json");
   }
-  std::error_code error;
-  fs::create_directories(options.out, error);
-  if (error) throw environment_error("cannot make {}: {}", options.out, error.message());
+  make_folder(options.out);
   tokenizer.write(options.out);
   save_model(*model, options.out, generation);
   say("wrote {}: {} parameters", options.out,

@@ -1,3 +1,4 @@
+#include "alambic/base/file_system.h"
 #include "alambic/cli/commands/tokenizer_train_options.h"
 
 #include <nlohmann/json.hpp>
@@ -33,7 +34,7 @@ int64_t add_file(const std::string& file, BpeTrainer& trainer) {
 
 int run(const TokenizerTrainOptions& options) {
   const fs::path out = options.out;
-  if (fs::exists(out / "tokenizer.json") && !options.overwrite) {
+  if (path_exists(out / "tokenizer.json") && !options.overwrite) {
     throw input_error("--out {} already holds a tokenizer", out.string())
         .with_hint("--overwrite replaces it");
   }

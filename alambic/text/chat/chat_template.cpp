@@ -1,5 +1,6 @@
 #include "alambic/text/chat/chat_template.h"
 
+#include "alambic/base/file_system.h"
 #include "alambic/base/json_view.h"
 #include "alambic/base/names.h"
 
@@ -27,7 +28,7 @@ std::optional<std::string> text_of(const Value* value) {
 
 // "chat_template" is a text, or a list of {"name": …, "template": …}.
 std::optional<Source> source_in(const fs::path& path, const std::string& wanted) {
-  if (!fs::exists(path)) return std::nullopt;
+  if (!path_exists(path)) return std::nullopt;
   const Value json = read_json(path);
   const Value* field = json.dict() == nullptr ? nullptr : json.dict()->find("chat_template");
   if (field == nullptr || field->is_none()) return std::nullopt;
@@ -51,7 +52,7 @@ std::optional<Source> source_in(const fs::path& path, const std::string& wanted)
 
 std::optional<Source> find_source(const fs::path& folder, const std::string& name) {
   const fs::path file = folder / "chat_template.jinja";
-  if (fs::exists(file)) return Source{file.string(), read_file(file, 4 << 20)};
+  if (path_exists(file)) return Source{file.string(), read_file(file, 4 << 20)};
   if (auto source = source_in(folder / "chat_template.json", name)) return source;
   return source_in(folder / "tokenizer_config.json", name);
 }
@@ -100,7 +101,7 @@ ChatTemplate ChatTemplate::load(const fs::path& folder, const std::string& name)
   }
   Dict tokens;
   for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    if (fs::exists(folder / file)) add_tokens(read_json(folder / file), tokens);
+    if (path_exists(folder / file)) add_tokens(read_json(folder / file), tokens);
   }
   return {jinja::Template::parse(source->name, source->text), std::move(tokens)};
 }

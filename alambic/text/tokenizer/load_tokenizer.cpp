@@ -4,6 +4,7 @@
 #include <array>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 
 namespace alambic {
 
@@ -64,7 +65,7 @@ bool has_tokenizer(const fs::path& model) {
            metadata.find("tokenizer.ggml.tokens") != nullptr;
   }
   constexpr std::array names = {"tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"};
-  return std::ranges::any_of(names, [&](const char* name) { return fs::exists(model / name); });
+  return std::ranges::any_of(names, [&](const char* name) { return path_exists(model / name); });
 }
 
 }  // namespace alambic

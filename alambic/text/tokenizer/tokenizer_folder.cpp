@@ -2,6 +2,7 @@
 #include <array>
 #include <limits>
 
+#include "alambic/base/file_system.h"
 #include "alambic/base/json_view.h"
 #include "alambic/base/names.h"
 #include "alambic/text/tokenizer/tokenizer.h"
@@ -27,14 +28,15 @@ constexpr std::array companions = {
 };
 
 [[noreturn]] void refuse_folder(const fs::path& folder) {
-  if (!fs::is_directory(folder)) {
-    throw input_error("cannot load a tokenizer from {}: {}", folder.string(),
-                      fs::exists(folder) ? "it is not a folder" : "there is no such file or folder")
+  if (!is_folder(folder)) {
+    throw input_error(
+        "cannot load a tokenizer from {}: {}", folder.string(),
+        path_exists(folder) ? "it is not a folder" : "there is no such file or folder")
         .with_hint("give the folder of a model, with config.json and tokenizer.json in it");
   }
   std::vector<std::string> others;
   for (const char* name : companions) {
-    if (fs::exists(folder / name)) others.emplace_back(name);
+    if (path_exists(folder / name)) others.emplace_back(name);
   }
   throw input_error("cannot load a tokenizer from {}: there is no tokenizer.json{}",
                     folder.string(), others.empty() ? "" : "; found only " + join(others))
@@ -63,19 +65,19 @@ Tokenizer Tokenizer::parse(const std::string& name, std::string_view tokenizer_j
 
 Tokenizer Tokenizer::load(const fs::path& model_folder) {
   std::string converted;
-  if (!fs::exists(model_folder / "tokenizer.json")) {
-    if (fs::is_directory(model_folder)) converted = convert_vocabulary_files(model_folder);
+  if (!path_exists(model_folder / "tokenizer.json")) {
+    if (is_folder(model_folder)) converted = convert_vocabulary_files(model_folder);
     if (converted.empty()) refuse_folder(model_folder);
   }
   std::map<std::string, std::string> files;
   for (const char* name : companions) {
     const fs::path path = model_folder / name;
-    if (fs::exists(path)) files[name] = read_file(path, largest_file);
+    if (path_exists(path)) files[name] = read_file(path, largest_file);
   }
   if (!converted.empty()) files["tokenizer.json"] = std::move(converted);
   const fs::path config = model_folder / "config.json";
   return from_files(model_folder, std::move(files),
-                    fs::exists(config) ? read_file(config, largest_file) : "");
+                    path_exists(config) ? read_file(config, largest_file) : "");
 }
 
 Tokenizer Tokenizer::from_files(const fs::path& model_folder,
@@ -153,11 +155,7 @@ void Tokenizer::apply_model_config(const JsonView& config) {
 }
 
 void Tokenizer::save_to(const fs::path& folder) const {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    throw environment_error("cannot make the folder {}: {}", folder.string(), error.message());
-  }
+  make_folder(folder);
   for (const auto& [name, bytes] : files_) write_file(folder / name, bytes);
 }
 

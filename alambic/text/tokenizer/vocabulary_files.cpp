@@ -8,6 +8,7 @@
 
 #include "alambic/base/base64.h"
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/json_view.h"
 #include "alambic/base/utf8.h"
 #include "alambic/text/tokenizer/byte_level.h"
@@ -72,7 +73,7 @@ Ranks read_ranks(const std::string& name, std::string_view text) {
 
 std::string tokenizer_class_of(const fs::path& folder) {
   const fs::path path = folder / "tokenizer_config.json";
-  if (!fs::exists(path)) return "";
+  if (!path_exists(path)) return "";
   const std::string bytes = read_file(path, largest_file);
   return JsonFile::parse(path.string(), bytes).root().string_or("tokenizer_class", "");
 }
@@ -142,10 +143,10 @@ std::string tokenizer_json_of_merges(const fs::path& vocabulary, const fs::path&
 
 std::string convert_vocabulary_files(const fs::path& folder) {
   const std::string name = tokenizer_class_of(folder);
-  if (fs::exists(folder / "vocab.json") && fs::exists(folder / "merges.txt")) {
+  if (path_exists(folder / "vocab.json") && path_exists(folder / "merges.txt")) {
     return tokenizer_json_of_merges(folder / "vocab.json", folder / "merges.txt", name);
   }
-  if (const fs::path model = folder / "tokenizer.model"; fs::exists(model)) {
+  if (const fs::path model = folder / "tokenizer.model"; path_exists(model)) {
     const std::string bytes = read_file(model, largest_file);
     // Llama 3's first release has tiktoken's ranks under this name.
     if (!bytes.starts_with('\n')) {
@@ -154,8 +155,8 @@ std::string convert_vocabulary_files(const fs::path& folder) {
     return tokenizer_json_of_sentencepiece(model.string(), bytes, name);
   }
   std::vector<fs::path> ranks;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".tiktoken") ranks.push_back(entry.path());
+  for (const fs::path& entry : list_folder(folder)) {
+    if (entry.extension() == ".tiktoken") ranks.push_back(entry);
   }
   if (ranks.empty()) return "";
   if (ranks.size() > 1) {
