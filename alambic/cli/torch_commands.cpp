@@ -1,4 +1,4 @@
-// The shared library's one entry: runs a torch command by name.
+// The shared library's two entries: what build it is of, and a torch command by name.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,6 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/cli/all_options.h"
+#include "alambic/cli/build.h"
 #include "alambic/cli/commands/merge_options.h"
 #include "alambic/options/option_table.h"
 
@@ -53,6 +54,8 @@ int dispatch(const std::string& command, [[maybe_unused]] const Options& options
 
 }  // namespace
 }  // namespace alambic
+
+extern "C" const char* alambic_torch_version() { return alambic::kBuild; }
 
 extern "C" int alambic_torch_run(const char* command, const alambic::Options& options) {
   using namespace alambic;

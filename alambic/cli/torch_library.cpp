@@ -3,14 +3,17 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <string>
 #include <system_error>
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
+#include "alambic/cli/build.h"
 
 namespace alambic {
 namespace {
 
+using Version = const char*();
 using Run = int(const char* command, const Options& options);
 
 fs::path library_path() {
@@ -35,6 +38,17 @@ void spin_briefly() {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) ::setenv("GOMP_SPINCOUNT", "5000", 0);
 }
 
+// Options and errors pass between program and library as C++ objects: both must have been compiled
+// from the same headers.
+void check_version(void* library, const fs::path& path) {
+  void* symbol = ::dlsym(library, "alambic_torch_version");
+  const std::string found = symbol == nullptr ? "no version" : reinterpret_cast<Version*>(symbol)();
+  if (found == kBuild) return;
+  throw environment_error("cannot use {}: it is of another build: expected {}, found {}",
+                          path.string(), kBuild, found)
+      .with_hint("the program and its library come from one build: `make build` or install again");
+}
+
 }  // namespace
 
 int run_torch_command(const std::string& command, const Options& options) {
@@ -45,6 +59,7 @@ int run_torch_command(const std::string& command, const Options& options) {
     throw environment_error("cannot load {}: {}", path.string(), ::dlerror())
         .with_hint("the libtorch it was built with is gone or incomplete; `make build` again");
   }
+  check_version(library, path);
   void* symbol = ::dlsym(library, "alambic_torch_run");
   check(symbol != nullptr, "{} has no alambic_torch_run", path.string());
   return reinterpret_cast<Run*>(symbol)(command.c_str(), options);

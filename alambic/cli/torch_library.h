@@ -10,7 +10,7 @@ namespace alambic {
 
 /// Runs a torch command and returns its exit code. Looks for libalambic_torch.so beside the
 /// executable (build tree), then in ../lib/alambic (installed). Throws an environment error when it
-/// cannot be loaded; lets the command's own errors through.
+/// cannot be loaded or is of another build; lets the command's own errors through.
 int run_torch_command(const std::string& command, const Options& options);
 
 }  // namespace alambic
