@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <map>
 #include <set>
@@ -61,9 +62,10 @@ class Lock {
  public:
   explicit Lock(const fs::path& path) {
     descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX) != 0) {
-      throw environment_error("cannot lock {}", path.string());
-    }
+    if (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) == 0) return;
+    const std::error_code reason(errno, std::system_category());
+    if (descriptor_ >= 0) ::close(descriptor_);  // no destructor runs
+    throw path_error("lock", path, reason);
   }
   ~Lock() { ::close(descriptor_); }
   Lock(const Lock&) = delete;

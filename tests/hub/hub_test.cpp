@@ -1,6 +1,12 @@
 // Against a server of the hub's routes (hub_server.py says which models it has).
 #include "alambic/hub/hub.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/time.h>
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/sha256.h"
@@ -187,6 +193,31 @@ TEST_F(Hub, TakesTheCacheWithoutANetwork) {
   EXPECT_EQ(fetch("org/small@" + commit), folder);
   expect_refused("org/small@dev", Exit::input, {"not in the cache", "--offline"});
   settings_.endpoint = endpoint;
+}
+
+size_t open_descriptors() {
+  return static_cast<size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), {}));
+}
+
+// Prevents: a descriptor lost each time the model's lock cannot be had.
+TEST_F(Hub, ALockThatCannotBeHadLeavesNothingOpen) {
+  const fs::path home = settings_.cache / "models--org--small";
+  fs::create_directories(home);
+  const int held = ::open((home / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  ASSERT_EQ(::flock(held, LOCK_EX), 0);
+  // A signal ends the wait for it; again and again, lest the first come too early.
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = [](int) {};
+  ::sigaction(SIGALRM, &action, &before);
+  const itimerval often{{0, 20000}, {0, 20000}}, never{};
+  ::setitimer(ITIMER_REAL, &often, nullptr);
+  const size_t opened = open_descriptors();
+  expect_refused("org/small", Exit::environment, {"cannot lock", home / "lock", "Interrupted"});
+  EXPECT_EQ(open_descriptors(), opened);
+  ::setitimer(ITIMER_REAL, &never, nullptr);
+  ::sigaction(SIGALRM, &before, nullptr);
+  ::close(held);
 }
 
 TEST(HubName, IsOrgAndNameAndMaybeARevision) {
