@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     size_t sum = 0;
     for (const TensorView& tensor :
          parse_safetensors(std::as_bytes(std::span(data, size)), "f").tensors) {
-      if (!tensor.bytes.empty()) sum += static_cast<size_t>(tensor.bytes.back());
+      if (!tensor.bytes.empty()) sum += static_cast<size_t>(tensor.bytes.span().back());
     }
     if (sum > size * 255) std::abort();  // reads the views' ends
   });

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   parse_or_refuse([&] {
     size_t sum = 0;
     for (const TensorView& tensor : parse_torch(std::as_bytes(std::span(archive)), "f").tensors) {
-      if (!tensor.bytes.empty()) sum += static_cast<size_t>(tensor.bytes.back());
+      if (!tensor.bytes.empty()) sum += static_cast<size_t>(tensor.bytes.span().back());
     }
     if (sum > archive.size() * 255) std::abort();  // reads the views' ends
   });

@@ -6,6 +6,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/printable.h"
+#include "alambic/io/count_limits.h"
 #include "alambic/io/quant/mxfp4.h"
 #include "alambic/io/quant/tile_scales.h"
 
@@ -190,6 +191,7 @@ ModelFolder ModelFolder::open(const fs::path& path, Pages pages) {
   }
   join_tile_scales(model.config_, model.tensors_, path.string());
   join_mxfp4(model.config_, model.tensors_, path.string());
+  check_counts(limits_of(model.tensors_), model.config_, model.config_name_);
   return model;
 }
 

@@ -17,8 +17,9 @@ class ModelFolder {
   /// model.safetensors.index.json names; else pytorch_model.bin or its shards. The index and the
   /// shards must name the same tensors, and no file may lie outside the folder, be it by the index
   /// or by a link; links into `blobs` of the Hugging Face cache that the folder is a snapshot of
-  /// are followed. A file is read as GGUF, its config.json and its tensors' names being those that
-  /// the folder would have.
+  /// are followed. Counts of config.json that the tensors contradict are refused (count_limits.h).
+  /// A file is read as GGUF, its config.json and its tensors' names being those that the folder
+  /// would have.
   static ModelFolder open(const fs::path& path, Pages pages = Pages::read_only);
 
   /// Without "quantization_config" where the tensors have their tiles' scales (tile_scales.h).

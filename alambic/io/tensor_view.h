@@ -1,11 +1,10 @@
 #pragma once
 
-#include <cstddef>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "alambic/io/dtype.h"
+#include "alambic/io/tensor_bytes.h"
 
 namespace alambic {
 
@@ -14,16 +13,17 @@ namespace alambic {
 /// of F8_E4M3 are float32 or exponents (F8_E8M0), by the number of bytes; those of F4 are
 /// exponents, and several F4 matrices in a tensor lie column by column (mxfp4.h).
 struct TileScales {
-  std::span<const std::byte> bytes;  ///< row-major; empty: the numbers are as stored
+  TensorBytes bytes;  ///< row-major; empty: the numbers are as stored
   int64_t rows = 1, columns = 1;
 };
 
-/// A named tensor in somebody else's memory: row-major, little-endian.
+/// A named tensor in somebody else's memory, or made of such memory when its bytes are asked for:
+/// row-major, little-endian.
 struct TensorView {
   std::string name;
   Dtype dtype = Dtype::F32;
   std::vector<int64_t> shape;
-  std::span<const std::byte> bytes;
+  TensorBytes bytes;
   TileScales tiles = {};
 };
 

@@ -1,15 +1,19 @@
-// The model families that GGUF and Hugging Face folders both know, as tables: llama.cpp's names and
-// conventions (its convert_hf_to_gguf.py and gguf-py's tensor_mapping.py) beside transformers'.
+// The model families that GGUF and Hugging Face folders both know: llama.cpp's names and
+// conventions (its convert_hf_to_gguf.py and gguf-py's tensor_mapping.py) beside transformers'. A
+// family is a row of tables and, where it says things in other words, functions: both in a file of
+// architectures/.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "alambic/io/count_limits.h"
+#include "alambic/io/gguf/value.h"
 
 namespace alambic {
 
@@ -21,13 +25,13 @@ enum class GgufTransform {
   transpose,   ///< GPT-2's [in, out] is [out, in]
   head_parts,  ///< GPT-NeoX's q, k, v of each head in turn; GGUF has all q, all k, all v
   plus_one,    ///< Gemma's norms scale by 1 + weight; GGUF has the sum
-  // Parts of a tensor that the folder has whole (gguf_parts.h):
+  // Parts of a tensor that the folder has whole (parts.h):
   latent_keys,    ///< of kv_b_proj [H · (n + v), L] the keys, [H, L, n]
   latent_values,  ///< and the values, [H, v, L]
   even_columns,   ///< of gate_up_proj [E, D, 2F] the gates, [E, F, D]; of its bias [E, 2F], [E, F]
   odd_columns,    ///< and what they are for
   transposed_experts,  ///< of down_proj [E, F, D], [E, D, F]
-  // Gated DeltaNet, whose value heads stand in another order (gguf_delta_net.h):
+  // Gated DeltaNet, whose value heads stand in another order (delta_net.h):
   value_rows,      ///< the rows of the value heads, which are the last
   value_channels,  ///< the same of a convolution [C, 1, K], which is [C, K]
   value_columns,   ///< their columns
@@ -48,9 +52,56 @@ struct GgufTensorRow {
 /// A hyper-parameter: the key after "<architecture>." and the name in config.json.
 struct GgufSetting {
   std::string_view gguf, hf;
-  enum Kind { integer, real, flag } kind = integer;
+  enum Kind {
+    layers,  ///< the counts: what they are held against is CountKind's
+    experts,
+    size,
+    length,  ///< an integer that no tensor tells: positions, windows
+    real,
+    flag
+  } kind = size;
   std::string_view otherwise = {};  ///< JSON, for a config.json without it; "": it is left out
   bool required = false;            ///< of both files (after `otherwise`)
+};
+
+struct GgufArchitecture;
+
+/// A file that is being read.
+struct GgufReading {
+  const GgufArchitecture& family;
+  const GgufMetadata& metadata;
+  const std::vector<TensorView>& tensors;  ///< the file's, under its own names
+
+  std::string prefix() const;  ///< of metadata keys: "<architecture>."
+};
+
+/// Metadata that are being written.
+struct GgufWriting {
+  const GgufArchitecture& family;
+  const CountLimits& limits;
+  const std::string& where;  ///< what errors call the model
+  GgufMetadata& metadata;
+
+  std::string prefix() const;
+};
+
+/// What a family says in other words than its tables. Null: nothing. Input errors name the file and
+/// the key or tensor, and refuse what llama.cpp cannot express.
+struct GgufWords {
+  /// Completes the config.json that the tables and, where there are rotary settings, "head_dim" and
+  /// "rope_parameters" have made.
+  void (*read)(const GgufReading& from, nlohmann::ordered_json& config) = nullptr;
+  /// Completes config.json before the tables are applied: defaults, older spellings. May add
+  /// metadata.
+  void (*complete)(const GgufWriting& to, nlohmann::ordered_json& config) = nullptr;
+  /// Of rotary families, before `rope`, a plain object of rope_type, rope_theta, factor, …, is
+  /// written. Makes it one that llama.cpp has.
+  void (*rope)(const GgufWriting& to, const nlohmann::ordered_json& config, int64_t head_dim,
+               nlohmann::ordered_json& rope) = nullptr;
+  /// Of others, after the tables; `rope` as above. Returns the numbers of rope_freqs.weight; none:
+  /// there is no such tensor.
+  std::vector<float> (*add)(const GgufWriting& to, const nlohmann::ordered_json& config,
+                            nlohmann::ordered_json& rope) = nullptr;
 };
 
 struct GgufArchitecture {
@@ -62,8 +113,20 @@ struct GgufArchitecture {
   /// JSON object: what config.json must say where it says anything, because llama.cpp assumes it.
   std::string_view constants;
   bool rotary = true;       ///< has rope settings and head_dim
+  double rope_theta = 1e4;  ///< of a file that does not say
   bool bias_flags = false;  ///< attention_bias and mlp_bias follow from the tensors
+  bool tied = false;        ///< the head, of a config.json that does not say
+  bool windowless = false;  ///< llama.cpp ignores its sliding window
+  /// "architectures" of a model that also sees or hears, whose "text_config" this is.
+  std::string_view whole = {};
+  GgufWords words = {};
 };
+
+/// All families, those with the same GGUF name together: the first is what a file becomes.
+std::vector<const GgufArchitecture*> gguf_architectures();
+/// Why there is no row for an entry of "architectures" that Alambic can load; "": it has none to
+/// tell.
+std::string_view why_no_gguf(std::string_view architecture);
 
 /// By the name in GGUF; input errors list the known ones and name `where`.
 const GgufArchitecture& gguf_architecture(std::string_view name, const std::string& where);

@@ -27,8 +27,8 @@ struct HeadPlaces {
   int64_t times, stride, bytes;
 };
 
-std::vector<std::byte> moved(std::span<const std::byte> from, const HeadPlaces& places,
-                             const GgufDeltaNet& net, bool to_gguf) {
+std::vector<std::byte> move_heads(std::span<const std::byte> from, const HeadPlaces& places,
+                                  const GgufDeltaNet& net, bool to_gguf) {
   const int64_t each = net.value_heads / net.key_heads;  // of a key head
   std::vector<std::byte> to(from.begin(), from.end());
   for (int64_t time = 0; time < places.times; ++time) {
@@ -43,6 +43,12 @@ std::vector<std::byte> moved(std::span<const std::byte> from, const HeadPlaces& 
   return to;
 }
 
+// When they are asked for.
+TensorBytes moved(const TensorBytes& from, const HeadPlaces& places, const GgufDeltaNet& net,
+                  bool to_gguf) {
+  return {from.size(), [=] { return move_heads(from, places, net, to_gguf); }};
+}
+
 // The value heads are the last rows, each of several or, in vectors and gates, of one.
 HeadPlaces row_places(const TensorView& tensor, const GgufDeltaNet& net, const std::string& where) {
   const int64_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
@@ -52,18 +58,13 @@ HeadPlaces row_places(const TensorView& tensor, const GgufDeltaNet& net, const s
   return {1, size, size / rows * width};
 }
 
-TransformedTensor as_floats(const TensorView& tensor, const std::string& where) {
-  return {Dtype::F32, tensor.shape, encode(Dtype::F32, numel_of(tensor, where))};
-}
-
 TransformedTensor change_columns(const TensorView& tensor, bool to_gguf, const GgufDeltaNet& net,
                                  const std::string& where) {
   if (tensor.shape.size() != 2 || tensor.shape[1] != net.value_heads * net.value_width) {
     throw misfit(tensor, where);
   }
   if (static_cast<uint64_t>(net.value_width) % block_numel(tensor.dtype) != 0) {
-    const TransformedTensor floats = as_floats(tensor, where);
-    return change_columns(view_of(floats, tensor.name), to_gguf, net, where);
+    return change_columns(view_of(as_floats(tensor, where), tensor.name), to_gguf, net, where);
   }
   const int64_t rows = std::max<int64_t>(tensor.shape[0], 1);
   const int64_t row = static_cast<int64_t>(tensor.bytes.size()) / rows;
@@ -74,18 +75,20 @@ TransformedTensor change_columns(const TensorView& tensor, bool to_gguf, const G
 // A state keeps exp(-exp(A_log) · …) of itself; GGUF has -exp(A_log).
 TransformedTensor change_decay(const TensorView& tensor, bool to_gguf, const GgufDeltaNet& net,
                                const std::string& where) {
-  std::vector<float> numbers = numel_of(tensor, where);
-  for (float& number : numbers) {
-    if (!to_gguf && !(number < 0)) {
-      throw input_error("cannot load {}: tensor {} should have numbers below 0, found {}", where,
-                        printable(tensor.name), number);
+  const TensorView floats = view_of(as_floats(tensor, where), tensor.name);
+  const auto change = [=] {
+    std::vector<float> numbers = floats_of(tensor, where);
+    for (float& number : numbers) {
+      if (!to_gguf && !(number < 0)) {
+        throw input_error("cannot load {}: tensor {} should have numbers below 0, found {}", where,
+                          printable(tensor.name), number);
+      }
+      number = to_gguf ? -std::exp(number) : std::log(-number);
     }
-    number = to_gguf ? -std::exp(number) : std::log(-number);
-  }
-  TransformedTensor changed{Dtype::F32, tensor.shape, encode(Dtype::F32, numbers)};
-  const TensorView view = view_of(changed, tensor.name);
-  changed.bytes = moved(changed.bytes, row_places(view, net, where), net, to_gguf);
-  return changed;
+    return encode(Dtype::F32, numbers);
+  };
+  return {Dtype::F32, tensor.shape,
+          moved({floats.bytes.size(), change}, row_places(floats, net, where), net, to_gguf)};
 }
 
 }  // namespace
@@ -119,7 +122,7 @@ TransformedTensor change_delta_net(const TensorView& tensor, GgufTransform chang
   const GgufDeltaNet& net = heads.delta_net;
   const std::vector<int64_t> shape = delta_net_shape(tensor, change, to_gguf, where);
   if (change == one_row) {
-    return {tensor.dtype, shape, {tensor.bytes.begin(), tensor.bytes.end()}};
+    return {tensor.dtype, shape, tensor.bytes};
   }
   constexpr int64_t max = int64_t{1} << 20;  // so that products do not overflow
   if (net.key_heads < 1 || net.value_heads < 1 || net.value_width < 1 || net.value_heads > max ||
@@ -129,8 +132,8 @@ TransformedTensor change_delta_net(const TensorView& tensor, GgufTransform chang
   if (change == decay) return change_decay(tensor, to_gguf, net, where);
   if (change == value_columns) return change_columns(tensor, to_gguf, net, where);
   if (tensor.shape.size() == 1 && is_block(tensor.dtype)) {  // a block is more than a row
-    const TransformedTensor floats = as_floats(tensor, where);
-    return change_delta_net(view_of(floats, tensor.name), change, to_gguf, heads, where);
+    return change_delta_net(view_of(as_floats(tensor, where), tensor.name), change, to_gguf, heads,
+                            where);
   }
   return {tensor.dtype, shape, moved(tensor.bytes, row_places(tensor, net, where), net, to_gguf)};
 }

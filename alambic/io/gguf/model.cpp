@@ -7,6 +7,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/printable.h"
+#include "alambic/io/count_limits.h"
 #include "alambic/io/gguf/config.h"
 #include "alambic/io/gguf/parts.h"
 #include "alambic/io/gguf/text_part.h"
@@ -84,10 +85,8 @@ bool is_left_out(const std::string& name, bool tied) {
 }
 
 bool is_tied(const GgufArchitecture& family, const Json& config) {
-  const bool by_default =
-      family.name == "gpt2" || family.name.starts_with("gemma") || family.name == "smollm3";
   const auto found = config.find("tie_word_embeddings");
-  return found != config.end() && found->is_boolean() ? found->get<bool>() : by_default;
+  return found != config.end() && found->is_boolean() ? found->get<bool>() : family.tied;
 }
 
 std::vector<GgufTensorMatch> find_places(const GgufArchitecture& family, const std::string& name) {
@@ -160,9 +159,9 @@ std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& confi
 
 std::vector<std::byte> bytes_of(const Plan& plan, const TensorView& source, const GgufHeads& heads,
                                 const std::string& where) {
-  TransformedTensor changed =
+  const TransformedTensor changed =
       change_tensor(source, plan.place.row->change, /*to_gguf=*/true, heads, where);
-  if (changed.dtype == plan.dtype) return std::move(changed.bytes);
+  if (changed.dtype == plan.dtype) return {changed.bytes.begin(), changed.bytes.end()};
   const std::string name = printable(source.name);
   if (!is_decodable(changed.dtype)) {
     throw input_error("cannot convert {}: tensor {} is {}, which is not converted", where, name,
@@ -217,20 +216,25 @@ void add_exact(const Plan& plan, const GgufHeads& heads, const std::string& wher
   const GgufTransform change = plan.place.row->change;
   const TransformedTensor there = change_tensor(source, change, /*to_gguf=*/true, heads, where);
   const TransformedTensor back = change_tensor(view_of(there), change, false, heads, where);
-  std::vector<float> numbers = numel_of(source, where);
-  if (back.bytes == encode(Dtype::F32, numbers)) return;
+  std::vector<float> numbers = floats_of(source, where);
+  if (std::ranges::equal(back.bytes, encode(Dtype::F32, numbers))) return;
   metadata.add(exact_key(plan.place.gguf_name()), GgufArray(std::move(numbers)));
 }
 
-// The numbers of that key, when the tensor is still what they become.
-void restore_exact(const TensorView& tensor, GgufTransform change, const GgufHeads& heads,
-                   const GgufMetadata& metadata, TransformedTensor& back) {
+// The numbers of that key where the tensor is still what they become, else `back`, which the tensor
+// makes.
+TensorBytes exact_bytes(const TensorView& tensor, GgufTransform change, const GgufHeads& heads,
+                        const GgufMetadata& metadata, const TransformedTensor& back) {
   const std::vector<double> exact = metadata.numbers(exact_key(tensor.name));
-  if (tensor.dtype != Dtype::F32 || std::ssize(exact) != count_of(tensor.shape)) return;
+  if (tensor.dtype != Dtype::F32 || std::ssize(exact) != count_of(tensor.shape)) return back.bytes;
   const std::vector<float> numbers(exact.begin(), exact.end());
-  const TransformedTensor floats{Dtype::F32, back.shape, encode(Dtype::F32, numbers)};
-  const TransformedTensor there = change_tensor(view_of(floats), change, true, heads, "");
-  if (std::ranges::equal(there.bytes, tensor.bytes)) back.bytes = floats.bytes;
+  return {back.bytes.size(), [=] {
+            std::vector<std::byte> kept = encode(Dtype::F32, numbers);
+            const TensorView floats = view_of({Dtype::F32, back.shape, kept});
+            const TransformedTensor there = change_tensor(floats, change, true, heads, "");
+            if (std::ranges::equal(there.bytes, tensor.bytes)) return kept;
+            return std::vector(back.bytes.begin(), back.bytes.end());
+          }};
 }
 
 void add_tensor(GgufModel& model, const TensorView& tensor, const GgufTensorMatch& place,
@@ -238,15 +242,14 @@ void add_tensor(GgufModel& model, const TensorView& tensor, const GgufTensorMatc
   TensorView view = tensor;
   view.name = place.hf_name();
   if (place.row->change != GgufTransform::none) {
-    TransformedTensor changed =
-        change_tensor(tensor, place.row->change, /*to_gguf=*/false, heads, where);
-    if (loses_digits(place)) {
-      restore_exact(tensor, place.row->change, heads, model.file.metadata(), changed);
-    }
-    model.owned.push_back(std::move(changed.bytes));
+    const GgufTransform change = place.row->change;
+    const TransformedTensor changed =
+        change_tensor(tensor, change, /*to_gguf=*/false, heads, where);
     view.dtype = changed.dtype;
     view.shape = changed.shape;
-    view.bytes = model.owned.back();
+    view.bytes = loses_digits(place)
+                     ? exact_bytes(tensor, change, heads, model.file.metadata(), changed)
+                     : changed.bytes;
   }
   model.tensors.push_back(std::move(view));
 }
@@ -282,16 +285,9 @@ void add_wholes(GgufModel& model, const GgufArchitecture& family,
       throw input_error("cannot load {}: it has no tensor {}, but {}", where, part,
                         printable(found[0].tensor.name));
     }
-    WholeTensor whole = whole_of(found, heads, where);
-    model.owned.push_back(std::move(whole.tensor.bytes));
-    TensorView view = {.name = name,
-                       .dtype = whole.tensor.dtype,
-                       .shape = whole.tensor.shape,
-                       .bytes = model.owned.back()};
-    if (!whole.scales.empty()) {
-      model.owned.push_back(std::move(whole.scales));
-      view.tiles = {model.owned.back(), 1, whole.scaled};
-    }
+    const WholeTensor whole = whole_of(found, heads, where);
+    TensorView view = view_of(whole.tensor, name);
+    view.tiles = {whole.scales, 1, whole.scaled};
     model.tensors.push_back(std::move(view));
   }
 }
@@ -311,7 +307,7 @@ std::vector<std::string> gguf_type_names() {
 }
 
 GgufModel open_gguf_model(const fs::path& path) {
-  GgufModel model{.file = GgufFile::open(path), .config = {}, .tensors = {}, .owned = {}};
+  GgufModel model{.file = GgufFile::open(path), .config = {}, .tensors = {}};
   const GgufMetadata& metadata = model.file.metadata();
   const auto name = metadata.text("general.architecture");
   if (!name) throw input_error("cannot load {}: it has no general.architecture", path.string());
@@ -348,7 +344,8 @@ std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& whol
   const GgufArchitecture& family = gguf_architecture_of(config, where);
   const std::vector<TensorView> tensors = text_tensors(family, all_tensors);
   GgufMetadata settings;
-  const std::vector<float> factors = add_gguf_config(family, config, where, settings);
+  const std::vector<float> factors =
+      add_gguf_config(family, config, limits_of(tensors), where, settings);
   const std::vector<Plan> plans = plan_tensors(family, config, where, tensors, type);
   const GgufHeads heads = heads_of(config);
   std::vector<GgufTensor> written;

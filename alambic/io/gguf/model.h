@@ -13,13 +13,14 @@ namespace alambic {
 struct GgufModel {
   GgufFile file;
   nlohmann::ordered_json config;
-  /// Under Hugging Face's names; into `file`, or into `owned` where rows or numbers differ there.
+  /// Under Hugging Face's names; into `file`, or made of it where rows or numbers differ there.
   std::vector<TensorView> tensors;
-  std::vector<std::vector<std::byte>> owned;
 };
 
-/// Errors name the file and the key or tensor: unknown architectures, missing or impossible
-/// hyper-parameters, tensors that are not part of the architecture.
+/// Reads the header, and of the tensors only rope_freqs.weight: whatever differs between the two
+/// sides is made when its bytes are asked for. Errors name the file and the key or tensor: unknown
+/// architectures, missing or impossible hyper-parameters, tensors that are not part of the
+/// architecture.
 GgufModel open_gguf_model(const fs::path& path);
 
 /// Which formats a file is written in.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "alambic/base/error.h"
 #include "alambic/base/printable.h"
@@ -76,20 +77,37 @@ Error misfit(const std::string& name, const std::vector<int64_t>& shape, const s
                      where, printable(name), fmt::join(shape, ", "));
 }
 
-std::vector<std::byte> as(Dtype dtype, const TensorView& tensor, const std::string& where) {
-  if (tensor.dtype == dtype) return {tensor.bytes.begin(), tensor.bytes.end()};
-  return encode(dtype, numel_of(tensor, where));
+// In `dtype`, which is the tensor's own or F32.
+TensorBytes as(Dtype dtype, const TensorView& tensor, const std::string& where) {
+  return tensor.dtype == dtype ? tensor.bytes : as_floats(tensor, where).bytes;
 }
 
 // MXFP4 has the same numbers and exponents on both sides, in another order.
 WholeTensor whole_of_mxfp4(const std::vector<GgufPart>& parts, const std::vector<int64_t>& shape) {
-  WholeTensor whole{.tensor = {Dtype::F4, shape, {}}, .scaled = 32};
-  const int64_t each = std::ssize(parts);
-  for (const GgufPart& part : parts) {
-    const int64_t first = each == 1 ? 0 : column_of(part.change);
-    put_mxfp4(part.tensor, first, each, whole.tensor.bytes, whole.scales);
-  }
-  return whole;
+  constexpr int64_t scaled = 32;
+  struct Both {
+    std::once_flag once;
+    std::vector<std::byte> blocks, scales;
+  };
+  const auto both = std::make_shared<Both>();
+  const auto make = [=] {
+    const int64_t each = std::ssize(parts);
+    for (const GgufPart& part : parts) {
+      const int64_t first = each == 1 ? 0 : column_of(part.change);
+      put_mxfp4(part.tensor, first, each, both->blocks, both->scales);
+    }
+  };
+  // Each is asked for once: by its TensorBytes.
+  const auto half = [=](std::vector<std::byte> Both::*which) {
+    return [=] {
+      std::call_once(both->once, make);
+      return std::move((*both).*which);
+    };
+  };
+  const auto numbers = static_cast<size_t>(count_of(shape));
+  return {.tensor = {Dtype::F4, shape, {numbers / 2, half(&Both::blocks)}},
+          .scales = {numbers / scaled, half(&Both::scales)},
+          .scaled = scaled};
 }
 
 }  // namespace
@@ -112,8 +130,10 @@ TransformedTensor part_of(const TensorView& whole, GgufTransform change, const G
   const Dtype dtype = is_block(whole.dtype) ? Dtype::F32 : whole.dtype;
   const Strided place = places(change, whole.shape, heads);
   if (place.sizes.empty()) throw misfit(whole.name, whole.shape, where);
-  const std::vector<std::byte> bytes = as(dtype, whole, where);
-  return {dtype, place.sizes, copy_in_order(place, bytes, block_bits(dtype) / 8)};
+  const TensorBytes bytes = as(dtype, whole, where);
+  const uint64_t number_bytes = block_bits(dtype) / 8;
+  const auto size = static_cast<size_t>(count_of(place.sizes)) * number_bytes;
+  return {dtype, place.sizes, {size, [=] { return copy_in_order(place, bytes, number_bytes); }}};
 }
 
 WholeTensor whole_of(const std::vector<GgufPart>& parts, const GgufHeads& heads,
@@ -131,13 +151,18 @@ WholeTensor whole_of(const std::vector<GgufPart>& parts, const GgufHeads& heads,
   if (all_are(Dtype::MXFP4) && shape.size() == 3) return whole_of_mxfp4(parts, shape);
   const Dtype dtype = all_are(first.dtype) && !is_block(first.dtype) ? first.dtype : Dtype::F32;
   const uint64_t number_bytes = block_bits(dtype) / 8;
-  WholeTensor whole{.tensor = {dtype, shape, {}}};
-  whole.tensor.bytes.resize(static_cast<uint64_t>(count_of(shape)) * number_bytes);
+  std::vector<std::pair<Strided, TensorBytes>> placed;
   for (const GgufPart& part : parts) {
-    put_in_places(places(part.change, shape, heads), as(dtype, part.tensor, where),
-                  whole.tensor.bytes, number_bytes);
+    placed.emplace_back(places(part.change, shape, heads), as(dtype, part.tensor, where));
   }
-  return whole;
+  const auto size = static_cast<size_t>(count_of(shape)) * number_bytes;
+  return {.tensor = {dtype, shape, {size, [=] {
+                                      std::vector<std::byte> whole(size);
+                                      for (const auto& [place, bytes] : placed) {
+                                        put_in_places(place, bytes, whole, number_bytes);
+                                      }
+                                      return whole;
+                                    }}}};
 }
 
 }  // namespace alambic

@@ -25,11 +25,11 @@ struct GgufPart {
   TensorView tensor;
 };
 
-/// A tensor made of parts, with bytes of its own.
+/// A tensor made of parts when its bytes are asked for.
 struct WholeTensor {
   TransformedTensor tensor;
   /// Of F4: the exponents, one to so many numbers of a column (mxfp4.h); else empty.
-  std::vector<std::byte> scales = {};
+  TensorBytes scales = {};
   int64_t scaled = 1;
 };
 

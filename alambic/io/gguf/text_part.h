@@ -2,7 +2,7 @@
 // and experts one by one.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "alambic/io/gguf/architecture.h"
 #include "alambic/io/tensor_view.h"

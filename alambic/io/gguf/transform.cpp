@@ -14,10 +14,6 @@ namespace alambic {
 
 namespace {
 
-TransformedTensor as_floats(const TensorView& tensor, const std::string& where) {
-  return {Dtype::F32, tensor.shape, encode(Dtype::F32, numel_of(tensor, where))};
-}
-
 // Where GGUF has a row of Hugging Face's.
 struct RowOrder {
   int64_t parts;  // of each head
@@ -44,63 +40,86 @@ TransformedTensor permuted(const TensorView& tensor, bool to_gguf, int64_t heads
                       where, printable(tensor.name), rows, heads);
   }
   if (tensor.shape.size() == 1 && is_block(tensor.dtype)) {  // a block is more than a row
-    TransformedTensor floats = as_floats(tensor, where);
-    return permuted({tensor.name, floats.dtype, floats.shape, floats.bytes}, to_gguf, heads, order,
-                    where);
+    return permuted(view_of(as_floats(tensor, where), tensor.name), to_gguf, heads, order, where);
   }
-  const int64_t part_rows = rows / heads / order.parts;
-  const auto row_bytes = static_cast<int64_t>(tensor.bytes.size()) / rows;
-  TransformedTensor changed{tensor.dtype, tensor.shape,
-                            std::vector<std::byte>(tensor.bytes.size())};
-  for (int64_t row = 0; row < rows; ++row) {
-    const int64_t gguf_row = order.gguf_row(row, heads, part_rows);
-    const int64_t from = to_gguf ? row : gguf_row, to = to_gguf ? gguf_row : row;
-    std::copy_n(tensor.bytes.begin() + from * row_bytes, row_bytes,
-                changed.bytes.begin() + to * row_bytes);
-  }
-  return changed;
+  const auto reorder = [=, bytes = tensor.bytes] {
+    const int64_t part_rows = rows / heads / order.parts;
+    const auto row_bytes = static_cast<int64_t>(bytes.size()) / rows;
+    std::vector<std::byte> changed(bytes.size());
+    const std::byte* source = bytes.data();
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t gguf_row = order.gguf_row(row, heads, part_rows);
+      const int64_t from = to_gguf ? row : gguf_row, to = to_gguf ? gguf_row : row;
+      std::copy_n(source + from * row_bytes, row_bytes, changed.begin() + to * row_bytes);
+    }
+    return changed;
+  };
+  return {tensor.dtype, tensor.shape, {tensor.bytes.size(), reorder}};
 }
 
 TransformedTensor transposed(const TensorView& tensor, const std::string& where) {
   if (tensor.shape.size() == 1) {  // the bias of a transposed matrix
-    return {tensor.dtype, tensor.shape, {tensor.bytes.begin(), tensor.bytes.end()}};
+    return {tensor.dtype, tensor.shape, tensor.bytes};
   }
   if (tensor.shape.size() != 2) {
     throw input_error("cannot convert {}: tensor {} should have two dimensions, found {}", where,
                       printable(tensor.name), tensor.shape.size());
   }
   if (is_block(tensor.dtype)) {
-    TransformedTensor floats = as_floats(tensor, where);
-    return transposed({tensor.name, floats.dtype, floats.shape, floats.bytes}, where);
+    return transposed(view_of(as_floats(tensor, where), tensor.name), where);
   }
   const int64_t rows = tensor.shape[0], columns = tensor.shape[1];
   const auto size = static_cast<int64_t>(block_bits(tensor.dtype) / 8);
-  TransformedTensor changed{
-      tensor.dtype, {columns, rows}, std::vector<std::byte>(tensor.bytes.size())};
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c) {
-      std::copy_n(tensor.bytes.begin() + (r * columns + c) * size, size,
-                  changed.bytes.begin() + (c * rows + r) * size);
+  const auto turn = [=, bytes = tensor.bytes] {
+    std::vector<std::byte> changed(bytes.size());
+    const std::byte* source = bytes.data();
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < columns; ++c) {
+        std::copy_n(source + (r * columns + c) * size, size,
+                    changed.begin() + (c * rows + r) * size);
+      }
     }
-  }
-  return changed;
+    return changed;
+  };
+  return {tensor.dtype, {columns, rows}, {tensor.bytes.size(), turn}};
+}
+
+// Gemma's norms, which scale by 1 + weight.
+TransformedTensor shifted(const TensorView& tensor, float by, const std::string& where) {
+  const TransformedTensor floats = as_floats(tensor, where);
+  const auto shift = [=] {
+    std::vector<float> numbers = floats_of(tensor, where);
+    for (float& number : numbers) number += by;
+    return encode(Dtype::F32, numbers);
+  };
+  return {Dtype::F32, tensor.shape, {floats.bytes.size(), shift}};
+}
+
+void check_decodable(const TensorView& tensor, const std::string& where) {
+  if (!tensor.tiles.bytes.empty() || is_decodable(tensor.dtype)) return;
+  throw input_error("cannot convert {}: tensor {} is {}, which holds no floating numbers", where,
+                    printable(tensor.name), name_of(tensor.dtype));
 }
 
 }  // namespace
 
-std::vector<float> numel_of(const TensorView& tensor, const std::string& where) {
-  if (!tensor.tiles.bytes.empty()) {
-    std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
-    decode_tiles(tensor, numbers);
-    return numbers;
-  }
-  if (!is_decodable(tensor.dtype)) {
-    throw input_error("cannot convert {}: tensor {} is {}, which holds no floating numbers", where,
-                      printable(tensor.name), name_of(tensor.dtype));
-  }
+std::vector<float> floats_of(const TensorView& tensor, const std::string& where) {
+  check_decodable(tensor, where);
   std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
-  decode(tensor.dtype, tensor.bytes, numbers);
+  if (tensor.tiles.bytes.empty()) {
+    decode(tensor.dtype, tensor.bytes, numbers);
+  } else {
+    decode_tiles(tensor, numbers);
+  }
   return numbers;
+}
+
+TransformedTensor as_floats(const TensorView& tensor, const std::string& where) {
+  check_decodable(tensor, where);
+  const auto numbers = static_cast<size_t>(count_of(tensor.shape));
+  return {Dtype::F32, tensor.shape, {numbers * sizeof(float), [=] {
+                                       return encode(Dtype::F32, floats_of(tensor, where));
+                                     }}};
 }
 
 TensorView view_of(const TransformedTensor& tensor, const std::string& name) {
@@ -110,13 +129,12 @@ TensorView view_of(const TransformedTensor& tensor, const std::string& name) {
 TransformedTensor change_tensor(const TensorView& tensor, GgufTransform change, bool to_gguf,
                                 const GgufHeads& heads, const std::string& where) {
   if (!tensor.tiles.bytes.empty()) {
-    const TransformedTensor floats = as_floats(tensor, where);
-    return change_tensor({tensor.name, floats.dtype, floats.shape, floats.bytes}, change, to_gguf,
-                         heads, where);
+    return change_tensor(view_of(as_floats(tensor, where), tensor.name), change, to_gguf, heads,
+                         where);
   }
   switch (change) {
     case GgufTransform::none:
-      return {tensor.dtype, tensor.shape, {tensor.bytes.begin(), tensor.bytes.end()}};
+      return {tensor.dtype, tensor.shape, tensor.bytes};
     case GgufTransform::query_rows:
       return permuted(tensor, to_gguf, heads.query, interleaved, where);
     case GgufTransform::key_rows:
@@ -126,15 +144,12 @@ TransformedTensor change_tensor(const TensorView& tensor, GgufTransform change, 
     case GgufTransform::transpose:
       return transposed(tensor, where);
     case GgufTransform::plus_one:
-      break;
+      return shifted(tensor, to_gguf ? 1.0F : -1.0F, where);
     default:
       if (is_of_delta_net(change)) return change_delta_net(tensor, change, to_gguf, heads, where);
       check(to_gguf, "tensor {} is a part of another", tensor.name);
       return part_of(tensor, change, heads, where);
   }
-  std::vector<float> numbers = numel_of(tensor, where);
-  for (float& number : numbers) number += to_gguf ? 1.0F : -1.0F;
-  return {Dtype::F32, tensor.shape, encode(Dtype::F32, numbers)};
 }
 
 std::vector<int64_t> changed_shape(const TensorView& tensor, GgufTransform change,

@@ -123,23 +123,24 @@ void join(TensorView& matrix, const TensorView& scales, const Tile& tile,
 void decode_fp8(const TensorView& matrix, std::span<float> numbers) {
   const int64_t rows = matrix.shape.at(0), columns = matrix.shape.at(1);
   const TileScales& tiles = matrix.tiles;
+  const std::span<const std::byte> bytes = matrix.bytes, tile_bytes = tiles.bytes;
   const int64_t across = parts(columns, tiles.columns), count = parts(rows, tiles.rows) * across;
-  const bool exponents = std::ssize(tiles.bytes) == count;
-  check(std::ssize(numbers) == rows * columns && std::ssize(matrix.bytes) == rows * columns &&
-            (exponents || std::ssize(tiles.bytes) == count * 4),
+  const bool exponents = std::ssize(tile_bytes) == count;
+  check(std::ssize(numbers) == rows * columns && std::ssize(bytes) == rows * columns &&
+            (exponents || std::ssize(tile_bytes) == count * 4),
         "the tiles of {} do not fit it", matrix.name);
   const std::array<float, 256>& values = e4m3_numbers();
   std::vector<float> scales(static_cast<size_t>(across));
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t first = r / tiles.rows * across;
     if (exponents) {
-      std::transform(tiles.bytes.data() + first, tiles.bytes.data() + first + across,
-                     scales.begin(), e8m0_to_float);
+      std::transform(tile_bytes.data() + first, tile_bytes.data() + first + across, scales.begin(),
+                     e8m0_to_float);
     } else {
-      std::memcpy(scales.data(), tiles.bytes.data() + first * 4, static_cast<size_t>(across) * 4);
+      std::memcpy(scales.data(), tile_bytes.data() + first * 4, static_cast<size_t>(across) * 4);
     }
     for (int64_t c = 0; c < columns; ++c) {
-      const auto bits = static_cast<uint8_t>(matrix.bytes[static_cast<size_t>(r * columns + c)]);
+      const auto bits = static_cast<uint8_t>(bytes[static_cast<size_t>(r * columns + c)]);
       numbers[static_cast<size_t>(r * columns + c)] =
           values.at(bits) * scales[static_cast<size_t>(c / tiles.columns)];
     }
@@ -147,14 +148,15 @@ void decode_fp8(const TensorView& matrix, std::span<float> numbers) {
 }
 
 void decode_fp4_rows(const TensorView& matrix, std::span<float> numbers) {
+  const std::span<const std::byte> bytes = matrix.bytes, scales = matrix.tiles.bytes;
   check(std::ssize(numbers) == matrix.shape.at(0) * matrix.shape.at(1) &&
-            std::ssize(matrix.bytes) * 2 == std::ssize(numbers) &&
-            std::ssize(matrix.tiles.bytes) * fp4_block == std::ssize(numbers),
+            std::ssize(bytes) * 2 == std::ssize(numbers) &&
+            std::ssize(scales) * fp4_block == std::ssize(numbers),
         "the blocks of {} do not fit it", matrix.name);
   for (size_t i = 0; i < numbers.size(); ++i) {
-    const int both = std::to_integer<int>(matrix.bytes[i / 2]);
-    numbers[i] = e2m1_to_float(i % 2 == 0 ? both & 15 : both >> 4) *
-                 e8m0_to_float(matrix.tiles.bytes[i / fp4_block]);
+    const int both = std::to_integer<int>(bytes[i / 2]);
+    numbers[i] =
+        e2m1_to_float(i % 2 == 0 ? both & 15 : both >> 4) * e8m0_to_float(scales[i / fp4_block]);
   }
 }
 

@@ -20,7 +20,7 @@ fs::path written(const std::string& name) {
 std::vector<float> numbers(const std::vector<TensorView>& tensors, const std::string& name) {
   const auto found = std::ranges::find(tensors, name, &TensorView::name);
   check(found != tensors.end(), "no tensor {}", name);
-  return numel_of(*found, "m");
+  return floats_of(*found, "m");
 }
 
 // The file again with some metadata (a value, or nothing: without it) and a tensor in its place.

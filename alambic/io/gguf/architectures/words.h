@@ -1,0 +1,45 @@
+// What families say in words (GgufWords) is written with: values of a config.json whose types its
+// author chose, and refusals of what llama.cpp has not.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "alambic/base/error.h"
+#include "alambic/io/gguf/architectures/tables.h"
+#include "alambic/io/gguf/gguf.h"
+
+namespace alambic::gguf {
+
+using Json = nlohmann::ordered_json;
+
+/// Present and not null.
+bool has(const Json& config, std::string_view key);
+/// Null when it is absent.
+const Json& value_of(const Json& config, std::string_view key);
+/// The value, or `otherwise` when it is absent. Of another type, it throws Json::type_error, which
+/// whoever writes a file makes an input error of.
+double number_or(const Json& config, const char* key, double otherwise);
+int64_t integer_or(const Json& config, const char* key, int64_t otherwise);
+bool flag_or(const Json& config, const char* key, bool otherwise);
+std::string text_or(const Json& config, const char* key, const std::string& otherwise);
+
+/// A size from 1 to 2^31 - 1; an input error for anything else.
+uint32_t size_of(const Json& config, const std::string& key, const std::string& where);
+
+/// "cannot convert `where` to GGUF: `key` is `found`, but llama.cpp has only `expected`".
+Error refusal(const std::string& where, const std::string& key, const Json& found,
+              const std::string& expected);
+
+/// Sets "architectures" and "model_type".
+void name_model(Json& config, const char* architecture, const char* model_type);
+
+/// "layer_types" of `count` layers: full attention in the last of every `period`, windows in the
+/// rest.
+Json alternating_types(int64_t count, int64_t period);
+/// Refuses "layer_types" other than these.
+void check_layer_types(const GgufWriting& to, const Json& config, const Json& expected);
+
+/// "partial_rotary_factor" even where the whole head turns.
+void tell_rotary_share(Json& rope);
+
+}  // namespace alambic::gguf
