@@ -54,9 +54,8 @@ std::shared_ptr<Lora> new_lora(const Linear& linear, const LoraOptions& options,
 // what we would write for them.
 std::set<std::string> names_of_experts(Model& model) {
   std::set<std::string> names;
-  model.visit_linears([&](const std::string& module, Linear&) {
-    if (module.find(".experts.") != std::string::npos) names.insert(last_part(module));
-  });
+  model.visit(TensorVisitor::of_expert_linears(
+      [&](const std::string& module, Linear&) { names.insert(last_part(module)); }));
   return names;
 }
 
@@ -143,16 +142,15 @@ bool has_adapter(Model& model) {
 }
 
 void freeze_embeddings(Model& model) {
-  bool found = false;
+  const std::vector<std::string> embeddings = model.embedding_names();
+  size_t found = 0;
   model.visit([&](const std::string& name, Tensor& tensor) {
-    for (const char* embedding : {"embed_tokens.weight", "embed_in.weight", "wte.weight",
-                                  "wpe.weight", "embed_tokens_per_layer.weight"}) {
-      if (!answers_to(name, embedding)) continue;
-      tensor.set_requires_grad(false);
-      found = true;
-    }
+    if (std::ranges::find(embeddings, name) == embeddings.end()) return;
+    tensor.set_requires_grad(false);
+    ++found;
   });
-  check(found, "the model has no tensor that is known as an embedding");
+  check(found == embeddings.size(), "{} of the model's embeddings were found, expected {}", found,
+        embeddings.size());
 }
 
 }  // namespace alambic

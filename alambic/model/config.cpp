@@ -1,5 +1,9 @@
 #include "alambic/model/config.h"
 
+#include <fmt/format.h>
+
+#include <cmath>
+
 #include "alambic/base/error.h"
 
 namespace alambic {
@@ -28,6 +32,9 @@ std::string Config::architecture() const {
 
 int64_t Config::integer(const std::string& key) const {
   if (!has(key) || !json[key].is_number_integer()) wrong(*this, key, "an integer");
+  // Beyond 2^63 get<int64_t>() would wrap.
+  const double value = json[key].get<double>();
+  if (std::fabs(value) >= 0x1p31) wrong(*this, key, "an integer between -2^31 and 2^31");
   return json[key];
 }
 
@@ -35,14 +42,38 @@ int64_t Config::integer(const std::string& key, int64_t otherwise) const {
   return has(key) ? integer(key) : otherwise;
 }
 
-int64_t Config::size(const std::string& key) const {
+int64_t Config::length(const std::string& key) const {
   const int64_t value = integer(key);
-  if (value < 1 || value >= int64_t{1} << 31) wrong(*this, key, "a positive size below 2^31");
+  if (value < 1) wrong(*this, key, "a positive size below 2^31");
   return value;
 }
 
+int64_t Config::length(const std::string& key, int64_t otherwise) const {
+  return has(key) ? length(key) : otherwise;
+}
+
+int64_t Config::count(const std::string& key, CountKind kind) const {
+  const int64_t value = length(key);
+  check_count(limits, kind, value, fmt::format("\"{}\"", key), where);
+  return value;
+}
+
+int64_t Config::size(const std::string& key) const { return count(key, CountKind::size); }
+
 int64_t Config::size(const std::string& key, int64_t otherwise) const {
   return has(key) ? size(key) : otherwise;
+}
+
+int64_t Config::layers(const std::string& key) const {
+  if (layers_instead == 0) return count(key, CountKind::layers);
+  check_count(limits, CountKind::layers, layers_instead, "the number of layers asked for", where);
+  return layers_instead;
+}
+
+int64_t Config::experts(const std::string& key) const { return count(key, CountKind::experts); }
+
+int64_t Config::experts(const std::string& key, int64_t otherwise) const {
+  return has(key) ? experts(key) : otherwise;
 }
 
 double Config::number(const std::string& key, double otherwise) const {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "alambic/io/count_limits.h"
 #include "alambic/nn/rope_settings.h"
 
 namespace alambic {
@@ -15,15 +16,34 @@ namespace alambic {
 struct Config {
   const nlohmann::ordered_json& json;
   std::string where;
+  CountLimits limits = {};
+  int64_t layers_instead = 0;  ///< what `layers` answers; 0: what json says
+
+  /// Settings within these, read by the same rules; `inner` must outlive the result.
+  Config within(const nlohmann::ordered_json& inner, const std::string& name) const {
+    return {inner, where + ", " + name, limits, layers_instead};
+  }
+  /// The object under `key`.
+  Config part(const std::string& key) const { return within(json[key], key); }
 
   /// First entry of "architectures", or "".
   std::string architecture() const;
   bool has(const std::string& key) const;  ///< present and not null
+  /// Between −2^31 and 2^31.
   int64_t integer(const std::string& key) const;
   int64_t integer(const std::string& key, int64_t otherwise) const;
-  /// A size: an integer in [1, 2^31).
+  /// A dimension of tensors, or a divisor of one: from 1 to what the files have (CountKind::size).
   int64_t size(const std::string& key) const;
   int64_t size(const std::string& key, int64_t otherwise) const;
+  /// How many layers there are, from 1 to those of the files.
+  int64_t layers(const std::string& key) const;
+  /// How many experts a layer has, from 1 to those of the files.
+  int64_t experts(const std::string& key) const;
+  int64_t experts(const std::string& key, int64_t otherwise) const;
+  /// A number of positions, or of layers from one to the next of its kind, which no tensor tells:
+  /// an integer in [1, 2^31). Nothing may be built or looped over by it alone.
+  int64_t length(const std::string& key) const;
+  int64_t length(const std::string& key, int64_t otherwise) const;
   double number(const std::string& key, double otherwise) const;
   bool flag(const std::string& key, bool otherwise) const;
   std::string text(const std::string& key, const std::string& otherwise) const;
@@ -34,6 +54,9 @@ struct Config {
   std::vector<bool> sliding(int64_t layers, const std::function<bool(int64_t)>& otherwise) const;
   /// Refuses a value that the family's code does not implement.
   void require(bool holds, const std::string& key, const std::string& expected) const;
+
+ private:
+  int64_t count(const std::string& key, CountKind kind) const;
 };
 
 }  // namespace alambic

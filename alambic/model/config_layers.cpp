@@ -28,12 +28,12 @@ RopeSettings scaled(const Config& rope, const Config& whole, RopeSettings settin
   if (settings.type == "su") settings.type = "longrope";
   rope.require(std::ranges::find(rope_types, settings.type) != rope_types.end(),
                rope.has("rope_type") ? "rope_type" : "type", "one of " + join(rope_types));
-  const int64_t positions = whole.size("max_position_embeddings", 2048);
+  const int64_t positions = whole.length("max_position_embeddings", 2048);
   settings.theta = rope.number("rope_theta", settings.theta);
   settings.rotary = rope.number("partial_rotary_factor", settings.rotary);
   settings.original_positions =
-      rope.size("original_max_position_embeddings",
-                whole.size("original_max_position_embeddings", positions));
+      rope.length("original_max_position_embeddings",
+                  whole.length("original_max_position_embeddings", positions));
   const double stretch =
       static_cast<double>(positions) / static_cast<double>(settings.original_positions);
   settings.factor =
@@ -58,10 +58,10 @@ RopeSettings Config::rope(double default_theta, const std::string& layer_type) c
   settings.rotary = number("partial_rotary_factor", 1);
   const char* key = has("rope_parameters") ? "rope_parameters" : "rope_scaling";
   if (has(key)) {
-    const Config all{json[key], where + ", " + key};
     require(json[key].is_object(), key, "an object");
+    const Config all = part(key);
     if (!layer_type.empty() && all.has(layer_type)) {
-      settings = scaled({json[key][layer_type], all.where + ", " + layer_type}, *this, settings);
+      settings = scaled(all.part(layer_type), *this, settings);
     } else {
       settings = scaled(all, *this, settings);
     }

@@ -16,7 +16,7 @@ DecoderShape::DecoderShape(const Config& config) {
   const bool experts_only = !config.has("intermediate_size") && config.has("moe_intermediate_size");
   mlp = {.width = width,
          .inner = config.size(experts_only ? "moe_intermediate_size" : "intermediate_size")};
-  layers = config.size("num_hidden_layers");
+  layers = config.layers("num_hidden_layers");
   config.require(heads % attention.kv_heads == 0, "num_key_value_heads", "a divisor of the heads");
   config.require(attention.head_width > 0 && attention.head_width % 2 == 0, "head_dim",
                  "an even width");
@@ -36,7 +36,7 @@ Decoder::Decoder(const Config& config, const DecoderShape& shape, bool tied_by_d
   const AttentionShape& attention = shape.attention;
   sizes = {.vocabulary = config.size("vocab_size"),
            .width = attention.width,
-           .positions = config.size("max_position_embeddings", 2048),
+           .positions = config.length("max_position_embeddings", 2048),
            .cache = {shape.layers, attention.kv_heads, attention.head_width}};
   embed_tokens = placeholder({sizes.vocabulary, sizes.width});
   norm = make_norm(sizes.width);
@@ -70,6 +70,8 @@ void Decoder::visit(const TensorVisitor& visitor) {
     visit_norm(layer.before_mlp, both ? "pre_feedforward_layernorm" : "post_attention_layernorm");
     layer.mlp->visit(prefix, visitor);
     visit_norm(layer.after_mlp, "post_feedforward_layernorm");
+    // A norm behind a block keeps its input, and the sum behind it is another.
+    if (both) visitor.activations([&](double) { return 2 * sizes.width; });
   }
   norm.visit("model.norm", visitor);
   if (!tied) lm_head.visit("lm_head", visitor);
@@ -120,24 +122,6 @@ Head Decoder::head() const {
   return {.weight_VD = tied ? embed_tokens : lm_head.weight, .softcap = head_softcap};
 }
 
-std::vector<Router*> Decoder::routers() {
-  std::vector<Router*> found;
-  for (const DecoderLayer& layer : layers) {
-    if (Router* router = layer.mlp->routed_by()) found.push_back(router);
-  }
-  return found;
-}
-
-double Decoder::other_activations(double length) const {
-  double numbers = 0;
-  for (const DecoderLayer& layer : layers) {
-    numbers += layer.attention->other_activations(length) + layer.mlp->other_activations();
-    // A norm behind a block keeps its input, and the sum behind it is another.
-    if (placement == NormPlacement::around) numbers += 2 * static_cast<double>(sizes.width);
-  }
-  return numbers;
-}
-
 void Decoder::move_buffers(at::Device device, at::ScalarType dtype) {
   for (Rope& rope : ropes) rope.to(device, dtype);
 }
@@ -173,7 +157,7 @@ std::vector<int64_t> layer_windows(const Config& config, int64_t layers,
                                    const std::function<bool(int64_t)>& otherwise) {
   std::vector<int64_t> windows;
   for (const bool slides : config.sliding(layers, otherwise)) {
-    windows.push_back(slides ? config.size("sliding_window") : 0);
+    windows.push_back(slides ? config.length("sliding_window") : 0);
   }
   return windows;
 }

@@ -64,8 +64,6 @@ struct Decoder : Model {
   std::string canonical_name(const std::string& name) const override;
   Tensor hidden(const Pass& pass) const override;
   Head head() const override;
-  std::vector<Router*> routers() override;
-  double other_activations(double length) const override;
   void move_buffers(at::Device device, at::ScalarType dtype) override;
   double init_deviation(const std::string& name) const override;
   double init_constant(const std::string& name) const override;

@@ -1,6 +1,7 @@
 // DeepSeek-V2 and V2-Lite (arXiv 2405.04434), V3 and R1 (arXiv 2412.19437): latent attention, and
 // after the first layers routed experts beside one that sees every token. V3.2 (arXiv 2512.02556)
 // attends to the positions that an indexer chooses.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -23,6 +24,17 @@ struct DeepSeek : Decoder {
     std::from_chars(name.data() + start.size(), name.data() + name.size(), layer);
     const bool beyond = layer >= std::ssize(layers) && layer < std::ssize(layers) + predictors;
     return beyond ? "layers for multi-token prediction" : "";
+  }
+  std::vector<std::string> layer_lists() const override {
+    return {"layer_types", "mlp_layer_types"};
+  }
+  // Dense layers come first: as many as are kept of them.
+  void keep_layers(Json& config, const std::vector<int64_t>& kept) const override {
+    Decoder::keep_layers(config, kept);
+    const auto dense = config.find("first_k_dense_replace");
+    if (dense == config.end() || !dense->is_number_integer()) return;
+    const int64_t first = *dense;
+    *dense = std::ranges::count_if(kept, [=](int64_t layer) { return layer < first; });
   }
   bool is_constant(const std::string& name) const override {
     return is_correction(name) || is_indexer(name);
@@ -68,7 +80,7 @@ DecoderShape decoder_shape(const Config& config, const LatentShape& latent) {
                      .kv_heads = 1,
                      .head_width = latent.cache_width()};
   shape.mlp = {.width = latent.width, .inner = config.size("intermediate_size")};
-  shape.layers = config.size("num_hidden_layers");
+  shape.layers = config.layers("num_hidden_layers");
   return shape;
 }
 
@@ -81,7 +93,7 @@ double score_scale(const LatentShape& shape, const RopeSettings& rope) {
 }
 
 RouterOptions router_of(const Config& config) {
-  RouterOptions router = {.experts = config.size("n_routed_experts"),
+  RouterOptions router = {.experts = config.experts("n_routed_experts"),
                           .top_k = config.size("num_experts_per_tok"),
                           .scaling = config.number("routed_scaling_factor", 1)};
   config.require(config.integer("moe_layer_freq", 1) == 1, "moe_layer_freq", "1");
@@ -192,7 +204,7 @@ std::unique_ptr<Model> make_deepseek_v32(const Config& config) {
                                 .query_rank = config.size("q_lora_rank"),
                                 .heads = config.size("index_n_heads"),
                                 .head_width = config.size("index_head_dim"),
-                                .top_k = config.size("index_topk")};
+                                .top_k = config.length("index_topk")};
   config.require(indexer.head_width >= config.size("qk_rope_head_dim"), "index_head_dim",
                  "at least qk_rope_head_dim");
   config.require(config.flag("rope_interleave", true), "rope_interleave", "true");

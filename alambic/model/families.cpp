@@ -32,14 +32,16 @@ std::vector<std::string> known_architectures() {
   return names;
 }
 
-std::unique_ptr<Model> make_model(const Json& json, const std::string& where) {
-  const Config config{json, where};
+std::unique_ptr<Model> make_model(const Json& json, const std::string& where,
+                                  const CountLimits& limits, int64_t layers) {
+  const Config config{json, where, limits, layers};
   const std::string architecture = config.architecture();
   const std::string type = config.text("model_type", "");
   for (const Family& family : families) {
     if (architecture.empty() ? type == family.model_type : architecture == family.architecture) {
       std::unique_ptr<Model> model = family.make(config);
       if (model->config.is_null()) model->config = json;
+      if (layers > 0) model->config[model->layer_count_key()] = layers;
       return model;
     }
   }

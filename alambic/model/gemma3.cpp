@@ -32,7 +32,7 @@ struct TextOf : Decoder {
 std::unique_ptr<Model> make_gemma3_text(const Config& config) {
   Gemma gemma(config);
   const DecoderShape& shape = gemma.shape;
-  const int64_t pattern = config.size(
+  const int64_t pattern = config.length(
       config.has("_sliding_window_pattern") ? "_sliding_window_pattern" : "sliding_window_pattern",
       6);
   const std::vector<int64_t> windows =
@@ -52,7 +52,7 @@ std::unique_ptr<Model> make_gemma3_text(const Config& config) {
 
 std::unique_ptr<Model> make_gemma3(const Config& config) {
   const Json text = text_part(config, "Gemma3ForCausalLM", "gemma3_text");
-  std::unique_ptr<Model> inner = make_gemma3_text({text, config.where + ", text_config"});
+  std::unique_ptr<Model> inner = make_gemma3_text(config.within(text, "text_config"));
   auto model = std::make_unique<TextOf>(std::move(dynamic_cast<Decoder&>(*inner)));
   model->config = text;  // what is saved is the text model
   return model;

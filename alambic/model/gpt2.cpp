@@ -50,7 +50,7 @@ struct Gpt2 : Model {
     sizes = {.vocabulary = config.size("vocab_size"),
              .width = width,
              .positions = config.size("n_positions", 1024),
-             .cache = {config.size("n_layer"), heads, head_width}};
+             .cache = {config.layers("n_layer"), heads, head_width}};
     wte = placeholder({sizes.vocabulary, width});
     wpe = placeholder({sizes.positions, width});
     const auto conv1d = WeightLayout::input_major;
@@ -72,9 +72,16 @@ struct Gpt2 : Model {
     visitor("transformer.wpe.weight", wpe);
     for (size_t i = 0; i < layers.size(); ++i) {
       layers[i].visit("transformer.h." + std::to_string(i) + ".", visitor);
+      // The sums that the norms keep, which take one map's input each.
+      visitor.activations([&](double) { return 2 * sizes.width; });
     }
     ln_f.visit("transformer.ln_f", visitor);
   }
+
+  std::vector<std::string> embedding_names() const override {
+    return {"transformer.wte.weight", "transformer.wpe.weight"};
+  }
+  std::string layer_count_key() const override { return "n_layer"; }
 
   // The original files leave the prefix out and carry the causal mask as a buffer.
   std::string canonical_name(const std::string& name) const override {
@@ -105,11 +112,6 @@ struct Gpt2 : Model {
   }
 
   Head head() const override { return {.weight_VD = wte}; }
-
-  // The sums that the norms keep, which take one map's input each.
-  double other_activations(double) const override {
-    return static_cast<double>(2 * sizes.width) * static_cast<double>(layers.size());
-  }
 
   // Residual projections start smaller by the square root of the residual additions.
   double init_deviation(const std::string& name) const override {

@@ -65,8 +65,8 @@ struct GptNeox : Model {
     config.require(width % heads == 0, "hidden_size", "a multiple of the heads");
     sizes = {.vocabulary = config.size("vocab_size"),
              .width = width,
-             .positions = config.size("max_position_embeddings", 2048),
-             .cache = {config.size("num_hidden_layers"), heads, head_width}};
+             .positions = config.length("max_position_embeddings", 2048),
+             .cache = {config.layers("num_hidden_layers"), heads, head_width}};
     embed_in = placeholder({sizes.vocabulary, width});
     for (int64_t i = 0; i < sizes.cache.layers; ++i) {
       layers.push_back({.input_layernorm = {width, epsilon},
@@ -87,10 +87,14 @@ struct GptNeox : Model {
     visitor("gpt_neox.embed_in.weight", embed_in);
     for (size_t i = 0; i < layers.size(); ++i) {
       layers[i].visit("gpt_neox.layers." + std::to_string(i) + ".", visitor);
+      // The residual sum, and turned queries and keys beside the fused output.
+      visitor.activations([&](double) { return 3 * sizes.width; });
     }
     final_layer_norm.visit("gpt_neox.final_layer_norm", visitor);
     if (!tied) embed_out.visit("embed_out", visitor);
   }
+
+  std::vector<std::string> embedding_names() const override { return {"gpt_neox.embed_in.weight"}; }
 
   // Old files carry the causal mask and the rotary tables; newer transformers may call the head
   // lm_head.
@@ -128,11 +132,6 @@ struct GptNeox : Model {
   }
 
   Head head() const override { return {.weight_VD = tied ? embed_in : embed_out.weight}; }
-
-  // The residual sum, and turned queries and keys beside the fused output.
-  double other_activations(double) const override {
-    return static_cast<double>(3 * sizes.width) * static_cast<double>(layers.size());
-  }
 
   void move_buffers(at::Device device, at::ScalarType dtype) override { rope.to(device, dtype); }
 

@@ -12,7 +12,7 @@ std::unique_ptr<Model> make_llama(const Config& config) {
 
 std::unique_ptr<Model> make_mistral(const Config& config) {
   const DecoderShape shape(config);
-  const int64_t window = config.has("sliding_window") ? config.size("sliding_window") : 0;
+  const int64_t window = config.has("sliding_window") ? config.length("sliding_window") : 0;
   return make_plain_decoder(config, shape, std::vector<int64_t>(shape.layers, window));
 }
 

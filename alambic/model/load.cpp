@@ -5,8 +5,11 @@
 #include <set>
 
 #include "alambic/base/error.h"
+#include "alambic/base/free_memory.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
+#include "alambic/base/units.h"
+#include "alambic/io/count_limits.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/io/split_experts.h"
 #include "alambic/model/adapter.h"
@@ -158,6 +161,29 @@ class Loader {
   std::vector<std::string> missing_;
 };
 
+// Of a configuration without files, which may ask for anything.
+void check_fits_in_memory(Model& model, const LoadOptions& options) {
+  if (!options.device.is_cpu()) return;
+  double bytes = 0;
+  std::string largest;
+  int64_t most = 0;
+  model.visit([&](const std::string& name, const Weight& tensor) {
+    bytes += static_cast<double>(tensor.numel()) *
+             static_cast<double>(c10::elementSize(model.type_of(name, options.dtype)));
+    if (tensor.numel() <= most) return;
+    most = tensor.numel();
+    largest = name + " " + shape_text(tensor.sizes());
+  });
+  if (const double available = free_memory(); bytes > available) {
+    throw input_error(
+        "cannot make a model of {} parameters: they take {}, and {} of memory are free; the "
+        "largest tensor is {}",
+        human_count(static_cast<double>(model.parameters())), human_bytes(bytes),
+        human_bytes(available), largest)
+        .with_hint("its config.json says how large it is: vocab_size, widths, layers, experts");
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
@@ -166,7 +192,8 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
   const auto files = std::make_shared<const ModelFolder>(
       ModelFolder::open(folder, to_be_written ? Pages::copy_on_write : Pages::read_only));
   check_quantization(*files);
-  std::unique_ptr<Model> model = make_model(files->config(), files->config_name());
+  std::unique_ptr<Model> model =
+      make_model(files->config(), files->config_name(), limits_of(files->tensors()));
   Loader(*model, files, options, folder.string(), only_read).run();
   if (options.head_only && model->head().weight_VD.is_meta()) {
     throw bug("the head of {} is none of its tensors", folder.string());
@@ -180,6 +207,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
 }
 
 void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
+  check_fits_in_memory(model, options);
   uint64_t index = 0;
   model.visit([&](const std::string& name, Tensor& tensor) {
     Tensor values = model.init_table(name);

@@ -26,7 +26,8 @@ struct LoadOptions {
 /// are first written to; the files never change.
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options);
 
-/// Random weights: normal draws of the family's deviation, one stream per tensor name.
+/// Random weights: normal draws of the family's deviation, one stream per tensor name. An input
+/// error when they are more than free memory holds.
 void init_weights(Model& model, uint64_t seed, const LoadOptions& options);
 
 /// Writes config.json, generation_config.json (when `generation_config` is not null) and the

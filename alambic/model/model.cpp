@@ -17,27 +17,30 @@ at::ScalarType Model::type_of(const std::string& name, at::ScalarType dtype) con
 }
 
 double Model::saved_activations(double length) {
-  double share = 1;  // of the tokens, for a routed expert
-  for (const Router* router : routers()) {
-    share =
-        static_cast<double>(router->options.top_k) / static_cast<double>(router->options.experts);
-  }
   double numbers = 0;
-  const auto is_routed = [](const std::string& name) {
-    return name.find(".experts.") != std::string::npos;
-  };
+  visit(TensorVisitor::of_activations(length, [&](double more) { numbers += more; }));
   const Weight head_VD = head().weight_VD;
-  visit_linears([&](const std::string& name, Linear& map) {
-    if (map.weight.is_same(head_VD)) return;  // logits are made in chunks
-    const auto ends = static_cast<double>(map.weight.size(0) + map.weight.size(1));
-    numbers += is_routed(name) ? share * ends : ends;
+  visit_linears([&](const std::string&, Linear& map) {
+    if (map.weight.is_same(head_VD)) numbers -= static_cast<double>(map.in() + map.out());
   });
-  // Experts in one tensor.
-  visit([&](const std::string& name, const Weight& all) {
-    if (!is_routed(name) || all.dim() != 3) return;
-    numbers += share * static_cast<double>(all.size(0) * (all.size(1) + all.size(2)));
-  });
-  return numbers + other_activations(length);
+  return numbers;
+}
+
+std::vector<Router*> Model::routers() {
+  std::vector<Router*> found;
+  visit(TensorVisitor::of_routers([&](Router& router) { found.push_back(&router); }));
+  return found;
+}
+
+void Model::keep_layers(Json& config, const std::vector<int64_t>& kept) const {
+  config[layer_count_key()] = kept.size();
+  for (const std::string& key : layer_lists()) {
+    if (!config.contains(key) || !config[key].is_array()) continue;
+    const Json all = config[key];
+    if (std::ssize(all) < shape().cache.layers) continue;
+    config[key] = Json::array();
+    for (const int64_t layer : kept) config[key].push_back(all[layer]);
+  }
 }
 
 void Model::set_trainable(bool trainable) {

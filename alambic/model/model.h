@@ -33,17 +33,24 @@ struct Model {
 
   virtual ~Model() = default;
   virtual ModelShape shape() const = 0;
-  /// Walks every tensor under its Hugging Face name; a tied head is not visited twice.
+  /// Walks every tensor under its Hugging Face name, with what its blocks tell besides (linear
+  /// maps, routers, activations); a tied head is not visited twice.
   virtual void visit(const TensorVisitor& visitor) = 0;
   /// Hidden states after the final norm, [N, D].
   virtual Tensor hidden(const Pass& pass) const = 0;
   virtual Head head() const = 0;
   /// Whether `hidden` shows its layers' outputs to a pass that asks (Pass::outputs).
   virtual bool has_hidden_states() const { return true; }
-  /// Of the layers with routed experts, in order.
-  virtual std::vector<Router*> routers() { return {}; }
   /// Moves what is derived from the configuration (rotary tables) beside the weights.
   virtual void move_buffers(at::Device, at::ScalarType) {}
+  /// The tensors that are rows by token or by position: what freeze_embeddings freezes.
+  virtual std::vector<std::string> embedding_names() const { return {"model.embed_tokens.weight"}; }
+  /// What config.json calls the number of layers.
+  virtual std::string layer_count_key() const { return "num_hidden_layers"; }
+  /// Keys of config.json whose lists have an entry for each layer.
+  virtual std::vector<std::string> layer_lists() const { return {"layer_types"}; }
+  /// Makes `config` that of a model with these layers of this one, rising.
+  virtual void keep_layers(Json& config, const std::vector<int64_t>& kept) const;
   /// Names a tensor may have in other people's files: older spellings, left-out prefixes. The
   /// default is the name itself; an empty answer means that the tensor is to be ignored.
   virtual std::string canonical_name(const std::string& name) const { return name; }
@@ -70,13 +77,12 @@ struct Model {
   at::TensorOptions options();
   int64_t parameters();
   /// Numbers per token that the backward pass of the layers needs where sequences have `length`
-  /// tokens: inputs and outputs of the linear maps, routed experts by the share of tokens that they
-  /// get, and other_activations. An estimate, within a quarter of what is measured
+  /// tokens: the sum of what its blocks tell (TensorVisitor::activations), the head's map left out,
+  /// whose logits are made in chunks. An estimate, within a quarter of what is measured
   /// (tests/model/saved_activations_test.cpp).
   double saved_activations(double length);
-  /// Of them, those that are neither inputs nor outputs of linear maps. Inputs of several maps
-  /// count several times there, which stands for the norms and sums between.
-  virtual double other_activations(double length) const = 0;
+  /// Routers of the layers with routed experts, in layer order.
+  std::vector<Router*> routers();
   /// Makes every tensor but the constant ones want a gradient, or none.
   void set_trainable(bool trainable);
   /// Walks the linear maps that adapters can be attached to, by their module names.

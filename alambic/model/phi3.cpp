@@ -8,7 +8,7 @@ namespace alambic {
 std::unique_ptr<Model> make_phi3(const Config& config) {
   DecoderShape shape(config);
   shape.attention.fused = shape.mlp.fused = true;
-  const int64_t window = config.has("sliding_window") ? config.size("sliding_window") : 0;
+  const int64_t window = config.has("sliding_window") ? config.length("sliding_window") : 0;
   std::unique_ptr<Decoder> model =
       make_plain_decoder(config, shape, std::vector<int64_t>(shape.layers, window));
   const RopeSettings rope = config.rope();

@@ -37,7 +37,7 @@ struct Qwen35 : Decoder {
 std::vector<bool> linear_layers(const Config& config, int64_t layers) {
   std::vector<bool> linear;
   if (!config.has("layer_types")) {
-    const int64_t interval = config.size("full_attention_interval", 4);
+    const int64_t interval = config.length("full_attention_interval", 4);
     for (int64_t i = 0; i < layers; ++i) linear.push_back((i + 1) % interval != 0);
     return linear;
   }
@@ -118,12 +118,12 @@ std::unique_ptr<Model> make_qwen3_5_text(const Config& config) {
 
 std::unique_ptr<Model> make_qwen3_5(const Config& config) {
   const Json text = text_part(config, "Qwen3_5ForCausalLM", "qwen3_5_text");
-  return make_qwen3_5_text({text, config.where + ", text_config"});
+  return make_qwen3_5_text(config.within(text, "text_config"));
 }
 
 std::unique_ptr<Model> make_qwen3_5_moe_text(const Config& config) {
   const DecoderShape shape(config);
-  const RouterOptions router = {.experts = config.size("num_experts", 256),
+  const RouterOptions router = {.experts = config.experts("num_experts", 256),
                                 .top_k = config.size("num_experts_per_tok", 8),
                                 .norm_topk_prob = true};
   config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
@@ -136,7 +136,7 @@ std::unique_ptr<Model> make_qwen3_5_moe_text(const Config& config) {
 
 std::unique_ptr<Model> make_qwen3_5_moe(const Config& config) {
   const Json text = text_part(config, "Qwen3_5MoeForCausalLM", "qwen3_5_moe_text");
-  return make_qwen3_5_moe_text({text, config.where + ", text_config"});
+  return make_qwen3_5_moe_text(config.within(text, "text_config"));
 }
 
 }  // namespace alambic

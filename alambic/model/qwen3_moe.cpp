@@ -10,7 +10,7 @@ namespace alambic {
 namespace {
 
 bool is_dense(const Config& config, int64_t layer) {
-  const int64_t step = config.size("decoder_sparse_step", 1);
+  const int64_t step = config.length("decoder_sparse_step", 1);
   if (config.has("mlp_only_layers")) {
     const auto& dense = config.json["mlp_only_layers"];
     config.require(dense.is_array(), "mlp_only_layers", "a list of layers");
@@ -26,7 +26,7 @@ std::unique_ptr<Model> make_qwen3_moe(const Config& config) {
   shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", false);
   // transformers 5 writes num_local_experts.
   const RouterOptions router = {
-      .experts = config.size("num_experts", config.size("num_local_experts", 128)),
+      .experts = config.experts("num_experts", config.experts("num_local_experts", 128)),
       .top_k = config.size("num_experts_per_tok", 8),
       .norm_topk_prob = config.flag("norm_topk_prob", false)};
   config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");

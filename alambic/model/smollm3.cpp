@@ -8,7 +8,7 @@ std::unique_ptr<Model> make_smollm3(const Config& config) {
   shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", false);
   shape.mlp.bias = config.flag("mlp_bias", false);
   std::vector<bool> turns;
-  const int64_t interval = config.size("no_rope_layer_interval", 4);
+  const int64_t interval = config.length("no_rope_layer_interval", 4);
   for (int64_t i = 0; i < shape.layers; ++i) turns.push_back((i + 1) % interval != 0);
   if (config.has("no_rope_layers")) {  // which says 1 where a layer does turn
     const auto& list = config.json["no_rope_layers"];

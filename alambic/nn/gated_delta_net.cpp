@@ -102,7 +102,8 @@ Tensor GatedDeltaNet::read(const kernels::DeltaInputs& inputs, const Pass& pass,
   return found.out_NHd;
 }
 
-double GatedDeltaNet::other_activations(double) const {
+// As SelfAttention's.
+double GatedDeltaNet::other_activations() const {
   const auto channels = static_cast<double>(shape.channels());
   const auto heads = static_cast<double>(shape.heads), chunk = static_cast<double>(kernels::kChunk);
   const auto dk = static_cast<double>(shape.key_width), dv = static_cast<double>(shape.value_width);
@@ -124,6 +125,7 @@ void GatedDeltaNet::visit(const std::string& prefix, const TensorVisitor& visito
   in_proj_z.visit(block + "in_proj_z", visitor);
   in_proj_b.visit(block + "in_proj_b", visitor);
   in_proj_a.visit(block + "in_proj_a", visitor);
+  visitor.activations([&](double) { return other_activations(); });
 }
 
 }  // namespace alambic

@@ -38,9 +38,9 @@ struct GatedDeltaNet : Mixer {
   Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
                  int64_t layer) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double other_activations(double length) const override;
 
  private:
+  double other_activations() const;
   Tensor convolved(const Tensor& x_NC, const Pass& pass, int64_t layer) const;
   kernels::DeltaInputs inputs(const Tensor& mixed_NC, const Tensor& x_ND) const;
   Tensor read(const kernels::DeltaInputs& inputs, const Pass& pass, int64_t layer) const;

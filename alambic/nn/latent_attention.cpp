@@ -133,6 +133,7 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
   });
 }
 
+// As SelfAttention's, in sequences of `length` tokens.
 double LatentAttention::other_activations(double length) const {
   const auto heads = static_cast<double>(shape.heads);
   if (indexer && length > static_cast<double>(indexer->shape.top_k)) {
@@ -157,6 +158,7 @@ void LatentAttention::visit(const std::string& prefix, const TensorVisitor& visi
   kv_b_proj.visit(prefix + "self_attn.kv_b_proj", visitor);
   o_proj.visit(prefix + "self_attn.o_proj", visitor);
   if (indexer) indexer->visit(prefix + "self_attn.indexer.", visitor);
+  visitor.activations([&](double length) { return other_activations(length); });
 }
 
 }  // namespace alambic

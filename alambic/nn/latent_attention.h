@@ -47,9 +47,9 @@ struct LatentAttention : Mixer {
   Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
                  int64_t layer) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double other_activations(double length) const override;
 
  private:
+  double other_activations(double length) const;
   struct Queries {
     Tensor nope_NHd, rope_NHR;
   };

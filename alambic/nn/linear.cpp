@@ -31,6 +31,7 @@ Tensor Linear::operator()(const Tensor& x_ND) const {
 
 void Linear::visit(const std::string& prefix, const TensorVisitor& visitor) {
   visitor.linear(prefix, *this);
+  visitor.activations([&](double) { return in() + out(); });
   if (layout == WeightLayout::output_major) {
     visitor(prefix + ".weight", weight);
   } else {

@@ -25,19 +25,21 @@ Tensor DenseMlp::forward(const Tensor& x_ND) const {
   return down_proj(kernels::gated(shape.gate, both[0], both[1]));
 }
 
-// The bounded gate and up.
-double DenseMlp::other_activations() const {
-  return shape.limit > 0 ? 2 * static_cast<double>(shape.inner) : 0;
+void DenseMlp::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  visit_as(prefix + "mlp.", {}, visitor);
 }
 
-void DenseMlp::visit(const std::string& prefix, const TensorVisitor& visitor) {
+void DenseMlp::visit_as(const std::string& block, const MlpNames& names,
+                        const TensorVisitor& visitor) {
   if (shape.fused) {
-    gate_up_proj.visit(prefix + "mlp.gate_up_proj", visitor);
+    gate_up_proj.visit(block + "gate_up_proj", visitor);
   } else {
-    gate_proj.visit(prefix + "mlp.gate_proj", visitor);
-    up_proj.visit(prefix + "mlp.up_proj", visitor);
+    gate_proj.visit(block + names.gate, visitor);
+    up_proj.visit(block + names.up, visitor);
   }
-  down_proj.visit(prefix + "mlp.down_proj", visitor);
+  down_proj.visit(block + names.down, visitor);
+  // The bounded gate and up.
+  visitor.activations([&](double) { return shape.limit > 0 ? 2 * shape.inner : 0; });
 }
 
 }  // namespace alambic

@@ -5,18 +5,12 @@
 
 namespace alambic {
 
-struct Router;
-
 /// What a decoder layer does to each position alone: a gated MLP, or experts.
 struct FeedForward {
   virtual ~FeedForward() = default;
   virtual Tensor forward(const Tensor& x_ND) const = 0;
   /// `prefix` is the layer's, "model.layers.3."; the block adds its own name.
   virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
-  /// What sends tokens to experts; null: there are none.
-  virtual Router* routed_by() { return nullptr; }
-  /// As Mixer::other_activations.
-  virtual double other_activations() const { return 0; }
 };
 
 using kernels::Gate;
@@ -30,6 +24,11 @@ struct MlpShape {
   double limit = 0;
 };
 
+/// What the files call the maps of an MLP that are not fused.
+struct MlpNames {
+  std::string gate = "gate_proj", up = "up_proj", down = "down_proj";
+};
+
 /// down(gate(x·Wg) · (x·Wu)) (Shazeer, arXiv 2002.05202).
 struct DenseMlp : FeedForward {
   MlpShape shape;
@@ -39,7 +38,8 @@ struct DenseMlp : FeedForward {
   explicit DenseMlp(const MlpShape& shape);
   Tensor forward(const Tensor& x_ND) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double other_activations() const override;
+  /// Under `block`, "model.layers.3.mlp.".
+  void visit_as(const std::string& block, const MlpNames& names, const TensorVisitor& visitor);
 };
 
 }  // namespace alambic

@@ -1,5 +1,9 @@
 #include "alambic/nn/module.h"
 
+#include <fmt/format.h>
+
+#include "alambic/base/error.h"
+
 namespace alambic {
 
 void TensorVisitor::operator()(const std::string& name, Tensor& tensor) const {
@@ -20,6 +24,15 @@ TensorVisitor TensorVisitor::without_linears() const {
 }
 
 Tensor placeholder(at::IntArrayRef shape) {
+  // Of sizes from a configuration that no file bounds; torch would report an overflow as its own.
+  int64_t numbers = 1;
+  for (const int64_t size : shape) {
+    if (!__builtin_mul_overflow(numbers, size, &numbers) && numbers < int64_t{1} << 60) continue;
+    throw input_error(
+        "cannot build the model: its configuration makes a tensor of shape [{}], more numbers than "
+        "a computer can address",
+        fmt::join(shape, ", "));
+  }
   return at::empty(shape, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
 }
 

@@ -116,24 +116,18 @@ Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
       [&](int64_t e, const Tensor& x_PD) { return experts[e].forward(x_PD); }, base_ND);
 }
 
-double Moe::other_activations() const {
-  return static_cast<double>(router.options.top_k) * experts.front().other_activations() +
-         (shared ? shared->other_activations() : 0);
-}
-
 void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {
   const std::string block = prefix + names.block + ".";
-  const auto visit_one = [&](const std::string& expert, DenseMlp& mlp) {
-    mlp.gate_proj.visit(block + expert + "." + names.gate, visitor);
-    mlp.up_proj.visit(block + expert + "." + names.up, visitor);
-    mlp.down_proj.visit(block + expert + "." + names.down, visitor);
-  };
+  visitor.router(router);
   visitor(block + "gate.weight", router.weight_ED);
   if (router.correction_E.defined()) {
     visitor(block + "gate." + names.correction, router.correction_E);
   }
-  for (size_t e = 0; e < experts.size(); ++e) visit_one("experts." + std::to_string(e), experts[e]);
-  if (shared) visit_one(names.shared, *shared);
+  const TensorVisitor of_experts = visitor.of_experts(router.options.share());
+  for (size_t e = 0; e < experts.size(); ++e) {
+    experts[e].visit_as(block + "experts." + std::to_string(e) + ".", names.maps, of_experts);
+  }
+  if (shared) shared->visit_as(block + names.shared + ".", names.maps, visitor);
   if (shared_gate.weight.defined()) shared_gate.visit(block + names.shared_gate, visitor);
 }
 

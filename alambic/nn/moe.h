@@ -28,6 +28,9 @@ struct RouterOptions {
   int64_t groups = 1, topk_group = 1, summed = 1;
   double scaling = 1;   ///< of the weights
   bool biased = false;  ///< a bias before the softmax or sigmoid (gpt-oss)
+
+  /// Of the tokens, that an expert gets where all are used alike.
+  double share() const { return static_cast<double>(top_k) / static_cast<double>(experts); }
 };
 
 struct Router {
@@ -57,7 +60,8 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
 
 /// What the files call the block and the matrices of an expert.
 struct ExpertNames {
-  std::string block = "mlp", gate = "gate_proj", up = "up_proj", down = "down_proj";
+  std::string block = "mlp";
+  MlpNames maps = {};
   std::string shared = "shared_experts";
   std::string correction = "e_score_correction_bias";
   std::string shared_gate = "";  ///< empty: the shared expert has none
@@ -76,12 +80,10 @@ struct Moe : FeedForward {
   Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames& names = {},
       int64_t shared_inner = 0);
 
-  Router* routed_by() override { return &router; }
   /// Runs the experts that got tokens, each once, on all of its tokens.
   Tensor forward(const Tensor& x_ND) const override;
   Tensor forward(const Tensor& x_ND, const Router::Choice& choice) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double other_activations() const override;
 };
 
 }  // namespace alambic

@@ -48,11 +48,10 @@ Tensor SelfAttention::forward(const Tensor& x_ND, const Rotation& rotation, cons
   return o_proj(shape.gated ? read_NE * gate_NE.sigmoid() : read_NE);
 }
 
-double SelfAttention::other_activations(double) const {
-  const auto of_heads = [&](int64_t heads) {
-    return static_cast<double>(heads * shape.head_width);
-  };
-  double numbers = shape.gated ? 2 * of_heads(shape.heads) : 0;  // what was read, and the gate
+// Numbers that a backward pass needs of each token besides the inputs and outputs of linear maps.
+int64_t SelfAttention::other_activations() const {
+  const auto of_heads = [&](int64_t heads) { return heads * shape.head_width; };
+  int64_t numbers = shape.gated ? 2 * of_heads(shape.heads) : 0;  // what was read, and the gate
   // Values are part of the fused output, which stays whole beside turned queries and keys.
   if (shape.fused) numbers += of_heads(shape.heads + shape.kv_heads);
   if (q_norm.weight.defined()) numbers += of_heads(shape.heads);
@@ -71,6 +70,7 @@ void SelfAttention::visit(const std::string& prefix, const TensorVisitor& visito
   o_proj.visit(prefix + "self_attn.o_proj", visitor);
   if (q_norm.weight.defined()) q_norm.visit(prefix + "self_attn.q_norm", visitor);
   if (k_norm.weight.defined()) k_norm.visit(prefix + "self_attn.k_norm", visitor);
+  visitor.activations([&](double) { return other_activations(); });
 }
 
 }  // namespace alambic

@@ -15,9 +15,6 @@ struct Mixer {
                          int64_t layer) const = 0;
   /// `prefix` is the layer's, "model.layers.3."; the mixer adds its own name.
   virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
-  /// Numbers per token that a backward pass needs besides the inputs and outputs of linear maps,
-  /// where sequences have `length` tokens (Model::saved_activations).
-  virtual double other_activations(double /*length*/) const { return 0; }
 };
 
 struct AttentionShape {
@@ -44,7 +41,9 @@ struct SelfAttention : Mixer {
   Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
                  int64_t layer) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double other_activations(double length) const override;
+
+ private:
+  int64_t other_activations() const;
 };
 
 }  // namespace alambic

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cmath>
 
 #include "alambic/base/error.h"
@@ -18,11 +17,6 @@
 namespace alambic {
 
 namespace {
-
-// Families spell the number of layers differently.
-const char* layers_key(const Json& config) {
-  return config.contains("n_layer") ? "n_layer" : "num_hidden_layers";
-}
 
 // "model.layers.3.mlp…" with its number replaced; names without a number stay.
 std::string with_layer(const std::string& name, const std::vector<int64_t>& kept) {
@@ -49,25 +43,6 @@ std::vector<int64_t> evenly_spaced(int64_t kept, int64_t all) {
   return layers;
 }
 
-// Dense layers come first (DeepSeek): as many as are kept of them.
-void count_dense(Json& config, const std::vector<int64_t>& kept) {
-  const char* key = "first_k_dense_replace";
-  if (!config.contains(key) || !config[key].is_number_integer()) return;
-  const int64_t dense = config[key];
-  config[key] = std::ranges::count_if(kept, [=](int64_t layer) { return layer < dense; });
-}
-
-// Lists with an entry for each layer keep those of the layers that stay.
-void pick_types(Json& config, const std::vector<int64_t>& kept, int64_t all) {
-  for (const char* key : {"layer_types", "mlp_layer_types", "compress_ratios"}) {
-    if (!config.contains(key) || !config[key].is_array()) continue;
-    const Json types = config[key];
-    if (std::ssize(types) < all) continue;
-    config[key] = Json::array();
-    for (const int64_t layer : kept) config[key].push_back(types[layer]);
-  }
-}
-
 Widths widths_of(const InitOptions& options) {
   return {
       .hidden = options.hidden_size, .inner = options.intermediate_size, .heads = options.heads};
@@ -84,10 +59,8 @@ std::unique_ptr<Model> cut(const InitOptions& options) {
   Json config = source->config;
   const int64_t layers = options.layers > 0 ? options.layers : all;
   if (widths_of(options).any()) cut_width(tensors, config, widths_of(options), options.from);
-  config[layers_key(config)] = layers;
   const std::vector<int64_t> kept = evenly_spaced(layers, all);
-  count_dense(config, kept);
-  pick_types(config, kept, all);
+  source->keep_layers(config, kept);
   std::unique_ptr<Model> model = make_model(config, options.from + "/config.json");
   model->visit([&](const std::string& name, Tensor& tensor) {
     const auto found = tensors.find(with_layer(name, kept));
@@ -108,9 +81,8 @@ std::unique_ptr<Model> random_model(const InitOptions& options, int64_t vocabula
   fs::path file = options.config;
   if (is_folder(file)) file /= "config.json";
   Json config = read_json_object(file);
-  if (options.layers > 0) config[layers_key(config)] = options.layers;
   if (vocabulary > 0 && !config.contains("vocab_size")) config["vocab_size"] = vocabulary;
-  std::unique_ptr<Model> model = make_model(config, file.string());
+  std::unique_ptr<Model> model = make_model(config, file.string(), {}, options.layers);
   if (vocabulary > model->shape().vocabulary) {
     throw input_error("{}: vocab_size is {}, but the tokenizer has {} tokens", file.string(),
                       model->shape().vocabulary, vocabulary)

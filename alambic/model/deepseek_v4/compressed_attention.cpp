@@ -117,6 +117,8 @@ Tensor CompressedAttention::output(const Tensor& heads_NHd) const {
   return wo_b(at::bmm(groups_GNi, maps_Gir).transpose(0, 1).flatten(1));
 }
 
+// Numbers that a backward pass needs of each token besides the inputs and outputs of linear maps,
+// in sequences of `length` tokens.
 double CompressedAttention::other_activations(double length) const {
   const auto heads = static_cast<double>(shape.heads),
              width = static_cast<double>(shape.head_width);
@@ -142,6 +144,7 @@ void CompressedAttention::visit(const std::string& prefix, const TensorVisitor& 
   visitor(prefix + "attn_sink", sinks_H);
   if (compressor) compressor->visit(prefix + "compressor.", visitor);
   if (indexer) indexer->visit(prefix + "indexer.", visitor);
+  visitor.activations([&](double length) { return other_activations(length); });
 }
 
 }  // namespace alambic

@@ -38,11 +38,10 @@ struct CompressedAttention {
   /// [N, D] to [N, D]. `rope` is the one that made `rotation`.
   Tensor forward(const Tensor& x_ND, const Rope& rope, const Rotation& rotation, const Pass& pass,
                  int64_t layer) const;
-  /// As Mixer::other_activations.
-  double other_activations(double length) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 
  private:
+  double other_activations(double length) const;
   struct Inputs {
     Tensor q_NHd, kv_Nd, raw_NW;
     EntryIndexer::Queries index;

@@ -14,6 +14,8 @@
 namespace alambic {
 namespace {
 
+constexpr int64_t max_iterations = 1000;  // of hyper-connections, in every layer of every pass
+
 enum class Reach { window, chosen_entries, all_entries };
 
 struct Layer {
@@ -107,22 +109,6 @@ struct DeepSeekV4 : Model {
   Head head() const override { return {.weight_VD = tied ? embed : lm_head.weight}; }
   bool has_hidden_states() const override { return false; }  // several streams, not one
 
-  double other_activations(double length) const override {
-    double numbers = 0;
-    for (const Layer& layer : layers) {
-      numbers += layer.attention.other_activations(length) + layer.experts.other_activations() +
-                 layer.around_attention.saved_activations() +
-                 layer.around_experts.saved_activations();
-    }
-    return numbers;
-  }
-
-  std::vector<Router*> routers() override {
-    std::vector<Router*> found;
-    for (Layer& layer : layers) found.push_back(&layer.experts.router);
-    return found;
-  }
-
   void move_buffers(at::Device device, at::ScalarType dtype) override {
     plain.to(device, dtype);
     stretched.to(device, dtype);
@@ -139,6 +125,9 @@ struct DeepSeekV4 : Model {
     }
   }
 
+  std::vector<std::string> layer_lists() const override {
+    return {"layer_types", "mlp_layer_types", "compress_ratios"};
+  }
   bool is_constant(const std::string& name) const override {
     return is_table(name) || is_correction(name) || is_indexer(name);
   }
@@ -219,11 +208,12 @@ std::vector<bool> by_token(const Config& config, int64_t layers) {
 int64_t stride_of(const Config& config, Reach reach) {
   const bool top_k = reach == Reach::chosen_entries;
   const int64_t usual =
-      config.size(top_k ? "compress_rate_csa" : "compress_rate_hca", top_k ? 4 : 128);
+      config.length(top_k ? "compress_rate_csa" : "compress_rate_hca", top_k ? 4 : 128);
   if (!config.has("compress_rates")) return usual;
   config.require(config.json["compress_rates"].is_object(), "compress_rates", "an object");
-  const Config rates{config.json["compress_rates"], config.where + ", compress_rates"};
-  return rates.size(top_k ? "compressed_sparse_attention" : "heavily_compressed_attention", usual);
+  const Config rates = config.part("compress_rates");
+  return rates.length(top_k ? "compressed_sparse_attention" : "heavily_compressed_attention",
+                      usual);
 }
 
 // "rope_parameters" with main and compress, or rope_theta, compress_rope_theta and one scaling,
@@ -248,7 +238,7 @@ std::pair<RopeSettings, RopeSettings> ropes(const Config& config, int64_t head_w
 }
 
 RouterOptions router_of(const Config& config) {
-  RouterOptions router = {.experts = config.size("n_routed_experts"),
+  RouterOptions router = {.experts = config.experts("n_routed_experts"),
                           .top_k = config.size("num_experts_per_tok"),
                           .norm_topk_prob = true,
                           .scores = Scores::root_softplus,
@@ -269,7 +259,7 @@ CompressedShape attention_shape(const Config& config, double epsilon) {
                                  .query_rank = config.size("q_lora_rank"),
                                  .groups = config.size("o_groups"),
                                  .group_rank = config.size("o_lora_rank"),
-                                 .window = config.size("sliding_window"),
+                                 .window = config.length("sliding_window"),
                                  .epsilon = epsilon};
   config.require(config.size("num_key_value_heads", 1) == 1, "num_key_value_heads", "1");
   config.require(!config.flag("attention_bias", false), "attention_bias", "false");
@@ -290,7 +280,7 @@ void add_compressor(CompressedAttention& attention, const Config& config, Reach 
   compressor.entry = config.size("index_head_dim");
   attention.indexer.emplace(EntryIndexerShape{.query_rank = attention.shape.query_rank,
                                               .heads = config.size("index_n_heads"),
-                                              .top_k = config.size("index_topk"),
+                                              .top_k = config.length("index_topk"),
                                               .compressor = compressor});
 }
 
@@ -304,16 +294,16 @@ std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
   const CompressedShape attention = attention_shape(config, epsilon);
   const HyperShape hyper = {.width = attention.width,
                             .streams = config.size("hc_mult", 4),
-                            .iterations = config.size("hc_sinkhorn_iters", 20),
+                            .iterations = config.length("hc_sinkhorn_iters", 20),
                             .epsilon = config.number("hc_eps", 1e-6),
                             .norm_epsilon = epsilon};
+  config.require(hyper.iterations <= max_iterations, "hc_sinkhorn_iters", "at most 1000");
   const MlpShape expert = {.width = attention.width,
                            .inner = config.size("moe_intermediate_size"),
                            .limit = config.number("swiglu_limit", 10)};
   config.require(expert.limit > 0, "swiglu_limit", "a number above 0");
-  const ExpertNames names = {
-      .block = "ffn", .gate = "w1", .up = "w3", .down = "w2", .correction = "bias"};
-  const int64_t count = config.size("num_hidden_layers");
+  const ExpertNames names = {.block = "ffn", .maps = {"w1", "w3", "w2"}, .correction = "bias"};
+  const int64_t count = config.layers("num_hidden_layers");
   const std::vector<Reach> reach = reaches(config, count);
   const std::vector<bool> given = by_token(config, count);
 
@@ -321,7 +311,7 @@ std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
   model->sizes = {.vocabulary = config.size("vocab_size"),
                   .width = attention.width,
                   .streams = hyper.streams,
-                  .positions = config.size("max_position_embeddings", 1048576),
+                  .positions = config.length("max_position_embeddings", 1048576),
                   .cache = {count, 1, attention.head_width, 0}};
   model->deviation = config.number("initializer_range", 0.02);
   model->tied = config.flag("tie_word_embeddings", false);

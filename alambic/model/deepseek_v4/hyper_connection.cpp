@@ -73,12 +73,12 @@ Tensor HyperConnection::write(const Tensor& streams_NSD, const Reading& reading,
 
 void HyperConnection::visit(const std::string& prefix, const TensorVisitor& visitor) {
   visit_three(prefix, visitor, fn, base, scale);
-}
-
-// The streams before and after their norm, and four squares an iteration: what is divided, and by.
-double HyperConnection::saved_activations() const {
-  const int64_t S = shape.streams;
-  return static_cast<double>(2 * S * shape.width + 4 * shape.iterations * S * S);
+  // The streams before and after their norm, and four squares an iteration: what is divided, and
+  // by.
+  visitor.activations([&](double) {
+    const int64_t S = shape.streams;
+    return 2 * S * shape.width + 4 * shape.iterations * S * S;
+  });
 }
 
 HyperHead::HyperHead(const HyperShape& shape)

@@ -32,8 +32,6 @@ struct HyperConnection {
   Tensor write(const Tensor& streams_NSD, const Reading& reading, const Tensor& y_ND) const;
   /// Names are PREFIX_fn, PREFIX_base, PREFIX_scale.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
-  /// As Model::saved_activations.
-  double saved_activations() const;
 };
 
 /// The sum of the streams that the final norm reads.

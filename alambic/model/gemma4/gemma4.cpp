@@ -75,15 +75,6 @@ struct Layer {
     const Tensor y_ND = mlp.forward(before_mlp(x_ND));
     return after_mlp(experts ? experts->forward(x_ND, y_ND) : y_ND);
   }
-  // Norms behind blocks keep their inputs, and the sums and the scaled output are others.
-  double other_activations(int64_t width) const {
-    int64_t numbers = 3 * width;
-    if (experts) {
-      numbers += 4 * width + experts->experts.router.options.top_k * experts->experts.shape.inner;
-    }
-    if (per_layer) numbers += width;
-    return static_cast<double>(numbers) + attention.other_activations() + mlp.other_activations();
-  }
   void visit(const std::string& prefix, const TensorVisitor& visitor) {
     before_attention.visit(prefix + "input_layernorm", visitor);
     attention.visit(prefix, visitor);
@@ -94,6 +85,9 @@ struct Layer {
     after_mlp.visit(prefix + "post_feedforward_layernorm", visitor);
     if (per_layer) per_layer->visit(prefix, visitor);
     visitor(prefix + "layer_scalar", scalar_1);
+    // Norms behind blocks keep their inputs, and the sums and the scaled output are others.
+    const int64_t sums = 3 + (experts ? 4 : 0) + (per_layer ? 1 : 0);
+    visitor.activations([&](double) { return sums * mlp.shape.width; });
   }
 };
 
@@ -141,18 +135,10 @@ struct Gemma4 : Decoder {
     return norm(x);
   }
 
-  double other_activations(double) const override {
-    double numbers = 0;
-    for (const Layer& layer : blocks) numbers += layer.other_activations(sizes.width);
-    return numbers;
-  }
-
-  std::vector<Router*> routers() override {
-    std::vector<Router*> found;
-    for (Layer& layer : blocks) {
-      if (layer.experts) found.push_back(&layer.experts->experts.router);
-    }
-    return found;
+  std::vector<std::string> embedding_names() const override {
+    std::vector<std::string> names = Decoder::embedding_names();
+    if (per_layer) names.push_back("model.embed_tokens_per_layer.weight");
+    return names;
   }
 
   std::string canonical_name(const std::string& name) const override {
@@ -232,7 +218,7 @@ std::unique_ptr<Model> make_gemma4_text(const Config& config) {
 
 std::unique_ptr<Model> make_gemma4(const Config& config) {
   const Json text = text_part(config, "Gemma4ForCausalLM", "gemma4_text");
-  std::unique_ptr<Model> model = make_gemma4_text({text, config.where + ", text_config"});
+  std::unique_ptr<Model> model = make_gemma4_text(config.within(text, "text_config"));
   model->config = text;  // what is saved is the text model
   return model;
 }

@@ -36,7 +36,7 @@ AttentionShape attention_shape(const Config& config, const DecoderShape& usual, 
   AttentionShape shape = usual.attention;
   if (config.has("per_layer_config")) {
     const Json own = settings_of(config, i, usual.layers);
-    const Config settings{own, config.where + ", per_layer_config"};
+    const Config settings = config.within(own, "per_layer_config");
     shape.head_width = settings.size("head_dim", shape.head_width);
     shape.kv_heads = settings.size("num_key_value_heads", shape.kv_heads);
   } else if (kind == Gemma4Plan::whole) {  // the authors' spelling
@@ -74,12 +74,13 @@ Gemma4Plan::Gemma4Plan(const Config& config) : shape(decoder_shape(config)) {
   per_layer_width = config.integer("hidden_size_per_layer_input", 256);
   config.require(per_layer_width >= 0, "hidden_size_per_layer_input", "a width, or 0");
   if (per_layer_width > 0) {
+    per_layer_width = config.size("hidden_size_per_layer_input", per_layer_width);
     per_layer_vocabulary = config.size("vocab_size_per_layer_input", 262144);
     config.require(per_layer_vocabulary >= config.size("vocab_size"), "vocab_size_per_layer_input",
                    "at least vocab_size");
   }
   if (config.flag("enable_moe_block", false)) {
-    router = {.experts = config.size("num_experts"),
+    router = {.experts = config.experts("num_experts"),
               .top_k = config.size("top_k_experts"),
               .norm_topk_prob = true};
     config.require(router->top_k <= router->experts, "top_k_experts", "at most all experts");
@@ -96,7 +97,7 @@ Gemma4Plan::Gemma4Plan(const Config& config) : shape(decoder_shape(config)) {
     Layer layer = {.kind = kind,
                    .source = kind == whole && keys_are_values ? KvSource::keys : KvSource::own,
                    .attention = attention_shape(config, shape, i, kind),
-                   .window = kind == sliding ? config.size("sliding_window", 512) : 0,
+                   .window = kind == sliding ? config.length("sliding_window", 512) : 0,
                    .mlp = shape.mlp};
     const auto first = std::ranges::find(layers, kind, &Layer::kind);
     config.require(

@@ -33,11 +33,16 @@ Tensor ScaledExperts::forward(const Tensor& seen_ND, const Tensor& x_ND) const {
 }
 
 void ScaledExperts::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  visitor.router(router);
   visitor(prefix + "router.proj.weight", router.weight_ED);
   visitor(prefix + "router.scale", scale_D);
   visitor(prefix + "router.per_expert_scale", per_expert_scale_E);
   visitor(prefix + "experts.gate_up_proj", gate_up_proj);
   visitor(prefix + "experts.down_proj", down_proj);
+  // Of each chosen expert inputs and outputs of both maps, and the gated product.
+  visitor.activations([&](double) {
+    return router.options.top_k * (2 * shape.width + 3 * shape.inner + shape.inner);
+  });
 }
 
 }  // namespace alambic

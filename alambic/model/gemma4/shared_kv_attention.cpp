@@ -32,12 +32,6 @@ Tensor SharedKvAttention::forward(const Tensor& x_ND, const Rotation& rotation, 
   return o_proj(attend(q_NHd, shared.k_NKd, shared.v_NKd, pass, layer, options));
 }
 
-// Queries, keys and values after their norms.
-double SharedKvAttention::other_activations() const {
-  const int64_t normed = source == KvSource::earlier ? 0 : 2 * shape.kv_heads;
-  return static_cast<double>((shape.heads + normed) * shape.head_width);
-}
-
 void SharedKvAttention::visit(const std::string& prefix, const TensorVisitor& visitor) {
   const std::string block = prefix + "self_attn.";
   q_proj.visit(block + "q_proj", visitor);
@@ -48,6 +42,11 @@ void SharedKvAttention::visit(const std::string& prefix, const TensorVisitor& vi
   }
   if (source == KvSource::own) v_proj.visit(block + "v_proj", visitor);
   o_proj.visit(block + "o_proj", visitor);
+  // Queries, keys and values after their norms.
+  visitor.activations([&](double) {
+    const int64_t normed = source == KvSource::earlier ? 0 : 2 * shape.kv_heads;
+    return (shape.heads + normed) * shape.head_width;
+  });
 }
 
 }  // namespace alambic

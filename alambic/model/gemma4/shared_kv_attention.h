@@ -33,8 +33,6 @@ struct SharedKvAttention {
                  KeysValues& shared) const;
   /// `prefix` is the layer's, "model.layers.3.".
   void visit(const std::string& prefix, const TensorVisitor& visitor);
-  /// As Mixer::other_activations.
-  double other_activations() const;
 };
 
 }  // namespace alambic

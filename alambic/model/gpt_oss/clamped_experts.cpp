@@ -28,18 +28,20 @@ Tensor ClampedExperts::forward(const Tensor& x_ND) const {
   return mix_experts(x_ND, router(x_ND), router.options, expert, at::zeros_like(x_ND));
 }
 
-// The bounded gate and up, the sigmoid and its product with the gate.
-double ClampedExperts::other_activations() const {
-  return 4 * static_cast<double>(router.options.top_k * shape.inner);
-}
-
 void ClampedExperts::visit(const std::string& prefix, const TensorVisitor& visitor) {
+  visitor.router(router);
   visitor(prefix + "mlp.router.weight", router.weight_ED);
   visitor(prefix + "mlp.router.bias", router.bias_E);
   visitor(prefix + "mlp.experts.gate_up_proj", gate_up_proj);
   visitor(prefix + "mlp.experts.gate_up_proj_bias", gate_up_proj_bias);
   visitor(prefix + "mlp.experts.down_proj", down_proj);
   visitor(prefix + "mlp.experts.down_proj_bias", down_proj_bias);
+  // Of each chosen expert inputs and outputs of both maps; the bounded gate and up, the sigmoid and
+  // its product with the gate.
+  visitor.activations([&](double) {
+    const int64_t maps = 2 * shape.width + 3 * shape.inner;
+    return router.options.top_k * (maps + 4 * shape.inner);
+  });
 }
 
 }  // namespace alambic

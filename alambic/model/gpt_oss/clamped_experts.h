@@ -19,10 +19,8 @@ struct ClampedExperts : FeedForward {
   Tensor down_proj, down_proj_bias;        ///< [E, inner, width], [E, width]
 
   ClampedExperts(const ClampedShape& shape, const RouterOptions& options);
-  Router* routed_by() override { return &router; }
   Tensor forward(const Tensor& x_ND) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  double other_activations() const override;
 };
 
 }  // namespace alambic

@@ -37,7 +37,7 @@ std::unique_ptr<Model> make_gpt_oss(const Config& config) {
   DecoderShape shape(config);
   if (!config.has("head_dim")) shape.attention.head_width = 64;
   shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", true);
-  const RouterOptions router = {.experts = config.size("num_local_experts"),
+  const RouterOptions router = {.experts = config.experts("num_local_experts"),
                                 .top_k = config.size("num_experts_per_tok"),
                                 .norm_topk_prob = true,
                                 .biased = true};

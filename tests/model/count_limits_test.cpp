@@ -1,0 +1,241 @@
+// A config.json or a GGUF file that claims 10^9 layers, experts, heads, … of a model that has two:
+// `logits` and `check` once built them for minutes, or were killed for memory, before they looked
+// at the weights. Here every whole number of a configuration is tried.
+#include "alambic/io/count_limits.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <set>
+
+#include "alambic/base/files.h"
+#include "alambic/base/json_object.h"
+#include "alambic/io/gguf/gguf.h"
+#include "alambic/io/gguf/model.h"
+#include "alambic/io/model_folder.h"
+#include "alambic/model/load.h"
+#include "tests/golden_models.h"
+
+namespace alambic {
+namespace {
+
+constexpr int64_t claimed = 1'000'000'000;
+
+// No tensor tells them, and nothing is built by them: positions, tokens, comparisons with the
+// number of a layer or of a position, seeds of the reference.
+const std::set<std::string> free_keys = {"max_position_embeddings",
+                                         "original_max_position_embeddings",
+                                         "sliding_window",
+                                         "bos_token_id",
+                                         "eos_token_id",
+                                         "pad_token_id",
+                                         "max_window_layers",
+                                         "first_k_dense_replace",
+                                         "num_hash_layers",
+                                         "no_rope_layer_interval",
+                                         "full_attention_interval",
+                                         "sliding_window_pattern",
+                                         "_sliding_window_pattern",
+                                         "decoder_sparse_step",
+                                         "index_topk",
+                                         "pretraining_tp",
+                                         "num_nextn_predict_layers",
+                                         "mtp_num_hidden_layers",
+                                         "swiglu_limit",
+                                         "rope_theta",
+                                         "compress_rope_theta",
+                                         "seed",
+                                         "query_pre_attn_scalar"};
+
+// Keys that a family does not read, or has no tensors for in the golden model.
+const std::set<std::string> unread_keys = {"head_dim",
+                                           "qk_head_dim",
+                                           "n_inner",
+                                           "num_experts",
+                                           "top_k_experts",
+                                           "moe_intermediate_size",
+                                           "intermediate_size",
+                                           "vocab_size_per_layer_input",
+                                           "n_ctx",
+                                           "num_local_experts",
+                                           "num_experts_per_tok",
+                                           "global_head_dim",
+                                           "num_global_key_value_heads",
+                                           "num_key_value_heads",
+                                           "compress_rate_csa",
+                                           "compress_rate_hca",
+                                           "shared_expert_intermediate_size",
+                                           "n_group",
+                                           "topk_group",
+                                           "expert_layer_period"};
+
+struct Outcome {
+  std::string error;  // "": none
+  double seconds = 0;
+};
+
+// What loading a model's outline says; a hang ends the test's process instead of stalling it.
+template <class Load>
+Outcome outcome_of(const Load& load) {
+  alarm(60);
+  const auto start = std::chrono::steady_clock::now();
+  Outcome outcome;
+  try {
+    load();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::input) << error.what();
+    outcome.error = error.what();
+  }
+  alarm(0);
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return outcome;
+}
+
+void expect_quick(const Outcome& outcome, const std::string& key) {
+  EXPECT_LT(outcome.seconds, 5) << key << ": " << outcome.error;
+}
+
+bool is_count(const Json& value) { return value.is_number_integer(); }
+
+struct Counts : testing::TestWithParam<std::string> {
+  fs::path folder = fs::path(testing::TempDir()) / ("alambic_counts_" + GetParam());
+  Json config = read_json_object(golden_folder(GetParam()) / "config.json");
+
+  void SetUp() override {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    for (const auto& entry : fs::directory_iterator(golden_folder(GetParam()))) {
+      if (entry.path().filename() != "golden.safetensors") {
+        fs::copy(entry.path(), folder / entry.path().filename());
+      }
+    }
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  Outcome with(const std::string& key, const Json& value) const {
+    Json changed = config;
+    changed[key] = value;
+    write_file(folder / "config.json", changed.dump());
+    return outcome_of([&] { load_model(folder, {.on_meta = true}); });
+  }
+};
+
+TEST_P(Counts, BeyondTheTensorsAreRefusedAtOnceWithKeyAndValue) {
+  for (const auto& [key, value] : config.items()) {
+    if (!is_count(value)) continue;
+    const Outcome outcome = with(key, claimed);
+    expect_quick(outcome, key);
+    if (free_keys.contains(key) || (outcome.error.empty() && unread_keys.contains(key))) continue;
+    EXPECT_NE(outcome.error.find("\"" + key + "\" is 1000000000"), std::string::npos)
+        << key << ": " << outcome.error;
+  }
+}
+
+// A number that only one more layer than there is makes wrong is refused by name as well, not by
+// the missing tensors.
+TEST_P(Counts, OfOneLayerTooManyAreRefused) {
+  for (const char* key : {"num_hidden_layers", "n_layer"}) {
+    if (!config.contains(key)) continue;
+    const int64_t layers = config[key];
+    const Outcome outcome = with(key, layers + 1);
+    EXPECT_NE(outcome.error.find(fmt::format("are of {} layers", layers)), std::string::npos)
+        << outcome.error;
+  }
+}
+
+// Numbers that an int64 does not hold, and those at its ends.
+TEST_P(Counts, AtTheEndsOfIntegersAreRefusedOrIgnored) {
+  for (const auto& [key, value] : config.items()) {
+    if (!is_count(value)) continue;
+    for (const Json& extreme :
+         {Json(std::numeric_limits<uint64_t>::max()), Json(std::numeric_limits<int64_t>::max()),
+          Json(std::numeric_limits<int64_t>::min()), Json(int64_t{1} << 31)}) {
+      expect_quick(with(key, extreme), key);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, Counts, testing::ValuesIn(golden_models()), golden_name);
+
+// Without files there is a bound all the same, and what a machine has no memory for is not begun.
+TEST(CountsWithoutFiles, HaveBounds) {
+  for (const char* key : {"num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size",
+                          "num_attention_heads", "head_dim"}) {
+    Json config = read_json_object(golden_folder("llama") / "config.json");
+    config[key] = claimed;
+    const Outcome outcome = outcome_of([&] { make_model(config, "config.json"); });
+    expect_quick(outcome, key);
+    EXPECT_NE(outcome.error.find(std::string("\"") + key + "\" is 1000000000"), std::string::npos)
+        << outcome.error;
+  }
+  Json config = read_json_object(golden_folder("llama") / "config.json");
+  config["vocab_size"] = 1 << 24;
+  config["hidden_size"] = 1 << 20;
+  config["head_dim"] = 8;
+  const Outcome outcome =
+      outcome_of([&] { init_weights(*make_model(config, "config.json"), 1, {}); });
+  expect_quick(outcome, "memory");
+  EXPECT_NE(outcome.error.find("model.embed_tokens.weight [16777216, 1048576]"), std::string::npos)
+      << outcome.error;
+}
+
+struct GgufCounts : testing::TestWithParam<const char*> {};
+
+// The 32 bits of an integer of the metadata, in the file's bytes.
+void claim(std::string& file, const std::string& key) {
+  const size_t at = file.find(key) + key.size() + sizeof(uint32_t);
+  const auto value = static_cast<uint32_t>(claimed);
+  std::memcpy(file.data() + at, &value, sizeof value);
+}
+
+TEST_P(GgufCounts, BeyondTheTensorsAreRefusedAtOnceWithKeyAndValue) {
+  const ModelFolder model = ModelFolder::open(golden_folder(GetParam()));
+  const fs::path file =
+      fs::path(testing::TempDir()) / fmt::format("alambic_counts_{}.gguf", GetParam());
+  write_gguf_model(file, model.config(), "m", model.tensors(), *gguf_type_named("f32"),
+                   GgufMetadata("m", {{"tokenizer.ggml.model", std::string("no_vocab")}}));
+  const std::string bytes = read_file(file);
+  const std::set<std::string> unread = {"context_length", "attention.sliding_window", "vocab_size",
+                                        "file_type", "quantization_version"};
+  for (const auto& [key, value] : GgufFile::open(file).metadata().items()) {
+    if (!std::holds_alternative<uint32_t>(value)) continue;
+    std::string changed = bytes;
+    claim(changed, key);
+    write_file(file, changed);
+    const Outcome outcome = outcome_of([&] { load_model(file, {.on_meta = true}); });
+    expect_quick(outcome, key);
+    const std::string end = key.substr(key.find('.') + 1);
+    if (unread.contains(end)) continue;
+    EXPECT_NE(outcome.error, "") << key;
+    if (end == "block_count" || end == "embedding_length" || end == "expert_count") {
+      EXPECT_NE(outcome.error.find(key + " is 1000000000, but"), std::string::npos)
+          << outcome.error;
+    }
+  }
+  fs::remove(file);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GgufCounts,
+                         testing::Values("llama3", "mixtral", "gpt2", "gpt_neox", "qwen3_5_moe",
+                                         "gemma4_moe", "deepseek_v3"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// `convert` builds no model: what it loops over is bounded too.
+TEST(ConvertedCounts, BeyondTheTensorsAreRefused) {
+  const ModelFolder model = ModelFolder::open(golden_folder("llama3"));
+  for (const char* key : {"num_hidden_layers", "head_dim", "intermediate_size"}) {
+    Json config = model.config();
+    config[key] = claimed;
+    const Outcome outcome = outcome_of([&] {
+      write_gguf_model(fs::path(testing::TempDir()) / "alambic_counts.gguf", config, "m",
+                       model.tensors(), *gguf_type_named("f32"), GgufMetadata("m"));
+    });
+    expect_quick(outcome, key);
+    EXPECT_NE(outcome.error.find(std::string("\"") + key + "\" is 1000000000"), std::string::npos)
+        << outcome.error;
+  }
+}
+
+}  // namespace
+}  // namespace alambic
