@@ -21,3 +21,17 @@ function(alambic_without_torch)
   set_source_files_properties(${ARGN} TARGET_DIRECTORY alambic_torch
                               PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
+
+# alambic_table_headers(ROOM/TABLE MACRO): the header ROOM/TABLE/all.h of the build folder, which
+# includes ROOM/TABLE/KIND.h for each line MACRO(KIND, …) of ROOM/TABLE.def.
+function(alambic_table_headers table macro)
+  set(def "${PROJECT_SOURCE_DIR}/alambic/${table}.def")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${def}")
+  file(STRINGS "${def}" lines REGEX "^${macro}\\(")
+  set(text "// Made by CMake from alambic/${table}.def.\n#pragma once\n\n")
+  foreach(line ${lines})
+    string(REGEX REPLACE "^${macro}\\(([a-z0-9_]+),.*" "\\1" kind "${line}")
+    string(APPEND text "#include \"alambic/${table}/${kind}.h\"\n")
+  endforeach()
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/generated/alambic/${table}/all.h" CONTENT "${text}" @ONLY)
+endfunction()

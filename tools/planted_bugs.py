@@ -19,8 +19,8 @@ OBJECTIVE = "alambic/objective/"
 BUGS = [
     # What the loss is.
     Bug("beta-from-the-other-end", OBJECTIVE + "divergence.cpp",
-        "return term.parameter == 0 ? DivergenceKind::forward_kl : DivergenceKind::reverse_kl;",
-        "return term.parameter == 1 ? DivergenceKind::forward_kl : DivergenceKind::reverse_kl;",
+        "return term.parameter == 0 ? parameter.at_zero : parameter.at_one;",
+        "return term.parameter == 1 ? parameter.at_zero : parameter.at_one;",
         "selftest", "KnownDistributionsGiveTheirClosedForms", "KDFlow's beta weights the student"),
     Bug("mixture-swapped", OBJECTIVE + "divergences/jsd.h",
         "const auto m = e.p * beta + e.q * rest;", "const auto m = e.p * rest + e.q * beta;",

@@ -10,32 +10,28 @@
 namespace alambic {
 namespace {
 
+bool is_option(const DivergenceParameter& parameter) {
+  return parameter.source == DivergenceParameter::beta ||
+         parameter.source == DivergenceParameter::alpha;
+}
+
 /// Kernels divide by 1 − parameter and take logarithms of it: at the ends another kind stands in.
 DivergenceKind kind_at_its_end(const DivergenceTerm& term) {
+  const DivergenceParameter& parameter = info_of(term.kind).parameter;
   const bool end = term.parameter == 0 || term.parameter == 1;
-  switch (term.kind) {
-    case DivergenceKind::jsd:
-      if (!end) return term.kind;
-      return term.parameter == 0 ? DivergenceKind::forward_kl : DivergenceKind::reverse_kl;
-    case DivergenceKind::skew_kl:
-      return end ? DivergenceKind::forward_kl : term.kind;
-    case DivergenceKind::skew_reverse_kl:
-      return end ? DivergenceKind::reverse_kl : term.kind;
-    default:
-      return term.kind;
-  }
+  if (!end || !is_option(parameter)) return term.kind;
+  return term.parameter == 0 ? parameter.at_zero : parameter.at_one;
 }
 
 void check_term(const DivergenceTerm& term) {
   if (!std::isfinite(term.weight) || term.weight < 0) {
     throw input_error("a weight of the objective is {}, expected a positive number", term.weight);
   }
-  if (term.kind == DivergenceKind::jsd && !(term.parameter >= 0 && term.parameter <= 1)) {
+  const DivergenceParameter::Source source = info_of(term.kind).parameter.source;
+  if (source == DivergenceParameter::beta && !(term.parameter >= 0 && term.parameter <= 1)) {
     throw input_error("beta is {}, expected 0 (forward KL) to 1 (reverse KL)", term.parameter);
   }
-  const bool skew =
-      term.kind == DivergenceKind::skew_kl || term.kind == DivergenceKind::skew_reverse_kl;
-  if (skew && !(term.parameter >= 0 && term.parameter < 1)) {
+  if (source == DivergenceParameter::alpha && !(term.parameter >= 0 && term.parameter < 1)) {
     throw input_error("alpha is {}, expected 0 (no skew) to below 1 (no divergence)",
                       term.parameter);
   }

@@ -6,7 +6,8 @@ namespace alambic {
 
 const std::vector<DivergenceInfo>& divergence_infos() {
   static const std::vector<DivergenceInfo> infos = {
-#define ALAMBIC_DIVERGENCE(kind, type) {DivergenceKind::kind, #kind, type::temperature_power},
+#define ALAMBIC_DIVERGENCE(kind, type) \
+  {DivergenceKind::kind, #kind, type::temperature_power, type::parameter},
 #include "alambic/objective/divergences.def"
 #undef ALAMBIC_DIVERGENCE
   };

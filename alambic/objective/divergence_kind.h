@@ -12,10 +12,18 @@ enum class DivergenceKind {
 #undef ALAMBIC_DIVERGENCE
 };
 
+/// What a divergence's number is, and which divergences stand in at its ends 0 and 1, where kernels
+/// would divide by 0. `head_share` is no option: each position has its own (divergences/akl.h).
+struct DivergenceParameter {
+  enum Source { none, beta, alpha, head_share } source = none;
+  DivergenceKind at_zero = {}, at_one = {};
+};
+
 struct DivergenceInfo {
   DivergenceKind kind;
   std::string name;
   int temperature_power;  ///< of T, by which the value is multiplied
+  DivergenceParameter parameter;
 };
 
 /// In the order of divergences.def.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "alambic/objective/divergences/all.h"
+
 namespace alambic::reference {
 
 Row log_softmax(const Row& logits, double temperature) {
@@ -24,9 +26,6 @@ double kl(const Row& log_p, const Row& log_q) {
   return total;
 }
 
-namespace {
-
-/// log(share·p + (1 − share)·q)
 Row mixture(double share, const Row& log_p, const Row& log_q) {
   Row log_m;
   for (size_t v = 0; v < log_p.size(); ++v) {
@@ -34,23 +33,6 @@ Row mixture(double share, const Row& log_p, const Row& log_q) {
   }
   return log_m;
 }
-
-double jensen_shannon(double beta, const Row& log_q, const Row& log_p) {
-  if (beta == 0) return kl(log_p, log_q);
-  if (beta == 1) return kl(log_q, log_p);
-  const Row log_m = mixture(beta, log_p, log_q);
-  return beta * kl(log_p, log_m) + (1 - beta) * kl(log_q, log_m);
-}
-
-double total_variation(const Row& log_q, const Row& log_p) {
-  double total = 0;
-  for (size_t v = 0; v < log_p.size(); ++v) {
-    total += std::abs(std::exp(log_p[v]) - std::exp(log_q[v])) / 2;
-  }
-  return total;
-}
-
-}  // namespace
 
 double divergence(double beta, double temperature, const Row& student_logits,
                   const Row& teacher_logits) {
@@ -61,25 +43,16 @@ double divergence(DivergenceKind kind, double parameter, double temperature,
                   const Row& student_logits, const Row& teacher_logits) {
   const double d = distance(kind, parameter, log_softmax(student_logits, temperature),
                             log_softmax(teacher_logits, temperature));
-  return kind == DivergenceKind::tvd ? temperature * d : temperature * temperature * d;
+  return std::pow(temperature, info_of(kind).temperature_power) * d;
 }
 
 double distance(DivergenceKind kind, double parameter, const Row& log_q, const Row& log_p) {
   switch (kind) {
-    case DivergenceKind::forward_kl:
-      return kl(log_p, log_q);
-    case DivergenceKind::reverse_kl:
-      return kl(log_q, log_p);
-    case DivergenceKind::jsd:
-      return jensen_shannon(parameter, log_q, log_p);
-    case DivergenceKind::skew_kl:
-      return kl(log_p, mixture(parameter, log_p, log_q));
-    case DivergenceKind::skew_reverse_kl:
-      return kl(log_q, mixture(1 - parameter, log_p, log_q));
-    case DivergenceKind::tvd:
-      return total_variation(log_q, log_p);
-    case DivergenceKind::akl:
-      return parameter * kl(log_p, log_q) + (1 - parameter) * kl(log_q, log_p);
+#define ALAMBIC_DIVERGENCE(kind, type) \
+  case DivergenceKind::kind:           \
+    return type::definition(parameter, log_q, log_p);
+#include "alambic/objective/divergences.def"
+#undef ALAMBIC_DIVERGENCE
   }
   return std::nan("");
 }

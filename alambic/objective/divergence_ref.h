@@ -20,13 +20,16 @@ double hidden_cosine(const Row& student, const std::vector<Row>& projection, con
 /// Σ p·(log p − log q), from logarithms; a p of 0 contributes 0.
 double kl(const Row& log_p, const Row& log_q);
 
+/// log(share·p + (1 − share)·q)
+Row mixture(double share, const Row& log_p, const Row& log_q);
+
 /// T²·D of one position, the generalized JSD of divergence.h: beta·KL(p‖m) + (1 − beta)·KL(q‖m)
 /// with m = beta·p + (1 − beta)·q; beta = 0: KL(p‖q); beta = 1: KL(q‖p). p teacher, q student.
 double divergence(double beta, double temperature, const Row& student_logits,
                   const Row& teacher_logits);
 
-/// T^k·D of one position for any kind, as divergences/KIND.h defines D. `parameter`: beta of jsd,
-/// alpha of the skew KLs, the head's share for akl.
+/// T^k·D of one position for any kind, by the `definition` in divergences/KIND.h. `parameter`: beta
+/// of jsd, alpha of the skew KLs, the head's share for akl.
 double divergence(DivergenceKind kind, double parameter, double temperature,
                   const Row& student_logits, const Row& teacher_logits);
 

@@ -29,8 +29,11 @@ struct ObjectiveOptions {
     v.group("Objective");
     v.text(
         "objective", objective,
-        "divergence between student and teacher, exact over the whole vocabulary: reverse_kl, "
-        "forward_kl, jsd, skew_kl, skew_reverse_kl, tvd or akl; sampled_reverse_kl: the reverse "
+#define ALAMBIC_DIVERGENCE(kind, type) #kind ", "
+#include "alambic/objective/divergences.def"
+#undef ALAMBIC_DIVERGENCE
+        "each a divergence between student and teacher, exact over the whole vocabulary; "
+        "sampled_reverse_kl: the reverse "
         "KL's policy gradient on the drawn tokens alone; minillm: reverse_kl and, as "
         "long_term_kl, what each token does to the reverse KL of those after it; grpo: completions "
         "that score better than others to the same prompt (--reward or --judge, "

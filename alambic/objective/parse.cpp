@@ -119,8 +119,7 @@ void set_divergence(const ObjectiveOptions& options, Objective& objective) {
       jsd = true;
       term.parameter = options.beta;
       term.weight *= generalized_jsd(options.beta, 1, options.normalize_jsd).terms[0].weight;
-    } else if (term.kind == DivergenceKind::skew_kl ||
-               term.kind == DivergenceKind::skew_reverse_kl) {
+    } else if (info_of(term.kind).parameter.source == DivergenceParameter::alpha) {
       skew = true;
       term.parameter = options.alpha;
     }

@@ -90,7 +90,8 @@ void every_kernel(Deviation& worst) {
         const double share =
             reference::head_share(reference::log_softmax(zs), reference::log_softmax(zt));
         const double expected = reference::divergence(
-            info.kind, info.kind == DivergenceKind::akl ? share : 0.3, 1, zs, zt);
+            info.kind, info.parameter.source == DivergenceParameter::head_share ? share : 0.3, 1,
+            zs, zt);
         // Logits are known to about 1e-7: so is the logarithm of the ratio, which TVD averages and
         // whose square is the KL.
         const double known =

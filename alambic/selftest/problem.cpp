@@ -85,10 +85,11 @@ double Problem::reference_sum(const Divergence& divergence, const Problem& at) c
     const Distributions here = distributions(*this, divergence, m);
     const Distributions frozen = &at == this ? here : distributions(at, divergence, m);
     for (const DivergenceTerm& term : divergence.terms) {
-      const double parameter = term.kind == DivergenceKind::akl
+      const DivergenceInfo& info = info_of(term.kind);
+      const double parameter = info.parameter.source == DivergenceParameter::head_share
                                    ? reference::head_share(frozen.log_q, frozen.log_p)
                                    : term.parameter;
-      total += term.weight * (term.kind == DivergenceKind::tvd ? T : T * T) *
+      total += term.weight * std::pow(T, info.temperature_power) *
                reference::distance(term.kind, parameter, here.log_q, here.log_p);
     }
   }

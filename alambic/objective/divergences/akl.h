@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/objective/divergence_ref.h"
 #include "alambic/objective/divergences/entry.h"
 
 namespace alambic {
@@ -10,6 +11,7 @@ namespace alambic {
 /// is each position's share, made before the visit.
 struct Akl {
   static constexpr int temperature_power = 2;
+  static constexpr DivergenceParameter parameter = {DivergenceParameter::head_share};
 
   template <class A>
   [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
@@ -18,6 +20,10 @@ struct Akl {
     return {
         share * positive_term<A>(e.p, e.q, e.delta) + rest * positive_term<A>(e.q, e.p, -e.delta),
         share * (e.q - e.p) + rest * e.q * e.delta};
+  }
+
+  static double definition(double share, const reference::Row& log_q, const reference::Row& log_p) {
+    return share * reference::kl(log_p, log_q) + (1 - share) * reference::kl(log_q, log_p);
   }
 };
 

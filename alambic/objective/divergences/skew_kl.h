@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/objective/divergence_ref.h"
 #include "alambic/objective/divergences/entry.h"
 
 namespace alambic {
@@ -8,6 +9,8 @@ namespace alambic {
 /// x = −(1 − alpha)·p / m; the constant 1 − alpha is added, so that p = q pulls exactly nowhere.
 struct SkewKl {
   static constexpr int temperature_power = 2;
+  static constexpr DivergenceParameter parameter = {
+      DivergenceParameter::alpha, DivergenceKind::forward_kl, DivergenceKind::forward_kl};
 
   template <class A>
   [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
@@ -16,6 +19,10 @@ struct SkewKl {
     const auto m = e.p * alpha + e.q * rest;
     return {positive_term<A>(e.p, m, to_mixture<A>(e.delta, alpha).teacher),
             rest * rest * over<A>(e.q, m) * (e.q - e.p)};
+  }
+
+  static double definition(double alpha, const reference::Row& log_q, const reference::Row& log_p) {
+    return reference::kl(log_p, reference::mixture(alpha, log_p, log_q));
   }
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/objective/divergence_ref.h"
 #include "alambic/objective/divergences/entry.h"
 
 namespace alambic {
@@ -8,6 +9,8 @@ namespace alambic {
 /// x = log(q / m) − alpha·q / m; the constant alpha is added.
 struct SkewReverseKl {
   static constexpr int temperature_power = 2;
+  static constexpr DivergenceParameter parameter = {
+      DivergenceParameter::alpha, DivergenceKind::reverse_kl, DivergenceKind::reverse_kl};
 
   template <class A>
   [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
@@ -17,6 +20,10 @@ struct SkewReverseKl {
     const auto to_student = to_mixture<A>(e.delta, rest).student;
     return {positive_term<A>(e.q, m, to_student),
             alpha * rest * over<A>(e.q, m) * (e.p - e.q) - e.q * to_student};
+  }
+
+  static double definition(double alpha, const reference::Row& log_q, const reference::Row& log_p) {
+    return reference::kl(log_q, reference::mixture(1 - alpha, log_p, log_q));
   }
 };
 

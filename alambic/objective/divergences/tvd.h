@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cmath>
+
+#include "alambic/objective/divergence_ref.h"
 #include "alambic/objective/divergences/entry.h"
 
 namespace alambic {
@@ -9,6 +12,7 @@ namespace alambic {
 /// multiplied by T.
 struct Tvd {
   static constexpr int temperature_power = 1;
+  static constexpr DivergenceParameter parameter = {};
 
   template <class A>
   [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
@@ -21,6 +25,15 @@ struct Tvd {
     const auto nothing = e.q * 0.0f;
     return {A::select(x > 0.0f, difference, -difference) * 0.5f,
             A::select(x > 0.0f, half, A::select(x < 0.0f, -half, nothing))};
+  }
+
+  static double definition(double /*parameter*/, const reference::Row& log_q,
+                           const reference::Row& log_p) {
+    double total = 0;
+    for (size_t v = 0; v < log_p.size(); ++v) {
+      total += std::abs(std::exp(log_p[v]) - std::exp(log_q[v])) / 2;
+    }
+    return total;
   }
 };
 
