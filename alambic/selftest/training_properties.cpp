@@ -94,7 +94,7 @@ void resumed(Deviation& worst) {
   }
   const auto second = student();
   AdamW rest(*second, {});
-  const TrainingState state = load_checkpoint(folder.path() / "checkpoints", rest);
+  const TrainingState state = load_checkpoint(folder.path() / "checkpoints", rest).value();
   worst.expect(state.step == 3, "step of the checkpoint");
   teach(*second, rest, 3, 6);
   worst.expect(at::equal(weights(*second), weights(*whole)), "weights after six steps");

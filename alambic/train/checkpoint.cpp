@@ -37,9 +37,14 @@ void check_manifest(const fs::path& folder) {
   }
   for (const char* name : {weights_name, optimizer_name, state_name}) {
     const Json entry = manifest["files"].value(name, Json::object());
-    if (sha256_file(folder / name) != entry.value("sha256", "")) {
-      throw input_error("{} is not what the manifest says: its digest differs",
-                        (folder / name).string());
+    const fs::path file = folder / name;
+    const uint64_t bytes = fs::file_size(file), expected = entry.value("bytes", uint64_t{0});
+    if (bytes != expected) {
+      throw input_error("{} is not what the manifest says: it has {} bytes, expected {}",
+                        file.string(), bytes, expected);
+    }
+    if (sha256_file(file) != entry.value("sha256", "")) {
+      throw input_error("{} is not what the manifest says: its digest differs", file.string());
     }
   }
 }
@@ -95,6 +100,19 @@ TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
   return {.step = state.at("step"), .seconds = state.at("seconds")};
 }
 
+// What is wrong with the newest of the checkpoints, none of which can be used.
+Error why_unusable(const fs::path& checkpoint, const std::exception& error) {
+  const auto* own = dynamic_cast<const Error*>(&error);
+  const bool of_system = dynamic_cast<const fs::filesystem_error*>(&error) != nullptr;
+  return Error(
+      own != nullptr ? own->exit()
+      : of_system    ? Exit::environment
+                     : Exit::input,
+      fmt::format("no checkpoint of {} can be used; the newest, {}: {}",
+                  checkpoint.parent_path().string(), checkpoint.filename().string(), error.what()),
+      "start again with --overwrite, or bring the files back");
+}
+
 }  // namespace
 
 void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const TrainingState& state,
@@ -125,19 +143,23 @@ void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const Train
   }
 }
 
-TrainingState load_checkpoint(const fs::path& folder, AdamW& optimizer, int64_t max_steps) {
-  const std::string newest = checkpoint_name(max_steps);
+bool has_checkpoint(const fs::path& folder) { return !newest_first(folder).empty(); }
+
+std::optional<TrainingState> load_checkpoint(const fs::path& folder, AdamW& optimizer,
+                                             int64_t max_steps) {
+  const std::string last = checkpoint_name(max_steps);
+  std::optional<Error> newest;
   for (const fs::path& checkpoint : newest_first(folder)) {
-    if (max_steps < INT64_MAX && checkpoint.filename().string() > newest) continue;
+    if (max_steps < INT64_MAX && checkpoint.filename().string() > last) continue;
     try {
       return load_one(checkpoint, optimizer);
     } catch (const std::exception& error) {
-      warn("checkpoint {} cannot be used: {}; trying the one before", checkpoint.string(),
-           error.what());
+      warn("checkpoint {} cannot be used: {}", checkpoint.string(), error.what());
+      if (!newest) newest = why_unusable(checkpoint, error);
     }
   }
-  throw input_error("cannot resume: {} holds no usable checkpoint", folder.string())
-      .with_hint("start again with --overwrite");
+  if (!newest) return {};
+  throw *newest;
 }
 
 }  // namespace alambic

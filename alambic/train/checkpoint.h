@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "alambic/train/optimizer.h"
 
@@ -18,10 +19,14 @@ struct TrainingState {
 void save_checkpoint(const std::filesystem::path& folder, const AdamW& optimizer,
                      const TrainingState& state, int64_t keep);
 
+/// Whether `folder` holds a checkpoint, usable or not.
+bool has_checkpoint(const std::filesystem::path& folder);
+
 /// Loads the newest checkpoint after at most `max_steps` steps whose files match their manifest
-/// into the optimizer and the weights that it trains; a damaged one is passed over with a warning
-/// that says why. None left: an input error.
-TrainingState load_checkpoint(const std::filesystem::path& folder, AdamW& optimizer,
-                              int64_t max_steps = INT64_MAX);
+/// into the optimizer and the weights that it trains; a damaged or unreadable one is passed over
+/// with a warning that says why. Nothing where there is no such checkpoint; where there are some
+/// and none can be used, an error with the newest one's reason (its exit code too).
+std::optional<TrainingState> load_checkpoint(const std::filesystem::path& folder, AdamW& optimizer,
+                                             int64_t max_steps = INT64_MAX);
 
 }  // namespace alambic

@@ -107,7 +107,7 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
   const auto step = static_cast<int64_t>(engine.step);
   for (size_t i = 0; i < kept; ++i) {
     report.samples.push_back(
-        {{"step", step},
+        {{"step", step + 1},  // from 1, as metrics count
          {"prompt", shown_prompt(source.examples[row_S[i]], tokenizer)},
          {"completion", continuation(tokenizer, requests[i].prompt, completions[i].tokens)}});
   }

@@ -18,6 +18,7 @@ struct Recorder {
   virtual void phase(int64_t done, const std::string& name) = 0;
   /// The figures of a finished step; "step" (from 1) comes first.
   virtual void step(const Metrics& row) = 0;
+  /// A completion of a finished step; its "step" counts as that of the figures.
   virtual void sample(const nlohmann::ordered_json& row) = 0;
   virtual void end() = 0;
 };

@@ -147,16 +147,37 @@ std::optional<CollapseSign> look_for_collapse(const TrainerParts& parts, const M
 
 void go_back(Run& run, const CollapseSign& sign) {
   const int64_t before = std::max<int64_t>(sign.since - 1, 0);
+  const std::string stop = fmt::format("stopped after step {}: {}", run.step, sign.text);
+  std::optional<TrainingState> state;
   try {
-    const TrainingState state = load_checkpoint(run.parts.checkpoints, run.optimizer, before);
-    say("back to the weights after step {}", state.step);
-    run.step = state.step;
-  } catch (const Error&) {
-    throw Error(Exit::refused,
-                fmt::format("stopped after step {}: {}; no checkpoint of step {} or before is left "
-                            "to go back to",
-                            run.step, sign.text, before),
-                "--save-every and --keep-checkpoints keep more of them");
+    state = load_checkpoint(run.parts.checkpoints, run.optimizer, before);
+  } catch (const Error& error) {
+    throw Error(error.exit(), fmt::format("{}; cannot go back: {}", stop, error.what()),
+                "--resume --on-collapse warn goes on all the same");
+  }
+  if (!state) {
+    throw Error(
+        Exit::refused,
+        fmt::format("{}; no checkpoint of step {} or before is left to go back to", stop, before),
+        "--save-every and --keep-checkpoints keep more of them");
+  }
+  say("back to the weights after step {}", state->step);
+  run.step = state->step;
+}
+
+// Continues from the newest checkpoint; a run that ended before its first begins again.
+void resume_run(Run& run) {
+  const auto state = load_checkpoint(run.parts.checkpoints, run.optimizer);
+  if (!state) {
+    say("no checkpoint was written yet: the run begins again with step 1");
+    return;
+  }
+  run.step = state->step;
+  run.seconds = state->seconds;
+  say("resuming after step {}", run.step);
+  if (run.parts.watch == nullptr) return;
+  for (const Metrics& row : run.parts.history) {
+    if (step_of(row) <= static_cast<double>(run.step)) run.parts.watch->see(row);
   }
 }
 
@@ -164,17 +185,7 @@ void go_back(Run& run, const CollapseSign& sign) {
 
 TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume) {
   Run run(options, parts);
-  if (resume) {
-    const TrainingState state = load_checkpoint(parts.checkpoints, run.optimizer);
-    run.step = state.step;
-    run.seconds = state.seconds;
-    say("resuming after step {}", run.step);
-    for (const Metrics& row : parts.history) {
-      if (parts.watch != nullptr && step_of(row) <= static_cast<double>(run.step)) {
-        parts.watch->see(row);
-      }
-    }
-  }
+  if (resume) resume_run(run);
   parts.recorder.begin(resume ? std::optional(run.step) : std::nullopt);
   const StopSignal signal;
   Metrics validation;

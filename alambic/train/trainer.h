@@ -39,8 +39,9 @@ struct TrainerParts {
 };
 
 /// Trains until max_steps, max_seconds or a signal. With `resume` it continues from the newest
-/// whole checkpoint; checkpoints, and the end after a signal, wait until the task rests. A step
-/// whose loss or gradient is not finite changes nothing; three in a row end the run with an error.
+/// whole checkpoint, or from step 0 where none was written yet; checkpoints, and the end after a
+/// signal, wait until the task rests. A step whose loss or gradient is not finite changes nothing;
+/// three in a row end the run with an error.
 TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume);
 
 }  // namespace alambic

@@ -18,7 +18,7 @@ struct StepReport {
   std::map<std::string, double> means;          ///< per graded token: reverse_kl, agreement, …
   Metrics extra;                                ///< completion_length, eos_share, …
   Metrics seconds;                              ///< per phase: generate, grade, learn
-  std::vector<nlohmann::ordered_json> samples;  ///< rows for samples.jsonl
+  std::vector<nlohmann::ordered_json> samples;  ///< rows for samples.jsonl; "step" from 1
 };
 
 /// Says which phase is running; the trainer shows it on the progress bar.

@@ -205,6 +205,37 @@ TEST_F(CollapsingRun, SaysThatThereIsNothingToGoBackTo) {
   }
 }
 
+// Bug: told as "no checkpoint is left", whatever happened to the one that is there.
+TEST_F(CollapsingRun, SaysWhenTheOneToGoBackToIsDamaged) {
+  TrainerParts all = parts();
+  all.watch = &watch;
+  all.on_collapse = OnCollapse::rollback;
+  task.after = [&](int64_t step) {
+    if (step != 32) return;
+    for (const char* name : {"step-00000020", "step-00000025"}) {
+      std::filesystem::resize_file(folder.path / name / "state.json", 1);
+    }
+  };
+  try {
+    train(options, all, false);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    for (const char* word :
+         {"stopped after step 33", "cannot go back", "step-00000025", "1 bytes"}) {
+      EXPECT_NE(text.find(word), std::string::npos) << word << ": " << text;
+    }
+  }
+}
+
+// Bug: a run that ended before its first checkpoint refuses to go on.
+TEST_F(TrainerTest, BeginsAgainWhereNoCheckpointWasWrittenYet) {
+  const TrainingResult result = train(options, parts(), true);
+  EXPECT_EQ(result.steps, 5);
+  EXPECT_EQ(recorder.resumed_after, 0);
+  EXPECT_EQ(recorder.rows.size(), 5u);
+}
+
 // Bug: a resumed run takes the collapsed figures for its first ones.
 TEST_F(CollapsingRun, IsSeenAfterAResumption) {
   options.max_steps = 30;
