@@ -1,29 +1,20 @@
 #include "alambic/jobs/run_folder.h"
 
-#include <cmath>
 #include <set>
+#include <vector>
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
+#include "alambic/base/log.h"
 #include "alambic/base/names.h"
-#include "alambic/base/progress.h"
-#include "alambic/base/units.h"
 #include "alambic/hub/hub_models.h"
 #include "alambic/options/config_toml.h"
-#include "alambic/report/json_lines.h"
-#include "alambic/report/metrics.h"
-#include "alambic/report/tensorboard.h"
+#include "alambic/report/run_files.h"
+#include "alambic/train/checkpoint.h"
 
 namespace alambic {
 
 namespace {
-
-bool belongs_to_run(const std::string& name) {
-  static const std::set<std::string> names = {"config.toml", "metrics.jsonl", "samples.jsonl",
-                                              "report.html", "results.json",  "checkpoints",
-                                              "model",       "adapter",       "provenance"};
-  return names.contains(name) || name.starts_with("events.out.tfevents.");
-}
 
 std::vector<std::string> split_lines(const std::string& text) {
   std::vector<std::string> lines(1);
@@ -67,108 +58,68 @@ void check_same_options(const fs::path& file, const std::string& now) {
       .with_hint("give the options of the first run, or start a new run in another --out");
 }
 
-// Made when the run begins, since only then it is known where a resumed one goes on.
-struct Writers {
-  MetricsWriter metrics;
-  EventWriter events;
-  JsonLinesWriter samples;
-  Progress progress;
-
-  Writers(const fs::path& folder, const std::string& title, int64_t total,
-          std::optional<int64_t> resume_step, int64_t done)
-      : metrics(folder / "metrics.jsonl", resume_step),
-        events(folder, resume_step),
-        samples(folder / "samples.jsonl", resume_step),
-        progress(title, total, done) {}
-};
-
-struct RunRecorder : Recorder {
-  fs::path folder;
-  std::string title;
-  RunLength length;
-  std::optional<Writers> writers;
-  std::string details;
-  int64_t done = 0;  // steps, or seconds of a run that is limited by time
-
-  RunRecorder(fs::path folder, std::string title, RunLength length)
-      : folder(std::move(folder)), title(std::move(title)), length(length) {}
-
-  bool timed() const { return length.seconds > 0; }
-
-  void begin(std::optional<int64_t> resume_step) override {
-    const int64_t total = timed() ? std::llround(length.seconds) : length.steps;
-    done = timed() ? 0 : resume_step.value_or(0);
-    writers.emplace(folder, title, total, resume_step, done);
+// What a run has left in the folder. Refuses a folder with anything else.
+std::vector<fs::path> files_of_run(const fs::path& folder) {
+  std::vector<fs::path> files;
+  if (!path_exists(folder)) return files;
+  if (!is_folder(folder)) {
+    throw input_error("--out {} exists and is not a folder", folder.string());
   }
-
-  void phase(int64_t, const std::string& name) override {
-    writers->progress.update(done, name, details);
-  }
-
-  void step(const Metrics& figures) override {
-    MetricsRow row;
-    double loss = NAN, rate = NAN, step = 0, seconds = 0;
-    for (const auto& [name, value] : figures) {
-      if (name == "step" || name == "tokens") {
-        row.add(name, static_cast<int64_t>(value));
-      } else {
-        row.add(name, value);
-      }
-      if (name == "loss") loss = value;
-      if (name == "step") step = value;
-      if (name == "seconds") seconds = value;
-      if (name == "tokens_per_second") rate = value;
+  for (const fs::path& entry : list_folder(folder)) {
+    const std::string name = entry.filename();
+    if (name == run_files::lock) continue;
+    if (!run_files::belongs_to_run(name)) {
+      throw input_error("--out {} holds \"{}\", which is not part of a run", folder.string(), name)
+          .with_hint("choose a new or empty folder");
     }
-    writers->metrics.append(row);
-    writers->events.append(row);
-    details = fmt::format("{} tok/s · loss {:.4f}", with_separators(std::llround(rate)), loss);
-    if (timed()) details = fmt::format("step {:.0f} · {}", step, details);
-    done = std::llround(timed() ? std::min(seconds, length.seconds) : step);
-    writers->progress.update(done, "", details);
+    files.push_back(entry);
   }
+  return files;
+}
 
-  void sample(const nlohmann::ordered_json& row) override { writers->samples.append(row); }
-  void end() override { writers->progress.finish(); }
-};
+// Taken before anything in the folder is read or changed.
+FileLock lock_folder(const fs::path& folder) {
+  make_folder(folder);
+  const fs::path file = folder / run_files::lock;
+  if (auto lock = FileLock::try_acquire(file)) return std::move(*lock);
+  throw environment_error("another run is on in --out {}: {}", folder.string(),
+                          FileLock::holder_of(file))
+      .with_hint("wait for it, stop it (SIGTERM saves a checkpoint), or choose another folder");
+}
 
 }  // namespace
 
-void open_run_folder(const std::string& command, const Options& options, const RunOptions& run) {
-  const fs::path folder = run.out;
+RunFolder::RunFolder(const std::string& command, const Options& options, const RunOptions& run)
+    : path_(run.out) {
   const std::string config = config_toml(command, options, as_hub_name);
-  if (path_exists(folder) && !is_folder(folder)) {
-    throw input_error("--out {} exists and is not a folder", folder.string());
-  }
-  std::vector<fs::path> of_run;
-  if (path_exists(folder)) {
-    for (const fs::path& entry : list_folder(folder)) {
-      const std::string name = entry.filename();
-      if (!belongs_to_run(name)) {
-        throw input_error("--out {} holds \"{}\", which is not part of a run", folder.string(),
-                          name)
-            .with_hint("choose a new or empty folder");
-      }
-      of_run.push_back(entry);
+  files_of_run(path_);  // no lock goes into a folder of somebody else
+  lock_.emplace(lock_folder(path_));
+  const std::vector<fs::path> before = files_of_run(path_);
+  if (run.resume && !before.empty()) {
+    if (!path_exists(path_ / run_files::config)) {
+      throw input_error("cannot resume: {} holds no run", path_.string())
+          .with_hint("--overwrite replaces what is there");
     }
-  }
-  if (run.resume) {
-    if (!path_exists(folder / "config.toml")) {
-      throw input_error("cannot resume: {} holds no run", folder.string());
+    check_same_options(path_ / run_files::config, config);
+    // The card is the last file of an exported model.
+    if (path_exists(model() / "README.md") && !has_checkpoint(checkpoints())) {
+      throw input_error("cannot resume: the run of {} is finished and kept no checkpoint",
+                        path_.string())
+          .with_hint("--overwrite runs it again; with --save-every checkpoints are kept");
     }
-    check_same_options(folder / "config.toml", config);
-  } else if (!of_run.empty() && !run.overwrite) {
-    throw input_error("--out {} already holds a run", folder.string())
+    resumes_ = true;
+  } else if (!before.empty() && !run.overwrite) {
+    throw input_error("--out {} already holds a run", path_.string())
         .with_hint("--resume continues it, --overwrite replaces it, or choose another folder");
   } else {
-    for (const fs::path& path : of_run) remove_path(path);
+    if (run.resume) say("nothing to resume in {}: a new run begins", path_.string());
+    for (const fs::path& path : before) remove_path(path);
   }
-  make_folder(folder);
-  write_file(folder / "config.toml", config);
+  write_file(path_ / run_files::config, config);
 }
 
-std::unique_ptr<Recorder> run_recorder(const fs::path& folder, const std::string& title,
-                                       const RunLength& length) {
-  return std::make_unique<RunRecorder>(folder, title, length);
-}
+fs::path RunFolder::checkpoints() const { return path_ / run_files::checkpoints; }
+fs::path RunFolder::metrics() const { return path_ / run_files::metrics; }
+fs::path RunFolder::model() const { return path_ / run_files::model; }
 
 }  // namespace alambic

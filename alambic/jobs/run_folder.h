@@ -1,28 +1,38 @@
-// The folder of a run: who may write to it, and the figures that go there.
+// The folder of a run and who may write to it.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 
+#include "alambic/base/file_lock.h"
 #include "alambic/base/files.h"
 #include "alambic/jobs/run_options.h"
-#include "alambic/train/recorder.h"
 
 namespace alambic {
 
-/// Makes --out ready. A folder that holds a run is refused unless --overwrite (its run is removed,
-/// nothing else) or --resume (the options must be those of the run, but for the length of the run
-/// and how often it saves); a folder with other files is always refused. Writes config.toml.
-void open_run_folder(const std::string& command, const Options& options, const RunOptions& run);
+/// Folder --out of one run, locked for as long as the object lives.
+class RunFolder {
+ public:
+  /// Makes the folder ready and writes config.toml. One that holds a run is refused unless
+  /// --overwrite (its run is removed, nothing else) or --resume (the options must be those of the
+  /// run, but for the length of the run and how often it saves; in an empty or missing folder a new
+  /// run begins, so that a job that is started again and again needs one command only). A folder
+  /// with other files is always refused. Another run in the same folder is an environment error
+  /// that names its process.
+  RunFolder(const std::string& command, const Options& options, const RunOptions& run);
 
-/// What a run ends by: steps, or seconds where they are not 0.
-struct RunLength {
-  int64_t steps = 0;
-  double seconds = 0;
+  /// Whether an earlier part of the run is there, perhaps without a checkpoint.
+  bool resumes() const { return resumes_; }
+
+  const fs::path& path() const { return path_; }
+  fs::path checkpoints() const;
+  fs::path metrics() const;
+  fs::path model() const;
+
+ private:
+  fs::path path_;
+  std::optional<FileLock> lock_;
+  bool resumes_ = false;
 };
-
-/// Writes metrics.jsonl, TensorBoard events and samples.jsonl, and draws the progress bar.
-std::unique_ptr<Recorder> run_recorder(const fs::path& folder, const std::string& title,
-                                       const RunLength& length);
 
 }  // namespace alambic

@@ -7,6 +7,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/report/metric_info.h"
+#include "alambic/report/run_files.h"
 
 namespace alambic {
 namespace {
@@ -60,16 +61,16 @@ std::string name_of(const fs::path& folder) {
 }
 
 ReportRun read_run(const fs::path& folder) {
-  const fs::path metrics = folder / "metrics.jsonl";
+  const fs::path metrics = folder / run_files::metrics;
   if (!path_exists(metrics)) {
     throw input_error("cannot report on {}: it has no metrics.jsonl", folder.string())
         .with_hint("give the folder that `alambic distill --out` or `alambic train --out` wrote");
   }
   ReportRun run{.name = name_of(folder), .metrics = read_metrics(metrics)};
-  if (const fs::path samples = folder / "samples.jsonl"; path_exists(samples)) {
+  if (const fs::path samples = folder / run_files::samples; path_exists(samples)) {
     for (const Json& row : read_json_lines(samples)) run.samples.push_back(sample_of(row));
   }
-  if (const fs::path config = folder / "config.toml"; path_exists(config)) {
+  if (const fs::path config = folder / run_files::config; path_exists(config)) {
     run.config = read_file(config, 1 << 20);
   }
   return run;
@@ -167,7 +168,7 @@ ReportInput read_run_folders(const std::vector<fs::path>& folders) {
     }
     if (!input.title.empty()) input.title += " and ";
     input.title += run.name;
-    if (const fs::path results = folder / "results.json"; path_exists(results)) {
+    if (const fs::path results = folder / run_files::results; path_exists(results)) {
       join(input.results, read_results(results));
     }
   }

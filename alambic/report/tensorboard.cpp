@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "alambic/base/error.h"
+#include "alambic/report/run_files.h"
 
 namespace alambic {
 namespace {
@@ -68,7 +69,8 @@ double now() {
 fs::path event_file(const fs::path& folder) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) std::strcpy(host.data(), "localhost");
-  return folder / fmt::format("events.out.tfevents.{:.0f}.{}.{}", now(), host.data(), ::getpid());
+  return folder /
+         fmt::format("{}{:.0f}.{}.{}", run_files::events_prefix, now(), host.data(), ::getpid());
 }
 
 }  // namespace

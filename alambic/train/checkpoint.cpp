@@ -38,7 +38,7 @@ void check_manifest(const fs::path& folder) {
   for (const char* name : {weights_name, optimizer_name, state_name}) {
     const Json entry = manifest["files"].value(name, Json::object());
     const fs::path file = folder / name;
-    const uint64_t bytes = fs::file_size(file), expected = entry.value("bytes", uint64_t{0});
+    const uint64_t bytes = file_bytes(file), expected = entry.value("bytes", uint64_t{0});
     if (bytes != expected) {
       throw input_error("{} is not what the manifest says: it has {} bytes, expected {}",
                         file.string(), bytes, expected);

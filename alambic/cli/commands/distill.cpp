@@ -12,6 +12,7 @@
 #include "alambic/jobs/distill_setup.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/run_folder.h"
+#include "alambic/jobs/run_recorder.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/teacher_completions.h"
 #include "alambic/jobs/teacher_pool.h"
@@ -169,25 +170,24 @@ int run(const DistillOptions& options) {
   AuxiliaryModels auxiliary = load_auxiliary_models(options, student, rows, load);
   const DistillationSettings settings = distillation_settings(options, student, pool, rows);
 
-  open_run_folder("distill", options, options.run);
-  const fs::path out = options.run.out;
+  const RunFolder folder("distill", options, options.run);
   const std::unique_ptr<TrainingTask> task =
       distillation_task(*student.model, std::move(teachers), std::move(examples), student.tokenizer,
                         settings, std::move(auxiliary));
-  const std::unique_ptr<Recorder> recorder =
-      run_recorder(out, "distill", {options.training.max_steps, options.training.max_seconds});
+  const std::unique_ptr<Recorder> recorder = run_recorder(
+      folder.path(), "distill", {options.training.max_steps, options.training.max_seconds});
   CollapseWatch watch(static_cast<double>(options.max_completion_length));
-  const TrainingResult result = train(
-      options.training,
-      {.student = *student.model,
-       .task = *task,
-       .recorder = *recorder,
-       .validate = validate,
-       .checkpoints = out / "checkpoints",
-       .watch = &watch,
-       .on_collapse = options.on_collapse,
-       .history = options.run.resume ? history_of(out / "metrics.jsonl") : std::vector<Metrics>()},
-      options.run.resume);
+  const TrainingResult result =
+      train(options.training,
+            {.student = *student.model,
+             .task = *task,
+             .recorder = *recorder,
+             .validate = validate,
+             .checkpoints = folder.checkpoints(),
+             .watch = &watch,
+             .on_collapse = options.on_collapse,
+             .history = folder.resumes() ? history_of(folder.metrics()) : std::vector<Metrics>()},
+            folder.resumes());
   if (result.stopped) {
     say("stopped after step {}; the same command with --resume continues", result.steps);
     return static_cast<int>(Exit::stopped);
@@ -197,11 +197,10 @@ int run(const DistillOptions& options) {
                 fmt::format("stopped after step {}: {}", result.steps, result.collapse),
                 "a lower --learning-rate; --resume --on-collapse warn goes on all the same");
   }
-  export_student(student, options.student, options.trainable, out,
+  export_student(student, options.student, options.trainable, folder.path(),
                  card_of(options, result.validation), options.run.save_dtype);
-  chats.save_to(out / "model");
-  say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
-      result.seconds);
+  chats.save_to(folder.model());
+  say("wrote {} after {} steps in {:.0f} s", folder.model().string(), result.steps, result.seconds);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/model_card.h"
 #include "alambic/jobs/run_folder.h"
+#include "alambic/jobs/run_recorder.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/text_data.h"
 #include "alambic/jobs/validation.h"
@@ -85,31 +86,30 @@ int run(const TrainOptions& options) {
   chats.add_end_of_turn(student.tokenizer, student.stop_tokens);
   const auto validate = validation_of(options, student, chats, batch);
 
-  open_run_folder("train", options, options.run);
-  const fs::path out = options.run.out;
-  const std::unique_ptr<Recorder> recorder =
-      run_recorder(out, "train", {options.training.max_steps, options.training.max_seconds});
+  const RunFolder folder("train", options, options.run);
+  const std::unique_ptr<Recorder> recorder = run_recorder(
+      folder.path(), "train", {options.training.max_steps, options.training.max_seconds});
   const TrainingResult result = train(options.training,
                                       {.student = *student.model,
                                        .task = *task,
                                        .recorder = *recorder,
                                        .validate = validate,
-                                       .checkpoints = out / "checkpoints"},
-                                      options.run.resume);
+                                       .checkpoints = folder.checkpoints()},
+                                      folder.resumes());
   if (result.stopped) {
     say("stopped after step {}; the same command with --resume continues", result.steps);
     return static_cast<int>(Exit::stopped);
   }
-  const ModelCard card{.title = out.filename().string() + ", trained",
+  const ModelCard card{.title = folder.path().filename().string() + ", trained",
                        .base_model = options.model,
                        .tags = {"alambic"},
                        .facts = {{"data", options.data}},
                        .figures = result.validation,
                        .config = config_toml("train", options, as_hub_name)};
-  export_student(student, options.model, options.trainable, out, card, options.run.save_dtype);
-  chats.save_to(out / "model");
-  say("wrote {} after {} steps in {:.0f} s", (out / "model").string(), result.steps,
-      result.seconds);
+  export_student(student, options.model, options.trainable, folder.path(), card,
+                 options.run.save_dtype);
+  chats.save_to(folder.model());
+  say("wrote {} after {} steps in {:.0f} s", folder.model().string(), result.steps, result.seconds);
   return 0;
 }
 

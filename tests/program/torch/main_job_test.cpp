@@ -262,7 +262,6 @@ TEST_F(MainJob, NeverTouchesAFolderThatHoldsSomething) {
     refuse(train_command("foreign", flag), {"thesis.tex", "not part of a run"});
   }
   EXPECT_EQ(read_file(at("foreign/thesis.tex")), "years of work");
-  refuse(train_command("nothing", "--resume"), {"holds no run"});
   refuse("init --model-config " + at("teacher.json") + " --tokenizer " + kTokenizer + " --out " +
              at("foreign"),
          {"exists already"});
