@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
+#include "alambic/io/generation_config.h"
 #include "alambic/tensor/device.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
@@ -18,18 +19,9 @@ LoadOptions prepare_machine(const MachineOptions& machine) {
 
 namespace {
 
-void add_ids(const Json& json, std::vector<int32_t>& ids) {
-  if (!json.is_object() || !json.contains("eos_token_id")) return;
-  const Json& value = json["eos_token_id"];
-  for (const Json& id : value.is_array() ? value : Json::array({value})) {
-    if (id.is_number_integer()) ids.push_back(id);
-  }
-}
-
 std::vector<int32_t> stop_tokens(const Pretrained& loaded) {
-  std::vector<int32_t> ids;
-  add_ids(loaded.generation_config, ids);
-  if (ids.empty()) add_ids(loaded.model->config, ids);
+  std::vector<int32_t> ids = eos_token_ids(loaded.generation_config);
+  if (ids.empty()) ids = eos_token_ids(loaded.model->config);
   if (loaded.tokenizer.eos()) ids.push_back(*loaded.tokenizer.eos());
   std::ranges::sort(ids);
   ids.erase(std::ranges::unique(ids).begin(), ids.end());
@@ -39,14 +31,9 @@ std::vector<int32_t> stop_tokens(const Pretrained& loaded) {
 }  // namespace
 
 Pretrained from_pretrained(const std::string& folder, const LoadOptions& options) {
-  Pretrained loaded{.model = load_model(folder, options), .tokenizer = load_tokenizer(folder)};
-  if (path_exists(fs::path(folder) / "generation_config.json")) {
-    loaded.generation_config =
-        Json::parse(read_file(fs::path(folder) / "generation_config.json"), nullptr, false);
-    if (loaded.generation_config.is_discarded()) {
-      throw input_error("cannot read {}/generation_config.json: it is not JSON", folder);
-    }
-  }
+  Pretrained loaded{.model = load_model(folder, options),
+                    .tokenizer = load_tokenizer(folder),
+                    .generation_config = read_generation_config(folder)};
   loaded.stop_tokens = stop_tokens(loaded);
   loaded.vocabulary = loaded.tokenizer.size();
   const int64_t rows = loaded.model->shape().vocabulary;

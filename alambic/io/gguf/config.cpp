@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "alambic/io/generation_config.h"
 #include "alambic/io/gguf/architectures/words.h"
 #include "alambic/io/gguf/rope.h"
 
@@ -124,12 +125,7 @@ void read_tokens(const GgufMetadata& metadata, Json& config) {
   }
   // A second end of sequence: of a turn in a conversation.
   const auto turn = metadata.integer("tokenizer.ggml.eot_token_id");
-  if (turn && config.contains("eos_token_id") && config["eos_token_id"] != *turn) {
-    Json both = Json::array();
-    both.push_back(config["eos_token_id"]);
-    both.push_back(*turn);
-    config["eos_token_id"] = std::move(both);
-  }
+  if (turn) add_second_eos(config, *turn);
 }
 
 Json rope_settings(const Json& config) {

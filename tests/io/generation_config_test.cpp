@@ -1,0 +1,43 @@
+#include "alambic/io/generation_config.h"
+
+#include "tests/io/io_testing.h"
+
+namespace alambic {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Ids = std::vector<int32_t>;
+
+// Prevents a model that writes on past its end: the key holds one id or several.
+TEST(GenerationConfig, NamesOneEndOfSequenceOrSeveral) {
+  EXPECT_EQ(eos_token_ids({{"eos_token_id", 2}}), Ids{2});
+  EXPECT_EQ(eos_token_ids({{"eos_token_id", {2, 7}}}), (Ids{2, 7}));
+  EXPECT_EQ(eos_token_ids({{"eos_token_id", nullptr}}), Ids{});
+  EXPECT_EQ(eos_token_ids(Json::object()), Ids{});
+  EXPECT_EQ(eos_token_ids(nullptr), Ids{});
+}
+
+TEST(GenerationConfig, HasASecondEndInAListAlone) {
+  EXPECT_EQ(second_eos({{"eos_token_id", {2, 7, 9}}}, 2), 7);
+  EXPECT_EQ(second_eos({{"eos_token_id", {7, 2}}}, 2), 7);
+  EXPECT_EQ(second_eos({{"eos_token_id", 7}}, 2), std::nullopt);
+  EXPECT_EQ(second_eos(nullptr, 2), std::nullopt);
+  Json config = {{"eos_token_id", 2}};
+  add_second_eos(config, 2);
+  EXPECT_EQ(config["eos_token_id"], 2);
+  add_second_eos(config, 7);
+  EXPECT_EQ(config["eos_token_id"], (Json{2, 7}));
+}
+
+TEST(GenerationConfig, IsNullWhereThereIsNone) {
+  const fs::path folder = fresh_folder();
+  EXPECT_TRUE(read_generation_config(folder).is_null());
+  EXPECT_TRUE(read_generation_config(folder / "model.gguf").is_null());
+  write_file(folder / "generation_config.json", R"({"eos_token_id": 3})");
+  EXPECT_EQ(eos_token_ids(read_generation_config(folder)), Ids{3});
+  write_file(folder / "generation_config.json", "{");
+  expect_refused([&] { read_generation_config(folder); }, {"generation_config.json"});
+}
+
+}  // namespace
+}  // namespace alambic
