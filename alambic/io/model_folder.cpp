@@ -23,7 +23,7 @@ using WeightMap = std::map<std::string, std::string>;  // tensor -> file
 
 bool present(const fs::path& path) {
   std::error_code error;  // a loop of links, no permission: opening it will say
-  return fs::exists(fs::symlink_status(path, error));
+  return path_exists(fs::symlink_status(path, error));
 }
 
 // A file's place with links followed, refused when that is outside the folder.
@@ -95,30 +95,30 @@ Error no_weights(const fs::path& folder) {
 }
 
 // Consecutive tensors that fit into `max_bytes`; one that is larger has a shard of its own.
-std::vector<std::vector<TensorView>> split(const std::vector<TensorView>& tensors,
-                                           uint64_t max_bytes) {
-  std::vector<std::vector<TensorView>> shards(1);
+std::vector<std::vector<TensorSource>> split(const std::vector<TensorSource>& tensors,
+                                             uint64_t max_bytes) {
+  std::vector<std::vector<TensorSource>> shards(1);
   uint64_t bytes = 0;
-  for (const TensorView& tensor : tensors) {
-    if (bytes + tensor.bytes.size() > max_bytes && !shards.back().empty()) {
+  for (const TensorSource& tensor : tensors) {
+    if (bytes + byte_size(tensor) > max_bytes && !shards.back().empty()) {
       shards.emplace_back();
       bytes = 0;
     }
-    bytes += tensor.bytes.size();
+    bytes += byte_size(tensor);
     shards.back().push_back(tensor);
   }
   return shards;
 }
 
-void write_shards(const fs::path& folder, const std::vector<std::vector<TensorView>>& shards) {
+void write_shards(const fs::path& folder, const std::vector<std::vector<TensorSource>>& shards) {
   WeightMap files;
   uint64_t total = 0;
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
     write_safetensors(folder / name, shards[i], {{"format", "pt"}});
-    for (const TensorView& tensor : shards[i]) {
+    for (const TensorSource& tensor : shards[i]) {
       files[tensor.name] = name;
-      total += tensor.bytes.size();
+      total += byte_size(tensor);
     }
   }
   const nlohmann::json index = {{"metadata", {{"total_size", total}}}, {"weight_map", files}};
@@ -166,8 +166,8 @@ void ModelFolder::release(std::span<const std::byte> part) const {
 
 ModelFolder ModelFolder::open(const fs::path& path, Pages pages) {
   std::error_code error;
-  if (fs::is_regular_file(path, error)) return open_gguf(path);
-  if (!fs::is_directory(path, error)) {
+  if (is_file(path, error)) return open_gguf(path);
+  if (!is_folder(path, error)) {
     throw input_error("cannot load model {}: there is no such folder", path.string())
         .with_hint(
             "a model is a folder with config.json, *.safetensors and tokenizer.json, or a GGUF "
@@ -197,7 +197,7 @@ ModelFolder ModelFolder::open(const fs::path& path, Pages pages) {
 
 void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& config,
                         const nlohmann::ordered_json& generation_config,
-                        const std::vector<TensorView>& tensors, uint64_t max_shard_bytes) {
+                        const std::vector<TensorSource>& tensors, uint64_t max_shard_bytes) {
   make_folder(folder);
   write_file(folder / "config.json", config.dump(2) + "\n");
   if (!generation_config.is_null()) {
@@ -212,6 +212,12 @@ void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& co
     remove_file(folder / single_name);
   }
   sync_folder(folder);
+}
+
+void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& config,
+                        const nlohmann::ordered_json& generation_config,
+                        const std::vector<TensorView>& tensors, uint64_t max_shard_bytes) {
+  write_model_folder(folder, config, generation_config, sources_of(tensors), max_shard_bytes);
 }
 
 }  // namespace alambic

@@ -50,8 +50,13 @@ class ModelFolder {
 
 /// Writes config.json, generation_config.json (unless null) and the weights as transformers does:
 /// one file up to `max_shard_bytes`, several with an index beyond. Weights that the folder had
-/// under the other of the two names are removed, lest they be loaded instead; `tensors` may point
-/// into them.
+/// under the other of the two names are removed, lest they be loaded instead; `tensors` may be made
+/// of them. Holds the bytes of one tensor at a time.
+void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& config,
+                        const nlohmann::ordered_json& generation_config,
+                        const std::vector<TensorSource>& tensors,
+                        uint64_t max_shard_bytes = 5'000'000'000);
+/// The same of tensors as they are in memory.
 void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& config,
                         const nlohmann::ordered_json& generation_config,
                         const std::vector<TensorView>& tensors,

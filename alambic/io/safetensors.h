@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "alambic/io/mapped_file.h"
-#include "alambic/io/tensor_view.h"
+#include "alambic/io/tensor_source.h"
 
 namespace alambic {
 
@@ -46,8 +46,11 @@ class SafetensorsFile {
 
 /// Writes the bytes that the Python library's save_file would: tensors by falling alignment, then
 /// name; the header padded with spaces to 8 bytes. Goes to a temporary file that is renamed when
-/// everything is on the disk, so a view may point into the file that is being replaced.
-void write_safetensors(const fs::path& path, std::vector<TensorView> tensors,
+/// everything is on the disk, so a tensor may be made of the file that is being replaced.
+void write_safetensors(const fs::path& path, std::vector<TensorSource> tensors,
+                       const std::map<std::string, std::string>& metadata);
+/// The same of tensors as they are in memory.
+void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata);
 
 }  // namespace alambic

@@ -12,29 +12,25 @@ namespace alambic {
 namespace {
 
 // A reader would refuse the file, so the mistake must not get into it.
-void check_tensors(const std::vector<TensorView>& tensors) {
+void check_tensors(const std::vector<TensorSource>& tensors) {
   std::set<std::string_view> names;
-  for (const TensorView& tensor : tensors) {
+  for (const TensorSource& tensor : tensors) {
     check(tensor.name != "__metadata__" && names.insert(tensor.name).second,
           "two tensors called {} cannot be written to one file", tensor.name);
     check(!is_block(tensor.dtype), "tensor {}: safetensors has no format {}", tensor.name,
           name_of(tensor.dtype));
-    check(tensor.tiles.bytes.empty(), "tensor {} would lose its scales", tensor.name);
-    const auto bytes = byte_size(tensor.dtype, tensor.shape);
-    check(bytes == tensor.bytes.size(), "tensor {} has {} bytes, its shape makes {}", tensor.name,
-          tensor.bytes.size(), bytes.value_or(0));
   }
 }
 
-std::string header_of(const std::vector<TensorView>& tensors,
+std::string header_of(const std::vector<TensorSource>& tensors,
                       const std::map<std::string, std::string>& metadata) {
   std::vector<std::string> items;
   if (!metadata.empty()) {
     items.push_back(R"("__metadata__":)" + nlohmann::json(metadata).dump());
   }
   uint64_t position = 0;
-  for (const TensorView& tensor : tensors) {
-    const uint64_t end = position + tensor.bytes.size();
+  for (const TensorSource& tensor : tensors) {
+    const uint64_t end = position + byte_size(tensor);
     // nlohmann escapes names as the reference library does.
     items.push_back(fmt::format(R"({}:{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})",
                                 nlohmann::json(tensor.name).dump(), name_of(tensor.dtype),
@@ -52,10 +48,10 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-void write_safetensors(const fs::path& path, std::vector<TensorView> tensors,
+void write_safetensors(const fs::path& path, std::vector<TensorSource> tensors,
                        const std::map<std::string, std::string>& metadata) {
   check_tensors(tensors);
-  std::ranges::sort(tensors, [](const TensorView& a, const TensorView& b) {
+  std::ranges::sort(tensors, [](const TensorSource& a, const TensorSource& b) {
     return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name;
   });
   const std::string header = header_of(tensors, metadata);
@@ -63,8 +59,15 @@ void write_safetensors(const fs::path& path, std::vector<TensorView> tensors,
   AtomicFile file(path);
   file.write(text_of(std::as_bytes(std::span(&length, 1))));
   file.write(header);
-  for (const TensorView& tensor : tensors) file.write(text_of(tensor.bytes));
+  for (const TensorSource& tensor : tensors) {
+    write_bytes(tensor, [&](std::span<const std::byte> bytes) { file.write(text_of(bytes)); });
+  }
   file.commit();
+}
+
+void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  write_safetensors(path, sources_of(tensors), metadata);
 }
 
 }  // namespace alambic

@@ -9,7 +9,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/io/gguf/pre_tokenizer.h"
-#include "alambic/io/safetensors.h"
+#include "alambic/io/model_folder.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 #include "tests/program/program.h"
 
@@ -227,6 +227,33 @@ TEST(Convert, RefusesOptionsThatDoNothing) {
   EXPECT_NE(text("--out " + out + " --type f16").find("--dtype"), std::string::npos);
   EXPECT_NE(text("--out " + file + " --type q3_k").find("expected one of"), std::string::npos);
   EXPECT_NE(text("--out " + out + " --dtype int8").find("expected float32"), std::string::npos);
+}
+
+// Prevents a conversion that holds all converted weights in memory (house.md §7, bug 10): 96 MB of
+// them, where a tensor needs 10 and the process may have 48.
+TEST(Convert, HoldsOneTensorAtATime) {
+  if (*ALAMBIC_SANITIZED != '\0') GTEST_SKIP() << "a sanitizer needs memory of its own";
+  const fs::path folder = fresh_folder(), out = folder / "out";
+  const std::vector<uint16_t> ones(1 << 20, 0x3f80);
+  std::vector<TensorView> tensors;
+  for (int i = 0; i < 24; ++i) {
+    tensors.push_back({.name = fmt::format("model.layers.{}.weight", i),
+                       .dtype = Dtype::BF16,
+                       .shape = {1024, 1024},
+                       .bytes = std::as_bytes(std::span(ones))});
+  }
+  write_model_folder(folder / "model", {{"model_type", "llama"}}, nullptr, tensors);
+  const Outcome outcome =
+      shell("ulimit -d 49152; " + kProgram + " convert --dtype float32 --model " +
+            (folder / "model").string() + " --out " + out.string());
+  ASSERT_EQ(outcome.code, 0) << outcome.text;
+  const SafetensorsFile found = SafetensorsFile::open(out / "model.safetensors");
+  ASSERT_EQ(found.tensors().size(), tensors.size());
+  const std::vector<float> expected(1 << 20, 1);
+  for (const TensorView& tensor : found.tensors()) {
+    EXPECT_TRUE(std::ranges::equal(tensor.bytes, std::as_bytes(std::span(expected))))
+        << tensor.name;
+  }
 }
 
 }  // namespace

@@ -10,12 +10,11 @@
 #include "alambic/cli/commands/convert_options.h"
 #include "alambic/cli/commands/merge_options.h"
 #include "alambic/cli/torch_library.h"
-#include "alambic/io/gguf/text_part.h"
-#include "alambic/io/gguf/tokenizer.h"
+#include "alambic/io/generation_config.h"
+#include "alambic/io/gguf/llama_cpp_limits.h"
 #include "alambic/io/model_folder.h"
-#include "alambic/io/quant/decode.h"
-#include "alambic/io/quant/encode.h"
-#include "alambic/io/quant/tile_scales.h"
+#include "alambic/io/quant/cast.h"
+#include "alambic/text/tokenizer/gguf_metadata.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
 namespace alambic {
@@ -34,86 +33,11 @@ constexpr FolderDtype folder_dtypes[] = {{"float32", "f32", Dtype::F32},
                                          {"float16", "f16", Dtype::F16},
                                          {"bfloat16", "bf16", Dtype::BF16}};
 
-bool has_tiles(const TensorView& tensor) { return !tensor.tiles.bytes.empty(); }
-
-// The format of the largest tensor, which stands for the model's; FP8 with scales is written as
-// BF16.
-Dtype dtype_of(const ModelFolder& model) {
-  const auto largest = std::ranges::max_element(
-      model.tensors(), {}, [](const TensorView& tensor) { return count_of(tensor.shape); });
-  if (largest == model.tensors().end()) return Dtype::F32;
-  return has_tiles(*largest) ? Dtype::BF16 : largest->dtype;
-}
-
-Json generation_config(const fs::path& model, const Json& config) {
+// Beside the model, or where a GGUF file has it.
+Json generation_config(const ConvertOptions& options, const ModelFolder& model) {
   std::error_code error;
-  if (fs::exists(model / "generation_config.json", error)) {
-    return read_json_object(model / "generation_config.json");
-  }
-  if (!fs::is_regular_file(model, error)) return nullptr;
-  Json generation = Json::object();
-  for (const char* key : {"bos_token_id", "eos_token_id"}) {
-    if (config.contains(key)) generation[key] = config[key];
-  }
-  return generation;
-}
-
-// The first end of sequence beside the tokenizer's own.
-std::optional<int32_t> end_of_turn(const Json& generation, std::optional<int32_t> eos) {
-  const Json ids = generation.is_object() ? generation.value("eos_token_id", Json()) : Json();
-  for (const Json& id : ids.is_array() ? ids : Json::array()) {
-    if (id.is_number_integer() && id != eos.value_or(-1)) return id.get<int32_t>();
-  }
-  return std::nullopt;
-}
-
-GgufSpecialTokens special_tokens(const Tokenizer& tokenizer, const Json& generation) {
-  GgufSpecialTokens special = special_tokens_of(tokenizer);
-  special.eot = end_of_turn(generation, special.eos);
-  return special;
-}
-
-GgufMetadata tokenizer_metadata(const fs::path& path, const ModelFolder& model) {
-  if (!has_tokenizer(path)) {
-    say("{} has no tokenizer, and neither will the file", path.string());
-    GgufMetadata metadata;
-    metadata.add("tokenizer.ggml.model", std::string("no_vocab"));
-    return metadata;
-  }
-  const Tokenizer tokenizer = load_tokenizer(path);
-  const Json rows = text_config(model.config()).value("vocab_size", Json());
-  if (!rows.is_number_integer() || rows < 1 || rows < tokenizer.size() || rows > (1 << 30)) {
-    throw input_error("cannot convert {}: the tokenizer has {} tokens, but vocab_size is {}",
-                      path.string(), tokenizer.size(), rows.dump());
-  }
-  std::string note;
-  GgufMetadata metadata = gguf_tokenizer(
-      tokenizer.files(), special_tokens(tokenizer, generation_config(path, model.config())),
-      rows.get<int64_t>(), path.string(), note);
-  if (!note.empty()) say("{}", note);
-  return metadata;
-}
-
-// A tensor in another format; its bytes go to `storage`.
-TensorView cast(const TensorView& tensor, Dtype dtype, const std::string& model,
-                std::vector<std::vector<std::byte>>& storage) {
-  if (!has_tiles(tensor) && (tensor.dtype == dtype || !is_decodable(tensor.dtype))) return tensor;
-  std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
-  if (has_tiles(tensor)) {
-    decode_tiles(tensor, numbers);
-  } else {
-    decode(tensor.dtype, tensor.bytes, numbers);
-  }
-  if (const std::string fault = fault_of(dtype, numbers); !fault.empty()) {
-    throw input_error("cannot convert {}: tensor {}: {}", model, tensor.name, fault)
-        .with_hint("--dtype bfloat16 has the range of float32");
-  }
-  storage.push_back(encode(dtype, numbers));
-  TensorView view = tensor;
-  view.tiles = {};
-  view.dtype = dtype;
-  view.bytes = storage.back();
-  return view;
+  return is_file(options.model, error) ? generation_config_of(model.config())
+                                                   : read_generation_config(options.model);
 }
 
 // `dtype` is the model's own.
@@ -132,23 +56,16 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtyp
     }
     throw input_error("--type: expected one of {}, found '{}'", known, options.type);
   }
+  std::string note;
+  const GgufMetadata tokenizer = gguf_metadata_of_tokenizer(
+      options.model, model.config(), generation_config(options, model), note);
+  if (!note.empty()) say("{}", note);
   const auto counts = write_gguf_model(options.out, model.config(), options.model, model.tensors(),
-                                       *type, tokenizer_metadata(options.model, model));
+                                       *type, tokenizer);
+  for (const std::string& limit : llama_cpp_limits(model.config())) say("{}", limit);
   std::vector<std::string> parts;
   for (const auto& [dtype, count] : counts)
     parts.push_back(fmt::format("{} {}", count, name_of(dtype)));
-  // As llama.cpp of 2026-10 does with files that have one.
-  const std::string type_of_model = model.config().value("model_type", "");
-  const bool windowless =
-      type_of_model == "mistral" || type_of_model == "mixtral" || type_of_model == "phi3";
-  if (windowless && !model.config().value("sliding_window", Json()).is_null()) {
-    say("llama.cpp has no sliding window for {}: beyond it, its completions differ from Alambic's",
-        type_of_model);
-  }
-  const Json keys = model.config().value("linear_key_head_dim", Json());
-  if (keys != model.config().value("linear_value_head_dim", Json())) {
-    say("llama.cpp reads linear attention only where linear_value_head_dim is linear_key_head_dim");
-  }
   say("wrote {}: {}, tensors: {}", options.out,
       human_bytes(static_cast<double>(file_bytes(options.out))), join(parts));
 }
@@ -167,12 +84,13 @@ const FolderDtype& folder_dtype(const ConvertOptions& options, Dtype own) {
 void write_folder_of(const ConvertOptions& options, const ModelFolder& model, Dtype own) {
   const FolderDtype& dtype = folder_dtype(options, own);
   // A folder as it is keeps what it mixes; the vectors of a GGUF file are float32 whatever it is.
-  const bool keep = options.dtype == "auto" && options.adapter.empty() &&
-                    is_folder(options.model) && std::ranges::none_of(model.tensors(), has_tiles);
-  std::vector<std::vector<std::byte>> storage;
-  std::vector<TensorView> tensors;
+  const bool keep =
+      options.dtype == "auto" && options.adapter.empty() && is_folder(options.model) &&
+      std::ranges::none_of(model.tensors(),
+                           [](const TensorView& tensor) { return !tensor.tiles.bytes.empty(); });
+  std::vector<TensorSource> tensors;
   for (const TensorView& tensor : model.tensors()) {
-    tensors.push_back(keep ? tensor : cast(tensor, dtype.dtype, options.model, storage));
+    tensors.push_back(keep ? source_of(tensor) : cast_tensor(tensor, dtype.dtype, options.model));
   }
   Json config = model.config();
   if (!keep) {
@@ -180,8 +98,7 @@ void write_folder_of(const ConvertOptions& options, const ModelFolder& model, Dt
     config["dtype"] = dtype.name;
   }
   if (has_tokenizer(options.model)) load_tokenizer(options.model).save_to(options.out);
-  write_model_folder(options.out, config, generation_config(options.model, model.config()),
-                     tensors);
+  write_model_folder(options.out, config, generation_config(options, model), tensors);
 }
 
 void write_model(const ConvertOptions& options, const ModelFolder& model, Dtype own) {
@@ -205,13 +122,13 @@ int run(const ConvertOptions& options) {
     throw input_error("--type has no effect on a folder").with_hint("--dtype chooses its format");
   }
   std::error_code error;
-  const bool taken = to_file ? fs::exists(options.out, error)
-                             : fs::exists(options.out, error) && !is_empty_folder(options.out);
+  const bool taken = to_file ? path_exists(options.out, error)
+                             : path_exists(options.out, error) && !is_empty_folder(options.out);
   if (taken && !options.overwrite) {
     throw input_error("--out {} exists already", options.out).with_hint("--overwrite replaces it");
   }
   const ModelFolder model = ModelFolder::open(options.model);
-  const Dtype own = dtype_of(model);
+  const Dtype own = main_dtype(model.tensors());
   if (options.adapter.empty()) {
     write_model(options, model, own);
     return 0;
