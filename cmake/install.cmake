@@ -37,3 +37,7 @@ install(FILES "${CMAKE_BINARY_DIR}/alambicConfig.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/libtorch.cmake"
         DESTINATION ${ALAMBIC_PACKAGE})
 install(FILES LICENSE NOTICE DESTINATION share/doc/alambic)
+
+# Man pages and completions, written by the program itself.
+install(CODE "set(ALAMBIC_PROGRAM \"$<TARGET_FILE:alambic>\")")
+install(SCRIPT "${PROJECT_SOURCE_DIR}/cmake/install_pages.cmake")

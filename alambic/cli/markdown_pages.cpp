@@ -18,7 +18,7 @@ std::string cell(const std::string& text) {
   bool code = false;
   for (const char c : text) {
     if (c == '`') code = !code;
-    if (c == '|' || (!code && (c == '<' || c == '*' || c == '_'))) escaped += '\\';
+    if (c == '|' || (!code && (c == '<' || c == '*'))) escaped += '\\';
     escaped += c;
   }
   return escaped;

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "alambic/base/files.h"
-#include "alambic/options/option_table.h"
 #include "tests/program/program.h"
 
 namespace alambic {
@@ -27,7 +27,15 @@ TEST(Program, EndsWithTheRightCodeAndText) {
       {"help", 0, "usage: alambic COMMAND"},
       {"help info", 0, "usage: alambic info"},
       {"info --help", 0, "usage: alambic info"},
-      {"help --markdown", 0, "## alambic info\n"},
+      {"help --markdown", 0, "(cli/info.md)"},
+      {"help --markdown info", 0, "# alambic info\n"},
+      {"help --man", 0, ".TH ALAMBIC 1"},
+      {"help --man tokenizer train", 0, ".TH ALAMBIC\\-TOKENIZER\\-TRAIN 1"},
+      {"help -h", 0, "usage: alambic COMMAND"},
+      {"completion bash", 0, "complete -F _alambic alambic\n"},
+      {"completion", 2, "expected one of bash, zsh, fish, found ''"},
+      {"info --model -h", 2, "-h"},
+      {"info --model --help", 2, "--help"},
       {"info --json", 0, "{\"alambic\":\""},
       {"", 2, "usage: alambic COMMAND"},
       {"infoo", 2, "error: there is no command 'infoo'\nhint: did you mean `alambic info`?\n"},
@@ -79,18 +87,53 @@ TEST(Program, NamesFileAndLineOfABadConfiguration) {
 }
 
 TEST(Program, ShowsEveryCommandsHelp) {
-  const std::string table = read_file(fs::path(ALAMBIC_SOURCE_DIR) / "alambic/cli/commands.def");
+  std::istringstream names(alambic("help --names").text);
   int commands = 0;
-  for (size_t at = table.find("\nCOMMAND_GROUP");
-       (at = table.find("_COMMAND(", at)) != std::string::npos; ++at) {
-    const size_t start = table.find('(', at) + 1;
-    const std::string name = with_dashes(table.substr(start, table.find(',', start) - start));
+  for (std::string name; std::getline(names, name); ++commands) {
     const Outcome outcome = alambic(name + " --help");
     EXPECT_EQ(outcome.code, 0) << name;
     EXPECT_NE(outcome.text.find("usage: alambic " + name), std::string::npos) << outcome.text;
-    ++commands;
   }
-  EXPECT_GT(commands, 0);
+  EXPECT_GT(commands, 10);
+}
+
+// Prevents: docs/cli/ telling of options that are no more.
+TEST(Program, IsWhatTheDocsSay) {
+  const Outcome outcome =
+      shell(std::string(ALAMBIC_SOURCE_DIR) + "/tools/docs-cli --check " + kProgram);
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+}
+
+// What bash offers for the last of `words`, a line each.
+std::string completed(const std::string& words) {
+  return shell("bash -c 'source <(" + kProgram + " completion bash); COMP_WORDS=(alambic " + words +
+               "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _alambic; printf \"%s\\n\" "
+               "\"${COMPREPLY[@]}\"'")
+      .text;
+}
+
+TEST(Program, CompletesInBash) {
+  EXPECT_EQ(completed("tokeni"), "tokenizer-train\ntokenize\n");
+  EXPECT_EQ(completed("distill --on-c"), "--on-collapse\n");
+  EXPECT_EQ(completed("distill --on-collapse \"\""), "warn\nstop\nrollback\n");
+  EXPECT_EQ(completed("distill --on-collapse = s"), "stop\n");
+  EXPECT_EQ(completed("train --max-steps 3 --dev"), "--device\n");
+  EXPECT_EQ(completed("train --max-steps --dev"), "\n");
+  EXPECT_EQ(completed("completion f"), "fish\n");
+  const std::string readme = std::string(ALAMBIC_SOURCE_DIR) + "/README";
+  EXPECT_EQ(completed("train --data " + readme), readme + ".md\n");
+  EXPECT_EQ(completed("distill --teacher math = " + readme), readme + ".md\n");
+}
+
+// Prevents: a page that man cannot set.
+TEST(Program, WritesManPagesThatRoffReads) {
+  if (shell("command -v groff").code != 0) GTEST_SKIP() << "there is no groff";
+  const Outcome outcome = shell(kProgram + " help --man distill | groff -man -Tutf8 -ww -P-cbou");
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+  for (const char* words : {"--on-collapse NAME", "EXIT STATUS", "warn|stop|rollback"}) {
+    EXPECT_NE(outcome.text.find(words), std::string::npos) << outcome.text;
+  }
+  EXPECT_EQ(outcome.text.find("troff"), std::string::npos) << outcome.text;
 }
 
 TEST(Program, StartsWithoutLibtorch) {
