@@ -1,6 +1,7 @@
 #include "alambic/options/conditions.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "alambic/base/error.h"
@@ -15,6 +16,9 @@ using Kind = Condition::Kind;
 struct Other {
   const OptionEntry* entry = nullptr;
   std::string value;
+
+  // "--lmbda 1"
+  std::string name() const { return "--" + entry->name + (value.empty() ? "" : " " + value); }
 
   bool there() const { return value.empty() ? !entry->is_nothing() : entry->text() == value; }
 };
@@ -67,11 +71,12 @@ Error refusal(const OptionEntry& subject, const Condition& condition,
         .with_hint(fmt::format("--{}: {}", subject.name, subject.help));
   }
   if (condition.kind == Kind::not_with) {
+    const std::string other = std::ranges::find_if(others, &Other::there)->name();
     if (reason.empty()) {
-      return input_error("{} and {} were both given", given, needed)
+      return input_error("{} and {} were both given", given, other)
           .with_hint(or_else("choose one"));
     }
-    return input_error("{} does not go with {}: {}", given, needed, reason)
+    return input_error("{} does not go with {}: {}", given, other, reason)
         .with_hint(or_else("leave one of them out"));
   }
   const std::string usual = fmt::format("give {} too, or leave --{} out", needed, subject.name);
@@ -113,12 +118,14 @@ std::string condition_text(const Condition& condition) {
 }
 
 void check_conditions(const OptionTable& table) {
+  std::optional<Error> first;  // thrown at the end, so that a wrong name in any condition is found
   for (const OptionEntry& entry : table.entries()) {
     for (const Condition& condition : entry.conditions) {
       const std::vector<Other> others = others_of(table, entry, condition);
-      if (broken(entry, condition, others)) throw refusal(entry, condition, others);
+      if (!first && broken(entry, condition, others)) first = refusal(entry, condition, others);
     }
   }
+  if (first) throw *first;
 }
 
 void check_conditions(const Options& options, const Options& defaults) {
