@@ -41,3 +41,12 @@ install(FILES LICENSE NOTICE DESTINATION share/doc/alambic)
 # Man pages and completions, written by the program itself.
 install(CODE "set(ALAMBIC_PROGRAM \"$<TARGET_FILE:alambic>\")")
 install(SCRIPT "${PROJECT_SOURCE_DIR}/cmake/install_pages.cmake")
+
+if(ALAMBIC_TORCH)
+  # The license texts of the wheels whose libraries are copied; caches made before 0.2 lack them.
+  file(GLOB _wheels "${ALAMBIC_TORCH_DIR}/torch-*.dist-info" "${ALAMBIC_TORCH_DIR}/nvidia_cuda_*.dist-info")
+  foreach(_wheel ${_wheels})
+    install(DIRECTORY "${_wheel}" DESTINATION share/doc/alambic
+            FILES_MATCHING REGEX "/(licenses/.*|LICENSE[^/]*|License[^/]*|NOTICE[^/]*)$")
+  endforeach()
+endif()
