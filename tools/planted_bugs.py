@@ -187,4 +187,12 @@ BUGS = [
     Bug("resume-with-a-fresh-optimizer", "alambic/train/checkpoint.cpp",
         'optimizer.set_steps(state.at("optimizer_steps"));', "optimizer.set_steps(0);", "selftest",
         "AResumedRunIsTheUninterruptedOne", "bias correction starts again (NeMo-RL #3171)"),
+    # The run folder.
+    Bug("samples-count-from-zero", "alambic/train/completions.cpp", '{{"step", step + 1},',
+        '{{"step", step},', "jobs_test",
+        "Resume.WritesTheRowsOfTheUninterruptedRunAfterAKillAtAnyStep",
+        "a run resumed at a saved step has that step's samples twice (ours)"),
+    Bug("run-folder-unlocked", "alambic/jobs/run_folder.cpp",
+        "lock_.emplace(lock_folder(path_));", "fs::create_directories(path_);", "jobs_test",
+        "Resume.LeavesARunningRunAlone", "two runs write into one folder (ours)"),
 ]

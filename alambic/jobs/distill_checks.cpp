@@ -131,9 +131,9 @@ void check_rollback(const DistillOptions& options) {
 
 }  // namespace
 
-void check_options(const DistillOptions& options) {
+Objective check_options(const DistillOptions& options) {
   check_conditions(options, DistillOptions());
-  const Objective objective = objective_of(options.loss);
+  Objective objective = objective_of(options.loss);
   check_cache(options, objective);
   check_drawn(options, objective);
   check_cross_entropy(options, objective);
@@ -143,6 +143,7 @@ void check_options(const DistillOptions& options) {
   check_hidden(options, objective);
   check_mix(options);
   check_rollback(options);
+  return objective;
 }
 
 }  // namespace alambic

@@ -1,93 +1,62 @@
 #include "alambic/jobs/distill_setup.h"
 
+#include <algorithm>
+
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
-#include "alambic/objective/parse.h"
+#include "alambic/jobs/student.h"
+#include "alambic/jobs/teacher_completions.h"
 #include "alambic/teacher/local.h"
 #include "alambic/teacher/reward_scorer.h"
 #include "alambic/teacher/rewards.h"
-#include "alambic/train/hidden_layers.h"
 
 namespace alambic {
 
 namespace {
 
-// That a row of plain text needs.
-Fields row_fields(const DistillOptions& options) {
-  if (options.lmbda == 1 || options.completions.by_teacher()) return {"prompt"};
-  return {"prompt", "completion"};
-}
-
-}  // namespace
-
-TeacherOptions grading_teachers(const DistillOptions& options) {
-  const bool graded = objective_of(options.loss).asks_teachers();
-  return graded || !options.valid_data.empty() ? options.teachers : TeacherOptions();
-}
-
-EngineOptions engine_of(const DistillOptions& options, const Pretrained& student) {
-  EngineOptions engine{.sampling = options.sampling,
-                       .stop_tokens = student.stop_tokens,
-                       .vocabulary = student.vocabulary,
-                       .batch = options.generation_batch,
-                       .seed = static_cast<uint64_t>(options.training.seed)};
-  engine.sampling.max_new_tokens = options.max_completion_length;
-  return engine;
-}
-
-namespace {
-
-MixedTeacher mixed_teacher_of(const DistillOptions& options, const TeacherPool& pool,
-                              const std::vector<Example>& rows) {
-  if (options.loss.teacher_mix == 0) return {};
-  for (const Example& row : rows) {
+MixedTeacher mixed_teacher_of(const DistillPlan& plan, const TeacherPool& pool) {
+  const double share = plan.options.loss.teacher_mix;
+  if (share == 0) return {};
+  for (const Example& row : plan.rows) {
     if (!row.teacher_prompt) continue;
     throw input_error(
         "{}:{}: --teacher-mix draws with student and teacher from one prompt, but the row has a "
         "\"teacher_prompt\"",
-        options.data, row.line);
+        plan.options.data, row.line);
   }
   check(pool.only_model() != nullptr, "no teacher to mix in");
-  return {.model = pool.only_model(), .share = options.loss.teacher_mix};
+  return {.model = pool.only_model(), .share = share};
 }
 
-HiddenMatchOptions hidden_match(const DistillOptions& options, const Pretrained& student,
-                                const TeacherPool& pool) {
-  if (options.loss.hidden_weight == 0) return {};
-  const ModelShape own = student.model->shape(), other = pool.only_model()->shape();
-  HiddenMatchOptions match{
-      .weight = options.loss.hidden_weight,
-      .measure = options.loss.hidden_distance,
-      .pairs = hidden_layers(options.loss, own.cache.layers, other.cache.layers),
-      .student_width = own.width,
-      .teacher_width = other.width,
-      .seed = static_cast<uint64_t>(options.training.seed)};
+HiddenMatchOptions hidden_match(const DistillPlan& plan, const TeacherPool& pool) {
+  const ObjectiveOptions& loss = plan.options.loss;
+  if (plan.layer_pairs.empty()) return {};
+  const int64_t own = plan.student.model.model->shape().width;
+  const int64_t other = pool.only_model()->shape().width;
   std::vector<std::string> words;
-  for (const LayerPair& pair : match.pairs) {
+  for (const LayerPair& pair : plan.layer_pairs) {
     words.push_back(fmt::format("{}:{}", pair.student + 1, pair.teacher + 1));
   }
   say("hidden states of layers {} (student:teacher){}", join(words),
-      own.width == other.width
-          ? ""
-          : fmt::format(", through projections from {} to {} numbers", own.width, other.width));
-  return match;
+      own == other ? "" : fmt::format(", through projections from {} to {} numbers", own, other));
+  return {.weight = loss.hidden_weight,
+          .measure = loss.hidden_distance,
+          .pairs = plan.layer_pairs,
+          .student_width = own,
+          .teacher_width = other,
+          .seed = static_cast<uint64_t>(plan.options.training.seed)};
 }
 
-}  // namespace
-
-DistillationSettings distillation_settings(const DistillOptions& options, const Pretrained& student,
-                                           const TeacherPool& pool,
-                                           const std::vector<Example>& rows) {
-  Objective objective = objective_of(options.loss);
-  objective.policy.temperature = options.sampling.temperature;
-  EngineOptions engine = engine_of(options, student);
-  engine.mixed_teacher = mixed_teacher_of(options, pool, rows);
-  return {.divergence = std::move(objective.divergence),
-          .policy = std::move(objective.policy),
+DistillationSettings distillation_settings(const DistillPlan& plan, const TeacherPool& pool) {
+  const DistillOptions& options = plan.options;
+  EngineOptions engine = plan.engine;
+  engine.mixed_teacher = mixed_teacher_of(plan, pool);
+  return {.divergence = plan.objective.divergence,
+          .policy = plan.objective.policy,
           .advantage = options.loss.advantage,
-          .hidden = hidden_match(options, student, pool),
-          .ce_weight = options.loss.ce_weight + objective.cross_entropy,
+          .hidden = hidden_match(plan, pool),
+          .ce_weight = options.loss.ce_weight + plan.objective.cross_entropy,
           .lmbda = options.lmbda,
           .batch_size = options.training.batch_size,
           .num_generations = options.num_generations,
@@ -98,43 +67,57 @@ DistillationSettings distillation_settings(const DistillOptions& options, const 
           .engine = engine};
 }
 
-namespace {
-
-std::shared_ptr<const RewardScorer> load_scorer(const DistillOptions& options,
-                                                const Pretrained& student,
-                                                const std::vector<Example>& rows,
-                                                const LoadOptions& load) {
-  std::shared_ptr<const Reward> reward = load_reward(options.reward, load);
+std::shared_ptr<const RewardScorer> load_scorer(const DistillPlan& plan) {
+  std::shared_ptr<const Reward> reward = load_reward(plan.options.reward, plan.load);
   std::vector<std::optional<std::string>> expected;
-  for (const Example& row : rows) {
+  for (const Example& row : plan.rows) {
     if (reward->needs_expected() && !row.answer) {
-      throw input_error("{}:{}: no \"answer\" that the score could compare with", options.data,
+      throw input_error("{}:{}: no \"answer\" that the score could compare with", plan.options.data,
                         row.line);
     }
     expected.push_back(row.answer);
   }
-  return std::make_shared<TextRewardScorer>(std::move(reward), student.tokenizer,
+  return std::make_shared<TextRewardScorer>(std::move(reward), plan.student.model.tokenizer,
                                             std::move(expected));
 }
 
-}  // namespace
-
-AuxiliaryModels load_auxiliary_models(const DistillOptions& options, const Pretrained& student,
-                                      const std::vector<Example>& rows, const LoadOptions& load) {
+// Who scores the completions, and the student as it was before the run.
+AuxiliaryModels load_auxiliary_models(const DistillPlan& plan) {
   AuxiliaryModels auxiliary;
-  const Policy policy = objective_of(options.loss).policy;
-  if (policy.has(PolicyKind::grpo)) auxiliary.reward = load_scorer(options, student, rows, load);
+  const Policy& policy = plan.objective.policy;
+  if (policy.has(PolicyKind::grpo)) auxiliary.reward = load_scorer(plan);
   if (policy.kl_weight > 0) {
-    auxiliary.reference =
-        std::make_shared<LocalTeacher>(load_model(options.student, load), student.vocabulary);
+    auxiliary.reference = std::make_shared<LocalTeacher>(load_model(plan.student.folder, plan.load),
+                                                         plan.student.model.vocabulary);
   }
   return auxiliary;
 }
 
-std::vector<Example> read_rows(const DistillOptions& options, const ChatSource& chats) {
-  const Fields fields = row_fields(options);
-  return read_examples(options.data, {fields, Fields{"messages"}},
-                       chats.reader(fields.size() > 1 ? ChatUse::completions : ChatUse::prompts));
+}  // namespace
+
+DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
+  const DistillOptions& options = plan_.options;
+  load_student_weights(student(), plan_.student.folder, plan_.load, options.trainable,
+                       static_cast<uint64_t>(options.training.seed));
+  teachers_ = std::make_unique<TeacherPool>(plan_);
+  const int64_t positions = std::min(student().model->shape().positions, teachers_->positions());
+  examples_ = tokenize(plan_.rows, student().tokenizer, positions, options.data);
+  if (options.completions.by_teacher() && options.lmbda < 1) {
+    fill_completions(plan_, positions, examples_);
+  }
+}
+
+std::unique_ptr<TrainingTask> DistillSetup::task() {
+  const DistillOptions& options = plan_.options;
+  TeacherMixture mixture =
+      teachers_->over({.examples = plan_.rows,
+                       .tokenized = examples_,
+                       .file = options.data,
+                       .max_completion = options.lmbda > 0 ? options.max_completion_length : 0});
+  AuxiliaryModels auxiliary = load_auxiliary_models(plan_);
+  return distillation_task(*student().model, std::move(mixture), std::move(examples_),
+                           student().tokenizer, distillation_settings(plan_, *teachers_),
+                           std::move(auxiliary));
 }
 
 }  // namespace alambic

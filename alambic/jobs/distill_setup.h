@@ -1,35 +1,41 @@
-// The options of a distillation in the form that its task takes.
+// A distillation with its models loaded: what its task is made from.
 #pragma once
 
-#include "alambic/jobs/distill_options.h"
+#include <memory>
+#include <vector>
+
+#include "alambic/jobs/distill_plan.h"
 #include "alambic/jobs/teacher_pool.h"
-#include "alambic/model/pretrained.h"
-#include "alambic/text/chat/chat_source.h"
-#include "alambic/text/dataset.h"
 #include "alambic/train/distillation.h"
 
 namespace alambic {
 
-/// The teachers that are asked for grades: none where they only write completions and nobody looks
-/// at the student beside them.
-TeacherOptions grading_teachers(const DistillOptions& options);
+/// The models and tokenized rows of a plan. Stays where it is made: tasks and validation refer to
+/// it and must not outlive it.
+class DistillSetup {
+ public:
+  /// Loads the student and the teachers, tokenizes the rows, and lets teachers write the
+  /// completions that --completions-by asks for. Input errors: those of TeacherPool, tokenize and
+  /// fill_completions.
+  explicit DistillSetup(DistillPlan plan);
+  DistillSetup(const DistillSetup&) = delete;
+  DistillSetup& operator=(const DistillSetup&) = delete;
 
-/// How completions are drawn.
-EngineOptions engine_of(const DistillOptions& options, const Pretrained& student);
+  const DistillPlan& plan() const { return plan_; }
+  Pretrained& student() { return plan_.student.model; }
+  const Pretrained& student() const { return plan_.student.model; }
+  const TeacherPool& teachers() const { return *teachers_; }
+  const std::vector<TokenizedExample>& examples() const { return examples_; }
 
-/// `pool` must outlive the task where its teacher is mixed into the completions. Input errors:
-/// those of the objective's options; a mixed-in teacher that reads other prompts than the student.
-DistillationSettings distillation_settings(const DistillOptions& options, const Pretrained& student,
-                                           const TeacherPool& pool,
-                                           const std::vector<Example>& rows);
+  /// What is trained, step by step; to be asked for once, since it takes the examples. Loads the
+  /// reward model and the reference where the objective asks for them, and fills the teachers'
+  /// cache. Input errors: a row that lacks what its score needs, those of TeacherPool::over.
+  std::unique_ptr<TrainingTask> task();
 
-/// Who scores the completions to `rows`, and the student as it was before the run, where the
-/// objective asks for them. Input errors: a row without the `answer` that the reward compares with,
-/// and those of load_reward.
-AuxiliaryModels load_auxiliary_models(const DistillOptions& options, const Pretrained& student,
-                                      const std::vector<Example>& rows, const LoadOptions& load);
-
-/// The rows of --data: with what --lmbda and --completions-by need of them.
-std::vector<Example> read_rows(const DistillOptions& options, const ChatSource& chats);
+ private:
+  DistillPlan plan_;
+  std::unique_ptr<TeacherPool> teachers_;
+  std::vector<TokenizedExample> examples_;
+};
 
 }  // namespace alambic

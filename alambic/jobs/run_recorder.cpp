@@ -1,10 +1,8 @@
 #include "alambic/jobs/run_recorder.h"
 
-#include <cmath>
+#include <nlohmann/json.hpp>
 #include <optional>
 
-#include "alambic/base/progress.h"
-#include "alambic/base/units.h"
 #include "alambic/report/json_lines.h"
 #include "alambic/report/metrics.h"
 #include "alambic/report/run_files.h"
@@ -19,70 +17,66 @@ struct Writers {
   MetricsWriter metrics;
   EventWriter events;
   JsonLinesWriter samples;
-  Progress progress;
 
-  Writers(const fs::path& folder, const std::string& title, int64_t total,
-          std::optional<int64_t> resume_step, int64_t done)
+  Writers(const fs::path& folder, std::optional<int64_t> resume_step)
       : metrics(folder / run_files::metrics, resume_step),
         events(folder, resume_step),
-        samples(folder / run_files::samples, resume_step),
-        progress(title, total, done) {}
+        samples(folder / run_files::samples, resume_step) {}
 };
 
 struct RunRecorder : Recorder {
   fs::path folder;
-  std::string title;
-  RunLength length;
+  Recorder* observer;
   std::optional<Writers> writers;
-  std::string details;
-  int64_t done = 0;  // steps, or seconds of a run that is limited by time
 
-  RunRecorder(fs::path folder, std::string title, RunLength length)
-      : folder(std::move(folder)), title(std::move(title)), length(length) {}
-
-  bool timed() const { return length.seconds > 0; }
+  RunRecorder(fs::path folder, Recorder* observer)
+      : folder(std::move(folder)), observer(observer) {}
 
   void begin(std::optional<int64_t> resume_step) override {
-    const int64_t total = timed() ? std::llround(length.seconds) : length.steps;
-    done = timed() ? 0 : resume_step.value_or(0);
-    writers.emplace(folder, title, total, resume_step, done);
+    writers.emplace(folder, resume_step);
+    if (observer != nullptr) observer->begin(resume_step);
   }
-
-  void phase(int64_t, const std::string& name) override {
-    writers->progress.update(done, name, details);
+  void phase(int64_t done, const std::string& name) override {
+    if (observer != nullptr) observer->phase(done, name);
   }
-
   void step(const Metrics& figures) override {
     MetricsRow row;
-    double loss = NAN, rate = NAN, step = 0, seconds = 0;
     for (const auto& [name, value] : figures) {
       if (name == "step" || name == "tokens") {
         row.add(name, static_cast<int64_t>(value));
       } else {
         row.add(name, value);
       }
-      if (name == "loss") loss = value;
-      if (name == "step") step = value;
-      if (name == "seconds") seconds = value;
-      if (name == "tokens_per_second") rate = value;
     }
     writers->metrics.append(row);
     writers->events.append(row);
-    details = fmt::format("{} tok/s · loss {:.4f}", with_separators(std::llround(rate)), loss);
-    if (timed()) details = fmt::format("step {:.0f} · {}", step, details);
-    done = std::llround(timed() ? std::min(seconds, length.seconds) : step);
-    writers->progress.update(done, "", details);
+    if (observer != nullptr) observer->step(figures);
   }
-
-  void sample(const nlohmann::ordered_json& row) override { writers->samples.append(row); }
-  void end() override { writers->progress.finish(); }
+  void sample(const nlohmann::ordered_json& row) override {
+    writers->samples.append(row);
+    if (observer != nullptr) observer->sample(row);
+  }
+  void end() override {
+    if (observer != nullptr) observer->end();
+  }
 };
 
 }  // namespace
 
-std::unique_ptr<Recorder> run_recorder(const fs::path& folder, const std::string& title,
-                                       const RunLength& length) {
-  return std::make_unique<RunRecorder>(folder, title, length);
+std::unique_ptr<Recorder> run_recorder(const RunFolder& folder, Recorder* observer) {
+  return std::make_unique<RunRecorder>(folder.path(), observer);
+}
+
+std::vector<Metrics> figures_so_far(const RunFolder& folder) {
+  std::vector<Metrics> history;
+  if (!fs::exists(folder.metrics())) return history;
+  for (const MetricsRow& row : read_metrics(folder.metrics())) {
+    Metrics& figures = history.emplace_back();
+    for (const auto& [name, value] : row.entries) {
+      if (const auto number = row.number(name)) figures.emplace_back(name, *number);
+    }
+  }
+  return history;
 }
 
 }  // namespace alambic

@@ -1,21 +1,18 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <vector>
 
-#include "alambic/base/files.h"
+#include "alambic/jobs/run_folder.h"
 #include "alambic/train/recorder.h"
 
 namespace alambic {
 
-/// What a run ends by: steps, or seconds where they are not 0.
-struct RunLength {
-  int64_t steps = 0;
-  double seconds = 0;
-};
+/// Writer of metrics.jsonl, TensorBoard events and samples.jsonl; then it tells `observer`, which
+/// may be null and must outlive it.
+std::unique_ptr<Recorder> run_recorder(const RunFolder& folder, Recorder* observer);
 
-/// Writes metrics.jsonl, TensorBoard events and samples.jsonl, and draws the progress bar.
-std::unique_ptr<Recorder> run_recorder(const fs::path& folder, const std::string& title,
-                                       const RunLength& length);
+/// Rows of metrics.jsonl that a resumed run finds.
+std::vector<Metrics> figures_so_far(const RunFolder& folder);
 
 }  // namespace alambic

@@ -32,18 +32,32 @@ void select_trained(Model& model, const TrainableOptions& what, uint64_t seed) {
   if (what.freeze == Frozen::embeddings) freeze_embeddings(model);
 }
 
-Pretrained load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
-                        uint64_t seed) {
-  load.trainable = true;
-  Pretrained student = from_pretrained(folder, load);
-  Model& model = *student.model;
+namespace {
+
+void make_trainable(Model& model, const TrainableOptions& what, uint64_t seed) {
   select_trained(model, what, seed);
   const int64_t trained = trained_parameters(model), all = model.parameters();
   if (trained < all) {
     say("{} of {} parameters are trained", human_count(static_cast<double>(trained)),
         human_count(static_cast<double>(all)));
   }
+}
+
+}  // namespace
+
+Pretrained load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
+                        uint64_t seed) {
+  load.trainable = true;
+  Pretrained student = from_pretrained(folder, load);
+  make_trainable(*student.model, what, seed);
   return student;
+}
+
+void load_student_weights(Pretrained& student, const std::string& folder, LoadOptions load,
+                          const TrainableOptions& what, uint64_t seed) {
+  load.trainable = true;
+  student.model = load_model(folder, load);
+  make_trainable(*student.model, what, seed);
 }
 
 void export_student(Pretrained& student, const std::string& folder, const TrainableOptions& what,

@@ -17,6 +17,10 @@ int64_t trained_parameters(Model& model);
 Pretrained load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
                         uint64_t seed);
 
+/// Gives a model that has no weights yet those of `folder`, as load_student does.
+void load_student_weights(Pretrained& student, const std::string& folder, LoadOptions load,
+                          const TrainableOptions& what, uint64_t seed);
+
 /// Writes `run`/model, whole and ready for any tool; where an adapter was trained, `run`/adapter
 /// too, as PEFT reads it, and merges it into the model. The card gets a fact on what was trained.
 void export_student(Pretrained& student, const std::string& folder, const TrainableOptions& what,

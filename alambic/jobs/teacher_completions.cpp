@@ -9,7 +9,6 @@
 #include "alambic/base/sha256.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/jobs/completion_file.h"
-#include "alambic/jobs/teacher_pool.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/teacher/digest.h"
 #include "alambic/text/chat/chat_tokens.h"
@@ -25,33 +24,34 @@ struct Task {
   std::vector<int32_t> prompt;
 };
 
-std::vector<Task> tasks_of(const DistillOptions& options, const Pretrained& student,
-                           const std::vector<NamedFolder>& teachers,
-                           const std::vector<Example>& rows,
-                           const std::vector<TokenizedExample>& examples) {
+const std::string& name_of(const PlannedTeacher& teacher) { return teacher.source.name; }
+
+std::vector<Task> tasks_of(const DistillPlan& plan, const std::vector<TokenizedExample>& examples) {
+  const std::vector<Example>& rows = plan.rows;
   std::vector<Task> tasks;
   for (size_t r = 0; r < rows.size(); ++r) {
-    Task task{.prompt = rows[r].teacher_prompt ? teacher_prompt_ids(student.tokenizer, rows[r])
-                                               : examples[r].prompt};
-    if (teachers.size() > 1) {
+    Task task{.prompt = rows[r].teacher_prompt
+                            ? teacher_prompt_ids(plan.student.model.tokenizer, rows[r])
+                            : examples[r].prompt};
+    if (plan.teachers.size() > 1) {
       const std::string name = rows[r].teacher.value_or("");
-      const auto place = std::ranges::find(teachers, name, &NamedFolder::name);
-      if (place == teachers.end()) {
+      const auto place = std::ranges::find(plan.teachers, name, name_of);
+      if (place == plan.teachers.end()) {
         throw input_error("{}:{}: the field \"teacher\" names no teacher that writes the answer",
-                          options.data, rows[r].line);
+                          plan.options.data, rows[r].line);
       }
-      task.teacher = place - teachers.begin();
+      task.teacher = place - plan.teachers.begin();
     }
     tasks.push_back(std::move(task));
   }
   return tasks;
 }
 
-nlohmann::ordered_json made_by(const DistillOptions& options,
-                               const std::vector<NamedFolder>& teachers) {
+nlohmann::ordered_json made_by(const DistillPlan& plan) {
+  const DistillOptions& options = plan.options;
   nlohmann::ordered_json digests = nlohmann::ordered_json::object();
-  for (const NamedFolder& teacher : teachers) {
-    digests[teacher.name] = model_digest(teacher.folder);
+  for (const PlannedTeacher& teacher : plan.teachers) {
+    digests[teacher.source.name] = model_digest(teacher.source.folder);
   }
   const TeacherCompletionsOptions& completions = options.completions;
   return {{"form", "teacher answers"},
@@ -74,20 +74,24 @@ uint64_t id_of(const std::vector<int32_t>& prompt) {
 }
 
 /// Writes the completions of one teacher that the file lacks, some batches at a time.
-void write_missing(const DistillOptions& options, const NamedFolder& teacher,
-                   std::vector<std::vector<int32_t>> prompts, const LoadOptions& load,
-                   const Pretrained& student, CompletionFile& file) {
+void write_missing(const DistillPlan& plan, const PlannedTeacher& teacher,
+                   std::vector<std::vector<int32_t>> prompts, CompletionFile& file) {
   Stopwatch watch;
-  const Pretrained model = from_pretrained(teacher.folder, load);
-  check_same_vocabulary(student, model, options.student, teacher.folder);
-  std::vector<int32_t> stop_tokens = model.stop_tokens;
-  stop_tokens.insert(stop_tokens.end(), student.stop_tokens.begin(), student.stop_tokens.end());
+  const DistillOptions& options = plan.options;
+  const NamedFolder& source = teacher.source;
+  check(teacher.model.has_value(), "the student as its own teacher writes no completions");
+  const Pretrained& about = teacher.model->model;
+  check_same_vocabulary(plan.student.model, about, options.student, source.folder);
+  const auto model = load_model(source.folder, teacher_load(options.teachers, plan.load));
+  std::vector<int32_t> stop_tokens = about.stop_tokens;
+  const std::vector<int32_t>& others = plan.engine.stop_tokens;
+  stop_tokens.insert(stop_tokens.end(), others.begin(), others.end());
   EngineOptions engine{.sampling = {.temperature = options.completions.temperature,
                                     .top_k = options.completions.top_k,
                                     .top_p = options.completions.top_p,
                                     .max_new_tokens = options.max_completion_length},
                        .stop_tokens = std::move(stop_tokens),
-                       .vocabulary = model.vocabulary,
+                       .vocabulary = about.vocabulary,
                        .batch = options.generation_batch,
                        .seed = static_cast<uint64_t>(options.training.seed),
                        .step = UINT64_MAX - 1};  // not a step of the training's
@@ -100,15 +104,15 @@ void write_missing(const DistillOptions& options, const NamedFolder& teacher,
       requests.push_back({.prompt = prompts[i], .id = id_of(prompts[i])});
     }
     const std::vector<Completion> completions =
-        generate(*model.model, requests, engine, {}, [&](const EngineProgress& state) {
+        generate(*model, requests, engine, {}, [&](const EngineProgress& state) {
           progress.update(static_cast<int64_t>(first) + state.completions_done, "generate", "");
         });
     for (size_t i = 0; i < completions.size(); ++i) {
       const Completion& completion = completions[i];
       tokens += std::ssize(completion.tokens);
       ended += completion.ending == Ending::stop_token;
-      file.add(teacher.name, requests[i].prompt, model.tokenizer.decode(requests[i].prompt, true),
-               continuation(model.tokenizer, requests[i].prompt, completion.tokens),
+      file.add(source.name, requests[i].prompt, about.tokenizer.decode(requests[i].prompt, true),
+               continuation(about.tokenizer, requests[i].prompt, completion.tokens),
                {.tokens = completion.tokens, .ended = completion.ending == Ending::stop_token});
     }
   }
@@ -116,7 +120,7 @@ void write_missing(const DistillOptions& options, const NamedFolder& teacher,
   const auto count = static_cast<double>(prompts.size());
   say("{} wrote {} completions of {:.0f} tokens on average in {:.1f} s; {:.0f} % ended by "
       "themselves",
-      teacher.folder, prompts.size(), static_cast<double>(tokens) / count, watch.seconds(),
+      source.folder, prompts.size(), static_cast<double>(tokens) / count, watch.seconds(),
       100 * static_cast<double>(ended) / count);
 }
 
@@ -133,29 +137,26 @@ void check_tokens(const KeptCompletion& completion, int64_t vocabulary,
 
 }  // namespace
 
-void fill_completions(const DistillOptions& options, const Pretrained& student,
-                      const std::vector<Example>& rows, int64_t positions, const LoadOptions& load,
+void fill_completions(const DistillPlan& plan, int64_t positions,
                       std::vector<TokenizedExample>& examples) {
-  const std::vector<NamedFolder> teachers = parse_teachers(options.teachers.teacher);
-  const std::vector<Task> tasks = tasks_of(options, student, teachers, rows, examples);
-  CompletionFile file(options.completions.file, made_by(options, teachers));
-  for (size_t t = 0; t < teachers.size(); ++t) {
+  const std::vector<Task> tasks = tasks_of(plan, examples);
+  CompletionFile file(plan.options.completions.file, made_by(plan));
+  for (size_t t = 0; t < plan.teachers.size(); ++t) {
+    const PlannedTeacher& teacher = plan.teachers[t];
     std::vector<std::vector<int32_t>> missing;
     for (const Task& task : tasks) {
-      if (task.teacher == t && !file.find(teachers[t].name, task.prompt)) {
+      if (task.teacher == t && !file.find(name_of(teacher), task.prompt)) {
         missing.push_back(task.prompt);
       }
     }
     std::ranges::sort(missing);
     missing.erase(std::ranges::unique(missing).begin(), missing.end());
-    if (!missing.empty()) {
-      write_missing(options, teachers[t], std::move(missing), teacher_load(options.teachers, load),
-                    student, file);
-    }
+    if (!missing.empty()) write_missing(plan, teacher, std::move(missing), file);
   }
   for (size_t r = 0; r < examples.size(); ++r) {
-    const KeptCompletion& completion = *file.find(teachers[tasks[r].teacher].name, tasks[r].prompt);
-    check_tokens(completion, student.vocabulary, options, rows[r]);
+    const KeptCompletion& completion =
+        *file.find(name_of(plan.teachers[tasks[r].teacher]), tasks[r].prompt);
+    check_tokens(completion, plan.student.model.vocabulary, plan.options, plan.rows[r]);
     examples[r].completion = completion.tokens;
     const auto room = static_cast<size_t>(positions) - examples[r].prompt.size();
     if (examples[r].completion->size() > room) examples[r].completion->resize(room);

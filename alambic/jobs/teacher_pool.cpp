@@ -11,58 +11,43 @@
 #include "alambic/base/units.h"
 #include "alambic/teacher/digest.h"
 #include "alambic/teacher/local.h"
-#include "alambic/tensor/device.h"
 #include "alambic/text/chat/chat_tokens.h"
 #include "alambic/train/distillation.h"
-#include "alambic/train/hidden_layers.h"
 
 namespace alambic {
 
-LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
-  if (options.dtype != DtypeChoice::automatic)
-    load.dtype = choose_dtype(options.dtype, load.device);
-  return load;
-}
-
-TeacherPool::TeacherPool(const TeacherOptions& options, const ObjectiveOptions& loss,
-                         const Pretrained& student, const std::string& student_folder,
-                         const LoadOptions& load)
-    : loss_(loss),
-      student_(student),
-      student_folder_(student_folder),
-      load_(teacher_load(options, load)) {
-  const std::vector<NamedFolder> sources = parse_teachers(options.teacher);
-  const std::vector<double> shares = parse_shares(options.weight, sources);
-  averaged_ = !shares.empty();
-  positions_ = student.model->shape().positions;
-  if (!sources.empty() && sources.front().folder != "self") positions_ = INT64_MAX;
-  for (size_t i = 0; i < sources.size(); ++i) {
-    members_.push_back(make_member(sources[i], options));
-    if (averaged_) members_.back().share = shares[i];
+TeacherPool::TeacherPool(const DistillPlan& plan)
+    : plan_(plan),
+      student_(plan.student.model),
+      load_(teacher_load(plan.options.teachers, plan.load)),
+      positions_(student_.model->shape().positions) {
+  if (!plan.loads_teachers()) return;
+  if (!plan.teachers.empty() && plan.teachers.front().model) positions_ = INT64_MAX;
+  for (const PlannedTeacher& planned : plan.teachers) {
+    members_.push_back(make_member(planned));
+    members_.back().share = planned.share;
   }
 }
 
 // Shows the layers that hidden states are compared at.
 std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> model) const {
   std::vector<int64_t> layers;
-  if (loss_.hidden_weight > 0) {
+  if (!plan_.layer_pairs.empty()) {
     if (!model->has_hidden_states() || !student_.model->has_hidden_states()) {
       throw input_error(
           "--hidden-weight: the layers of {} have several streams, not one hidden state",
           (model->has_hidden_states() ? *student_.model : *model).config["model_type"].dump());
     }
-    const int64_t own = student_.model->shape().cache.layers;
-    for (const LayerPair& pair : hidden_layers(loss_, own, model->shape().cache.layers)) {
-      layers.push_back(pair.teacher);
-    }
+    for (const LayerPair& pair : plan_.layer_pairs) layers.push_back(pair.teacher);
   }
   return std::make_shared<LocalTeacher>(std::move(model), student_.vocabulary, std::move(layers));
 }
 
-TeacherPool::Member TeacherPool::make_member(const NamedFolder& source,
-                                             const TeacherOptions& options) {
+TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
+  const TeacherOptions& options = plan_.options.teachers;
+  const NamedFolder& source = planned.source;
   const bool cached = !options.cache.empty();
-  if (source.folder == "self") {
+  if (!planned.model) {
     if (cached)
       throw input_error("--teacher-cache cannot keep --teacher self: the student changes");
     // Not owned: the student is there for longer.
@@ -71,11 +56,11 @@ TeacherPool::Member TeacherPool::make_member(const NamedFolder& source,
   }
   LoadOptions load = load_;
   load.head_only = cached;
-  Pretrained loaded = from_pretrained(source.folder, load);
-  check_same_vocabulary(student_, loaded, student_folder_, source.folder);
-  positions_ = std::min(positions_, loaded.model->shape().positions);
+  const Pretrained& about = planned.model->model;
+  check_same_vocabulary(student_, about, plan_.options.student, source.folder);
+  positions_ = std::min(positions_, about.model->shape().positions);
   if (!cached) {
-    return {.source = source, .teacher = local(std::move(loaded.model))};
+    return {.source = source, .teacher = local(load_model(source.folder, load))};
   }
   if (options.cache_topk > student_.vocabulary) {
     throw input_error("--teacher-cache-topk is {}, but there are {} tokens", options.cache_topk,
@@ -86,12 +71,12 @@ TeacherPool::Member TeacherPool::make_member(const NamedFolder& source,
   const CacheManifest needed{
       .form = topk ? CacheForm::topk : CacheForm::hidden,
       .dtype = topk || options.cache_dtype == DtypeChoice::float32 ? "float32" : "bfloat16",
-      .width = loaded.model->shape().width,
+      .width = about.model->shape().width,
       .topk = options.cache_topk,
-      .temperature = topk ? loss_.kd_temperature : 1,
+      .temperature = topk ? plan_.options.loss.kd_temperature : 1,
       .teacher = source.folder,
       .teacher_digest = model_digest(source.folder),
-      .tokenizer_digest = loaded.tokenizer.digest(),
+      .tokenizer_digest = about.tokenizer.digest(),
       .template_digest = template_digest(source.folder),
       .vocabulary = student_.vocabulary,
       .computed_in = load.dtype == at::kFloat ? "float32" : "bfloat16"};
@@ -213,7 +198,7 @@ TeacherMixture TeacherPool::over(const GradedRows& rows) const {
   if (members_.empty()) return TeacherMixture::none();
   std::vector<size_t> all(rows.examples.size());
   std::iota(all.begin(), all.end(), 0);
-  if (averaged_ || members_.front().source.name.empty()) {
+  if (plan_.averaged || members_.front().source.name.empty()) {
     std::vector<WeightedTeacher> teachers;
     for (const Member& member : members_) {
       teachers.push_back({.teacher = over(member, rows, all), .weight = member.share});

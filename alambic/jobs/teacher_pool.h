@@ -1,13 +1,11 @@
-// The teachers of a run, from its options.
+// The teachers of a run, from its plan.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "alambic/jobs/teacher_options.h"
-#include "alambic/model/pretrained.h"
-#include "alambic/objective/options.h"
+#include "alambic/jobs/distill_plan.h"
 #include "alambic/teacher/cached.h"
 #include "alambic/teacher/privileged.h"
 #include "alambic/teacher/teacher_mixture.h"
@@ -24,18 +22,13 @@ struct GradedRows {
   int64_t max_completion = 0;  ///< most tokens of a sampled completion; 0: only given completions
 };
 
-/// How teachers are loaded: as everything that is only read, in --teacher-dtype.
-LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load);
-
 class TeacherPool {
  public:
   /// Loads the teachers, if any; with a cache only their heads. A cache of log-probabilities keeps
-  /// them at --kd-temperature. Refused: vocabularies that are not the student's, names or shares
-  /// that do not fit, more kept tokens than there are, layers that cannot be shown. `student` and
-  /// `loss` must outlive the pool.
-  TeacherPool(const TeacherOptions& options, const ObjectiveOptions& loss,
-              const Pretrained& student, const std::string& student_folder,
-              const LoadOptions& load);
+  /// them at --kd-temperature. Refused: vocabularies that are not the student's, more kept tokens
+  /// than there are, layers that cannot be shown. The plan's student has its weights: as its own
+  /// teacher it is that very model. `plan` must outlive the pool.
+  explicit TeacherPool(const DistillPlan& plan);
 
   /// Shortest context among the teachers.
   int64_t positions() const { return positions_; }
@@ -56,7 +49,7 @@ class TeacherPool {
     std::shared_ptr<TeacherCache> cache;  // null: live
     double share = 1;
   };
-  Member make_member(const NamedFolder& source, const TeacherOptions& options);
+  Member make_member(const PlannedTeacher& planned);
   std::shared_ptr<const Teacher> local(std::shared_ptr<const Model> model) const;
   std::vector<size_t> route(const GradedRows& rows) const;
   std::shared_ptr<const Teacher> over(const Member& member, const GradedRows& rows,
@@ -65,13 +58,11 @@ class TeacherPool {
   void fill(const Member& member, const GradedRows& rows, const TeacherPrompts& prompts,
             const std::vector<size_t>& graded) const;
 
-  const ObjectiveOptions& loss_;
+  const DistillPlan& plan_;
   const Pretrained& student_;
-  std::string student_folder_;
   LoadOptions load_;  // of teachers
   std::vector<Member> members_;
   std::shared_ptr<HeadCache> head_cache_ = std::make_shared<HeadCache>();
-  bool averaged_ = false;
   int64_t positions_ = 0;
 };
 

@@ -9,11 +9,9 @@
 #include "alambic/io/model_folder.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/student.h"
-#include "alambic/jobs/teacher_pool.h"
 #include "alambic/objective/head_chunks.h"
 #include "alambic/tensor/view.h"
 #include "alambic/text/chat/chat_tokens.h"
-#include "alambic/train/hidden_layers.h"
 
 namespace alambic {
 
@@ -44,15 +42,15 @@ void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
 }
 
 // Tokens of a completion at its longest behind a prompt of mean length (of the first 1000).
-double typical_length(const DistillOptions& options, const MetaModels& models) {
+double typical_length(const DistillPlan& plan) {
   double tokens = 0, rows = 0;
-  for (const Example& row : models.rows) {
+  for (const Example& row : plan.rows) {
     if (rows == 1000) break;
-    tokens += static_cast<double>(prompt_ids(models.student.model.tokenizer, row).size());
+    tokens += static_cast<double>(prompt_ids(plan.student.model.tokenizer, row).size());
     ++rows;
   }
-  return std::min(tokens / rows + static_cast<double>(options.max_completion_length),
-                  static_cast<double>(models.student.model.model->shape().positions));
+  return std::min(tokens / rows + static_cast<double>(plan.options.max_completion_length),
+                  static_cast<double>(plan.student.model.model->shape().positions));
 }
 
 // Of the layers, per token of a sequence. With activation checkpointing their inputs, and the rest
@@ -67,9 +65,10 @@ double saved_activations(Model& model, double length, bool checkpointing) {
 
 }  // namespace
 
-std::vector<MemoryPart> memory_plan(const DistillOptions& options, const MetaModels& models,
-                                    const LoadOptions& load) {
-  Model& student = *models.student.model.model;
+std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
+  const DistillOptions& options = plan.options;
+  const LoadOptions& load = plan.load;
+  Model& student = *plan.student.model.model;
   const auto element = static_cast<double>(c10::elementSize(load.dtype));
   const at::ScalarType teacher_dtype = teacher_load(options.teachers, load).dtype;
   const auto trained = static_cast<double>(trained_parameters(student));
@@ -80,7 +79,7 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const MetaMod
       options.training.micro_batch_size > 0
           ? std::min(completions, static_cast<double>(options.training.micro_batch_size))
           : completions;
-  const auto tokens = typical_length(options, models);
+  const auto tokens = typical_length(plan);
   const int64_t vocabulary = student.shape().vocabulary;
   const double logits =
       8.0 * static_cast<double>(vocabulary) *
@@ -89,19 +88,17 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const MetaMod
   const double kept_element = std::max(element, 4.0);
   const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
   std::vector<MemoryPart> auxiliary;
-  std::vector<const MetaModel*> teachers;
-  for (const MetaModel& teacher : models.teachers) teachers.push_back(&teacher);
+  const std::vector<const MetaModel*> teachers = plan.teacher_models();
   add_frozen(auxiliary, "teachers' weights", teachers, load.device, teacher_dtype);
-  if (models.judge) {
-    add_frozen(auxiliary, "judge's weights", {&*models.judge}, load.device, load.dtype);
+  if (plan.judge) {
+    add_frozen(auxiliary, "judge's weights", {&*plan.judge}, load.device, load.dtype);
   }
   if (options.loss.kl_weight > 0) {
-    add_frozen(auxiliary, "reference's weights", {&models.student}, load.device, load.dtype);
+    add_frozen(auxiliary, "reference's weights", {&plan.student}, load.device, load.dtype);
   }
-  if (options.loss.hidden_weight > 0 && models.teachers.size() == 1) {
-    const ModelShape own = student.shape(), other = models.teachers.front().model.model->shape();
-    const auto pairs = static_cast<double>(
-        hidden_layers(options.loss, own.cache.layers, other.cache.layers).size());
+  if (!plan.layer_pairs.empty() && teachers.size() == 1) {
+    const ModelShape own = student.shape(), other = teachers.front()->model.model->shape();
+    const auto pairs = static_cast<double>(plan.layer_pairs.size());
     const auto width = static_cast<double>(other.width);
     // Float32 with its gradient and two moments.
     const double projection =
@@ -110,14 +107,14 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const MetaMod
   }
   if (options.completions.by_teacher() || options.loss.teacher_mix > 0) {
     double max = 0;
-    for (const MetaModel& teacher : models.teachers) {
+    for (const MetaModel* teacher : teachers) {
       max = std::max(max,
-                     cache_bytes(teacher.model.model->shape().cache,
+                     cache_bytes(teacher->model.model->shape().cache,
                                  static_cast<double>(options.generation_batch), tokens, element));
     }
     auxiliary.push_back({"teacher's completions' cache", max});
   }
-  std::vector<MemoryPart> plan = {
+  std::vector<MemoryPart> parts = {
       {"student's weights", element * static_cast<double>(student.parameters())},
       {"gradients", element * trained},
       {"optimizer", state * trained},
@@ -126,30 +123,30 @@ std::vector<MemoryPart> memory_plan(const DistillOptions& options, const MetaMod
        kept_element * micro * tokens *
            saved_activations(student, tokens, options.training.activation_checkpointing)},
       {"logits' chunks", logits}};
-  plan.insert(plan.end(), auxiliary.begin(), auxiliary.end());
-  return plan;
+  parts.insert(parts.end(), auxiliary.begin(), auxiliary.end());
+  return parts;
 }
 
-Finding check_memory(const DistillOptions& options, const std::vector<MemoryPart>& plan,
-                     double available) {
+Finding check_memory(const DistillPlan& plan, const std::vector<MemoryPart>& parts) {
+  const double available = plan.available_memory;
   double all = 0, files = 0;
-  std::vector<std::string> parts;
-  for (const MemoryPart& part : plan) {
+  std::vector<std::string> words;
+  for (const MemoryPart& part : parts) {
     (part.in_files ? files : all) += part.bytes;
-    parts.push_back(part.name + " " + human_bytes(part.bytes));
+    words.push_back(part.name + " " + human_bytes(part.bytes));
   }
   if (!std::isfinite(available)) {
     return {Level::good, "memory",
             fmt::format("about {}, not compared with this device: {}", human_bytes(all + files),
-                        fmt::join(parts, ", ")),
+                        fmt::join(words, ", ")),
             ""};
   }
   Finding finding{.subject = "memory",
                   .text = fmt::format("about {} of {}: {}", human_bytes(all + files),
-                                      human_bytes(available), fmt::join(parts, ", "))};
+                                      human_bytes(available), fmt::join(words, ", "))};
   if (all > available) {
-    finding.level =
-        options.on_too_little_memory == OnTooLittleMemory::warn ? Level::warning : Level::refused;
+    finding.level = plan.options.on_too_little_memory == OnTooLittleMemory::warn ? Level::warning
+                                                                                 : Level::refused;
     finding.text = "too little memory: needs " + finding.text;
     finding.hint =
         "--micro-batch-size, --activation-checkpointing, --generation-batch, --lora-rank or "

@@ -4,21 +4,12 @@
 
 #include <algorithm>
 
-#include "alambic/base/error.h"
-#include "alambic/jobs/distill_setup.h"
 #include "alambic/jobs/preflight/template_check.h"
-#include "alambic/jobs/student.h"
-#include "alambic/objective/parse.h"
 #include "alambic/text/chat/chat_tokens.h"
 
 namespace alambic {
 
 namespace {
-
-MetaModel meta_model(const std::string& folder, LoadOptions load) {
-  load.on_meta = true;
-  return {.folder = folder, .model = from_pretrained(folder, load)};
-}
 
 std::string id_text(const std::optional<int32_t>& id) { return id ? std::to_string(*id) : "none"; }
 
@@ -63,34 +54,22 @@ Finding check_end(const Pretrained& student) {
           ""};
 }
 
-int64_t shortest_context(const MetaModels& models) {
-  int64_t positions = models.student.model.model->shape().positions;
-  for (const MetaModel& teacher : models.teachers) {
-    positions = std::min(positions, teacher.model.model->shape().positions);
+int64_t shortest_context(const DistillPlan& plan) {
+  int64_t positions = plan.student.model.model->shape().positions;
+  for (const MetaModel* teacher : plan.teacher_models()) {
+    positions = std::min(positions, teacher->model.model->shape().positions);
   }
   return positions;
 }
 
 }  // namespace
 
-MetaModels::MetaModels(const DistillOptions& options, const LoadOptions& load)
-    : student(meta_model(options.student, load)),
-      chats(options.student, student.model.tokenizer, options.chat) {
-  select_trained(*student.model.model, options.trainable, 0);
-  for (const NamedFolder& source : parse_teachers(options.teachers.teacher)) {
-    if (source.folder != "self") teachers.push_back(meta_model(source.folder, load));
-  }
-  rows = read_rows(options, chats);
-  chats.check_effect(options.data);
-  if (!options.reward.judge.empty()) judge = meta_model(options.reward.judge, load);
-}
-
-Findings check_vocabularies(const MetaModels& models) {
+Findings check_vocabularies(const DistillPlan& plan) {
   Findings findings;
-  const Pretrained& student = models.student.model;
-  for (const MetaModel& teacher : models.teachers) {
-    const std::string difference = describe_difference(student.tokenizer, teacher.model.tokenizer,
-                                                       "the student", teacher.folder);
+  const Pretrained& student = plan.student.model;
+  for (const MetaModel* teacher : plan.teacher_models()) {
+    const std::string difference = describe_difference(student.tokenizer, teacher->model.tokenizer,
+                                                       "the student", teacher->folder);
     if (difference.empty()) continue;
     findings.push_back({Level::refused, "vocabulary", "the vocabularies differ: " + difference,
                         "the teacher grades token by token, so both need the same tokenizer"});
@@ -100,18 +79,18 @@ Findings check_vocabularies(const MetaModels& models) {
                         fmt::format("all have the same {} tokens", student.vocabulary), ""});
   }
   check_padding("the student", student, findings);
-  for (const MetaModel& teacher : models.teachers) {
-    check_padding("the teacher " + teacher.folder, teacher.model, findings);
+  for (const MetaModel* teacher : plan.teacher_models()) {
+    check_padding("the teacher " + teacher->folder, teacher->model, findings);
   }
   return findings;
 }
 
-Findings check_forms(const MetaModels& models) {
-  Findings findings = {check_end(models.student.model)};
-  for (const MetaModel& teacher : models.teachers) {
-    check_special(models.student.model, teacher.model, findings);
+Findings check_forms(const DistillPlan& plan) {
+  Findings findings = {check_end(plan.student.model)};
+  for (const MetaModel* teacher : plan.teacher_models()) {
+    check_special(plan.student.model, teacher->model, findings);
   }
-  for (Finding& finding : check_templates(models)) findings.push_back(std::move(finding));
+  for (Finding& finding : check_templates(plan)) findings.push_back(std::move(finding));
   return findings;
 }
 
@@ -131,8 +110,9 @@ std::vector<std::string> sampling_causes(const Sampling& sampling, double wanted
 
 }  // namespace
 
-Finding check_sampling(const DistillOptions& options) {
-  const Policy policy = objective_of(options.loss).policy;
+Finding check_sampling(const DistillPlan& plan) {
+  const DistillOptions& options = plan.options;
+  const Policy& policy = plan.objective.policy;
   // A divergence is exact wherever it is taken; a policy gradient is an average over the draws.
   const bool averages = !policy.terms.empty();
   const double own = options.sampling.temperature > 0 ? options.sampling.temperature : 1;
@@ -150,10 +130,11 @@ Finding check_sampling(const DistillOptions& options) {
                   wanted)};
 }
 
-Findings check_data(const DistillOptions& options, const MetaModels& models) {
-  const Tokenizer& tokenizer = models.student.model.tokenizer;
-  const int64_t positions = shortest_context(models);
-  const std::vector<Example>& rows = models.rows;
+Findings check_data(const DistillPlan& plan) {
+  const DistillOptions& options = plan.options;
+  const Tokenizer& tokenizer = plan.student.model.tokenizer;
+  const int64_t positions = shortest_context(plan);
+  const std::vector<Example>& rows = plan.rows;
   int64_t empty = 0, too_long = 0, cut = 0, first_empty = 0, first_long = 0, longest = 0;
   for (const Example& row : rows) {
     int64_t length = std::ssize(prompt_ids(tokenizer, row));
@@ -195,14 +176,11 @@ Findings check_data(const DistillOptions& options, const MetaModels& models) {
   return findings;
 }
 
-RunData preflight(const DistillOptions& options, const LoadOptions& load) {
-  const double available = available_memory(load.device);
-  MetaModels models(options, load);
-  Findings findings = check_forms(models);
-  findings.push_back(check_sampling(options));
-  findings.push_back(check_memory(options, memory_plan(options, models, load), available));
-  warn_or_refuse(findings);
-  return {std::move(models.chats), std::move(models.rows)};
+Findings preflight(const DistillPlan& plan) {
+  Findings findings = check_forms(plan);
+  findings.push_back(check_sampling(plan));
+  findings.push_back(check_memory(plan, memory_plan(plan)));
+  return findings;
 }
 
 }  // namespace alambic

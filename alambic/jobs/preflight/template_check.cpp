@@ -22,9 +22,9 @@ struct Trial {
   }
 };
 
-std::vector<Trial> trials_of(const MetaModels& models) {
+std::vector<Trial> trials_of(const DistillPlan& plan) {
   std::vector<Trial> trials;
-  for (const Example& row : models.rows) {
+  for (const Example& row : plan.rows) {
     if (row.chat && trials.size() < max_rows) {
       trials.push_back({row.line, row.chat});
     }
@@ -64,7 +64,7 @@ std::string difference(const ChatTemplate& student, const ChatTemplate& teacher,
 }
 
 struct Check {
-  const MetaModels& models;
+  const DistillPlan& plan;
   Findings findings = {};
 
   void warn(const std::string& text, const std::string& hint) {
@@ -72,25 +72,25 @@ struct Check {
   }
 
   void run() {
-    const std::vector<Trial> trials = trials_of(models);
+    const std::vector<Trial> trials = trials_of(plan);
     std::optional<ChatTemplate> student;
-    if (models.chats.used()) {
-      student = models.chats.chat_template();
+    if (plan.chats.used()) {
+      student = plan.chats.chat_template();
     } else {
-      student = find_chat_template(models.student.folder);
+      student = find_chat_template(plan.student.folder);
     }
     if (student) check_student(*student, trials.front());
     bool any = student.has_value();
-    for (const MetaModel& meta_model : models.teachers) {
-      const auto teacher = find_chat_template(meta_model.folder);
+    for (const MetaModel* teacher_model : plan.teacher_models()) {
+      const auto teacher = find_chat_template(teacher_model->folder);
       any |= teacher.has_value();
       if (!teacher && !student) continue;
       if (!teacher || !student) {
         warn(fmt::format("only {} has a chat template",
-                         student ? "the student" : "the teacher " + meta_model.folder),
+                         student ? "the student" : "the teacher " + teacher_model->folder),
              "the teacher grades prompts written in the student's form");
       } else if (const auto found = difference(*student, *teacher, trials); !found.empty()) {
-        warn("the chat templates of the student and of " + meta_model.folder +
+        warn("the chat templates of the student and of " + teacher_model->folder +
                  " write the same conversation differently: " + found,
              "the teacher grades prompts written in the student's form");
       }
@@ -111,7 +111,7 @@ struct Check {
           "nothing, so a completion does not begin as the assistant's",
           "take the template of a newer release of the model");
     }
-    if (models.chats.used() && !end_of_turn(student, models.student.model.tokenizer)) {
+    if (plan.chats.used() && !end_of_turn(student, plan.student.model.tokenizer)) {
       warn(
           "the student's chat template ends a completion with no special token, so completions "
           "that follow it do not end",
@@ -122,8 +122,8 @@ struct Check {
 
 }  // namespace
 
-Findings check_templates(const MetaModels& models) {
-  Check check{models};
+Findings check_templates(const DistillPlan& plan) {
+  Check check{plan};
   try {
     check.run();
   } catch (const Error& error) {

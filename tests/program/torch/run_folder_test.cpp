@@ -109,22 +109,5 @@ TEST_F(RunFolderTest, BelongsToOneRunAtATime) {
   EXPECT_FALSE(fs::exists(folder / "shared/run.lock"));
 }
 
-// Bug: a requeued job that was killed before its first checkpoint, or before anything, was refused.
-TEST_F(RunFolderTest, IsBegunAgainWhereNoCheckpointWasWrittenYet) {
-  const std::string options = "--max-steps 20 --resume";
-  const Outcome whole = succeed(command("whole", options));
-  EXPECT_NE(whole.text.find("nothing to resume"), std::string::npos) << whole.text;
-  interrupt(command("parts", "--max-steps 1000"), has_rows("parts", 2), "KILL");
-  const Outcome again = succeed(command("parts", options));
-  EXPECT_NE(again.text.find("no checkpoint"), std::string::npos) << again.text;
-  EXPECT_EQ(metrics_of("parts").size(), 20u);
-  const Outcome refused = shell(command("parts", options + " --weight-decay 0.5"));
-  EXPECT_EQ(refused.code, 2);
-  EXPECT_NE(refused.text.find("weight-decay"), std::string::npos) << refused.text;
-  const Outcome finished = shell(command("parts", options));
-  EXPECT_EQ(finished.code, 2);
-  EXPECT_NE(finished.text.find("is finished"), std::string::npos) << finished.text;
-}
-
 }  // namespace
 }  // namespace alambic

@@ -1,0 +1,96 @@
+#include "alambic/jobs/distill.h"
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+#include "alambic/base/names.h"
+#include "alambic/hub/hub_models.h"
+#include "alambic/jobs/distill_setup.h"
+#include "alambic/jobs/distill_validation.h"
+#include "alambic/jobs/preflight/preflight.h"
+#include "alambic/jobs/run_folder.h"
+#include "alambic/jobs/run_recorder.h"
+#include "alambic/jobs/student.h"
+#include "alambic/options/config_toml.h"
+#include "alambic/train/trainer.h"
+
+namespace alambic {
+
+namespace {
+
+// The engine stops at the student's context; a teacher with a shorter one must see every
+// completion.
+void check_teacher_context(const DistillSetup& setup) {
+  size_t prompt = 0;
+  for (const TokenizedExample& example : setup.examples()) {
+    prompt = std::max(prompt, example.prompt.size());
+  }
+  const auto longest_prompt = static_cast<int64_t>(prompt);
+  const int64_t completion = setup.plan().options.max_completion_length;
+  const int64_t teacher = setup.teachers().positions();
+  const int64_t longest =
+      std::min(longest_prompt + completion, setup.student().model->shape().positions);
+  if (longest <= teacher) return;
+  throw input_error(
+      "the teacher's context of {} is too short: a prompt of {} tokens with a completion of up to "
+      "{} has {}",
+      teacher, longest_prompt, completion, longest)
+      .with_hint(fmt::format("--max-completion-length {} fits", teacher - longest_prompt));
+}
+
+OnCollapse action_of(const std::string& name) {
+  return name == "warn"   ? OnCollapse::warn
+         : name == "stop" ? OnCollapse::stop
+                          : OnCollapse::rollback;
+}
+
+ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
+  return {.title = fs::path(options.run.out).filename().string() + ", distilled",
+          .base_model = options.student,
+          .teacher = join(options.teachers.teacher),
+          .tags = {"alambic", "distillation"},
+          .facts = {{"objective", options.loss.objective},
+                    {"share of own answers", fmt::format("{}", options.lmbda)},
+                    {"data", options.data}},
+          .figures = figures,
+          .config = config_toml("distill", options, as_hub_name)};
+}
+
+}  // namespace
+
+RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
+  DistillPlan plan(options);
+  warn_or_refuse(preflight(plan));
+  DistillSetup setup(std::move(plan));
+  check_teacher_context(setup);
+  const auto validate = distill_validation(setup);
+  const std::unique_ptr<TrainingTask> task = setup.task();
+
+  const RunFolder folder("distill", options, options.run);
+  const std::unique_ptr<Recorder> recorder = run_recorder(folder, observer);
+  CollapseWatch watch(static_cast<double>(options.max_completion_length));
+  const OnCollapse on_collapse = action_of(options.on_collapse);
+  const TrainingResult trained = alambic::train(
+      options.training,
+      {.student = *setup.student().model,
+       .task = *task,
+       .recorder = *recorder,
+       .validate = validate,
+       .checkpoints = folder.checkpoints(),
+       .watch = &watch,
+       .on_collapse = on_collapse,
+       .history = folder.resumes() ? figures_so_far(folder) : std::vector<Metrics>()},
+      folder.resumes());
+  RunResult result = run_result(trained);
+  if (!trained.collapse.empty() && on_collapse == OnCollapse::stop) {
+    result.ending = RunEnding::collapsed;
+  }
+  if (result.ending != RunEnding::finished) return result;
+  export_student(setup.student(), options.student, options.trainable, folder.path(),
+                 card_of(options, result.validation), options.run.save_dtype);
+  setup.plan().chats.save_to(folder.model());
+  result.model = folder.model();
+  return result;
+}
+
+}  // namespace alambic

@@ -1,0 +1,100 @@
+#include "alambic/jobs/distill_plan.h"
+
+#include "alambic/jobs/distill_checks.h"
+#include "alambic/jobs/preflight/preflight.h"
+#include "alambic/jobs/student.h"
+#include "alambic/tensor/device.h"
+#include "alambic/train/hidden_layers.h"
+
+namespace alambic {
+
+namespace {
+
+MetaModel meta_model(const std::string& folder, LoadOptions load) {
+  load.on_meta = true;
+  return {.folder = folder, .model = from_pretrained(folder, load)};
+}
+
+std::vector<PlannedTeacher> plan_teachers(const TeacherOptions& options, const LoadOptions& load) {
+  const std::vector<NamedFolder> sources = parse_teachers(options.teacher);
+  const std::vector<double> shares = parse_shares(options.weight, sources);
+  std::vector<PlannedTeacher> teachers;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    PlannedTeacher& teacher = teachers.emplace_back(PlannedTeacher{.source = sources[i]});
+    if (!shares.empty()) teacher.share = shares[i];
+    if (sources[i].folder != "self") teacher.model = meta_model(sources[i].folder, load);
+  }
+  return teachers;
+}
+
+// With what --lmbda and --completions-by need of a row of plain text.
+std::vector<Example> read_rows(const DistillOptions& options, const ChatSource& chats) {
+  const bool prompts = options.lmbda == 1 || options.completions.by_teacher();
+  const Fields fields = prompts ? Fields{"prompt"} : Fields{"prompt", "completion"};
+  std::vector<Example> rows =
+      read_examples(options.data, {fields, Fields{"messages"}},
+                    chats.reader(prompts ? ChatUse::prompts : ChatUse::completions));
+  chats.check_effect(options.data);
+  return rows;
+}
+
+std::vector<LayerPair> pair_layers(const DistillPlan& plan) {
+  if (!plan.objective.hidden) return {};
+  const PlannedTeacher& teacher = plan.teachers.front();
+  const Pretrained& student = plan.student.model;
+  const Pretrained& other = teacher.model ? teacher.model->model : student;
+  return hidden_layers(plan.options.loss, student.model->shape().cache.layers,
+                       other.model->shape().cache.layers);
+}
+
+EngineOptions engine_of(const DistillPlan& plan) {
+  const DistillOptions& options = plan.options;
+  const Pretrained& student = plan.student.model;
+  EngineOptions engine{.sampling = options.sampling,
+                       .stop_tokens = student.stop_tokens,
+                       .vocabulary = student.vocabulary,
+                       .batch = options.generation_batch,
+                       .seed = static_cast<uint64_t>(options.training.seed)};
+  engine.sampling.max_new_tokens = options.max_completion_length;
+  plan.chats.add_end_of_turn(student.tokenizer, engine.stop_tokens);
+  return engine;
+}
+
+}  // namespace
+
+// Members are made in the order in which they are declared.
+DistillPlan::DistillPlan(const DistillOptions& given)
+    : options(given),
+      objective(check_options(options)),
+      load(prepare_machine(options.machine)),
+      available_memory(alambic::available_memory(load.device)),
+      student(meta_model(options.student, load)),
+      chats(options.student, student.model.tokenizer, options.chat),
+      teachers(plan_teachers(options.teachers, load)),
+      averaged(!options.teachers.weight.empty()) {
+  objective.policy.temperature = options.sampling.temperature;
+  select_trained(*student.model.model, options.trainable, 0);
+  rows = read_rows(options, chats);
+  if (!options.reward.judge.empty()) judge = meta_model(options.reward.judge, load);
+  layer_pairs = pair_layers(*this);
+  engine = engine_of(*this);
+}
+
+bool DistillPlan::loads_teachers() const {
+  return objective.asks_teachers() || !options.valid_data.empty();
+}
+
+std::vector<const MetaModel*> DistillPlan::teacher_models() const {
+  std::vector<const MetaModel*> models;
+  for (const PlannedTeacher& teacher : teachers) {
+    if (teacher.model) models.push_back(&*teacher.model);
+  }
+  return models;
+}
+
+LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
+  if (options.dtype != "auto") load.dtype = choose_dtype(options.dtype, load.device);
+  return load;
+}
+
+}  // namespace alambic

@@ -1,0 +1,62 @@
+// What a distillation is, worked out once from its options.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alambic/jobs/distill_options.h"
+#include "alambic/jobs/teacher_options.h"
+#include "alambic/model/pretrained.h"
+#include "alambic/objective/parse.h"
+#include "alambic/rollout/engine.h"
+#include "alambic/text/chat/chat_source.h"
+#include "alambic/text/dataset.h"
+#include "alambic/train/hidden_match.h"
+
+namespace alambic {
+
+/// Model without its weights: shapes, tokenizer, stop tokens.
+struct MetaModel {
+  std::string folder;
+  Pretrained model;
+};
+
+struct PlannedTeacher {
+  NamedFolder source;
+  double share = 1;                ///< of the loss, with --teacher-weight
+  std::optional<MetaModel> model;  ///< nothing: the student itself
+};
+
+/// Everything about a run that is known before a weight is read: what its preflight, its check and
+/// the run itself share.
+struct DistillPlan {
+  DistillOptions options;
+  Objective objective;          ///< its policy at the sampler's temperature
+  LoadOptions load;             ///< how models that are only read are loaded
+  double available_memory = 0;  ///< bytes free before anything was loaded; infinite: not known
+  MetaModel student;            ///< with what trains marked
+  ChatSource chats;             ///< the template by which conversations are written
+  std::vector<PlannedTeacher> teachers;
+  bool averaged = false;  ///< every teacher grades every row (--teacher-weight)
+  std::optional<MetaModel> judge;
+  std::vector<Example> rows;           ///< of --data
+  std::vector<LayerPair> layer_pairs;  ///< whose hidden states are compared; empty: none
+  EngineOptions engine;  ///< how the student's completions are drawn, but for a mixed-in teacher
+
+  /// Nothing is read but headers, tokenizers and the rows, so that a run that does not fit into
+  /// memory is told before it is loaded. Input errors: those of check_options, of the models and of
+  /// the data, a hidden layer that is not there.
+  explicit DistillPlan(const DistillOptions& options);
+
+  /// Whether teachers are loaded beside the student: not where they only write completions and
+  /// none compares the student with them.
+  bool loads_teachers() const;
+  /// Models of the teachers that have a folder.
+  std::vector<const MetaModel*> teacher_models() const;
+};
+
+/// How teachers are loaded: as everything that is only read, in --teacher-dtype.
+LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load);
+
+}  // namespace alambic

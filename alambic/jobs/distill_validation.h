@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "alambic/base/metrics.h"
+#include "alambic/jobs/distill_setup.h"
+
+namespace alambic {
+
+/// Figures of the current weights on --valid-data, names beginning "valid_": agreement with the
+/// teachers on the student's own completions, drawn alike each time, and exact match of greedy
+/// completions where the rows have an answer. Empty without --valid-data. A cached teacher cannot
+/// grade new completions. Input errors: rows that give no figure. `setup` must outlive it.
+std::function<Metrics(int64_t step)> distill_validation(const DistillSetup& setup);
+
+}  // namespace alambic
