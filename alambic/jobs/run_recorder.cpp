@@ -69,7 +69,7 @@ std::unique_ptr<Recorder> run_recorder(const RunFolder& folder, Recorder* observ
 
 std::vector<Metrics> figures_so_far(const RunFolder& folder) {
   std::vector<Metrics> history;
-  if (!fs::exists(folder.metrics())) return history;
+  if (!path_exists(folder.metrics())) return history;
   for (const MetricsRow& row : read_metrics(folder.metrics())) {
     Metrics& figures = history.emplace_back();
     for (const auto& [name, value] : row.entries) {
