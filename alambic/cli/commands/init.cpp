@@ -1,95 +1,23 @@
-#include <cmath>
-
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
 #include "alambic/base/log.h"
 #include "alambic/base/units.h"
 #include "alambic/cli/commands/init_options.h"
-#include "alambic/io/model_folder.h"
-#include "alambic/model/cut_width.h"
-#include "alambic/model/families.h"
+#include "alambic/io/generation_config.h"
+#include "alambic/model/cut_layers.h"
 #include "alambic/model/load.h"
+#include "alambic/model/new_model.h"
 #include "alambic/text/tokenizer/character_tokenizer.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
-#include "alambic/text/tokenizer/tokenizer.h"
 
 namespace alambic {
 
 namespace {
 
-// "model.layers.3.mlp…" with its number replaced; names without a number stay.
-std::string with_layer(const std::string& name, const std::vector<int64_t>& kept) {
-  for (size_t begin = name.find('.'); begin != std::string::npos;
-       begin = name.find('.', begin + 1)) {
-    const size_t end = name.find('.', begin + 1);
-    const std::string part = name.substr(begin + 1, end - begin - 1);
-    if (!part.empty() && part.find_first_not_of("0123456789") == std::string::npos) {
-      const int64_t source = kept.at(std::stoul(part));
-      return name.substr(0, begin + 1) + std::to_string(source) + name.substr(end);
-    }
-  }
-  return name;
-}
-
-// The first and the last layer, and evenly between.
-std::vector<int64_t> evenly_spaced(int64_t kept, int64_t all) {
-  std::vector<int64_t> layers;
-  for (int64_t i = 0; i < kept; ++i) {
-    layers.push_back(kept == 1 ? 0
-                               : std::llround(static_cast<double>(i * (all - 1)) /
-                                              static_cast<double>(kept - 1)));
-  }
-  return layers;
-}
-
 Widths widths_of(const InitOptions& options) {
   return {
       .hidden = options.hidden_size, .inner = options.intermediate_size, .heads = options.heads};
-}
-
-std::unique_ptr<Model> cut(const InitOptions& options) {
-  const std::unique_ptr<Model> source = load_model(options.from, {});
-  const int64_t all = source->shape().cache.layers;
-  if (options.layers > all) {
-    throw input_error("cannot keep {} layers: {} has {}", options.layers, options.from, all);
-  }
-  std::map<std::string, Tensor> tensors;
-  source->visit([&](const std::string& name, Tensor& tensor) { tensors[name] = tensor; });
-  Json config = source->config;
-  const int64_t layers = options.layers > 0 ? options.layers : all;
-  if (widths_of(options).any()) cut_width(tensors, config, widths_of(options), options.from);
-  const std::vector<int64_t> kept = evenly_spaced(layers, all);
-  source->keep_layers(config, kept);
-  std::unique_ptr<Model> model = make_model(config, options.from + "/config.json");
-  model->visit([&](const std::string& name, Tensor& tensor) {
-    const auto found = tensors.find(with_layer(name, kept));
-    if (found == tensors.end()) {
-      throw input_error(
-          "cannot keep {} layers of {}: its layers are of different kinds, and there "
-          "is no {} for {}",
-          layers, options.from, with_layer(name, kept), name)
-          .with_hint("keep all layers, or another number of them");
-    }
-    check(tensor.sizes() == found->second.sizes(), "{} was cut to another shape", name);
-    tensor = found->second;
-  });
-  return model;
-}
-
-std::unique_ptr<Model> random_model(const InitOptions& options, int64_t vocabulary) {
-  fs::path file = options.config;
-  if (is_folder(file)) file /= "config.json";
-  Json config = read_json_object(file);
-  if (vocabulary > 0 && !config.contains("vocab_size")) config["vocab_size"] = vocabulary;
-  std::unique_ptr<Model> model = make_model(config, file.string(), {}, options.layers);
-  if (vocabulary > model->shape().vocabulary) {
-    throw input_error("{}: vocab_size is {}, but the tokenizer has {} tokens", file.string(),
-                      model->shape().vocabulary, vocabulary)
-        .with_hint("leave vocab_size out of the configuration to take the tokenizer's");
-  }
-  init_weights(*model, static_cast<uint64_t>(options.seed), {});
-  return model;
 }
 
 void check_out(const InitOptions& options) {
@@ -132,12 +60,13 @@ int run(const InitOptions& options) {
   check_out(options);
   const NewTokenizer tokenizer = tokenizer_of(options);
   const std::unique_ptr<Model> model =
-      options.from.empty() ? random_model(options, tokenizer.size()) : cut(options);
-  Json generation;
-  const fs::path source = options.from.empty() ? options.config : options.from;
-  if (path_exists(source / "generation_config.json")) {
-    generation = read_json_object(source / "generation_config.json");
-  }
+      options.from.empty()
+          ? new_model(options.config, {.layers = options.layers,
+                                       .vocabulary = tokenizer.size(),
+                                       .seed = static_cast<uint64_t>(options.seed)})
+          : cut_model(options.from, options.layers, widths_of(options));
+  const Json generation =
+      read_generation_config(options.from.empty() ? options.config : options.from);
   make_folder(options.out);
   tokenizer.write(options.out);
   save_model(*model, options.out, generation);
