@@ -7,10 +7,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/cli/commands/selftest_options.h"
-#include "alambic/selftest/every_divergence.h"
-#include "alambic/selftest/machine_properties.h"
-#include "alambic/selftest/objective_properties.h"
-#include "alambic/selftest/training_properties.h"
+#include "alambic/selftest/groups.h"
 #include "alambic/tensor/device.h"
 
 namespace alambic {
@@ -19,46 +16,8 @@ namespace {
 using selftest::Property;
 using selftest::Verdict;
 
-struct Group {
-  std::string title;
-  std::vector<Property> properties;
-};
-
-std::vector<Group> all_groups() {
-  const auto forms = selftest::divergence_cases().size();
-  return {{"this machine's arithmetic", selftest::kernel_properties()},
-          {fmt::format("every divergence, in {} forms (temperatures, sums, buckets)", forms),
-           selftest::properties_of_every_divergence()},
-          {"divergences", selftest::divergence_properties()},
-          {"K tokens and a tail", selftest::topk_properties()},
-          {"hidden states", selftest::hidden_properties()},
-          {"drawn tokens", selftest::policy_properties()},
-          {"numerics", selftest::numeric_properties()},
-          {"models and teachers", selftest::model_properties()},
-          {"training", selftest::training_properties()}};
-}
-
-std::string line_of(const Property& property) {
-  return fmt::format("{} | prevents: {}", property.says, property.prevents);
-}
-
-std::vector<Group> chosen_groups(const std::string& only) {
-  std::vector<Group> groups = all_groups();
-  for (Group& group : groups) {
-    std::erase_if(group.properties, [&](const Property& property) {
-      return line_of(property).find(only) == std::string::npos && property.id != only;
-    });
-  }
-  std::erase_if(groups, [](const Group& group) { return group.properties.empty(); });
-  if (groups.empty()) {
-    throw input_error("--only {}: no property has this in its line or is called so", only)
-        .with_hint("alambic selftest prints the lines");
-  }
-  return groups;
-}
-
 void print(const Property& property, const Verdict& verdict) {
-  fmt::print("{}  {}\n", verdict.holds ? "pass" : "FAIL", line_of(property));
+  fmt::print("{}  {}\n", verdict.holds ? "pass" : "FAIL", selftest::line_of(property));
   if (!verdict.holds) fmt::print("      {}\n", verdict.where);
   std::fflush(stdout);  // seconds pass between lines
 }
@@ -71,12 +30,16 @@ nlohmann::ordered_json to_json(const Property& property, const Verdict& verdict)
 }  // namespace
 
 int run(const SelftestOptions& options) {
-  const std::vector<Group> groups = chosen_groups(options.only);
+  const std::vector<selftest::Group> groups = selftest::chosen_groups(options.only);
+  if (groups.empty()) {
+    throw input_error("--only {}: no property has this in its line or is called so", options.only)
+        .with_hint("alambic selftest prints the lines");
+  }
   set_threads(options.threads);
   const Stopwatch watch;
   int64_t held = 0, failed = 0;
   auto rows = nlohmann::ordered_json::array();
-  for (const Group& group : groups) {
+  for (const selftest::Group& group : groups) {
     if (!options.json) fmt::print("{}\n", group.title);
     for (const Property& property : group.properties) {
       const Verdict verdict = selftest::judge(property);
