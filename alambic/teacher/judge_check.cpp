@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "alambic/text/dataset.h"
+
 namespace alambic {
 namespace {
 
@@ -39,6 +41,18 @@ double JudgeReport::worst_share() const {
   double worst = 0;
   for (const TrickResult& trick : tricks) worst = std::max(worst, trick.share());
   return worst;
+}
+
+std::vector<Attempt> read_good_completions(const fs::path& data, int64_t limit, bool with_answer) {
+  Fields fields = {"prompt", "completion"};
+  if (with_answer) fields.emplace_back("answer");
+  std::vector<Attempt> attempts;
+  for (const Example& row : read_examples(data, {fields})) {
+    if (limit > 0 && std::ssize(attempts) == limit) break;
+    attempts.push_back(
+        {.prompt = row.prompt, .completion = *row.completion, .expected = row.answer});
+  }
+  return attempts;
 }
 
 JudgeReport check_judge(const Reward& reward, const std::vector<Attempt>& good) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "alambic/base/files.h"
 #include "alambic/teacher/reward.h"
 
 namespace alambic {
@@ -35,6 +36,10 @@ struct JudgeReport {
   /// Of the trick that fools best.
   double worst_share() const;
 };
+
+/// Good completions of a jsonl with `prompt` and `completion`, and with `answer` where the reward
+/// compares with one: the first `limit` rows; 0: all.
+std::vector<Attempt> read_good_completions(const fs::path& data, int64_t limit, bool with_answer);
 
 /// Scores good completions and every trick in their places.
 JudgeReport check_judge(const Reward& reward, const std::vector<Attempt>& good);

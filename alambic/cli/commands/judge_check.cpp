@@ -7,22 +7,9 @@
 #include "alambic/cli/commands/judge_check_options.h"
 #include "alambic/model/pretrained.h"
 #include "alambic/teacher/rewards.h"
-#include "alambic/text/dataset.h"
 
 namespace alambic {
 namespace {
-
-std::vector<Attempt> good_completions(const JudgeCheckOptions& options, bool needs_expected) {
-  Fields fields = {"prompt", "completion"};
-  if (needs_expected) fields.emplace_back("answer");
-  std::vector<Attempt> attempts;
-  for (const Example& row : read_examples(options.data, {fields})) {
-    if (options.limit > 0 && std::ssize(attempts) == options.limit) break;
-    attempts.push_back(
-        {.prompt = row.prompt, .completion = *row.completion, .expected = row.answer});
-  }
-  return attempts;
-}
 
 void print_json(const JudgeReport& report) {
   Json json = {{"answers", report.completions},
@@ -57,8 +44,8 @@ void print_table(const JudgeReport& report) {
 int run(const JudgeCheckOptions& options) {
   const LoadOptions load = prepare_machine(options.machine);
   const std::unique_ptr<Reward> reward = load_reward(options.reward, load);
-  const JudgeReport report =
-      check_judge(*reward, good_completions(options, reward->needs_expected()));
+  const JudgeReport report = check_judge(
+      *reward, read_good_completions(options.data, options.limit, reward->needs_expected()));
   if (report.completions == 0) {
     throw input_error("none of the {} good completions of {} got a score: {}", report.dropped,
                       options.data, report.last_reason);
