@@ -10,7 +10,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/cli/commands/chat_session.h"
-#include "alambic/text/chat/chat_tokens.h"
+#include "alambic/rollout/requests.h"
 #include "alambic/text/chat/continuation.h"
 
 namespace alambic {
@@ -87,25 +87,23 @@ int run(const GenerateOptions& options) {
                        .seed = static_cast<uint64_t>(options.seed)};
   engine.sampling.max_new_tokens = options.max_new_tokens;
   if (in_terminal) {
-    chat_in_terminal(loaded, chats.chat_template(), options.system, engine);
+    ChatSession session(loaded, chats.chat_template(), options.system, engine);
+    chat_in_terminal(session);
     return 0;
   }
-  std::vector<Request> requests;
-  for (const Example& example : examples) {
-    for (int64_t g = 0; g < options.num_generations; ++g) {
-      requests.push_back({.prompt = prompt_ids(loaded.tokenizer, example), .id = requests.size()});
-    }
-  }
+  const std::vector<Request> requests =
+      requests_of(loaded.tokenizer, examples, options.num_generations);
   // A conversation is answered, a text continued.
   const auto beginning = [](const Example& example) { return example.chat ? "" : example.prompt; };
   const bool streams = requests.size() == 1 && !options.json;
-  Typist typist(loaded.tokenizer, requests.front());
+  TextStream stream(loaded.tokenizer, requests.front(), print_text);
   Stopwatch watch;
   std::vector<Completion> completions;
   if (streams) {
     std::fputs(beginning(examples.front()).c_str(), stdout);
-    completions = generate(*loaded.model, requests, engine, std::ref(typist));
-    typist.finish();
+    completions = generate(*loaded.model, requests, engine, std::ref(stream));
+    stream.finish();
+    print_text("\n");
   } else {
     completions = generate(*loaded.model, requests, engine);
   }
