@@ -2,7 +2,7 @@
 
 #include "alambic/base/stopwatch.h"
 #include "alambic/eval/rouge.h"
-#include "alambic/text/chat/chat_tokens.h"
+#include "alambic/rollout/requests.h"
 #include "alambic/text/chat/continuation.h"
 #include "alambic/text/final_answer.h"
 
@@ -32,19 +32,17 @@ TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
                     const std::vector<Example>& examples, const EngineOptions& options,
                     const std::function<void(const EngineProgress&)>& on_progress) {
   Stopwatch watch;
-  std::vector<Request> requests;
-  for (const Example& example : examples) {
-    requests.push_back({.prompt = prompt_ids(tokenizer, example), .id = requests.size()});
-  }
-  const std::vector<Completion> completions = generate(model, requests, options, {}, on_progress);
   TaskResult result;
-  for (size_t i = 0; i < completions.size(); ++i) {
-    const Completion& completion = completions[i];
-    result.completions.push_back(continuation(tokenizer, requests[i].prompt, completion.tokens));
+  result.requests = requests_of(tokenizer, examples);
+  result.sampled = generate(model, result.requests, options, {}, on_progress);
+  for (size_t i = 0; i < result.sampled.size(); ++i) {
+    const Completion& completion = result.sampled[i];
+    result.completions.push_back(
+        continuation(tokenizer, result.requests[i].prompt, completion.tokens));
     result.tokens += static_cast<int64_t>(completion.tokens.size());
     result.eos_share += completion.ending == Ending::stop_token;
   }
-  result.eos_share /= static_cast<double>(completions.size());
+  result.eos_share /= static_cast<double>(result.sampled.size());
   result.seconds = watch.seconds();
   score(examples, result);
   return result;

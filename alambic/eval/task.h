@@ -14,6 +14,8 @@ namespace alambic {
 
 struct TaskResult {
   std::vector<std::string> completions;  ///< in the order of the examples
+  std::vector<Request> requests;         ///< their prompts, and
+  std::vector<Completion> sampled;       ///< the completions, as token ids
   double seconds = 0;
   int64_t tokens = 0;    ///< written
   double eos_share = 0;  ///< share of completions that ended by themselves
@@ -23,7 +25,7 @@ struct TaskResult {
   std::optional<double> rouge_l;
 };
 
-/// Completions every example's prompt by `options` (greedy when its temperature is 0) and scores.
+/// Completes every example's prompt by `options` (greedy when its temperature is 0) and scores.
 TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
                     const std::vector<Example>& examples, const EngineOptions& options,
                     const std::function<void(const EngineProgress&)>& on_progress = {});

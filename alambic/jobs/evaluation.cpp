@@ -1,0 +1,100 @@
+#include "alambic/jobs/evaluation.h"
+
+#include "alambic/base/error.h"
+#include "alambic/base/files.h"
+#include "alambic/eval/agreement.h"
+#include "alambic/eval/perplexity.h"
+#include "alambic/eval/task.h"
+#include "alambic/jobs/text_data.h"
+#include "alambic/teacher/local.h"
+#include "alambic/text/chat/chat_source.h"
+#include "alambic/text/final_answer.h"
+
+namespace alambic {
+
+namespace {
+
+void write_completions(const std::string& file, const std::vector<Example>& examples,
+                       const TaskResult& result) {
+  std::string lines;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    Json row = {{"prompt", examples[i].prompt}, {"completion", result.completions[i]}};
+    if (examples[i].chat) row["prompt"] = prompt_messages(*examples[i].chat);
+    if (examples[i].completion) row["reference"] = *examples[i].completion;
+    if (examples[i].answer) {
+      row["correct"] = answers_correctly(result.completions[i], *examples[i].answer);
+    }
+    lines += row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  }
+  write_file(file, lines);
+}
+
+// The teacher grades the completions that the model itself wrote.
+Metrics agreement_with_teacher(const Pretrained& loaded, const TaskEvaluation& task,
+                               const TaskResult& result) {
+  Pretrained teacher_model = from_pretrained(task.teacher, task.load_teacher);
+  check_same_vocabulary(loaded, teacher_model, task.model, task.teacher);
+  const LocalTeacher teacher(std::move(teacher_model.model), loaded.vocabulary);
+  std::vector<Rollouts> batches;
+  constexpr size_t rows_per_pass = 64;
+  const std::span requests(result.requests);
+  const std::span completions(result.sampled);
+  for (size_t first = 0; first < requests.size(); first += rows_per_pass) {
+    const size_t count = std::min(rows_per_pass, requests.size() - first);
+    batches.push_back(to_rollouts(requests.subspan(first, count), completions.subspan(first, count),
+                                  0, task.load_teacher.device));
+  }
+  return agreement(*loaded.model, teacher, batches);
+}
+
+Metrics figures_of(const TaskResult& result) {
+  Metrics figures = {{"examples", static_cast<double>(result.completions.size())}};
+  if (result.exact_match) figures.emplace_back("exact_match", *result.exact_match);
+  if (result.rouge_l) figures.emplace_back("rouge_l", *result.rouge_l);
+  figures.emplace_back("tokens", static_cast<double>(result.tokens));
+  figures.emplace_back("eos_share", result.eos_share);
+  figures.emplace_back("seconds", result.seconds);
+  return figures;
+}
+
+}  // namespace
+
+Metrics evaluate_task(const Pretrained& loaded, const TaskEvaluation& task,
+                      const OnEvaluation& on_progress) {
+  const ChatSource chats(task.model, loaded.tokenizer, task.chat);
+  std::vector<Example> examples =
+      read_examples(task.data, {{"prompt"}, {"messages"}}, chats.reader(ChatUse::prompts));
+  chats.check_effect(task.data);
+  EngineOptions engine = task.engine;
+  engine.stop_tokens = loaded.stop_tokens;
+  engine.vocabulary = loaded.vocabulary;
+  chats.add_end_of_turn(loaded.tokenizer, engine.stop_tokens);
+  if (task.limit > 0 && std::ssize(examples) > task.limit) examples.resize(task.limit);
+  if (on_progress) on_progress({}, std::ssize(examples));
+  const TaskResult result =
+      run_task(*loaded.model, loaded.tokenizer, examples, engine, [&](const EngineProgress& done) {
+        if (on_progress) on_progress(done, std::ssize(examples));
+      });
+  if (!task.completions_file.empty()) write_completions(task.completions_file, examples, result);
+  Metrics figures = figures_of(result);
+  if (!task.teacher.empty()) {
+    const Metrics measured = agreement_with_teacher(loaded, task, result);
+    figures.insert(figures.end(), measured.begin(), measured.end());
+  }
+  return figures;
+}
+
+Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t window) {
+  const int64_t positions = loaded.model->shape().positions;
+  if (window > positions) {
+    throw input_error("--sequence-length {} is longer than the model's context of {}", window,
+                      positions);
+  }
+  const Perplexity result = perplexity(*loaded.model, read_tokens(data, loaded.tokenizer),
+                                       window > 0 ? window : positions, loaded.vocabulary);
+  return {{"perplexity", result.perplexity},
+          {"cross_entropy", result.cross_entropy},
+          {"tokens", static_cast<double>(result.tokens)}};
+}
+
+}  // namespace alambic

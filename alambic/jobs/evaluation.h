@@ -1,0 +1,40 @@
+// What `eval` measures of a model.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "alambic/base/metrics.h"
+#include "alambic/model/pretrained.h"
+#include "alambic/rollout/engine.h"
+#include "alambic/text/chat/chat_options.h"
+
+namespace alambic {
+
+/// A task: rows with prompts, which the model completes.
+struct TaskEvaluation {
+  std::string model;             ///< its folder, for the chat template
+  std::string data;              ///< jsonl with `prompt` or `messages`, `answer` or `completion`
+  ChatOptions chat;              ///< by which conversations are written
+  int64_t limit = 0;             ///< rows that are used; 0: all
+  EngineOptions engine;          ///< stop tokens and vocabulary aside, which are the model's
+  std::string completions_file;  ///< jsonl for the completions; empty: none
+  std::string teacher;           ///< model folder; empty: none
+  LoadOptions load_teacher;
+};
+
+/// What the engine has done so far of so many completions; nothing yet at the first call.
+using OnEvaluation = std::function<void(const EngineProgress&, int64_t completions)>;
+
+/// Completes the prompts once, writes the completions to their file and gives "examples",
+/// "exact_match" and "rouge_l" (where the rows have what they need), "tokens", "eos_share",
+/// "seconds"; with a teacher also what it thinks of these completions (eval/agreement.h). Input
+/// errors: those of read_examples and from_pretrained, and a teacher of another vocabulary.
+Metrics evaluate_task(const Pretrained& loaded, const TaskEvaluation& task,
+                      const OnEvaluation& on_progress = {});
+
+/// "perplexity", "cross_entropy" and "tokens" of all texts of a file (text_data.h), read in windows
+/// of `window` tokens; 0: the model's context, which a window cannot exceed.
+Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t window);
+
+}  // namespace alambic
