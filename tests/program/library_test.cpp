@@ -1,4 +1,5 @@
 // The program beside a torch library that is not its own.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "alambic/base/files.h"
