@@ -1,5 +1,6 @@
-# Writes generated/alambic/cli/build.h: the version, and a digest of the headers whose objects pass
-# between the program and libalambic_torch.so. Two files compile again when one of them changes.
+# Writes generated/alambic/cli/build.h: the version, and a digest of all headers, since the options
+# that pass between the program and libalambic_torch.so are defined in many rooms. Two files compile
+# again when a header changes.
 #
 # Run by a build as `cmake -P build_id.cmake -- FILE VERSION COMPILER HEADER…`.
 if(CMAKE_SCRIPT_MODE_FILE)
@@ -31,8 +32,7 @@ inline constexpr const char* kBuild = \"alambic ${version}, build ${digest}\";
 endif()
 
 file(GLOB_RECURSE _headers CONFIGURE_DEPENDS
-  "${PROJECT_SOURCE_DIR}/alambic/base/*.h" "${PROJECT_SOURCE_DIR}/alambic/options/*.h"
-  "${PROJECT_SOURCE_DIR}/alambic/cli/*.h" "${PROJECT_SOURCE_DIR}/alambic/cli/*.def")
+  "${PROJECT_SOURCE_DIR}/alambic/*.h" "${PROJECT_SOURCE_DIR}/alambic/*.def")
 set(_build_header "${CMAKE_BINARY_DIR}/generated/alambic/cli/build.h")
 add_custom_command(OUTPUT "${_build_header}" VERBATIM
   COMMAND "${CMAKE_COMMAND}" -P "${CMAKE_CURRENT_LIST_DIR}/build_id.cmake" -- "${_build_header}"
