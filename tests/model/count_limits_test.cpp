@@ -14,6 +14,7 @@
 #include "alambic/io/gguf/gguf.h"
 #include "alambic/io/gguf/model.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/model/families.h"
 #include "alambic/model/load.h"
 #include "tests/golden_models.h"
 

@@ -6,9 +6,12 @@
 
 #include "alambic/base/json_object.h"
 #include "alambic/model/families.h"
+#include "alambic/model/decoder.h"
 #include "alambic/model/load.h"
+#include "alambic/nn/moe.h"
 #include "alambic/nn/recompute.h"
 #include "tests/golden_models.h"
+#include "alambic/model/tiny.h"
 
 namespace alambic {
 namespace {
@@ -77,6 +80,27 @@ TEST_P(SavedActivations, WithCheckpointingAreOfLayersInputs) {
   const double found = measured(*one, 64, true), all = measured(*one, 64, false);
   EXPECT_GE(found, inputs);
   EXPECT_LT(found, all / 2);
+}
+
+// A Llama whose two layers have experts, of 8 as many as `first` and `second` for each token.
+double saved_with_experts(int64_t first, int64_t second) {
+  const Json json = small_llama_config();
+  const Config config{json, "test"};
+  const auto model = make_plain_decoder(config, DecoderShape(config));
+  for (const auto& [layer, top_k] : {std::pair(0, first), std::pair(1, second)}) {
+    model->layers[layer].mlp =
+        std::make_unique<Moe>(MlpShape{.width = 32, .inner = 16},
+                              RouterOptions{.experts = 8, .top_k = top_k});
+  }
+  EXPECT_EQ(model->routers().size(), 2u);
+  return model->saved_activations(64);
+}
+
+// Bug: the share of the last router counted for the experts of all layers.
+TEST(SavedActivationsOfExperts, GoByTheShareOfTheirOwnRouter) {
+  const double mixed = saved_with_experts(1, 8);
+  EXPECT_EQ(mixed, saved_with_experts(8, 1));
+  EXPECT_EQ(2 * mixed, saved_with_experts(1, 1) + saved_with_experts(8, 8));
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, SavedActivations, testing::ValuesIn(golden_models()), golden_name);
