@@ -62,7 +62,7 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtyp
   if (!note.empty()) say("{}", note);
   const auto counts = write_gguf_model(options.out, model.config(), options.model, model.tensors(),
                                        *type, tokenizer);
-  for (const std::string& limit : llama_cpp_limits(model.config())) say("{}", limit);
+  for (const std::string& limit : llama_cpp_limits(model.config(), options.model)) say("{}", limit);
   std::vector<std::string> parts;
   for (const auto& [dtype, count] : counts)
     parts.push_back(fmt::format("{} {}", count, name_of(dtype)));
