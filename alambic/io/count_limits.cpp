@@ -28,7 +28,7 @@ int64_t number_in(std::string_view name, size_t begin) {
 // Experts of a tensor "…experts.3.…", or "…experts.gate_up_proj" and "…_exps.weight" with a
 // dimension of them.
 int64_t experts_of(const TensorView& tensor) {
-  for (const std::string_view block : {"experts.", "_exps."}) {
+  for (const std::string_view block : {".experts.", "_exps."}) {  // not "shared_experts."
     const size_t at = tensor.name.find(block);
     if (at == std::string::npos) continue;
     const int64_t number = number_in(tensor.name, at + block.size());

@@ -45,7 +45,8 @@ TEST_P(FamilyNames, AreThoseOfTheFiles) {
   const std::unique_ptr<Model> model = make_model(config, GetParam());
   std::set<std::string> names;
   model->visit([&](const std::string& name, Tensor&) { names.insert(name); });
-  for (const std::string& name : model->embedding_names()) EXPECT_TRUE(names.contains(name)) << name;
+  for (const std::string& name : model->embedding_names())
+    EXPECT_TRUE(names.contains(name)) << name;
   EXPECT_EQ(model->config.value(model->layer_count_key(), 0), model->shape().cache.layers);
 }
 

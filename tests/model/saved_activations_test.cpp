@@ -5,13 +5,13 @@
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include "alambic/base/json_object.h"
-#include "alambic/model/families.h"
 #include "alambic/model/decoder.h"
+#include "alambic/model/families.h"
 #include "alambic/model/load.h"
+#include "alambic/model/tiny.h"
 #include "alambic/nn/moe.h"
 #include "alambic/nn/recompute.h"
 #include "tests/golden_models.h"
-#include "alambic/model/tiny.h"
 
 namespace alambic {
 namespace {
@@ -88,9 +88,8 @@ double saved_with_experts(int64_t first, int64_t second) {
   const Config config{json, "test"};
   const auto model = make_plain_decoder(config, DecoderShape(config));
   for (const auto& [layer, top_k] : {std::pair(0, first), std::pair(1, second)}) {
-    model->layers[layer].mlp =
-        std::make_unique<Moe>(MlpShape{.width = 32, .inner = 16},
-                              RouterOptions{.experts = 8, .top_k = top_k});
+    model->layers[layer].mlp = std::make_unique<Moe>(MlpShape{.width = 32, .inner = 16},
+                                                     RouterOptions{.experts = 8, .top_k = top_k});
   }
   EXPECT_EQ(model->routers().size(), 2u);
   return model->saved_activations(64);
