@@ -21,6 +21,8 @@
 #include "alambic/flow/loss.h"
 #include "alambic/flow/rollouts.h"
 #include "alambic/flow/teacher_output.h"
+#include "alambic/jobs/distill.h"
+#include "alambic/jobs/train.h"
 #include "alambic/model/load.h"
 #include "alambic/model/pretrained.h"
 #include "alambic/objective/cross_entropy.h"

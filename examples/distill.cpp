@@ -46,7 +46,7 @@ int main(int argc, char** argv) try {
     std::printf("step %ld: reverse KL %.4f a token, agreement %.1f %%\n", step + 1,
                 loss.sums.at("reverse_kl") / tokens, 100 * loss.sums.at("agreement") / tokens);
   }
-  export_model(student, argv[5], "Distilled by examples/distill.cpp.\n", "auto");
+  export_model(student, argv[5], "Distilled by examples/distill.cpp.\n", DtypeChoice::automatic);
 } catch (const alambic::Error& error) {
   std::fprintf(stderr, "error: %s\n%s\n", error.what(), error.hint().c_str());
   return static_cast<int>(error.exit());
