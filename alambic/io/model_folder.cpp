@@ -23,7 +23,7 @@ using WeightMap = std::map<std::string, std::string>;  // tensor -> file
 
 bool present(const fs::path& path) {
   std::error_code error;  // a loop of links, no permission: opening it will say
-  return path_exists(fs::symlink_status(path, error));
+  return fs::exists(fs::symlink_status(path, error));
 }
 
 // A file's place with links followed, refused when that is outside the folder.
@@ -166,8 +166,8 @@ void ModelFolder::release(std::span<const std::byte> part) const {
 
 ModelFolder ModelFolder::open(const fs::path& path, Pages pages) {
   std::error_code error;
-  if (is_file(path, error)) return open_gguf(path);
-  if (!is_folder(path, error)) {
+  if (fs::is_regular_file(path, error)) return open_gguf(path);
+  if (!fs::is_directory(path, error)) {
     throw input_error("cannot load model {}: there is no such folder", path.string())
         .with_hint(
             "a model is a folder with config.json, *.safetensors and tokenizer.json, or a GGUF "

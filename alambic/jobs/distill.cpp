@@ -38,12 +38,6 @@ void check_teacher_context(const DistillSetup& setup) {
       .with_hint(fmt::format("--max-completion-length {} fits", teacher - longest_prompt));
 }
 
-OnCollapse action_of(const std::string& name) {
-  return name == "warn"   ? OnCollapse::warn
-         : name == "stop" ? OnCollapse::stop
-                          : OnCollapse::rollback;
-}
-
 ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
   return {.title = fs::path(options.run.out).filename().string() + ", distilled",
           .base_model = options.student,
@@ -69,7 +63,6 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   const RunFolder folder("distill", options, options.run);
   const std::unique_ptr<Recorder> recorder = run_recorder(folder, observer);
   CollapseWatch watch(static_cast<double>(options.max_completion_length));
-  const OnCollapse on_collapse = action_of(options.on_collapse);
   const TrainingResult trained = alambic::train(
       options.training,
       {.student = *setup.student().model,
@@ -78,11 +71,11 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
        .validate = validate,
        .checkpoints = folder.checkpoints(),
        .watch = &watch,
-       .on_collapse = on_collapse,
+       .on_collapse = options.on_collapse,
        .history = folder.resumes() ? figures_so_far(folder) : std::vector<Metrics>()},
       folder.resumes());
   RunResult result = run_result(trained);
-  if (!trained.collapse.empty() && on_collapse == OnCollapse::stop) {
+  if (!trained.collapse.empty() && options.on_collapse == OnCollapse::stop) {
     result.ending = RunEnding::collapsed;
   }
   if (result.ending != RunEnding::finished) return result;

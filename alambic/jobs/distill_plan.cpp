@@ -93,7 +93,8 @@ std::vector<const MetaModel*> DistillPlan::teacher_models() const {
 }
 
 LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
-  if (options.dtype != "auto") load.dtype = choose_dtype(options.dtype, load.device);
+  if (options.dtype != DtypeChoice::automatic)
+    load.dtype = choose_dtype(options.dtype, load.device);
   return load;
 }
 

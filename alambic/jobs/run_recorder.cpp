@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "alambic/base/file_system.h"
 #include "alambic/report/json_lines.h"
 #include "alambic/report/metrics.h"
 #include "alambic/report/run_files.h"

@@ -35,9 +35,8 @@ constexpr FolderDtype folder_dtypes[] = {{"float32", "f32", Dtype::F32},
 
 // Beside the model, or where a GGUF file has it.
 Json generation_config(const ConvertOptions& options, const ModelFolder& model) {
-  std::error_code error;
-  return is_file(options.model, error) ? generation_config_of(model.config())
-                                                   : read_generation_config(options.model);
+  return is_file(options.model) ? generation_config_of(model.config())
+                                : read_generation_config(options.model);
 }
 
 // `dtype` is the model's own.
@@ -121,9 +120,7 @@ int run(const ConvertOptions& options) {
   if (!to_file && options.type != "auto") {
     throw input_error("--type has no effect on a folder").with_hint("--dtype chooses its format");
   }
-  std::error_code error;
-  const bool taken = to_file ? path_exists(options.out, error)
-                             : path_exists(options.out, error) && !is_empty_folder(options.out);
+  const bool taken = path_exists(options.out) && (to_file || !is_empty_folder(options.out));
   if (taken && !options.overwrite) {
     throw input_error("--out {} exists already", options.out).with_hint("--overwrite replaces it");
   }

@@ -119,8 +119,7 @@ TEST_F(ChatRows, ToolsAndOtherVariablesReachTheTemplate) {
 
 TEST_F(ChatRows, ATeachersPromptMayBeAConversation) {
   const Example row =
-      read(
-          R"({"prompt": "q", "teacher_prompt": [{"role": "user", "content": "the answer is 7"}]})")
+      read(R"({"prompt": "q", "teacher_prompt": [{"role": "user", "content": "the answer is 7"}]})")
           .front();
   EXPECT_EQ(row.prompt, "q");
   EXPECT_EQ(row.chat, nullptr);
