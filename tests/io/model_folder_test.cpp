@@ -8,7 +8,7 @@ namespace {
 using nlohmann::ordered_json;
 
 const std::vector<float> a = {1, 2, 3, 4}, b = {5, 6}, c = {7};
-const ordered_json config = {{"model_type", "llama"}, {"hidden_size", 4}};
+const ordered_json config = {{"model_type", "llama"}, {"hidden_size", 1}};
 
 std::vector<TensorView> tensors() { return {view_of("a", a), view_of("b", b), view_of("c", c)}; }
 

@@ -32,9 +32,6 @@ struct CountingModel : Model {
   double init_deviation(const std::string& name) const override {
     return model->init_deviation(name);
   }
-  double other_activations(double length) const override {
-    return model->other_activations(length);
-  }
 };
 
 Pretrained small_model() {

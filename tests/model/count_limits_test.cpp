@@ -177,7 +177,8 @@ TEST_P(GgufCounts, BeyondTheTensorsAreRefusedAtOnceWithKeyAndValue) {
       "block_count",  "embedding_length",  "feed_forward_length",       "attention.head_count",
       "expert_count", "expert_used_count", "expert_feed_forward_length"};
   size_t found = 0;
-  for (const auto& [key, value] : GgufFile::open(file).metadata().items()) {
+  const GgufFile opened = GgufFile::open(file);
+  for (const auto& [key, value] : opened.metadata().items()) {
     if (!std::holds_alternative<uint32_t>(value)) continue;
     std::string changed = bytes;
     claim(changed, key);

@@ -87,8 +87,9 @@ TEST_P(FrozenGguf, ComputesWhatTheDecodedModelDoes) {
   const Head own = plain->head();
   for (const int64_t vocabulary : {int64_t{300}, int64_t{290}}) {
     const auto value = [&](const Model& teacher) {
-      return divergence_loss({}, student, own.cut(vocabulary),
-                             {.hidden_MD = hidden, .head = teacher.head().cut(vocabulary)}, 100)
+      return divergence_loss(
+                 {}, student, own.cut(vocabulary),
+                 HiddenStates{.hidden_MD = hidden, .head = teacher.head().cut(vocabulary)}, 100)
           .value;
     };
     EXPECT_TRUE(at::equal(value(*packed), value(*plain))) << vocabulary;
@@ -97,9 +98,10 @@ TEST_P(FrozenGguf, ComputesWhatTheDecodedModelDoes) {
   const Tensor target_M = at::arange(hidden.size(0), at::kLong);
   const auto measured = [&](const Model& model) {
     const Head head = model.head().cut(290);
-    return std::pair(
-        cross_entropy_loss(hidden, head, target_M, 100).value,
-        divergence_loss({}, hidden, head, {.hidden_MD = student, .head = own.cut(290)}, 100).value);
+    return std::pair(cross_entropy_loss(hidden, head, target_M, 100).value,
+                     divergence_loss({}, hidden, head,
+                                     HiddenStates{.hidden_MD = student, .head = own.cut(290)}, 100)
+                         .value);
   };
   EXPECT_TRUE(at::equal(measured(*packed).first, measured(*plain).first));
   EXPECT_TRUE(at::equal(measured(*packed).second, measured(*plain).second));

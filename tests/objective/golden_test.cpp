@@ -23,10 +23,10 @@ struct Golden {
 // T² (docs/numerics.md) and divides by the number of rows.
 TEST(DivergenceGolden, EqualsTrlExceptForTheSquareOfTheTemperature) {
   const Golden golden;
-  const Problem problem{
-      golden["student.hidden"],
-      {.weight_VD = golden["student.head"]},
-      {.hidden_MD = golden["teacher.hidden"], .head = {.weight_VD = golden["teacher.head"]}}};
+  const Problem problem{golden["student.hidden"],
+                        {.weight_VD = golden["student.head"]},
+                        HiddenStates{.hidden_MD = golden["teacher.hidden"],
+                                     .head = {.weight_VD = golden["teacher.head"]}}};
   for (const std::string beta : {"0", "0.1", "0.5", "0.9", "1"}) {
     for (const std::string temperature : {"1", "2"}) {
       const std::string name = "beta" + beta + ".temperature" + temperature;

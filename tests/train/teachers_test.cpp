@@ -101,8 +101,9 @@ struct OneHeadAtATime : Teacher {
   TeacherOutput evaluate(const Rollouts& rollouts) const override {
     for (const Weak& head : heads) EXPECT_TRUE(head.expired());
     HiddenStates own = hidden_states(inner->evaluate(rollouts));
-    own.head.weight_VD = own.head.weight_VD.clone();
-    heads.emplace_back(own.head.weight_VD.getIntrusivePtr());
+    const Tensor copy_VD = own.head.weight_VD.dense().clone();
+    own.head.weight_VD = copy_VD;
+    heads.emplace_back(copy_VD.getIntrusivePtr());
     return own;
   }
 };

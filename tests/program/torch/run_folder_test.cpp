@@ -61,7 +61,8 @@ struct RunFolderTest : testing::Test {
     for (size_t begin = 0; begin < text.size();) {
       const size_t end = text.find('\n', begin);
       Json row = Json::object();
-      for (const auto& [name, value] : Json::parse(text.substr(begin, end - begin)).items()) {
+      const Json line = Json::parse(text.substr(begin, end - begin));
+      for (const auto& [name, value] : line.items()) {
         if (name.find("second") == name.npos && !name.ends_with("_bytes")) row[name] = value;
       }
       rows.push_back(std::move(row));
