@@ -19,9 +19,9 @@ struct TaskResult {
   double seconds = 0;
   int64_t tokens = 0;    ///< written
   double eos_share = 0;  ///< share of completions that ended by themselves
-  /// Of examples with an `answer`: the share answered correctly (text/final_answer.h).
+  /// Share of the examples with an `answer` that are answered correctly (text/final_answer.h).
   std::optional<double> exact_match;
-  /// Of examples with a completion: mean Rouge-L against it.
+  /// Mean Rouge-L against the completions of the examples that have one.
   std::optional<double> rouge_l;
 };
 

@@ -4,7 +4,7 @@
 
 namespace alambic {
 
-/// What turns hidden states into logits. It travels with the hidden states so that logits are made
+/// Map from hidden states to logits. It travels with the hidden states so that logits are made
 /// in chunks inside an objective and [N, V] never exists.
 ///   logits = softcap · tanh(u / softcap) or u,  u = scale · (hidden · weightᵀ + bias)
 struct Head {

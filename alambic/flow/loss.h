@@ -7,7 +7,7 @@
 
 namespace alambic {
 
-/// What an objective returns: the value to differentiate, and sums over graded positions that the
+/// Result of an objective: the value to differentiate, and sums over graded positions that the
 /// trainer divides by the global number of graded tokens before it reports them.
 struct Loss {
   Tensor value;                        ///< scalar, float32, differentiable

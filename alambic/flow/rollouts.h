@@ -15,8 +15,8 @@ struct Rollouts {
   Tensor weight_N;  ///< float32: the student's probability of the token over that of the mixture
                     ///< with the teacher which drew it; undefined: 1, the student alone drew
   int64_t policy_step = 0;     ///< optimizer steps behind the weights that sampled
-  std::vector<int64_t> row_S;  ///< row of the data set that each sequence completions; empty:
-                               ///< nobody downstream needs to know
+  std::vector<int64_t> row_S;  ///< row of the data set that each sequence completes; empty:
+                               ///< not needed downstream
 
   /// Positions whose next token is graded, in order: n with completion_mask_N[n + 1]. int64, M
   /// entries. Row m of a student's or teacher's hidden_MD is the hidden state at that position.

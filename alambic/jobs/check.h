@@ -1,4 +1,4 @@
-// What is wrong with a distillation, before it is run.
+// Faults of a distillation, before it is run.
 #pragma once
 
 #include "alambic/jobs/distill_options.h"

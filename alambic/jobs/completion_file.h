@@ -13,8 +13,8 @@
 namespace alambic {
 
 struct KeptCompletion {
-  std::vector<int32_t> tokens;  ///< with the stop token where it ended by itself
-  bool ended = false;           ///< by itself, not at its greatest length
+  std::vector<int32_t> tokens;  ///< ids, with the stop token where it ended by itself
+  bool ended = false;           ///< stopped by itself, not at its greatest length
 };
 
 /// The first line says how the completions were made, every other holds one (docs/formats.md).
@@ -25,7 +25,7 @@ class CompletionFile {
   /// a line that is no completion.
   CompletionFile(fs::path path, const nlohmann::ordered_json& made);
 
-  /// Of a teacher to a prompt, or null.
+  /// Completion of a prompt by a teacher; null: none.
   const KeptCompletion* find(const std::string& teacher, const std::vector<int32_t>& prompt) const;
   /// Adds it to the file at once. `prompt_text` and `text` are for people who read the file.
   void add(const std::string& teacher, const std::vector<int32_t>& prompt,

@@ -108,7 +108,7 @@ void check_hidden(const DistillOptions& options, const Objective& objective) {
   throw input_error("--hidden-weight needs one teacher, found {}", options.teachers.teacher.size());
 }
 
-// Who is mixed in must be one model that reads the student's own prompt.
+// A mixed-in teacher must be one model that reads the student's own prompt.
 void check_mix(const DistillOptions& options) {
   if (options.loss.teacher_mix == 0) return;
   const std::vector<std::string>& teachers = options.teachers.teacher;

@@ -1,4 +1,4 @@
-// What a distillation is, worked out once from its options.
+// Plan of a distillation, worked out once from its options.
 #pragma once
 
 #include <optional>
@@ -24,7 +24,7 @@ struct MetaModel {
 
 struct PlannedTeacher {
   NamedFolder source;
-  double share = 1;                ///< of the loss, with --teacher-weight
+  double share = 1;                ///< share of the loss, with --teacher-weight
   std::optional<MetaModel> model;  ///< nothing: the student itself
 };
 
@@ -33,15 +33,15 @@ struct PlannedTeacher {
 struct DistillPlan {
   DistillOptions options;
   Objective objective;          ///< its policy at the sampler's temperature
-  LoadOptions load;             ///< how models that are only read are loaded
+  LoadOptions load;             ///< loading of models that are only read
   double available_memory = 0;  ///< bytes free before anything was loaded; infinite: not known
-  MetaModel student;            ///< with what trains marked
+  MetaModel student;            ///< trained tensors are marked
   ChatSource chats;             ///< the template by which conversations are written
   std::vector<PlannedTeacher> teachers;
   bool averaged = false;  ///< every teacher grades every row (--teacher-weight)
   std::optional<MetaModel> judge;
-  std::vector<Example> rows;           ///< of --data
-  std::vector<LayerPair> layer_pairs;  ///< whose hidden states are compared; empty: none
+  std::vector<Example> rows;           ///< rows of --data
+  std::vector<LayerPair> layer_pairs;  ///< layers with compared hidden states; empty: none
   EngineOptions engine;  ///< how the student's completions are drawn, but for a mixed-in teacher
 
   /// Nothing is read but headers, tokenizers and the rows, so that a run that does not fit into
@@ -56,7 +56,7 @@ struct DistillPlan {
   std::vector<const MetaModel*> teacher_models() const;
 };
 
-/// How teachers are loaded: as everything that is only read, in --teacher-dtype.
+/// Options to load teachers with: as everything that is only read, in --teacher-dtype.
 LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load);
 
 }  // namespace alambic

@@ -81,7 +81,7 @@ std::shared_ptr<const RewardScorer> load_scorer(const DistillPlan& plan) {
                                             std::move(expected));
 }
 
-// Who scores the completions, and the student as it was before the run.
+// Scorer of the completions, and the student as it was before the run.
 AuxiliaryModels load_auxiliary_models(const DistillPlan& plan) {
   AuxiliaryModels auxiliary;
   const Policy& policy = plan.objective.policy;

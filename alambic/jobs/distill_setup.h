@@ -27,7 +27,7 @@ class DistillSetup {
   const TeacherPool& teachers() const { return *teachers_; }
   const std::vector<TokenizedExample>& examples() const { return examples_; }
 
-  /// What is trained, step by step; to be asked for once, since it takes the examples. Loads the
+  /// Task that the trainer runs; to be asked for once, since it takes the examples. Loads the
   /// reward model and the reference where the objective asks for them, and fills the teachers'
   /// cache. Input errors: a row that lacks what its score needs, those of TeacherPool::over.
   std::unique_ptr<TrainingTask> task();

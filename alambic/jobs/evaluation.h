@@ -1,4 +1,4 @@
-// What `eval` measures of a model.
+// Measures of a model, for `eval`.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ namespace alambic {
 struct TaskEvaluation {
   std::string model;             ///< its folder, for the chat template
   std::string data;              ///< jsonl with `prompt` or `messages`, `answer` or `completion`
-  ChatOptions chat;              ///< by which conversations are written
+  ChatOptions chat;              ///< form in which conversations are written
   int64_t limit = 0;             ///< rows that are used; 0: all
   EngineOptions engine;          ///< stop tokens and vocabulary aside, which are the model's
   std::string completions_file;  ///< jsonl for the completions; empty: none
@@ -23,7 +23,7 @@ struct TaskEvaluation {
   LoadOptions load_teacher;
 };
 
-/// What the engine has done so far of so many completions; nothing yet at the first call.
+/// Progress of the engine over so many completions; nothing yet at the first call.
 using OnEvaluation = std::function<void(const EngineProgress&, int64_t completions)>;
 
 /// Completes the prompts once, writes the completions to their file and gives "examples",
@@ -33,8 +33,8 @@ using OnEvaluation = std::function<void(const EngineProgress&, int64_t completio
 Metrics evaluate_task(const Pretrained& loaded, const TaskEvaluation& task,
                       const OnEvaluation& on_progress = {});
 
-/// "perplexity", "cross_entropy" and "tokens" of all texts of a file (text_data.h), read in windows
-/// of `window` tokens; 0: the model's context, which a window cannot exceed.
+/// Metrics "perplexity", "cross_entropy" and "tokens" of all texts of a file (text_data.h), read in
+/// windows of `window` tokens; 0: the model's context, which a window cannot exceed.
 Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t window);
 
 }  // namespace alambic

@@ -15,7 +15,7 @@ struct ModelCard {
   std::string teacher;     ///< empty: none
   std::vector<std::string> tags;
   std::vector<std::pair<std::string, std::string>> facts;  ///< "objective", "reverse KL", …
-  Metrics figures;                                         ///< of the finished model
+  Metrics figures;                                         ///< figures of the finished model
   std::string config;                                      ///< the resolved config.toml
 };
 

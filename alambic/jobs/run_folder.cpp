@@ -58,7 +58,7 @@ void check_same_options(const fs::path& file, const std::string& now) {
       .with_hint("give the options of the first run, or start a new run in another --out");
 }
 
-// What a run has left in the folder. Refuses a folder with anything else.
+// Files that a run has left in the folder. Refuses a folder with anything else.
 std::vector<fs::path> files_of_run(const fs::path& folder) {
   std::vector<fs::path> files;
   if (!path_exists(folder)) return files;
@@ -92,7 +92,7 @@ FileLock lock_folder(const fs::path& folder) {
 RunFolder::RunFolder(const std::string& command, const Options& options, const RunOptions& run)
     : path_(run.out) {
   const std::string config = config_toml(command, options, as_hub_name);
-  files_of_run(path_);  // no lock goes into a folder of somebody else
+  files_of_run(path_);  // no lock goes into a folder that is no run's
   lock_.emplace(lock_folder(path_));
   const std::vector<fs::path> before = files_of_run(path_);
   if (run.resume && !before.empty()) {

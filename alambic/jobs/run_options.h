@@ -1,4 +1,4 @@
-// Where a run is written.
+// Options of the run folder.
 #pragma once
 
 #include "alambic/tensor/machine_options.h"

@@ -9,8 +9,8 @@ namespace alambic {
 
 enum class RunEnding {
   finished,   ///< the model is written
-  stopped,    ///< by a signal, with a checkpoint to resume from
-  collapsed,  ///< by a sign of collapse, with a checkpoint
+  stopped,    ///< ended by a signal, with a checkpoint to resume from
+  collapsed,  ///< ended by a sign of collapse, with a checkpoint
 };
 
 /// Outcome of a run that trains a model.

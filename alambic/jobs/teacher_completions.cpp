@@ -18,7 +18,7 @@ namespace alambic {
 
 namespace {
 
-/// What a teacher reads, and which.
+/// Prompt for a teacher, and the number of that teacher.
 struct Task {
   size_t teacher = 0;
   std::vector<int32_t> prompt;

@@ -6,7 +6,7 @@ namespace alambic {
 
 enum class CompletionsBy { data, teacher };
 
-/// Who writes the completions that steps outside --lmbda's share learn from.
+/// Source of the completions that steps outside --lmbda's share learn from.
 struct TeacherCompletionsOptions {
   CompletionsBy by = CompletionsBy::data;
   std::string file;

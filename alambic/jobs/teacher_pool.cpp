@@ -136,7 +136,7 @@ TeacherPrompts TeacherPool::prompts_of(const GradedRows& rows) const {
   return any ? prompts : TeacherPrompts();
 }
 
-// What the cache lacks of these rows, in batches of some thousand tokens.
+// Grades these rows where the cache lacks them, in batches of some thousand tokens.
 void TeacherPool::fill(const Member& member, const GradedRows& rows, const TeacherPrompts& prompts,
                        const std::vector<size_t>& graded) const {
   constexpr int64_t tokens_per_pass = 4096;

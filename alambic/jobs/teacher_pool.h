@@ -32,14 +32,14 @@ class TeacherPool {
 
   /// Shortest context among the teachers.
   int64_t positions() const { return positions_; }
-  /// Who grades these rows: by tag or all, each behind its `teacher_prompt` where a row has one.
+  /// Teachers of these rows: by tag or all, each behind its `teacher_prompt` where a row has one.
   /// With a cache, grades of the completions that it lacks are made first.
   /// Input errors name the file's line: a tag that no teacher has, a prompt that leaves no room.
   TeacherMixture over(const GradedRows& rows) const;
   /// The model of the only teacher; null where there are several or none in this process.
   const Model* only_model() const;
   bool cached() const { return !members_.empty() && members_.front().cache != nullptr; }
-  /// Not from a cache, and not without a teacher.
+  /// Whether teachers grade completions of the run: not from a cache, not without a teacher.
   bool evaluates_new_completions() const { return !members_.empty() && !cached(); }
 
  private:
@@ -60,7 +60,7 @@ class TeacherPool {
 
   const DistillPlan& plan_;
   const Pretrained& student_;
-  LoadOptions load_;  // of teachers
+  LoadOptions load_;  // options to load teachers with
   std::vector<Member> members_;
   std::shared_ptr<HeadCache> head_cache_ = std::make_shared<HeadCache>();
   int64_t positions_ = 0;

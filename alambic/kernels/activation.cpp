@@ -55,7 +55,7 @@ struct GatedFunction : torch::autograd::Function<GatedFunction> {
   }
 };
 
-// Of plain tensors; `up` may be undefined.
+// Fused path for plain tensors; `up` may be undefined.
 Tensor fused(Gate kind, const Tensor& gate_NF, const Tensor& up_NF) {
   check(!up_NF.defined() || gate_NF.sizes() == up_NF.sizes(), "gate and up differ in shape");
   const Tensor gate = gate_NF.contiguous(), up = up_NF.defined() ? up_NF.contiguous() : up_NF;

@@ -17,7 +17,7 @@ const float* sinks_of(const AttentionOptions& options, int64_t head) {
   return options.sinks_H.defined() ? options.sinks_H.const_data_ptr<float>() + head : nullptr;
 }
 
-/// What packed attention reads, with dense last dimensions.
+/// Inputs of packed attention, with dense last dimensions.
 struct Packing {
   Tensor q, k, v;
   std::vector<int64_t> offsets;

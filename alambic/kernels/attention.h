@@ -6,9 +6,9 @@
 
 namespace alambic::kernels {
 
-/// What families change about attention.
+/// Options of attention in which families differ.
 struct AttentionOptions {
-  double scale = 1;     ///< of the scores, usually 1 / sqrt(d)
+  double scale = 1;     ///< factor of the scores, usually 1 / sqrt(d)
   int64_t window = 0;   ///< a position sees the last `window`, itself among them; 0: all
   double softcap = 0;   ///< scores s become softcap · tanh(s / softcap) (Gemma 2); 0: none
   Tensor sinks_H = {};  ///< a score per head that takes part in the softmax and has no value

@@ -73,7 +73,7 @@ void attention(const AttentionArgs& a) {
   float* values = keys_T + a.d * row;                  // [length, width]
   float* scores = values + a.length * width;           // [query_block, row]
   float* out = scores + query_block * row;             // [query_block, width]
-  const float scale = a.softcap > 0 ? 1.0f : a.scale;  // of what `scores` holds
+  const float scale = a.softcap > 0 ? 1.0f : a.scale;  // factor of the numbers in `scores`
   transpose_rows(a.k, a.k_row, a.length, a.d, keys_T, row);
   copy_rows(a.v, a.v_row, a.length, a.d, values, width);
   for (int64_t h = 0; h < a.group; ++h) {

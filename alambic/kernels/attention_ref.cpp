@@ -16,7 +16,7 @@ std::vector<double> packed_attention(const std::vector<double>& q, const std::ve
       for (int64_t h = 0; h < heads; ++h) {
         const int64_t kv = h / (heads / kv_heads);
         const int64_t from = window > 0 ? std::max(offsets[s], n - window + 1) : offsets[s];
-        std::vector<double> weight;  // of positions from..n
+        std::vector<double> weight;  // weights of positions from..n
         for (int64_t j = from; j <= n; ++j) {
           double score = 0;
           for (int64_t i = 0; i < d; ++i) {

@@ -4,9 +4,9 @@
 
 namespace alambic::kernels {
 
-/// Of every channel alone, over the last W positions of the own sequence:
+/// Convolution of every channel alone, over the last W positions of its own sequence:
 ///   y[n, c] = Σ_j weight[c, j] · x[n − (W − 1) + j, c],
-/// where positions before the sequence count as 0. `positions_N`: the place of each row of x in its
+/// positions before the sequence counting as 0. `positions_N`: the place of each row of x in its
 /// sequence, whose rows are all here. weight [C, W]. Differentiable in both.
 Tensor packed_causal_convolution(const Tensor& x_NC, const Tensor& weight_CW,
                                  const Tensor& positions_N);

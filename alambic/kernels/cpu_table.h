@@ -53,7 +53,7 @@ struct AttentionGradArgs {
   const float* dout;
   int64_t dout_row, dout_head;
   float *dq, *dk, *dv;
-  int64_t dk_row;  ///< of dv too
+  int64_t dk_row;  ///< distance of rows in dk and dv
 };
 
 /// The `group` queries of one running sequence that read one key/value head of its cache.
@@ -93,7 +93,7 @@ struct CpuTable {
   void (*product)(const ProductArgs&);
   /// Dot products with b where it lies. Needs a_col 1.
   void (*product_transposed)(const ProductArgs&);
-  /// For many rows: panels of b are copied first. The sums are those of `product`, bit for bit.
+  /// Product with many rows: panels of b are copied first. Sums as those of `product`, bit for bit.
   void (*product_many)(const ProductArgs&);
   void (*product_many_transposed)(const ProductArgs&);
   /// y = weight · (x · inverse[n]), inverse = 1 / sqrt(mean(x²) + epsilon); x, y: [N, D] dense.

@@ -48,7 +48,7 @@ Tensor indices(const std::vector<int64_t>& numbers, const Tensor& like) {
   return at::tensor(numbers, at::kLong).to(like.device());
 }
 
-// Of every head of values, wide.
+// Inputs of every head of values, wide.
 struct Heads {
   Tensor q, k, v, decay, rate;
 

@@ -1,4 +1,4 @@
-// What the kernels' libtorch side shares: when a fused path applies, and when threads pay.
+// Conditions shared by the kernels' libtorch side: when a fused path applies, when threads pay.
 #pragma once
 
 #include <algorithm>

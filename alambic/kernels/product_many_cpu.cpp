@@ -18,7 +18,7 @@ static_assert(width % strip == 0);
 
 int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/// What one block of b gives a few rows of c.
+/// Sums of one block of b for a few rows of c.
 struct Rows {
   const float* a;  ///< element (0, k of the block), in strides of ProductArgs
   const float* b;  ///< strips of [K, strip], zeros beyond column E

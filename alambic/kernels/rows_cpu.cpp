@@ -98,7 +98,7 @@ void rope(const HeadsArgs& a, float direction) {
 
 namespace {
 
-// What a gate makes of a number, and its derivative.
+// Output of a gate, and its derivative.
 struct Gated {
   Vec value, slope;
 };

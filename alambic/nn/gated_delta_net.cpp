@@ -107,9 +107,9 @@ double GatedDeltaNet::other_activations() const {
   const auto channels = static_cast<double>(shape.channels());
   const auto heads = static_cast<double>(shape.heads), chunk = static_cast<double>(kernels::kChunk);
   const auto dk = static_cast<double>(shape.key_width), dv = static_cast<double>(shape.value_width);
-  // Of the convolution its shifted inputs, its sum, and what SiLU makes of that; of the chunked
-  // delta rule (kernels/delta_rule.cpp) queries, keys and values in their forms, five squares of
-  // a chunk (decays, products and scores), and a state a chunk.
+  // The convolution's shifted inputs, its sum, and the sum's SiLU; the chunked delta rule's
+  // (kernels/delta_rule.cpp) queries, keys and values in their forms, five squares of a chunk
+  // (decays, products and scores), and a state a chunk.
   return (static_cast<double>(shape.window) + 1) * channels +
          heads * (6 * dk + 5 * dv + 5 * chunk + dk * dv / chunk);
 }

@@ -13,9 +13,9 @@ struct DeltaNetShape {
   int64_t key_width = 0, value_width = 0;
   int64_t window = 0;  ///< positions that the convolution sees, its own among them
 
-  /// Of queries, keys and values, which pass through the convolution together.
+  /// Width of queries, keys and values, which pass through the convolution together.
   int64_t channels() const { return 2 * key_heads * key_width + heads * value_width; }
-  /// What a sequence's slot in a cache keeps.
+  /// Shape of a sequence's state in a cache.
   KvCache::StateShape state() const {
     return {heads, key_width, value_width, window - 1, channels()};
   }
@@ -28,10 +28,10 @@ struct GatedDeltaNet : Mixer {
   DeltaNetShape shape;
   Linear in_proj_qkv;
   Linear in_proj_z;               ///< the gate of what is read
-  Linear in_proj_b, in_proj_a;    ///< of each head: how much is corrected, and forgotten
+  Linear in_proj_b, in_proj_a;    ///< each head's shares: corrected, and forgotten
   Tensor conv_weight;             ///< [channels, 1, window]
   Tensor dt_bias_H, log_decay_H;  ///< g = −exp(log_decay)·softplus(a + dt_bias)
-  RmsNorm norm;                   ///< of each head's reading, before the gate
+  RmsNorm norm;                   ///< norm of each head's reading, before the gate
   Linear out_proj;
 
   GatedDeltaNet(const DeltaNetShape& shape, double epsilon);

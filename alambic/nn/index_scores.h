@@ -6,13 +6,13 @@
 
 namespace alambic {
 
-/// Of T queries and M keys, float32 (float64 for float64): Σ_h weight_h · relu(q_h · key), with
-/// q [T, H, d], weights [T, H], keys [M, d]; returns [T, M].
+/// Scores of T queries and M keys, [T, M], float32 (float64 for float64):
+/// Σ_h weight_h · relu(q_h · key), with q [T, H, d], weights [T, H], keys [M, d].
 Tensor index_scores(const Tensor& q_THd, const Tensor& weight_TH, const Tensor& key_Md);
 
-/// True for the `count` best of the entries that a query may see (`visible_TM`, bool), for all of
-/// them where they are fewer. Of equals the first ones are taken, so that entries which nobody may
-/// see change nothing.
+/// Mask [T, M], bool, of the `count` best of the entries that a query may see (`visible_TM`, bool),
+/// of all where they are fewer. Of equals the first ones are taken, so that entries which no query
+/// may see change nothing.
 Tensor best_entries(const Tensor& score_TM, const Tensor& visible_TM, int64_t count);
 
 /// visible_TM of T positions from `start` on, where entry m may be seen from position `first`(m) =

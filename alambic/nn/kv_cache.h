@@ -10,7 +10,7 @@ namespace alambic {
 /// sequence owns a slot until it ends; then the slot is free for the next one, so a batch never
 /// waits for its longest member.
 struct KvCache {
-  /// What a layer of linear attention keeps of a sequence, however long it is.
+  /// State of a sequence in a layer of linear attention, however long the sequence is.
   struct StateShape {
     int64_t heads = 0, key_width = 0, value_width = 0;
     int64_t window = 0, channels = 0;  ///< the inputs that its convolution will see again
@@ -22,21 +22,21 @@ struct KvCache {
     int64_t tokens = 1;  ///< one row for so many tokens
     int64_t rows = 0;    ///< only so many, in a ring; 0: all
   };
-  /// What one layer keeps.
+  /// Keys and values, or states, of one layer.
   struct LayerShape {
     int64_t kv_heads = 0, head_width = 0;  ///< no heads: no keys and values
     int64_t value_width = head_width;      ///< 0: values are read out of the keys
     StateShape state = {};                 ///< no heads: none
     std::vector<Side> sides = {};
-    /// Of each token.
+    /// Numbers kept of each token.
     int64_t numel() const;
-    /// Of each sequence beside: states and rings, which do not grow with the tokens.
+    /// Numbers kept of each sequence beside: states and rings, which do not grow with the tokens.
     int64_t state_numel() const;
   };
   struct Shape {
     int64_t layers = 0, kv_heads = 0, head_width = 0;
     int64_t value_width = head_width;  ///< 0: values are read out of the keys
-    /// Where layers differ, or keep more than that, one entry for each.
+    /// Shapes of the layers where they differ, or keep more than that; empty: all alike.
     std::vector<LayerShape> each = {};
 
     LayerShape layer(int64_t i) const {

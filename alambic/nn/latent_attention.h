@@ -13,15 +13,15 @@ struct LatentShape {
   int64_t width = 0, heads = 0;
   int64_t query_rank = 0;   ///< queries come from a latent of their own of this width; 0: from x
   int64_t latent_rank = 0;  ///< L, width of the latent of keys and values
-  int64_t nope_width = 0;   ///< of the part of a head's query and key that does not turn
+  int64_t nope_width = 0;   ///< width of a head's query and key without rotation
   int64_t rope_width = 0;   ///< R, of the part that turns; its key is shared by all heads
   int64_t value_width = 0;
-  bool bias = false;        ///< of the maps from x and of the output
-  bool interleaved = true;  ///< what turns is stored in pairs; false: in halves
+  bool bias = false;        ///< biases of the maps from x and of the output
+  bool interleaved = true;  ///< rotated parts are stored in pairs; false: in halves
   double latent_epsilon = 1e-6;
 
   int64_t query_width() const { return nope_width + rope_width; }
-  /// What is kept of a position: the latent after its norm, and the shared key after its turn.
+  /// Numbers kept of a position: the latent after its norm, and the shared key after its rotation.
   int64_t cache_width() const { return latent_rank + rope_width; }
 };
 
@@ -33,13 +33,13 @@ struct LatentShape {
 /// without a cache. The indexer's keys are where the cache has values.
 struct LatentAttention : Mixer {
   LatentShape shape;
-  double scale;               ///< of the scores
-  Linear q_proj;              ///< without query_rank
-  Linear q_a_proj, q_b_proj;  ///< with
+  double scale;               ///< factor of the scores
+  Linear q_proj;              ///< queries without query_rank
+  Linear q_a_proj, q_b_proj;  ///< queries with it
   RmsNorm q_a_layernorm;
-  Linear kv_a_proj_with_mqa;  ///< to the latent and the shared key
+  Linear kv_a_proj_with_mqa;  ///< map to the latent and the shared key
   RmsNorm kv_a_layernorm;
-  Linear kv_b_proj;  ///< from the latent to [key without turn | value] of each head
+  Linear kv_b_proj;  ///< map from the latent to [key without turn | value] of each head
   Linear o_proj;
   std::optional<TokenIndexer> indexer;
 

@@ -7,7 +7,7 @@
 
 namespace alambic {
 
-/// What somebody wants to see of a pass on its way (Pass::outputs): the residual stream behind some
+/// Hidden states that a pass hands out on its way (Pass::outputs): the residual stream behind some
 /// decoder layers, before the model's final norm. In transformers' `hidden_states` that of layer l,
 /// counted from 0, is entry l + 1, but for the last, which there has passed the final norm.
 struct LayerOutputs {

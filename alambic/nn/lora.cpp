@@ -53,7 +53,7 @@ Tensor Lora::norm_E(const Tensor& weight_EI) const {
   if (same(kept_.a, kept_.a_version, a_RI) && same(kept_.b, kept_.b_version, b_ER)) {
     return kept_.value;
   }
-  // What sampling kept, in its inference mode, serves the learning pass too.
+  // The copy that sampling made, in its inference mode, serves the learning pass too.
   const c10::InferenceMode usual(false);
   const at::NoGradGuard no_grad;
   const Tensor sum_EI =

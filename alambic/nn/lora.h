@@ -23,7 +23,7 @@ struct Lora {
   Tensor b_ER;                                 ///< [out, rank]
   Tensor magnitude_E;                          ///< DoRA's row norms, [out]; undefined: plain LoRA
   double scaling = 1;                          ///< alpha / rank, or alpha / sqrt(rank)
-  uint64_t index = 0;                          ///< of this adapter in its model
+  uint64_t index = 0;                          ///< number of this adapter in its model
   std::shared_ptr<const LoraDropout> dropout;  ///< null: none
 
   /// `x_ND` with dropout, or itself.

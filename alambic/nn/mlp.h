@@ -5,7 +5,7 @@
 
 namespace alambic {
 
-/// What a decoder layer does to each position alone: a gated MLP, or experts.
+/// Part of a decoder layer that sees each position alone: a gated MLP, or experts.
 struct FeedForward {
   virtual ~FeedForward() = default;
   virtual Tensor forward(const Tensor& x_ND) const = 0;
@@ -24,7 +24,7 @@ struct MlpShape {
   double limit = 0;
 };
 
-/// What the files call the maps of an MLP that are not fused.
+/// Names in the files of the maps of an MLP that are not fused.
 struct MlpNames {
   std::string gate = "gate_proj", up = "up_proj", down = "down_proj";
 };
@@ -38,7 +38,7 @@ struct DenseMlp : FeedForward {
   explicit DenseMlp(const MlpShape& shape);
   Tensor forward(const Tensor& x_ND) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  /// Under `block`, "model.layers.3.mlp.".
+  /// Visit under the prefix `block`, "model.layers.3.mlp.".
   void visit_as(const std::string& block, const MlpNames& names, const TensorVisitor& visitor);
 };
 

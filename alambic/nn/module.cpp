@@ -24,7 +24,7 @@ TensorVisitor TensorVisitor::without_linears() const {
 }
 
 Tensor placeholder(at::IntArrayRef shape) {
-  // Of sizes from a configuration that no file bounds; torch would report an overflow as its own.
+  // Sizes come from a configuration that no file bounds; torch would call an overflow its own.
   int64_t numbers = 1;
   for (const int64_t size : shape) {
     if (!__builtin_mul_overflow(numbers, size, &numbers) && numbers < int64_t{1} << 60) continue;

@@ -13,7 +13,7 @@ namespace alambic {
 struct Linear;
 struct Router;
 
-/// What walks a model, the one walk over its blocks: a function of every tensor, or one of every
+/// Function for the one walk over a model's blocks: a function of every tensor, or one of every
 /// linear map or router, or of what each block keeps for a backward pass.
 class TensorVisitor {
  public:
@@ -73,22 +73,22 @@ class TensorVisitor {
 
   void operator()(const std::string& name, Tensor& tensor) const;
   void operator()(const std::string& name, Weight& weight) const;
-  /// For Linear::visit alone.
+  /// Call for a linear map; by Linear::visit alone.
   void linear(const std::string& prefix, Linear& linear) const {
     if (on_linear_ && (routed_ || !experts_only_)) on_linear_(prefix, linear);
   }
-  /// For the blocks that have one.
+  /// Call for a router, by the blocks that have one.
   void router(Router& router) const {
     if (on_router_) on_router_(router);
   }
-  /// For every block that keeps more than the inputs and outputs of its linear maps, which those
-  /// tell themselves: `numbers(length)` per token. Inputs of several maps count several times,
-  /// which stands for the norms and sums between.
+  /// Call for every block that keeps more than the inputs and outputs of its linear maps, which
+  /// those tell themselves: `numbers(length)` per token. Inputs of several maps count several
+  /// times, which stands for the norms and sums between.
   template <std::invocable<double> F>
   void activations(const F& numbers) const {
     if (on_activations_) on_activations_(share_ * static_cast<double>(numbers(length_)));
   }
-  /// What walks the experts of a router that sends `share` of the tokens to each.
+  /// Visitor of the experts of a router that sends `share` of the tokens to each.
   TensorVisitor of_experts(double share) const {
     TensorVisitor visitor = *this;
     visitor.share_ = share;

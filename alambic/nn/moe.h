@@ -23,13 +23,13 @@ struct RouterOptions {
   Scores scores = Scores::softmax;
   /// A vector is added to the scores that choose; the weights are without it (arXiv 2408.15664).
   bool has_correction_bias = false;
-  /// Only experts of the best groups are chosen (arXiv 2405.04434, section 2.2.2); a group counts
-  /// as much as the sum of its `summed` best scores.
+  /// Groups of experts, and how many best ones are chosen from (arXiv 2405.04434, section 2.2.2);
+  /// a group counts as much as the sum of its `summed` best scores.
   int64_t groups = 1, topk_group = 1, summed = 1;
-  double scaling = 1;   ///< of the weights
+  double scaling = 1;   ///< factor of the weights
   bool biased = false;  ///< a bias before the softmax or sigmoid (gpt-oss)
 
-  /// Of the tokens, that an expert gets where all are used alike.
+  /// Share of the tokens that an expert gets where all are used alike.
   double share() const { return static_cast<double>(top_k) / static_cast<double>(experts); }
 };
 
@@ -38,7 +38,7 @@ struct Router {
   Tensor weight_ED;
   Tensor bias_E;        ///< undefined: none
   Tensor correction_E;  ///< learns nothing; undefined: none
-  /// Counts what passes with gradients choose; null: nobody does.
+  /// Counts of the experts that passes with gradients choose; null: none.
   std::shared_ptr<RouterLoad> load;
 
   struct Choice {
@@ -58,7 +58,7 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
                    const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
                    const Tensor& base_ND);
 
-/// What the files call the block and the matrices of an expert.
+/// Names in the files of the block and of the matrices of an expert.
 struct ExpertNames {
   std::string block = "mlp";
   MlpNames maps = {};
@@ -72,8 +72,8 @@ struct Moe : FeedForward {
   Router router;
   std::vector<DenseMlp> experts;
   std::optional<DenseMlp> shared;  ///< one that sees every token
-  /// To one number, whose sigmoid the shared one's output is multiplied by (Qwen3.5); without
-  /// weight: added as it is.
+  /// Map to one number, whose sigmoid the shared expert's output is multiplied by (Qwen3.5);
+  /// without weight: it is added as it is.
   Linear shared_gate;
 
   /// `expert` is the shape of each; `shared_inner` the inner width of the shared one, 0: none.

@@ -15,12 +15,12 @@ struct Pass {
   std::vector<int64_t> slots = {};
   std::vector<int64_t> starts = {};  ///< entries already in each sequence's slot
   Tensor positions_N = {};           ///< int64: position of each token in its own sequence
-  LayerOutputs* outputs = nullptr;   ///< who looks at layers' outputs; null: nobody
+  LayerOutputs* outputs = nullptr;   ///< hidden states to hand out; null: none
 
   explicit Pass(const Packed& input);
   Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots);
 
-  /// One new token for each of the running sequences.
+  /// Pass with one new token for each of the running sequences.
   bool decodes() const;
   /// Models call it behind each layer.
   void show(int64_t layer, const Tensor& x_ND) const {

@@ -21,7 +21,7 @@ struct LayerFunction : torch::autograd::Function<LayerFunction> {
   static variable_list forward(AutogradContext* context, const LayerRuns::Layer& layer,
                                const Tensor& /*anchor*/, at::TensorList inputs) {
     context->save_for_backward(inputs.vec());
-    context->set_materialize_grads(false);  // nobody may read some outputs
+    context->set_materialize_grads(false);  // some outputs may stay unread
     context->saved_data["layer"] =
         c10::IValue::make_capsule(c10::make_intrusive<LayerHolder>(layer));
     // With gradients, as the second time: the same kernels, and dropout. What they keep is freed
@@ -39,7 +39,7 @@ struct LayerFunction : torch::autograd::Function<LayerFunction> {
     const auto holder = context->saved_data["layer"].toCapsule();
     const at::AutoGradMode with_gradient(true);
     const variable_list outputs = static_cast<const LayerHolder&>(*holder).layer(inputs);
-    variable_list from, with;  // what is read later, and its gradient
+    variable_list from, with;  // tensors that are read later, and their gradients
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (!outputs[i].requires_grad() || !gradients[i].defined()) continue;
       from.push_back(outputs[i]);

@@ -27,7 +27,7 @@ class RecomputeLayers {
 /// that it reads is kept here: it must take `pass()` from a copy of this.
 class LayerRuns {
  public:
-  /// From what the layer reads of earlier ones to what later ones read of it.
+  /// A layer: the tensors that it reads of earlier ones to those that later ones read of it.
   using Layer = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs)>;
 
   explicit LayerRuns(const Pass& pass);

@@ -14,12 +14,12 @@ struct Rotation {
   Rotation back() const { return {cos_Nd, -sin_Nd}; }
 };
 
-/// What turns a model's heads, by position. Angles are made as they are needed: a table of a long
+/// Rotation of a model's heads, by position. Angles are made as they are needed: a table of a long
 /// context would take hundreds of megabytes, and a pass has few positions of it.
 struct Rope {
   Tensor frequency_d;                 ///< float32, turns per position, [rotary width / 2]
-  double magnitude = 1;               ///< of cos and sin
-  at::ScalarType dtype = at::kFloat;  ///< of cos and sin: float32, float64 for a model in float64
+  double magnitude = 1;               ///< factor of cos and sin
+  at::ScalarType dtype = at::kFloat;  ///< type of cos and sin: float64 for a model in float64
 
   Rope() = default;
   /// Angles in float32, as transformers computes them (modeling_rope_utils.py). "dynamic" stretches
@@ -39,7 +39,7 @@ Tensor pairs_of_halves(const Tensor& x_NHR);
 Tensor rope_frequencies(int64_t head_width, const RopeSettings& settings);
 /// YaRN's m: 0.1 · mscale · ln(factor) + 1, and 1 where nothing is stretched (arXiv 2309.00071).
 double yarn_magnitude(double factor, double mscale);
-/// What cos and sin are multiplied by.
+/// Factor of cos and sin.
 double rope_attention_factor(const RopeSettings& settings);
 
 }  // namespace alambic

@@ -1,4 +1,4 @@
-// How evenly routers spread tokens over experts (Fedus et al., Switch Transformers, arXiv
+// Balance of the tokens over routed experts (Fedus et al., Switch Transformers, arXiv
 // 2101.03961, equations 4 to 6), in the form of transformers' load_balancing_loss_func.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace alambic {
 
-/// What one router has done with the tokens of some passes.
+/// Choices of one router for the tokens of some passes.
 struct RouterLoad {
   Tensor chosen_E;  ///< float64: tokens that were sent to the expert; undefined before the first
   Tensor shares_E;  ///< float64: the expert's shares of the tokens' scores, summed
@@ -24,11 +24,11 @@ struct LoadBalance {
   /// sent to expert e and p_e the mean of its scores: k, the experts of a token, where all are used
   /// alike; E where all go to the same.
   double value = 0;
-  /// Of its layer's tokens, the most that one expert got: k / E … 1.
+  /// Largest share of its layer's tokens that one expert got: k / E … 1.
   double largest_share = 0;
 };
 
-/// Of the routers of a model; those without a token count for nothing.
+/// Load balance of the routers of a model; those without a token count for nothing.
 LoadBalance balance_of(const std::vector<std::shared_ptr<RouterLoad>>& loads);
 
 }  // namespace alambic

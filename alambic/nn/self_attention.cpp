@@ -51,7 +51,7 @@ Tensor SelfAttention::forward(const Tensor& x_ND, const Rotation& rotation, cons
 // Numbers that a backward pass needs of each token besides the inputs and outputs of linear maps.
 int64_t SelfAttention::other_activations() const {
   const auto of_heads = [&](int64_t heads) { return heads * shape.head_width; };
-  int64_t numbers = shape.gated ? 2 * of_heads(shape.heads) : 0;  // what was read, and the gate
+  int64_t numbers = shape.gated ? 2 * of_heads(shape.heads) : 0;  // the output, and the gate
   // Values are part of the fused output, which stays whole beside turned queries and keys.
   if (shape.fused) numbers += of_heads(shape.heads + shape.kv_heads);
   if (q_norm.weight.defined()) numbers += of_heads(shape.heads);

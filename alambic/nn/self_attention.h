@@ -7,7 +7,7 @@
 
 namespace alambic {
 
-/// What mixes positions in a decoder layer.
+/// Part of a decoder layer that mixes positions.
 struct Mixer {
   virtual ~Mixer() = default;
   /// [N, D] to [N, D]; `layer` is this layer's place in the pass's cache.

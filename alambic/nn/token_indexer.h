@@ -16,10 +16,10 @@ struct IndexerShape {
 /// 2.1). It learns nothing: the choice has no gradient.
 struct TokenIndexer {
   IndexerShape shape;
-  Linear wq_b;  ///< from the latent of the queries
+  Linear wq_b;  ///< map from the latent of the queries
   Linear wk;
   LayerNorm k_norm;
-  Linear weights_proj;  ///< of the heads
+  Linear weights_proj;  ///< weights of the heads
 
   struct Queries {
     Tensor q_NHd, weight_NH;
@@ -31,8 +31,8 @@ struct TokenIndexer {
   /// [N, d], after their turn. Heads turn in halves, whatever those of the attention do.
   Tensor keys(const Tensor& x_ND, const Rotation& rotation) const;
   Queries queries(const Tensor& x_ND, const Tensor& latent_NQ, const Rotation& rotation) const;
-  /// Of queries [begin, begin + count) that belong to the last positions of a sequence with M keys;
-  /// bool, [count, M].
+  /// Mask of the best keys, bool, [count, M], of queries [begin, begin + count), which belong to
+  /// the last positions of a sequence with M keys.
   Tensor top_k(const Queries& queries, int64_t begin, int64_t count, const Tensor& key_Md) const;
   /// Tensors only: an adapter here would never learn.
   void visit(const std::string& prefix, const TensorVisitor& visitor);

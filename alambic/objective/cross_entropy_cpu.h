@@ -8,7 +8,7 @@ namespace alambic {
 struct CrossEntropyRow {
   int64_t vocabulary;
   double temperature;
-  double weight;   ///< of the gradient with regard to logits / T
+  double weight;   ///< factor of the gradient with regard to logits / T
   double softcap;  ///< 0: none
   bool gradient;
 };

@@ -25,7 +25,7 @@ struct Divergence {
   /// 0: over the whole vocabulary. K: D of the distributions over K tokens and one bucket for all
   /// others, a lower bound of the full D that is 0, with its gradient, where the models agree.
   int64_t topk = 0;
-  TopKBy topk_by = TopKBy::teacher;  ///< whose K most likely tokens; both: up to 2K tokens
+  TopKBy topk_by = TopKBy::teacher;  ///< distribution that names the K tokens; both: up to 2K
 };
 
 /// Generalized Jensen-Shannon divergence with the ends of GKD and TRL (Agarwal et al.,

@@ -8,7 +8,7 @@
 
 namespace alambic {
 
-/// Of one row, or added over rows; KLs at the temperature, without T².
+/// Sums of one row or over rows; KLs at the temperature, without T².
 struct DivergenceSums {
   double value = 0;  ///< the weighted terms, with their powers of T
   double reverse_kl = 0;

@@ -1,4 +1,4 @@
-// Which divergences there are, torch-free.
+// List of the divergences, torch-free.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ enum class DivergenceKind {
 #undef ALAMBIC_DIVERGENCE
 };
 
-/// What a divergence's number is, and which divergences stand in at its ends 0 and 1, where kernels
+/// Parameter of a divergence, and the divergences that stand in at its ends 0 and 1, where kernels
 /// would divide by 0. `head_share` is no option: each position has its own (divergences/akl.h).
 struct DivergenceParameter {
   enum Source { none, beta, alpha, head_share } source = none;
@@ -22,18 +22,18 @@ struct DivergenceParameter {
 struct DivergenceInfo {
   DivergenceKind kind;
   std::string name;
-  int temperature_power;  ///< of T, by which the value is multiplied
+  int temperature_power;  ///< k of the factor T^k of the value
   DivergenceParameter parameter;
 };
 
-/// In the order of divergences.def.
+/// All divergences, in the order of divergences.def.
 const std::vector<DivergenceInfo>& divergence_infos();
 const DivergenceInfo& info_of(DivergenceKind kind);
 
-/// Whose K most likely tokens a divergence over K tokens compares; both: up to 2K tokens.
+/// Distribution whose K most likely tokens a divergence over K tokens compares; both: up to 2K.
 enum class TopKBy { teacher, student, both };
 
-/// One term of a weighted sum, ready for the row kernels.
+/// Term of a weighted sum, ready for the row kernels.
 struct WeightedTerm {
   DivergenceKind kind;
   double parameter;     ///< beta or alpha, strictly between 0 and 1; unused by the others

@@ -13,7 +13,7 @@ using Row = std::vector<double>;
 /// log softmax(logits / temperature)
 Row log_softmax(const Row& logits, double temperature = 1);
 
-/// Of one position: |W·s − t|² / D of t, and 1 − cos(W·s, t); an empty W is the identity.
+/// Distances at one position: |W·s − t|² / D of t, and 1 − cos(W·s, t); an empty W: the identity.
 double hidden_mse(const Row& student, const std::vector<Row>& projection, const Row& teacher);
 double hidden_cosine(const Row& student, const std::vector<Row>& projection, const Row& teacher);
 
@@ -48,7 +48,7 @@ double cross_entropy(const Row& logits, int target);
 /// −Σ p·log p
 double entropy(const Row& log_p);
 
-/// What a Head does to one hidden state: weight is [V][D], bias empty or [V].
+/// Logits that a Head makes of one hidden state: weight is [V][D], bias empty or [V].
 Row logits(const Row& hidden, const std::vector<Row>& weight, const Row& bias, double scale,
            double softcap);
 

@@ -15,7 +15,7 @@ struct Moments {
   double mean = 0, deviation = 0;
 };
 
-/// Of the scores that are there.
+/// Moments of the scores that are there, without NaN.
 Moments moments_of(std::span<const float> scores) {
   Moments moments;
   double sum = 0, squares = 0;

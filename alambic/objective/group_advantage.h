@@ -1,4 +1,4 @@
-// From scores of whole completions to advantages within groups of completions to one prompt.
+// Advantages of whole completions from their scores, within the completions to one prompt.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@ namespace alambic {
 enum class AdvantageKind { grpo, dr_grpo };
 
 struct GroupAdvantages {
-  std::vector<double> advantages;  ///< of every completion
-  double mean = 0, deviation = 0;  ///< of the scores; of groups, the mean of their deviations
+  std::vector<double> advantages;  ///< one a completion
+  double mean = 0, deviation = 0;  ///< moments of the scores; of groups: mean of deviations
   int64_t dropped = 0;             ///< completions without a score (NaN)
   int64_t equal = 0;               ///< groups that teach nothing: all scores alike
 };

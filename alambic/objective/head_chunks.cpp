@@ -16,7 +16,7 @@ constexpr int64_t kBufferBytes = int64_t{64} << 20;
 constexpr int64_t kFewestRows = 128;
 
 struct Known {
-  Tensor value, hidden_MD, weight_VD, bias_V;  // gradients are undefined where nobody needs them
+  Tensor value, hidden_MD, weight_VD, bias_V;  // gradients; undefined: not needed
 };
 
 /// The value and its gradients are already known: this node only remembers them.

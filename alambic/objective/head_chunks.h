@@ -37,7 +37,7 @@ class HeadChunks {
 };
 
 /// Gradients of a sum over chunks with regard to hidden states, weight and bias; only those that
-/// somebody needs. Weight and bias are accumulated in the working dtype over all chunks.
+/// are needed. Weight and bias are accumulated in the working dtype over all chunks.
 class HeadGradient {
  public:
   /// Needed are the leaves and results that require a gradient while gradients are on.

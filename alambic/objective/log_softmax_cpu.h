@@ -1,4 +1,4 @@
-// What every row kernel does first: the largest logit and the logarithm of the softmax's sum.
+// First step of every row kernel: the largest logit and the logarithm of the softmax's sum.
 #pragma once
 
 #include <cmath>
@@ -26,7 +26,7 @@ struct Softmax {
   for (int64_t i = vocabulary; i < padded_row(vocabulary); ++i) row[i] = -1e30f;
 }
 
-/// Of a padded row. A NaN anywhere makes log_sum NaN.
+/// Softmax of a padded row. A NaN anywhere makes log_sum NaN.
 [[gnu::always_inline]] inline Softmax softmax(const float* row, int64_t vocabulary,
                                               float inverse_temperature) {
   const int64_t vectors = padded_row(vocabulary) / lanes;

@@ -6,7 +6,7 @@
 
 namespace alambic {
 
-/// What --objective names: terms over the whole vocabulary, over the drawn tokens, and of the given
+/// Terms that --objective names: over the whole vocabulary, over the drawn tokens, and of the given
 /// ones.
 struct Objective {
   Divergence divergence;     ///< no terms: none

@@ -48,7 +48,7 @@ Surrogate surrogate_of(PolicyKind kind, const PolicyRows& rows, double clip) {
   throw bug("no objective of kind {}", static_cast<int>(kind));
 }
 
-/// What every token adds, by name: the objective's value first.
+/// Terms of every token, by name: the objective's value first.
 using Totals = std::vector<std::pair<std::string, Tensor>>;
 
 /// The derivative of the objective with regard to logp, and the sums over the rows.

@@ -18,8 +18,8 @@ struct PolicyTerm {
 struct Policy {
   std::vector<PolicyTerm> terms;  ///< empty: nothing is learned this way
   double temperature = 1;
-  double clip = 0.2;     ///< of the importance ratio, on the side that would go on; 0: none
-  double kl_weight = 0;  ///< of policies/reference_kl.h, added to the terms; 0: no reference
+  double clip = 0.2;     ///< bound of the importance ratio, on the side that would go on; 0: none
+  double kl_weight = 0;  ///< factor of policies/reference_kl.h, added to the terms; 0: no reference
 
   bool has(PolicyKind kind) const;
   bool reads_teacher() const;
@@ -32,8 +32,8 @@ struct DrawnTokens {
   Tensor sampler_logp_M;  ///< when it was drawn: Rollouts::logp_N
   // Undefined where no term reads them.
   Tensor teacher_logp_M, reference_logp_M;
-  Tensor advantage_M;  ///< of the completion that the token is part of
-  Tensor return_M;     ///< of the completion's tokens after it (returns.h)
+  Tensor advantage_M;  ///< advantage of the token's completion
+  Tensor return_M;     ///< return of the completion's later tokens (returns.h)
   /// The policy's probability over that of another distribution which drew the token; undefined: 1.
   /// Values and gradients are multiplied by it; clipping looks at how far the policy has moved.
   Tensor weight_M;

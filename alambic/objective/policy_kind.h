@@ -1,4 +1,4 @@
-// Which objectives over drawn tokens there are, torch-free.
+// List of the objectives over drawn tokens, torch-free.
 #pragma once
 
 #include <string>
@@ -16,10 +16,10 @@ struct PolicyInfo {
   PolicyKind kind;
   std::string name;
   bool reads_teacher;     ///< needs DrawnTokens::teacher_logp_M
-  int temperature_power;  ///< of T, by which the value is multiplied
+  int temperature_power;  ///< k of the factor T^k of the value
 };
 
-/// In the order of policies.def.
+/// All objectives over drawn tokens, in the order of policies.def.
 const std::vector<PolicyInfo>& policy_infos();
 const PolicyInfo& info_of(PolicyKind kind);
 

@@ -7,10 +7,10 @@
 
 namespace alambic {
 
-/// For every token of every completion (`lengths` tokens each, end to end): the sum of `reward_M`
-/// over the completion's tokens after it, divided by their number where `normalize` says so, which
-/// keeps long completions from being worse by their length alone (MiniLLM, §2.2). 0 for the last
-/// token of an completion. float64, on the CPU's or reward's device.
+/// Returns of every token of every completion (`lengths` tokens each, end to end): the sum of
+/// `reward_M` over the completion's tokens after it, divided by their number where `normalize` says
+/// so, which keeps long completions from being worse by their length alone (MiniLLM, §2.2). 0 for
+/// the last token of a completion. float64, on the CPU's or reward's device.
 Tensor returns_M(const Tensor& reward_M, const std::vector<int64_t>& lengths,
                  bool normalize = true);
 

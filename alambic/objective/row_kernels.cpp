@@ -21,7 +21,7 @@ extern const RowKernels row_table;
 
 namespace {
 
-// Of the instruction set with this name in CpuTable.
+// Kernels of the instruction set with this name in CpuTable.
 const RowKernels& row_kernels(const char* isa) {
   const std::string_view name = isa;
   if (name == "baseline") return baseline::row_table;

@@ -1,5 +1,5 @@
-// What one logit costs: the kernels that visit rows of them, by instruction set. Included by files
-// that are compiled once for each (cmake/isa_kernels.cmake).
+// Kernels that visit rows of logits, by instruction set. Included by files that are compiled once
+// for each (cmake/isa_kernels.cmake).
 #pragma once
 
 #include "alambic/objective/cross_entropy_cpu.h"

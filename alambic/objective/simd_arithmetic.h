@@ -15,7 +15,7 @@ struct Arithmetic {
   [[gnu::always_inline]] static Number exp_remainder(Number x) {
     return simd::ALAMBIC_ISA::exp_remainder(x);
   }
-  /// For x ≤ 0.
+  /// exp(x) − 1 for x ≤ 0.
   [[gnu::always_inline]] static Number expm1(Number x) {
     return simd::ALAMBIC_ISA::expm1_nonpositive(x);
   }

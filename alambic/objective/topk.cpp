@@ -61,7 +61,7 @@ Buckets take_buckets(const Tensor& logits_CV, double temperature, const Chosen& 
   return {with_tail(log_CK, tail_C1, chosen), tail_C1};
 }
 
-/// What a remote or cached teacher says; all of its log-probabilities are at the temperature.
+/// Buckets of a remote or cached teacher; all of its log-probabilities are at the temperature.
 Buckets given_buckets(const Tensor& logp_CK, int64_t vocabulary, const Chosen& chosen) {
   const Tensor log_CK = logp_CK.to(at::kDouble);
   const Tensor rest_C1 = 1 - log_CK.exp().sum(-1, true);
@@ -141,7 +141,7 @@ struct TeacherChunk {
   Buckets buckets;
 };
 
-/// Of a teacher's hidden states.
+/// Buckets computed from a teacher's hidden states.
 struct ComputedBuckets {
   HeadChunks teachers;
   TopKChoice choice;
@@ -155,7 +155,7 @@ struct ComputedBuckets {
   }
 };
 
-/// Of the tokens that a teacher gives.
+/// Buckets of the tokens that a teacher gives.
 struct GivenBuckets {
   const TopK& teacher;
   int64_t size, vocabulary;

@@ -6,7 +6,7 @@
 
 namespace alambic {
 
-/// Which tokens get a bucket of their own.
+/// Choice of the tokens that get a bucket of their own.
 struct TopKChoice {
   int64_t size = 0;  ///< 0: as many as the teacher gives
   TopKBy by = TopKBy::teacher;

@@ -228,7 +228,7 @@ class Engine {
     }
   }
 
-  // Of the tokens just drawn from the mixture: the model's own log-probabilities and their weights.
+  // Weights and the model's own log-probabilities of the tokens just drawn from the mixture.
   void weigh(const Tensor& own_BV) {
     weights_.resize(drawn_.size());
     for (size_t b = 0; b < drawn_.size(); ++b) {
@@ -264,7 +264,7 @@ class Engine {
   size_t waiting_ = 0;  // the first request that has had no slot yet
   std::vector<Completion> completions_;
   std::vector<Drawn> drawn_;
-  std::vector<float> weights_;  // of drawn_, with a mixed-in teacher
+  std::vector<float> weights_;  // weights of drawn_, with a mixed-in teacher
   Tensor last_tokens_;          // int64, on the CPU, one per slot: what the next pass reads
   EngineProgress progress_;
 };

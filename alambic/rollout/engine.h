@@ -24,12 +24,12 @@ struct Request {
 enum class Ending { stop_token, length };
 
 struct Completion {
-  std::vector<int32_t> tokens;  ///< without the prompt, with the stop token when it was drawn
+  std::vector<int32_t> tokens;  ///< ids without the prompt, with a drawn stop token
   std::vector<float> logp;      ///< log softmax(logits / temperature)[token] of the model, before
                                 ///< any filter; at temperature 0 of the logits themselves
   Ending ending = Ending::length;
-  /// With a mixed-in teacher: the model's probability of the token over that of the mixture which
-  /// drew it. Empty: 1, the model alone drew.
+  /// Weights with a mixed-in teacher: the model's probability of the token over that of the mixture
+  /// which drew it. Empty: 1, the model alone drew.
   std::vector<float> weights;
 };
 

@@ -1,4 +1,4 @@
-// How the next token is drawn. Torch-free: the command line parses it.
+// Settings of the draw of the next token. Torch-free: the command line parses it.
 #pragma once
 
 #include "alambic/options/options.h"

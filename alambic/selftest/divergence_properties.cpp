@@ -84,7 +84,7 @@ Sampled enumerate(const reference::Row& log_q, const reference::Row& log_p) {
   for (int drawn = 0; drawn < 3; ++drawn) {
     const double q = std::exp(log_q[drawn]), d = log_p[drawn] - log_q[drawn];
     for (int v = 0; v < 3; ++v) {
-      const double slope = (v == drawn) - std::exp(log_q[v]);  // of log q[drawn]
+      const double slope = (v == drawn) - std::exp(log_q[v]);  // slope of log q[drawn]
       sums.k1_reward[v] += q * -d * slope;
       sums.k2[v] += q * d * -slope;
       sums.k3[v] += q * (1 - std::exp(d)) * slope;

@@ -11,7 +11,7 @@ namespace alambic::selftest {
 
 namespace {
 
-/// Where a parameter is tried, its ends included; at 1 a skewed divergence is none.
+/// Values at which a parameter is tried, its ends included; at 1 a skewed divergence is none.
 std::vector<double> parameters_of(const DivergenceInfo& info) {
   switch (info.parameter.source) {
     case DivergenceParameter::beta:

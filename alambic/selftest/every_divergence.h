@@ -1,4 +1,4 @@
-// What holds of every divergence of divergences.def, at two temperatures, in weighted sums, over
+// Properties of every divergence of divergences.def, at two temperatures, in weighted sums, over
 // the whole vocabulary and over buckets.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What holds of kernels and of small whole models, for `alambic selftest` and the tests.
+// Properties of kernels and of small whole models, for `alambic selftest` and the tests.
 #pragma once
 
 #include "alambic/selftest/property.h"
@@ -8,7 +8,7 @@ namespace alambic::selftest {
 /// This machine's arithmetic against scalar loops in float64.
 std::vector<Property> kernel_properties();
 
-/// From tokens to the loss and back: which positions are graded, what stands beside them, samplers
+/// Properties from tokens to the loss and back: graded positions, the numbers beside them, samplers
 /// and teachers. Writes a teacher cache into the folder for temporary files.
 std::vector<Property> model_properties();
 

@@ -93,7 +93,7 @@ void every_kernel(Deviation& worst) {
             info.kind, info.parameter.source == DivergenceParameter::head_share ? share : 0.3, 1,
             zs, zt);
         // Logits are known to about 1e-7: so is the logarithm of the ratio, which TVD averages and
-        // whose square is the KL.
+        // the KL squares.
         const double known =
             info.kind == DivergenceKind::tvd ? 1e-7 : 1e-7 * std::sqrt(std::max(expected, 0.0));
         worst.add(std::abs(found - expected), 2e-5 * expected + known + 1e-15,

@@ -1,4 +1,4 @@
-// What holds of particular losses: closed forms, limits, bounds, and the parts around divergences.
+// Properties of particular losses: closed forms, limits, bounds, and the parts around divergences.
 #pragma once
 
 #include "alambic/selftest/property.h"

@@ -30,7 +30,7 @@ Gradients differentiate(const Problem& problem, const DrawnTokens& drawn, const 
 struct Enumerated {
   Problem problem;
   Tensor probability_V;  ///< the student's
-  Gradients exact;       ///< of the exact reverse KL
+  Gradients exact;       ///< gradients of the exact reverse KL
 
   explicit Enumerated(double temperature);
   /// Another policy that may have drawn the tokens.

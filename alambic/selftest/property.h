@@ -17,7 +17,7 @@ struct Deviation {
   void add(double found, double allowed, const std::string& where);
   /// |found − expected| against `relative` of |expected|.
   void compare(double found, double expected, double relative, const std::string& where);
-  /// For what is true or false.
+  /// A claim that is true or false.
   void expect(bool holds, const std::string& where) { add(holds ? 0 : 2, 1, where); }
   bool holds() const { return share <= 1; }
 };

@@ -1,4 +1,4 @@
-// What holds of training, for `alambic selftest` and the tests.
+// Properties of training, for `alambic selftest` and the tests.
 #pragma once
 
 #include "alambic/selftest/property.h"

@@ -15,8 +15,8 @@
 
 namespace alambic {
 
-/// What names a sequence in a cache: SHA-256 of its token ids and of which of them are graded, so
-/// that grades are found whatever the order, the file or the batch the sequence comes in, and a
+/// Names of sequences in a cache: SHA-256 of the token ids and of which of them are graded, so
+/// that grades are found whatever the order, the file or the batch of the sequence, and a
 /// changed prompt, template or completion is not.
 std::vector<std::string> sequence_keys(const Rollouts& rollouts);
 
@@ -39,8 +39,8 @@ class TeacherCache {
 
   /// Grades with `teacher`, which gives hidden states, the sequences of `rollouts` and keeps what
   /// is not there yet. From the first call to flush() no other process can fill: environment errors
-  /// where another one does, or has put another cache in this one's place. What others have added
-  /// since is read first.
+  /// if another one does, or has put another cache in this one's place. Entries that others have
+  /// added since are read first.
   void fill(const Teacher& teacher, const Rollouts& rollouts);
   /// Ends the filling: what is left reaches the disk, and other processes may fill.
   void flush();
@@ -55,7 +55,7 @@ class TeacherCache {
     std::vector<std::string> keys;
     std::unordered_set<std::string> seen;
     std::vector<int64_t> offsets = {0};
-    std::vector<Columns> grades;  // of each sequence
+    std::vector<Columns> grades;  // one a sequence
   };
   struct Lock;
 

@@ -1,4 +1,4 @@
-// What a teacher cache says about itself (docs/formats.md).
+// Manifest of a teacher cache (docs/formats.md).
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@ enum class CacheForm {
 
 struct CacheManifest {
   CacheForm form = CacheForm::hidden;
-  std::string dtype = "bfloat16";  ///< of stored hidden states: "bfloat16" or "float32"
-  int64_t width = 0;               ///< of hidden states
+  std::string dtype = "bfloat16";  ///< type of stored hidden states: "bfloat16" or "float32"
+  int64_t width = 0;               ///< width of hidden states
   int64_t topk = 0;
-  double temperature = 1;  ///< of stored log-probabilities; hidden states have none
+  double temperature = 1;  ///< temperature of stored log-probabilities; hidden states have none
 
   std::string teacher;  ///< folder, for people; the digests decide
   std::string teacher_digest, tokenizer_digest, template_digest;
@@ -40,8 +40,8 @@ struct CacheManifest {
   static CacheManifest read(const fs::path& file);
 };
 
-/// How a cache on disk differs from the one that a run needs: "teacher: … here, … in the run"; ""
-/// when it can be replayed. Parts, folder and computed_in do not count.
+/// Difference between a cache on disk and the one that a run needs: "teacher: … here, … in the
+/// run"; "" when it can be replayed. Parts, folder and computed_in do not count.
 std::string describe_difference(const CacheManifest& stored, const CacheManifest& needed);
 
 }  // namespace alambic

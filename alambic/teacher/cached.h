@@ -8,7 +8,7 @@
 namespace alambic {
 
 /// Output heads on demand, one resident at a time: asking for another frees the one before, unless
-/// somebody still holds it.
+/// it is still held elsewhere.
 class HeadCache {
  public:
   using Load = std::function<Head()>;

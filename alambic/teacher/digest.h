@@ -1,4 +1,4 @@
-// Which model graded: digests of a model folder's parts.
+// Digests of a model folder's parts, to tell which model graded.
 #pragma once
 
 #include <string>

@@ -34,8 +34,8 @@ class Judge : public Reward {
   std::shared_ptr<const Tokenizer> tokenizer_;
   Rubric rubric_;
   double min_mass_;
-  std::vector<int64_t> tokens_;  // of the words; a word may have two, with and without a space
-  std::vector<double> values_;   // of the tokens
+  std::vector<int64_t> tokens_;  // the words'; a word may have two, with and without a space
+  std::vector<double> values_;   // values of the tokens
 };
 
 /// The text with every special token of the tokenizer that it spells out broken by a space, so that

@@ -1,4 +1,4 @@
-// How easily a reward is fooled.
+// Tricks that a reward should not be fooled by, and how often it is.
 #pragma once
 
 #include <cstdint>
@@ -20,20 +20,20 @@ const std::vector<Trick>& tricks();
 
 struct TrickResult {
   std::string name;
-  int64_t tried = 0;      ///< with scores for both the good completion and the trick
+  int64_t tried = 0;      ///< pairs with scores for both the good completion and the trick
   int64_t fooled = 0;     ///< scored at least as high as the good completion to the same prompt
-  int64_t dropped = 0;    ///< the trick got no score, which fools nobody
-  double mean_score = 0;  ///< of those tried
+  int64_t dropped = 0;    ///< the trick got no score: it fools no judge
+  double mean_score = 0;  ///< mean over those tried
   double share() const { return tried > 0 ? static_cast<double>(fooled) / tried : 0; }
 };
 
 struct JudgeReport {
   int64_t completions = 0;  ///< good completions with a score
   int64_t dropped = 0;      ///< good completions without one
-  double mean_score = 0;    ///< of the good completions
+  double mean_score = 0;    ///< mean over the good completions
   std::vector<TrickResult> tricks;
   std::string last_reason;  ///< why the last score was dropped
-  /// Of the trick that fools best.
+  /// Largest share of completions that a trick fools.
   double worst_share() const;
 };
 

@@ -13,7 +13,7 @@ class LocalTeacher : public Teacher {
  public:
   /// `vocabulary`: the tokenizer's real size, to which the head is cut. The model may be the
   /// student itself (self-distillation from the weights as they are at each step). `layers`:
-  /// whose outputs a teacher output holds beside (nn/layer_outputs.h).
+  /// those that a teacher output holds beside (nn/layer_outputs.h).
   LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabulary,
                std::vector<int64_t> layers = {});
 

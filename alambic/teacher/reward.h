@@ -32,10 +32,10 @@ struct Reward {
 };
 
 struct RewardLimits {
-  double seconds = 10;  ///< of a command
+  double seconds = 10;  ///< time limit of a command
 };
 
-/// By its name on the command line:
+/// Reward by its name on the command line:
 ///   exact_match      1 when the completion is the expected one, spaces around both left out
 ///   number           1 when the number after the last #### is the expected one
 ///   regex:PATTERN    1 when the pattern is found in the completion (PCRE2, Unicode)

@@ -4,7 +4,7 @@
 
 namespace alambic {
 
-/// What scores whole completions: a checkable reward or a judge.
+/// Options of the scores of whole completions: a checkable reward or a judge.
 struct RewardOptions {
   std::string reward, judge, rubric;
   std::vector<std::string> judge_scores;

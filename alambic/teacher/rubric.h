@@ -1,4 +1,4 @@
-// What a judge is asked: a text with places for the prompt and the completion, ending where the
+// Question to a judge: a text with places for the prompt and the completion, ending where the
 // judge's next token is the score.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace alambic {
 struct Rubric {
   std::string text;
   std::vector<std::string> words;  ///< each one token for the judge
-  std::vector<double> values;      ///< of the words; of a pair: that the first is better
+  std::vector<double> values;      ///< values of the words; of a pair: the first is better
 
   bool compares() const { return text.find("{first}") != text.npos; }
   bool needs_reference() const { return compares() || text.find("{reference}") != text.npos; }
@@ -28,7 +28,7 @@ struct Rubric {
 
 /// Grades 1 to 5, as 0 to 1.
 Rubric default_rubric();
-/// Which of two completions is better, A or B.
+/// Rubric that asks which of two completions is better, A or B.
 Rubric default_pair_rubric();
 
 /// A rubric of one's own: a text file, with the words of the chosen default unless `words` names

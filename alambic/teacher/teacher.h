@@ -1,4 +1,4 @@
-// What all teachers share: they grade completions.
+// Interface of all teachers: they grade completions.
 #pragma once
 
 #include "alambic/flow/rollouts.h"
@@ -6,8 +6,8 @@
 
 namespace alambic {
 
-/// What grades the rollouts it is given; which form of TeacherOutput comes out is the kind of
-/// teacher's. No gradient and no memory: the same rollouts get the same output.
+/// Grader of rollouts; the form of TeacherOutput depends on the kind of teacher. No gradient and no
+/// memory: the same rollouts get the same output.
 struct Teacher {
   virtual ~Teacher() = default;
   virtual TeacherOutput evaluate(const Rollouts& rollouts) const = 0;

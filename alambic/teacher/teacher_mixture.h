@@ -14,8 +14,8 @@ struct WeightedTeacher {
   double weight = 1;
 };
 
-/// Which teachers grade which row. Rows with the same teachers form a group; a micro-batch holds
-/// rows of one group only, so one output head is needed at a time.
+/// Assignment of teachers to the rows they grade. Rows with the same teachers form a group; a
+/// micro-batch holds rows of one group only, so one output head is needed at a time.
 ///
 /// Averaging is the weighted mean of the divergences, Σ w_i · D(student, teacher_i), and not the
 /// divergence from the mixture Σ w_i · p_i: it is exact for teachers of any width and any stored
@@ -27,7 +27,7 @@ class TeacherMixture {
   /// One for every row, not owned.
   TeacherMixture(
       const Teacher& only);  // NOLINT(google-explicit-constructor): a teacher is teachers
-  /// No teacher: something else scores the completions.
+  /// Mixture without a teacher: something else scores the completions.
   static TeacherMixture none();
   /// Every row by all of them; the weights sum to one.
   static TeacherMixture averaged(std::vector<WeightedTeacher> all);

@@ -1,4 +1,4 @@
-// Where a command's models are and in which type.
+// Options of the device and the type of a command's models.
 #pragma once
 
 #include "alambic/options/options.h"

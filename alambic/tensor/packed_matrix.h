@@ -14,14 +14,14 @@ struct PackedMatrix {
   Dtype dtype = Dtype::Q8_0;
   int64_t rows = 0, columns = 0;
   std::span<const std::byte> bytes;   ///< row by row; whole blocks
-  std::shared_ptr<const void> owner;  ///< of the bytes
-  at::ScalarType type = at::kFloat;   ///< of what is decoded
+  std::shared_ptr<const void> owner;  ///< owner of the bytes
+  at::ScalarType type = at::kFloat;   ///< type of the decoded numbers
 
   /// Rows begin … begin + count, [count, columns] of `type`: bit-equal to the decoded matrix's.
   Tensor decoded(int64_t begin, int64_t count) const;
   /// The rows that `rows_N` (int64) names, [N, columns].
   Tensor decoded(const Tensor& rows_N) const;
-  /// Without the rows behind the first `count`.
+  /// Matrix of the first `count` rows.
   PackedMatrix first(int64_t count) const;
 };
 

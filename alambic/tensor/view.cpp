@@ -86,7 +86,7 @@ bool in_place(const TensorView& view, at::ScalarType dtype) {
 }
 
 Tensor to_tensor_in_place(const TensorView& view, const std::shared_ptr<const void>& owner) {
-  // from_blob takes a mutable pointer, whether or not somebody may write.
+  // from_blob takes a mutable pointer, whether or not the memory may be written.
   auto* bytes = const_cast<std::byte*>(view.bytes.data());
   return at::from_blob(
       bytes, view.shape, [owner](void*) {}, at::TensorOptions().dtype(scalar_type(view)));

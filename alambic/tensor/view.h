@@ -21,7 +21,8 @@ Tensor to_tensor(const TensorView& view, at::ScalarType dtype, at::Device device
 /// Whether the view's memory can serve as a tensor of that dtype on the CPU: it holds such numbers,
 /// and they are aligned.
 bool in_place(const TensorView& view, at::ScalarType dtype);
-/// It as a tensor, to be written to only where the memory may be. `owner` keeps the memory.
+/// Tensor over the view's memory, to be written to only if the memory may be. `owner` keeps the
+/// memory.
 Tensor to_tensor_in_place(const TensorView& view, const std::shared_ptr<const void>& owner);
 
 /// Tensors as a writer wants them: `tensors` are made contiguous on the CPU and must outlive the

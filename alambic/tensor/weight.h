@@ -48,10 +48,10 @@ class Weight {
   /// All rows, [E, D]: a dense weight's own tensor, a packed one's decoded anew. For matrices that
   /// are small beside the model.
   Tensor decoded() const;
-  /// Without the rows behind the first `count`; shares the numbers.
+  /// Weight of the first `count` rows; shares the numbers.
   Weight first(int64_t count) const;
-  /// For products with inputs of `dtype` that are not differentiated: dense numbers are brought to
-  /// it here, packed ones stay as they are and are brought to it as they are decoded.
+  /// Weight for products with inputs of `dtype` that are not differentiated: dense numbers are
+  /// brought to it here, packed ones stay as they are and are brought to it as they are decoded.
   Weight constant(at::ScalarType dtype) const;
 
  private:

@@ -49,7 +49,7 @@ void check_manifest(const fs::path& folder) {
   }
 }
 
-// What a crash while saving left behind.
+// Removal of the folders that a crash while saving left behind.
 void remove_half_written(const fs::path& folder) {
   std::vector<fs::path> found;
   for (const fs::path& entry : list_folder(folder)) {
@@ -100,7 +100,7 @@ TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
   return {.step = state.at("step"), .seconds = state.at("seconds")};
 }
 
-// What is wrong with the newest of the checkpoints, none of which can be used.
+// Error about the newest of the checkpoints, where none can be used.
 Error why_unusable(const fs::path& checkpoint, const std::exception& error) {
   const auto* own = dynamic_cast<const Error*>(&error);
   const bool of_system = dynamic_cast<const fs::filesystem_error*>(&error) != nullptr;
@@ -131,7 +131,7 @@ void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const Train
       {"step", state.step}, {"optimizer_steps", optimizer.steps()}, {"seconds", state.seconds}};
   write_file(temporary / state_name, json.dump(2) + "\n");
   write_manifest(temporary);
-  remove_path(folder / name);  // of an earlier attempt at this step
+  remove_path(folder / name);  // a folder of an earlier attempt at this step
   move_path(temporary, folder / name);
   sync_folder(folder);
   const std::vector<fs::path> checkpoints = newest_first(folder);

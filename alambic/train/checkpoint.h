@@ -9,7 +9,7 @@ namespace alambic {
 
 struct TrainingState {
   int64_t step = 0;    ///< finished optimizer steps
-  double seconds = 0;  ///< of training so far
+  double seconds = 0;  ///< training time so far
 };
 
 /// Writes `folder`/step-NNNNNNNN with the weights that are trained, the optimizer's state,

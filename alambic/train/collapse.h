@@ -11,12 +11,12 @@
 
 namespace alambic {
 
-/// What is done when a sign is there. rollback: the run goes back to the newest checkpoint from
+/// Action at a sign of collapse. rollback: the run goes back to the newest checkpoint from
 /// before the sign and ends with its weights. Going on from there would meet the same completions.
 enum class OnCollapse { warn, stop, rollback };
 
 struct CollapseSign {
-  std::string text;   ///< what is wrong
+  std::string text;   ///< the sign, in words
   int64_t since = 0;  ///< "step" of the first row of the window that shows it
 };
 

@@ -51,7 +51,7 @@ double mean_repetition(const std::vector<Completion>& completions) {
   return sum / static_cast<double>(completions.size());
 }
 
-// What a reader wants to see: a conversation as messages, not as its template writes it.
+// Prompt for a reader: a conversation as messages, not as its template writes it.
 nlohmann::ordered_json shown_prompt(const TokenizedExample& example, const Tokenizer& tokenizer) {
   if (example.chat) return prompt_messages(*example.chat);
   return tokenizer.decode(example.prompt, true);

@@ -15,7 +15,7 @@ struct MicroBatch {
   /// Log-probabilities of the graded tokens by the teachers and the reference, kept for all steps
   /// on the same completions; undefined: not asked yet, or read by no term.
   Tensor teacher_logp_M, reference_logp_M;
-  Tensor advantage_M;  ///< of every graded token's completion; undefined: they have no scores
+  Tensor advantage_M;  ///< advantage of each graded token's completion; undefined: no scores
 };
 
 struct StepBatch {
@@ -29,7 +29,7 @@ struct StepBatch {
 /// row_S).
 Rollouts given_rollouts(const std::vector<const TokenizedExample*>& examples, at::Device device);
 
-/// What both kinds of completions are made from. All of it must outlive the source.
+/// Parts that both kinds of completions are made from. All of it must outlive the source.
 struct CompletionSource {
   const std::vector<TokenizedExample>& examples;
   const TeacherMixture& teachers;

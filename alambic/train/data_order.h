@@ -5,9 +5,9 @@
 
 namespace alambic {
 
-/// Which examples a step takes: a fresh shuffle each epoch, a pure function of (seed, step), so a
-/// resumed run needs no other cursor than its step. An example comes again only after all others
-/// have come.
+/// Order of the examples over the steps: a fresh shuffle each epoch, a pure function of (seed,
+/// step), so a resumed run needs no other cursor than its step. An example comes again only after
+/// all others have come.
 class DataOrder {
  public:
   DataOrder(uint64_t seed, int64_t count) : seed_(seed), count_(count) {}
@@ -17,7 +17,7 @@ class DataOrder {
  private:
   uint64_t seed_;
   int64_t count_;
-  int64_t epoch_ = -1;  ///< of `order_`, kept because it costs a pass over the data
+  int64_t epoch_ = -1;  ///< epoch of `order_`, kept because it costs a pass over the data
   std::vector<int64_t> order_;
 };
 

@@ -54,10 +54,10 @@ struct DistillationTask : TrainingTask {
   HiddenMatch hidden;
   DataOrder order;
   CompletionSource source;
-  // What the objective asks of the teachers: outputs at every step, and log-probabilities of the
+  // Needs of the objective: the teachers' outputs at every step, and log-probabilities of the
   // drawn tokens once for all steps on the same completions.
   const bool compares_outputs, reads_drawn_logp;
-  // Of the present round: num_iterations steps learn from the same completions.
+  // Completions of the present round, from which num_iterations steps learn.
   StepBatch completions;
   int64_t round = -1;
   bool own = true;
@@ -187,7 +187,7 @@ struct DistillationTask : TrainingTask {
     known = known.defined() ? known + weight * logp_M : weight * logp_M;
   }
 
-  // What a teacher thinks of the drawn tokens.
+  // Log-probabilities of the drawn tokens under the teacher.
   Tensor logp_M(const Rollouts& rollouts, const TeacherOutput& output) const {
     const HiddenStates& states = hidden_states(output);
     return target_log_probabilities(states.hidden_MD, states.head, rollouts.targets_M(),

@@ -1,4 +1,4 @@
-// The main task: the student answers, the teacher grades every token, the student learns.
+// The main task: the student writes, the teacher grades every token, the student learns.
 #pragma once
 
 #include <memory>
@@ -14,10 +14,10 @@ namespace alambic {
 
 struct DistillationSettings {
   Divergence divergence;  ///< no terms: none
-  Policy policy;          ///< of the student's own completions; no terms: none
+  Policy policy;          ///< terms for the student's own completions; no terms: none
   AdvantageKind advantage = AdvantageKind::grpo;
-  HiddenMatchOptions hidden;      ///< of the student's layers with the only teacher's
-  double ce_weight = 0;           ///< of the cross-entropy added on given completions
+  HiddenMatchOptions hidden;      ///< the student's layers beside the only teacher's
+  double ce_weight = 0;           ///< factor of the cross-entropy added on given completions
   double lmbda = 1;               ///< share of steps on the student's own completions
   int64_t batch_size = 16;        ///< prompts a step
   int64_t num_generations = 1;    ///< completions a prompt
@@ -31,7 +31,7 @@ struct DistillationSettings {
 
 /// Models beside student and teachers that the student's own completions are shown to.
 struct AuxiliaryModels {
-  std::shared_ptr<const RewardScorer> reward;  ///< of whole completions: for grpo; null: none
+  std::shared_ptr<const RewardScorer> reward;  ///< scores completions, for grpo; null: none
   /// A teacher that never changes and gives hidden states: for kl_weight; null: none.
   std::shared_ptr<const Teacher> reference;
 };

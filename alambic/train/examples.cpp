@@ -10,7 +10,7 @@ namespace alambic {
 namespace {
 
 // A conversation of which all completions are learned. The first token has nothing before it to be
-// learned from, and what follows the last answer is not needed.
+// learned from, and what follows the last completion is not needed.
 TokenizedExample all_completions(const Example& example, const Tokenizer& tokenizer) {
   MaskedTokens tokens = learned_ids(tokenizer, example.chat->written);
   if (!tokens.learned.empty()) tokens.learned[0] = false;

@@ -15,10 +15,10 @@ namespace alambic {
 struct TokenizedExample {
   std::vector<int32_t> prompt;
   std::optional<std::vector<int32_t>> completion;
-  /// Which tokens of the completion are learned; empty: all. Others are there in a conversation
+  /// Tokens of the completion that are learned; empty: all. Others are there in a conversation
   /// that was read for all its completions: `prompt` then ends where the first of them begins.
   std::vector<bool> learned = {};
-  std::shared_ptr<const Chat> chat = nullptr;  ///< where the row is a conversation
+  std::shared_ptr<const Chat> chat = nullptr;  ///< null: the row is no conversation
 };
 
 /// Tokenizes prompts (with the tokenizer's special tokens) and completions (without, plus EOS), and

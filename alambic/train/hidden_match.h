@@ -13,15 +13,16 @@ struct LayerPair {
 };
 
 struct HiddenMatchOptions {
-  double weight = 0;  ///< of the mean over pairs; 0: nothing is compared
+  double weight = 0;  ///< factor of the mean over pairs; 0: nothing is compared
   HiddenMeasure measure = HiddenMeasure::mse;
   std::vector<LayerPair> pairs;
   int64_t student_width = 0, teacher_width = 0;
-  uint64_t seed = 0;  ///< of the projections' first values
+  uint64_t seed = 0;  ///< seed of the projections' first values
 };
 
-/// Pulls the student's hidden states towards the teacher's, through a learned projection per pair
-/// where the widths differ: W [Dt, Ds], float32, drawn with deviation 1/√Ds, which keeps lengths.
+/// Loss that pulls the student's hidden states towards the teacher's, through a learned projection
+/// per pair of unequal widths: W [Dt, Ds], float32, drawn with deviation 1/√Ds, which keeps
+/// lengths.
 class HiddenMatch {
  public:
   HiddenMatch(const HiddenMatchOptions& options, at::Device device);
@@ -33,7 +34,7 @@ class HiddenMatch {
   /// teacher's layers_MD, in the pairs' order; its sums are means too. Without the weight.
   Loss loss(const LayerOutputs& student, const Tensor& loss_positions_M,
             const HiddenStates& teacher, double normalizer) const;
-  /// To be trained; empty where widths agree.
+  /// Projections to be trained; empty: all widths agree.
   const NamedTensors& projections() const { return projections_; }
 
  private:

@@ -28,7 +28,7 @@ TokenBatch completion_batch(const std::vector<const TokenizedExample*>& examples
 TokenBatch window_batch(const std::vector<int32_t>& tokens, const std::vector<int64_t>& starts,
                         int64_t length, at::Device device);
 
-/// Where the batches of a run come from.
+/// Source of the batches of a run.
 struct BatchSource {
   virtual ~BatchSource() = default;
   /// The micro-batches of a step, together `batch_size` sequences.

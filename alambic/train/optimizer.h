@@ -31,7 +31,7 @@ class AdamW {
   void clear_gradients();
   int64_t steps() const { return steps_; }
 
-  /// What is trained.
+  /// Parameters that are trained.
   NamedTensors weights() const;
   /// Everything a bit-exact resume needs besides the weights themselves: moments, masters that
   /// differ from the weights, under "<tensor>.exp_avg", "<tensor>.exp_avg_sq", "<tensor>.master".

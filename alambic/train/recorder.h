@@ -9,12 +9,12 @@
 
 namespace alambic {
 
-/// Where a run's figures go; the command line writes them to the run folder and the terminal.
+/// Receiver of a run's figures; the command line writes them to the run folder and the terminal.
 struct Recorder {
   virtual ~Recorder() = default;
-  /// Before the first step; a resumed run says after which step it goes on.
+  /// Call before the first step; a resumed run says after which step it goes on.
   virtual void begin(std::optional<int64_t> resume_step) = 0;
-  /// What is being done in the step after `done` finished ones.
+  /// Phase of the step after `done` finished ones, just begun.
   virtual void phase(int64_t done, const std::string& name) = 0;
   /// The figures of a finished step; "step" (from 1) comes first.
   virtual void step(const Metrics& row) = 0;

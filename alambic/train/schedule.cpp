@@ -9,7 +9,7 @@
 namespace alambic {
 namespace {
 
-// Of the way from the peak to the floor, what is left after the share `along` of the fall.
+// Share of the way from the peak to the floor that is left after the share `along` of the fall.
 double share_left(ScheduleShape shape, double along) {
   switch (shape) {
     case ScheduleShape::cosine:

@@ -2,11 +2,11 @@
 
 namespace alambic {
 
-/// How the learning rate falls after the warm-up.
+/// Fall of the learning rate after the warm-up.
 enum class ScheduleShape { cosine, linear, constant };
 
-/// The learning rate as a function of how far the run is. A run limited by time passes the share
-/// of its time as `progress`, so the schedule ends where the run does.
+/// The learning rate as a function of how far the run is. A run limited by time passes its share of
+/// the time as `progress`, so the schedule ends with the run.
 struct Schedule {
   double peak = 0;
   ScheduleShape shape = ScheduleShape::cosine;

@@ -2,7 +2,7 @@
 
 namespace alambic {
 
-/// From its construction on, the first SIGINT or SIGTERM only sets a flag, so that the trainer can
+/// Flag that, while this object lives, the first SIGINT or SIGTERM sets, so that the trainer can
 /// finish its step and save; the second ends the program at once.
 class StopSignal {
  public:

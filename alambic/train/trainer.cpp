@@ -36,7 +36,7 @@ struct Run {
   Schedule schedule;
   RouterWatch routers;
   int64_t step = 0;    // finished
-  double seconds = 0;  // of training
+  double seconds = 0;  // training time
   int failures = 0;    // steps in a row that were not finite
 
   Run(const TrainingOptions& options, const TrainerParts& parts)

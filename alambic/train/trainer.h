@@ -18,9 +18,9 @@ namespace alambic {
 struct TrainingResult {
   int64_t steps = 0;     ///< finished optimizer steps
   double seconds = 0;    ///< training time: validation and saving do not count
-  bool stopped = false;  ///< by a signal, with a checkpoint to resume from
+  bool stopped = false;  ///< ended by a signal, with a checkpoint to resume from
   std::string collapse;  ///< the sign that ended the run; empty: none did
-  Metrics validation;    ///< of the final weights; empty without TrainerParts::validate
+  Metrics validation;    ///< figures of the final weights; empty without TrainerParts::validate
 };
 
 struct TrainerParts {
@@ -31,7 +31,7 @@ struct TrainerParts {
   std::function<Metrics(int64_t step)> validate;
   /// checkpoints/ of the run folder.
   std::filesystem::path checkpoints;
-  /// Looks for signs of collapse; null: nobody does.
+  /// Watch for signs of collapse; null: none.
   CollapseWatch* watch = nullptr;
   OnCollapse on_collapse = OnCollapse::warn;
   /// Figures of the steps before, of a resumed run: the watch sees them first.

@@ -11,7 +11,7 @@
 
 namespace alambic {
 
-/// What one optimizer step did before the optimizer: the gradients are in the parameters.
+/// Report of one step up to the optimizer: the gradients are in the parameters.
 struct StepReport {
   double loss = 0;                              ///< mean over the step's graded tokens
   int64_t tokens = 0;                           ///< graded
@@ -30,7 +30,7 @@ struct TrainingTask {
   /// Adds the gradients of optimizer step `step` (from 0) to the student's parameters. A pure
   /// function of the weights, the options and `step`, and of those since it last rested.
   virtual StepReport forward_backward(int64_t step, const PhaseCallback& phase) = 0;
-  /// What is trained beside the student: in checkpoints, not in the exported model.
+  /// Parameters trained beside the student: in checkpoints, not in the exported model.
   virtual NamedTensors extra_parameters() const { return {}; }
   /// Whether a run can go on from here, after `steps` finished ones, with the weights alone: false
   /// in the middle of several steps on the same completions.

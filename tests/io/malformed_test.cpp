@@ -1,5 +1,5 @@
 // Hostile safetensors files by name: what is wrong, how it is made, what the error must say. The
-// cases are those of the reference library's tests and of reference/reliability.md, section 2.
+// cases are those of the reference library's tests, and more.
 #include "tests/io/io_testing.h"
 
 namespace alambic {

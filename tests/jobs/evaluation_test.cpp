@@ -72,8 +72,8 @@ struct EvaluationTest : testing::Test {
   }
 };
 
-// Prevents completions that are written once more for the teacher (house.md §7, bug 11): it costs
-// the model one pass over those that are there.
+// Prevents completions that are written once more for the teacher: it costs the model one pass
+// over those that are there.
 TEST_F(EvaluationTest, WritesCompletionsOnceForScoresAndTeacher) {
   const Measured alone = measure(task);
   const std::string written = read_file(task.completions_file);

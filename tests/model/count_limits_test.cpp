@@ -52,7 +52,7 @@ struct Outcome {
   double seconds = 0;
 };
 
-// What loading a model's outline says; a hang ends the test's process instead of stalling it.
+// Error of loading a model on meta; a hang ends the test's process instead of stalling it.
 template <class Load>
 Outcome outcome_of(const Load& load) {
   alarm(60);

@@ -1,4 +1,4 @@
-// What divergence_loss refuses and counts; its properties are in proof_test.cpp.
+// Refusals and counts of divergence_loss; its properties are in tests/selftest/.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// What `alambic selftest` proves of objectives over drawn tokens is in proof_test.cpp.
+// Refusals and small cases of objectives over drawn tokens; the properties that `alambic selftest`
+// holds them to are in alambic/selftest/policy_properties.cpp.
 #include "alambic/objective/policy.h"
 
 #include <gtest/gtest.h>

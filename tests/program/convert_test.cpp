@@ -229,8 +229,8 @@ TEST(Convert, RefusesOptionsThatDoNothing) {
   EXPECT_NE(text("--out " + out + " --dtype int8").find("expected float32"), std::string::npos);
 }
 
-// Prevents a conversion that holds all converted weights in memory (house.md §7, bug 10): 96 MB of
-// them, where a tensor needs 10 and the process may have 48.
+// Prevents a conversion that holds all converted weights in memory: 96 MB of them, where a tensor
+// needs 10 and the process may have 48.
 TEST(Convert, HoldsOneTensorAtATime) {
   if (*ALAMBIC_SANITIZED != '\0') GTEST_SKIP() << "a sanitizer needs memory of its own";
   const fs::path folder = fresh_folder(), out = folder / "out";

@@ -20,7 +20,7 @@ Outcome with_library(const fs::path& library) {
   return outcome;
 }
 
-// Prevents: C++ objects given to a library that lays them out otherwise: undefined behaviour
+// Prevents: C++ objects given to a library that lays them out otherwise: undefined behavior
 // instead of a sentence.
 TEST(TorchLibrary, OfAnotherBuildIsRefused) {
   const Outcome outcome =

@@ -1,4 +1,4 @@
-// What a preflight found, and how it is told.
+// Findings of a preflight, and how they are told.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -53,8 +53,8 @@ double typical_length(const DistillPlan& plan) {
                   static_cast<double>(plan.student.model.model->shape().positions));
 }
 
-// Of the layers, per token of a sequence. With activation checkpointing their inputs, and the rest
-// of one at a time.
+// Activations that the layers keep, per token of a sequence. With activation checkpointing: their
+// inputs, and the rest of one layer at a time.
 double saved_activations(Model& model, double length, bool checkpointing) {
   const ModelShape shape = model.shape();
   const auto layers = static_cast<double>(shape.cache.layers);

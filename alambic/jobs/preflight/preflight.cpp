@@ -96,7 +96,7 @@ Findings check_forms(const DistillPlan& plan) {
 
 namespace {
 
-// What makes the completions come from another distribution than softmax(logits / wanted).
+// Causes that draw the completions from another distribution than softmax(logits / wanted).
 std::vector<std::string> sampling_causes(const Sampling& sampling, double wanted) {
   std::vector<std::string> causes;
   if (sampling.temperature != wanted) {

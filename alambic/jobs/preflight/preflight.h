@@ -1,4 +1,4 @@
-// What can be known about a distillation before its first step without computing anything.
+// Checks of a distillation before its first step that compute nothing.
 #pragma once
 
 #include <string>

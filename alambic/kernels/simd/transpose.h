@@ -7,8 +7,8 @@
 
 namespace alambic::simd::ALAMBIC_ISA {
 
-/// Of each square of 2·half rows and columns in the vectors a and b, half apart: swaps the upper
-/// right and the lower left quarter.
+/// Swap of the upper right and the lower left quarter of each square of 2·half rows and columns in
+/// the vectors a and b, half apart.
 template <int half, class V, int... i>
 [[gnu::always_inline]] inline void swap_quarters(V& a, V& b, std::integer_sequence<int, i...>) {
   constexpr int side = sizeof...(i);

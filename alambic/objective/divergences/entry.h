@@ -1,5 +1,5 @@
-// What a divergence is made of, written once for every kind of number: vectors of floats in the
-// row kernel, tensors elsewhere. `A` is the arithmetic: A::Number and select, exp, expm1, log1p,
+// Parts of a divergence, written once for every kind of number: vectors of floats in the row
+// kernel, tensors elsewhere. `A` is the arithmetic: A::Number and select, exp, expm1, log1p,
 // exp_remainder of it (simd_arithmetic.h, tensor_arithmetic.h).
 #pragma once
 
@@ -12,8 +12,8 @@ struct Entry {
   typename A::Number delta;  ///< log(q / p), made from logits: exactly 0 where they agree
 };
 
-/// What a token adds to D, and q·x where x = ∂D/∂q up to a constant: the gradient of D with regard
-/// to the student's logits is q·(x − ⟨q, x⟩) (performance.md §3.1).
+/// Contribution of a token to D, and q·x with x = ∂D/∂q up to a constant: the gradient of D with
+/// regard to the student's logits is q·(x − ⟨q, x⟩).
 template <class A>
 struct Contribution {
   typename A::Number value, pull;
@@ -33,9 +33,9 @@ struct ToMixture {
   typename A::Number student, teacher;  ///< log(m / q), log(m / p)
 };
 
-/// For m = share·p + (1 − share)·q. The larger of p and q is the one from which the way to m is
-/// short: its logarithm is made first, from an exponential that cannot overflow, and the other one
-/// is delta away.
+/// Logarithms for m = share·p + (1 − share)·q. The larger of p and q is the one from which the way
+/// to m is short: its logarithm is made first, from an exponential that cannot overflow, and the
+/// other one is delta away.
 template <class A>
 [[gnu::always_inline]] inline ToMixture<A> to_mixture(const typename A::Number& delta,
                                                       const typename A::Number& share) {

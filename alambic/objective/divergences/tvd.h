@@ -7,8 +7,8 @@
 
 namespace alambic {
 
-/// Total variation distance, ½·Σ|p − q| (Wen et al., arXiv 2307.15190). Not smooth where p = q,
-/// where the pull is 0. Its gradient shrinks with T once, not twice as a KL's: the value is
+/// Total variation distance, ½·Σ|p − q| (Wen et al., arXiv 2307.15190). Not smooth at p = q: the
+/// pull there is 0. Its gradient shrinks with T once, not twice as a KL's: the value is
 /// multiplied by T.
 struct Tvd {
   static constexpr int temperature_power = 1;

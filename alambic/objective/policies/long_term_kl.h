@@ -4,7 +4,7 @@
 
 namespace alambic {
 
-/// What the drawn token does to the reverse KL of the completion's later tokens: MiniLLM's
+/// Effect of the drawn token on the reverse KL of the completion's later tokens: MiniLLM's
 /// long-term term (Gu et al., arXiv 2306.08543, §2.2), −r·R·∇log q(y), R the mean of log p − log q
 /// over the tokens after it (returns.h). The single-step term beside it is the exact reverse KL.
 struct LongTermKl {

@@ -1,4 +1,4 @@
-// What objectives over drawn tokens share: the importance ratio and PPO's clipping.
+// Common parts of objectives over drawn tokens: the importance ratio and PPO's clipping.
 #pragma once
 
 #include "alambic/tensor/tensor.h"
@@ -7,16 +7,16 @@ namespace alambic {
 
 /// Some drawn tokens, float64 [C] each. Logarithms are of softmax(logits / T), T the sampler's.
 struct PolicyRows {
-  Tensor logp_C;   ///< of the policy that learns
+  Tensor logp_C;   ///< log-probability under the student
   Tensor ratio_C;  ///< exp(logp − the sampler's logp)
   // Undefined where no objective reads them.
   Tensor teacher_logp_C, reference_logp_C;
-  Tensor advantage_C;  ///< of the completion that the token is part of
-  Tensor return_C;     ///< of the completion's tokens after this one
+  Tensor advantage_C;  ///< advantage of the token's completion
+  Tensor return_C;     ///< sum or mean over the completion's later tokens
 };
 
-/// What the tokens add to the objective, and its derivative with regard to logp: the gradient with
-/// regard to the student's logits is slope·(1_token − q) / T.
+/// Terms of the tokens, and their derivative with regard to logp: the gradient with regard to the
+/// student's logits is slope·(1_token − q) / T.
 struct Surrogate {
   Tensor value_C, slope_C;
   Tensor clipped_C;  ///< bool: the clipping took the gradient away; undefined: nothing is clipped
