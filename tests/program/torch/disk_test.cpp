@@ -157,7 +157,10 @@ TEST_F(Disk, MissingRightsAreToldByEveryCommand) {
   // Rights do not bind root: then as a user whom nothing belongs to.
   const std::string as_user =
       ::geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "";
-  if (shell(as_user + kProgram + " --version").code != 0) {
+  // libtorch's folder may lie in root's own home.
+  if (shell(as_user + kProgram + " selftest --only NoSuchProperty").text.find("cannot load") !=
+          std::string::npos ||
+      shell(as_user + kProgram + " --version").code != 0) {
     GTEST_SKIP() << "the program cannot be run as another user here";
   }
   for (const Command& command : commands()) {

@@ -326,7 +326,7 @@ TEST_F(MainJob, RefusesBrokenModelsByName) {
        {"mlp", "[32, 16]", "[24, 16]"}},
       {"layers",
        [&](const fs::path& m) { edit(m / "config.json", "num_hidden_layers", 3); },
-       {"model.layers.2."}},
+       {"num_hidden_layers", "2 layers"}},
       {"architecture",
        [&](const fs::path& m) { edit(m / "config.json", "architectures", {"MambaForCausalLM"}); },
        {"MambaForCausalLM", "LlamaForCausalLM", "GPT2LMHeadModel"}},

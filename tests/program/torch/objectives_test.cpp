@@ -173,7 +173,7 @@ TEST_F(Objectives, LearnFromCompletionsThatTheTeacherWrites) {
                                   "--objective cross_entropy --lmbda 0 --completions-by teacher "
                                   "--teacher-temperature 0 --max-steps 12 --teacher-completions ";
   const Outcome first = succeed("written", completions + at("new/completions.jsonl"));
-  EXPECT_NE(first.text.find("wrote 8 answers"), std::string::npos) << first.text;
+  EXPECT_NE(first.text.find("wrote 8 completions"), std::string::npos) << first.text;
   const std::string file = read_file(at("new/completions.jsonl"));
   EXPECT_EQ(std::ranges::count(file, '\n'), 9);
   const std::vector<Json> rows = metrics("written");
@@ -182,7 +182,7 @@ TEST_F(Objectives, LearnFromCompletionsThatTheTeacherWrites) {
 
   // Every epoch, a later run and a resumed one read the same completions.
   const Outcome second = succeed("again", completions + at("new/completions.jsonl"));
-  EXPECT_EQ(second.text.find("wrote 8 answers"), std::string::npos) << second.text;
+  EXPECT_EQ(second.text.find("wrote 8 completions"), std::string::npos) << second.text;
   EXPECT_EQ(read_file(at("new/completions.jsonl")), file);
   EXPECT_EQ(read_file(at("again/model/model.safetensors")),
             read_file(at("written/model/model.safetensors")));
@@ -191,7 +191,7 @@ TEST_F(Objectives, LearnFromCompletionsThatTheTeacherWrites) {
   write_file(at("torn.jsonl"), file.substr(0, file.size() / 2));
   const Outcome torn = succeed("torn", completions + at("torn.jsonl"));
   EXPECT_NE(torn.text.find("cut short"), std::string::npos) << torn.text;
-  EXPECT_EQ(torn.text.find("wrote 8 answers"), std::string::npos) << torn.text;
+  EXPECT_EQ(torn.text.find("wrote 8 completions"), std::string::npos) << torn.text;
   EXPECT_EQ(read_file(at("torn/model/model.safetensors")),
             read_file(at("written/model/model.safetensors")));
   refuse(2, completions + at("new/completions.jsonl") + " --teacher-temperature 0.5",
