@@ -1,6 +1,8 @@
 // Whole runs through the library, with no command line.
 #include "alambic/jobs/distill.h"
 
+#include <algorithm>
+
 #include "alambic/jobs/check.h"
 #include "alambic/jobs/train.h"
 #include "alambic/model/pretrained.h"
@@ -25,8 +27,8 @@ TEST_F(Jobs, DistillAStudentWithoutACommandLine) {
   EXPECT_EQ(result.ending, RunEnding::finished);
   EXPECT_EQ(result.steps, 4);
   EXPECT_EQ(result.model, folder / "run/model");
-  ASSERT_FALSE(result.validation.empty());
-  EXPECT_EQ(result.validation.front().first, "valid_reverse_kl");
+  const auto is_kl = [](const auto& figure) { return figure.first == "valid_reverse_kl"; };
+  EXPECT_TRUE(std::ranges::any_of(result.validation, is_kl));
   for (const char* name : {"config.toml", "metrics.jsonl", "samples.jsonl",
                            "checkpoints/step-00000004", "model/README.md"}) {
     EXPECT_TRUE(fs::exists(folder / "run" / name)) << name;
