@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "alambic/base/error.h"
 
@@ -106,7 +107,10 @@ void check_counts(const CountLimits& limits, const nlohmann::ordered_json& confi
   if (text != config.end() && text->is_object()) {
     return check_counts(limits, *text, where + ", text_config");
   }
+  // Latent attention has no key/value heads: what stands there is not read.
+  const bool latent = config.contains("kv_lora_rank");
   for (const auto& [key, kind] : common_counts) {
+    if (latent && std::string_view(key) == "num_key_value_heads") continue;
     const auto found = config.find(key);
     if (found == config.end() || !found->is_number_integer()) continue;
     // Beyond 2^63 it would wrap.

@@ -99,7 +99,8 @@ TEST_F(HiddenMatchTest, IsTheMeanOverGradedTokensAndPairs) {
   }
 }
 
-// Bug: gradients that depend on how a step is cut, or on running layers twice.
+// Bug: gradients that depend on how a step is cut, or on running layers twice. Float32 sums in
+// another order differ by up to 1e-5 with AVX2.
 TEST_F(HiddenMatchTest, HasTheSameGradientsInMicroBatchesAndRecomputed) {
   options.divergence = generalized_jsd(0.5);
   const Learned whole = forward_backward(model);
@@ -109,11 +110,12 @@ TEST_F(HiddenMatchTest, HasTheSameGradientsInMicroBatchesAndRecomputed) {
   options.recompute_layers = true;
   const Learned twice = forward_backward(model);
   EXPECT_LT(distance(twice.of_student, whole.of_student), 2e-6);
-  EXPECT_LT(distance(parts.of_student, whole.of_student), 2e-6);
+  EXPECT_GT(whole.of_student.abs().max().item<double>(), 0.1);
+  EXPECT_LT(distance(parts.of_student, whole.of_student), 2e-5);
   for (size_t i = 0; i < 2; ++i) {
     const Tensor gradient = whole.projections[i].second.grad();
     EXPECT_GT(gradient.abs().max().item<double>(), 1e-3);
-    EXPECT_LT(distance(parts.projections[i].second.grad(), gradient), 2e-6);
+    EXPECT_LT(distance(parts.projections[i].second.grad(), gradient), 2e-5);
   }
 }
 
