@@ -44,7 +44,7 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
           .teacher = join(options.teachers.teacher),
           .tags = {"alambic", "distillation"},
           .facts = {{"objective", options.loss.objective},
-                    {"share of own answers", fmt::format("{}", options.lmbda)},
+                    {"share of own completions", fmt::format("{}", options.lmbda)},
                     {"data", options.data}},
           .figures = figures,
           .config = config_toml("distill", options, as_hub_name)};

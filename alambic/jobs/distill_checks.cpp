@@ -43,7 +43,7 @@ void check_cross_entropy(const DistillOptions& options, const Objective& objecti
   if (alone ? options.lmbda == 0 : options.lmbda < 1) return;
   throw input_error("--objective {}: cross-entropy is of given completions, but with --lmbda {} {}",
                     name, options.lmbda,
-                    alone ? "some steps take the student's own answers" : "no step has any")
+                    alone ? "some steps take the student's own completions" : "no step has any")
       .with_hint("--lmbda 0 learns from given completions only");
 }
 
@@ -60,7 +60,7 @@ void check_completions(const DistillOptions& options) {
     if (teacher.folder == "self") {
       throw input_error(
           "--completions-by teacher: with --teacher self the student would write them")
-          .with_hint("--lmbda 1 learns from its own answers");
+          .with_hint("--lmbda 1 learns from its own completions");
     }
   }
 }
@@ -68,7 +68,8 @@ void check_completions(const DistillOptions& options) {
 void check_teachers(const DistillOptions& options, const Objective& objective) {
   const bool given = !options.teachers.teacher.empty();
   if (!given && options.completions.by_teacher()) {
-    throw input_error("--teacher is missing: --completions-by teacher lets one write the answers");
+    throw input_error(
+        "--teacher is missing: --completions-by teacher lets one write the completions");
   }
   if ((objective.asks_teachers() || options.completions.by_teacher()) == given) return;
   if (!given) {

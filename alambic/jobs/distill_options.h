@@ -66,11 +66,11 @@ struct DistillOptions : Options {
                   {.reason = "a cache keeps no outputs of the teacher's layers",
                    .hint = "without --teacher-cache the teacher runs beside the student"});
     reward.visit(v);
-    v.group("Answers");
-    v.integer("max-completion-length", max_completion_length, "most tokens of an answer",
+    v.group("Completions");
+    v.integer("max-completion-length", max_completion_length, "most tokens of a completion",
               {.min = 1});
-    v.integer("num-generations", num_generations, "answers per prompt", {.min = 1});
-    v.integer("generation-batch", generation_batch, "answers written side by side", {.min = 1});
+    v.integer("num-generations", num_generations, "completions per prompt", {.min = 1});
+    v.integer("generation-batch", generation_batch, "completions written side by side", {.min = 1});
     sampling.visit(v);
     completions.visit(v);
     trainable.visit(v);

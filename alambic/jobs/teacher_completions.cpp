@@ -37,8 +37,9 @@ std::vector<Task> tasks_of(const DistillPlan& plan, const std::vector<TokenizedE
       const std::string name = rows[r].teacher.value_or("");
       const auto place = std::ranges::find(plan.teachers, name, name_of);
       if (place == plan.teachers.end()) {
-        throw input_error("{}:{}: the field \"teacher\" names no teacher that writes the answer",
-                          plan.options.data, rows[r].line);
+        throw input_error(
+            "{}:{}: the field \"teacher\" names no teacher that writes the completion",
+            plan.options.data, rows[r].line);
       }
       task.teacher = place - plan.teachers.begin();
     }

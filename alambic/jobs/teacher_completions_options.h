@@ -21,7 +21,7 @@ struct TeacherCompletionsOptions {
              "whose completions the steps outside --lmbda's share learn from; teacher: sequence-"
              "level distillation, as --objective cross_entropy --lmbda 0")
         .formerly("answers-by")
-        .not_with("lmbda 1", {.reason = "every step takes the student's own answers",
+        .not_with("lmbda 1", {.reason = "every step takes the student's own completions",
                               .hint = "--lmbda 0 learns from the teacher's completions only"});
     v.text("teacher-completions", file,
            "jsonl file that keeps the teacher's completions: each prompt is answered once, for all "
@@ -33,9 +33,9 @@ struct TeacherCompletionsOptions {
              "sampling temperature of the teacher's completions; 0 takes the most likely token",
              {.min = 0})
         .only_with("completions-by teacher");
-    v.integer("teacher-top-k", top_k, "--top-k of the teacher's answers", {.min = 0})
+    v.integer("teacher-top-k", top_k, "--top-k of the teacher's completions", {.min = 0})
         .only_with("completions-by teacher");
-    v.number("teacher-top-p", top_p, "--top-p of the teacher's answers", {.min = 0, .max = 1})
+    v.number("teacher-top-p", top_p, "--top-p of the teacher's completions", {.min = 0, .max = 1})
         .only_with("completions-by teacher");
   }
 };

@@ -21,7 +21,7 @@ struct TeacherOptions {
            "NAME=SHARE for every teacher: all of them grade every row, and the loss is the "
            "weighted mean of the divergences; shares sum to 1")
         .not_with("completions-by teacher",
-                  {.reason = "it is not said which teacher writes the answer to a row",
+                  {.reason = "it is not said which teacher writes the completion of a row",
                    .hint = "without it each row's `teacher` field says so"});
     v.choice("teacher-dtype", dtype, dtype_choices(),
              "type of the teachers' weights in memory; auto: as --dtype");

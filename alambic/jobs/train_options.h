@@ -37,7 +37,7 @@ struct TrainOptions : Options {
     v.integer("valid-batches", valid_batches, "batches of --valid-data that are used", {.min = 1});
     v.integer("valid-samples", valid_samples,
               "rows of --valid-data that are answered where they have an `answer`", {.min = 1});
-    v.integer("max-completion-length", max_completion_length, "most tokens of such an answer",
+    v.integer("max-completion-length", max_completion_length, "most tokens of such a completion",
               {.min = 1});
     v.integer("sequence-length", sequence_length,
               "tokens of a text window; 0: the model's whole context", {.min = 0});

@@ -61,14 +61,14 @@ struct ObjectiveOptions {
         .only_with("kd-topk");
     v.number("ce-weight", ce_weight,
              "adds this much cross-entropy on given completions (steps on the student's own "
-             "answers have none)",
+             "completions have none)",
              {.min = 0});
-    v.number(
-        "hidden-weight", hidden_weight,
-        "adds this much of the distance between hidden states of student and teacher on the "
-        "answers' tokens, through learned projections where their widths differ; needs one live "
-        "teacher; 0: none",
-        {.min = 0});
+    v.number("hidden-weight", hidden_weight,
+             "adds this much of the distance between hidden states of student and teacher on the "
+             "completions' tokens, through learned projections where their widths differ; needs "
+             "one live "
+             "teacher; 0: none",
+             {.min = 0});
     v.choice("hidden-distance", hidden_distance,
              {{"mse", HiddenMeasure::mse}, {"cosine", HiddenMeasure::cosine}},
              "mean square over the width, or 1 - cosine")
@@ -99,7 +99,7 @@ struct ObjectiveOptions {
         {.min = 0});
     v.number("teacher-mix", teacher_mix,
              "for objectives over drawn tokens: share of the teacher in the distribution that "
-             "answers are drawn from; tokens are weighted accordingly (MiniLLM: 0.2)",
+             "completions are drawn from; tokens are weighted accordingly (MiniLLM: 0.2)",
              {.min = 0, .max = 0.999});
   }
 };

@@ -97,7 +97,7 @@ void place(const NamedTerm& term, const std::string& text, Objective& objective)
     objective.cross_entropy = term.weight;
     return;
   }
-  throw bug("--objective {}: nobody takes {}", text, term.name);
+  throw bug("--objective {}: no room takes {}", text, term.name);
 }
 
 void refuse_unused(bool given, bool read, const char* option, const std::string& objective,

@@ -72,9 +72,10 @@ Buckets given_buckets(const Tensor& logp_CK, int64_t vocabulary, const Chosen& c
 
 /// Buckets that neither model has are left out by a log-ratio of 0.
 Entry<A> entry_of(const Buckets& teacher, const Buckets& student) {
-  const Tensor nobody = at::isneginf(student.log_CB) & at::isneginf(teacher.log_CB);
-  return {teacher.log_CB.exp(), student.log_CB.exp(),
-          (student.log_CB - teacher.log_CB).masked_fill(nobody, 0).clamp(-kFarthest, kFarthest)};
+  const Tensor impossible = at::isneginf(student.log_CB) & at::isneginf(teacher.log_CB);
+  return {
+      teacher.log_CB.exp(), student.log_CB.exp(),
+      (student.log_CB - teacher.log_CB).masked_fill(impossible, 0).clamp(-kFarthest, kFarthest)};
 }
 
 /// The gradient with regard to logits, over the student's probabilities that take_buckets left.

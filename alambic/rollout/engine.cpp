@@ -64,7 +64,7 @@ class Engine {
     if (mixed_teacher.model != nullptr) {
       check(mixed_teacher.share > 0 && mixed_teacher.share < 1 && options.vocabulary > 0 &&
                 options.sampling.temperature > 0 && !filters(options.sampling),
-            "a partner's share of {}, temperature {}", mixed_teacher.share,
+            "a mixed-in teacher's share of {}, temperature {}", mixed_teacher.share,
             options.sampling.temperature);
       shape.positions = std::min(shape.positions, mixed_teacher.model->shape().positions);
     }

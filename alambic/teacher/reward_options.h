@@ -13,12 +13,12 @@ struct RewardOptions {
 
   bool any() const { return !reward.empty() || !judge.empty(); }
   void visit(OptionVisitor& v) {
-    v.group("Scores of whole answers");
+    v.group("Scores of whole completions");
     v.text("reward", reward,
            "exact_match or number (after ####) against the row's `answer`; regex:PATTERN; "
            "command:COMMAND, which reads the completion on standard input and prints a number")
         .not_with("judge");
-    v.number("reward-seconds", seconds, "most time of a reward command for one answer",
+    v.number("reward-seconds", seconds, "most time of a reward command for one completion",
              {.min = 1e-3})
         .only_with("reward");
     v.text("judge", judge, "model folder that scores completions by a rubric instead").model();

@@ -25,7 +25,7 @@ constexpr Rule rules[] = {
     {"completion_length",
      [](const Means& m) { return m.now > 2 * m.first && m.now > 0.8 * m.longest; },
      [](const Means& m) {
-       return fmt::format("answers have grown from {:.0f} to {:.0f} tokens, of at most {:.0f}",
+       return fmt::format("completions have grown from {:.0f} to {:.0f} tokens, of at most {:.0f}",
                           m.first, m.now, m.longest);
      }},
     {"eos_share", [](const Means& m) { return m.first >= 0.1 && m.now < 0.5 * m.first; },
@@ -35,8 +35,9 @@ constexpr Rule rules[] = {
      }},
     {"repetition", [](const Means& m) { return m.now > m.first + 0.3; },
      [](const Means& m) {
-       return fmt::format("answers repeat themselves: {:.0f} % of their 4-grams, {:.0f} % at first",
-                          100 * m.now, 100 * m.first);
+       return fmt::format(
+           "completions repeat themselves: {:.0f} % of their 4-grams, {:.0f} % at first",
+           100 * m.now, 100 * m.first);
      }},
     {"agreement", [](const Means& m) { return m.now < 0.5 * m.best; },
      [](const Means& m) {

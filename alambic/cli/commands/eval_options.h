@@ -27,13 +27,14 @@ struct EvalOptions : Options {
         .required()
         .path();
     chat.visit(v);
-    v.text("teacher", teacher, "model folder; adds the agreement with it on the answers").model();
+    v.text("teacher", teacher, "model folder; adds the agreement with it on the completions")
+        .model();
     v.integer("limit", limit, "rows of --data that are used; 0: all", {.min = 0});
     v.integer("sequence-length", sequence_length, "tokens of a text window; 0: the whole context",
               {.min = 0});
-    v.group("Answers");
-    v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.min = 1});
-    v.integer("batch", batch, "answers written side by side", {.min = 1});
+    v.group("Completions");
+    v.integer("max-new-tokens", max_new_tokens, "most tokens of a completion", {.min = 1});
+    v.integer("batch", batch, "completions written side by side", {.min = 1});
     v.number("temperature", temperature, "0 takes the most likely token", {.min = 0});
     v.integer("seed", seed, "of the draws", {.min = 0});
     v.text("out", out,

@@ -34,10 +34,10 @@ struct GenerateOptions : Options {
     v.text("system", system, "the system's message of --chat").only_with("chat");
     chat_template.visit(v);
     v.option("chat-template").only_with("chat or data");
-    v.group("Answers");
-    v.integer("max-new-tokens", max_new_tokens, "most tokens of an answer", {.min = 1});
-    v.integer("num-generations", num_generations, "answers per prompt", {.min = 1});
-    v.integer("batch", batch, "answers written side by side", {.min = 1});
+    v.group("Completions");
+    v.integer("max-new-tokens", max_new_tokens, "most tokens of a completion", {.min = 1});
+    v.integer("num-generations", num_generations, "completions per prompt", {.min = 1});
+    v.integer("batch", batch, "completions written side by side", {.min = 1});
     v.integer("seed", seed, "of the draws", {.min = 0});
     v.flag("json", json, "one JSON object per completion, with token ids and log-probabilities");
     sampling.visit(v);

@@ -12,7 +12,7 @@ namespace alambic {
 namespace {
 
 void print_json(const JudgeReport& report) {
-  Json json = {{"answers", report.completions},
+  Json json = {{"completions", report.completions},
                {"dropped", report.dropped},
                {"mean_score", report.mean_score},
                {"worst_share", report.worst_share()},
