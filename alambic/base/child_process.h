@@ -1,4 +1,4 @@
-// Running somebody's command with limits: its time, its output, the network.
+// Running a user's command with limits: its time, its output, the network.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ struct ChildLimits {
 };
 
 struct ChildResult {
-  int exit_code = 0;  ///< of the shell; 128 + the signal that ended it
+  int exit_code = 0;  ///< exit code of the shell; 128 + the signal that ended it
   bool timed_out = false;
   bool output_too_long = false;
   std::string output;  ///< standard output

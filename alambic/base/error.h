@@ -27,7 +27,7 @@ class Error : public std::runtime_error {
       : std::runtime_error(message), exit_(exit), hint_(std::move(hint)) {}
 
   Exit exit() const { return exit_; }
-  /// What to try; empty when there is nothing useful to say.
+  /// A remedy to try; empty when there is nothing useful to say.
   const std::string& hint() const { return hint_; }
 
   /// `throw input_error("…").with_hint("…")`
@@ -48,7 +48,7 @@ Error environment_error(fmt::format_string<Args...> format, Args&&... args) {
   return Error(Exit::environment, fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// For conditions that only our own mistake can break.
+/// An error for conditions that only our own mistake can break.
 template <class... Args>
 Error bug(fmt::format_string<Args...> format, Args&&... args) {
   return Error(Exit::bug, fmt::format(format, std::forward<Args>(args)...));

@@ -1,5 +1,5 @@
-// What std::filesystem does to the disk, with its failures as environment errors: they say what was
-// being done, to which path, and the system's reason. No other file calls the forms of
+// Operations of std::filesystem, with their failures as environment errors: they say what was being
+// done, to which path, and the system's reason. No other file calls the forms of
 // std::filesystem that throw (tools/lint/layers).
 #pragma once
 
@@ -32,11 +32,11 @@ std::vector<fs::path> list_folder(const fs::path& folder);
 /// The path from the root, without links, "." and ".." as far as it exists.
 fs::path full_path(const fs::path& path);
 
-/// With the folders above it; one that is there already stays.
+/// Makes a folder and those above it; one that is there already stays.
 void make_folder(const fs::path& folder);
-/// A file or an empty folder; nothing where there is none.
+/// Removes a file or an empty folder; does nothing where there is none.
 void remove_file(const fs::path& path);
-/// A file, or a folder with all that is in it; nothing where there is none.
+/// Removes a file, or a folder with all that is in it; does nothing where there is none.
 void remove_path(const fs::path& path);
 void move_path(const fs::path& from, const fs::path& to);
 /// Cuts or lengthens a file to so many bytes.

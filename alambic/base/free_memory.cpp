@@ -39,8 +39,8 @@ constexpr GroupFiles version_1 = {"memory.limit_in_bytes", "memory.usage_in_byte
                                   "total_inactive_file"};
 constexpr GroupFiles version_2 = {"memory.max", "memory.current", "inactive_file"};
 
-// What a group and those around it still allow. A container sees its own group as the root, while
-// /proc may give it the path outside: folders that are not there are passed over.
+// Bytes that a group and those around it still allow. A container sees its own group as the root,
+// while /proc may give it the path outside: folders that are not there are passed over.
 double left_in_group(const fs::path& mount, fs::path group, const GroupFiles& files) {
   double left = unlimited;
   while (true) {

@@ -1,4 +1,4 @@
-// How much memory is left for this process.
+// Memory that is left for this process.
 #pragma once
 
 #include "alambic/base/files.h"

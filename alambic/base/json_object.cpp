@@ -69,7 +69,7 @@ class Inspector : public nlohmann::json_sax<AnyJson> {
 
   const std::string& where_;
   const size_t max_;
-  std::vector<std::unordered_set<std::string>> names_;  // of the objects that are open
+  std::vector<std::unordered_set<std::string>> names_;  // keys of the objects that are open
 };
 
 }  // namespace

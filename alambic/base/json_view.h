@@ -50,7 +50,7 @@ class JsonView {
   Error wrong(std::string_view reason) const;
   /// The same for the `key`-th entry of this object or array.
   Error wrong(std::string_view key, std::string_view reason) const;
-  /// For a "type" that we do not know: lists the known ones, and the nearest as a hint.
+  /// An error about a "type" that we do not know: lists the known ones, and the nearest as a hint.
   Error unknown(const std::vector<std::string>& known) const;
 
  private:

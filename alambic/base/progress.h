@@ -10,7 +10,7 @@ namespace alambic {
 
 struct ProgressState {
   std::string title;
-  std::string phase = {};    ///< what is being done now: "generate", "grade", "learn"
+  std::string phase = {};    ///< current activity: "generate", "grade", "learn"
   std::string details = {};  ///< "12,345 tok/s · loss 1.234"
   int64_t done = 0;
   int64_t total = 0;        ///< 0 when not known: no bar, no time left

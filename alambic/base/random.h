@@ -1,4 +1,4 @@
-// Counter-based random numbers: every draw is a pure function of what it is for, so resuming,
+// Counter-based random numbers: every draw is a pure function of its purpose, so resuming,
 // refilling a batch or splitting work over ranks cannot change it.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace alambic {
 
-/// What a draw is for. Streams keep uses apart that share the other coordinates.
+/// Purpose of a draw. Streams keep uses apart that share the other coordinates.
 enum class Stream : uint32_t {
   init = 1,
   data_order = 2,
@@ -31,13 +31,13 @@ std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint3
 /// Four independent 32-bit words of this draw.
 std::array<uint32_t, 4> random_words(const Draw& draw);
 
-/// Uniform in [0, 1) with 53 random bits.
+/// A uniform number in [0, 1) with 53 random bits.
 double uniform(const Draw& draw);
 
-/// Uniform in [0, bound); bound > 0. The bias is below bound / 2^64.
+/// A uniform integer in [0, bound); bound > 0. The bias is below bound / 2^64.
 uint64_t uniform_below(const Draw& draw, uint64_t bound);
 
-/// Standard normal (Box-Muller).
+/// A standard normal number (Box-Muller).
 double normal(const Draw& draw);
 
 }  // namespace alambic

@@ -44,7 +44,7 @@ constexpr std::string_view word_outside_class =
 constexpr std::string_view no_word_outside_class =
     R"([^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE}])";
 
-// What stands for `\s`, `\w`, … ; "" when both engines agree on the escape.
+// Replacement of `\s`, `\w`, … ; "" when both engines agree on the escape.
 std::string_view translate_escape(char letter, bool in_class) {
   switch (letter) {
     case 's':

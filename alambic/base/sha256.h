@@ -9,7 +9,7 @@ namespace alambic {
 /// SHA-256 in lower-case hexadecimal.
 std::string sha256(std::string_view bytes);
 
-/// Of a file's bytes, read in pieces.
+/// SHA-256 of a file's bytes, read in pieces.
 std::string sha256_file(const std::filesystem::path& path);
 
 /// Git's name of a file's content: SHA-1 of "blob SIZE\0" and the bytes. Not for security; it is

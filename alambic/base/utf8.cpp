@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
 
-// How many bytes at `position` form a well-formed character (0 when broken); `broken` is then the
+// Count of bytes at `position` that form a well-formed character (0: broken); `broken` is then the
 // length of the maximal part that could have begun one (Unicode 15, table 3-7).
 size_t well_formed(std::string_view bytes, size_t position, size_t& broken) {
   const auto lead = static_cast<unsigned char>(bytes[position]);

@@ -7,7 +7,7 @@
 
 namespace alambic {
 
-/// What follows an option.
+/// Kind of word that follows an option.
 enum class Follows { nothing, choice, file, anything };
 
 /// One option as a shell completes it.
@@ -20,7 +20,7 @@ struct CompletedOption {
   bool repeated = false;
 };
 
-/// Those of a command, the common ones included.
+/// Options of a command, the common ones included.
 std::vector<CompletedOption> completed_options(const Command& command);
 
 /// A command, or a word that is given in its place.

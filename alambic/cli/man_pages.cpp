@@ -12,7 +12,7 @@
 namespace alambic {
 namespace {
 
-// Text as roff: a plain "-" would be set as a hyphen, which nobody can paste into a shell, and a
+// Text as roff: a plain "-" would be set as a hyphen, which cannot be pasted into a shell, and a
 // line that begins with a dot is a request.
 std::string roff(const std::string& text) {
   std::string escaped;

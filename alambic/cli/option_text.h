@@ -9,10 +9,10 @@
 
 namespace alambic {
 
-/// What stands after the name: "N", "TEXT", "NAME" for a choice; "" for a flag.
+/// Placeholder after the name: "N", "TEXT", "NAME" for a choice; "" for a flag.
 std::string placeholder_of(const OptionEntry& entry);
 
-/// "--beta X", "--chat"
+/// The option and its placeholder: "--beta X", "--chat".
 std::string term_of(const std::string& name, const std::string& placeholder);
 
 /// "(required; 0 to 1; default 0.5; only with --x)" with a space in front; "" without facts.
@@ -21,7 +21,7 @@ std::string facts_of(const OptionEntry& entry);
 /// "--student TEXT --data TEXT [--config run.toml] [--key value ...]"
 std::string usage_of(const OptionTable& table);
 
-/// What the exit codes of the program mean.
+/// Exit codes of the program and their meanings.
 const std::vector<std::pair<int, std::string>>& exit_codes();
 
 }  // namespace alambic

@@ -16,12 +16,12 @@ struct HttpRequest {
 };
 
 struct HttpReply {
-  long status = 0;      ///< of the last reply; 0: none came
-  std::string failure;  ///< what libcurl says of a transfer that did not come to its end
-  /// Of every reply on the way, redirects included; names in lower case.
+  long status = 0;      ///< status of the last reply; 0: none came
+  std::string failure;  ///< libcurl's words for a transfer that did not come to its end
+  /// Headers of every reply on the way, redirects included; names in lower case.
   std::vector<std::map<std::string, std::string>> headers;
 
-  /// The first reply's that has it; "" when none has.
+  /// Value of a header in the first reply that has it; "" when none has.
   std::string header(const std::string& name) const;
 };
 
@@ -32,7 +32,7 @@ using HttpBody = std::function<void(long status, std::string_view piece)>;
 /// seconds. Throws what `body` throws; an environment error when libcurl is missing.
 HttpReply http_get(const HttpRequest& request, const HttpBody& body);
 
-/// Everything but letters, digits, '-', '.', '_' and '~' as %XX.
+/// The text with everything but letters, digits, '-', '.', '_' and '~' as %XX.
 std::string url_encoded(std::string_view text);
 
 }  // namespace alambic

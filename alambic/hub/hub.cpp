@@ -111,7 +111,7 @@ std::string Fetch::cached_commit() const {
   return is_commit(commit) && is_complete(commit) ? commit : "";
 }
 
-// Nothing when the hub cannot be reached but an earlier answer is in the cache.
+// Nothing when the hub cannot be reached but an earlier reply is in the cache.
 std::optional<Listing> Fetch::list() const {
   constexpr size_t max = 64 << 20;
   const std::string url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", settings_.endpoint,

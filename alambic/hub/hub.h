@@ -21,8 +21,8 @@ struct HubSettings {
   double wait = 1;       ///< seconds before the first try again; doubles
 };
 
-/// Of the environment: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, and `hub` in ALAMBIC_CACHE,
-/// XDG_CACHE_HOME/alambic or ~/.cache/alambic. Input errors name the variable.
+/// Settings from the environment: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, and `hub` in
+/// ALAMBIC_CACHE, XDG_CACHE_HOME/alambic or ~/.cache/alambic. Input errors name the variable.
 HubSettings hub_settings();
 
 /// The folder with the model's files; what is missing is fetched: the configuration, the tokenizer,
@@ -35,11 +35,11 @@ HubSettings hub_settings();
 /// Environment errors: no network, a disk that is full, a wrong digest, and what no hub would say:
 /// file names that leave the folder, a commit that is none, a digest that is missing.
 ///
-/// Without `weights`, those are not fetched.
+/// `weights` false: those are not fetched.
 fs::path fetch_model(const HubName& name, const HubSettings& settings, bool weights = true);
 
-/// Which of a model's files are needed; the weights, or the index that names their shards, last.
-/// Errors name `model`.
+/// Names of a model's files that are needed; the weights, or the index that names their shards,
+/// last. Errors name `model`.
 std::vector<std::string> wanted_files(const std::string& model,
                                       const std::vector<std::string>& listed, bool weights = true);
 

@@ -78,7 +78,7 @@ bool is_digest(std::string_view text) {
          text.find_first_not_of("0123456789abcdef") == text.npos;
 }
 
-// What is wrong with the file, as an error; nothing when its digest is `expected`.
+// An error about the file; nothing when its digest is `expected`.
 std::optional<Error> digest_fault(const fs::path& file, const std::string& expected,
                                   const std::string& url) {
   if (!is_digest(expected)) {
@@ -177,7 +177,7 @@ void download(const Download& what, const HubSettings& settings,
   const bool resumed = part.size() > 0;
   std::string digest = fill(what, settings, part, moved);
   std::optional<Error> fault = digest_fault(part.path(), digest, what.url);
-  if (fault && resumed) {  // what an earlier run left may have been something else
+  if (fault && resumed) {  // the part of an earlier run may have been of another file
     part.empty();
     digest = fill(what, settings, part, moved);
     fault = digest_fault(part.path(), digest, what.url);

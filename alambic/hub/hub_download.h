@@ -12,7 +12,7 @@ namespace alambic {
 struct Download {
   std::string url;
   fs::path to;
-  std::optional<uint64_t> size;  ///< where the hub says it
+  std::optional<uint64_t> size;  ///< bytes, where the hub says it
 };
 
 /// Fetches a file of the hub: to `to` + ".part", from where an earlier try ended, and when its
@@ -20,7 +20,7 @@ struct Download {
 void download(const Download& what, const HubSettings& settings,
               const std::function<void(uint64_t)>& moved);
 
-/// What a reply other than 2xx, or none, means, in terms of the error's exit code and hint. `what`:
+/// Throws the error of a reply other than 2xx, or of none, with its exit code and hint. `what`:
 /// "fetch org/name from URL".
 [[noreturn]] void refuse_reply(const std::string& what, long status, const std::string& failure,
                                const HubSettings& settings);

@@ -39,7 +39,7 @@ int64_t experts_of(const TensorView& tensor) {
   return 0;
 }
 
-// What a count beyond the limit is told.
+// The limit of a kind, for the error about a count beyond it.
 std::string held(const CountLimits& limits, CountKind kind) {
   const int64_t most = limits.of(kind);
   switch (kind) {

@@ -1,5 +1,5 @@
-// How large the counts of a configuration can be: nothing may be built, or looped over, by a number
-// that somebody wrote into config.json alone.
+// Limits of a configuration's counts: nothing may be built, or looped over, by a number that stands
+// in config.json alone.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@
 
 namespace alambic {
 
-/// What a count of a configuration is held against.
+/// Quantity of the files that a count of a configuration is held against.
 enum class CountKind {
   layers,
-  experts,  ///< of one layer
+  experts,  ///< experts of one layer
   size,     ///< a dimension of tensors, or a divisor of one: widths, heads, the vocabulary
 };
 

@@ -50,14 +50,14 @@ enum class Dtype {
 };
 
 std::string name_of(Dtype dtype);
-/// Among the formats of safetensors.
+/// The format of safetensors of that name; nothing: it has none.
 std::optional<Dtype> dtype_named(std::string_view name);
 
 /// True for the formats of GGUF that code numbers in blocks.
 bool is_block(Dtype dtype);
 /// Numbers in a block: 32 or 256; 1 for the others.
 uint64_t block_numel(Dtype dtype);
-/// Of a block, or of one number: 4 and 6 for the packed formats of safetensors.
+/// Bits of a block, or of one number: 4 and 6 for the packed formats of safetensors.
 uint64_t block_bits(Dtype dtype);
 
 /// Bytes that shape and dtype make; nothing when the number overflows, ends within a byte, or a row

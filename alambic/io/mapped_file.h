@@ -7,8 +7,8 @@
 
 namespace alambic {
 
-/// What may be done with a file's memory. Written to (bytes() without their const), a page of
-/// copy_on_write becomes this process's own; the file never changes.
+/// Access to a file's memory. Written to (bytes() without their const), a page of copy_on_write
+/// becomes this process's own; the file never changes.
 enum class Pages { read_only, copy_on_write };
 
 /// A whole file mapped into memory; pages are read when they are touched. Whoever shortens the file

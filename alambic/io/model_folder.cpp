@@ -66,7 +66,7 @@ WeightMap read_index(const fs::path& folder, const std::string& name, const std:
 template <class File>
 void check_index(const fs::path& index, const WeightMap& map,
                  const std::map<std::string, File>& files) {
-  std::set<std::string_view> held;  // of the tensors that are where the index says
+  std::set<std::string_view> held;  // names of tensors that are where the index says
   for (const auto& [file, shard] : files) {
     for (const TensorView& tensor : shard.tensors()) {
       const auto named = map.find(tensor.name);

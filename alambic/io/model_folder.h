@@ -22,11 +22,12 @@ class ModelFolder {
   /// would have.
   static ModelFolder open(const fs::path& path, Pages pages = Pages::read_only);
 
-  /// Without "quantization_config" where the tensors have their tiles' scales (tile_scales.h).
+  /// config.json, without "quantization_config" where the tensors have their tiles' scales
+  /// (tile_scales.h).
   const nlohmann::ordered_json& config() const { return config_; }
-  /// What errors call the configuration.
+  /// Name of the configuration in errors.
   const std::string& config_name() const { return config_name_; }
-  /// Of all shards; valid as long as this object.
+  /// Tensors of all shards; valid as long as this object.
   const std::vector<TensorView>& tensors() const { return tensors_; }
   /// copy_on_write where the tensors may be written to: only those of safetensors, no two of which
   /// share memory.

@@ -329,7 +329,7 @@ class Machine {
   const std::string& where_;
   std::span<const std::string_view> globals_;
   size_t at_ = 0;
-  size_t begin_ = 0;  // of the current opcode
+  size_t begin_ = 0;  // start of the current opcode
   unsigned char opcode_ = 0;
   std::vector<PickleValue*> stack_;
   std::vector<size_t> marks_;  // heights of the stack

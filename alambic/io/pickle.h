@@ -26,12 +26,12 @@ struct PickleValue {
     persistent,  ///< items: the id of something outside the pickle
   };
   Kind kind = Kind::none;
-  int64_t number = 0;                          ///< of booleans and integers
+  int64_t number = 0;                          ///< value of a boolean or an integer
   std::string text = {};                       ///< valid UTF-8
-  std::vector<const PickleValue*> items = {};  ///< of a dict: key, value, key, value, …
+  std::vector<const PickleValue*> items = {};  ///< a dict's are key, value, key, value, …
 };
 
-/// What an error calls a value of this kind.
+/// Name of a kind in errors.
 const char* name_of(PickleValue::Kind kind);
 
 struct Pickle {

@@ -132,7 +132,7 @@ class Reader : public nlohmann::json_sax<Json> {
     refuse("{}unknown field \"{}\"", place(), printable(name));
   }
 
-  // What a message about the current place begins with.
+  // Start of a message about the current place.
   std::string place() const {
     if (place_ == Place::outside) return "the header ";
     if (place_ == Place::header) return "in the header ";
@@ -161,7 +161,7 @@ class Reader : public nlohmann::json_sax<Json> {
   HeaderEntries entries_;
   std::unordered_set<std::string> names_;
   Place place_ = Place::outside;
-  std::string name_;        // of the tensor
+  std::string name_;        // name of the tensor
   std::string field_name_;  // in the metadata
   Field field_ = dtype;
   std::array<bool, 3> seen_ = {};

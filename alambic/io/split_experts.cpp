@@ -9,7 +9,7 @@ std::vector<TensorView> split_experts(const TensorView& view) {
   const bool stacked = fused || view.name.ends_with(".experts.down_proj");
   const std::vector<std::string> names = fused ? std::vector<std::string>{"gate_proj", "up_proj"}
                                                : std::vector<std::string>{"down_proj"};
-  const auto matrices = static_cast<int64_t>(names.size());  // of an expert
+  const auto matrices = static_cast<int64_t>(names.size());  // matrices of an expert
   if (!stacked || view.shape.size() != 3 || view.shape[0] < 1 || view.shape[1] % matrices != 0 ||
       !view.tiles.bytes.empty()) {
     return {};

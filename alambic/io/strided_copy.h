@@ -8,7 +8,7 @@
 
 namespace alambic {
 
-/// Where a tensor's numbers lie in a storage, counted in numbers: offset + Σ index · stride.
+/// Places of a tensor's numbers in a storage, counted in numbers: offset + Σ index · stride.
 struct Strided {
   int64_t offset = 0;
   std::vector<int64_t> sizes, strides;  ///< equally many, none negative

@@ -9,7 +9,7 @@
 
 namespace alambic {
 
-/// Bytes of a tensor, a range of them: in memory that is somebody else's, or made when they are
+/// Bytes of a tensor, a range of them: in memory that another object owns, or made when they are
 /// first asked for, so that whoever wants sizes alone pays for nothing. Copies share what was made.
 class TensorBytes {
  public:

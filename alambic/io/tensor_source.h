@@ -9,7 +9,7 @@
 
 namespace alambic {
 
-/// Where a tensor's bytes go, in order and in as many pieces as it takes.
+/// Receiver of a tensor's bytes, in order and in as many pieces as it takes.
 using ByteSink = std::function<void(std::span<const std::byte>)>;
 
 /// A tensor to be written to a file: its place there follows from dtype and shape, and its bytes

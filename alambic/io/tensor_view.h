@@ -17,8 +17,8 @@ struct TileScales {
   int64_t rows = 1, columns = 1;
 };
 
-/// A named tensor in somebody else's memory, or made of such memory when its bytes are asked for:
-/// row-major, little-endian.
+/// A named tensor in memory that another object owns, or made of such memory when its bytes are
+/// asked for: row-major, little-endian.
 struct TensorView {
   std::string name;
   Dtype dtype = Dtype::F32;
@@ -27,7 +27,7 @@ struct TensorView {
   TileScales tiles = {};
 };
 
-/// How many numbers a shape holds.
+/// Count of the numbers that a shape holds.
 int64_t count_of(const std::vector<int64_t>& shape);
 
 /// Null when there is none.

@@ -81,7 +81,7 @@ class Reader {
     return input_error("cannot read {}: {}", name_,
                        fmt::format(format, std::forward<Args>(args)...));
   }
-  // Of the tensor that is being read.
+  // An error about the tensor that is being read.
   template <class... Args>
   Error wrong(fmt::format_string<Args...> format, Args&&... args) const {
     return refused("tensor {}: {}", printable(tensor_),

@@ -19,15 +19,15 @@ constexpr uint32_t entry_magic = 0x04034b50, directory_magic = 0x02014b50, end_m
 constexpr uint64_t entry_length = 30, directory_length = 46, end_length = 22, locator_length = 20;
 constexpr uint32_t elsewhere = 0xffffffff;  // the number is in the zip64 extra field
 
-// Where the directory lies and how many entries it has.
+// Place of the directory in the file, in bytes, and count of its entries.
 struct Directory {
   uint64_t begin = 0, length = 0, count = 0;
 };
 
 struct Place {
   std::string name;
-  uint64_t offset = 0;  // of the entry's own header
-  uint64_t length = 0;  // of its bytes
+  uint64_t offset = 0;  // start of the entry's own header
+  uint64_t length = 0;  // count of its bytes
 };
 
 class Archive {

@@ -54,7 +54,7 @@ LoraOptions read_config(const fs::path& path) {
   return options;
 }
 
-// What a folder's tensors are attached from; each is taken once.
+// Tensors of an adapter's folder; each is taken once.
 struct AdapterFile {
   fs::path path;
   SafetensorsFile file;

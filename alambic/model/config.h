@@ -17,7 +17,7 @@ struct Config {
   const nlohmann::ordered_json& json;
   std::string where;
   CountLimits limits = {};
-  int64_t layers_instead = 0;  ///< what `layers` answers; 0: what json says
+  int64_t layers_instead = 0;  ///< result of `layers`; 0: json's own
 
   /// Settings within these, read by the same rules; `inner` must outlive the result.
   Config within(const nlohmann::ordered_json& inner, const std::string& name) const {
@@ -29,15 +29,15 @@ struct Config {
   /// First entry of "architectures", or "".
   std::string architecture() const;
   bool has(const std::string& key) const;  ///< present and not null
-  /// Between −2^31 and 2^31.
+  /// An integer between −2^31 and 2^31.
   int64_t integer(const std::string& key) const;
   int64_t integer(const std::string& key, int64_t otherwise) const;
   /// A dimension of tensors, or a divisor of one: from 1 to what the files have (CountKind::size).
   int64_t size(const std::string& key) const;
   int64_t size(const std::string& key, int64_t otherwise) const;
-  /// How many layers there are, from 1 to those of the files.
+  /// Number of layers, from 1 to those of the files.
   int64_t layers(const std::string& key) const;
-  /// How many experts a layer has, from 1 to those of the files.
+  /// Number of experts in a layer, from 1 to those of the files.
   int64_t experts(const std::string& key) const;
   int64_t experts(const std::string& key, int64_t otherwise) const;
   /// A number of positions, or of layers from one to the next of its kind, which no tensor tells:

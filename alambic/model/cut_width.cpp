@@ -6,11 +6,11 @@
 namespace alambic {
 namespace {
 
-/// What one dimension of a tensor counts.
+/// Units that one dimension of a tensor counts.
 enum class Axis { whole, hidden, inner, heads, kv_heads };
 
 struct Rule {
-  const char* end;  // of the tensor's name
+  const char* end;  // end of the tensor's name
   std::vector<Axis> axes;
 };
 

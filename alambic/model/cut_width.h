@@ -11,8 +11,8 @@ namespace alambic {
 /// Sizes of the narrower model; 0: as they are.
 struct Widths {
   int64_t hidden = 0;
-  int64_t inner = 0;  ///< of the MLP
-  int64_t heads = 0;  ///< of queries; those of keys and values follow, whole groups are kept
+  int64_t inner = 0;  ///< width of the MLP
+  int64_t heads = 0;  ///< query heads; those of keys and values follow, whole groups are kept
   bool any() const { return hidden > 0 || inner > 0 || heads > 0; }
 };
 

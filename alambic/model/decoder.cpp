@@ -12,7 +12,7 @@ DecoderShape::DecoderShape(const Config& config) {
                .heads = heads,
                .kv_heads = config.size("num_key_value_heads", heads),
                .head_width = config.has("head_dim") ? config.size("head_dim") : width / heads};
-  // Where all layers have experts, configurations may name no other width.
+  // Configurations whose layers all have experts may name no other width.
   const bool experts_only = !config.has("intermediate_size") && config.has("moe_intermediate_size");
   mlp = {.width = width,
          .inner = config.size(experts_only ? "moe_intermediate_size" : "intermediate_size")};

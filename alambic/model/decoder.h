@@ -12,7 +12,7 @@
 
 namespace alambic {
 
-/// Where a layer's norms stand around each of its two blocks, with the names they go by:
+/// Places of a layer's norms around each of its two blocks, with the names they go by:
 ///   before: input_layernorm, post_attention_layernorm (Llama)
 ///   after:  post_attention_layernorm, post_feedforward_layernorm (OLMo 2)
 ///   around: input_, post_attention_, pre_feedforward_, post_feedforward_layernorm (Gemma 2)
@@ -56,7 +56,7 @@ struct Decoder : Model {
           NormPlacement placement = NormPlacement::before, bool plus_one = false);
   void add(DecoderLayer layer);
   RmsNorm make_norm(int64_t width) const { return {width, epsilon, plus_one}; }
-  /// Of the pass's tokens, scaled.
+  /// Scaled embeddings of the pass's tokens, [N, D].
   Tensor embed(const Pass& pass) const;
 
   ModelShape shape() const override { return sizes; }

@@ -84,7 +84,7 @@ DecoderShape decoder_shape(const Config& config, const LatentShape& latent) {
   return shape;
 }
 
-// Where YaRN stretches positions, both queries and keys are larger by its m.
+// Factor of the scores: where YaRN stretches positions, queries and keys are both larger by its m.
 double score_scale(const LatentShape& shape, const RopeSettings& rope) {
   const double m = rope.type != "default" && rope.mscale_all_dim != 0
                        ? yarn_magnitude(rope.factor, rope.mscale_all_dim)
@@ -113,7 +113,7 @@ void add_groups(RouterOptions& router, const Config& config, int64_t summed) {
                  "at most the experts of topk_group groups");
 }
 
-// Which layers have no experts: by "mlp_layer_types" where it is given (V3.2), else the first.
+// Layers without experts: by "mlp_layer_types" where it is given (V3.2), else the first.
 std::vector<bool> dense_layers(const Config& config, int64_t layers) {
   std::vector<bool> dense;
   if (!config.has("mlp_layer_types")) {

@@ -4,8 +4,8 @@
 
 namespace alambic {
 
-/// What Gemma 2 and 3 have in common: four norms of 1 + weight, scaled embeddings, a GELU gate, a
-/// tied head, soft-caps where the configuration has them. The family adds layers and ropes.
+/// Parts common to Gemma 2 and 3: four norms of 1 + weight, scaled embeddings, a GELU gate, a tied
+/// head, soft-caps where the configuration has them. The family adds layers and ropes.
 struct Gemma {
   DecoderShape shape;
   AttentionOptions attention;

@@ -54,7 +54,7 @@ std::unique_ptr<Model> make_gemma3(const Config& config) {
   const Json text = text_part(config, "Gemma3ForCausalLM", "gemma3_text");
   std::unique_ptr<Model> inner = make_gemma3_text(config.within(text, "text_config"));
   auto model = std::make_unique<TextOf>(std::move(dynamic_cast<Decoder&>(*inner)));
-  model->config = text;  // what is saved is the text model
+  model->config = text;  // the text model alone is saved
   return model;
 }
 

@@ -130,7 +130,7 @@ class Loader {
     }
   }
 
-  // What the files have for this place; nothing where they lack it.
+  // The tensor of the files for this place; nothing where they lack it.
   std::optional<TensorView> take(const std::string& name, const Weight& place) {
     const auto node = found_.extract(name);
     if (node.empty()) {
@@ -157,11 +157,11 @@ class Loader {
   bool packs_;                               // block formats are kept
   bool in_place_;                            // tensors of the right dtype stay in the mapped files
   Head head_;                                // placeholders
-  std::map<std::string, TensorView> found_;  // what no place has taken yet
+  std::map<std::string, TensorView> found_;  // tensors that no place has taken yet
   std::vector<std::string> missing_;
 };
 
-// Of a configuration without files, which may ask for anything.
+// Refuses a model too large for main memory: a configuration without files may ask for anything.
 void check_fits_in_memory(Model& model, const LoadOptions& options) {
   if (!options.device.is_cpu()) return;
   double bytes = 0;

@@ -13,8 +13,8 @@ namespace alambic {
 /// sequence: no list, none at all, longer than the model's context, an id beyond its vocabulary.
 std::vector<std::vector<int32_t>> read_sequences(const fs::path& file, const ModelShape& shape);
 
-/// What the model computes of each sequence, by itself and without gradients: "logits.i" [T, V],
-/// and "hidden.i" [T, D] after the final norm where `hidden` asks for it; float32.
+/// Logits of each sequence by itself, without gradients: "logits.i" [T, V], and where `hidden` asks
+/// for it the hidden state after the final norm, "hidden.i" [T, D]; float32.
 std::vector<std::pair<std::string, Tensor>> logits_of(
     const Model& model, const std::vector<std::vector<int32_t>>& sequences, at::Device device,
     bool hidden);

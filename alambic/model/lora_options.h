@@ -1,4 +1,4 @@
-// Which part of a student is trained. Torch-free: the command line parses it.
+// The part of a student that is trained. Torch-free: the command line parses it.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ struct LoraOptions {
   bool rslora = false;
   bool dora = false;
 
-  /// What alpha means for an adapter of this rank.
+  /// Factor of an adapter of this rank, from alpha.
   double scaling(int64_t rank_of_target) const;
 
   void visit(OptionVisitor& v) {

@@ -15,7 +15,7 @@ struct Router;
 
 using Json = nlohmann::ordered_json;
 
-/// What every family must say about itself beyond its tensors.
+/// Sizes that every family must tell beyond its tensors.
 struct ModelShape {
   int64_t vocabulary = 0;
   int64_t width = 0;      ///< D of the final hidden state
@@ -28,7 +28,7 @@ struct ModelShape {
 /// chunks, from the head.
 struct Model {
   Json config;  ///< config.json as read; written back unchanged but for the dtype
-  /// Of an adapter that is being trained with dropout; else null.
+  /// Dropout of an adapter that is being trained with it; else null.
   std::shared_ptr<LoraDropout> dropout;
 
   virtual ~Model() = default;
@@ -45,35 +45,33 @@ struct Model {
   virtual void move_buffers(at::Device, at::ScalarType) {}
   /// The tensors that are rows by token or by position: what freeze_embeddings freezes.
   virtual std::vector<std::string> embedding_names() const { return {"model.embed_tokens.weight"}; }
-  /// What config.json calls the number of layers.
+  /// Key of the number of layers in config.json.
   virtual std::string layer_count_key() const { return "num_hidden_layers"; }
   /// Keys of config.json whose lists have an entry for each layer.
   virtual std::vector<std::string> layer_lists() const { return {"layer_types"}; }
   /// Makes `config` that of a model with these layers of this one, rising.
   virtual void keep_layers(Json& config, const std::vector<int64_t>& kept) const;
-  /// Names a tensor may have in other people's files: older spellings, left-out prefixes. The
-  /// default is the name itself; an empty answer means that the tensor is to be ignored.
+  /// The model's own name of a tensor of a file, which may have an older spelling or lack a prefix.
+  /// The default is the name itself; "": the tensor is to be ignored.
   virtual std::string canonical_name(const std::string& name) const { return name; }
-  /// What a tensor is that files have and the model does without, for a word about it ("layers
-  /// that…"); empty: none of that kind.
+  /// Reason why a tensor of the files is ignored, for the log ("layers that…"); "": it is used.
   virtual std::string ignored_reason(const std::string&) const { return ""; }
   /// True for a tensor that no gradient changes.
   virtual bool is_constant(const std::string&) const { return false; }
-  /// Of a tensor in memory and in files, where `dtype` is that of the rest. Constants are float32
-  /// at least.
+  /// Dtype of a tensor in memory and in files, where `dtype` is that of the rest. Constants are
+  /// float32 at least.
   virtual at::ScalarType type_of(const std::string& name, at::ScalarType dtype) const;
   /// Standard deviation with which `init` draws a tensor of this name; 0 means
   /// init_constant: norms one, biases zero.
   virtual double init_deviation(const std::string& name) const = 0;
-  /// What a tensor of deviation 0 starts with.
+  /// Initial value of a tensor of deviation 0.
   virtual double init_constant(const std::string& name) const {
     return name.ends_with(".bias") ? 0 : 1;
   }
-  /// All numbers of a tensor that `init` neither draws nor fills with one; undefined: not such a
-  /// tensor.
+  /// Initial values of a tensor that is neither random nor constant; undefined: it is one of these.
   virtual Tensor init_table(const std::string&) const { return {}; }
 
-  /// float32, bfloat16, …, of the weights; and where they are.
+  /// Dtype of the weights (float32, bfloat16, …) and their device.
   at::TensorOptions options();
   int64_t parameters();
   /// Numbers per token that the backward pass of the layers needs where sequences have `length`
@@ -81,13 +79,13 @@ struct Model {
   /// whose logits are made in chunks. An estimate, within a quarter of what is measured
   /// (tests/model/saved_activations_test.cpp).
   double saved_activations(double length);
-  /// Routers of the layers with routed experts, in layer order.
+  /// Routers of the MoE layers, in layer order.
   std::vector<Router*> routers();
   /// Makes every tensor but the constant ones want a gradient, or none.
   void set_trainable(bool trainable);
   /// Walks the linear maps that adapters can be attached to, by their module names.
   void visit_linears(const TensorVisitor::OnLinear& visitor);
-  /// Which draws of dropout the next learning pass takes.
+  /// Chooses the draws of dropout that the next learning pass takes.
   void seed_dropout(int64_t step, int64_t micro_batch);
 };
 

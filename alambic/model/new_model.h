@@ -7,7 +7,7 @@
 
 namespace alambic {
 
-/// What of a new model does not stand in its configuration.
+/// Settings of a new model that its configuration lacks.
 struct NewModel {
   int64_t layers = 0;  ///< 0: as the configuration says
   /// Tokens of its tokenizer, vocab_size where config.json has none; 0: there is no tokenizer.

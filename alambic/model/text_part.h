@@ -12,8 +12,8 @@ namespace alambic {
 Json text_part(const Config& config, const std::string& architecture,
                const std::string& model_type);
 
-/// What the text model alone calls a tensor of the whole model, in the spellings of transformers
-/// 4.50 and 5 and in its own; "" for what sees or hears.
+/// Name in the text model alone of a tensor of the whole model, which may be spelled as in
+/// transformers 4.50 or 5 or in the text model; "" for what sees or hears.
 std::string name_in_text_part(const std::string& name);
 
 }  // namespace alambic

@@ -8,7 +8,7 @@ namespace alambic {
 /// An option that every command takes and no table has.
 struct CommonOption {
   std::string name;         ///< without dashes in front
-  std::string placeholder;  ///< of its value; "" for a flag
+  std::string placeholder;  ///< placeholder of its value; "" for a flag
   std::string help;
 };
 

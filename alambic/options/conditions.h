@@ -1,4 +1,4 @@
-// What the options of a table say about each other (OptionFacts::only_with and its like).
+// Conditions between the options of a table (OptionFacts::only_with and its like).
 #pragma once
 
 #include <string>

@@ -1,5 +1,4 @@
-// What is said of an option beside its kind: whether it must be given, what it names, what it goes
-// with.
+// Facts of an option beside its kind: whether it must be given, what it names, what it goes with.
 #pragma once
 
 #include <string>
@@ -8,7 +7,7 @@
 
 namespace alambic {
 
-/// Why a condition holds, and what to try where it does not; both may be empty.
+/// Reason of a condition, and a remedy to try where it does not hold; both may be empty.
 struct Because {
   std::string reason, hint;
 };
@@ -17,8 +16,8 @@ struct Because {
 struct Condition {
   enum class Kind { only_with, not_with, required_without };
   Kind kind = Kind::only_with;
-  /// As on the command line without dashes: "teacher-cache" is there when it is not empty, 0 or
-  /// false; "lmbda 0" when it stands at this value; "chat or data" when one of several is there.
+  /// Names as on the command line, without dashes: "teacher-cache" is there when it is not empty, 0
+  /// or false; "lmbda 0" when it stands at this value; "chat or data" when one of several is there.
   std::string others;
   Because because;
 };
@@ -32,7 +31,7 @@ struct OptionFacts {
   std::vector<std::string> former_names;
   std::vector<Condition> conditions;
 
-  /// Must be given, on the command line or in the file.
+  /// The option must be given, on the command line or in the file.
   OptionFacts& required() {
     is_required = true;
     return *this;
@@ -54,15 +53,15 @@ struct OptionFacts {
     return *this;
   }
 
-  /// Without `others` (see Condition) the option has no effect, which is an input error.
+  /// The option has no effect without `others` (see Condition), which is an input error.
   OptionFacts& only_with(std::string others, Because because = {}) {
     return add(Condition::Kind::only_with, std::move(others), std::move(because));
   }
-  /// With `others` the option has no effect, or contradicts them, which is an input error.
+  /// The option has no effect with `others`, or contradicts them, which is an input error.
   OptionFacts& not_with(std::string others, Because because = {}) {
     return add(Condition::Kind::not_with, std::move(others), std::move(because));
   }
-  /// Must be given unless `others` are there.
+  /// The option must be given unless `others` are there.
   OptionFacts& required_without(std::string others) {
     return add(Condition::Kind::required_without, std::move(others), {});
   }

@@ -34,7 +34,7 @@ struct OptionEntry : OptionFacts {
   bool is_nothing() const;
   bool changed() const { return toml() != initial; }
 
-  /// What the option takes, as `--help` names it: "N", "X", "TEXT", "a|b"; "" for a flag.
+  /// Placeholder of the option's value in `--help`: "N", "X", "TEXT", "a|b"; "" for a flag.
   std::string placeholder() const;
   /// "at least 0", "0 to 1", "greedy|sample"; "" when anything goes.
   std::string limits() const;
@@ -60,13 +60,13 @@ struct OptionEntry : OptionFacts {
 class OptionTable {
  public:
   explicit OptionTable(Options& options);
-  /// For readers only: setting an entry of this table would change a const object.
+  /// A table for readers only: setting an entry of it would change a const object.
   explicit OptionTable(const Options& options) : OptionTable(const_cast<Options&>(options)) {}
 
   std::vector<OptionEntry>& entries() & { return entries_; }
   const std::vector<OptionEntry>& entries() const& { return entries_; }
   std::vector<OptionEntry> entries() && { return std::move(entries_); }
-  /// By name, a former one too, dashes and underscores alike; null when there is none.
+  /// Entry of that name, a former one too, dashes and underscores alike; null: none.
   OptionEntry* find(const std::string& name);
   const OptionEntry* find(const std::string& name) const {
     return const_cast<OptionTable*>(this)->find(name);

@@ -1,4 +1,4 @@
-// Which charts a report has: the metrics of its runs, sorted into groups.
+// Charts of a report: the metrics of its runs, sorted into groups.
 #pragma once
 
 #include <string>

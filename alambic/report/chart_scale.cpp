@@ -54,7 +54,7 @@ std::vector<double> log_ticks(double low, double high) {
   return ticks;
 }
 
-// What is a million million times smaller than the greatest value is not worth the room.
+// A value a million million times smaller than the greatest is not worth the room.
 constexpr double min_ratio = 1e-12;
 
 struct Values {

@@ -1,4 +1,4 @@
-// How a metric is called and written, from its name in metrics.jsonl.
+// Title and format of a metric, from its name in metrics.jsonl.
 #pragma once
 
 #include <string>

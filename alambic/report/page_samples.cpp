@@ -94,7 +94,7 @@ std::string completion(const Shown& shown) {
                      name, with_separators(sample.step), mark, shortened(sample.completion), notes);
 }
 
-// Prompts that were answered at several steps or by several runs say most. Where there is none
+// Prompts that were completed at several steps or by several runs say most. Where there is none
 // (training samples), the first and the last of all prompts show the change.
 std::vector<Completions> pick_prompts(std::vector<Completions> prompts) {
   const auto answered_once = [](const Completions& prompt) {

@@ -1,4 +1,4 @@
-// What a report shows. `read_run_folder` fills it from files; any field may be left empty.
+// Contents of a report. `read_run_folder` fills it from files; any field may be left empty.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace alambic {
 
 struct ResultsCell {
   std::optional<double> value = {};
-  std::string text = {};  ///< what is shown; made from the value and the column's name when empty
+  std::string text = {};  ///< text that is shown; empty: made from the value and the column's name
 };
 
 struct ResultsRow {

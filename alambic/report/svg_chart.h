@@ -35,22 +35,22 @@ struct Chart {
   std::string unit;
   MetricKind x_kind = MetricKind::count;  ///< count (steps) or seconds
   MetricKind y_kind = MetricKind::number;
-  bool may_be_logarithmic = false;  ///< where ratios matter more than differences
+  bool may_be_logarithmic = false;  ///< ratios matter more than differences
   std::vector<ChartSeries> series;
   std::vector<ChartLevel> levels;
   int not_finite = 0;             ///< values that could not be drawn
   int width = 323, height = 190;  ///< in CSS pixels at a window of 1200
 };
 
-/// Round numbers (1, 2 or 5 times a power of ten) within [low, high], `most` at most.
+/// Round numbers (1, 2 or 5 times a power of ten) within [low, high], `max` at most.
 std::vector<double> nice_ticks(double low, double high, int max);
 
 /// Gaussian average over neighboring points, as wide as a fortieth of the series. A series that
 /// turns at fewer than a tenth of its points (a learning rate) has no noise and stays as it is.
 std::vector<ChartPoint> smooth(const std::vector<ChartPoint>& points);
 
-/// At most `2 * buckets` of the points: the lowest and the highest of each bucket, so that no
-/// spike is lost.
+/// Points that a chart needs, at most `2 * buckets`: the lowest and the highest of each bucket, so
+/// that no spike is lost.
 std::vector<ChartPoint> thin_out(const std::vector<ChartPoint>& points, size_t buckets);
 
 /// The `<svg>` element. Nothing in it needs escaping but the names, which are escaped.

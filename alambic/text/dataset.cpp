@@ -39,7 +39,7 @@ Error missing_fields(const JsonView& row, const std::vector<Fields>& any_of) {
       .with_hint(fmt::format("rename the data's fields: each row needs {}", describe(any_of)));
 }
 
-// What the template writes of a conversation; its errors name the line.
+// The text that the template writes of a conversation; its errors name the line.
 ChatText write(const ChatReader& chats, const std::string& place, const Chat& chat, ChatUse use) {
   if (!chats.chat_template) throw refused_chat(place);
   try {

@@ -13,14 +13,14 @@
 
 namespace alambic {
 
-/// One row. Which of the fields are there is what `read_examples` was asked for.
+/// One row, with the fields that `read_examples` was asked for.
 struct Example {
-  std::string prompt;  ///< of a conversation: what its template writes before the completion
-  std::optional<std::string> completion;  ///< of a conversation: the plain text of the completion
+  std::string prompt;  ///< a conversation's is what its template writes before the completion
+  std::optional<std::string> completion;  ///< a conversation's is plain text, without template
   std::optional<std::string> answer;      ///< the known answer, for exact match
   std::optional<std::string> text;        ///< for next-token training; a .txt file is one such row
   std::optional<std::string> teacher;     ///< name of the teacher that grades this row
-  std::optional<std::string> teacher_prompt;  ///< what the teacher reads in place of the prompt
+  std::optional<std::string> teacher_prompt;  ///< the prompt as the teacher reads it
   int64_t line = 1;                           ///< counted from 1, for messages
   std::shared_ptr<const Chat> chat;           ///< null where the row is plain text
   bool teacher_chat = false;                  ///< a template wrote `teacher_prompt`
@@ -29,7 +29,7 @@ struct Example {
 /// Fields that a row must have, for example {"prompt", "completion"}.
 using Fields = std::vector<std::string>;
 
-/// How conversations are read.
+/// Template and use with which conversations are read.
 struct ChatReader {
   /// The template that writes them, asked for at the first one; none: conversations are refused.
   std::function<const ChatTemplate&()> chat_template;
@@ -37,7 +37,7 @@ struct ChatReader {
 };
 
 /// Reads every row of a file; each must have all fields of at least one of `any_of`. Known fields
-/// are prompt, completion, completion, text, teacher and teacher_prompt, all strings, and messages;
+/// are prompt, completion, answer, text, teacher and teacher_prompt, all strings, and messages;
 /// others are left alone. Blank lines, a byte order mark and CRLF line ends are accepted.
 ///
 /// A row is a conversation (chat.h) where `any_of` knows its `messages`, or its `prompt` is a list;

@@ -5,7 +5,7 @@
 
 namespace alambic {
 
-/// Answers each line of standard input as it is written, until the input ends (Ctrl-D).
+/// Writes a completion of each line of standard input as it is made, until input ends (Ctrl-D).
 void chat_in_terminal(ChatSession& session);
 
 /// Text to standard output, at once.

@@ -4,7 +4,7 @@
 
 namespace alambic {
 
-/// Those of the distillation that is to be checked; --out may be left out.
+/// Options of the distillation that is to be checked; --out may be left out.
 struct CheckOptions : DistillOptions {
   bool json = false;
 

@@ -21,7 +21,7 @@ std::string read_input() {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
-// What is to be answered or continued.
+// Prompts that are to be completed.
 std::vector<Example> prompts_of(const GenerateOptions& options, const ChatSource& chats) {
   if (!options.data.empty()) {
     std::vector<Example> rows =
@@ -93,7 +93,7 @@ int run(const GenerateOptions& options) {
   }
   const std::vector<Request> requests =
       requests_of(loaded.tokenizer, examples, options.num_generations);
-  // A conversation is answered, a text continued.
+  // The text printed before a completion: none in a conversation, else the prompt.
   const auto beginning = [](const Example& example) { return example.chat ? "" : example.prompt; };
   const bool streams = requests.size() == 1 && !options.json;
   TextStream stream(loaded.tokenizer, requests.front(), print_text);

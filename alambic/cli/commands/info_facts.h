@@ -1,4 +1,4 @@
-// What `alambic info` prints, in the order of printing.
+// Facts that `alambic info` prints, in the order of printing.
 #pragma once
 
 #include <nlohmann/json.hpp>

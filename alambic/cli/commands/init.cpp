@@ -29,7 +29,7 @@ void check_out(const InitOptions& options) {
 
 // A tokenizer to be written to --out, after everything that can fail.
 struct NewTokenizer {
-  std::string characters_json;  // of --characters
+  std::string characters_json;  // tokenizer.json of --characters
   std::optional<Tokenizer> copied;
 
   int64_t size() const {

@@ -1,4 +1,4 @@
-// What `convert --adapter` asks of the library with the torch rooms; no command of its own.
+// Options that `convert --adapter` passes to the library with the torch rooms; no command has them.
 #pragma once
 
 #include <string>

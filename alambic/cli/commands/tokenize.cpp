@@ -16,7 +16,7 @@
 namespace alambic {
 namespace {
 
-// Where texts come from, and the line last read, for errors.
+// Source of texts, and the line last read, for errors.
 struct Input {
   std::istream& stream;
   std::string name;

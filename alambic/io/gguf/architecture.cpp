@@ -22,7 +22,7 @@ struct NoGguf {
   std::string_view architecture, reason;
 };
 
-// What can be loaded and has no row, with the word why not.
+// Architectures that can be loaded and have no row, with the reason.
 constexpr NoGguf no_gguf[] = {
     {"DeepseekV4ForCausalLM",
      "of its compressed attention, hyper-connections and experts by token llama.cpp's names were "

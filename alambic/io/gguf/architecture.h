@@ -17,7 +17,7 @@
 
 namespace alambic {
 
-/// How a GGUF tensor differs from the one of the Hugging Face folder.
+/// Difference of a GGUF tensor from the one of the Hugging Face folder.
 enum class GgufTransform {
   none,
   query_rows,  ///< the two halves of each head interleaved, as llama.cpp rotates pairs
@@ -26,16 +26,16 @@ enum class GgufTransform {
   head_parts,  ///< GPT-NeoX's q, k, v of each head in turn; GGUF has all q, all k, all v
   plus_one,    ///< Gemma's norms scale by 1 + weight; GGUF has the sum
   // Parts of a tensor that the folder has whole (parts.h):
-  latent_keys,    ///< of kv_b_proj [H · (n + v), L] the keys, [H, L, n]
-  latent_values,  ///< and the values, [H, v, L]
-  even_columns,   ///< of gate_up_proj [E, D, 2F] the gates, [E, F, D]; of its bias [E, 2F], [E, F]
-  odd_columns,    ///< and what they are for
-  transposed_experts,  ///< of down_proj [E, F, D], [E, D, F]
+  latent_keys,         ///< the keys of kv_b_proj [H · (n + v), L], as [H, L, n]
+  latent_values,       ///< its values, as [H, v, L]
+  even_columns,        ///< gates of gate_up_proj [E, D, 2F], as [E, F, D]; of its bias, [E, F]
+  odd_columns,         ///< its up-projections, in the same shapes
+  transposed_experts,  ///< down_proj [E, F, D], as [E, D, F]
   // Gated DeltaNet, whose value heads stand in another order (delta_net.h):
   value_rows,      ///< the rows of the value heads, which are the last
   value_channels,  ///< the same of a convolution [C, 1, K], which is [C, K]
   value_columns,   ///< their columns
-  decay,           ///< of A_log, -exp of it
+  decay,           ///< A_log; GGUF has -exp of it
   one_row,         ///< [1, D] is [D]
 };
 
@@ -61,7 +61,7 @@ struct GgufSetting {
     flag
   } kind = size;
   std::string_view otherwise = {};  ///< JSON, for a config.json without it; "": it is left out
-  bool required = false;            ///< of both files (after `otherwise`)
+  bool required = false;            ///< both files must have it (after `otherwise`)
 };
 
 struct GgufArchitecture;
@@ -72,20 +72,20 @@ struct GgufReading {
   const GgufMetadata& metadata;
   const std::vector<TensorView>& tensors;  ///< the file's, under its own names
 
-  std::string prefix() const;  ///< of metadata keys: "<architecture>."
+  std::string prefix() const;  ///< start of metadata keys: "<architecture>."
 };
 
 /// Metadata that are being written.
 struct GgufWriting {
   const GgufArchitecture& family;
   const CountLimits& limits;
-  const std::string& where;  ///< what errors call the model
+  const std::string& where;  ///< name of the model in errors
   GgufMetadata& metadata;
 
   std::string prefix() const;
 };
 
-/// What a family says in other words than its tables. Null: nothing. Input errors name the file and
+/// Functions for what a family's tables cannot say; null: nothing. Input errors name the file and
 /// the key or tensor, and refuse what llama.cpp cannot express.
 struct GgufWords {
   /// Completes the config.json that the tables and, where there are rotary settings, "head_dim" and
@@ -94,26 +94,26 @@ struct GgufWords {
   /// Completes config.json before the tables are applied: defaults, older spellings. May add
   /// metadata.
   void (*complete)(const GgufWriting& to, nlohmann::ordered_json& config) = nullptr;
-  /// Of rotary families, before `rope`, a plain object of rope_type, rope_theta, factor, …, is
-  /// written. Makes it one that llama.cpp has.
+  /// Makes `rope`, a plain object of rope_type, rope_theta, factor, …, one that llama.cpp has,
+  /// before it is written. For rotary families only.
   void (*rope)(const GgufWriting& to, const nlohmann::ordered_json& config, int64_t head_dim,
                nlohmann::ordered_json& rope) = nullptr;
-  /// Of others, after the tables; `rope` as above. Returns the numbers of rope_freqs.weight; none:
-  /// there is no such tensor.
+  /// Adds other metadata after the tables; `rope` as above. Returns the numbers of
+  /// rope_freqs.weight; none: there is no such tensor.
   std::vector<float> (*add)(const GgufWriting& to, const nlohmann::ordered_json& config,
                             nlohmann::ordered_json& rope) = nullptr;
 };
 
 struct GgufArchitecture {
   std::string_view name;          ///< general.architecture
-  std::string_view model_type;    ///< of config.json
-  std::string_view architecture;  ///< of config.json
+  std::string_view model_type;    ///< "model_type" of config.json
+  std::string_view architecture;  ///< entry of config.json's "architectures"
   std::span<const GgufSetting> settings;
   std::span<const GgufTensorRow> tensors;
   /// JSON object: what config.json must say where it says anything, because llama.cpp assumes it.
   std::string_view constants;
   bool rotary = true;       ///< has rope settings and head_dim
-  double rope_theta = 1e4;  ///< of a file that does not say
+  double rope_theta = 1e4;  ///< base of a file that does not say
   bool bias_flags = false;  ///< attention_bias and mlp_bias follow from the tensors
   bool tied = false;        ///< the head, of a config.json that does not say
   bool windowless = false;  ///< llama.cpp ignores its sliding window
@@ -124,13 +124,12 @@ struct GgufArchitecture {
 
 /// All families, those with the same GGUF name together: the first is what a file becomes.
 std::vector<const GgufArchitecture*> gguf_architectures();
-/// Why there is no row for an entry of "architectures" that Alambic can load; "": it has none to
-/// tell.
+/// Reason why an entry of "architectures" that Alambic can load has no row; "": none is known.
 std::string_view why_no_gguf(std::string_view architecture);
 
-/// By the name in GGUF; input errors list the known ones and name `where`.
+/// The first family of that name in GGUF; input errors list the known ones and name `where`.
 const GgufArchitecture& gguf_architecture(std::string_view name, const std::string& where);
-/// By config.json's "architectures" or "model_type".
+/// The family of config.json's "architectures" or "model_type"; the same errors.
 const GgufArchitecture& gguf_architecture_of(const nlohmann::ordered_json& config,
                                              const std::string& where);
 
@@ -139,14 +138,15 @@ struct GgufTensorMatch {
   const GgufTensorRow* row = nullptr;
   int64_t layer = -1;
   int64_t expert = -1;
-  std::string suffix;  ///< of the name in GGUF
+  std::string suffix;  ///< end of the name in GGUF
 
   std::string gguf_name() const;
   std::string hf_name() const;
   bool has_experts() const;
 };
 std::optional<GgufTensorMatch> place_of_gguf(const GgufArchitecture& family, std::string_view name);
-/// Where it goes: to one place, or to one for each part that GGUF has it in; none: nowhere.
+/// Places in GGUF of a tensor of the folder: one, or one for each part that it is kept in; none: it
+/// is not written.
 std::vector<GgufTensorMatch> places_of_hf(const GgufArchitecture& family, std::string_view name);
 
 }  // namespace alambic

@@ -29,7 +29,7 @@ struct HeadPlaces {
 
 std::vector<std::byte> move_heads(std::span<const std::byte> from, const HeadPlaces& places,
                                   const GgufDeltaNet& net, bool to_gguf) {
-  const int64_t each = net.value_heads / net.key_heads;  // of a key head
+  const int64_t each = net.value_heads / net.key_heads;  // value heads of a key head
   std::vector<std::byte> to(from.begin(), from.end());
   for (int64_t time = 0; time < places.times; ++time) {
     const int64_t first = (time + 1) * places.stride - net.value_heads * places.bytes;

@@ -96,8 +96,8 @@ std::vector<GgufTensorMatch> find_places(const GgufArchitecture& family, const s
   return places;
 }
 
-// Of the `next` layers for multi-token prediction, which llama.cpp has behind the others or leaves
-// out (DeepSeek-V3); `start` is what layers' names start with.
+// Whether a tensor is one of the `next` layers for multi-token prediction, which llama.cpp has
+// behind the others or leaves out (DeepSeek-V3); layers' names start with `start`.
 bool is_beyond(const std::string& name, const std::string& start, int64_t next,
                const Json& config) {
   if (next < 1 || !name.starts_with(start)) return false;
@@ -263,7 +263,7 @@ void add_experts(GgufModel& model, const TensorView& tensor, GgufTensorMatch pla
   }
   const size_t bytes = tensor.bytes.size() / static_cast<size_t>(tensor.shape[0]);
   for (place.expert = 0; place.expert < tensor.shape[0]; ++place.expert) {
-    if (bytes == 0) break;  // of any number of experts
+    if (bytes == 0) break;  // no bytes, whatever the number of experts
     model.tensors.push_back(
         {.name = place.hf_name(),
          .dtype = tensor.dtype,

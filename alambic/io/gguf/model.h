@@ -13,7 +13,7 @@ namespace alambic {
 struct GgufModel {
   GgufFile file;
   nlohmann::ordered_json config;
-  /// Under Hugging Face's names; into `file`, or made of it where rows or numbers differ there.
+  /// Tensors under Hugging Face's names; into `file`, or made of it where rows or numbers differ.
   std::vector<TensorView> tensors;
 };
 
@@ -23,12 +23,12 @@ struct GgufModel {
 /// architecture.
 GgufModel open_gguf_model(const fs::path& path);
 
-/// Which formats a file is written in.
+/// Formats that a file is written in.
 struct GgufType {
-  Dtype dtype = Dtype::F32;  ///< of matrices; vectors are F32, as llama.cpp wants them
+  Dtype dtype = Dtype::F32;  ///< format of matrices; vectors are F32, as llama.cpp wants them
   uint32_t file_type = 0;    ///< general.file_type
 };
-/// By the name of --type: f32, f16, bf16, q8_0, q4_0, q4_k, q6_k.
+/// The formats of a --type: f32, f16, bf16, q8_0, q4_0, q4_k, q6_k; nothing: no such name.
 std::optional<GgufType> gguf_type_named(std::string_view name);
 std::vector<std::string> gguf_type_names();
 

@@ -25,7 +25,7 @@ bool of_columns(GgufTransform change) {
   return change == GgufTransform::even_columns || change == GgufTransform::odd_columns;
 }
 
-// Where the numbers of a part stand in the whole; no sizes: the whole has no such part.
+// Places of a part's numbers in the whole; no sizes: the whole has no such part.
 Strided places(GgufTransform change, const std::vector<int64_t>& whole, const GgufHeads& heads) {
   const int64_t columns = whole.empty() ? 0 : whole.back();
   switch (change) {

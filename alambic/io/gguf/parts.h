@@ -28,7 +28,7 @@ struct GgufPart {
 /// A tensor made of parts when its bytes are asked for.
 struct WholeTensor {
   TransformedTensor tensor;
-  /// Of F4: the exponents, one to so many numbers of a column (mxfp4.h); else empty.
+  /// Exponents of an F4 tensor, one to `scaled` numbers of a column (mxfp4.h); else empty.
   TensorBytes scales = {};
   int64_t scaled = 1;
 };

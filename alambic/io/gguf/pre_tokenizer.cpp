@@ -86,7 +86,7 @@ Json split_json(std::string_view pattern) {
           {"invert", false}};
 }
 
-// What one part of a pre-tokenizer cuts by; nothing when it is neither a pattern nor bytes only.
+// Patterns of one part of a pre-tokenizer; nothing when it is neither a pattern nor bytes only.
 std::optional<std::vector<std::string>> patterns_of(const Json& part) {
   const std::string type = part.value("type", "");
   if (type == "Split" && part.contains("pattern") && part["pattern"].contains("Regex")) {

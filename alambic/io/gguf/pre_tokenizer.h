@@ -1,4 +1,4 @@
-// How the values of tokenizer.ggml.pre cut text into words.
+// Rules by which the values of tokenizer.ggml.pre cut text into words.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,7 +14,7 @@ struct GgufPreTokenizer {
   /// ByteLevel has.
   std::span<const std::string_view> patterns;
   bool ignore_merges = false;  ///< a word that is a token is not merged
-  bool adds_bos = false;       ///< where the file does not say
+  bool adds_bos = false;       ///< default of a file that does not say
   bool nfc = false;            ///< the Hugging Face tokenizer normalizes first
 };
 

@@ -17,7 +17,7 @@ struct Llama3 {
   double factor = 8, low = 1, high = 4, original = 8192;
 };
 
-// What divides each frequency (Llama 3.1: long waves by `factor`, short ones by 1, a ramp between).
+// Divisors of frequencies (Llama 3.1: `factor` for long waves, 1 for short ones, a ramp between).
 std::vector<float> llama3_factors(const Llama3& s, double theta, int64_t head_dim) {
   std::vector<float> factors;
   for (int64_t i = 0; i < head_dim; i += 2) {

@@ -1,5 +1,5 @@
-// What of a folder GGUF's text model is made of: the text part of a model that also sees or hears,
-// and experts one by one.
+// The part of a folder that becomes GGUF's text model: the text part of a model that also sees or
+// hears, and experts one by one.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -17,11 +17,11 @@ namespace alambic {
 /// different lengths, a token that is there twice, an id outside the vocabulary.
 std::map<std::string, std::string> tokenizer_of_gguf(const GgufMetadata& metadata);
 
-/// What a tokenizer's files do not say plainly.
+/// Special tokens, which a tokenizer's files do not name plainly.
 struct GgufSpecialTokens {
   std::optional<int32_t> bos, eos, unk, pad;
   std::optional<int32_t> eot;  ///< another end of sequence of generation_config.json
-  /// Around a text; nothing where the tokenizer adds something else.
+  /// Whether BOS and EOS go around a text; nothing where the tokenizer adds something else.
   std::optional<bool> adds_bos, adds_eos;
 };
 

@@ -21,7 +21,7 @@ enum TokenType { normal = 1, unknown = 2, control = 3, user_defined = 4, unused 
 struct Vocabulary {
   const GgufMetadata& metadata;
   const std::vector<std::string>& tokens;
-  std::vector<double> types, scores;  // of every token; empty when the file has none
+  std::vector<double> types, scores;  // one a token; empty when the file has none
   std::unordered_map<std::string_view, size_t> ids;
 
   int type(size_t id) const { return types.empty() ? normal : static_cast<int>(types[id]); }

@@ -81,7 +81,7 @@ std::vector<float> scores_of(const Json& model, const Tokens& tokens) {
   std::vector<float> scores;
   for (size_t id = 0; id < tokens.texts.size(); ++id) {
     const auto found = first.find(tokens.texts[id]);
-    // What no merge makes is joined last, if at all.
+    // A token that no merge makes is joined last, if at all.
     const size_t place = found == first.end() ? rank : found->second;
     scores.push_back(tokens.types[id] == normal ? -static_cast<float>(place) : 0);
   }

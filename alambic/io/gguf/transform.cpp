@@ -14,13 +14,13 @@ namespace alambic {
 
 namespace {
 
-// Where GGUF has a row of Hugging Face's.
+// Place in GGUF of a row of Hugging Face's.
 struct RowOrder {
-  int64_t parts;  // of each head
+  int64_t parts;  // parts of each head
   int64_t (*gguf_row)(int64_t row, int64_t heads, int64_t part_rows);
 };
 
-// Of each head, row 2j + s of GGUF is row s · half + j of Hugging Face.
+// Row 2j + s of a head in GGUF is row s · half + j in Hugging Face's folder.
 constexpr RowOrder interleaved{2, [](int64_t row, int64_t /*heads*/, int64_t half) {
                                  const int64_t i = row % (2 * half);
                                  return row - i + i % half * 2 + i / half;

@@ -19,7 +19,7 @@ struct GgufDeltaNet {
 
 struct GgufHeads {
   int64_t query = 1, key = 1;
-  int64_t nope_width = 0, value_width = 0;  ///< of latent attention's heads
+  int64_t nope_width = 0, value_width = 0;  ///< numbers a head of latent attention
   GgufDeltaNet delta_net = {};
 };
 

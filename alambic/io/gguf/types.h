@@ -17,7 +17,7 @@ constexpr uint32_t gguf_max_dimensions = 4;
 std::optional<Dtype> dtype_of_ggml(uint32_t number);
 /// Nothing for the formats that GGUF lacks.
 std::optional<uint32_t> ggml_number(Dtype dtype);
-/// "IQ2_XXS", or "" when the number is nobody's: for messages.
+/// Name of a format, for messages: "IQ2_XXS"; "" when none has the number.
 std::string ggml_name(uint32_t number);
 
 }  // namespace alambic

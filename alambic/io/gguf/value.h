@@ -35,9 +35,10 @@ class GgufMetadata {
   const std::vector<std::pair<std::string, GgufValue>>& items() const { return items_; }
   const GgufValue* find(std::string_view key) const;
 
-  /// Of any integer type, also from a list whose entries are all the same (as per-layer sizes are).
+  /// A value of any integer type, or the entry of a list whose entries are all the same (as
+  /// per-layer sizes are).
   std::optional<int64_t> integer(std::string_view key) const;
-  /// Of any number type.
+  /// A value of any number type.
   std::optional<double> number(std::string_view key) const;
   std::optional<bool> flag(std::string_view key) const;
   std::optional<std::string> text(std::string_view key) const;
@@ -46,7 +47,7 @@ class GgufMetadata {
   /// Lists of any number type; empty when there is no such key.
   std::vector<double> numbers(std::string_view key) const;
 
-  /// What errors call the file.
+  /// Name of the file in errors.
   const std::string& where() const { return where_; }
 
  private:

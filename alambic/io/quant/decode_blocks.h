@@ -7,7 +7,7 @@
 
 namespace alambic::blocks {
 
-/// 32 numbers.
+/// Decoders of a block of 32 numbers.
 void q4_0(const uint8_t* block, float* numbers);
 void q4_1(const uint8_t* block, float* numbers);
 void q5_0(const uint8_t* block, float* numbers);
@@ -16,7 +16,7 @@ void q8_0(const uint8_t* block, float* numbers);
 void iq4_nl(const uint8_t* block, float* numbers);
 void mxfp4(const uint8_t* block, float* numbers);
 
-/// 256 numbers.
+/// Decoders of a block of 256 numbers.
 void q2_k(const uint8_t* block, float* numbers);
 void q3_k(const uint8_t* block, float* numbers);
 void q4_k(const uint8_t* block, float* numbers);

@@ -19,7 +19,7 @@ bool is_encodable(Dtype dtype);
 /// range: see fault_of.
 std::vector<std::byte> encode(Dtype dtype, std::span<const float> numbers);
 
-/// Why `dtype` cannot hold the numbers ("it holds 70000, beyond the range of F16"); "" when it can.
+/// Reason why `dtype` cannot hold the numbers ("it holds 70000, beyond the range of F16"), or "".
 std::string fault_of(Dtype dtype, std::span<const float> numbers);
 
 }  // namespace alambic

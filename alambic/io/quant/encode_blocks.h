@@ -6,11 +6,11 @@
 
 namespace alambic::blocks {
 
-/// 32 numbers.
+/// Encoders of a block of 32 numbers.
 void encode_q4_0(const float* numbers, uint8_t* block);
 void encode_q8_0(const float* numbers, uint8_t* block);
 
-/// 256 numbers.
+/// Encoders of a block of 256 numbers.
 void encode_q4_k(const float* numbers, uint8_t* block);
 void encode_q6_k(const float* numbers, uint8_t* block);
 

@@ -6,7 +6,7 @@
 
 namespace alambic {
 
-/// Exact. Infinities and the payloads of NaNs are kept.
+/// Value of an F16, exact. Infinities and the payloads of NaNs are kept.
 constexpr float half_to_float(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
   const uint32_t exponent = (half >> 10) & 0x1f, fraction = half & 0x3ff;
@@ -16,7 +16,7 @@ constexpr float half_to_float(uint16_t half) {
   return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(small));
 }
 
-/// To the nearest, ties to even; beyond the range infinity.
+/// Bits of the nearest F16, ties to even; infinity beyond the range.
 constexpr uint16_t float_to_half(float number) {
   const auto bits = std::bit_cast<uint32_t>(number);
   const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000);
@@ -39,7 +39,7 @@ constexpr float bfloat_to_float(uint16_t bfloat) {
   return std::bit_cast<float>(static_cast<uint32_t>(bfloat) << 16);
 }
 
-/// To the nearest, ties to even; a NaN becomes a quiet one.
+/// Bits of the nearest BF16, ties to even; a NaN becomes a quiet one.
 constexpr uint16_t float_to_bfloat(float number) {
   const auto bits = std::bit_cast<uint32_t>(number);
   if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>(bits >> 16 | 0x40);

@@ -13,8 +13,8 @@
 
 namespace alambic {
 
-/// What join_tile_scales does, for quant_method "mxfp4": puts the F4 tensor NAME in the place of
-/// the two, with the scales as its `tiles`. As strict.
+/// join_tile_scales for quant_method "mxfp4": puts the F4 tensor NAME in the place of the two, with
+/// the scales as its `tiles`. As strict.
 void join_mxfp4(nlohmann::ordered_json& config, std::vector<TensorView>& tensors,
                 const std::string& where);
 

@@ -16,10 +16,10 @@
 
 namespace alambic {
 
-/// Where "quantization_config" of `config` has quant_method "fp8": makes the scales a part of their
-/// tensors, drops them from the list, and drops the setting, since the numbers are then whole.
-/// Strict: input errors name an FP8 tensor without scales, scales without one, a wrong shape or
-/// dtype, and what of the setting is not read. Other methods are left as they are. `where` names
+/// Makes the scales a part of their tensors, drops them from the list, and drops
+/// "quantization_config" of `config`, since the numbers are then whole. Only for quant_method
+/// "fp8"; others are left as they are. Strict: input errors name an FP8 tensor without scales,
+/// scales without one, a wrong shape or dtype, and what of the setting is not read. `where` names
 /// the folder.
 void join_tile_scales(nlohmann::ordered_json& config, std::vector<TensorView>& tensors,
                       const std::string& where);

@@ -13,8 +13,8 @@ namespace alambic {
 struct CompressedShape {
   int64_t width = 0, heads = 0;
   int64_t head_width = 0;              ///< d
-  int64_t query_rank = 0;              ///< of the latent that queries come from
-  int64_t groups = 0, group_rank = 0;  ///< of the output: heads of a group share a map to this rank
+  int64_t query_rank = 0;              ///< width of the latent that queries come from
+  int64_t groups = 0, group_rank = 0;  ///< output: heads of a group share a map to this rank
   int64_t window = 0;                  ///< a position sees the last `window`, itself among them
   double epsilon = 1e-6;
 };
@@ -33,7 +33,7 @@ struct CompressedAttention {
   std::optional<EntryIndexer> indexer;  ///< only with a compressor
 
   explicit CompressedAttention(const CompressedShape& shape);
-  /// Of this layer, for KvCache::Shape.
+  /// Sides of the cache that this layer needs, for KvCache::Shape.
   std::vector<KvCache::Side> sides() const;
   /// [N, D] to [N, D]. `rope` is the one that made `rotation`.
   Tensor forward(const Tensor& x_ND, const Rope& rope, const Rotation& rotation, const Pass& pass,

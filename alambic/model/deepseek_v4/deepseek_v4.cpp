@@ -14,7 +14,7 @@
 namespace alambic {
 namespace {
 
-constexpr int64_t max_iterations = 1000;  // of hyper-connections, in every layer of every pass
+constexpr int64_t max_iterations = 1000;  // rounds of hyper-connections, in every layer and pass
 
 enum class Reach { window, chosen_entries, all_entries };
 
@@ -186,7 +186,7 @@ std::vector<Reach> reaches(const Config& config, int64_t layers) {
   return result;
 }
 
-// Which layers choose experts by the token.
+// Layers that choose experts by the token.
 std::vector<bool> by_token(const Config& config, int64_t layers) {
   std::vector<bool> result;
   const Json list = config.json.value("mlp_layer_types", Json());

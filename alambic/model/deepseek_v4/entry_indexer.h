@@ -7,7 +7,7 @@ namespace alambic {
 struct EntryIndexerShape {
   int64_t query_rank = 0, heads = 0;
   int64_t top_k = 0;           ///< most entries that a position attends to
-  CompressorShape compressor;  ///< of its own, narrower entries; overlapping
+  CompressorShape compressor;  ///< makes entries of its own, narrower; overlapping
 };
 
 /// Chooses which compressed entries a position attends to (DeepSeek-V4). Like V3.2's TokenIndexer
@@ -16,7 +16,7 @@ struct EntryIndexer {
   EntryIndexerShape shape;
   WindowCompressor compressor;
   Linear wq_b;          ///< from the latent of the queries
-  Linear weights_proj;  ///< of the heads
+  Linear weights_proj;  ///< weights of the heads
 
   struct Queries {
     Tensor q_NHd, weight_NH, raw_NW;
@@ -24,8 +24,8 @@ struct EntryIndexer {
 
   explicit EntryIndexer(const EntryIndexerShape& shape);
   Queries queries(const Tensor& x_ND, const Tensor& latent_NQ, const Rotation& rotation) const;
-  /// Of queries [begin, begin + count), the first at position `start` of its sequence, among the
-  /// entries that visible_TE (bool) shows; bool, [count, E].
+  /// Entries chosen by queries [begin, begin + count), the first at position `start` of its
+  /// sequence, among those that visible_TE (bool) shows; bool, [count, E].
   Tensor top_k(const Queries& queries, int64_t begin, int64_t count, int64_t start,
                const WindowCompressor::Memory& memory, const Rope& rope,
                const Tensor& visible_TE) const;

@@ -9,19 +9,19 @@ namespace alambic {
 
 struct HyperShape {
   int64_t width = 0, streams = 0;
-  int64_t iterations = 0;      ///< of the normalization of rows and columns
+  int64_t iterations = 0;      ///< rounds that normalize rows and columns
   double epsilon = 1e-6;       ///< added to weights and to sums of them
-  double norm_epsilon = 1e-6;  ///< of the norm of the streams
+  double norm_epsilon = 1e-6;  ///< epsilon of the norm of the streams
 };
 
-/// Around one block. All weights come from the streams themselves, in float32.
+/// Connection around one block. All weights come from the streams themselves, in float32.
 struct HyperConnection {
   HyperShape shape;
   Tensor fn;     ///< [(2 + S) · S, S · D], to the weights: read, write, mix
   Tensor base;   ///< [(2 + S) · S]
-  Tensor scale;  ///< [3], of read, write, mix
+  Tensor scale;  ///< [3]: read, write, mix
 
-  /// What the block reads, and how its output is written.
+  /// Input of the block, and weights by which its output is written and the streams are mixed.
   struct Reading {
     Tensor x_ND, write_NS, mix_NSS;
   };

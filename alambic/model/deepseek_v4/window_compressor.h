@@ -10,13 +10,13 @@
 namespace alambic {
 
 struct CompressorShape {
-  int64_t width = 0;   ///< of x
+  int64_t width = 0;   ///< width of x
   int64_t entry = 0;   ///< d, width of an entry
   int64_t stride = 0;  ///< m, tokens to an entry
   /// An entry also reads the m tokens before its own, by values and gates of their own.
   bool overlapping = false;
   double epsilon = 1e-6;
-  /// Of a token: values and gates.
+  /// Width of a token's raw row: values and gates.
   int64_t raw_width() const { return (overlapping ? 4 : 2) * entry; }
   /// Tokens whose raw rows the next entry may need.
   int64_t ring() const { return (overlapping ? 2 : 1) * stride; }
@@ -28,7 +28,7 @@ struct WindowCompressor {
   Tensor ape;  ///< [m, …], added to the gates by the place in the window
   RmsNorm norm;
 
-  /// What a running sequence keeps; undefined without a cache.
+  /// Tensors that a running sequence keeps; undefined without a cache.
   struct Memory {
     Tensor ring_RW;   ///< raw rows of the last tokens, that of position p in row p mod R
     Tensor entry_Ed;  ///< entries so far

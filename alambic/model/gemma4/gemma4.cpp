@@ -51,7 +51,7 @@ struct Layer {
   RmsNorm before_attention, after_attention, before_mlp, after_mlp;
   std::optional<ExpertBranch> experts;
   std::optional<PerLayerBlock> per_layer;
-  Tensor scalar_1;  // of the layer's output; learns nothing
+  Tensor scalar_1;  // factor of the layer's output; learns nothing
 
   bool reads_others() const { return attention.source == KvSource::earlier; }
 
@@ -219,7 +219,7 @@ std::unique_ptr<Model> make_gemma4_text(const Config& config) {
 std::unique_ptr<Model> make_gemma4(const Config& config) {
   const Json text = text_part(config, "Gemma4ForCausalLM", "gemma4_text");
   std::unique_ptr<Model> model = make_gemma4_text(config.within(text, "text_config"));
-  model->config = text;  // what is saved is the text model
+  model->config = text;  // the text model alone is saved
   return model;
 }
 

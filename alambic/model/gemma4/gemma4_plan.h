@@ -10,7 +10,7 @@
 
 namespace alambic {
 
-/// What config.json says of each layer of a Gemma 4.
+/// Layers of a Gemma 4, as config.json describes them.
 struct Gemma4Plan {
   /// Layers of one kind have the same heads and angles.
   enum Kind : size_t { whole, sliding };
@@ -33,9 +33,9 @@ struct Gemma4Plan {
 
   /// Input errors where the configuration contradicts itself or asks for what is not built.
   explicit Gemma4Plan(const Config& config);
-  /// In the order of Kind.
+  /// Settings of the two ropes, in the order of Kind.
   std::array<RopeSettings, 2> ropes(const Config& config) const;
-  /// Of the heads of that kind.
+  /// Width of the heads in layers of that kind.
   int64_t head_width(Kind kind) const;
 };
 

@@ -7,12 +7,12 @@
 
 namespace alambic {
 
-/// Made once in a pass for all L layers, of width P each.
+/// Inputs of all L layers, of width P each, made once in a pass.
 struct PerLayerInputs {
   int64_t layers, width;
   Weight embed_tokens_per_layer;      ///< [vocabulary, L · P]
   Linear per_layer_model_projection;  ///< D to L · P
-  RmsNorm per_layer_projection_norm;  ///< of each layer's part alone
+  RmsNorm per_layer_projection_norm;  ///< norm of each layer's part alone
 
   PerLayerInputs(int64_t vocabulary, int64_t model_width, int64_t layers, int64_t width,
                  double epsilon);
@@ -22,7 +22,7 @@ struct PerLayerInputs {
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 };
 
-/// What a layer does with its part: norm(projection(gelu(gate(x)) · input)).
+/// Block by which a layer uses its part: norm(projection(gelu(gate(x)) · input)).
 struct PerLayerBlock {
   Linear per_layer_input_gate, per_layer_projection;
   RmsNorm post_per_layer_input_norm;

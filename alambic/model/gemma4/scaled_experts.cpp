@@ -39,7 +39,7 @@ void ScaledExperts::visit(const std::string& prefix, const TensorVisitor& visito
   visitor(prefix + "router.per_expert_scale", per_expert_scale_E);
   visitor(prefix + "experts.gate_up_proj", gate_up_proj);
   visitor(prefix + "experts.down_proj", down_proj);
-  // Of each chosen expert inputs and outputs of both maps, and the gated product.
+  // Inputs and outputs of both maps, and the gated product, for each chosen expert.
   visitor.activations([&](double) {
     return router.options.top_k * (2 * shape.width + 3 * shape.inner + shape.inner);
   });

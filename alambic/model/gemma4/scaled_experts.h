@@ -10,8 +10,8 @@ struct ScaledExperts {
   MlpShape shape;
   Router router;
   double epsilon;
-  Tensor scale_D;             ///< of what the router sees, which is normed first
-  Tensor per_expert_scale_E;  ///< of the weights after they have been made to sum to one
+  Tensor scale_D;             ///< scale of what the router sees, which is normed first
+  Tensor per_expert_scale_E;  ///< factors of the weights, once these sum to one
   Tensor gate_up_proj;        ///< [E, 2 · inner, width]
   Tensor down_proj;           ///< [E, width, inner]
 

@@ -6,10 +6,10 @@
 
 namespace alambic {
 
-/// What a layer has made in this pass for later ones to read.
+/// Keys and values that a layer has made in this pass for later ones to read.
 struct KeysValues {
   Tensor k_NKd, v_NKd;
-  int64_t layer = -1;  ///< where the cache has those of the tokens before
+  int64_t layer = -1;  ///< place in the cache of those of earlier tokens
 };
 
 enum class KvSource {

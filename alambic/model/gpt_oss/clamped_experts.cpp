@@ -36,8 +36,8 @@ void ClampedExperts::visit(const std::string& prefix, const TensorVisitor& visit
   visitor(prefix + "mlp.experts.gate_up_proj_bias", gate_up_proj_bias);
   visitor(prefix + "mlp.experts.down_proj", down_proj);
   visitor(prefix + "mlp.experts.down_proj_bias", down_proj_bias);
-  // Of each chosen expert inputs and outputs of both maps; the bounded gate and up, the sigmoid and
-  // its product with the gate.
+  // Inputs and outputs of both maps for each chosen expert; the bounded gate and up, the sigmoid
+  // and its product with the gate.
   visitor.activations([&](double) {
     const int64_t maps = 2 * shape.width + 3 * shape.inner;
     return router.options.top_k * (maps + 4 * shape.inner);

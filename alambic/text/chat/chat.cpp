@@ -76,7 +76,7 @@ Conversation conversation(const Chat& chat, size_t messages, bool open) {
           .more = chat.more};
 }
 
-// Where two texts part, for an error: "…assistant\n<think>".
+// Excerpt around the place where two texts part, for an error: "…assistant\n<think>".
 std::string excerpt(const std::string& text, size_t at) {
   constexpr size_t before = 24, after = 24;
   size_t begin = at > before ? at - before : 0;

@@ -12,10 +12,10 @@ namespace alambic {
 
 class JsonView;
 
-/// What a data set's conversations are read for.
+/// Purpose for which a data set's conversations are read.
 enum class ChatUse {
-  prompts,          ///< answering them: everything before the completion
-  completions,      ///< the last answer is learned
+  prompts,          ///< completing them: everything before the completion
+  completions,      ///< the last completion is learned
   all_completions,  ///< every completion is learned
 };
 
@@ -30,7 +30,7 @@ struct ChatText {
 
 struct Chat {
   jinja::Values messages;  ///< dicts with "role"
-  size_t completion = 0;   ///< the message that answers those before it; messages.size(): none
+  size_t completion = 0;   ///< index of the message that is the completion; messages.size(): none
   size_t first = 0;        ///< messages before this one are given, never learned
   jinja::Value tools;      ///< JSON schemas, or None
   jinja::Dict more;        ///< further variables of the template
@@ -58,7 +58,7 @@ nlohmann::ordered_json prompt_messages(const Chat& chat);
 std::string plain_text(const jinja::Value& message);
 
 /// Lets the template write the conversation. What is learned are the {% generation %} blocks; where
-/// the template has none, a completion is what it writes beyond the text that asks for that answer
+/// the template has none, a completion is what it writes beyond the text that asks for one
 /// (add_generation_prompt). An error where it does not begin with that text, where there is no
 /// completion to learn, and what the template raises.
 ChatText write_chat(const ChatTemplate& chat_template, const Chat& chat, ChatUse use);

@@ -27,8 +27,8 @@ class ChatSource {
   /// conversations.
   void check_effect(const std::string& file) const;
 
-  /// The stop tokens of a model that answers conversations: where they were read, the special token
-  /// by which the template ends a completion is one too.
+  /// Adds a stop token of a model that completes conversations: where these were read, the special
+  /// token by which the template ends a completion.
   void add_end_of_turn(const Tokenizer& tokenizer, std::vector<int32_t>& stop_tokens) const;
 
   /// Writes --chat-template into the folder of a model that was trained with it, as

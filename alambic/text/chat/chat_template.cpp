@@ -68,7 +68,7 @@ void add_tokens(const Value& json, Dict& tokens) {
   }
 }
 
-// As transformers: the first name that a message has stands under all names that templates read.
+// A message whose first such field stands under all names that templates read, as in transformers.
 Value with_reasoning(const Value& message) {
   const Dict* fields = message.dict();
   if (fields == nullptr) return message;

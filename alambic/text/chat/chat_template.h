@@ -10,7 +10,7 @@
 
 namespace alambic {
 
-/// What a template is given besides the special tokens.
+/// Variables that a template is given besides the special tokens.
 struct Conversation {
   jinja::Value messages;               ///< list of dicts with "role" and "content"
   jinja::Value tools;                  ///< list of JSON schemas, or None
@@ -20,12 +20,12 @@ struct Conversation {
 
 class ChatTemplate {
  public:
-  /// From chat_template.jinja, chat_template.json or tokenizer_config.json's "chat_template", in
-  /// this order; of a list of named templates the one called "default" (or `name`). The special
-  /// tokens of tokenizer_config.json and special_tokens_map.json become variables. An input error
-  /// when the folder has no template.
+  /// Template of chat_template.jinja, chat_template.json or tokenizer_config.json's
+  /// "chat_template", in this order; of a list of named templates the one called "default" (or
+  /// `name`). The special tokens of tokenizer_config.json and special_tokens_map.json become
+  /// variables. An input error when the folder has no template.
   static ChatTemplate load(const fs::path& folder, const std::string& name = "default");
-  /// From the text of a template; `name` is what errors call it. The special tokens are those of
+  /// Template from its text; errors call it `name`. The special tokens are those of
   /// `tokenizer_config` and `special_tokens_map`, the bytes of such files, where not empty.
   static ChatTemplate parse(std::string name, std::string_view source,
                             std::string_view tokenizer_config = "",
@@ -36,9 +36,9 @@ class ChatTemplate {
   /// The text, and the bytes of it that {% generation %} blocks made. Message fields named
   /// thinking, reasoning or reasoning_content are made known under the names templates read.
   jinja::Rendered render(const Conversation& conversation) const;
-  /// With variables given as they are. Where they are not among them, the special tokens are added,
-  /// and what transformers always gives: tools and documents (None), add_generation_prompt (false).
-  /// `now` is what strftime_now reads.
+  /// The same with variables given as they are. Where they are not among them, the special tokens
+  /// are added, and what transformers always gives: tools and documents (None),
+  /// add_generation_prompt (false). strftime_now reads `now`.
   jinja::Rendered render(const jinja::Dict& context,
                          std::optional<std::time_t> now = std::nullopt) const;
 

@@ -14,8 +14,8 @@ size_t begin_of(const Stretch& stretch, std::string_view text) {
   return stretch.text.data() - text.data();
 }
 
-// Where the text up to each token of a stretch ends; nothing when the tokens do not make up the
-// text (a normalizer changed it).
+// Byte offsets at which the text up to each token of a stretch ends; nothing when the tokens do not
+// make up the text (a normalizer changed it).
 std::optional<std::vector<size_t>> ends_of(const Tokenizer& tokenizer, const Stretch& stretch) {
   if (stretch.added) return std::vector{stretch.text.size()};
   StreamDecoder decoder(tokenizer, /*skip_special=*/false);
@@ -43,7 +43,7 @@ struct TokenRange {
 TokenRange by_ends(const std::vector<size_t>& ends, size_t begin, size_t end) {
   const auto start_of = [&](size_t token) { return token == 0 ? 0 : ends[token - 1]; };
   size_t first = std::ranges::upper_bound(ends, begin) - ends.begin();
-  // Of a character in several tokens only the last one moves the end.
+  // The last token of a character in several tokens alone moves the end.
   while (first > 0 && start_of(first) == begin && start_of(first - 1) == begin) --first;
   const size_t last = std::ranges::lower_bound(ends, end) - ends.begin();
   return {first, std::min(last + 1, ends.size())};
@@ -142,7 +142,7 @@ std::vector<int32_t> completion_ids(const Tokenizer& tokenizer, const Example& e
   std::string text = written.prompt + written.completion;
   const auto [begin, end] = up_to_the_end(tokenizer, text, {written.prompt.size(), text.size()});
   text.resize(end);
-  // As a part of the whole, where the prompt's tokens stay the same; a prompt is always answered as
+  // A part of the whole, where the prompt's tokens stay the same; a prompt is always completed as
   // it is.
   const std::vector<int32_t> prompt = prompt_ids(tokenizer, example);
   const std::vector<int32_t> whole = tokenizer.encode(text, /*add_special=*/false);

@@ -8,8 +8,8 @@
 
 namespace alambic {
 
-/// The text that `answer` adds to `prompt`, special tokens left out. Decoding the completion alone
-/// would lose its first space where a decoder strips the one that begins a text (Llama 2).
+/// The text that `completion` adds to `prompt`, special tokens left out. Decoding the completion
+/// alone would lose its first space where a decoder strips the one that begins a text (Llama 2).
 std::string continuation(const Tokenizer& tokenizer, std::span<const int32_t> prompt,
                          std::span<const int32_t> completion);
 

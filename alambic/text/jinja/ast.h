@@ -62,7 +62,7 @@ struct Signature {
   std::vector<ExpressionPtr> defaults;
 };
 
-/// What a macro is made of; a call block's body is one without a name.
+/// Code of a macro; a call block's body is one without a name.
 struct MacroCode {
   std::string name;
   Signature signature;

@@ -13,7 +13,7 @@ namespace {
 
 using Name = std::string_view;
 
-// What every Python object has, which the sandbox hides.
+// Attributes of every Python object, which the sandbox hides.
 constexpr Name hidden[] = {"__class__",  "__delattr__",   "__dir__",         "__doc__",
                            "__eq__",     "__format__",    "__ge__",          "__getattribute__",
                            "__gt__",     "__hash__",      "__init__",        "__init_subclass__",
@@ -44,7 +44,7 @@ bool changes(const Value& object, const std::string& name) {
   return list != nullptr && list->kind == List::Kind::list && has(changing_lists, name);
 }
 
-// How errors about missing attributes name the object.
+// Name of the object in errors about missing attributes.
 std::string object_name(const Value& object) {
   if (object.is_none()) return "None";
   const std::string_view type = type_name(object);

@@ -1,4 +1,4 @@
-// What one rendering may use. A template is a program from a stranger: without limits a line of it
+// Limits of one rendering. A template is a program from a stranger: without limits a line of it
 // runs forever or fills the memory.
 #pragma once
 
@@ -15,7 +15,7 @@ struct Limits {
   int64_t text = int64_t{1} << 28;  ///< bytes of text made in all
   int64_t single = 1 << 24;         ///< bytes of one text, the result too
   int depth = 400;                  ///< evaluations inside each other
-  double seconds = 0.8;             ///< of the thread's processor time
+  double seconds = 0.8;             ///< the thread's processor time
 };
 
 class Budget {
@@ -31,7 +31,7 @@ class Budget {
     steps_ += steps;
     if (++spends_ % 256 == 0) check_time();
   }
-  /// Before a text of so many bytes is made. `slow` counts work on each character too.
+  /// Counts a text of so many bytes before it is made; `slow` counts work on each character too.
   void text(int64_t bytes, bool slow = false) {
     check_single(bytes);
     text_ += bytes;

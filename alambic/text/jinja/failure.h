@@ -1,4 +1,4 @@
-// What goes wrong inside a template, before it is known which file and line it was.
+// Failures inside a template, before it is known which file and line it was.
 #pragma once
 
 #include <fmt/core.h>

@@ -41,7 +41,7 @@ class Interpreter {
   /// The whole template with the variables of `context`.
   std::string render(const Body& body, const Dict& context);
   const std::vector<Span>& generated() const { return generated_; }
-  /// Where the template is, for errors.
+  /// Current line of the template, for errors.
   int line() const { return line_; }
   std::time_t now() const { return now_; }
 
@@ -66,7 +66,7 @@ class Interpreter {
     } guard{scope_, std::exchange(scope_, std::move(scope))};
     return action();
   }
-  /// What `action` writes.
+  /// Text that `action` writes.
   template <class Action>
   std::string captured(Action action) {
     std::string text;
@@ -118,7 +118,7 @@ class Interpreter {
   std::vector<std::shared_ptr<Object>> kept_;
 };
 
-/// What a template calls `loop`.
+/// The variable `loop` of a template.
 struct Loop : Object, std::enable_shared_from_this<Loop> {
   Loop(Interpreter& runner, const Statement& loop, Values values, int64_t level)
       : interpreter(runner),
@@ -170,7 +170,7 @@ struct Macro : Object {
   std::optional<Value> attribute(Interpreter&, const std::string& name) override;
   std::string repr(Interpreter&) const override { return "<Macro '" + code->name + "'>"; }
   std::shared_ptr<const MacroCode> code;
-  ScopePtr scope;  // where it was defined
+  ScopePtr scope;  // scope that it was defined in
 };
 
 struct Namespace : Object {

@@ -8,7 +8,7 @@
 
 namespace alambic::jinja {
 
-/// What Python's json module would make of it.
+/// Value that Python's json module would make of it.
 Value value_of(const JsonView& json);
 
 /// Values that came from JSON as JSON again; anything else is null.

@@ -53,7 +53,7 @@ Arguments escape_arguments(Interpreter& interpreter, const std::string& method,
     for (Value& item : items) item = escaped(interpreter, item);
     safe.positional.front() = make_list(std::move(items));
   } else if (method == "replace" || method == "ljust" || method == "rjust" || method == "center") {
-    // What is put in: the new text, the fill character.
+    // Text that is put in: the new text, the fill character.
     if (safe.positional.size() > 1) safe.positional[1] = escaped(interpreter, safe.positional[1]);
   }
   return safe;

@@ -12,10 +12,10 @@ namespace alambic::jinja {
 std::string escape_html(std::string_view text);
 /// The value as Markup; Markup stays as it is.
 Value escaped(Interpreter& interpreter, const Value& value);
-/// Markup if `model` is.
+/// The text, as Markup if `model` is.
 Value text_like(const Value& model, std::string text);
 
-/// What a method of Markup does with its arguments and with its result.
+/// Arguments of a method of Markup, escaped; and its result, as Markup.
 Arguments escape_arguments(Interpreter& interpreter, const std::string& method,
                            const Arguments& arguments);
 Value mark_result(Value result);

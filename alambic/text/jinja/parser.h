@@ -75,7 +75,8 @@ class Parser {
 
   // Statements (parser.cpp).
   Body statements(Names ends);
-  /// From the end of the opening tag to one of `ends`, which is the current token afterwards.
+  /// Statements from the end of the opening tag to one of `ends`, which is the current token
+  /// afterwards.
   Body body(Names ends);
   Body body_until(std::string_view end);
   Statement statement();
@@ -95,8 +96,8 @@ class Parser {
 
   std::vector<Token> tokens_;
   size_t at_ = 0;
-  int depth_ = 0;                    // of parsing functions that call each other
-  int loops_ = 0;                    // around the current statement, within its macro
+  int depth_ = 0;                    // parsing functions that call each other
+  int loops_ = 0;                    // loops around the current statement, within its macro
   std::set<std::string> mentioned_;  // names that the innermost macro's body reads
 };
 

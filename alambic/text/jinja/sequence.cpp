@@ -54,7 +54,7 @@ struct Cut {
   }
 };
 
-// As CPython's PySlice_AdjustIndices.
+// The cut with its ends in range, by CPython's PySlice_AdjustIndices.
 Cut adjust(int64_t size, const Value& start, const Value& stop, const Value& step) {
   Cut cut{0, 0, bound(step).value_or(1)};
   if (cut.step == 0) throw value_error("slice step cannot be zero");
@@ -80,7 +80,7 @@ Row cut_out(const Row& row, const Cut& cut) {
   return part;
 }
 
-// As CPython's compute_slice of a range, whose numbers have no end.
+// A slice of a range, by CPython's compute_slice, whose numbers have no end.
 Value cut_out(const Range& range, const Cut& cut) {
   const auto number = [&](int64_t i) {
     Range::Wide result = 0;

@@ -16,7 +16,7 @@ Value split_lines(Interpreter& interpreter, const Value& object, const Arguments
 
 /// Lines without their ends, by all of Python's line ends.
 std::vector<std::string> lines_of(Budget& budget, const std::string& text, bool keep_ends = false);
-/// At most `count` replacements; all when it is negative.
+/// The text after at most `count` replacements; all when it is negative.
 std::string replace_text(Budget& budget, const std::string& text, const std::string& old,
                          const std::string& with, int64_t count);
 /// str.center: of an odd number of blanks, the side of the spare one depends on the width.

@@ -171,7 +171,7 @@ Interpreter::Flow Interpreter::run_block(const Statement& statement) {
 void Interpreter::run_generation(const Statement& statement) {
   const std::string text =
       captured([&] { within(inner_scope(), [&] { return run(statement.bodies.front()); }); });
-  // Where the reference says it begins: behind what the template itself has written so far.
+  // The beginning as in the reference: behind what the template itself has written so far.
   generated_.push_back({result_.size(), result_.size() + text.size()});
   write(text);
 }

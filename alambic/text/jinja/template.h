@@ -22,16 +22,17 @@ namespace alambic::jinja {
 
 struct Rendered {
   std::string text;
-  std::vector<Span> generated;  ///< of {% generation %} blocks, in order of their ends
+  std::vector<Span> generated;  ///< texts of {% generation %} blocks, in order of their ends
 };
 
 class Template {
  public:
-  /// `name` is what errors call it. Input errors say "name:line: …".
+  /// Template of `source`. Input errors say "name:line: …".
   static Template parse(std::string name, std::string_view source);
 
-  /// Input errors name the template, the line and what Jinja would have raised there.
-  /// `now` is what strftime_now reads; the current time when it is not given.
+  /// Text of the template with the variables of `context`. Input errors name the template, the line
+  /// and what Jinja would have raised there. `now` is the time that strftime_now reads, the current
+  /// one when it is not given.
   Rendered render(const Dict& context, const Limits& limits = {},
                   std::optional<std::time_t> now = std::nullopt) const;
 

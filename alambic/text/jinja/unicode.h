@@ -32,7 +32,7 @@ std::string capitalize(std::string_view text);
 std::string swap_case(std::string_view text);
 std::string case_fold(std::string_view text);
 
-/// Without the characters of `characters` (white space when null) at the chosen ends.
+/// The text without the characters of `characters` (white space when null) at the chosen ends.
 std::string strip(std::string_view text, const std::string* characters, bool left, bool right);
 
 }  // namespace alambic::jinja

@@ -103,7 +103,7 @@ struct List {
   bool is_view() const { return kind >= Kind::keys; }
 };
 
-/// In order of insertion, as Python's.
+/// A dictionary in order of insertion, as Python's.
 class Dict {
  public:
   using Entry = std::pair<Value, Value>;
@@ -137,7 +137,7 @@ struct Object {
   virtual std::optional<Value> attribute(Interpreter&, const std::string& /*name*/) { return {}; }
   virtual bool callable() const { return false; }
   virtual Value call(Interpreter& interpreter, const Arguments& arguments);
-  /// How it prints; refused where Python would print an address.
+  /// Text of its repr(); refused where Python would print an address.
   virtual std::string repr(Interpreter& interpreter) const;
   virtual int depth() const { return 1; }
 };
@@ -171,7 +171,7 @@ struct Range : Object {
   int64_t size_;
 };
 
-/// What map, select and the like give: it can be walked through once. The items are computed at
+/// Result of map, select and the like: it can be walked through once. The items are computed at
 /// once; an error among them is kept until the walk comes to it, as a lazy sequence would.
 struct Generator : Object {
   std::string_view type_name() const override { return name; }
@@ -188,7 +188,7 @@ Value make_list(Values items, List::Kind kind = List::Kind::list);
 Value make_tuple(Values items);
 Value make_dict(Dict dict);
 int depth_of(const Value& value);
-/// Roughly how long comparing or hashing takes: values inside, each as often as it is there.
+/// Rough cost of comparing or hashing: the values inside, each as often as it is there.
 int64_t weight_of(const Value& value);
 
 /// "str", "dict", "NoneType"…

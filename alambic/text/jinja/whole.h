@@ -1,4 +1,4 @@
-// Whole numbers. Python's have no end and ours have 64 bits: each function gives Python's answer or
+// Whole numbers. Python's have no end and ours have 64 bits: each function gives Python's result or
 // refuses; none wraps around.
 #pragma once
 

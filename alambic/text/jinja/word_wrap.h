@@ -15,7 +15,7 @@ struct WrapStyle {
 /// A line cut into lines of at most `width` characters, as Python's textwrap.wrap does.
 std::vector<std::string> wrap_line(const std::string& line, const WrapStyle& style);
 
-/// Without <tags> and comments, white space runs as one blank, HTML's five entities resolved.
+/// The text without tags and comments, white space runs as one blank, five entities resolved.
 std::string without_tags(std::string_view text);
 
 }  // namespace alambic::jinja

@@ -24,7 +24,7 @@ struct AddedToken {
   bool rstrip = false;       ///< takes the white space on its right
   bool single_word = false;  ///< only where no word character touches it
   bool normalized = false;   ///< looked for in the normalized text
-  std::string surface;       ///< what it is in decoded text: normalized where `normalized`
+  std::string surface;       ///< its form in decoded text: normalized where `normalized`
 };
 
 /// The fields of one added token, without its id. A plain string is a special token.

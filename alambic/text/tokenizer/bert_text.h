@@ -21,10 +21,10 @@ BertOptions read_bert_options(const JsonView& json);
 
 std::string bert_normalize(std::string text, const BertOptions& options);
 
-/// Without combining marks (categories Mn, Mc, Me); nothing is decomposed.
+/// The text without combining marks (categories Mn, Mc, Me); nothing is decomposed.
 std::string strip_accents(std::string_view text);
 
-/// Without control characters; unusual white space becomes a space.
+/// The text without control characters; unusual white space becomes a space.
 std::string nmt_normalize(std::string_view text);
 
 }  // namespace alambic

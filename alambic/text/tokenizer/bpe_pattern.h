@@ -2,8 +2,8 @@
 
 namespace alambic {
 
-/// What cuts text into words before byte-level BPE: the pattern of GPT-2, of Llama 3 (numbers by
-/// three digits), or of Qwen (single digits).
+/// Patterns that cut text into words before byte-level BPE: GPT-2's, Llama 3's (numbers by three
+/// digits), Qwen's (single digits).
 enum class BpePattern { gpt2, llama3, qwen };
 
 }  // namespace alambic

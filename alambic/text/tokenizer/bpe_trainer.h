@@ -20,7 +20,7 @@ struct BpeTraining {
   std::vector<std::string> special;  ///< the first ids; the first of them ends a text
 };
 
-/// How often each word occurs.
+/// Counts of the words.
 using WordCounts = std::unordered_map<std::string, int64_t>;
 
 /// Learns from texts that are added one after the other.

@@ -15,8 +15,8 @@ class Charsmap {
   /// replacements, each ended by a zero byte. Empty: no rules. Errors: a length that does not fit.
   explicit Charsmap(std::string_view blob);
 
-  /// As `tokenizers` applies it: a grapheme cluster below six bytes as a whole, else its characters
-  /// one by one; the shortest rule that begins there replaces all of it.
+  /// Normalized text, as `tokenizers` makes it: a grapheme cluster below six bytes as a whole, else
+  /// its characters one by one; the shortest rule that begins there replaces all of it.
   std::string normalize(std::string_view text) const;
 
  private:

@@ -9,7 +9,7 @@ namespace alambic {
 
 class JsonView;
 
-/// What makes text of tokens.
+/// A step from tokens to text.
 class TokenDecoder {
  public:
   virtual ~TokenDecoder() = default;

@@ -17,8 +17,8 @@ ChatTemplate load_chat_template(const fs::path& model, const std::string& name =
 /// The same; nothing where there is none.
 std::optional<ChatTemplate> find_chat_template(const fs::path& model);
 
-/// What a GGUF file says about a tokenizer's special tokens. Where it adds one token before or
-/// after a text, that one is BOS or EOS.
+/// Special tokens of a tokenizer, for a GGUF file. Where it adds one token before or after a text,
+/// that one is BOS or EOS.
 GgufSpecialTokens special_tokens_of(const Tokenizer& tokenizer);
 
 /// False for a folder without vocabulary files and a GGUF file without a vocabulary.

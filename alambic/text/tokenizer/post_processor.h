@@ -1,4 +1,4 @@
-// Post-processors: which special tokens go around a text ("post_processor" of tokenizer.json).
+// Post-processors: special tokens around a text ("post_processor" of tokenizer.json).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@ namespace alambic {
 
 class JsonView;
 
-/// What a post-processor does to one text; pairs of texts are not our business.
+/// Ids of special tokens that go before and after one text; pairs of texts are not our business.
 struct PostProcessor {
   std::vector<int32_t> before;
   std::vector<int32_t> after;

@@ -166,7 +166,7 @@ Json bpe_of(const Model& model, const Json& unknown) {
       {"merges", std::move(merges)}};
 }
 
-// What transformers' class puts around a text.
+// Special tokens that transformers' class puts around a text.
 Json post_processor_of(const Model& model, const std::string& cls) {
   const bool eos = cls.starts_with("T5");
   const bool bos = cls.starts_with("Llama") || cls.starts_with("CodeLlama") ||

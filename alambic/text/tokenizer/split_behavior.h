@@ -1,4 +1,4 @@
-// What happens to the matches when a text is split (`SplitDelimiterBehavior` of tokenizers).
+// Treatment of the matches when a text is split (`SplitDelimiterBehavior` of tokenizers).
 #pragma once
 
 #include <vector>

@@ -18,7 +18,7 @@ class StreamDecoder {
 
   /// Text that `id` completes; often "", when a character needs more tokens.
   std::string push(int32_t id);
-  /// What is left at the end: broken characters as U+FFFD.
+  /// Text that is left at the end: broken characters as U+FFFD.
   std::string finish();
 
  private:

@@ -51,7 +51,7 @@ class Tokenizer {
   static Tokenizer from_files(const fs::path& folder, std::map<std::string, std::string> files,
                               const std::string& model_config = "");
 
-  /// From the bytes of a tokenizer.json alone; `name` is what errors call it.
+  /// Tokenizer from the bytes of a tokenizer.json alone; errors call it `name`.
   static Tokenizer parse(const std::string& name, std::string_view tokenizer_json);
 
   /// Token ids of `text`; special tokens written out in the text become their ids. With
@@ -111,9 +111,9 @@ class Tokenizer {
   SpecialTokens special_;
 };
 
-/// Why two tokenizers do not share a vocabulary, in a sentence ("student has 512 tokens, teacher
-/// 32000; first differences: id 3 is "a" and "b", …"); "" when they do. Names are what the sentence
-/// calls them.
+/// Sentence that says why two tokenizers do not share a vocabulary ("student has 512 tokens,
+/// teacher 32000; first differences: id 3 is "a" and "b", …"); "" when they do. The sentence calls
+/// them by the names.
 std::string describe_difference(const Tokenizer& a, const Tokenizer& b, std::string_view name_of_a,
                                 std::string_view name_of_b);
 

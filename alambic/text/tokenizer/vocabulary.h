@@ -14,8 +14,8 @@ class JsonView;
 
 class Vocabulary {
  public:
-  /// From {"token": id, …}. Errors: two tokens with one id, two ids for one token, a negative id or
-  /// one far beyond the number of tokens.
+  /// Vocabulary of {"token": id, …}. Errors: two tokens with one id, two ids for one token, a
+  /// negative id or one far beyond the number of tokens.
   static Vocabulary read(const JsonView& json);
   /// A token's place is its id; `json` is what errors point at. Errors: a token that is there
   /// twice.

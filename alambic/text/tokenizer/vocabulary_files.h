@@ -20,8 +20,7 @@ std::string tokenizer_json_of_tiktoken(const std::string& name, std::string_view
 std::string tokenizer_json_of_merges(const fs::path& vocabulary, const fs::path& merges,
                                      const std::string& tokenizer_class);
 
-/// From whatever vocabulary file the folder has; ""
-/// when it has none that we read.
+/// tokenizer.json made of the vocabulary files that the folder has; "" when we read none of them.
 std::string convert_vocabulary_files(const fs::path& folder);
 
 }  // namespace alambic

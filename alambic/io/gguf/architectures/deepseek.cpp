@@ -50,7 +50,7 @@ constexpr GgufTensorRow indexer_tensors[] = {
 };
 constexpr auto indexed_tensors = joined(own_tensors, indexer_tensors);
 
-// What is not here: below.
+// Settings that tables can hold; functions below do the others.
 constexpr auto own_sizes = with_common({
     {"context_length", "max_position_embeddings", length, "2048", true},
     {"feed_forward_length", "intermediate_size", size, "", true},
@@ -73,10 +73,10 @@ constexpr GgufSetting indexer_sizes[] = {
 };
 constexpr auto indexed_sizes = joined(own_sizes, indexer_sizes);
 
-const std::string indexed_prefix = "deepseek32.";  // of V3.2
+const std::string indexed_prefix = "deepseek32.";  // V3.2's keys
 constexpr int64_t softmax = 1, sigmoid = 2;        // expert_gating_func
 
-constexpr int64_t widest = int64_t{1} << 20;  // of a head, so that products do not overflow
+constexpr int64_t widest = int64_t{1} << 20;  // limit of widths, so that products do not overflow
 
 int64_t width_of(const GgufMetadata& metadata, const std::string& prefix, const std::string& key) {
   const auto value = metadata.integer(prefix + key);

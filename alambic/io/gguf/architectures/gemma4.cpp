@@ -40,7 +40,7 @@ constexpr GgufTensorRow own_tensors[] = {
     {"output", "lm_head"},
 };
 
-// What is not here: gemma4_read.cpp, gemma4_write.cpp.
+// Settings that tables can hold; gemma4_read.cpp and gemma4_write.cpp do the others.
 constexpr auto own_sizes = with_common({
     {"context_length", "max_position_embeddings", length, "131072", true},
     {"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},

@@ -1,4 +1,4 @@
-// What the two sides of Gemma 4 share.
+// Parts that reading and writing Gemma 4 share.
 #pragma once
 
 #include <algorithm>
@@ -7,26 +7,26 @@
 
 namespace alambic::gguf {
 
-/// What differs between Gemma 4's layers with a window and layers without.
+/// Kinds of Gemma 4's layers, with a window and without, in layer order.
 struct Gemma4Kinds {
   std::vector<bool> slides;
   int64_t own_keys = 0;  ///< layers before those that read the keys of earlier ones
 
   int64_t count() const { return std::ssize(slides); }
-  /// count(): there is none.
+  /// First layer of a kind; count(): there is none.
   int64_t first(bool sliding) const { return std::ranges::find(slides, sliding) - slides.begin(); }
 };
 
-constexpr float gemma4_standstill = 1e30F;           ///< divides a frequency
-constexpr double gemma4_usual_share = 0.25;          ///< of a head that turns, in published models
-constexpr int64_t gemma4_widest = int64_t{1} << 20;  ///< of a head
+constexpr float gemma4_standstill = 1e30F;   ///< divides a frequency
+constexpr double gemma4_usual_share = 0.25;  ///< share of a head that turns, in published models
+constexpr int64_t gemma4_widest = int64_t{1} << 20;  ///< limit of a head's width
 
 /// Pairs of a head that turn.
 inline int64_t gemma4_turning(int64_t head, double share) {
   return static_cast<int64_t>(share * static_cast<double>(head)) / 2;
 }
 
-/// As GgufWords' `read` and `add`.
+/// GgufWords' `read` and `add` of Gemma 4.
 void read_gemma4(const GgufReading& from, Json& config);
 std::vector<float> add_gemma4(const GgufWriting& to, const Json& config, Json& rope);
 

@@ -6,7 +6,7 @@ namespace alambic::gguf {
 namespace {
 
 const std::string prefix = "gemma4.";
-constexpr int64_t largest = int64_t{1} << 30;  // of sizes that are no widths of heads
+constexpr int64_t largest = int64_t{1} << 30;  // limit of sizes other than widths of heads
 constexpr const char* frequencies = "rope_freqs.weight";
 
 int64_t size_of(const GgufMetadata& metadata, const std::string& key, int64_t min, int64_t max,

@@ -5,8 +5,8 @@ namespace alambic::gguf {
 namespace {
 
 const std::string prefix = "gemma4.";
-constexpr int64_t max_layers = 512;            // of llama.cpp
-constexpr int64_t largest = int64_t{1} << 30;  // of any size
+constexpr int64_t max_layers = 512;            // a limit of llama.cpp
+constexpr int64_t largest = int64_t{1} << 30;  // limit of any size
 
 int64_t size_of(const Json& config, const char* key, int64_t min, int64_t otherwise,
                 const std::string& where) {
@@ -42,7 +42,7 @@ Gemma4Kinds kinds_of(const Json& config, const std::string& where) {
   return kinds;
 }
 
-// Of layer `i`: "per_layer_config" of transformers 5.2x, or the authors' own spelling.
+// Setting of layer `i`, from "per_layer_config" of transformers 5.2x or the authors' own spelling.
 int64_t of_layer(const Json& config, const Gemma4Kinds& kinds, int64_t i, const char* key,
                  int64_t usual, const std::string& where) {
   if (const Json all = config.value("per_layer_config", Json()); !all.is_null()) {
@@ -56,7 +56,7 @@ int64_t of_layer(const Json& config, const Gemma4Kinds& kinds, int64_t i, const 
   return size_of(config, "num_global_key_value_heads", 1, usual, where);
 }
 
-// What `of_layer` gives for the layers of one type, which must be alike.
+// Setting of the layers of one type, by `of_layer`; they must be alike.
 int64_t of_kind(const Json& config, const Gemma4Kinds& kinds, bool slides, const char* key,
                 int64_t usual, const std::string& where) {
   const int64_t first = kinds.first(slides);

@@ -24,7 +24,7 @@ constexpr auto own_sizes = with_common({
     {"use_parallel_residual", "use_parallel_residual", flag, "true", true},
 });
 
-// Whose default is another than llama.cpp's.
+// The rotary share even at its default, which is not llama.cpp's.
 void read(const GgufReading&, Json& config) { tell_rotary_share(config["rope_parameters"]); }
 
 // The names before transformers 5.

@@ -44,7 +44,7 @@ constexpr GgufTensorRow tensors[] = {
     {"output", "lm_head"},
 };
 
-// What is not here: below.
+// Settings that tables can hold; functions below do the others.
 constexpr auto own_sizes = with_common({
     {"context_length", "max_position_embeddings", length, "32768", true},
     {"feed_forward_length", "intermediate_size", size, ""},
@@ -69,7 +69,7 @@ std::vector<int64_t> even_sections(const Json& config) {
   return {(pairs + 2) / 3, (pairs + 1) / 3, pairs / 3};
 }
 
-constexpr int64_t max_layers = 512;  // of llama.cpp
+constexpr int64_t max_layers = 512;  // a limit of llama.cpp
 constexpr int64_t largest = int64_t{1} << 20;
 
 int64_t bounded_size(const Json& config, const char* key, const std::string& where) {

@@ -1,4 +1,4 @@
-// What the files of architectures/ are written in, and the settings that most families share.
+// Vocabulary of the files of architectures/, and the settings that most families share.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ constexpr std::array<Row, M + N> joined(const std::array<Row, M>& first, const R
   return all;
 }
 
-/// What nearly all of them say alike.
+/// Settings that nearly all families have in common.
 inline constexpr std::array common_sizes = {
     GgufSetting{"embedding_length", "hidden_size", size, "", true},
     GgufSetting{"block_count", "num_hidden_layers", layers, "", true},
@@ -34,7 +34,7 @@ constexpr auto with_common(const GgufSetting (&own)[N]) {
   return joined(common_sizes, own);
 }
 
-/// Of a family like Llama, with or without experts.
+/// Settings of a family like Llama, with or without experts.
 inline constexpr auto sizes = with_common({
     {"context_length", "max_position_embeddings", length, "2048", true},
     {"feed_forward_length", "intermediate_size", size, "", true},

@@ -1,4 +1,4 @@
-// What families say in words (GgufWords) is written with: values of a config.json whose types its
+// Helpers for what families say in words (GgufWords): values of a config.json whose types its
 // author chose, and refusals of what llama.cpp has not.
 #pragma once
 
@@ -12,9 +12,9 @@ namespace alambic::gguf {
 
 using Json = nlohmann::ordered_json;
 
-/// Present and not null.
+/// Whether the key is present and not null.
 bool has(const Json& config, std::string_view key);
-/// Null when it is absent.
+/// Value of a key; null when it is absent.
 const Json& value_of(const Json& config, std::string_view key);
 /// The value, or `otherwise` when it is absent. Of another type, it throws Json::type_error, which
 /// whoever writes a file makes an input error of.
@@ -39,7 +39,7 @@ Json alternating_types(int64_t count, int64_t period);
 /// Refuses "layer_types" other than these.
 void check_layer_types(const GgufWriting& to, const Json& config, const Json& expected);
 
-/// "partial_rotary_factor" even where the whole head turns.
+/// Sets "partial_rotary_factor" even where the whole head turns.
 void tell_rotary_share(Json& rope);
 
 }  // namespace alambic::gguf
