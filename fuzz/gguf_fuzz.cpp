@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "alambic/base/files.h"
 #include "alambic/io/gguf/config.h"
 #include "alambic/io/gguf/tokenizer.h"
