@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "alambic/cli/all_options.h"
+#include "alambic/cli/run.h"
 #include "alambic/options/option_table.h"
 
 namespace alambic {
@@ -24,10 +25,12 @@ std::vector<Command> all_commands() {
       {with_dashes(#name), summary, group, std::make_unique<type>(), &run_core<type>});
 #define TORCH_COMMAND(name, type, summary) \
   commands.push_back({with_dashes(#name), summary, group, std::make_unique<type>(), nullptr});
+#define HIDDEN_TORCH_COMMAND(name, type)
 #include "alambic/cli/commands.def"
 #undef COMMAND_GROUP
 #undef CORE_COMMAND
 #undef TORCH_COMMAND
+#undef HIDDEN_TORCH_COMMAND
   return commands;
 }
 

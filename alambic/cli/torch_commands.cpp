@@ -10,7 +10,7 @@
 #include "alambic/base/log.h"
 #include "alambic/cli/all_options.h"
 #include "alambic/cli/build.h"
-#include "alambic/cli/commands/merge_options.h"
+#include "alambic/cli/run.h"
 #include "alambic/options/option_table.h"
 
 namespace alambic {
@@ -44,11 +44,12 @@ int dispatch(const std::string& command, [[maybe_unused]] const Options& options
 #define CORE_COMMAND(name, type, summary)
 #define TORCH_COMMAND(name, type, summary) \
   if (command == with_dashes(#name)) return run(static_cast<const type&>(options));
+#define HIDDEN_TORCH_COMMAND(name, type) TORCH_COMMAND(name, type, "")
 #include "alambic/cli/commands.def"
 #undef COMMAND_GROUP
 #undef CORE_COMMAND
 #undef TORCH_COMMAND
-  if (command == kMergeAdapter) return run(static_cast<const MergeOptions&>(options));
+#undef HIDDEN_TORCH_COMMAND
   throw bug("'{}' is not a torch command", command);
 }
 

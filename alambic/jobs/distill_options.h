@@ -90,6 +90,4 @@ struct DistillOptions : Options {
   }
 };
 
-int run(const DistillOptions& options);
-
 }  // namespace alambic

@@ -57,6 +57,33 @@ Metrics figures_of(const TaskResult& result) {
   return figures;
 }
 
+void check_text_effects(const EvalOptions& options) {
+  if (!options.out.empty()) {
+    throw input_error("--out has no effect: {} holds text, not prompts", options.data);
+  }
+  if (!options.teacher.empty()) {
+    throw input_error("--teacher has no effect: {} holds text, not prompts", options.data);
+  }
+  if (!options.chat.file.empty()) {
+    throw input_error("--chat-template has no effect: {} holds text", options.data);
+  }
+}
+
+TaskEvaluation task_of(const EvalOptions& options, const LoadOptions& load) {
+  TaskEvaluation task{
+      .model = options.model,
+      .data = options.data,
+      .chat = options.chat,
+      .limit = options.limit,
+      .engine = {.batch = options.batch, .seed = static_cast<uint64_t>(options.seed)},
+      .completions_file = options.out,
+      .teacher = options.teacher,
+      .load_teacher = load};
+  task.engine.sampling.temperature = options.temperature;
+  task.engine.sampling.max_new_tokens = options.max_new_tokens;
+  return task;
+}
+
 }  // namespace
 
 Metrics evaluate_task(const Pretrained& loaded, const TaskEvaluation& task,
@@ -95,6 +122,17 @@ Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t
   return {{"perplexity", result.perplexity},
           {"cross_entropy", result.cross_entropy},
           {"tokens", static_cast<double>(result.tokens)}};
+}
+
+Metrics jobs::evaluate(const EvalOptions& options, const OnEvaluation& on_progress) {
+  const bool text = holds_text(options.data);
+  if (text) check_text_effects(options);
+  const LoadOptions load = prepare_machine(options.machine);
+  LoadOptions load_adapted = load;
+  load_adapted.adapter = options.adapter;
+  const Pretrained loaded = from_pretrained(options.model, load_adapted);
+  return text ? evaluate_text(loaded, options.data, options.sequence_length)
+              : evaluate_task(loaded, task_of(options, load), on_progress);
 }
 
 }  // namespace alambic

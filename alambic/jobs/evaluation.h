@@ -5,6 +5,7 @@
 #include <string>
 
 #include "alambic/base/metrics.h"
+#include "alambic/jobs/eval_options.h"
 #include "alambic/model/pretrained.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/text/chat/chat_options.h"
@@ -36,5 +37,12 @@ Metrics evaluate_task(const Pretrained& loaded, const TaskEvaluation& task,
 /// Metrics "perplexity", "cross_entropy" and "tokens" of all texts of a file (text_data.h), read in
 /// windows of `window` tokens; 0: the model's context, which a window cannot exceed.
 Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t window);
+
+namespace jobs {
+
+/// Measures of options.model on options.data: of its texts, or of the task in its rows.
+Metrics evaluate(const EvalOptions& options, const OnEvaluation& on_progress = {});
+
+}  // namespace jobs
 
 }  // namespace alambic

@@ -48,6 +48,4 @@ struct TrainOptions : Options {
   }
 };
 
-int run(const TrainOptions& options);
-
 }  // namespace alambic

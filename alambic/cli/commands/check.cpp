@@ -4,6 +4,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/cli/commands/check_options.h"
+#include "alambic/cli/run.h"
 
 namespace alambic {
 

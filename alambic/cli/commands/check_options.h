@@ -17,6 +17,4 @@ struct CheckOptions : DistillOptions {
   }
 };
 
-int run(const CheckOptions& options);
-
 }  // namespace alambic

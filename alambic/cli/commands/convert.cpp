@@ -8,12 +8,13 @@
 #include "alambic/base/temporary_folder.h"
 #include "alambic/base/units.h"
 #include "alambic/cli/commands/convert_options.h"
-#include "alambic/cli/commands/merge_options.h"
+#include "alambic/cli/run.h"
 #include "alambic/cli/torch_library.h"
 #include "alambic/io/generation_config.h"
 #include "alambic/io/gguf/llama_cpp_limits.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/io/quant/cast.h"
+#include "alambic/jobs/merge_adapter_options.h"
 #include "alambic/text/tokenizer/gguf_metadata.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
@@ -131,11 +132,11 @@ int run(const ConvertOptions& options) {
     return 0;
   }
   const TemporaryFolder merged;
-  MergeOptions merge;
+  MergeAdapterOptions merge;
   merge.model = options.model;
   merge.adapter = options.adapter;
   merge.out = merged.path() / "model";
-  run_torch_command(kMergeAdapter, merge);
+  run_torch_command("merge-adapter", merge);
   write_model(options, ModelFolder::open(merge.out), own);
   return 0;
 }

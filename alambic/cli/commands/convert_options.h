@@ -31,6 +31,4 @@ struct ConvertOptions : Options {
   }
 };
 
-int run(const ConvertOptions& options);
-
 }  // namespace alambic

@@ -1,6 +1,7 @@
 #include "alambic/jobs/distill.h"
 
 #include "alambic/cli/commands/run_terminal.h"
+#include "alambic/cli/run.h"
 
 namespace alambic {
 

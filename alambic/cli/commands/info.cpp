@@ -5,6 +5,7 @@
 #include "alambic/base/units.h"
 #include "alambic/cli/commands/info_facts.h"
 #include "alambic/cli/commands/info_options.h"
+#include "alambic/cli/run.h"
 
 namespace alambic {
 namespace {

@@ -18,6 +18,4 @@ struct InfoOptions : Options {
   }
 };
 
-int run(const InfoOptions& options);
-
 }  // namespace alambic

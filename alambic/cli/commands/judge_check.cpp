@@ -1,22 +1,21 @@
-#include "alambic/teacher/judge_check.h"
+#include "alambic/jobs/judge_check.h"
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
-#include "alambic/cli/commands/judge_check_options.h"
-#include "alambic/model/pretrained.h"
-#include "alambic/teacher/rewards.h"
+#include "alambic/cli/run.h"
 
 namespace alambic {
 namespace {
 
 void print_json(const JudgeReport& report) {
-  Json json = {{"completions", report.completions},
-               {"dropped", report.dropped},
-               {"mean_score", report.mean_score},
-               {"worst_share", report.worst_share()},
-               {"tricks", Json::array()}};
+  nlohmann::ordered_json json = {{"completions", report.completions},
+                                 {"dropped", report.dropped},
+                                 {"mean_score", report.mean_score},
+                                 {"worst_share", report.worst_share()},
+                                 {"tricks", nlohmann::ordered_json::array()}};
   for (const TrickResult& trick : report.tricks) {
     json["tricks"].push_back({{"name", trick.name},
                               {"tried", trick.tried},
@@ -42,14 +41,7 @@ void print_table(const JudgeReport& report) {
 }  // namespace
 
 int run(const JudgeCheckOptions& options) {
-  const LoadOptions load = prepare_machine(options.machine);
-  const std::unique_ptr<Reward> reward = load_reward(options.reward, load);
-  const JudgeReport report = check_judge(
-      *reward, read_good_completions(options.data, options.limit, reward->needs_expected()));
-  if (report.completions == 0) {
-    throw input_error("none of the {} good completions of {} got a score: {}", report.dropped,
-                      options.data, report.last_reason);
-  }
+  const JudgeReport report = jobs::check_judge(options);
   options.json ? print_json(report) : print_table(report);
   if (!report.last_reason.empty()) warn("scores were dropped, the last: {}", report.last_reason);
   if (report.worst_share() <= options.threshold) return 0;

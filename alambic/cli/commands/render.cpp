@@ -7,6 +7,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
 #include "alambic/cli/commands/render_options.h"
+#include "alambic/cli/run.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
 namespace alambic {

@@ -35,6 +35,4 @@ struct RenderOptions : Options {
   }
 };
 
-int run(const RenderOptions& options);
-
 }  // namespace alambic

@@ -1,5 +1,6 @@
 #include "alambic/base/log.h"
 #include "alambic/cli/commands/report_options.h"
+#include "alambic/cli/run.h"
 #include "alambic/report/html.h"
 #include "alambic/report/run_files.h"
 #include "alambic/report/run_folder.h"

@@ -19,6 +19,4 @@ struct ReportOptions : Options {
   }
 };
 
-int run(const ReportOptions& options);
-
 }  // namespace alambic

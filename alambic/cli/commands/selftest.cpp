@@ -7,6 +7,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/cli/commands/selftest_options.h"
+#include "alambic/cli/run.h"
 #include "alambic/selftest/groups.h"
 #include "alambic/tensor/device.h"
 

@@ -18,6 +18,4 @@ struct SelftestOptions : Options {
   }
 };
 
-int run(const SelftestOptions& options);
-
 }  // namespace alambic

@@ -11,6 +11,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/cli/commands/tokenize_options.h"
+#include "alambic/cli/run.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
 namespace alambic {

@@ -24,6 +24,4 @@ struct TokenizeOptions : Options {
   }
 };
 
-int run(const TokenizeOptions& options);
-
 }  // namespace alambic

@@ -9,6 +9,7 @@
 #include "alambic/base/progress.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/base/units.h"
+#include "alambic/cli/run.h"
 #include "alambic/text/dataset.h"
 #include "alambic/text/tokenizer/bpe_trainer.h"
 #include "alambic/text/tokenizer/tokenizer.h"

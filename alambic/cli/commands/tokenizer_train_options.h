@@ -42,6 +42,4 @@ struct TokenizerTrainOptions : Options {
   }
 };
 
-int run(const TokenizerTrainOptions& options);
-
 }  // namespace alambic

@@ -45,6 +45,4 @@ struct GenerateOptions : Options {
   }
 };
 
-int run(const GenerateOptions& options);
-
 }  // namespace alambic

@@ -45,6 +45,4 @@ struct EvalOptions : Options {
   }
 };
 
-int run(const EvalOptions& options);
-
 }  // namespace alambic

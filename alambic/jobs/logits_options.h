@@ -23,6 +23,4 @@ struct LogitsOptions : Options {
   }
 };
 
-int run(const LogitsOptions& options);
-
 }  // namespace alambic

@@ -1,4 +1,4 @@
-#include "alambic/cli/commands/chat_session.h"
+#include "alambic/cli/commands/chat_in_terminal.h"
 
 #include <cstdio>
 #include <iostream>
@@ -12,7 +12,7 @@ void print_text(const std::string& text) {
   std::fflush(stdout);
 }
 
-void chat_in_terminal(ChatSession& session) {
+void chat_in_terminal(jobs::Conversation& conversation) {
   say("type a message; Ctrl-D ends");
   for (;;) {
     print_text("> ");
@@ -22,7 +22,7 @@ void chat_in_terminal(ChatSession& session) {
       std::fputs("\n", stdout);
       return;
     }
-    session.answer(line, print_text);
+    conversation.answer(line, print_text);
     print_text("\n");
   }
 }

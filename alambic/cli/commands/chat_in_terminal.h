@@ -1,12 +1,12 @@
 // A conversation with a model in the terminal.
 #pragma once
 
-#include "alambic/rollout/chat_session.h"
+#include "alambic/jobs/generation.h"
 
 namespace alambic {
 
 /// Writes a completion of each line of standard input as it is made, until input ends (Ctrl-D).
-void chat_in_terminal(ChatSession& session);
+void chat_in_terminal(jobs::Conversation& conversation);
 
 /// Text to standard output, at once.
 void print_text(const std::string& text);

@@ -31,6 +31,4 @@ struct JudgeCheckOptions : Options {
   }
 };
 
-int run(const JudgeCheckOptions& options);
-
 }  // namespace alambic

@@ -1,4 +1,3 @@
-// Options that `convert --adapter` passes to the library with the torch rooms; no command has them.
 #pragma once
 
 #include <string>
@@ -7,9 +6,8 @@
 
 namespace alambic {
 
-inline constexpr const char* kMergeAdapter = "merge-adapter";
-
-struct MergeOptions : Options {
+/// Options of what `convert --adapter` asks of the torch library; no command of the user has them.
+struct MergeAdapterOptions : Options {
   std::string model, adapter, out;
 
   void visit(OptionVisitor& v) override {
@@ -18,9 +16,5 @@ struct MergeOptions : Options {
     v.text("out", out, "folder for config and weights in float32");
   }
 };
-
-/// Writes the model with the adapter in its weights: W + s·B·A, for DoRA with every row at its
-/// learned norm (nn/lora.h). Input errors: those of load_model and load_adapter.
-int run(const MergeOptions& options);
 
 }  // namespace alambic

@@ -45,6 +45,4 @@ struct InitOptions : Options {
   }
 };
 
-int run(const InitOptions& options);
-
 }  // namespace alambic
