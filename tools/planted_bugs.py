@@ -202,4 +202,23 @@ BUGS = [
     Bug("run-folder-unlocked", "alambic/jobs/run_folder.cpp",
         "lock_.emplace(lock_folder(path_));", "fs::create_directories(path_);", "jobs_test",
         "Resume.LeavesARunningRunAlone", "two runs write into one folder (ours)"),
+    # Other processes.
+    Bug("cache-filled-by-two", "alambic/teacher/cache_fill.cpp", "auto lock = lock_cache(folder_);",
+        "std::shared_ptr<FileLock> lock;", "teacher_test",
+        "TeacherCacheTest.IsFilledByOneProcessAtATime", "parts of the same names (ours)"),
+    Bug("cache-locked-until-the-end", "alambic/teacher/cache_fill.cpp",
+        "write_part();\n  lock_.reset();", "write_part();", "teacher_test",
+        "TeacherCacheTest.IsFreeForOtherProcessesOnceItIsFilled",
+        "a second run waits for hours (ours)"),
+    Bug("library-of-any-build", "alambic/cli/torch_library.cpp", "if (found == kBuild) return;",
+        "if (!found.empty()) return;", "program_test", "TorchLibrary.OfAnotherBuildIsRefused",
+        "options passed to other headers' structs (ours)"),
+    Bug("hub-lock-left-open", "alambic/hub/hub.cpp", "if (descriptor_ >= 0) ::close(descriptor_);",
+        "if (descriptor_ < 0) ::close(descriptor_);", "hub_test",
+        "Hub.ALockThatCannotBeHadLeavesNothingOpen", "a descriptor lost each time (ours)"),
+    Bug("completions-written-twice", "alambic/jobs/evaluation.cpp",
+        "Metrics figures = figures_of(result);",
+        "if (!task.teacher.empty()) run_task(*loaded.model, loaded.tokenizer, examples, engine, {});\n"
+        "  Metrics figures = figures_of(result);", "jobs_test",
+        "EvaluationTest.WritesCompletionsOnceForScoresAndTeacher", "eval --teacher (ours)"),
 ]

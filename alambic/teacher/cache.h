@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "alambic/base/file_lock.h"
 #include "alambic/flow/rollouts.h"
 #include "alambic/flow/teacher_output.h"
 #include "alambic/io/safetensors.h"
@@ -57,7 +58,6 @@ class TeacherCache {
     std::vector<int64_t> offsets = {0};
     std::vector<Columns> grades;  // one a sequence
   };
-  struct Lock;
 
   Columns columns_of(const HiddenStates& graded) const;
   void check_same(const CacheManifest& stored) const;
@@ -72,7 +72,7 @@ class TeacherCache {
   std::vector<std::shared_ptr<const SafetensorsFile>> parts_;
   std::unordered_map<std::string, Place> places_;
   Pending pending_;
-  std::shared_ptr<Lock> lock_;  // while this process fills
+  std::shared_ptr<FileLock> lock_;  // while this process fills
 };
 
 }  // namespace alambic

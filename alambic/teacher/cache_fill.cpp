@@ -1,10 +1,4 @@
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
@@ -18,33 +12,21 @@ namespace {
 
 constexpr int64_t kPartBytes = int64_t{64} << 20;
 
-}  // namespace
-
 // Held while a process fills: a second one would write parts of the same names.
-struct TeacherCache::Lock {
-  int descriptor;
+std::shared_ptr<FileLock> lock_cache(const fs::path& folder) {
+  const fs::path file = folder / "fill.lock";
+  if (auto lock = FileLock::try_acquire(file)) return std::make_shared<FileLock>(std::move(*lock));
+  throw environment_error("{} is filling the teacher cache {}", FileLock::holder_of(file),
+                          folder.string())
+      .with_hint("wait until it is done; its grades are then replayed");
+}
 
-  explicit Lock(const fs::path& folder)
-      : descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (descriptor < 0) {
-      throw environment_error("cannot lock the teacher cache {}: {}", folder.string(),
-                              std::strerror(errno));
-    }
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-      ::close(descriptor);
-      throw environment_error("another process is filling the teacher cache {}", folder.string())
-          .with_hint("wait until it is done; its grades are then replayed");
-    }
-  }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-  ~Lock() { ::close(descriptor); }
-};
+}  // namespace
 
 // Takes the lock, then the parts that others have added since the cache was opened.
 void TeacherCache::begin_filling() {
   make_folder(folder_);
-  auto lock = std::make_shared<Lock>(folder_);
+  auto lock = lock_cache(folder_);
   const fs::path file = folder_ / "manifest.json";
   if (path_exists(file)) {
     CacheManifest stored = CacheManifest::read(file);
