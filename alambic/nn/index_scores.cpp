@@ -17,13 +17,13 @@ Tensor index_scores(const Tensor& q_THd, const Tensor& weight_TH, const Tensor& 
   return score_TM;
 }
 
-Tensor best_entries(const Tensor& score_TM, const Tensor& visible_TM, int64_t count) {
-  if (count >= score_TM.size(1)) return visible_TM;
+ChosenEntries best_entries(const Tensor& score_TM, const Tensor& visible_TM, int64_t count) {
   const at::NoGradGuard no_grad;
   const Tensor order_TM =
       score_TM.masked_fill(~visible_TM, -std::numeric_limits<double>::infinity())
           .argsort(/*stable=*/true, /*dim=*/-1, /*descending=*/true);
-  return at::zeros_like(visible_TM).scatter(-1, order_TM.narrow(-1, 0, count), true) & visible_TM;
+  const Tensor best_TC = order_TM.narrow(-1, 0, count).contiguous();
+  return {best_TC, visible_TM.gather(-1, best_TC)};
 }
 
 Tensor visible_entries(int64_t start, int64_t count, int64_t entries, int64_t every,

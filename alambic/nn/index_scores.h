@@ -2,7 +2,7 @@
 // which a position chooses what it attends to. Nothing here has a gradient, as in transformers.
 #pragma once
 
-#include "alambic/tensor/tensor.h"
+#include "alambic/nn/sparse_attention.h"
 
 namespace alambic {
 
@@ -10,10 +10,10 @@ namespace alambic {
 /// Σ_h weight_h · relu(q_h · key), with q [T, H, d], weights [T, H], keys [M, d].
 Tensor index_scores(const Tensor& q_THd, const Tensor& weight_TH, const Tensor& key_Md);
 
-/// Mask [T, M], bool, of the `count` best of the entries that a query may see (`visible_TM`, bool),
-/// of all where they are fewer. Of equals the first ones are taken, so that entries which no query
-/// may see change nothing.
-Tensor best_entries(const Tensor& score_TM, const Tensor& visible_TM, int64_t count);
+/// The `count` ≤ M best of the entries that a query may see (`visible_TM`, bool), of all where they
+/// are fewer. Of equals the first ones are taken, so that entries which no query may see change
+/// nothing.
+ChosenEntries best_entries(const Tensor& score_TM, const Tensor& visible_TM, int64_t count);
 
 /// visible_TM of T positions from `start` on, where entry m may be seen from position `first`(m) =
 /// every · m + every − 1 on: with every = 1 the causal mask.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "alambic/nn/index_scores.h"
 #include "alambic/nn/masked_attention.h"
 
 namespace alambic {
@@ -125,9 +126,14 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
         entry_MC = cache.keys[pass.slots[s]][0].narrow(0, 0, length);
         index_key_Md = cache.values[pass.slots[s]][0].narrow(0, 0, length);
       }
-      const Tensor chosen_TM = indexer->top_k(index, begin, count, index_key_Md);
-      outputs.push_back(
-          masked_attention(q_NHC.narrow(0, begin, count), entry_MC, chosen_TM, {.scale = scale}));
+      const Tensor q_THC = q_NHC.narrow(0, begin, count);
+      if (length <= indexer->shape.top_k) {
+        const Tensor seen_TM = visible_entries(pass.starts[s], count, length, 1, q_THC.device());
+        outputs.push_back(masked_attention(q_THC, entry_MC, seen_TM, {.scale = scale}));
+      } else {
+        outputs.push_back(sparse_attention(
+            q_THC, entry_MC, indexer->top_k(index, begin, count, index_key_Md), {.scale = scale}));
+      }
     }
     return at::cat(outputs);
   });
@@ -137,8 +143,9 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
 double LatentAttention::other_activations(double length) const {
   const auto heads = static_cast<double>(shape.heads);
   if (indexer && length > static_cast<double>(indexer->shape.top_k)) {
-    // Each head's weights over the whole sequence, and queries and sums as wide as the cache.
-    return heads * (length + 2 * static_cast<double>(shape.cache_width()));
+    // The choice (9 bytes an entry), and each head's queries and sums as wide as the cache.
+    return 2.25 * static_cast<double>(indexer->shape.top_k) +
+           2 * heads * static_cast<double>(shape.cache_width());
   }
   // Keys, and values where they are widened, in one piece.
   return heads * static_cast<double>(shape.query_width()) *

@@ -1,5 +1,6 @@
 #include "alambic/nn/token_indexer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "alambic/nn/index_scores.h"
@@ -34,13 +35,22 @@ TokenIndexer::Queries TokenIndexer::queries(const Tensor& x_ND, const Tensor& la
           weight_NH.to(type) / std::sqrt(static_cast<double>(shape.heads * shape.head_width))};
 }
 
-Tensor TokenIndexer::top_k(const Queries& queries, int64_t begin, int64_t count,
-                           const Tensor& key_Md) const {
+ChosenEntries TokenIndexer::top_k(const Queries& queries, int64_t begin, int64_t count,
+                                  const Tensor& key_Md) const {
+  constexpr int64_t step = 256;  // scores of all queries at once would grow with the square
   const int64_t M = key_Md.size(0);
-  const Tensor visible_TM = visible_entries(M - count, count, M, 1, key_Md.device());
-  return best_entries(index_scores(queries.q_NHd.narrow(0, begin, count),
-                                   queries.weight_NH.narrow(0, begin, count), key_Md),
-                      visible_TM, shape.top_k);
+  std::vector<Tensor> index, seen;
+  for (int64_t done = 0; done < count; done += step) {
+    const int64_t some = std::min(step, count - done), from = begin + done;
+    const Tensor visible_TM = visible_entries(M - count + done, some, M, 1, key_Md.device());
+    const ChosenEntries best =
+        best_entries(index_scores(queries.q_NHd.narrow(0, from, some),
+                                  queries.weight_NH.narrow(0, from, some), key_Md),
+                     visible_TM, shape.top_k);
+    index.push_back(best.index_TC);
+    seen.push_back(best.seen_TC);
+  }
+  return {at::cat(index), at::cat(seen)};
 }
 
 void TokenIndexer::visit(const std::string& prefix, const TensorVisitor& visitor) {

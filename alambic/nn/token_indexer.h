@@ -4,6 +4,7 @@
 #include "alambic/nn/norm.h"
 #include "alambic/nn/pass.h"
 #include "alambic/nn/rope.h"
+#include "alambic/nn/sparse_attention.h"
 
 namespace alambic {
 
@@ -31,9 +32,10 @@ struct TokenIndexer {
   /// [N, d], after their turn. Heads turn in halves, whatever those of the attention do.
   Tensor keys(const Tensor& x_ND, const Rotation& rotation) const;
   Queries queries(const Tensor& x_ND, const Tensor& latent_NQ, const Rotation& rotation) const;
-  /// Mask of the best keys, bool, [count, M], of queries [begin, begin + count), which belong to
-  /// the last positions of a sequence with M keys.
-  Tensor top_k(const Queries& queries, int64_t begin, int64_t count, const Tensor& key_Md) const;
+  /// The best keys of queries [begin, begin + count), which belong to the last positions of a
+  /// sequence with M > top_k keys.
+  ChosenEntries top_k(const Queries& queries, int64_t begin, int64_t count,
+                      const Tensor& key_Md) const;
   /// Tensors only: an adapter here would never learn.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 };

@@ -162,8 +162,9 @@ TEST(DeepSeek, AnIndexerTakesTheFirstOfEquals) {
   for (const int64_t later : {0, 1, 40, 300}) {
     const Tensor scores = at::zeros({1, 20 + later});
     const Tensor visible = (at::arange(20 + later) < 20).unsqueeze(0);
-    const Tensor best = best_entries(scores, visible, 7);
-    EXPECT_TRUE(at::equal(best, (at::arange(20 + later) < 7).unsqueeze(0))) << later;
+    const ChosenEntries best = best_entries(scores, visible, 7);
+    EXPECT_TRUE(at::equal(best.index_TC, at::arange(7).unsqueeze(0))) << later;
+    EXPECT_TRUE(best.seen_TC.all().item<bool>()) << later;
   }
 }
 

@@ -28,6 +28,17 @@ Tensor window_mask(int64_t first, int64_t begin, int64_t end, int64_t window, at
   return (back_TM >= 0) & (back_TM < window);
 }
 
+// What `count` positions from `start` on see of the rows [positions up to the last | entries]: the
+// last `window` positions and the chosen entries.
+ChosenEntries with_window(const ChosenEntries& entries, int64_t start, int64_t count,
+                          int64_t window) {
+  const auto options = entries.index_TC.options();
+  const Tensor place_TW = at::arange(start, start + count, options).unsqueeze(-1) -
+                          at::arange(std::min(window, start + count), options);
+  return {at::cat({place_TW.clamp_min(0), entries.index_TC + (start + count)}, 1),
+          at::cat({place_TW >= 0, entries.seen_TC}, 1)};
+}
+
 }  // namespace
 
 CompressedAttention::CompressedAttention(const CompressedShape& shape) : shape(shape) {
@@ -84,14 +95,27 @@ Tensor CompressedAttention::of_sequence(const Inputs& inputs, const Rope& rope, 
   Tensor kv_Md = inputs.kv_Nd.narrow(0, begin, count);
   if (start > 0) kv_Md = pass.cache->layers[layer].keys[pass.slots[s]][0].narrow(0, 0, end);
   Tensor entry_Ed, seen_TE;
+  std::optional<ChosenEntries> chosen;
   if (compressor) {
     entry_Ed = compressor->entries(inputs.raw_NW.narrow(0, begin, count), start,
                                    memory_of(pass, s, layer, 0), rope);
     seen_TE = visible_entries(start, count, entry_Ed.size(0), compressor->shape.stride, device);
     if (indexer) {
-      seen_TE = indexer->top_k(inputs.index, begin, count, start, memory_of(pass, s, layer, 2),
-                               rope, seen_TE);
+      chosen = indexer->top_k(inputs.index, begin, count, start, memory_of(pass, s, layer, 2), rope,
+                              seen_TE);
     }
+  }
+  const kernels::AttentionOptions options{
+      .scale = 1 / std::sqrt(static_cast<double>(shape.head_width)), .sinks_H = sinks_H};
+  if (chosen) {
+    const int64_t first = std::max<int64_t>(start + 1 - shape.window, 0);
+    if (count == 1) {  // a step of decoding reads, and copies, no other entries
+      entry_Ed = entry_Ed.index_select(0, chosen->index_TC[0]);
+      chosen->index_TC = at::arange(entry_Ed.size(0), chosen->index_TC.options()).unsqueeze(0);
+    }
+    return sparse_attention(inputs.q_NHd.narrow(0, begin, count),
+                            at::cat({kv_Md.narrow(0, first, end - first), entry_Ed}),
+                            with_window(*chosen, start - first, count, shape.window), options);
   }
   // Blocks of queries as long as the window: each sees two windows at most.
   std::vector<Tensor> outputs;
@@ -104,9 +128,8 @@ Tensor CompressedAttention::of_sequence(const Inputs& inputs, const Rope& rope, 
       row_Md = at::cat({row_Md, entry_Ed});
       seen_TM = at::cat({seen_TM, seen_TE.narrow(0, from - start, to - from)}, 1);
     }
-    outputs.push_back(masked_attention(
-        inputs.q_NHd.narrow(0, begin + from - start, to - from), row_Md, seen_TM,
-        {.scale = 1 / std::sqrt(static_cast<double>(shape.head_width)), .sinks_H = sinks_H}));
+    outputs.push_back(masked_attention(inputs.q_NHd.narrow(0, begin + from - start, to - from),
+                                       row_Md, seen_TM, options));
   }
   return at::cat(outputs);
 }

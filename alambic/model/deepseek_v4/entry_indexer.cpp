@@ -23,13 +23,14 @@ EntryIndexer::Queries EntryIndexer::queries(const Tensor& x_ND, const Tensor& la
           weight_NH.to(type) / std::sqrt(size), compressor.raw(x_ND)};
 }
 
-Tensor EntryIndexer::top_k(const Queries& queries, int64_t begin, int64_t count, int64_t start,
-                           const WindowCompressor::Memory& memory, const Rope& rope,
-                           const Tensor& visible_TE) const {
+std::optional<ChosenEntries> EntryIndexer::top_k(const Queries& queries, int64_t begin,
+                                                 int64_t count, int64_t start,
+                                                 const WindowCompressor::Memory& memory,
+                                                 const Rope& rope, const Tensor& visible_TE) const {
   const at::NoGradGuard no_grad;
   const auto mine = [&](const Tensor& rows) { return rows.narrow(0, begin, count); };
   const Tensor key_Ed = compressor.entries(mine(queries.raw_NW), start, memory, rope);
-  if (key_Ed.size(0) <= shape.top_k) return visible_TE;
+  if (key_Ed.size(0) <= shape.top_k) return {};
   return best_entries(index_scores(mine(queries.q_NHd), mine(queries.weight_NH), key_Ed),
                       visible_TE, shape.top_k);
 }

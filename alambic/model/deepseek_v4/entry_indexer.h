@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
+
 #include "alambic/model/deepseek_v4/window_compressor.h"
+#include "alambic/nn/sparse_attention.h"
 
 namespace alambic {
 
@@ -25,10 +28,10 @@ struct EntryIndexer {
   explicit EntryIndexer(const EntryIndexerShape& shape);
   Queries queries(const Tensor& x_ND, const Tensor& latent_NQ, const Rotation& rotation) const;
   /// Entries chosen by queries [begin, begin + count), the first at position `start` of its
-  /// sequence, among those that visible_TE (bool) shows; bool, [count, E].
-  Tensor top_k(const Queries& queries, int64_t begin, int64_t count, int64_t start,
-               const WindowCompressor::Memory& memory, const Rope& rope,
-               const Tensor& visible_TE) const;
+  /// sequence, among those that visible_TE (bool) shows; none where there are no more than top_k.
+  std::optional<ChosenEntries> top_k(const Queries& queries, int64_t begin, int64_t count,
+                                     int64_t start, const WindowCompressor::Memory& memory,
+                                     const Rope& rope, const Tensor& visible_TE) const;
   /// Tensors only: an adapter here would never learn.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 };
