@@ -23,6 +23,9 @@ int64_t block_of(const Tensor& entry_Md, const Tensor& index_TC) {
 struct Block {
   Tensor q_BHd, entry_BCd, seen_B1C;
 
+  Block(const Tensor& q_BHd, const Tensor& entry_BCd, const Tensor& seen_BC)
+      : q_BHd(q_BHd), entry_BCd(entry_BCd), seen_B1C(seen_BC.unsqueeze(1)) {}
+
   Block(const Tensor& q_THd, const Tensor& entry_Md, const ChosenEntries& chosen, int64_t begin,
         int64_t count)
       : q_BHd(q_THd.narrow(0, begin, count)),
@@ -39,6 +42,12 @@ struct Block {
     if (!sinks_H.defined()) return shown_BHC.softmax(-1);
     const Tensor sink_BH1 = sinks_H.to(type).view({1, -1, 1}).expand({q_BHd.size(0), -1, 1});
     return at::cat({shown_BHC, sink_BH1}, -1).softmax(-1);
+  }
+
+  // Sums of the entries by their weights, [B, H, d].
+  Tensor output(const Tensor& sinks_H, double scale) const {
+    const Tensor weight_BHC = weights(sinks_H, scale).narrow(-1, 0, entry_BCd.size(1));
+    return at::bmm(weight_BHC.to(entry_BCd.scalar_type()), entry_BCd);
   }
 };
 
@@ -58,13 +67,11 @@ struct SparseAttention : torch::autograd::Function<SparseAttention> {
     context->save_for_backward({q_THd, entry_Md, sinks_H.value_or(Tensor()), index_TC, seen_TC});
     context->saved_data["scale"] = scale;
     const Tensor out_THd = at::empty_like(q_THd, at::MemoryFormat::Contiguous);
-    for_each_block(q_THd, entry_Md, {index_TC, seen_TC},
-                   [&](const Block& block, int64_t begin, int64_t count) {
-                     const Tensor weight_BHC = block.weights(sinks_H.value_or(Tensor()), scale)
-                                                   .narrow(-1, 0, index_TC.size(1))
-                                                   .to(entry_Md.scalar_type());
-                     out_THd.narrow(0, begin, count).copy_(at::bmm(weight_BHC, block.entry_BCd));
-                   });
+    for_each_block(
+        q_THd, entry_Md, {index_TC, seen_TC},
+        [&](const Block& block, int64_t begin, int64_t count) {
+          out_THd.narrow(0, begin, count).copy_(block.output(sinks_H.value_or(Tensor()), scale));
+        });
     return out_THd;
   }
 
@@ -112,6 +119,12 @@ Tensor sparse_attention(const Tensor& q_THd, const Tensor& entry_Md, const Chose
       options.sinks_H.defined() ? std::optional<Tensor>(options.sinks_H) : std::nullopt;
   return SparseAttention::apply(q_THd, entry_Md, sinks_H, chosen.index_TC, chosen.seen_TC,
                                 options.scale);
+}
+
+Tensor gathered_attention(const Tensor& q_THd, const Tensor& entry_TCd, const Tensor& seen_TC,
+                          const kernels::AttentionOptions& options) {
+  const at::NoGradGuard no_grad;
+  return Block(q_THd, entry_TCd, seen_TC).output(options.sinks_H, options.scale);
 }
 
 }  // namespace alambic

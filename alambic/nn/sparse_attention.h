@@ -18,4 +18,9 @@ struct ChosenEntries {
 Tensor sparse_attention(const Tensor& q_THd, const Tensor& entry_Md, const ChosenEntries& chosen,
                         const kernels::AttentionOptions& options);
 
+/// The same for rows that were gathered before, and are no other's: entry_TCd [T, C, d], seen_TC
+/// (bool). Not differentiable.
+Tensor gathered_attention(const Tensor& q_THd, const Tensor& entry_TCd, const Tensor& seen_TC,
+                          const kernels::AttentionOptions& options);
+
 }  // namespace alambic

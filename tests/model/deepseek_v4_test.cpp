@@ -2,6 +2,8 @@
 // cache, the published spelling, the table of experts, refusals.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "alambic/base/json_object.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/model/families.h"
@@ -36,6 +38,51 @@ TEST(DeepSeekV4, GoesOnFromAPromptOfAnyLength) {
       pass.finish();
     }
     EXPECT_LT(distance(at::cat(rows), whole), 2e-5) << prompt;
+  }
+}
+
+// All running sequences take a step in one pass. Prevents one that reads its neighbor's entries,
+// the padding of a shorter one, or rows of its slot that nobody has written: the cache begins as
+// not-a-number.
+TEST(DeepSeekV4, StepsOfSequencesOfAllLengthsAreThoseOfEachAlone) {
+  const at::NoGradGuard no_grad;
+  const std::unique_ptr<Model> model = load_model(golden_folder("deepseek_v4"), {});
+  const std::vector<int64_t> prompts = {1, 12, 5};
+  const auto cache_of = [&] {
+    KvCache cache(model->shape().cache, 4, 20, model->options());
+    for (KvCache::Layer& layer : cache.layers) {
+      layer.keys.fill_(std::nan(""));
+      for (Tensor& side : layer.sides) side.fill_(std::nan(""));
+    }
+    return cache;
+  };
+  const auto run = [&](KvCache& cache, const Packed& input, const std::vector<int64_t>& slots) {
+    Pass pass(input, cache, slots);
+    const Tensor hidden = model->hidden(pass);
+    pass.finish();
+    return hidden;
+  };
+  KvCache together = cache_of();
+  const std::vector<int64_t> slots = {3, 0, 1};
+  std::vector<std::vector<Tensor>> rows(3), alone(3);
+  for (size_t s = 0; s < 3; ++s) {
+    KvCache own = cache_of();
+    run(together, tokens(0, prompts[s]), {slots[s]});
+    run(own, tokens(0, prompts[s]), {2});
+    for (int64_t step = 0; step < 8; ++step) {
+      alone[s].push_back(run(own, tokens(prompts[s] + step, prompts[s] + step + 1), {2}));
+    }
+  }
+  for (int64_t step = 0; step < 8; ++step) {
+    std::vector<Tensor> next;
+    for (const int64_t prompt : prompts)
+      next.push_back(tokens(prompt + step, prompt + step + 1).tokens_N);
+    const Tensor hidden =
+        run(together, {.tokens_N = at::cat(next), .offsets = {0, 1, 2, 3}}, slots);
+    for (int64_t s = 0; s < 3; ++s) rows[s].push_back(hidden.narrow(0, s, 1));
+  }
+  for (size_t s = 0; s < 3; ++s) {
+    EXPECT_LT(distance(at::cat(rows[s]), at::cat(alone[s])), 5e-6) << s;
   }
 }
 

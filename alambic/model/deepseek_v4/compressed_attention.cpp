@@ -28,14 +28,13 @@ Tensor window_mask(int64_t first, int64_t begin, int64_t end, int64_t window, at
   return (back_TM >= 0) & (back_TM < window);
 }
 
-// What `count` positions from `start` on see of the rows [positions up to the last | entries]: the
+// What each of a sequence's first `count` positions sees of the rows [positions | entries]: the
 // last `window` positions and the chosen entries.
-ChosenEntries with_window(const ChosenEntries& entries, int64_t start, int64_t count,
-                          int64_t window) {
+ChosenEntries with_window(const ChosenEntries& entries, int64_t count, int64_t window) {
   const auto options = entries.index_TC.options();
-  const Tensor place_TW = at::arange(start, start + count, options).unsqueeze(-1) -
-                          at::arange(std::min(window, start + count), options);
-  return {at::cat({place_TW.clamp_min(0), entries.index_TC + (start + count)}, 1),
+  const Tensor place_TW =
+      at::arange(count, options).unsqueeze(-1) - at::arange(std::min(window, count), options);
+  return {at::cat({place_TW.clamp_min(0), entries.index_TC + count}, 1),
           at::cat({place_TW >= 0, entries.seen_TC}, 1)};
 }
 
@@ -79,8 +78,12 @@ Tensor CompressedAttention::forward(const Tensor& x_ND, const Rope& rope, const 
                          pass.cache->layers[layer].keys, pass.slots, pass.starts);
   }
   std::vector<Tensor> outputs;
-  for (int64_t s = 0; s < pass.input.sequences(); ++s) {
-    outputs.push_back(of_sequence(inputs, rope, pass, s, layer));
+  if (pass.decodes()) {
+    outputs.push_back(step(inputs, rope, pass, layer));
+  } else {
+    for (int64_t s = 0; s < pass.input.sequences(); ++s) {
+      outputs.push_back(of_sequence(inputs, rope, pass, s, layer));
+    }
   }
   // Values have turned with the keys: turned back by the query's angle, what a value adds depends
   // on how far away it is.
@@ -90,48 +93,80 @@ Tensor CompressedAttention::forward(const Tensor& x_ND, const Rope& rope, const 
 Tensor CompressedAttention::of_sequence(const Inputs& inputs, const Rope& rope, const Pass& pass,
                                         int64_t s, int64_t layer) const {
   const int64_t begin = pass.input.offsets[s], count = pass.input.length(s);
-  const int64_t start = pass.starts[s], end = start + count;
   const at::Device device = inputs.q_NHd.device();
-  Tensor kv_Md = inputs.kv_Nd.narrow(0, begin, count);
-  if (start > 0) kv_Md = pass.cache->layers[layer].keys[pass.slots[s]][0].narrow(0, 0, end);
+  const Tensor kv_Td = inputs.kv_Nd.narrow(0, begin, count);
   Tensor entry_Ed, seen_TE;
   std::optional<ChosenEntries> chosen;
   if (compressor) {
-    entry_Ed = compressor->entries(inputs.raw_NW.narrow(0, begin, count), start,
+    entry_Ed = compressor->entries(inputs.raw_NW.narrow(0, begin, count),
                                    memory_of(pass, s, layer, 0), rope);
-    seen_TE = visible_entries(start, count, entry_Ed.size(0), compressor->shape.stride, device);
+    seen_TE = visible_entries(0, count, entry_Ed.size(0), compressor->shape.stride, device);
     if (indexer) {
-      chosen = indexer->top_k(inputs.index, begin, count, start, memory_of(pass, s, layer, 2), rope,
-                              seen_TE);
+      chosen =
+          indexer->top_k(inputs.index, begin, count, memory_of(pass, s, layer, 2), rope, seen_TE);
     }
   }
   const kernels::AttentionOptions options{
       .scale = 1 / std::sqrt(static_cast<double>(shape.head_width)), .sinks_H = sinks_H};
   if (chosen) {
-    const int64_t first = std::max<int64_t>(start + 1 - shape.window, 0);
-    if (count == 1) {  // a step of decoding reads, and copies, no other entries
-      entry_Ed = entry_Ed.index_select(0, chosen->index_TC[0]);
-      chosen->index_TC = at::arange(entry_Ed.size(0), chosen->index_TC.options()).unsqueeze(0);
-    }
-    return sparse_attention(inputs.q_NHd.narrow(0, begin, count),
-                            at::cat({kv_Md.narrow(0, first, end - first), entry_Ed}),
-                            with_window(*chosen, start - first, count, shape.window), options);
+    return sparse_attention(inputs.q_NHd.narrow(0, begin, count), at::cat({kv_Td, entry_Ed}),
+                            with_window(*chosen, count, shape.window), options);
   }
   // Blocks of queries as long as the window: each sees two windows at most.
   std::vector<Tensor> outputs;
-  for (int64_t from = start; from < end; from += shape.window) {
-    const int64_t to = std::min(from + shape.window, end);
+  for (int64_t from = 0; from < count; from += shape.window) {
+    const int64_t to = std::min(from + shape.window, count);
     const int64_t first = std::max<int64_t>(from + 1 - shape.window, 0);
-    Tensor row_Md = kv_Md.narrow(0, first, to - first);
+    Tensor row_Md = kv_Td.narrow(0, first, to - first);
     Tensor seen_TM = window_mask(first, from, to, shape.window, device);
     if (compressor) {
       row_Md = at::cat({row_Md, entry_Ed});
-      seen_TM = at::cat({seen_TM, seen_TE.narrow(0, from - start, to - from)}, 1);
+      seen_TM = at::cat({seen_TM, seen_TE.narrow(0, from, to - from)}, 1);
     }
-    outputs.push_back(masked_attention(inputs.q_NHd.narrow(0, begin + from - start, to - from),
-                                       row_Md, seen_TM, options));
+    outputs.push_back(masked_attention(inputs.q_NHd.narrow(0, begin + from, to - from), row_Md,
+                                       seen_TM, options));
   }
   return at::cat(outputs);
+}
+
+Tensor CompressedAttention::step(const Inputs& inputs, const Rope& rope, const Pass& pass,
+                                 int64_t layer) const {
+  const KvCache::Layer& cached = pass.cache->layers[layer];
+  const auto options = at::TensorOptions().dtype(at::kLong).device(inputs.q_NHd.device());
+  const Tensor slot_B1 = at::tensor(pass.slots, options).unsqueeze(-1);
+  const Tensor start_B1 = at::tensor(pass.starts, options).unsqueeze(-1);
+  std::vector<Tensor> rows, seen;
+  // Slots have rows that nobody has written yet: what is not seen becomes zero.
+  const auto gather = [&](const Tensor& memory, const Tensor& index_BC, const Tensor& seen_BC) {
+    const Tensor flat_Md = memory.view({-1, shape.head_width});
+    const Tensor place_BC = slot_B1 * (flat_Md.size(0) / memory.size(0)) + index_BC;
+    rows.push_back(flat_Md.index_select(0, place_BC.flatten())
+                       .view({index_BC.size(0), -1, shape.head_width})
+                       .masked_fill_(~seen_BC.unsqueeze(-1), 0));
+    seen.push_back(seen_BC);
+  };
+  // Widths are those of the slots, not of the batch: a completion does not depend on its neighbors.
+  const Tensor place_BC =
+      start_B1 - at::arange(std::min(shape.window, pass.cache->capacity), options);
+  gather(cached.keys, place_BC.clamp_min(0), place_BC >= 0);
+  if (compressor) {
+    compressor->step(inputs.raw_NW, pass.starts, pass.slots, cached.sides[0], cached.sides[1],
+                     rope);
+    const int64_t all = cached.sides[1].size(1);
+    if (indexer) {
+      const ChosenEntries chosen =
+          indexer->step(inputs.index, pass.starts, pass.slots, cached.sides[2], cached.sides[3],
+                        rope, std::min(indexer->shape.top_k, all));
+      gather(cached.sides[1], chosen.index_TC, chosen.seen_TC);
+    } else {
+      const Tensor index_BC = at::arange(all, options).expand({slot_B1.size(0), -1});
+      const Tensor made_B1 = (start_B1 + 1).floor_divide(compressor->shape.stride);
+      gather(cached.sides[1], index_BC, index_BC < made_B1);
+    }
+  }
+  return gathered_attention(
+      inputs.q_NHd, at::cat(rows, 1), at::cat(seen, 1),
+      {.scale = 1 / std::sqrt(static_cast<double>(shape.head_width)), .sinks_H = sinks_H});
 }
 
 Tensor CompressedAttention::output(const Tensor& heads_NHd) const {

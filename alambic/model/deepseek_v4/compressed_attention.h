@@ -46,8 +46,11 @@ struct CompressedAttention {
     Tensor q_NHd, kv_Nd, raw_NW;
     EntryIndexer::Queries index;
   };
+  /// A sequence from its first token on; [T, H, d].
   Tensor of_sequence(const Inputs& inputs, const Rope& rope, const Pass& pass, int64_t s,
                      int64_t layer) const;
+  /// One token of each running sequence, all in one pass; [B, H, d].
+  Tensor step(const Inputs& inputs, const Rope& rope, const Pass& pass, int64_t layer) const;
   Tensor output(const Tensor& heads_NHd) const;
 };
 

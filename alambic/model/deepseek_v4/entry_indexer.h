@@ -27,11 +27,17 @@ struct EntryIndexer {
 
   explicit EntryIndexer(const EntryIndexerShape& shape);
   Queries queries(const Tensor& x_ND, const Tensor& latent_NQ, const Rotation& rotation) const;
-  /// Entries chosen by queries [begin, begin + count), the first at position `start` of its
-  /// sequence, among those that visible_TE (bool) shows; none where there are no more than top_k.
+  /// Entries chosen by queries [begin, begin + count), the first tokens of a sequence, among those
+  /// that visible_TE (bool) shows; nothing where there are no more than top_k.
   std::optional<ChosenEntries> top_k(const Queries& queries, int64_t begin, int64_t count,
-                                     int64_t start, const WindowCompressor::Memory& memory,
-                                     const Rope& rope, const Tensor& visible_TE) const;
+                                     const WindowCompressor::Memory& memory, const Rope& rope,
+                                     const Tensor& visible_TE) const;
+  /// The same of a step of decoding: entries chosen by B queries at positions `starts`, of rings
+  /// and entries of all slots (WindowCompressor::step); `count` of them, or all where they are
+  /// fewer.
+  ChosenEntries step(const Queries& queries, const std::vector<int64_t>& starts,
+                     const std::vector<int64_t>& slots, const Tensor& rings, const Tensor& entries,
+                     const Rope& rope, int64_t count) const;
   /// Tensors only: an adapter here would never learn.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 };

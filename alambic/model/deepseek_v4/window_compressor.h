@@ -3,6 +3,8 @@
 // the tokens, channel by channel.
 #pragma once
 
+#include <vector>
+
 #include "alambic/nn/linear.h"
 #include "alambic/nn/norm.h"
 #include "alambic/nn/rope.h"
@@ -37,14 +39,20 @@ struct WindowCompressor {
   explicit WindowCompressor(const CompressorShape& shape);
   /// Values and gates of each token, [N, raw width].
   Tensor raw(const Tensor& x_ND) const;
-  /// All entries, [E, d], of one sequence up to the last of the tokens given, which are its first
-  /// ones (`start` 0) or the one at position `start`. Entries turn as if they stood where their
-  /// window begins. Updates the memory.
-  Tensor entries(const Tensor& raw_TW, int64_t start, const Memory& memory, const Rope& rope) const;
+  /// Entries, [E, d], of the first tokens of a sequence. They turn as if they stood where their
+  /// window begins. Written to the memory too.
+  Tensor entries(const Tensor& raw_TW, const Memory& memory, const Rope& rope) const;
+  /// Takes one token more of each of B running sequences, at position starts[b], into the rings and
+  /// entries of their slots ([slots, rows, width]), of which sequence b has slots[b].
+  void step(const Tensor& raw_BW, const std::vector<int64_t>& starts,
+            const std::vector<int64_t>& slots, const Tensor& rings, const Tensor& entries,
+            const Rope& rope) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 
  private:
-  Tensor compressed(const Tensor& raw_TW, int64_t first, const Tensor& before_mW,
+  std::vector<Tensor> halves(const Tensor& rows_EmW) const;
+  Tensor compressed(const Tensor& raw_TW, const Rope& rope) const;
+  Tensor compressed(const std::vector<Tensor>& both, const Tensor& number_E,
                     const Rope& rope) const;
 };
 
