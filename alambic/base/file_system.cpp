@@ -15,7 +15,9 @@ fs::file_status status_of(const fs::path& path) {
 }  // namespace
 
 Error path_error(std::string_view what, const fs::path& path, const std::error_code& reason) {
-  return environment_error("cannot {} {}: {}", what, path.string(), reason.message());
+  // The one reason that is the name's own, on any machine.
+  const Exit exit = reason == std::errc::filename_too_long ? Exit::input : Exit::environment;
+  return Error(exit, fmt::format("cannot {} {}: {}", what, path.string(), reason.message()));
 }
 
 Error path_error(const fs::filesystem_error& error) {

@@ -1,6 +1,6 @@
-// Operations of std::filesystem, with their failures as environment errors: they say what was being
-// done, to which path, and the system's reason. No other file calls the forms of
-// std::filesystem that throw (tools/lint/layers).
+// Operations of std::filesystem, with their failures as environment errors (input errors for names
+// that are too long): they say what was being done, to which path, and the system's reason. No
+// other file calls the forms of std::filesystem that throw (tools/lint/layers).
 #pragma once
 
 #include <cstdint>

@@ -16,13 +16,14 @@ fs::path fresh_folder(const std::string& name) {
   return folder;
 }
 
-void expect_told(const std::function<void()>& action, const std::vector<std::string>& words) {
+void expect_told(const std::function<void()>& action, const std::vector<std::string>& words,
+                 Exit exit = Exit::environment) {
   try {
     action();
     ADD_FAILURE() << "nothing was thrown; expected " << words.front();
   } catch (const Error& error) {
     const std::string text = error.what();
-    EXPECT_EQ(error.exit(), Exit::environment) << text;
+    EXPECT_EQ(error.exit(), exit) << text;
     for (const std::string& word : words) EXPECT_NE(text.find(word), text.npos) << text;
   }
 }
@@ -33,21 +34,29 @@ TEST(FileSystem, WhatTheSystemRefusesIsToldWithPathAndReason) {
   const fs::path folder = fresh_folder("refused");
   write_file(folder / "file", "x");
   const fs::path under_file = folder / "file/sub";
-  const fs::path long_name = folder / std::string(300, 'n');
-  const std::string too_long = "File name too long", no_folder = "Not a directory";
+  const std::string no_folder = "Not a directory";
   expect_told([&] { make_folder(under_file); }, {"make the folder", under_file, no_folder});
-  expect_told([&] { make_folder(long_name); }, {"make the folder", long_name, too_long});
-  expect_told([&] { path_exists(long_name); }, {"look up", long_name, too_long});
-  expect_told([&] { is_file(long_name); }, {"look up", long_name, too_long});
-  expect_told([&] { is_folder(long_name); }, {"look up", long_name, too_long});
   expect_told([&] { list_folder(folder / "file"); }, {"list", folder / "file", no_folder});
   expect_told([&] { file_bytes(folder / "none"); }, {"size", folder / "none", "No such file"});
-  expect_told([&] { full_path(long_name); }, {"look up", long_name, too_long});
-  expect_told([&] { remove_path(long_name); }, {"remove", long_name, too_long});
   expect_told([&] { remove_file(folder); }, {"remove", folder, "Directory not empty"});
   expect_told([&] { move_path(folder / "file", under_file); }, {"move", under_file, no_folder});
   expect_told([&] { set_file_bytes(folder / "none", 1); }, {"none", "No such file"});
   expect_told([&] { write_file(under_file, "x"); }, {"write", under_file, no_folder});
+}
+
+TEST(FileSystem, ANameThatIsTooLongIsTheUsersInput) {
+  const fs::path name = fresh_folder("long") / std::string(300, 'n');
+  const std::string too_long = "File name too long";
+  const auto expect = [&](const std::function<void()>& action, const std::string& doing) {
+    expect_told(action, {doing, name, too_long}, Exit::input);
+  };
+  expect([&] { make_folder(name); }, "make the folder");
+  expect([&] { path_exists(name); }, "look up");
+  expect([&] { is_file(name); }, "look up");
+  expect([&] { is_folder(name); }, "look up");
+  expect([&] { full_path(name); }, "look up");
+  expect([&] { remove_path(name); }, "remove");
+  expect([&] { write_file(name, "x"); }, "write");
 }
 
 // Prevents: the last net of main() without path or reason.
