@@ -22,6 +22,7 @@
 #include "alambic/cli/markdown_pages.h"
 #include "alambic/cli/torch_library.h"
 #include "alambic/hub/hub_models.h"
+#include "alambic/options/outputs.h"
 #include "alambic/options/parse.h"
 
 namespace alambic {
@@ -59,6 +60,7 @@ int run_command(const Command& command, const Words& arguments, CommonFlags& fla
     return 0;
   }
   fetch_models(*command.options, flags.offline);
+  check_outputs(OptionTable(*command.options), flags.config);
   if (command.run != nullptr) return command.run(*command.options);
   return run_torch_command(command.name, *command.options);
 }
@@ -125,6 +127,11 @@ bool is_out_of_memory(const std::string& message) {
          message.find("out of memory") != std::string::npos;
 }
 
+int report_full_output() {
+  print_error("cannot write the result to standard output", "");
+  return static_cast<int>(Exit::environment);
+}
+
 int report_out_of_memory(const std::string& message) {
   print_error(message, "a smaller --batch-size or shorter sequences need less");
   return static_cast<int>(Exit::environment);
@@ -151,6 +158,7 @@ int run_guarded(const Words& words) {
     print_error(path_error(error).what(), "");
     return static_cast<int>(Exit::environment);
   } catch (const std::system_error& error) {  // a thread, a stream
+    if (std::ferror(stdout) != 0) return report_full_output();
     print_error(error.what(), "the system or its limits refused something; `ulimit -a` shows them");
     return static_cast<int>(Exit::environment);
   } catch (const std::exception& error) {
@@ -167,10 +175,7 @@ int main(int argc, char** argv) {
   using namespace alambic;
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then told as a full disk is
   const int code = run_guarded(Words(argv + 1, argv + argc));
-  // A full disk under `> ids.txt` shows only here.
-  if (std::fflush(stdout) != 0 && code == 0) {
-    print_error("cannot write the result to standard output", "");
-    return static_cast<int>(Exit::environment);
-  }
-  return code;
+  // A full disk under `> ids.txt` shows here, or in the error of an earlier flush.
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  return written || code != 0 ? code : report_full_output();
 }

@@ -2,6 +2,7 @@
 
 #include <toml++/toml.h>
 
+#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -63,6 +64,7 @@ toml::table parse_file(const std::filesystem::path& path) {
 }  // namespace
 
 void read_config(const std::filesystem::path& path, OptionTable& table) {
+  std::set<std::string> before;
   for (const auto& [key, value] : parse_file(path)) {
     const std::string name(key.str());
     const std::string where =
@@ -75,6 +77,10 @@ void read_config(const std::filesystem::path& path, OptionTable& table) {
           .with_hint(!near.empty() ? fmt::format("did you mean '{}'?", near)
                      : section     ? "keys stand at the top level, without [sections]"
                                    : "the keys are the command's options; --help lists them");
+    }
+    if (!before.insert(entry->name).second) {
+      throw input_error("{}: {} stands there twice", where, entry->name)
+          .with_hint("max-steps and max_steps are the same key; leave one of them out");
     }
     if (with_dashes(name) != entry->name) warn("{} is now called {}", where, entry->name);
     set_from_node(*entry, where, value);

@@ -25,6 +25,7 @@ struct Line {
   CommonFlags flags;
   std::vector<Given> given;
   std::string unknown;      // the first word that is no option
+  std::string repeated;     // the first flag of every command that stands there twice
   std::string needs_value;  // an option that the line ends with
 };
 
@@ -42,11 +43,12 @@ struct Line {
                               : fmt::format("did you mean --{}?", near));
 }
 
-bool take_flag(const std::string& word, CommonFlags& flags) {
-  if (word == "--help" || word == "-h") return flags.help = true;
-  if (word == "--offline") return flags.offline = true;
-  if (word == "--debug") return flags.debug = true;
-  return false;
+bool take_flag(const std::string& word, Line& line) {
+  if (word == "--help" || word == "-h") return line.flags.help = true;
+  if (word != "--offline" && word != "--debug") return false;
+  bool& flag = word == "--offline" ? line.flags.offline : line.flags.debug;
+  if (flag) line.repeated = word;
+  return flag = true;
 }
 
 // By hand, because values are prompts too: the next word is the value whatever it looks like
@@ -56,7 +58,7 @@ Line split_words(const std::vector<std::string>& words, OptionTable& table) {
   Line line;
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
-    if (take_flag(word, line.flags)) continue;
+    if (take_flag(word, line)) continue;
     const size_t equals = word.find('=');
     Given item;
     if (word.starts_with("--")) item.name = with_dashes(word.substr(2, equals - 2));
@@ -77,6 +79,29 @@ Line split_words(const std::vector<std::string>& words, OptionTable& table) {
     line.given.push_back(item);
   }
   return line;
+}
+
+// The last of two values would win without a word, and `--data a --data b` be learned from b alone.
+Error given_twice(const std::string& name, const std::string& first, const std::string& second) {
+  return input_error("{} is given twice: {} and {}", name, first, second)
+      .with_hint("leave one of them out; --help says which options may be given several times");
+}
+
+std::string as_given(const Given& item) {
+  return "--" + item.name + (item.value ? " '" + *item.value + "'" : "");
+}
+
+// Options that are no lists, and --config, at most once, whatever name of theirs is given.
+void check_given_once(const Line& line, const OptionTable& table) {
+  if (!line.repeated.empty()) throw given_twice(line.repeated, line.repeated, line.repeated);
+  std::map<std::string, const Given*> before;
+  for (const Given& item : line.given) {
+    const OptionEntry* entry = table.find(item.name);
+    if (entry != nullptr && entry->is_list()) continue;
+    const std::string name = entry == nullptr ? item.name : entry->name;
+    const auto [first, is_new] = before.emplace(name, &item);
+    if (!is_new) throw given_twice("--" + name, as_given(*first->second), as_given(item));
+  }
 }
 
 void set_options(const std::vector<Given>& given, OptionTable& table) {
@@ -100,16 +125,18 @@ void set_options(const std::vector<Given>& given, OptionTable& table) {
 CommonFlags parse_options(const std::string& command, const std::vector<std::string>& arguments,
                           Options& options) {
   OptionTable table(options);
-  const Line line = split_words(arguments, table);
+  Line line = split_words(arguments, table);
   if (line.flags.help) return line.flags;
   if (!line.unknown.empty()) refuse_word(command, table, line.unknown);
   if (!line.needs_value.empty()) {
     throw input_error("--{} needs a value", line.needs_value)
         .with_hint(fmt::format("alambic {} --help", command));
   }
+  check_given_once(line, table);
   for (const Given& item : line.given) {
-    if (item.name == "config") read_config(*item.value, table);
+    if (item.name == "config") line.flags.config = *item.value;
   }
+  if (!line.flags.config.empty()) read_config(line.flags.config, table);
   set_options(line.given, table);
   for (const OptionEntry& entry : table.entries()) {
     if (!entry.is_required || entry.given) continue;

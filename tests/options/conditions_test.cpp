@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
 #include "alambic/options/parse.h"
@@ -38,7 +40,9 @@ struct BoundOptions : Options {
 
 BoundOptions parsed(std::vector<std::string> words) {
   BoundOptions options;
-  words.insert(words.begin(), {"--other", "o"});
+  if (std::ranges::find(words, "--other") == words.end()) {
+    words.insert(words.begin(), {"--other", "o"});
+  }
   parse_options("bound", words, options);
   return options;
 }

@@ -54,6 +54,12 @@ TEST_F(Config, ReadsTheSameKeysAsTheCommandLine) {
   EXPECT_EQ(options.data, (std::vector<std::string>{"a", "b"}));
 }
 
+// Prevents: a file whose two spellings of a key hide one of its values.
+TEST_F(Config, RefusesAKeyInTwoSpellings) {
+  EXPECT_EQ(error_of("max_steps = 1\nmax-steps = 2\n").substr(0, 46),
+            "run.toml:2: max-steps: max-steps stands there ");
+}
+
 TEST_F(Config, LosesAgainstTheCommandLine) {
   const SampleOptions options = parsed("student = 'file'\nbeta = 0.25\n", {"--student", "line"});
   EXPECT_EQ(options.student, "line");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "alambic/base/error.h"
 #include "tests/options/sample_options.h"
 
@@ -12,7 +14,8 @@ using Words = std::vector<std::string>;
 
 SampleOptions parsed(Words words) {
   SampleOptions options;
-  words.insert(words.begin(), {"--student", "s"});
+  const auto is_student = [](const std::string& word) { return word.starts_with("--student"); };
+  if (std::ranges::none_of(words, is_student)) words.insert(words.begin(), {"--student", "s"});
   parse_options("sample", words, options);
   return options;
 }
@@ -51,10 +54,7 @@ TEST(Parse, TakesUnderscoresForDashes) {
   EXPECT_EQ(parsed({"--learning_rate", "0.25"}).learning_rate, 0.25);
 }
 
-TEST(Parse, TurnsAFlagOffWithFalse) {
-  EXPECT_FALSE(parsed({"--shuffle=false"}).shuffle);
-  EXPECT_TRUE(parsed({"--shuffle=false", "--shuffle"}).shuffle);
-}
+TEST(Parse, TurnsAFlagOffWithFalse) { EXPECT_FALSE(parsed({"--shuffle=false"}).shuffle); }
 
 TEST(Parse, GathersAListFromRepeatedOptions) {
   EXPECT_EQ(parsed({"--data", "a.jsonl", "--data=b,c.jsonl"}).data,
@@ -64,8 +64,23 @@ TEST(Parse, GathersAListFromRepeatedOptions) {
             "that has spaces");
 }
 
-TEST(Parse, TakesTheLastOfARepeatedOption) {
-  EXPECT_EQ(parsed({"--max-steps", "1", "--max-steps", "2"}).max_steps, 2);
+// Prevents: `--data a --data b` of a command with one file that learns from b alone, without a
+// word.
+TEST(Parse, RefusesAnOptionThatIsGivenTwiceAndIsNoList) {
+  const std::string hint =
+      " | leave one of them out; --help says which options may be given several times";
+  EXPECT_EQ(error_of({"--max-steps", "1", "--student", "s", "--max_steps=1"}),
+            "--max-steps is given twice: --max-steps '1' and --max-steps '1'" + hint);
+  EXPECT_EQ(error_of({"--student", "s", "--student", "t"}),
+            "--student is given twice: --student 's' and --student 't'" + hint);
+  EXPECT_EQ(error_of({"--shuffle=false", "--shuffle"}),
+            "--shuffle is given twice: --shuffle 'false' and --shuffle" + hint);
+  EXPECT_EQ(error_of({"--device", "cpu", "--device", "cpu"}),
+            "--device is given twice: --device 'cpu' and --device 'cpu'" + hint);
+  EXPECT_EQ(error_of({"--config", "a", "--config", "b"}),
+            "--config is given twice: --config 'a' and --config 'b'" + hint);
+  EXPECT_EQ(error_of({"--offline", "--offline"}),
+            "--offline is given twice: --offline and --offline" + hint);
 }
 
 TEST(Parse, TakesTextThatLooksLikeANumberOrHasSpaces) {
