@@ -1,5 +1,7 @@
 #include "alambic/jobs/completion_file.h"
 
+#include <algorithm>
+
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
@@ -27,6 +29,25 @@ void check_made(const fs::path& path, const Json& found, const Json& made) {
   }
 }
 
+// Before anything is cut off or added: a file of something else stays as it is. One that a crash
+// has torn within its first line begins as ours do.
+void check_own(const fs::path& path, const std::string& text, const Json& made) {
+  const size_t end = text.find('\n');
+  if (end == text.npos) {
+    const std::string begin = R"({"form":)" + made.at("form").dump();
+    if (text.starts_with(begin) || begin.starts_with(text)) return;
+  }
+  const Json line = Json::parse(text.substr(0, end), nullptr, false);
+  if (end == text.npos || !line.is_object()) {
+    throw input_error(
+        "{} holds no completions of a teacher: its first line should say how they "
+        "were made",
+        path.string())
+        .with_hint("name a new file with --teacher-completions; this one is left as it is");
+  }
+  check_made(path, line, made);
+}
+
 }  // namespace
 
 CompletionFile::CompletionFile(fs::path path, const Json& made) : path_(std::move(path)) {
@@ -40,6 +61,7 @@ CompletionFile::CompletionFile(fs::path path, const Json& made) : path_(std::mov
 }
 
 void CompletionFile::read(std::string text, const Json& made) {
+  check_own(path_, text, made);
   const size_t whole = text.rfind('\n') == text.npos ? 0 : text.rfind('\n') + 1;
   if (whole < text.size()) {
     warn("{}: the last line was cut short and is left out", path_.string());
@@ -51,19 +73,30 @@ void CompletionFile::read(std::string text, const Json& made) {
     const size_t end = text.find('\n', begin);
     const Json line = Json::parse(text.begin() + begin, text.begin() + end, nullptr, false);
     begin = end + 1;
-    ++number;
+    if (++number == 1) continue;  // the header
     if (!line.is_object()) throw bad_line(path_, number, "expected a JSON object");
-    if (number == 1) {
-      check_made(path_, line, made);
-      continue;
-    }
-    try {
-      completions_[{line.at("teacher"), line.at("prompt_tokens")}] = {.tokens = line.at("tokens"),
-                                                                      .ended = line.at("ended")};
-    } catch (const Json::exception& error) {
-      throw bad_line(path_, number, error.what());
+    add_line(line, number);
+  }
+}
+
+void CompletionFile::add_line(const Json& line, size_t number) {
+  const auto is_ids = [&](const char* key) {
+    return line.contains(key) && line[key].is_array() &&
+           std::ranges::all_of(line[key], [](const Json& id) { return id.is_number_integer(); });
+  };
+  for (const char* key : {"prompt_tokens", "tokens"}) {
+    if (!is_ids(key)) {
+      throw bad_line(path_, number, fmt::format("expected a list of token ids as \"{}\"", key));
     }
   }
+  if (!line.contains("teacher") || !line["teacher"].is_string()) {
+    throw bad_line(path_, number, "expected a text as \"teacher\"");
+  }
+  if (!line.contains("ended") || !line["ended"].is_boolean()) {
+    throw bad_line(path_, number, "expected true or false as \"ended\"");
+  }
+  completions_[{line["teacher"], line["prompt_tokens"]}] = {.tokens = line["tokens"],
+                                                            .ended = line["ended"]};
 }
 
 const KeptCompletion* CompletionFile::find(const std::string& teacher,

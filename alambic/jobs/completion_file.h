@@ -21,8 +21,8 @@ struct KeptCompletion {
 class CompletionFile {
  public:
   /// Opens or begins the file; an empty path keeps completions in memory alone. A last line that a
-  /// crash has torn is cut off. Input errors: `made` differs from the file's (naming what differs),
-  /// a line that is no completion.
+  /// crash has torn is cut off. Input errors: a file of something else, which is left as it is; a
+  /// `made` that differs from the file's (naming what differs); a line that is no completion.
   CompletionFile(fs::path path, const nlohmann::ordered_json& made);
 
   /// Completion of a prompt by a teacher; null: none.
@@ -34,6 +34,7 @@ class CompletionFile {
  private:
   using Key = std::pair<std::string, std::vector<int32_t>>;
   void read(std::string text, const nlohmann::ordered_json& made);
+  void add_line(const nlohmann::ordered_json& line, size_t number);
 
   fs::path path_;
   std::map<Key, KeptCompletion> completions_;

@@ -81,10 +81,21 @@ TEST_F(CompletionFileTest, RefusesWhatWasMadeDifferently) {
   expect_refused(head + "nonsense\n", {"completions.jsonl:2"});
   expect_refused(head + R"({"teacher": "a", "prompt_tokens": "x", "tokens": [1], "ended": true})"
                         "\n",
-                 {"completions.jsonl:2", "array"});
+                 {"completions.jsonl:2", "a list of token ids as \"prompt_tokens\""});
   expect_refused(head + R"({"teacher": "a"})"
                         "\n",
-                 {"completions.jsonl:2", "'tokens' not found"});
+                 {"completions.jsonl:2", "a list of token ids as \"prompt_tokens\""});
+}
+
+// Prevents: `--teacher-completions data.jsonl` that cuts the data's last line off, since it lacks a
+// line end, before it says that the file is another one.
+TEST_F(CompletionFileTest, LeavesFilesOfSomethingElseAsTheyAre) {
+  { const CompletionFile file(path, made); }  // makes the folder
+  for (const std::string text : {"{\"prompt\": \"a\"}\n{\"prompt\": \"b\"}", "{\"prompt\": \"a\"}",
+                                 "words", "a\nb", "{\"form\": \"other\"}\nx", "[1]\n2"}) {
+    expect_refused(text, {"completions.jsonl"});
+    EXPECT_EQ(read_file(path), text);
+  }
 }
 
 }  // namespace
