@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "alambic/report/facts.h"
 #include "alambic/report/html_escape.h"
@@ -11,6 +12,9 @@
 
 namespace alambic {
 namespace {
+
+// In every page, and in none by another's hand: texts of the input are escaped.
+constexpr std::string_view footer = "<footer>Made by alambic report.";
 
 std::string facts_list(const ReportInput& input) {
   if (input.runs.size() != 1) return "";
@@ -52,10 +56,11 @@ std::string render_report(const ReportInput& input) {
       R"(content="default-src 'none'; style-src 'unsafe-inline'">)"
       R"(<meta name="viewport" content="width=device-width, initial-scale=1">)"
       "<title>{}</title>\n<style>{}</style></head>\n<body><main>\n{}\n"
-      "<footer>Made by alambic report. This page needs no network.</footer>"
-      "</main></body></html>\n",
-      escape_html(input.title), page_style(), body(input));
+      "{} This page needs no network.</footer></main></body></html>\n",
+      escape_html(input.title), page_style(), body(input), footer);
 }
+
+bool is_report(const fs::path& path) { return read_file(path).find(footer) != std::string::npos; }
 
 void write_report(const fs::path& path, const ReportInput& input) {
   write_file(path, render_report(input));

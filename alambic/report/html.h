@@ -12,6 +12,9 @@ namespace alambic {
 /// requests besides.
 std::string render_report(const ReportInput& input);
 
+/// Whether a file is a page that render_report made.
+bool is_report(const fs::path& path);
+
 /// Writes it atomically.
 void write_report(const fs::path& path, const ReportInput& input);
 

@@ -35,8 +35,9 @@ int64_t add_file(const std::string& file, BpeTrainer& trainer) {
 
 int run(const TokenizerTrainOptions& options) {
   const fs::path out = options.out;
-  if (path_exists(out / "tokenizer.json") && !options.overwrite) {
-    throw input_error("--out {} already holds a tokenizer", out.string())
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) {
+    if (options.overwrite || !path_exists(out / name)) continue;
+    throw input_error("--out {} already holds a tokenizer: {}", out.string(), name)
         .with_hint("--overwrite replaces it");
   }
   BpeTraining training{.vocabulary = options.vocabulary,
