@@ -6,6 +6,8 @@
 #include <optional>
 #include <sstream>
 
+#include "alambic/base/control_groups.h"
+
 namespace alambic {
 
 namespace {
@@ -39,35 +41,18 @@ constexpr GroupFiles version_1 = {"memory.limit_in_bytes", "memory.usage_in_byte
                                   "total_inactive_file"};
 constexpr GroupFiles version_2 = {"memory.max", "memory.current", "inactive_file"};
 
-// Bytes that a group and those around it still allow. A container sees its own group as the root,
-// while /proc may give it the path outside: folders that are not there are passed over.
-double left_in_group(const fs::path& mount, fs::path group, const GroupFiles& files) {
-  double left = unlimited;
-  while (true) {
-    const fs::path folder = mount / group.relative_path();
-    const auto limit = number_in(folder / files.limit), usage = number_in(folder / files.usage);
-    if (limit && usage) {
-      const double cached = number_of(folder / "memory.stat", files.cached).value_or(0);
-      left = std::min(left, std::max(0.0, *limit - *usage + cached));
-    }
-    if (group == group.parent_path()) return left;
-    group = group.parent_path();
-  }
+// Bytes that a group still allows.
+double left_in_group(const fs::path& group, const GroupFiles& files) {
+  const auto limit = number_in(group / files.limit), usage = number_in(group / files.usage);
+  if (!limit || !usage) return unlimited;
+  const double cached = number_of(group / "memory.stat", files.cached).value_or(0);
+  return std::max(0.0, *limit - *usage + cached);
 }
 
 double left_in_groups(const fs::path& root) {
-  const fs::path mount = root / "sys/fs/cgroup";
   double left = unlimited;
-  std::ifstream file(root / "proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {  // number:controllers:path
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const fs::path group = line.substr(second + 1);
-    if (controllers.empty()) left = std::min(left, left_in_group(mount, group, version_2));
-    if (("," + controllers + ",").find(",memory,") != std::string::npos) {
-      left = std::min(left, left_in_group(mount / "memory", group, version_1));
-    }
+  for (const auto& [group, version] : control_groups(root, "memory")) {
+    left = std::min(left, left_in_group(group, version == 2 ? version_2 : version_1));
   }
   return left;
 }

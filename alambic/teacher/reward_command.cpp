@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "alambic/base/child_process.h"
+#include "alambic/base/cpu_threads.h"
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/printable.h"
@@ -69,8 +70,7 @@ std::vector<Score> CommandReward::score(const std::vector<Attempt>& attempts) co
       }
     }
   };
-  const size_t workers =
-      std::min<size_t>(attempts.size(), std::max(1u, std::thread::hardware_concurrency()));
+  const size_t workers = std::min(attempts.size(), static_cast<size_t>(default_threads()));
   std::vector<std::jthread> threads;
   for (size_t i = 1; i < workers; ++i) threads.emplace_back(work);
   work();

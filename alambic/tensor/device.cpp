@@ -2,8 +2,7 @@
 
 #include <ATen/Parallel.h>
 
-#include <thread>
-
+#include "alambic/base/cpu_threads.h"
 #include "alambic/base/error.h"
 
 namespace alambic {
@@ -24,8 +23,7 @@ at::ScalarType choose_dtype(DtypeChoice choice, at::Device device) {
 }
 
 void set_threads(int64_t threads) {
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  at::set_num_threads(static_cast<int>(threads > 0 ? threads : cores));
+  at::set_num_threads(static_cast<int>(threads > 0 ? threads : default_threads()));
 }
 
 }  // namespace alambic

@@ -12,7 +12,7 @@ at::Device choose_device(DeviceChoice choice);
 /// GPU.
 at::ScalarType choose_dtype(DtypeChoice choice, at::Device device);
 
-/// Threads of every CPU kernel; 0: all cores.
+/// Threads of every CPU kernel; 0: default_threads().
 void set_threads(int64_t threads);
 
 }  // namespace alambic

@@ -30,7 +30,9 @@ struct MachineOptions {
              "where the models are; auto: a GPU if any");
     v.choice("dtype", dtype, dtype_choices(),
              "type of the weights in memory; auto: float32 on a CPU, bfloat16 on a GPU");
-    v.integer("threads", threads, "CPU threads; 0: all cores", {.min = 0});
+    v.integer("threads", threads,
+              "CPU threads; 0: OMP_NUM_THREADS, else all cores that the process may use",
+              {.min = 0});
   }
 };
 

@@ -7,10 +7,10 @@
 #include <fstream>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "alambic/base/cpu_threads.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/version.h"
 #include "alambic/io/model_folder.h"
@@ -61,7 +61,7 @@ Json machine_facts() {
   return {{"alambic", kVersion},
           {"system", std::string(system.sysname) + " " + system.release + " " + system.machine},
           {"cpu", cpu_name()},
-          {"threads", std::thread::hardware_concurrency()},
+          {"threads", default_threads()},
           {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
           {"nvidia_driver", path_exists("/dev/nvidiactl")},
           {"families", families()}};

@@ -13,7 +13,9 @@ struct SelftestOptions : Options {
     v.text("only", only,
            "run the properties whose line has this in it, or the one with this id (--json shows "
            "ids); all when not given");
-    v.integer("threads", threads, "CPU threads; 0: all cores", {.min = 0});
+    v.integer("threads", threads,
+              "CPU threads; 0: OMP_NUM_THREADS, else all cores that the process may use",
+              {.min = 0});
     v.flag("json", json, "print one JSON object instead of lines");
   }
 };
