@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
+#include "alambic/jobs/left_out_settings.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/teacher_completions.h"
 #include "alambic/teacher/local.h"
@@ -97,6 +98,9 @@ AuxiliaryModels load_auxiliary_models(const DistillPlan& plan) {
 
 DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
   const DistillOptions& options = plan_.options;
+  say_left_out(student().generation_config, plan_.student.folder,
+               "completions are drawn without them: the teacher grades the student's own "
+               "distribution, and what changes it before the draw would make the loss another one");
   load_student_weights(student(), plan_.student.folder, plan_.load, options.trainable,
                        static_cast<uint64_t>(options.training.seed));
   teachers_ = std::make_unique<TeacherPool>(plan_);

@@ -13,6 +13,7 @@ struct GenerateOptions : Options {
   int64_t num_generations = 1;
   int64_t batch = 64;
   int64_t seed = 0;
+  double repetition_penalty = 0;
   bool json = false;
   bool chat = false;
   std::string system;
@@ -41,6 +42,11 @@ struct GenerateOptions : Options {
     v.integer("seed", seed, "of the draws", {.min = 0});
     v.flag("json", json, "one JSON object per completion, with token ids and log-probabilities");
     sampling.visit(v);
+    v.number(
+        "repetition-penalty", repetition_penalty,
+        "divides the logits of tokens that are there already (multiplies negative ones), prompt "
+        "included; 1: none; 0: as the model's generation_config.json says",
+        {.min = 0});
     machine.visit(v);
   }
 };

@@ -3,13 +3,49 @@
 #include <functional>
 
 #include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/base/names.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/io/generation_settings.h"
 #include "alambic/rollout/chat_session.h"
 #include "alambic/rollout/requests.h"
 #include "alambic/text/chat/continuation.h"
 
 namespace alambic {
 namespace {
+
+// Whether an option says the same, so that there is nothing to tell.
+bool says_so(const GenerateOptions& options, const std::string& key, const Json& value) {
+  const Sampling& sampling = options.sampling;
+  if (key == "temperature") return value == sampling.temperature;
+  if (key == "top_k") return value == sampling.top_k;
+  if (key == "top_p") return value == sampling.top_p;
+  if (key == "min_p") return value == sampling.min_p;
+  if (key == "max_new_tokens") return value == options.max_new_tokens;
+  return key == "do_sample" && value == false && sampling.temperature == 0;
+}
+
+// Takes what the engine can do, and names what changes transformers' completions and not these.
+void apply_generation_config(const Json& config, const GenerateOptions& options,
+                             Sampling& sampling) {
+  const std::string file = (fs::path(options.model) / "generation_config.json").string();
+  GenerationSettings settings = generation_settings(config, file);
+  if (options.repetition_penalty > 0) settings.repetition_penalty = options.repetition_penalty;
+  sampling.repetition_penalty = settings.repetition_penalty;
+  sampling.suppressed = settings.suppress_tokens;
+  sampling.suppressed_at_first = settings.begin_suppress_tokens;
+  if (const std::string applied = settings.processors(); !applied.empty()) {
+    say("completions are drawn with {}", applied);
+  }
+  std::vector<std::string> ignored;
+  for (const auto& [key, value] : settings.others) {
+    if (!says_so(options, key, value))
+      ignored.push_back(fmt::format("{} {:.60}", key, value.dump()));
+  }
+  if (ignored.empty()) return;
+  say("{} also asks for what the options do not say, and it is not applied: {}", file,
+      join(ignored));
+}
 
 // A model ready to complete what the options ask for.
 struct Loaded {
@@ -31,6 +67,7 @@ struct Loaded {
                          .batch = options.batch,
                          .seed = static_cast<uint64_t>(options.seed)};
     engine.sampling.max_new_tokens = options.max_new_tokens;
+    apply_generation_config(model.generation_config, options, engine.sampling);
     return engine;
   }
 

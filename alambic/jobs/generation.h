@@ -29,9 +29,10 @@ struct Generation {
 
 /// Completions of options.prompts (with options.chat: messages of a user), or of the rows of
 /// options.data. `on_text`, null or not, gets the text of an only completion as it is written, its
-/// beginning before it.
-/// Errors: those of from_pretrained, of reading the rows, and of a model without a chat template
-/// for conversations.
+/// beginning before it. repetition_penalty, suppress_tokens and begin_suppress_tokens of the
+/// model's generation_config.json are applied; what else it asks for and the options do not say is
+/// named. Errors: those of from_pretrained, of generation_settings, of reading the rows, and of a
+/// model without a chat template for conversations.
 Generation generate(const GenerateOptions& options, const OnText& on_text = {});
 
 /// A conversation with a model, which answers each message with all that was said before.

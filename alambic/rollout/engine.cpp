@@ -7,6 +7,7 @@
 #include "alambic/base/random.h"
 #include "alambic/nn/head_logits.h"
 #include "alambic/rollout/filter.h"
+#include "alambic/rollout/processed_logits.h"
 #include "alambic/rollout/sample.h"
 
 namespace alambic {
@@ -63,7 +64,8 @@ class Engine {
     const MixedTeacher& mixed_teacher = options.mixed_teacher;
     if (mixed_teacher.model != nullptr) {
       check(mixed_teacher.share > 0 && mixed_teacher.share < 1 && options.vocabulary > 0 &&
-                options.sampling.temperature > 0 && !filters(options.sampling),
+                options.sampling.temperature > 0 && !filters(options.sampling) &&
+                !options.sampling.changes_logits(),
             "a mixed-in teacher's share of {}, temperature {}", mixed_teacher.share,
             options.sampling.temperature);
       shape.positions = std::min(shape.positions, mixed_teacher.model->shape().positions);
@@ -221,7 +223,12 @@ class Engine {
     Sampling sampling = options_.sampling;
     if (sampled_.size() > 1) sampling.temperature = 1;  // the rows are logarithms of the mixture
     try {
-      return sample(logits_V, sampling, coin);
+      if (!sampling.changes_logits()) return sample(logits_V, sampling, coin);
+      const std::vector<float> changed = processed_logits(
+          logits_V, sampling, requests_[request].prompt, completions_[request].tokens);
+      Drawn drawn = sample(changed, sampling, coin);
+      drawn.logp = log_probability(logits_V, sampling.temperature, drawn.token);
+      return drawn;
     } catch (const Error& e) {
       throw Error(e.exit(), fmt::format("request {}, position {}: {}", request, position, e.what()),
                   e.hint());

@@ -44,6 +44,15 @@ int32_t most_likely(const Scan& scan) {
 
 }  // namespace
 
+float log_probability(std::span<const float> logits_V, double temperature, int32_t token) {
+  const Scan scanned = scan(logits_V);
+  if (temperature == 0) temperature = 1;
+  const std::vector<double> sums = block_weights(scanned, inverse(temperature));
+  const double total = std::accumulate(sums.begin(), sums.end(), 0.0);
+  const double logit = logits_V[static_cast<size_t>(token)];
+  return static_cast<float>((logit - scanned.largest) / temperature - std::log(total));
+}
+
 Drawn sample(std::span<const float> logits_V, const Sampling& sampling, double coin) {
   const Scan scanned = scan(logits_V);
   const bool greedy = sampling.temperature == 0;

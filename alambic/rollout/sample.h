@@ -16,4 +16,7 @@ struct Drawn {
 /// coin. Pure: the same logits and coin give the same token. Non-finite logits are an error.
 Drawn sample(std::span<const float> logits_V, const Sampling& sampling, double coin);
 
+/// log softmax(logits / temperature)[token]; at temperature 0 of the logits themselves.
+float log_probability(std::span<const float> logits_V, double temperature, int32_t token);
+
 }  // namespace alambic

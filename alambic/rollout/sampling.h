@@ -1,6 +1,8 @@
 // Settings of the draw of the next token. Torch-free: the command line parses it.
 #pragma once
 
+#include <vector>
+
 #include "alambic/options/options.h"
 
 namespace alambic {
@@ -12,6 +14,14 @@ struct Sampling {
   double top_p = 1;        ///< 1: all
   double min_p = 0;        ///< share of the most likely token's probability; 0: all
   int64_t max_new_tokens = 256;
+  // As transformers' processors, before all filters; no options of their own.
+  double repetition_penalty = 1;  ///< of tokens that the sequence has had, prompt included; 1: none
+  std::vector<int32_t> suppressed;           ///< ids that are never drawn
+  std::vector<int32_t> suppressed_at_first;  ///< ids that begin no completion
+
+  bool changes_logits() const {
+    return repetition_penalty != 1 || !suppressed.empty() || !suppressed_at_first.empty();
+  }
 
   void visit(OptionVisitor& v) {
     v.number("temperature", temperature, "sampling temperature; 0 takes the most likely token",
