@@ -49,7 +49,8 @@ def main():
         def run(path):
             (folder / "tokens.json").write_text(json.dumps([list(range(1, 33))]))
             return peak_bytes([options.alambic, "logits", "--model", path, "--tokens",
-                               folder / "tokens.json", "--out", folder / "logits.safetensors"])
+                               folder / "tokens.json", "--out", folder / "logits.safetensors",
+                               "--overwrite"])
 
         program = run(model("tiny", 64, 1))
         large = model("large", 2048, 12)

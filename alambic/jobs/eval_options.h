@@ -14,6 +14,7 @@ struct EvalOptions : Options {
   int64_t seed = 0;
   double temperature = 0;
   bool json = false;
+  bool overwrite = false;
   ChatOptions chat;
   MachineOptions machine;
 
@@ -40,6 +41,7 @@ struct EvalOptions : Options {
     v.text("out", out,
            "jsonl file for the completions, each with its prompt and whether it is right")
         .path();
+    v.flag("overwrite", overwrite, "replace the file of --out").only_with("out");
     v.flag("json", json, "print the result as JSON");
     machine.visit(v);
   }

@@ -2,10 +2,13 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
+#include "alambic/base/output_place.h"
 #include "alambic/eval/agreement.h"
 #include "alambic/eval/perplexity.h"
 #include "alambic/eval/task.h"
+#include "alambic/jobs/left_out_settings.h"
 #include "alambic/jobs/text_data.h"
+#include "alambic/options/outputs.h"
 #include "alambic/teacher/local.h"
 #include "alambic/text/chat/chat_source.h"
 #include "alambic/text/final_answer.h"
@@ -96,6 +99,8 @@ Metrics evaluate_task(const Pretrained& loaded, const TaskEvaluation& task,
   engine.stop_tokens = loaded.stop_tokens;
   engine.vocabulary = loaded.vocabulary;
   chats.add_end_of_turn(loaded.tokenizer, engine.stop_tokens);
+  say_left_out(loaded.generation_config, task.model,
+               "completions are measured without them: they are the model's own");
   if (task.limit > 0 && std::ssize(examples) > task.limit) examples.resize(task.limit);
   if (on_progress) on_progress({}, std::ssize(examples));
   const TaskResult result =
@@ -127,6 +132,8 @@ Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t
 Metrics jobs::evaluate(const EvalOptions& options, const OnEvaluation& on_progress) {
   const bool text = holds_text(options.data);
   if (text) check_text_effects(options);
+  check_outputs(OptionTable(options));
+  check_output_file("--out", options.out, options.overwrite);
   const LoadOptions load = prepare_machine(options.machine);
   LoadOptions load_adapted = load;
   load_adapted.adapter = options.adapter;

@@ -40,7 +40,8 @@ Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t
 
 namespace jobs {
 
-/// Measures of options.model on options.data: of its texts, or of the task in its rows.
+/// Measures of options.model on options.data: of its texts, or of the task in its rows. Errors:
+/// those of evaluate_task, check_outputs and check_output_file, the last before any work.
 Metrics evaluate(const EvalOptions& options, const OnEvaluation& on_progress = {});
 
 }  // namespace jobs

@@ -7,6 +7,7 @@
 #include "alambic/model/cut_layers.h"
 #include "alambic/model/load.h"
 #include "alambic/model/new_model.h"
+#include "alambic/options/outputs.h"
 #include "alambic/text/tokenizer/character_tokenizer.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
@@ -56,6 +57,7 @@ NewTokenizer tokenizer_of(const InitOptions& options) {
 }  // namespace
 
 int64_t jobs::init(const InitOptions& options) {
+  check_outputs(OptionTable(options));
   check_out(options);
   const NewTokenizer tokenizer = tokenizer_of(options);
   const std::unique_ptr<Model> model =

@@ -7,6 +7,7 @@ namespace alambic {
 struct LogitsOptions : Options {
   std::string model, adapter, tokens, out;
   bool hidden = false;
+  bool overwrite = false;
   MachineOptions machine;
 
   void visit(OptionVisitor& v) override {
@@ -19,6 +20,7 @@ struct LogitsOptions : Options {
         .required()
         .path();
     v.flag("hidden", hidden, "also hidden.0, hidden.1, …: final hidden states, [T, D]");
+    v.flag("overwrite", overwrite, "replace the file of --out");
     machine.visit(v);
   }
 };

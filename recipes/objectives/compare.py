@@ -78,7 +78,8 @@ def make_judge(args):
     write_rows(problems, rows_of(args.data / "train.jsonl")[-JUDGED:])
     answers = args.out / "judged-answers.jsonl"
     subprocess.run([args.alambic, "eval", "--model", PROBLEMS / "student", "--data", problems,
-                    "--temperature", "1", "--max-new-tokens", "64", "--out", answers], check=True)
+                    "--temperature", "1", "--max-new-tokens", "64", "--out", answers, "--overwrite"],
+                   check=True)
     known = {row["prompt"]: row["answer"] for row in rows_of(problems)}
     marked = [{"prompt": RUBRIC.format(answer=row["completion"], reference=known[row["prompt"]]),
                "completion": str(int(row["correct"])), "answer": str(int(row["correct"]))}

@@ -33,7 +33,8 @@ class Alambic:
     def accuracy(self, model, data, out):
         """Exact match on the test problems, and the answers by prompt."""
         figures = json.loads(
-            self.run("eval", "--json", model=model, data=data, max_new_tokens=80, out=out)
+            self.run("eval", "--json", "--overwrite", model=model, data=data, max_new_tokens=80,
+                     out=out)
         )
         rows = [json.loads(line) for line in Path(out).read_text().splitlines()]
         return figures["exact_match"], {row["prompt"]: row for row in rows}
@@ -126,7 +127,7 @@ def main():
                "highlight": "student, distilled on-policy"}
     (distilled / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     report = out / "report.html"
-    alambic.run("report", "--run", str(distilled), "--run", str(tuned), out=report,
+    alambic.run("report", "--overwrite", "--run", str(distilled), "--run", str(tuned), out=report,
                 title="Word problems: distilled against fine-tuned")
 
     print_samples(before, after)

@@ -57,7 +57,7 @@ def check(alambic, name, folder):
         answers = []
         for place in (ROOT / name, file):
             run(alambic, "logits", "--model", place, "--tokens", folder / "t.json", "--out",
-                folder / "l.safetensors", "--device", "cpu", "--dtype", "float32")
+                folder / "l.safetensors", "--overwrite", "--device", "cpu", "--dtype", "float32")
             answers.append(load_file(folder / "l.safetensors")["logits.0"][-1])
         worst = max(worst, *(float(np.abs(theirs - ours).max()) for ours in answers))
         same &= all(int(ours.argmax()) == int(theirs.argmax()) for ours in answers)

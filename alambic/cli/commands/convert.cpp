@@ -5,6 +5,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
+#include "alambic/base/output_place.h"
 #include "alambic/base/temporary_folder.h"
 #include "alambic/base/units.h"
 #include "alambic/cli/commands/convert_options.h"
@@ -121,8 +122,9 @@ int run(const ConvertOptions& options) {
   if (!to_file && options.type != "auto") {
     throw input_error("--type has no effect on a folder").with_hint("--dtype chooses its format");
   }
-  const bool taken = path_exists(options.out) && (to_file || !is_empty_folder(options.out));
-  if (taken && !options.overwrite) {
+  if (to_file) {
+    check_output_file("--out", options.out, options.overwrite);
+  } else if (path_exists(options.out) && !is_empty_folder(options.out) && !options.overwrite) {
     throw input_error("--out {} exists already", options.out).with_hint("--overwrite replaces it");
   }
   const ModelFolder model = ModelFolder::open(options.model);
