@@ -9,6 +9,7 @@
 #include "alambic/jobs/distill_validation.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/run_folder.h"
+#include "alambic/jobs/run_length.h"
 #include "alambic/jobs/run_recorder.h"
 #include "alambic/jobs/student.h"
 #include "alambic/options/config_toml.h"
@@ -58,13 +59,15 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   DistillSetup setup(std::move(plan));
   check_teacher_context(setup);
   const auto validate = distill_validation(setup);
+  const TrainingOptions training =
+      with_steps(options.training, std::ssize(setup.examples()), options.loss.num_iterations);
   const std::unique_ptr<TrainingTask> task = setup.task();
 
   const RunFolder folder("distill", options, options.run);
   const std::unique_ptr<Recorder> recorder = run_recorder(folder, observer);
   CollapseWatch watch(static_cast<double>(options.max_completion_length));
   const TrainingResult trained = alambic::train(
-      options.training,
+      training,
       {.student = *setup.student().model,
        .task = *task,
        .recorder = *recorder,

@@ -33,6 +33,9 @@ struct RunRecorder : Recorder {
   RunRecorder(fs::path folder, Recorder* observer)
       : folder(std::move(folder)), observer(observer) {}
 
+  void plan(int64_t steps) override {
+    if (observer != nullptr) observer->plan(steps);
+  }
   void begin(std::optional<int64_t> resume_step) override {
     writers.emplace(folder, resume_step);
     if (observer != nullptr) observer->begin(resume_step);

@@ -6,6 +6,7 @@
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/model_card.h"
 #include "alambic/jobs/run_folder.h"
+#include "alambic/jobs/run_length.h"
 #include "alambic/jobs/run_recorder.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/text_data.h"
@@ -79,15 +80,17 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                            .seed = static_cast<uint64_t>(options.training.seed),
                            .device = load.device};
   const ChatSource chats(options.model, student.tokenizer, options.chat);
-  const std::unique_ptr<TrainingTask> task = next_token_task(
-      *student.model, source_of(options.data, student, chats, options.sequence_length, batch),
-      student.vocabulary, options.training.activation_checkpointing);
+  auto source = source_of(options.data, student, chats, options.sequence_length, batch);
+  const TrainingOptions training = with_steps(options.training, source->sequences_per_epoch());
+  const std::unique_ptr<TrainingTask> task =
+      next_token_task(*student.model, std::move(source), student.vocabulary,
+                      options.training.activation_checkpointing);
   chats.check_effect(options.data);
   const auto validate = validation_of(options, student, chats, batch);
 
   const RunFolder folder("train", options, options.run);
   const std::unique_ptr<Recorder> recorder = run_recorder(folder, observer);
-  RunResult result = run_result(alambic::train(options.training,
+  RunResult result = run_result(alambic::train(training,
                                                {.student = *student.model,
                                                 .task = *task,
                                                 .recorder = *recorder,

@@ -1,6 +1,7 @@
 #include "alambic/train/checkpoint.h"
 
 #include <algorithm>
+#include <set>
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
@@ -73,8 +74,45 @@ std::vector<fs::path> newest_first(const fs::path& folder) {
   return checkpoints;
 }
 
-// Copies the file's tensors into `targets`, strict both ways.
-void restore(const fs::path& file, const NamedTensors& targets) {
+TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
+  check_manifest(folder);
+  const Json state = Json::parse(read_file(folder / state_name));
+  std::optional<BestValidation> best = best_of(state);
+  if (best) check_best_weights(folder.parent_path(), *best);
+  restore_tensors(folder / weights_name, optimizer.weights());
+  restore_tensors(folder / optimizer_name, optimizer.state());
+  optimizer.set_steps(state.at("optimizer_steps"));
+  return {.step = state.at("step"), .seconds = state.at("seconds"), .best = std::move(best)};
+}
+
+// Error about the newest of the checkpoints, where none can be used.
+Error why_unusable(const fs::path& checkpoint, const std::exception& error) {
+  const auto* own = dynamic_cast<const Error*>(&error);
+  const bool of_system = dynamic_cast<const fs::filesystem_error*>(&error) != nullptr;
+  return Error(
+      own != nullptr ? own->exit()
+      : of_system    ? Exit::environment
+                     : Exit::input,
+      fmt::format("no checkpoint of {} can be used; the newest, {}: {}",
+                  checkpoint.parent_path().string(), checkpoint.filename().string(), error.what()),
+      "start again with --overwrite, or bring the files back");
+}
+
+// Weights of validations that were the best once and that no checkpoint goes on from.
+void remove_other_bests(const fs::path& folder, const std::vector<fs::path>& checkpoints) {
+  std::set<fs::path> named;
+  for (const fs::path& checkpoint : checkpoints) {
+    const Json state = Json::parse(read_file(checkpoint / state_name), nullptr, false);
+    if (const auto best = best_of(state)) named.insert(best_weights_file(folder, best->step));
+  }
+  for (const fs::path& entry : list_folder(folder)) {
+    if (is_best_weights(entry) && !named.contains(entry)) remove_path(entry);
+  }
+}
+
+}  // namespace
+
+void restore_tensors(const fs::path& file, const NamedTensors& targets) {
   const at::NoGradGuard no_grad;
   const SafetensorsFile saved = SafetensorsFile::open(file);
   if (saved.tensors().size() != targets.size()) {
@@ -91,30 +129,6 @@ void restore(const fs::path& file, const NamedTensors& targets) {
   }
 }
 
-TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
-  check_manifest(folder);
-  const Json state = Json::parse(read_file(folder / state_name));
-  restore(folder / weights_name, optimizer.weights());
-  restore(folder / optimizer_name, optimizer.state());
-  optimizer.set_steps(state.at("optimizer_steps"));
-  return {.step = state.at("step"), .seconds = state.at("seconds")};
-}
-
-// Error about the newest of the checkpoints, where none can be used.
-Error why_unusable(const fs::path& checkpoint, const std::exception& error) {
-  const auto* own = dynamic_cast<const Error*>(&error);
-  const bool of_system = dynamic_cast<const fs::filesystem_error*>(&error) != nullptr;
-  return Error(
-      own != nullptr ? own->exit()
-      : of_system    ? Exit::environment
-                     : Exit::input,
-      fmt::format("no checkpoint of {} can be used; the newest, {}: {}",
-                  checkpoint.parent_path().string(), checkpoint.filename().string(), error.what()),
-      "start again with --overwrite, or bring the files back");
-}
-
-}  // namespace
-
 void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const TrainingState& state,
                      int64_t keep) {
   const std::string name = checkpoint_name(state.step);
@@ -127,8 +141,9 @@ void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const Train
   write_safetensors(temporary / weights_name, to_views(weights), {{"format", "pt"}});
   auto moments = optimizer.state();
   write_safetensors(temporary / optimizer_name, to_views(moments), {});
-  const Json json = {
+  Json json = {
       {"step", state.step}, {"optimizer_steps", optimizer.steps()}, {"seconds", state.seconds}};
+  if (state.best) json["best"] = json_of(*state.best);
   write_file(temporary / state_name, json.dump(2) + "\n");
   write_manifest(temporary);
   remove_path(folder / name);  // a folder of an earlier attempt at this step
@@ -141,6 +156,7 @@ void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const Train
   for (auto other = checkpoints.begin(); other != checkpoints.end(); ++other) {
     if (other < own || other - own >= keep) remove_path(*other);
   }
+  remove_other_bests(folder, newest_first(folder));
 }
 
 bool has_checkpoint(const fs::path& folder) { return !newest_first(folder).empty(); }

@@ -3,21 +3,26 @@
 #include <filesystem>
 #include <optional>
 
+#include "alambic/train/best_validation.h"
 #include "alambic/train/optimizer.h"
 
 namespace alambic {
 
 struct TrainingState {
-  int64_t step = 0;    ///< finished optimizer steps
-  double seconds = 0;  ///< training time so far
+  int64_t step = 0;                    ///< finished optimizer steps
+  double seconds = 0;                  ///< training time so far
+  std::optional<BestValidation> best;  ///< of a run that looks for it
 };
 
 /// Writes `folder`/step-NNNNNNNN with the weights that are trained, the optimizer's state,
 /// state.json and a manifest of sizes and SHA-256 digests: into a temporary folder first, renamed
 /// when everything is on the disk, so a crash never leaves a half checkpoint under a good name.
-/// Only then the oldest beyond `keep` are removed.
+/// Only then the oldest beyond `keep` are removed, and the best weights that no checkpoint names.
 void save_checkpoint(const std::filesystem::path& folder, const AdamW& optimizer,
                      const TrainingState& state, int64_t keep);
+
+/// Copies a file's tensors into `targets`, strict both ways: input errors name what differs.
+void restore_tensors(const std::filesystem::path& file, const NamedTensors& targets);
 
 /// Whether `folder` holds a checkpoint, usable or not.
 bool has_checkpoint(const std::filesystem::path& folder);

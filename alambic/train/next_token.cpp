@@ -76,6 +76,7 @@ struct ExamplesSource : BatchSource {
       return completion_batch(chosen, options.device);
     });
   }
+  int64_t sequences_per_epoch() const override { return std::ssize(examples); }
 };
 
 struct WindowsSource : BatchSource {
@@ -98,6 +99,7 @@ struct WindowsSource : BatchSource {
       return window_batch(tokens, starts, length, options.device);
     });
   }
+  int64_t sequences_per_epoch() const override { return std::ssize(tokens) / length; }
 };
 
 Loss batch_loss(const Model& model, const TokenBatch& batch, int64_t vocabulary,

@@ -33,6 +33,8 @@ struct BatchSource {
   virtual ~BatchSource() = default;
   /// The micro-batches of a step, together `batch_size` sequences.
   virtual std::vector<TokenBatch> step(int64_t step) = 0;
+  /// Sequences of one pass over the data: examples, or the windows that the text is long.
+  virtual int64_t sequences_per_epoch() const = 0;
 };
 
 struct BatchOptions {

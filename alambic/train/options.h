@@ -1,10 +1,15 @@
 // Options that every kind of training shares. Torch-free: the command line parses them.
 #pragma once
 
+#include <string>
+
 #include "alambic/options/options.h"
 #include "alambic/train/schedule.h"
 
 namespace alambic {
+
+/// Steps of a run that is given neither steps nor epochs.
+inline constexpr int64_t default_steps = 100;
 
 struct TrainingOptions {
   double learning_rate = 1e-5;
@@ -16,7 +21,8 @@ struct TrainingOptions {
   double adam_beta2 = 0.999;
   double adam_epsilon = 1e-8;
   double max_grad_norm = 1;
-  int64_t max_steps = 100;
+  int64_t max_steps = 0;  ///< 0: as `epochs` says, or default_steps
+  double epochs = 0;      ///< 0: not limited by them
   double max_seconds = 0;
   int64_t batch_size = 16;
   int64_t micro_batch_size = 0;
@@ -25,10 +31,17 @@ struct TrainingOptions {
   int64_t valid_every = 0;
   int64_t save_every = 0;
   int64_t keep_checkpoints = 2;
+  bool load_best = false;
+  std::string best_metric;  ///< "": the first of best_metrics that a validation has
+  int64_t early_stopping = 0;
 
   void visit(OptionVisitor& v) {
     v.group("Training");
-    v.integer("max-steps", max_steps, "optimizer steps", {.min = 1});
+    v.integer("max-steps", max_steps,
+              "optimizer steps; 0: as many as --epochs makes, or 100 without it", {.min = 0});
+    v.number("epochs", epochs,
+             "passes over the data; --max-steps wins where both are given; 0: no limit", {.min = 0})
+        .formerly("num-train-epochs");
     v.number("max-seconds", max_seconds,
              "stop after this wall-clock time; the schedule then follows time; 0: no limit",
              {.min = 0});
@@ -62,6 +75,20 @@ struct TrainingOptions {
     v.integer("save-every", save_every, "steps between checkpoints; 0: only when stopped early",
               {.min = 0});
     v.integer("keep-checkpoints", keep_checkpoints, "newest checkpoints that are kept", {.min = 1});
+    v.flag("load-best", load_best,
+           "end with the weights of the best validation, not with the last ones")
+        .formerly("load-best-model-at-end")
+        .only_with("valid-every",
+                   {.reason = "without it the only validation is that of the last weights"});
+    v.integer("early-stopping", early_stopping,
+              "end after so many validations in a row without a better one; 0: never", {.min = 0})
+        .only_with("valid-every",
+                   {.reason = "without it the only validation is that of the last weights"});
+    v.text("best-metric", best_metric,
+           "figure that says which validation is the best, for example valid_exact_match; without "
+           "it valid_loss, or of distill valid_reverse_kl, or else valid_exact_match")
+        .formerly("metric-for-best-model")
+        .only_with("load-best or early-stopping");
   }
 };
 

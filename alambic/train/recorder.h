@@ -12,6 +12,8 @@ namespace alambic {
 /// Receiver of a run's figures; the command line writes them to the run folder and the terminal.
 struct Recorder {
   virtual ~Recorder() = default;
+  /// Steps of the whole run, before begin().
+  virtual void plan(int64_t /*steps*/) {}
   /// Call before the first step; a resumed run says after which step it goes on.
   virtual void begin(std::optional<int64_t> resume_step) = 0;
   /// Phase of the step after `done` finished ones, just begun.

@@ -9,6 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/train/best_weights.h"
 #include "alambic/train/router_watch.h"
 #include "alambic/train/schedule.h"
 #include "alambic/train/stop_signal.h"
@@ -35,6 +36,7 @@ struct Run {
   AdamW optimizer;
   Schedule schedule;
   RouterWatch routers;
+  BestWeights best;
   int64_t step = 0;    // finished
   double seconds = 0;  // training time
   int failures = 0;    // steps in a row that were not finite
@@ -52,10 +54,15 @@ struct Run {
                  .shape = options.lr_schedule,
                  .warmup = static_cast<double>(options.warmup_steps),
                  .floor_ratio = options.min_lr_ratio},
-        routers(parts.student) {}
+        routers(parts.student),
+        best(options, parts.checkpoints) {
+    check(options.max_steps > 0, "a run of {} steps", options.max_steps);
+  }
 
   bool time_is_up() const { return options.max_seconds > 0 && seconds >= options.max_seconds; }
-  bool ended() const { return step >= options.max_steps || time_is_up(); }
+  bool ended() const {
+    return step >= options.max_steps || time_is_up() || best.patience_is_over();
+  }
 
   double learning_rate() const {
     const auto total = static_cast<double>(options.max_steps);
@@ -120,7 +127,8 @@ struct Run {
   }
 
   void save() const {
-    save_checkpoint(parts.checkpoints, optimizer, {.step = step, .seconds = seconds},
+    save_checkpoint(parts.checkpoints, optimizer,
+                    {.step = step, .seconds = seconds, .best = best.so_far()},
                     options.keep_checkpoints);
   }
 };
@@ -174,6 +182,7 @@ void resume_run(Run& run) {
   }
   run.step = state->step;
   run.seconds = state->seconds;
+  run.best.go_on_from(state->best);
   say("resuming after step {}", run.step);
   if (run.parts.watch == nullptr) return;
   for (const Metrics& row : run.parts.history) {
@@ -186,6 +195,7 @@ void resume_run(Run& run) {
 TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume) {
   Run run(options, parts);
   if (resume) resume_run(run);
+  parts.recorder.plan(options.max_steps);
   parts.recorder.begin(resume ? std::optional(run.step) : std::nullopt);
   const StopSignal signal;
   Metrics validation;
@@ -195,10 +205,13 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
     Metrics row = run.advance();
     rests = parts.task.can_checkpoint_after(run.step);
     const bool stopping = signal.requested() && rests;
-    if (parts.validate && !stopping && (due(run.step, options.valid_every) || run.ended())) {
+    // A run that is stopped goes on after its checkpoint, and would never make up for it.
+    const bool validates = due(run.step, options.valid_every) && (!stopping || run.best.watches());
+    if (parts.validate && (validates || (run.ended() && !stopping))) {
       parts.recorder.phase(run.step, "validate");
       validation = parts.validate(run.step);
       row.insert(row.end(), validation.begin(), validation.end());
+      run.best.see(run.step, validation, run.optimizer);
     }
     parts.recorder.step(row);
     if (!sign) sign = look_for_collapse(parts, row);
@@ -217,6 +230,8 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
   if (sign && parts.on_collapse == OnCollapse::rollback) {
     go_back(run, *sign);
     if (parts.validate) validation = parts.validate(run.step);
+  } else if (const auto better = run.best.load(run.optimizer)) {
+    validation = *better;
   }
   return {.steps = run.step,
           .seconds = run.seconds,

@@ -20,7 +20,8 @@ struct TrainingResult {
   double seconds = 0;    ///< training time: validation and saving do not count
   bool stopped = false;  ///< ended by a signal, with a checkpoint to resume from
   std::string collapse;  ///< the sign that ended the run; empty: none did
-  Metrics validation;    ///< figures of the final weights; empty without TrainerParts::validate
+  Metrics validation;    ///< figures of the final weights (with load_best those of the best);
+                         ///< empty without TrainerParts::validate
 };
 
 struct TrainerParts {
@@ -38,10 +39,11 @@ struct TrainerParts {
   std::vector<Metrics> history;
 };
 
-/// Trains until max_steps, max_seconds or a signal. With `resume` it continues from the newest
-/// whole checkpoint, or from step 0 where none was written yet; checkpoints, and the end after a
-/// signal, wait until the task rests. A step whose loss or gradient is not finite changes nothing;
-/// three in a row end the run with an error.
+/// Trains until max_steps (above 0 here), max_seconds, early_stopping or a signal. With `load_best`
+/// the best validation's weights are in the student at the end. With `resume` it continues from the
+/// newest whole checkpoint, or from step 0 where none was written yet; checkpoints, and the end
+/// after a signal, wait until the task rests. A step whose loss or gradient is not finite changes
+/// nothing; three in a row end the run with an error.
 TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, bool resume);
 
 }  // namespace alambic

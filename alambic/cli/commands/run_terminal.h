@@ -19,8 +19,9 @@ namespace alambic {
 class RunProgress : public Recorder {
  public:
   RunProgress(std::string title, const TrainingOptions& training)
-      : title_(std::move(title)), steps_(training.max_steps), seconds_(training.max_seconds) {}
+      : title_(std::move(title)), seconds_(training.max_seconds) {}
 
+  void plan(int64_t steps) override { steps_ = steps; }
   void begin(std::optional<int64_t> resume_step) override {
     done_ = timed() ? 0 : resume_step.value_or(0);
     bar_.emplace(title_, timed() ? std::llround(seconds_) : steps_, done_);
@@ -46,7 +47,7 @@ class RunProgress : public Recorder {
   bool timed() const { return seconds_ > 0; }
 
   std::string title_, details_;
-  int64_t steps_;
+  int64_t steps_ = 0;
   double seconds_;
   int64_t done_ = 0;  // steps, or seconds of a run that is limited by time
   std::optional<Progress> bar_;
