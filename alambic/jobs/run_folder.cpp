@@ -1,6 +1,10 @@
 #include "alambic/jobs/run_folder.h"
 
+#include <algorithm>
+#include <array>
+#include <map>
 #include <set>
+#include <sstream>
 #include <vector>
 
 #include "alambic/base/error.h"
@@ -9,6 +13,7 @@
 #include "alambic/base/names.h"
 #include "alambic/hub/hub_models.h"
 #include "alambic/options/config_toml.h"
+#include "alambic/options/outputs.h"
 #include "alambic/report/run_files.h"
 #include "alambic/train/checkpoint.h"
 
@@ -16,46 +21,80 @@ namespace alambic {
 
 namespace {
 
-std::vector<std::string> split_lines(const std::string& text) {
-  std::vector<std::string> lines(1);
-  for (const char c : text) {
-    if (c == '\n') {
-      lines.emplace_back();
-    } else {
-      lines.back() += c;
-    }
+// "key = value" lines of a config.toml as the program writes it.
+using Settings = std::map<std::string, std::string>;
+
+Settings settings_of(const std::string& text) {
+  Settings settings;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t equals = line.find(" = ");
+    if (line.starts_with('#') || equals == std::string::npos) continue;
+    settings[line.substr(0, equals)] = line.substr(equals + 3);
   }
-  return lines;
+  return settings;
 }
 
-// Options that may change when a run is resumed.
-bool may_change(const std::string& line) {
-  for (const char* key : {"resume", "overwrite", "max-steps", "max-seconds", "save-every",
-                          "valid-every", "keep-checkpoints", "on-collapse"}) {
-    if (line.starts_with(std::string(key) + " =")) return true;
-  }
-  return line.empty() || line.starts_with('#');
+std::string value_of(const Settings& settings, const std::string& key) {
+  const auto found = settings.find(key);
+  return found == settings.end() ? "" : found->second;
 }
 
-void check_same_options(const fs::path& file, const std::string& now) {
-  std::set<std::string> before, after;
-  for (const std::string& line : split_lines(read_file(file))) {
-    if (!may_change(line)) before.insert(line);
+// Options that say nothing about what is computed.
+bool is_free(const std::string& key) {
+  constexpr std::array free = {"resume",     "overwrite",        "allow-change",
+                               "save-every", "keep-checkpoints", "on-collapse"};
+  return std::ranges::find(free, key) != free.end();
+}
+
+// What else follows from an option that may change when it is asked for; "" where nothing does.
+std::string consequence(const std::string& key, const Settings& now) {
+  const bool rate_follows = value_of(now, "lr-schedule") != "\"constant\"";
+  const bool looks_for_best =
+      value_of(now, "load-best") == "true" || value_of(now, "early-stopping") != "0";
+  if (key == "valid-every") return looks_for_best ? "other validations choose the best" : "";
+  return rate_follows ? "the learning rate follows the length of the run and jumps" : "";
+}
+
+bool may_change(const std::string& key) {
+  constexpr std::array lengths = {"max-steps", "max-seconds", "epochs", "valid-every"};
+  return std::ranges::find(lengths, key) != lengths.end();
+}
+
+// "max-steps = 200 (100 before)"
+std::string change(const std::string& key, const std::string& before, const std::string& now) {
+  const auto shown = [](const std::string& value) { return value.empty() ? "none" : value; };
+  return fmt::format("{} = {} ({} before)", key, shown(now), shown(before));
+}
+
+void check_same_options(const fs::path& file, const std::string& text, bool allow_change) {
+  const Settings before = settings_of(read_file(file)), now = settings_of(text);
+  std::set<std::string> keys;
+  for (const auto& [key, value] : before) keys.insert(key);
+  for (const auto& [key, value] : now) keys.insert(key);
+  std::vector<std::string> differences, changes;
+  std::string reason;
+  for (const std::string& key : keys) {
+    const std::string was = value_of(before, key), is = value_of(now, key);
+    if (was == is || is_free(key)) continue;
+    const std::string follows = may_change(key) ? consequence(key, now) : "";
+    if (may_change(key) && follows.empty()) continue;
+    (may_change(key) ? changes : differences).push_back(change(key, was, is));
+    if (may_change(key)) reason = follows;
   }
-  for (const std::string& line : split_lines(now)) {
-    if (!may_change(line)) after.insert(line);
+  const std::string run = file.parent_path().string();
+  if (!differences.empty()) {
+    throw input_error("cannot resume the run of {}: its options differ: {}", run,
+                      join(differences, "; "))
+        .with_hint("give the options of the first run, or start a new run in another --out");
   }
-  std::vector<std::string> differences;
-  for (const std::string& line : after) {
-    if (!before.contains(line)) differences.push_back(line);
+  if (changes.empty()) return;
+  if (!allow_change) {
+    throw input_error("cannot resume the run of {} as it was: {}: {}", run, join(changes, "; "),
+                      reason)
+        .with_hint("--allow-change resumes it all the same");
   }
-  for (const std::string& line : before) {
-    if (!after.contains(line)) differences.push_back("(before) " + line);
-  }
-  if (differences.empty()) return;
-  throw input_error("cannot resume the run of {}: its options differ: {}", file.string(),
-                    join(differences, "; "))
-      .with_hint("give the options of the first run, or start a new run in another --out");
+  warn("the run of {} goes on as another one: {}: {}", run, join(changes, "; "), reason);
 }
 
 // Files that a run has left in the folder. Refuses a folder with anything else.
@@ -77,6 +116,39 @@ std::vector<fs::path> files_of_run(const fs::path& folder) {
   return files;
 }
 
+// Without what was said of this call alone: `--config run/config.toml` shall not replace a run.
+std::string as_kept(std::string config) {
+  for (const std::string key : {"resume", "overwrite", "allow-change"}) {
+    const std::string set = "\n" + key + " = true\n";
+    const size_t place = config.find(set);
+    if (place != std::string::npos) {
+      config.replace(place, set.size(), "\n" + key + " = false\n");
+    }
+  }
+  return config;
+}
+
+// A run is known by the first line of its config.toml; a folder that only looks like one (a "model"
+// beside a config.toml) is somebody's.
+bool is_run(const fs::path& folder) {
+  const fs::path config = folder / run_files::config;
+  return is_file(config) && read_file(config).starts_with("# alambic ");
+}
+
+// config.toml goes last, so that what is left after a crash is known as a run's.
+void remove_run(const fs::path& folder, const std::vector<fs::path>& files) {
+  if (files.empty()) return;
+  if (!is_run(folder)) {
+    throw input_error("--out {} holds \"{}\", but no config.toml of a run", folder.string(),
+                      files.front().filename().string())
+        .with_hint("choose a new or empty folder, or remove what is there by hand");
+  }
+  for (const fs::path& path : files) {
+    if (path.filename() != run_files::config) remove_path(path);
+  }
+  remove_path(folder / run_files::config);
+}
+
 // Taken before anything in the folder is read or changed.
 FileLock lock_folder(const fs::path& folder) {
   make_folder(folder);
@@ -91,7 +163,8 @@ FileLock lock_folder(const fs::path& folder) {
 
 RunFolder::RunFolder(const std::string& command, const Options& options, const RunOptions& run)
     : path_(run.out) {
-  const std::string config = config_toml(command, options, as_hub_name);
+  const std::string config = as_kept(config_toml(command, options, as_hub_name));
+  check_outputs(OptionTable(options));
   files_of_run(path_);  // no lock goes into a folder that is no run's
   lock_.emplace(lock_folder(path_));
   const std::vector<fs::path> before = files_of_run(path_);
@@ -100,7 +173,7 @@ RunFolder::RunFolder(const std::string& command, const Options& options, const R
       throw input_error("cannot resume: {} holds no run", path_.string())
           .with_hint("--overwrite replaces what is there");
     }
-    check_same_options(path_ / run_files::config, config);
+    check_same_options(path_ / run_files::config, config, run.allow_change);
     // The card is the last file of an exported model.
     if (path_exists(model() / "README.md") && !has_checkpoint(checkpoints())) {
       throw input_error("cannot resume: the run of {} is finished and kept no checkpoint",
@@ -113,7 +186,7 @@ RunFolder::RunFolder(const std::string& command, const Options& options, const R
         .with_hint("--resume continues it, --overwrite replaces it, or choose another folder");
   } else {
     if (run.resume) say("nothing to resume in {}: a new run begins", path_.string());
-    for (const fs::path& path : before) remove_path(path);
+    remove_run(path_, before);
   }
   write_file(path_ / run_files::config, config);
 }

@@ -10,6 +10,7 @@ struct RunOptions {
   DtypeChoice save_dtype = DtypeChoice::automatic;
   bool resume = false;
   bool overwrite = false;
+  bool allow_change = false;
   bool out_required = true;  ///< false for commands that only look at a run to be
 
   void visit(OptionVisitor& v) {
@@ -22,6 +23,10 @@ struct RunOptions {
     v.flag("resume", resume, "continue the run in --out from its newest checkpoint")
         .not_with("overwrite");
     v.flag("overwrite", overwrite, "replace the run in --out");
+    v.flag("allow-change", allow_change,
+           "resume although --max-steps, --max-seconds, --epochs or --valid-every are others than "
+           "before, and the rest of the run is too")
+        .only_with("resume");
   }
 };
 
