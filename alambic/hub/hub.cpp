@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -19,6 +18,7 @@
 #include "alambic/base/progress.h"
 #include "alambic/base/units.h"
 #include "alambic/hub/http.h"
+#include "alambic/hub/hub_cache.h"
 #include "alambic/hub/hub_download.h"
 
 namespace alambic {
@@ -36,16 +36,16 @@ constexpr std::array small_files = {"config.json",        "generation_config.jso
 constexpr std::array weight_files = {"model.safetensors", "model.safetensors.index.json",
                                      "pytorch_model.bin", "pytorch_model.bin.index.json"};
 
+struct ListedFile {
+  std::optional<uint64_t> bytes;  // where the hub says them
+  std::string digest;             // the name of its blob; "" where the hub does not say it
+};
+
 // A commit and its files, as the hub lists them.
 struct Listing {
   std::string commit;
-  std::map<std::string, std::optional<uint64_t>> files;  // name -> bytes, where it says them
+  std::map<std::string, ListedFile> files;
 };
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 // A name that a server may give a file: it stays within the folder, whatever the system.
 void check_file_name(const std::string& model, const std::string& name) {
@@ -55,6 +55,22 @@ void check_file_name(const std::string& model, const std::string& name) {
   if (!leaves) return;
   throw environment_error("cannot fetch {}: the hub lists a file outside the model's folder, {}",
                           model, printable(name));
+}
+
+std::optional<uint64_t> bytes_of(const nlohmann::json& file) {
+  if (!file.contains("size") || !file["size"].is_number_unsigned()) return std::nullopt;
+  return file["size"].get<uint64_t>();
+}
+
+// SHA-256 of a file in Git LFS, git's own of others.
+std::string digest_of(const nlohmann::json& file) {
+  const auto text = [](const nlohmann::json& object, const char* key) -> std::string {
+    const bool there = object.is_object() && object.contains(key) && object[key].is_string();
+    return there ? object[key].get<std::string>() : "";
+  };
+  const bool large = file.contains("lfs") && file["lfs"].is_object();
+  const std::string digest = large ? text(file["lfs"], "sha256") : text(file, "blobId");
+  return is_blob_name(digest) ? digest : "";
 }
 
 // Held while this process fetches into the model's folder; the next one finds the work done.
@@ -75,40 +91,39 @@ class Lock {
   int descriptor_;
 };
 
+std::vector<std::string> names_of(const Listing& listing) {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : listing.files) names.push_back(name);
+  return names;
+}
+
 class Fetch {
  public:
   Fetch(const HubName& name, const HubSettings& settings, bool weights)
-      : name_(name),
-        settings_(settings),
-        weights_(weights),
-        home_(settings.cache / hub_folder_name(name.id)),
-        ref_(home_ / "refs" / url_encoded(name.revision)) {}
+      : name_(name), settings_(settings), weights_(weights), cache_(settings.cache, name.id) {}
 
   fs::path run();
 
  private:
   std::string cached_commit() const;
-  fs::path snapshot(const std::string& commit) const { return home_ / "snapshots" / commit; }
-  bool is_complete(const std::string& commit) const {
-    const fs::path all = home_ / "complete" / commit;
-    return path_exists(all) || (!weights_ && path_exists(all.string() + ".small"));
-  }
   std::optional<Listing> list() const;
   void fetch(const Listing& listing) const;
   void fetch_files(const Listing& listing, const std::vector<std::string>& names,
                    Progress& progress, int64_t& done) const;
+  std::set<std::string> shards_of(const Listing& listing, const std::string& index) const;
+  bool has_all(const Listing& listing) const;
+  void keep_ref(const Listing& listing) const;
 
   const HubName& name_;
   const HubSettings& settings_;
   const bool weights_;
-  fs::path home_, ref_;
+  HubCache cache_;
 };
 
-// The commit that the revision is or was, complete in the cache; "" when there is none.
+// The commit that the revision is or was, where it can be loaded from the cache; else "".
 std::string Fetch::cached_commit() const {
-  std::string commit = name_.revision;
-  if (!is_commit(commit) && path_exists(ref_)) commit = read_file(ref_, 100);
-  return is_commit(commit) && is_complete(commit) ? commit : "";
+  const std::string commit = cache_.commit_of(name_.revision);
+  return !commit.empty() && cache_.is_usable(commit, weights_) ? commit : "";
 }
 
 // Nothing when the hub cannot be reached but an earlier reply is in the cache.
@@ -124,7 +139,9 @@ std::optional<Listing> Fetch::list() const {
     text += piece;
   });
   if (reply.status < 200 || reply.status >= 300 || !reply.failure.empty()) {
-    if (is_passing(reply.status, reply.failure) && !cached_commit().empty()) return {};
+    const bool passing = is_passing(reply.status, reply.failure);
+    const bool forbidden = reply.status == 401 || reply.status == 403;
+    if ((passing || forbidden) && !cached_commit().empty()) return {};
     refuse_reply(fmt::format("fetch {} from {}", name_.id, settings_.endpoint), reply.status,
                  reply.failure, settings_);
   }
@@ -144,8 +161,7 @@ std::optional<Listing> Fetch::list() const {
     }
     const std::string name = file["rfilename"];
     check_file_name(name_.id, name);
-    auto& size = listing.files[name];
-    if (file.contains("size") && file["size"].is_number_unsigned()) size = file["size"];
+    listing.files[name] = {.bytes = bytes_of(file), .digest = digest_of(file)};
   }
   return listing;
 }
@@ -153,8 +169,8 @@ std::optional<Listing> Fetch::list() const {
 void Fetch::fetch_files(const Listing& listing, const std::vector<std::string>& names,
                         Progress& progress, int64_t& done) const {
   for (const std::string& name : names) {
-    const fs::path to = snapshot(listing.commit) / name;
-    const auto size = listing.files.at(name);
+    const fs::path to = cache_.snapshot(listing.commit) / name;
+    const ListedFile& file = listing.files.at(name);
     if (!path_exists(to)) {
       const std::string url = fmt::format("{}/{}/resolve/{}/{}", settings_.endpoint, name_.id,
                                           listing.commit, url_encoded(name));
@@ -162,102 +178,105 @@ void Fetch::fetch_files(const Listing& listing, const std::vector<std::string>& 
         const int64_t now = done + static_cast<int64_t>(bytes);
         progress.update(now, name, human_bytes(static_cast<double>(now)));
       };
-      download({.url = url, .to = to, .size = size}, settings_, moved);
+      const Download what{.url = url,
+                          .to = to,
+                          .size = file.bytes,
+                          .blobs = settings_.links ? cache_.blobs() : fs::path(),
+                          .digest = file.digest};
+      download(what, settings_, moved);
     }
     done += static_cast<int64_t>(file_bytes(to));
   }
 }
 
+// Names of the index that lies in the snapshot; each is a file of the model.
+std::set<std::string> Fetch::shards_of(const Listing& listing, const std::string& name) const {
+  const fs::path file = cache_.snapshot(listing.commit) / name;
+  const auto index = parse_json_object<nlohmann::json>(read_file(file, 64 << 20), name);
+  std::set<std::string> shards;
+  const auto map = index.value("weight_map", nlohmann::json::object());
+  for (const auto& [tensor, file] : map.items()) {
+    const std::string shard = file.is_string() ? file.get<std::string>() : "";
+    if (!listing.files.contains(shard) || shard.find('/') != std::string::npos) {
+      throw input_error("cannot fetch {}: {} names the file {}, which the model does not have",
+                        name_.id, name, printable(file.dump()));
+    }
+    shards.insert(shard);
+  }
+  return shards;
+}
+
+bool Fetch::has_all(const Listing& listing) const {
+  const fs::path folder = cache_.snapshot(listing.commit);
+  std::vector<std::string> names = wanted_files(name_.id, names_of(listing), weights_);
+  const auto there = [&](const std::string& name) { return path_exists(folder / name); };
+  if (!std::ranges::all_of(names, there)) return false;
+  return !names.back().ends_with(".index.json") ||
+         std::ranges::all_of(shards_of(listing, names.back()), there);
+}
+
+// A cache of others that we may only read still has the model.
+void Fetch::keep_ref(const Listing& listing) const {
+  try {
+    cache_.set_commit(name_.revision, listing.commit);
+  } catch (const Error& error) {
+    if (error.exit() != Exit::environment) throw;
+  }
+}
+
 void Fetch::fetch(const Listing& listing) const {
-  std::vector<std::string> listed;
-  for (const auto& [name, size] : listing.files) listed.push_back(name);
-  const std::vector<std::string> names = wanted_files(name_.id, listed, weights_);
-  const fs::path folder = snapshot(listing.commit);
-  make_folder(folder);
+  const std::vector<std::string> names = wanted_files(name_.id, names_of(listing), weights_);
+  make_folder(cache_.snapshot(listing.commit));
   // The shards are known once the index is there; their total, as far as the listing says it.
   const bool sharded = names.back().ends_with(".index.json");
   const std::string stem = names.back().substr(0, names.back().find('.'));
   const std::string kind = stem == "model" ? ".safetensors" : ".bin";
   int64_t total = 0, done = 0;
-  for (const auto& [name, size] : listing.files) {
+  for (const auto& [name, file] : listing.files) {
     const bool shard = sharded && name.starts_with(stem + "-") && name.ends_with(kind);
     if (shard || std::ranges::find(names, name) != names.end()) {
-      total += static_cast<int64_t>(size.value_or(0));
+      total += static_cast<int64_t>(file.bytes.value_or(0));
     }
   }
   Progress progress("fetch " + name_.id, total);
   fetch_files(listing, names, progress, done);
   if (sharded) {
-    const auto index =
-        parse_json_object<nlohmann::json>(read_file(folder / names.back(), 64 << 20), names.back());
-    std::set<std::string> shards;
-    const auto map = index.value("weight_map", nlohmann::json::object());
-    for (const auto& [tensor, file] : map.items()) {
-      const std::string shard = file.is_string() ? file.get<std::string>() : "";
-      if (!listing.files.contains(shard) || shard.find('/') != std::string::npos) {
-        throw input_error("cannot fetch {}: {} names the file {}, which the model does not have",
-                          name_.id, names.back(), printable(file.dump()));
-      }
-      shards.insert(shard);
-    }
+    const std::set<std::string> shards = shards_of(listing, names.back());
     fetch_files(listing, {shards.begin(), shards.end()}, progress, done);
   }
   progress.finish();
-  make_folder(home_ / "complete");
-  write_file(home_ / "complete" / (listing.commit + (weights_ ? "" : ".small")), "");
+  cache_.mark_complete(listing.commit, weights_);
 }
 
 fs::path Fetch::run() {
   const std::string cached = cached_commit();
-  if (is_commit(name_.revision) && !cached.empty()) return snapshot(cached);
+  if (is_commit(name_.revision) && cache_.is_complete(name_.revision, weights_)) {
+    return cache_.snapshot(name_.revision);
+  }
   if (settings_.offline) {
-    if (!cached.empty()) return snapshot(cached);
+    if (!cached.empty()) return cache_.snapshot(cached);
     throw input_error(
         "cannot load {}@{}: it is not in the cache, {}, and the network is not to be "
         "used",
         name_.id, name_.revision, settings_.cache.string())
         .with_hint("fetch it once without --offline and HF_HUB_OFFLINE");
   }
-  make_folder(home_ / "refs");
-  const Lock lock(home_ / "lock");
   const std::optional<Listing> listing = list();
   if (!listing) {
-    warn("{} cannot be reached; taking {}@{} from the cache as it was", settings_.endpoint,
-         name_.id, name_.revision);
-    return snapshot(cached);
+    warn("{} cannot be reached, or does not let us; taking {}@{} from the cache as it was",
+         settings_.endpoint, name_.id, name_.revision);
+    return cache_.snapshot(cached);
   }
-  if (!is_complete(listing->commit)) fetch(*listing);
-  write_file(ref_, listing->commit);
-  return snapshot(listing->commit);
+  if (!has_all(*listing)) {
+    make_folder(cache_.lock().parent_path());
+    const Lock lock(cache_.lock());
+    fetch(*listing);
+  }
+  keep_ref(*listing);
+  return cache_.snapshot(listing->commit);
 }
 
 }  // namespace
-
-HubSettings hub_settings() {
-  HubSettings settings;
-  if (const std::string endpoint = variable("HF_ENDPOINT"); !endpoint.empty()) {
-    if (!endpoint.starts_with("http://") && !endpoint.starts_with("https://")) {
-      throw input_error("HF_ENDPOINT should begin with https:// or http://, found '{}'",
-                        printable(endpoint));
-    }
-    settings.endpoint = endpoint.substr(0, endpoint.find_last_not_of('/') + 1);
-  }
-  settings.token = variable("HF_TOKEN");
-  if (settings.token.find_first_of("\r\n") != std::string::npos) {
-    throw input_error("HF_TOKEN has a line break in it");
-  }
-  const std::string offline = variable("HF_HUB_OFFLINE");
-  settings.offline = !offline.empty() && offline != "0";
-  fs::path cache = variable("ALAMBIC_CACHE");
-  if (cache.empty()) {
-    const fs::path base = variable("XDG_CACHE_HOME");
-    cache = (base.empty() ? fs::path(variable("HOME")) / ".cache" : base) / "alambic";
-  }
-  std::error_code error;
-  settings.cache = fs::absolute(cache, error) / "hub";
-  if (error) throw path_error("find the cache", cache, error);
-  return settings;
-}
 
 std::vector<std::string> wanted_files(const std::string& model,
                                       const std::vector<std::string>& listed, bool weights) {

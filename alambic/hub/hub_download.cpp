@@ -73,15 +73,10 @@ std::string digest_of(const HttpReply& reply) {
   return tag;
 }
 
-bool is_digest(std::string_view text) {
-  return (text.size() == 40 || text.size() == 64) &&
-         text.find_first_not_of("0123456789abcdef") == text.npos;
-}
-
 // An error about the file; nothing when its digest is `expected`.
 std::optional<Error> digest_fault(const fs::path& file, const std::string& expected,
                                   const std::string& url) {
-  if (!is_digest(expected)) {
+  if (!is_blob_name(expected)) {
     return environment_error("cannot check {}: the server's ETag should be a digest, found \"{}\"",
                              url, printable(expected))
         .with_hint("does HF_ENDPOINT point to a Hugging Face hub?");
@@ -113,7 +108,7 @@ bool try_once(const Download& what, const HubSettings& settings, Part& part, std
   const bool good = reply.status >= 200 && reply.status < 300;
   if (good && failure.empty()) return true;
   if (reply.status == 416 && from > 0) {  // nothing is left, or it is not the same file
-    if (what.size && *what.size == from && is_digest(digest)) return true;
+    if (what.size && *what.size == from && is_blob_name(digest)) return true;
     part.empty();
     return false;
   }
@@ -144,7 +139,31 @@ std::string fill(const Download& what, const HubSettings& settings, Part& part,
   return digest;
 }
 
+// Puts a link in place at once, over one that leads nowhere. False where the system has no links.
+bool link_to(const fs::path& blob, const fs::path& from) {
+  const fs::path temporary = from.string() + fmt::format(".tmp-{}", ::getpid());
+  std::error_code error;
+  fs::create_symlink(blob.lexically_relative(from.parent_path()), temporary, error);
+  if (error) return false;
+  move_path(temporary, from);
+  return true;
+}
+
+// From the whole part to where it belongs.
+void put_in_place(const Download& what, const fs::path& part, const std::string& digest) {
+  if (what.blobs.empty()) return move_path(part, what.to);
+  make_folder(what.blobs);
+  const fs::path blob = what.blobs / digest;
+  move_path(part, blob);
+  if (!link_to(blob, what.to)) move_path(blob, what.to);
+}
+
 }  // namespace
+
+bool is_blob_name(std::string_view text) {
+  return (text.size() == 40 || text.size() == 64) &&
+         text.find_first_not_of("0123456789abcdef") == text.npos;
+}
 
 bool is_passing(long status, const std::string& failure) {
   return status == 429 || status >= 500 || !failure.empty();
@@ -156,8 +175,9 @@ void refuse_reply(const std::string& what, long status, const std::string& failu
     throw input_error("cannot {}: the hub answers {}", what, status)
         .with_hint(settings.token.empty()
                        ? "no such model, or a private or gated one: set HF_TOKEN to a token of an "
-                         "account that may read it"
-                       : "may the account of HF_TOKEN read this model? gated ones are asked for on "
+                         "account that may read it, or log in by `hf auth login`"
+                       : "may the account of HF_TOKEN, or of `hf auth login`, read this model? "
+                         "gated ones are asked for on "
                          "the model's page");
   }
   if (status == 404) {
@@ -173,6 +193,10 @@ void refuse_reply(const std::string& what, long status, const std::string& failu
 
 void download(const Download& what, const HubSettings& settings,
               const std::function<void(uint64_t)>& moved) {
+  if (!what.blobs.empty() && !what.digest.empty() && is_file(what.blobs / what.digest) &&
+      link_to(what.blobs / what.digest, what.to)) {
+    return;
+  }
   Part part(what.to.string() + ".part");
   const bool resumed = part.size() > 0;
   std::string digest = fill(what, settings, part, moved);
@@ -187,7 +211,7 @@ void download(const Download& what, const HubSettings& settings,
     fs::remove(part.path(), ignored);
     throw Error(*fault);
   }
-  move_path(part.path(), what.to);
+  put_in_place(what, part.path(), digest);
 }
 
 }  // namespace alambic

@@ -13,10 +13,17 @@ struct Download {
   std::string url;
   fs::path to;
   std::optional<uint64_t> size;  ///< bytes, where the hub says it
+  fs::path blobs = {};           ///< folder of files by their digests; "" for none
+  std::string digest = {};       ///< what the hub lists; "" where it does not
 };
 
+/// Whether a text may name a blob: forty or sixty-four hexadecimal digits.
+bool is_blob_name(std::string_view text);
+
 /// Fetches a file of the hub: to `to` + ".part", from where an earlier try ended, and when its
-/// digest is right to `to`. `moved` is called with the bytes that are there so far.
+/// digest is right to `to`; with `blobs` to the file of its digest there, to which `to` becomes a
+/// link (where the file system has none, it is the file). A blob that is there is not fetched
+/// again. `moved` is called with the bytes that are there so far.
 void download(const Download& what, const HubSettings& settings,
               const std::function<void(uint64_t)>& moved);
 

@@ -5,6 +5,7 @@ list of [path, Range, Authorization]. The models, all org/NAME:
 
 small      config, tokenizer, model.safetensors in "LFS": a redirect to another host; `dev` is
            another commit; also a folder, a README and a pickle that nobody needs
+listed     the same, and the listing says the digests, as huggingface.co's does
 llama      the golden one
 sharded    two shards, and an index
 binary     pytorch_model.bin alone
@@ -49,7 +50,7 @@ MODELS = {
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "llama"
 MODELS["llama"] = {name: (GOLDEN / name).read_bytes()
                    for name in ("config.json", "model.safetensors")}
-for name in ("breaking", "noranges", "wrong", "undigested", "longer"):
+for name in ("breaking", "noranges", "wrong", "undigested", "longer", "listed"):
     MODELS[name] = SMALL
 
 log = []
@@ -58,6 +59,20 @@ times = collections.Counter()
 
 def is_large(name):
     return name.endswith((".safetensors", ".bin"))
+
+
+def git_digest(content):
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def listed(name, file, content):
+    """A file as the listing has it."""
+    entry = {"rfilename": file, "size": len(content) - (name == "longer" and is_large(file))}
+    if name == "listed":
+        entry["blobId"] = git_digest(content)
+        if is_large(file):
+            entry["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    return entry
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -70,7 +85,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def listing(self, name, revision):
         if name == "other":
@@ -80,21 +96,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         commit = {"main": MAIN, "dev": DEV, "refs/pr/1": MAIN, MAIN: MAIN}.get(revision)
         if name not in MODELS or commit is None:
             return self.reply(404)
-        files = [{"rfilename": file, "size": len(content) - (name == "longer" and is_large(file))}
-                 for file, content in MODELS[name].items()]
+        files = [listed(name, file, content) for file, content in MODELS[name].items()]
         return self.reply(200, json.dumps({"sha": commit, "siblings": files}).encode())
 
     def file(self, name, commit, file):
         content = MODELS.get(name, {}).get(file)
         if content is None or commit not in (MAIN, DEV):
             return self.reply(404)
+        commit_header = [("X-Repo-Commit", commit)]
         if is_large(file):
             digest = hashlib.sha256(content).hexdigest()
             place = f"http://localhost:{self.server.server_port}/cdn/{name}/{file}?a=%2F"
             tags = [] if name == "undigested" else [("X-Linked-Etag", f'"{digest}"')]
+            tags += commit_header + [("X-Linked-Size", str(len(content)))]
             return self.reply(302, b"", tags + [("Location", place)])
-        digest = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-        return self.reply(200, content, [("ETag", f'"{digest}"')])
+        return self.reply(200, content, commit_header + [("ETag", f'"{git_digest(content)}"')])
 
     def large(self, name, file):
         content = MODELS[name][file]
@@ -116,6 +132,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             end = begin + (end - begin) // 2
         self.wfile.write(content[begin:end])
         return None
+
+    def do_HEAD(self):
+        self.do_GET()
 
     def do_GET(self):
         path = urllib.parse.urlparse(self.path).path

@@ -201,9 +201,9 @@ size_t open_descriptors() {
 
 // Prevents: a descriptor lost each time the model's lock cannot be had.
 TEST_F(Hub, ALockThatCannotBeHadLeavesNothingOpen) {
-  const fs::path home = settings_.cache / "models--org--small";
+  const fs::path home = settings_.cache / ".locks" / "models--org--small";
   fs::create_directories(home);
-  const int held = ::open((home / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  const int held = ::open((home / "alambic.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   ASSERT_EQ(::flock(held, LOCK_EX), 0);
   // A signal ends the wait for it; again and again, lest the first come too early.
   struct sigaction action {
@@ -213,7 +213,8 @@ TEST_F(Hub, ALockThatCannotBeHadLeavesNothingOpen) {
   const itimerval often{{0, 20000}, {0, 20000}}, never{};
   ::setitimer(ITIMER_REAL, &often, nullptr);
   const size_t opened = open_descriptors();
-  expect_refused("org/small", Exit::environment, {"cannot lock", home / "lock", "Interrupted"});
+  expect_refused("org/small", Exit::environment,
+                 {"cannot lock", home / "alambic.lock", "Interrupted"});
   EXPECT_EQ(open_descriptors(), opened);
   ::setitimer(ITIMER_REAL, &never, nullptr);
   ::sigaction(SIGALRM, &before, nullptr);
