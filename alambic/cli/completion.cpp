@@ -53,6 +53,7 @@ std::vector<CompletedCommand> completed_commands(const std::vector<Command>& com
   std::vector<CompletedCommand> words;
   for (const Command& command : commands) words.push_back({command.name, command.summary});
   words.push_back({"help", "the commands, or the options of one"});
+  words.push_back({"run", "what a run folder's config.toml says"});
   words.push_back({"completion", "a script that completes commands and options in a shell"});
   words.push_back({"version", "the program's version"});
   return words;

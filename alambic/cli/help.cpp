@@ -62,6 +62,7 @@ std::string program_help(const std::vector<Command>& commands) {
       "\nExamples\n"
       "  alambic distill --student small/ --teacher big/ --data prompts.jsonl --out run/\n"
       "  alambic generate --model run/model --prompt \"Once upon a time\"\n"
+      "  alambic run run/config.toml --out again/    what a run folder's config.toml says\n"
       "  alambic distill --help\n\n"
       "A model is a folder, a GGUF file, or org/name[@revision] of the Hugging Face hub.\n";
   std::vector<std::string> codes;

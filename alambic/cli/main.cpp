@@ -20,6 +20,7 @@
 #include "alambic/cli/help.h"
 #include "alambic/cli/man_pages.h"
 #include "alambic/cli/markdown_pages.h"
+#include "alambic/cli/run_config.h"
 #include "alambic/cli/torch_library.h"
 #include "alambic/hub/hub_models.h"
 #include "alambic/options/outputs.h"
@@ -109,6 +110,7 @@ int run_program(const Words& given, CommonFlags& flags) {
     fmt::print("{}", completion_script(rest.empty() ? "" : rest.front(), commands));
     return 0;
   }
+  if (first == "run") return run_program(words_of_run(rest), flags);
   if (first.starts_with('-')) {
     throw input_error("expected a command before '{}'", first)
         .with_hint("alambic COMMAND --key value; alambic --help lists the commands");

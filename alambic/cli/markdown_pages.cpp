@@ -37,7 +37,9 @@ std::string markdown_index(const std::vector<Command>& commands) {
       "{}# The command line\n\n"
       "`alambic COMMAND [--config run.toml] [--key value ...]`. A key of the file and an option of "
       "the\ncommand line are the same thing; the command line wins. A model is a folder, a GGUF "
-      "file, or\n`org/name[@revision]` of the Hugging Face hub.\n",
+      "file, or\n`org/name[@revision]` of the Hugging Face hub. `alambic run run/config.toml "
+      "[--key value ...]` is the\ncommand that the file's first line names, with the file as its "
+      "--config.\n",
       kMadeBy);
   std::string group;
   for (const Command& command : commands) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdio>
+#include <sstream>
 #include <string>
 
 namespace alambic {
@@ -27,6 +28,19 @@ inline Outcome shell(const std::string& command) {
   const int status = pclose(pipe);
   outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return outcome;
+}
+
+/// `options`, without those that `more` gives another value, and `more`: an option that is no list
+/// stands once in a command line. No value in `options` has spaces.
+inline std::string with_options(const std::string& options, const std::string& more) {
+  std::istringstream words(options);
+  std::string kept;
+  bool dropped = false;
+  for (std::string word; words >> word;) {
+    if (word.starts_with("--")) dropped = (" " + more + " ").find(" " + word + " ") != more.npos;
+    if (!dropped) kept += word + " ";
+  }
+  return kept + more;
 }
 
 inline Outcome alambic(const std::string& arguments) { return shell(kProgram + " " + arguments); }

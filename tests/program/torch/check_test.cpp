@@ -63,9 +63,11 @@ struct Check : testing::Test {
     return to;
   }
   static Outcome check(const std::string& student, const std::string& more = "") {
-    return alambic("check --student " + at(student) + " --teacher " + at("good") + " --data " +
-                   at("rows.jsonl") +
-                   " --batch-size 2 --max-completion-length 6 --device cpu --threads 1 " + more);
+    return alambic("check --teacher " + at("good") + " " +
+                   with_options("--student " + at(student) + " --data " + at("rows.jsonl") +
+                                    " --batch-size 2 --max-completion-length 6 --device cpu" +
+                                    " --threads 1",
+                                more));
   }
   static void expect(const Outcome& outcome, int code, const std::vector<std::string>& words) {
     EXPECT_EQ(outcome.code, code) << outcome.text;

@@ -38,11 +38,13 @@ struct DistillationStep : testing::TestWithParam<std::string> {
   /// The figures of a step with learning rate 0.
   Json step(const std::string& student, const std::string& options) const {
     const Outcome run = alambic(
-        "distill --student " + model(student) + " --teacher " + model(expected["teacher"]) +
-        " --data " + (golden / "distillation_step/rows.jsonl").string() + " --out " +
-        (folder / "run").string() +
-        " --overwrite --lmbda 0 --learning-rate 0 --max-steps 1 --batch-size 4 --device cpu" +
-        " --threads 1 " + options);
+        "distill " +
+        with_options("--student " + model(student) + " --teacher " + model(expected["teacher"]) +
+                         " --data " + (golden / "distillation_step/rows.jsonl").string() +
+                         " --out " + (folder / "run").string() +
+                         " --overwrite --lmbda 0 --learning-rate 0 --max-steps 1 --batch-size 4" +
+                         " --device cpu --threads 1",
+                     options));
     EXPECT_EQ(run.code, 0) << run.text;
     return Json::parse(read_file(folder / "run/metrics.jsonl"));
   }

@@ -84,14 +84,18 @@ struct MainJob : testing::Test {
   static void TearDownTestSuite() { fs::remove_all(folder); }
 
   static std::string distill_command(const std::string& out, const std::string& more = "") {
-    return "distill --student " + at("student") + " --teacher " + at("teacher") + " --data " +
-           at("prompts.jsonl") + " --out " + at(out) +
-           " --batch-size 4 --max-completion-length 6 --learning-rate 1e-2 --seed 3" + kMachine +
-           " " + more;
+    return "distill " +
+           with_options("--student " + at("student") + " --teacher " + at("teacher") + " --data " +
+                            at("prompts.jsonl") + " --out " + at(out) +
+                            " --batch-size 4 --max-completion-length 6 --learning-rate 1e-2" +
+                            " --seed 3" + kMachine,
+                        more);
   }
   static std::string train_command(const std::string& out, const std::string& more = "") {
-    return "train --model " + at("teacher") + " --data " + at("rows.jsonl") + " --out " + at(out) +
-           " --batch-size 4 --learning-rate 1e-2 --seed 3" + kMachine + " " + more;
+    return "train " +
+           with_options("--model " + at("teacher") + " --data " + at("rows.jsonl") + " --out " +
+                            at(out) + " --batch-size 4 --learning-rate 1e-2 --seed 3" + kMachine,
+                        more);
   }
   static Outcome succeed(const std::string& arguments) {
     const Outcome outcome = alambic(arguments);

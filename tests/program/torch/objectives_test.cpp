@@ -35,10 +35,10 @@ struct Objectives : testing::Test {
   static void TearDownTestSuite() { fs::remove_all(folder); }
 
   static std::string options(const std::string& more) {
-    return " --student " + at("student") + " --data " + at("rows.jsonl") +
-           " --batch-size 4 --max-completion-length 6 --learning-rate 1e-2 --seed 3"
-           " --device cpu --threads 1 " +
-           more;
+    return " " + with_options("--student " + at("student") + " --data " + at("rows.jsonl") +
+                                  " --batch-size 4 --max-completion-length 6 --learning-rate 1e-2"
+                                  " --seed 3 --device cpu --threads 1",
+                              more);
   }
   static std::string with_teacher() { return "--teacher " + at("teacher") + " "; }
 
@@ -262,8 +262,8 @@ TEST_F(Objectives, StopOrRollBackWhenCompletionsFallApart) {
     }
     write_file(folder / action / "metrics.jsonl", history);
     fs::remove_all(folder / action / "model");
-    const Outcome outcome =
-        alambic("distill --out " + at(action) + options(run + "--max-steps 40 --resume"));
+    const Outcome outcome = alambic("distill --out " + at(action) +
+                                    options(run + "--max-steps 40 --resume --allow-change"));
     EXPECT_EQ(outcome.code, action == "stop" ? 4 : 0) << outcome.text;
     EXPECT_NE(outcome.text.find("90 % did at first"), std::string::npos) << outcome.text;
     const std::string end =

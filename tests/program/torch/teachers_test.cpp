@@ -72,9 +72,11 @@ struct TeacherCommands : testing::Test {
     }
   }
   static std::string command(const std::string& teachers, const std::string& more = "") {
-    return "distill --student " + at("model1") + " " + teachers + " --data " + at("rows.jsonl") +
-           " --out " + at("run") + " --overwrite --lmbda 0 --batch-size 6 --max-steps 3" +
-           " --learning-rate 1e-2 --device cpu --threads 1 " + more;
+    return "distill " + teachers + " " +
+           with_options("--student " + at("model1") + " --data " + at("rows.jsonl") + " --out " +
+                            at("run") + " --overwrite --lmbda 0 --batch-size 6 --max-steps 3" +
+                            " --learning-rate 1e-2 --device cpu --threads 1",
+                        more);
   }
   /// The losses of the run's steps.
   static std::vector<double> losses(const std::string& command_line) {
