@@ -47,6 +47,11 @@ bool is_free(const std::string& key) {
   return std::ranges::find(free, key) != free.end();
 }
 
+// An option that the version which began the run did not have, and that asks for nothing.
+bool is_nothing(const std::string& value) {
+  return value == "false" || value == "0" || value == "\"\"" || value == "[]";
+}
+
 // What else follows from an option that may change when it is asked for; "" where nothing does.
 std::string consequence(const std::string& key, const Settings& now) {
   const bool rate_follows = value_of(now, "lr-schedule") != "\"constant\"";
@@ -77,6 +82,7 @@ void check_same_options(const fs::path& file, const std::string& text, bool allo
   for (const std::string& key : keys) {
     const std::string was = value_of(before, key), is = value_of(now, key);
     if (was == is || is_free(key)) continue;
+    if (!before.contains(key) && is_nothing(is)) continue;
     const std::string follows = may_change(key) ? consequence(key, now) : "";
     if (may_change(key) && follows.empty()) continue;
     (may_change(key) ? changes : differences).push_back(change(key, was, is));
@@ -171,7 +177,7 @@ RunFolder::RunFolder(const std::string& command, const Options& options, const R
   if (run.resume && !before.empty()) {
     if (!path_exists(path_ / run_files::config)) {
       throw input_error("cannot resume: {} holds no run", path_.string())
-          .with_hint("--overwrite replaces what is there");
+          .with_hint("choose the folder of a run, or a new or empty one for a new run");
     }
     check_same_options(path_ / run_files::config, config, run.allow_change);
     // The card is the last file of an exported model.

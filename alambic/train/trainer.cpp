@@ -205,9 +205,9 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
     Metrics row = run.advance();
     rests = parts.task.can_checkpoint_after(run.step);
     const bool stopping = signal.requested() && rests;
-    // A run that is stopped goes on after its checkpoint, and would never make up for it.
-    const bool validates = due(run.step, options.valid_every) && (!stopping || run.best.watches());
-    if (parts.validate && (validates || (run.ended() && !stopping))) {
+    // A resumed run goes on after this step and would never make up for its validation.
+    const bool validates = !stopping || run.best.watches();
+    if (parts.validate && validates && (due(run.step, options.valid_every) || run.ended())) {
       parts.recorder.phase(run.step, "validate");
       validation = parts.validate(run.step);
       row.insert(row.end(), validation.begin(), validation.end());
