@@ -49,6 +49,16 @@ constexpr std::array entries = {
     Entry{Dtype::Q6_K, "Q6_K", 8 * 210, 256},
     Entry{Dtype::IQ4_NL, "IQ4_NL", 8 * 18, 32},
     Entry{Dtype::MXFP4, "MXFP4", 8 * 17, 32},
+    Entry{Dtype::IQ1_S, "IQ1_S", 8 * 50, 256},
+    Entry{Dtype::IQ1_M, "IQ1_M", 8 * 56, 256},
+    Entry{Dtype::IQ2_XXS, "IQ2_XXS", 8 * 66, 256},
+    Entry{Dtype::IQ2_XS, "IQ2_XS", 8 * 74, 256},
+    Entry{Dtype::IQ2_S, "IQ2_S", 8 * 82, 256},
+    Entry{Dtype::IQ3_XXS, "IQ3_XXS", 8 * 98, 256},
+    Entry{Dtype::IQ3_S, "IQ3_S", 8 * 110, 256},
+    Entry{Dtype::IQ4_XS, "IQ4_XS", 8 * 136, 256},
+    Entry{Dtype::TQ1_0, "TQ1_0", 8 * 54, 256},
+    Entry{Dtype::TQ2_0, "TQ2_0", 8 * 66, 256},
 };
 
 constexpr bool in_order() {

@@ -47,6 +47,16 @@ enum class Dtype {
   Q6_K,
   IQ4_NL,
   MXFP4,
+  IQ1_S,
+  IQ1_M,
+  IQ2_XXS,
+  IQ2_XS,
+  IQ2_S,
+  IQ3_XXS,
+  IQ3_S,
+  IQ4_XS,
+  TQ1_0,
+  TQ2_0,
 };
 
 std::string name_of(Dtype dtype);

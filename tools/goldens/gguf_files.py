@@ -21,17 +21,22 @@ OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "test
 SCALES = {Type.Q4_0: (0,), Type.Q4_1: (0, 2), Type.Q5_0: (0,), Type.Q5_1: (0, 2), Type.Q8_0: (0,),
           Type.Q2_K: (80, 82), Type.Q3_K: (108,), Type.Q4_K: (0, 2), Type.Q5_K: (0, 2),
           Type.Q6_K: (208,), Type.IQ4_NL: (0,), Type.MXFP4: ()}
+# Those with grids, and of three levels, in a file of their own.
+GRIDS = {Type.IQ1_S: (0,), Type.IQ1_M: (), Type.IQ2_XXS: (0,), Type.IQ2_XS: (0,), Type.IQ2_S: (0,),
+         Type.IQ3_XXS: (0,), Type.IQ3_S: (0,), Type.IQ4_XS: (0,), Type.TQ1_0: (52,), Type.TQ2_0: (64,)}
 PLAIN = {Type.F32: np.float32, Type.F16: np.float16, Type.F64: np.float64, Type.I8: np.int8,
          Type.I16: np.int16, Type.I32: np.int32, Type.I64: np.int64}
 
 
-def random_blocks(rng, kind, rows=2):
+def random_blocks(rng, kind, scales, rows=2):
     size = GGML_QUANT_SIZES[kind][1]
     blocks = rng.integers(0, 256, (rows, size), dtype=np.uint8)
     if kind == Type.MXFP4:
         blocks[:, 0] = (0, 131)  # the subnormal end of the exponents, and an ordinary one
+    if kind == Type.IQ1_M:
+        blocks[:, 49:56:2] &= 0xbf  # the scale below infinity
     for row in blocks:
-        for at in SCALES[kind]:
+        for at in scales:
             row[at:at + 2] = np.float16(rng.normal() * 0.1).reshape(1).view(np.uint8)
     return blocks
 
@@ -63,8 +68,27 @@ def save_encoded(rng):
     numbers[3] = np.arange(32) - 16
     numbers[4] *= np.float32(1e-6)
     encoded = {kind.name: quantize(numbers, kind).view(np.uint8)
-               for kind in (Type.Q8_0, Type.Q4_0, Type.BF16, Type.F16)}
+               for kind in (Type.Q8_0, Type.Q4_0, Type.BF16, Type.F16, Type.MXFP4)}
     save_file(encoded | {"numbers": numbers}, os.path.join(OUT, "encoded.safetensors"))
+
+
+def save_grids(rng):
+    writer = GGUFWriter(os.path.join(OUT, "grids.gguf"), "test")
+    expected = {}
+    for kind, scales in GRIDS.items():
+        blocks = random_blocks(rng, kind, scales, rows=6)
+        writer.add_tensor(kind.name, blocks, raw_dtype=kind)
+        expected[kind.name] = dequantize(blocks, kind)
+        assert np.isfinite(expected[kind.name]).all(), kind
+    write(writer)
+    save_file(expected, os.path.join(OUT, "grids.safetensors"))
+
+
+def write(writer):
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def main():
@@ -78,7 +102,7 @@ def main():
         writer.add_tensor(kind.name, data)
         expected[kind.name] = data
     for kind in SCALES:
-        blocks = random_blocks(rng, kind)
+        blocks = random_blocks(rng, kind, SCALES[kind])
         writer.add_tensor(kind.name, blocks, raw_dtype=kind)
         expected[kind.name] = dequantize(blocks, kind)
     brain = rng.integers(0, 0x7f80, (2, 8), dtype=np.uint16)
@@ -89,12 +113,10 @@ def main():
     interesting = halves[(np.arange(65536) % 61 == 0) & np.isfinite(halves)]
     writer.add_tensor("halves", interesting)
     expected["halves"] = interesting.astype(np.float32)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write(writer)
     save_file(expected, os.path.join(OUT, "expected.safetensors"))
     save_encoded(rng)
+    save_grids(np.random.default_rng(8))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,26 @@ DecodeBlock decoder_of(Dtype dtype) {
       return blocks::iq4_nl;
     case Dtype::MXFP4:
       return blocks::mxfp4;
+    case Dtype::IQ1_S:
+      return blocks::iq1_s;
+    case Dtype::IQ1_M:
+      return blocks::iq1_m;
+    case Dtype::IQ2_XXS:
+      return blocks::iq2_xxs;
+    case Dtype::IQ2_XS:
+      return blocks::iq2_xs;
+    case Dtype::IQ2_S:
+      return blocks::iq2_s;
+    case Dtype::IQ3_XXS:
+      return blocks::iq3_xxs;
+    case Dtype::IQ3_S:
+      return blocks::iq3_s;
+    case Dtype::IQ4_XS:
+      return blocks::iq4_xs;
+    case Dtype::TQ1_0:
+      return blocks::tq1_0;
+    case Dtype::TQ2_0:
+      return blocks::tq2_0;
     default:
       return nullptr;
   }

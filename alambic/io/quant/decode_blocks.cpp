@@ -70,12 +70,15 @@ void q8_0(const uint8_t* block, float* numbers) {
   }
 }
 
-// d, q[16] into a table of unevenly spaced numbers
-void iq4_nl(const uint8_t* block, float* numbers) {
+void iq4_levels_of(const uint8_t* q, float scale, float* numbers) {
   static constexpr float levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                        1,    13,   25,  38,  53,  69,  89,  113};
-  const float d = half_at(block);
-  each_nibble(block + 2, [&](int q, int i) { numbers[i] = d * levels[q]; });
+  each_nibble(q, [&](int number, int i) { numbers[i] = scale * levels[number]; });
+}
+
+// d, q[16]
+void iq4_nl(const uint8_t* block, float* numbers) {
+  iq4_levels_of(block + 2, half_at(block), numbers);
 }
 
 // exponent, q[16] of E2M1. The levels are doubled and the power halved, so that both are exact.

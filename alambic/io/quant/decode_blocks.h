@@ -22,6 +22,19 @@ void q3_k(const uint8_t* block, float* numbers);
 void q4_k(const uint8_t* block, float* numbers);
 void q5_k(const uint8_t* block, float* numbers);
 void q6_k(const uint8_t* block, float* numbers);
+void iq1_s(const uint8_t* block, float* numbers);
+void iq1_m(const uint8_t* block, float* numbers);
+void iq2_xxs(const uint8_t* block, float* numbers);
+void iq2_xs(const uint8_t* block, float* numbers);
+void iq2_s(const uint8_t* block, float* numbers);
+void iq3_xxs(const uint8_t* block, float* numbers);
+void iq3_s(const uint8_t* block, float* numbers);
+void iq4_xs(const uint8_t* block, float* numbers);
+void tq1_0(const uint8_t* block, float* numbers);
+void tq2_0(const uint8_t* block, float* numbers);
+
+/// 32 numbers of 4 bits, q[16], into the unevenly spaced levels of IQ4_NL, times `scale`.
+void iq4_levels_of(const uint8_t* q, float scale, float* numbers);
 
 /// The half-precision number in two bytes.
 float half_at(const uint8_t* bytes);

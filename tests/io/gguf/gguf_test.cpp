@@ -14,10 +14,10 @@ namespace {
 
 const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/gguf";
 
-// Prevents any slip in the layout of a block: a wrong nibble, scale, sign or rounding.
-TEST(Gguf, EveryFormatDecodesToTheBitsOfGgufPy) {
-  const GgufFile file = GgufFile::open(golden / "types.gguf");
-  const SafetensorsFile expected = SafetensorsFile::open(golden / "expected.safetensors");
+// Compares what the tensors of `tensors` decode to.
+void expect_decoded(const fs::path& tensors, const fs::path& numbers) {
+  const GgufFile file = GgufFile::open(tensors);
+  const SafetensorsFile expected = SafetensorsFile::open(numbers);
   EXPECT_EQ(file.tensors().size(), expected.tensors().size());
   for (const TensorView& tensor : file.tensors()) {
     const TensorView* wanted = expected.find(tensor.name);
@@ -27,11 +27,20 @@ TEST(Gguf, EveryFormatDecodesToTheBitsOfGgufPy) {
       EXPECT_TRUE(std::ranges::equal(tensor.bytes, wanted->bytes)) << tensor.name;
       continue;
     }
-    std::vector<float> numbers(static_cast<size_t>(count_of(tensor.shape)));
-    decode(tensor.dtype, tensor.bytes, numbers);
-    EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span(numbers)), wanted->bytes))
-        << tensor.name;
+    std::vector<float> found(static_cast<size_t>(count_of(tensor.shape)));
+    decode(tensor.dtype, tensor.bytes, found);
+    EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span(found)), wanted->bytes)) << tensor.name;
   }
+}
+
+// Prevents any slip in the layout of a block: a wrong nibble, scale, sign or rounding.
+TEST(Gguf, EveryFormatDecodesToTheBitsOfGgufPy) {
+  expect_decoded(golden / "types.gguf", golden / "expected.safetensors");
+}
+
+// Prevents the same of IQ1 to IQ4, TQ1 and TQ2, which were refused.
+TEST(Gguf, FormatsWithGridsDecodeToTheBitsOfGgufPy) {
+  expect_decoded(golden / "grids.gguf", golden / "grids.safetensors");
 }
 
 // Prevents a type's number or width from being another's.
@@ -71,7 +80,7 @@ TEST(Gguf, WrittenAgainHasTheBytesOfGgufPy) {
          }});
   }
   const fs::path copy = fresh_folder() / "copy.gguf";
-  write_gguf(copy, file.metadata(), tensors);
+  write_gguf({copy}, file.metadata(), tensors);
   EXPECT_TRUE(read_file(copy) == read_file(golden / "types.gguf"));
 }
 

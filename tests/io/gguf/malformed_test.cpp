@@ -60,7 +60,7 @@ std::vector<Malformed> layouts() {
        file_with(2, 0, tensor("t", {1}, f32, 0) + tensor("t", {1}, f32, 32)),
        {"tensor t stands twice"}},
       {"UnknownFormat", file_with(1, 0, tensor("t", {32}, 77, 0)), {"tensor t", "unknown", "77"}},
-      {"FormatNotRead", file_with(1, 0, tensor("t", {256}, 16, 0)), {"tensor t", "IQ2_XXS"}},
+      {"FormatNotRead", file_with(1, 0, tensor("t", {256}, 40, 0)), {"tensor t", "NVFP4"}},
       {"FiveDimensions",
        file_with(1, 0, tensor("t", {1, 1, 1, 1, 1}, f32, 0)),
        {"tensor t", "at most 4 dimensions", "5"}},
