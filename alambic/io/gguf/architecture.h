@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
@@ -85,6 +86,9 @@ struct GgufWriting {
   std::string prefix() const;
 };
 
+/// Tensors of numbers that divide the frequencies of rotary positions, by name.
+using GgufFrequencies = std::map<std::string, std::vector<float>>;
+
 /// Functions for what a family's tables cannot say; null: nothing. Input errors name the file and
 /// the key or tensor, and refuse what llama.cpp cannot express.
 struct GgufWords {
@@ -98,10 +102,9 @@ struct GgufWords {
   /// before it is written. For rotary families only.
   void (*rope)(const GgufWriting& to, const nlohmann::ordered_json& config, int64_t head_dim,
                nlohmann::ordered_json& rope) = nullptr;
-  /// Adds other metadata after the tables; `rope` as above. Returns the numbers of
-  /// rope_freqs.weight; none: there is no such tensor.
-  std::vector<float> (*add)(const GgufWriting& to, const nlohmann::ordered_json& config,
-                            nlohmann::ordered_json& rope) = nullptr;
+  /// Adds other metadata after the tables; `rope` as above.
+  GgufFrequencies (*add)(const GgufWriting& to, const nlohmann::ordered_json& config,
+                         nlohmann::ordered_json& rope) = nullptr;
 };
 
 struct GgufArchitecture {
@@ -113,7 +116,6 @@ struct GgufArchitecture {
   /// JSON object: what config.json must say where it says anything, because llama.cpp assumes it.
   std::string_view constants;
   bool rotary = true;       ///< has rope settings and head_dim
-  double rope_theta = 1e4;  ///< base of a file that does not say
   bool bias_flags = false;  ///< attention_bias and mlp_bias follow from the tensors
   bool tied = false;        ///< the head, of a config.json that does not say
   bool windowless = false;  ///< llama.cpp ignores its sliding window

@@ -5,6 +5,7 @@
 
 #include "alambic/io/generation_config.h"
 #include "alambic/io/gguf/architectures/words.h"
+#include "alambic/io/gguf/metadata_keys.h"
 #include "alambic/io/gguf/rope.h"
 
 namespace alambic {
@@ -13,8 +14,7 @@ namespace {
 
 using namespace gguf;
 
-// The shortest decimal that is this float32: 1e-05, not 9.99999974737875e-06.
-double shortest(double stored) { return std::stod(fmt::format("{}", static_cast<float>(stored))); }
+constexpr int64_t widest = int64_t{1} << 20;  // of a head: a limit of what is made of it
 
 int64_t vocabulary_of(const GgufReading& from) {
   const TensorView* embedding = tensor_named(from.tensors, "token_embd.weight");
@@ -103,10 +103,16 @@ void read_rotary(const GgufReading& from, Json& config) {
   const std::string prefix = from.prefix();
   const int64_t plain =
       integer_or(config, "hidden_size", 1) / integer_or(config, "num_attention_heads", 1);
-  const int64_t head_dim = from.metadata.integer(prefix + "attention.key_length").value_or(plain);
+  const auto width = [&](const std::string& key, int64_t otherwise) {
+    const int64_t found = from.metadata.integer(key).value_or(otherwise);
+    if (found >= 1 && found <= widest) return found;
+    throw input_error("cannot read {}: metadata {} should be the width of a head, found {}",
+                      from.metadata.where(), key, found);
+  };
+  const int64_t head_dim = width(prefix + "attention.key_length", plain);
   config["head_dim"] = head_dim;
-  Json rope = rope_of_gguf(from.metadata, prefix, from.tensors, from.family.rope_theta);
-  const auto turned = from.metadata.integer(prefix + "rope.dimension_count").value_or(head_dim);
+  const int64_t turned = width(prefix + "rope.dimension_count", head_dim);
+  Json rope = rope_of_gguf(from, turned / 2);
   if (turned != head_dim) {
     rope["partial_rotary_factor"] = static_cast<double>(turned) / static_cast<double>(head_dim);
   }
@@ -183,7 +189,7 @@ void add_settings(const GgufWriting& to, Json& config) {
   }
 }
 
-std::vector<float> add_rotary(const GgufWriting& to, const Json& config, Json& rope) {
+GgufFrequencies add_rotary(const GgufWriting& to, const Json& config, Json& rope) {
   const uint32_t heads = size_of(config, "num_attention_heads", to.where);
   const int64_t head_dim = has(config, "head_dim")
                                ? size_of(config, "head_dim", to.where)
@@ -198,7 +204,7 @@ std::vector<float> add_rotary(const GgufWriting& to, const Json& config, Json& r
 }
 
 // The configuration is completed by defaults on the way.
-std::vector<float> add_whole_config(const GgufWriting& to, Json config) {
+GgufFrequencies add_whole_config(const GgufWriting& to, Json config) {
   const GgufWords& words = to.family.words;
   if (words.complete) words.complete(to, config);
   check_constants(to, config);
@@ -206,7 +212,7 @@ std::vector<float> add_whole_config(const GgufWriting& to, Json config) {
   to.metadata.add(to.prefix() + "vocab_size", size_of(config, "vocab_size", to.where));
   Json rope = rope_settings(config);
   if (to.family.rotary) return add_rotary(to, config, rope);
-  return words.add ? words.add(to, config, rope) : std::vector<float>();
+  return words.add ? words.add(to, config, rope) : GgufFrequencies();
 }
 
 }  // namespace
@@ -231,14 +237,15 @@ Json config_of_gguf(const GgufArchitecture& family, const GgufMetadata& metadata
   }
   if (family.rotary) read_rotary(from, config);
   if (family.words.read) family.words.read(from, config);
+  check_held_keys(from, config);
   read_tokens(metadata, config);
   config["dtype"] = dtype_name(tensors);
   return config;
 }
 
-std::vector<float> add_gguf_config(const GgufArchitecture& family, const Json& config,
-                                   const CountLimits& limits, const std::string& where,
-                                   GgufMetadata& metadata) try {
+GgufFrequencies add_gguf_config(const GgufArchitecture& family, const Json& config,
+                                const CountLimits& limits, const std::string& where,
+                                GgufMetadata& metadata) try {
   return add_whole_config({family, limits, where, metadata}, config);
 } catch (const Json::exception& error) {  // a value of another type than the key has
   throw input_error("cannot read {}: {}", where, error.what());

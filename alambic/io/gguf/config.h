@@ -16,10 +16,10 @@ nlohmann::ordered_json config_of_gguf(const GgufArchitecture& family, const Gguf
                                       const std::vector<TensorView>& tensors);
 
 /// Adds the architecture's hyper-parameters. Refuses, naming file and key, what llama.cpp cannot
-/// express, and counts beyond `limits`. Returns rope_freqs.weight: llama3's factors of the
-/// frequencies; empty for other models.
-std::vector<float> add_gguf_config(const GgufArchitecture& family,
-                                   const nlohmann::ordered_json& config, const CountLimits& limits,
-                                   const std::string& where, GgufMetadata& metadata);
+/// express, and counts beyond `limits`. Returns the tensors of factors of the frequencies that
+/// the model needs.
+GgufFrequencies add_gguf_config(const GgufArchitecture& family,
+                                const nlohmann::ordered_json& config, const CountLimits& limits,
+                                const std::string& where, GgufMetadata& metadata);
 
 }  // namespace alambic

@@ -10,6 +10,7 @@
 #include "alambic/io/count_limits.h"
 #include "alambic/io/gguf/config.h"
 #include "alambic/io/gguf/parts.h"
+#include "alambic/io/gguf/rope.h"
 #include "alambic/io/gguf/text_part.h"
 #include "alambic/io/gguf/transform.h"
 #include "alambic/io/quant/decode.h"
@@ -20,8 +21,6 @@ namespace alambic {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr const char* frequencies = "rope_freqs.weight";
 
 struct NamedType {
   std::string_view name;
@@ -318,7 +317,7 @@ GgufModel open_gguf_model(const fs::path& path) {
       metadata.integer(std::string(family.name) + ".nextn_predict_layers").value_or(0);
   std::map<std::string, std::vector<GgufPart>> parts;  // by the name of the whole
   for (const TensorView& tensor : model.file.tensors()) {
-    if (tensor.name == frequencies || is_beyond(tensor.name, "blk.", next, model.config)) continue;
+    if (is_gguf_frequencies(tensor.name) || is_beyond(tensor.name, "blk.", next, model.config)) continue;
     const auto place = place_of_gguf(family, tensor.name);
     if (!place) {
       throw input_error("cannot load {}: tensor {} is not part of the architecture {}",
@@ -344,7 +343,7 @@ std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& whol
   const GgufArchitecture& family = gguf_architecture_of(config, where);
   const std::vector<TensorView> tensors = text_tensors(family, all_tensors);
   GgufMetadata settings;
-  const std::vector<float> factors =
+  const GgufFrequencies factors =
       add_gguf_config(family, config, limits_of(tensors), where, settings);
   const std::vector<Plan> plans = plan_tensors(family, config, where, tensors, type);
   const GgufHeads heads = heads_of(config);
@@ -356,11 +355,11 @@ std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& whol
            return bytes_of(plan, heads, where);
          }});
   }
-  if (!factors.empty()) {
-    written.insert(written.begin(), {.name = frequencies,
+  for (const auto& [name, numbers] : factors) {
+    written.insert(written.begin(), {.name = name,
                                      .dtype = Dtype::F32,
-                                     .shape = {std::ssize(factors)},
-                                     .bytes = [&] { return encode(Dtype::F32, factors); }});
+                                     .shape = {std::ssize(numbers)},
+                                     .bytes = [&] { return encode(Dtype::F32, numbers); }});
   }
   write_gguf(path, header_of(family, type, tokenizer, settings), written);
   std::map<Dtype, int64_t> counts;

@@ -1,21 +1,24 @@
-// Rotary settings between config.json and GGUF metadata. llama.cpp knows linear and YaRN scaling by
-// metadata, and llama3's by a tensor of factors that divide the frequencies.
+// Rotary settings between config.json and GGUF metadata. llama.cpp has linear and YaRN scaling as
+// metadata, and llama3's and longrope's as tensors of factors that divide the frequencies.
 #pragma once
 
 #include <nlohmann/json.hpp>
 
-#include "alambic/io/gguf/gguf.h"
+#include "alambic/io/gguf/architecture.h"
 
 namespace alambic {
 
-/// "rope_parameters" for config.json. `prefix` is "<architecture>.".
-nlohmann::ordered_json rope_of_gguf(const GgufMetadata& metadata, const std::string& prefix,
-                                    const std::vector<TensorView>& tensors, double default_theta);
+/// True for the tensors that divide frequencies: they are settings, no weights.
+bool is_gguf_frequencies(std::string_view tensor);
 
-/// The reverse; `rope` is a plain object of rope_type, rope_theta, factor, …. Returns llama3's
-/// factors, empty for other types. Refuses other types and what YaRN in llama.cpp cannot express.
-std::vector<float> add_gguf_rope(const nlohmann::ordered_json& rope, int64_t head_dim,
-                                 int64_t positions, const std::string& where,
-                                 const std::string& prefix, GgufMetadata& metadata);
+/// "rope_parameters" for config.json, of a head of which `angles` pairs turn. A tensor of
+/// frequencies is longrope unless llama3's settings make it. Input errors name the key or tensor.
+nlohmann::ordered_json rope_of_gguf(const GgufReading& from, int64_t angles);
+
+/// The reverse; `rope` is a plain object of rope_type, rope_theta, factor, …. Returns the tensors
+/// of factors that llama3 and longrope need. Refuses what llama.cpp cannot express.
+GgufFrequencies add_gguf_rope(const nlohmann::ordered_json& rope, int64_t head_dim,
+                              int64_t positions, const std::string& where,
+                              const std::string& prefix, GgufMetadata& metadata);
 
 }  // namespace alambic

@@ -62,6 +62,8 @@ std::optional<double> as_number(const T& value) {
 
 }  // namespace
 
+double shortest(double stored) { return std::stod(fmt::format("{}", static_cast<float>(stored))); }
+
 std::string kind_of(const GgufValue& value) {
   const auto* list = std::get_if<GgufArray>(&value);
   if (list == nullptr) return kinds[value.index()];

@@ -56,6 +56,9 @@ class GgufMetadata {
   std::vector<std::pair<std::string, GgufValue>> items_;
 };
 
+/// The shortest decimal that is this float32: 1e-05, not 9.99999974737875e-06.
+double shortest(double stored);
+
 /// "a list of 3 strings", "an unsigned 32-bit integer": for messages.
 std::string kind_of(const GgufValue& value);
 

@@ -23,34 +23,6 @@ std::vector<float> numbers(const std::vector<TensorView>& tensors, const std::st
   return floats_of(*found, "m");
 }
 
-// The file again with some metadata (a value, or nothing: without it) and a tensor in its place.
-fs::path with(const GgufFile& file, const std::string& key, std::optional<GgufValue> value,
-              const std::optional<GgufTensor>& tensor = {}) {
-  GgufMetadata metadata;
-  for (const auto& [name, old] : file.metadata().items()) {
-    if (name != key) metadata.add(name, old);
-  }
-  if (value) metadata.add(key, *value);
-  std::vector<GgufTensor> tensors;
-  for (const TensorView& old : file.tensors()) {
-    if (tensor && old.name == tensor->name) continue;
-    tensors.push_back({.name = old.name, .dtype = old.dtype, .shape = old.shape, .bytes = [=] {
-                         return std::vector(old.bytes.begin(), old.bytes.end());
-                       }});
-  }
-  if (tensor && !tensor->shape.empty()) tensors.push_back(*tensor);
-  const fs::path path = fresh_folder() / "other.gguf";
-  write_gguf(path, metadata, tensors);
-  return path;
-}
-
-GgufTensor floats(const std::string& name, const std::vector<float>& values) {
-  return {.name = name, .dtype = Dtype::F32, .shape = {std::ssize(values)}, .bytes = [=] {
-            const auto bytes = std::as_bytes(std::span(values));
-            return std::vector(bytes.begin(), bytes.end());
-          }};
-}
-
 // Prevents numbers of one kind of layers in the other's place: llama.cpp would take both.
 TEST(GgufLayers, OfGemma4SayWhatEachHas) {
   const GgufFile file = GgufFile::open(written("gemma4"));

@@ -113,12 +113,17 @@ void read_widths(const GgufMetadata& metadata, const std::string& prefix, Json& 
   config["v_head_dim"] = width_of(metadata, prefix, "attention.value_length" + end);
 }
 
-Json read_rope(const GgufMetadata& metadata, const std::string& prefix,
-               const std::vector<TensorView>& tensors) {
-  Json rope = rope_of_gguf(metadata, prefix, tensors, 1e4);
-  if (rope["rope_type"] != "yarn") return rope;
-  const std::string key = prefix + "rope.scaling.yarn_log_multiplier";
+Json read_rope(const GgufReading& from, int64_t turned) {
+  const GgufMetadata& metadata = from.metadata;
+  const std::string key = from.prefix() + "rope.scaling.yarn_log_multiplier";
+  Json rope = rope_of_gguf(from, turned / 2);
   const auto tenth = metadata.number(key);
+  if (rope.contains("attention_factor") ||
+      (rope["rope_type"] == "linear" && tenth.value_or(0) != 0)) {
+    throw input_error("cannot read {}: of {}rope.scaling only yarn or a plain factor is read",
+                      metadata.where(), from.prefix());
+  }
+  if (rope["rope_type"] != "yarn") return rope;
   if (!tenth) throw input_error("cannot read {}: it has no metadata {}", metadata.where(), key);
   // The shortest decimal that is this float32: 0.707.
   const auto magnitude = static_cast<float>(10 * *tenth);
@@ -184,7 +189,7 @@ void read(const GgufReading& from, Json& config) {
   if (!config.contains("routed_scaling_factor")) config["routed_scaling_factor"] = 1.0;
   if (!config.contains("n_group")) config["n_group"] = config["topk_group"] = 1;
   config["norm_topk_prob"] = metadata.flag(prefix + "expert_weights_norm").value_or(false);
-  config["rope_parameters"] = read_rope(metadata, prefix, tensors);
+  config["rope_parameters"] = read_rope(from, config["qk_rope_head_dim"]);
   const bool indexed = prefix == indexed_prefix;
   const bool v3 = is_v3(metadata, prefix, tensors);
   if (indexed && !v3) {
@@ -205,7 +210,7 @@ void read(const GgufReading& from, Json& config) {
   }
 }
 
-std::vector<float> add(const GgufWriting& to, const Json& config, Json& rope) {
+GgufFrequencies add(const GgufWriting& to, const Json& config, Json& rope) {
   const std::string &where = to.where, prefix = to.prefix();
   GgufMetadata& metadata = to.metadata;
   check_layer_types(config, where);
@@ -227,11 +232,12 @@ std::vector<float> add(const GgufWriting& to, const Json& config, Json& rope) {
   metadata.add(prefix + "expert_gating_func", static_cast<uint32_t>(v3 ? sigmoid : softmax));
   metadata.add(prefix + "expert_weights_norm", config.value("norm_topk_prob", v3));
   add_yarn_magnitude(rope, where, prefix, metadata);
-  const std::vector<float> factors =
+  const GgufFrequencies factors =
       add_gguf_rope(rope, turned, size_from(config, "max_position_embeddings", 1, where), where,
                     prefix, metadata);
   if (!factors.empty()) {
-    throw input_error("cannot convert {}: llama.cpp has no llama3 scaling for DeepSeek", where);
+    throw input_error("cannot convert {}: llama.cpp has no scaling of this type for DeepSeek: {}",
+                      where, rope.dump());
   }
   return {};
 }

@@ -31,9 +31,11 @@ constexpr int64_t gemma3_pattern = 6;  // the last of so many layers has no wind
 
 bool is_gemma3(const GgufArchitecture& family) { return family.name == "gemma3"; }
 
-Json layer_types(const GgufArchitecture& family, int64_t layers) {
-  return alternating_types(layers, is_gemma3(family) ? gemma3_pattern : 2);
-}
+int64_t period_of(const GgufArchitecture& family) { return is_gemma3(family) ? gemma3_pattern : 2; }
+
+// Defaults of both sides' caps of scores and logits; neither has Gemma 2 without them.
+constexpr std::pair<const char*, double> caps[] = {{"attn_logit_softcapping", 50.0},
+                                                   {"final_logit_softcapping", 30.0}};
 
 // Scores are divided by the root of this; llama.cpp knows the largest models' by their layers.
 int64_t query_scalar(const GgufArchitecture& family, const Json& config, int64_t head_dim) {
@@ -44,16 +46,27 @@ int64_t query_scalar(const GgufArchitecture& family, const Json& config, int64_t
 
 void read(const GgufReading& from, Json& config) {
   if (is_gemma3(from.family)) {
+    if (config["rope_parameters"].contains("attention_factor")) {
+      throw input_error(
+          "cannot read {}: metadata {}rope.scaling.attn_factor, which also counts in layers with a "
+          "window, is not read for Gemma 3",
+          from.metadata.where(), from.prefix());
+    }
     Json local = Json::object(), both = Json::object();
     local["rope_type"] = "default";
     local["rope_theta"] = from.metadata.number(from.prefix() + "rope.freq_base_swa").value_or(1e4);
     both["full_attention"] = config["rope_parameters"];
     both["sliding_attention"] = std::move(local);
     config["rope_parameters"] = std::move(both);
+  } else {  // caps that llama.cpp has without a key
+    for (const auto& [key, cap] : caps) {
+      if (!has(config, key)) config[key] = cap;
+    }
   }
   config["query_pre_attn_scalar"] =
       query_scalar(from.family, config, integer_or(config, "head_dim", 0));
-  config["layer_types"] = layer_types(from.family, integer_or(config, "num_hidden_layers", 0));
+  config["layer_types"] =
+      read_layer_types(from, integer_or(config, "num_hidden_layers", 0), period_of(from.family));
 }
 
 void add_local_rope(const GgufWriting& to, const Json& config, Json& rope) {
@@ -70,8 +83,20 @@ void add_local_rope(const GgufWriting& to, const Json& config, Json& rope) {
   if (!rope.contains("rope_theta")) rope["rope_theta"] = 1e6;
 }
 
+void complete(const GgufWriting& to, Json& config) {
+  if (is_gemma3(to.family)) {
+    const char* scores = "attn_logit_softcapping";
+    if (has(config, scores)) throw refusal(to.where, scores, config[scores], "null");
+    return;
+  }
+  for (const auto& [key, cap] : caps) {
+    if (!config.contains(key)) config[key] = cap;
+    if (config[key].is_null()) throw refusal(to.where, key, config[key], "a number");
+  }
+}
+
 void rope(const GgufWriting& to, const Json& config, int64_t head_dim, Json& rope) {
-  check_layer_types(to, config, layer_types(to.family, integer_or(config, "num_hidden_layers", 0)));
+  add_layer_types(to, config, period_of(to.family));
   if (is_gemma3(to.family)) add_local_rope(to, config, rope);
   const int64_t scalar = query_scalar(to.family, config, head_dim);
   if (has(config, "query_pre_attn_scalar") && config["query_pre_attn_scalar"] != scalar) {
@@ -80,26 +105,32 @@ void rope(const GgufWriting& to, const Json& config, int64_t head_dim, Json& rop
   }
 }
 
+constexpr GgufSetting gemma3_settings[] = {
+    {"final_logit_softcapping", "final_logit_softcapping", real, ""}};
+constexpr auto gemma3_sizes = joined(sizes, gemma3_settings);
+constexpr GgufSetting gemma2_settings[] = {
+    {"attn_logit_softcapping", "attn_logit_softcapping", real, ""}};
+constexpr auto gemma2_sizes = joined(gemma3_sizes, gemma2_settings);
+
 }  // namespace
 
 constexpr GgufArchitecture gemma_rows[] = {
     {.name = "gemma2",
      .model_type = "gemma2",
      .architecture = "Gemma2ForCausalLM",
-     .settings = sizes,
+     .settings = gemma2_sizes,
      .tensors = tensors,
      .constants = constants,
      .tied = true,
-     .words = {.read = read, .rope = rope}},
+     .words = {.read = read, .complete = complete, .rope = rope}},
     {.name = "gemma3",
      .model_type = "gemma3_text",
      .architecture = "Gemma3ForCausalLM",
-     .settings = sizes,
+     .settings = gemma3_sizes,
      .tensors = tensors,
      .constants = constants,
-     .rope_theta = 1e6,
      .tied = true,
-     .words = {.read = read, .rope = rope}},
+     .words = {.read = read, .complete = complete, .rope = rope}},
 };
 extern const std::span<const GgufArchitecture> gemma = gemma_rows;
 

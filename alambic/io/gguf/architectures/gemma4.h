@@ -17,6 +17,7 @@ struct Gemma4Kinds {
   int64_t first(bool sliding) const { return std::ranges::find(slides, sliding) - slides.begin(); }
 };
 
+constexpr const char* gemma4_frequencies = "rope_freqs.weight";
 constexpr float gemma4_standstill = 1e30F;   ///< divides a frequency
 constexpr double gemma4_usual_share = 0.25;  ///< share of a head that turns, in published models
 constexpr int64_t gemma4_widest = int64_t{1} << 20;  ///< limit of a head's width
@@ -28,6 +29,6 @@ inline int64_t gemma4_turning(int64_t head, double share) {
 
 /// GgufWords' `read` and `add` of Gemma 4.
 void read_gemma4(const GgufReading& from, Json& config);
-std::vector<float> add_gemma4(const GgufWriting& to, const Json& config, Json& rope);
+GgufFrequencies add_gemma4(const GgufWriting& to, const Json& config, Json& rope);
 
 }  // namespace alambic::gguf

@@ -1,3 +1,4 @@
+#include "alambic/base/printable.h"
 #include "alambic/io/gguf/architectures/gemma4.h"
 #include "alambic/io/quant/decode.h"
 
@@ -7,7 +8,7 @@ namespace {
 
 const std::string prefix = "gemma4.";
 constexpr int64_t largest = int64_t{1} << 30;  // limit of sizes other than widths of heads
-constexpr const char* frequencies = "rope_freqs.weight";
+constexpr auto frequencies = gemma4_frequencies;
 
 int64_t size_of(const GgufMetadata& metadata, const std::string& key, int64_t min, int64_t max,
                 int64_t otherwise) {
@@ -145,6 +146,22 @@ double read_share(const GgufMetadata& metadata, const std::vector<TensorView>& t
   return (2 * static_cast<double>(pairs) + 0.5) / static_cast<double>(head);
 }
 
+void check_unscaled(const GgufMetadata& metadata) {
+  const std::string type = metadata.text(prefix + "rope.scaling.type").value_or("linear");
+  if (type != "none" && type != "linear") {
+    throw input_error(
+        "cannot read {}: metadata {}rope.scaling.type is \"{}\", but only none is read",
+        metadata.where(), prefix, printable(type));
+  }
+  for (const std::string key :
+       {"rope.scaling.factor", "rope.scale_linear", "rope.scaling.attn_factor"}) {
+    const double number = metadata.number(prefix + key).value_or(1);
+    if (number == 1 || number == 0 || (type == "none" && !key.ends_with("attn_factor"))) continue;
+    throw input_error("cannot read {}: metadata {}{} is {}, but only 1 is read for Gemma 4",
+                      metadata.where(), prefix, key, number);
+  }
+}
+
 }  // namespace
 
 void read_gemma4(const GgufReading& from, Json& config) {
@@ -162,18 +179,14 @@ void read_gemma4(const GgufReading& from, Json& config) {
     types.emplace_back(slides ? "sliding_attention" : "full_attention");
   }
   config["layer_types"] = types;
-  const std::string scaling = metadata.text(prefix + "rope.scaling.type").value_or("none");
-  if (scaling != "none") {
-    throw input_error("cannot read {}: {}rope.scaling.type is \"{}\", but only none is read",
-                      metadata.where(), prefix, scaling);
-  }
+  check_unscaled(metadata);
   const auto theta = [&](const char* key, double otherwise) {
     return metadata.number(prefix + key).value_or(otherwise);
   };
   config["rope_parameters"] = {
       {"full_attention",
        {{"rope_type", "proportional"},
-        {"rope_theta", theta("rope.freq_base", 1e6)},
+        {"rope_theta", theta("rope.freq_base", 1e4)},
         {"partial_rotary_factor", read_share(metadata, tensors, head_width(metadata, ""))}}},
       {"sliding_attention",
        {{"rope_type", "default"}, {"rope_theta", theta("rope.freq_base_swa", 1e4)}}}};

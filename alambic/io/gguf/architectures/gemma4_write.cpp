@@ -114,8 +114,8 @@ Json rope_of(const Json& config, const char* kind, const Json& otherwise,
   return rope;
 }
 
-std::vector<float> add_ropes(const Json& config, const Gemma4Kinds& kinds, const std::string& where,
-                             GgufMetadata& metadata) {
+GgufFrequencies add_ropes(const Json& config, const Gemma4Kinds& kinds, const std::string& where,
+                          GgufMetadata& metadata) {
   const Json local = rope_of(config, "sliding_attention", {{"rope_type", "default"}}, where);
   const Json whole = rope_of(
       config, "full_attention",
@@ -145,12 +145,12 @@ std::vector<float> add_ropes(const Json& config, const Gemma4Kinds& kinds, const
   }
   std::vector<float> factors(static_cast<size_t>(wide / 2), gemma4_standstill);
   std::fill_n(factors.begin(), gemma4_turning(wide, share), 1.0F);
-  return factors;
+  return {{gemma4_frequencies, std::move(factors)}};
 }
 
 }  // namespace
 
-std::vector<float> add_gemma4(const GgufWriting& to, const Json& config, Json&) {
+GgufFrequencies add_gemma4(const GgufWriting& to, const Json& config, Json&) {
   const std::string& where = to.where;
   GgufMetadata& metadata = to.metadata;
   for (const char* key :

@@ -39,18 +39,14 @@ constexpr auto own_sizes = with_common({
     {"attention.sliding_window", "sliding_window", length, "128", true},
 });
 
-Json layer_types(const Json& config) {
-  return alternating_types(integer_or(config, "num_hidden_layers", 0), 2);
-}
-
-void read(const GgufReading&, Json& config) {
+void read(const GgufReading& from, Json& config) {
   Json& rope = config["rope_parameters"];
   if (rope["rope_type"] == "yarn") rope["truncate"] = false;
-  config["layer_types"] = layer_types(config);
+  config["layer_types"] = read_layer_types(from, integer_or(config, "num_hidden_layers", 0), 2);
 }
 
 void rope(const GgufWriting& to, const Json& config, int64_t, Json& rope) {
-  check_layer_types(to, config, layer_types(config));
+  add_layer_types(to, config, 2);
   const bool yarn = text_or(rope, "rope_type", text_or(rope, "type", "default").c_str()) == "yarn";
   if (yarn && flag_or(rope, "truncate", true)) {
     throw refusal(to.where, "rope_parameters", value_of(config, "rope_parameters"),

@@ -1,5 +1,6 @@
-// Phi-3: one matrix for queries, keys and values, one for gate and up.
-#include "alambic/io/gguf/architectures/tables.h"
+// Phi-3: one matrix for queries, keys and values, one for gate and up; two lists of factors of the
+// frequencies.
+#include "alambic/io/gguf/architectures/words.h"
 
 namespace alambic::gguf {
 
@@ -17,6 +18,23 @@ constexpr GgufTensorRow tensors[] = {
     {"output", "lm_head"},
 };
 
+// transformers has the original context beside the settings too, and takes Phi-3's longrope for the
+// other two names.
+void read(const GgufReading&, Json& config) {
+  const Json& rope = config["rope_parameters"];
+  if (rope["rope_type"] != "longrope") return;
+  config["original_max_position_embeddings"] = Json(rope["original_max_position_embeddings"]);
+}
+
+void rope(const GgufWriting&, const Json& config, int64_t, Json& rope) {
+  const std::string type = text_or(rope, "rope_type", text_or(rope, "type", "default"));
+  if (type != "longrope" && type != "su" && type != "yarn") return;
+  rope["rope_type"] = "longrope";
+  if (has(rope, "original_max_position_embeddings")) return;
+  rope["original_max_position_embeddings"] =
+      integer_or(config, "original_max_position_embeddings", 4096);
+}
+
 }  // namespace
 
 constexpr GgufArchitecture phi3_rows[] = {
@@ -26,7 +44,8 @@ constexpr GgufArchitecture phi3_rows[] = {
      .settings = sizes,
      .tensors = tensors,
      .constants = R"({"hidden_act": "silu"})",
-     .windowless = true},
+     .windowless = true,
+     .words = {.read = read, .rope = rope}},
 };
 extern const std::span<const GgufArchitecture> phi3 = phi3_rows;
 

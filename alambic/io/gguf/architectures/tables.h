@@ -43,8 +43,6 @@ inline constexpr auto sizes = with_common({
     {"attention.sliding_window", "sliding_window", length, ""},
     {"expert_count", "num_local_experts", experts, ""},
     {"expert_used_count", "num_experts_per_tok", size, ""},
-    {"attn_logit_softcapping", "attn_logit_softcapping", real, ""},
-    {"final_logit_softcapping", "final_logit_softcapping", real, ""},
 });
 
 }  // namespace alambic::gguf

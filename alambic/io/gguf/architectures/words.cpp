@@ -68,10 +68,46 @@ Json alternating_types(int64_t count, int64_t period) {
   return types;
 }
 
-void check_layer_types(const GgufWriting& to, const Json& config, const Json& expected) {
+Json read_layer_types(const GgufReading& from, int64_t count, int64_t period) {
+  const std::string key = from.prefix() + "attention.sliding_window_pattern";
+  const GgufValue* pattern = from.metadata.find(key);
+  if (pattern == nullptr) return alternating_types(count, period);
+  if (!std::holds_alternative<GgufArray>(*pattern)) {
+    const int64_t found = *from.metadata.integer(key);
+    if (found < 0 || found > std::numeric_limits<int32_t>::max()) {
+      throw input_error("cannot read {}: metadata {} should be a number of layers, found {}",
+                        from.metadata.where(), key, found);
+    }
+    return alternating_types(count, found == 0 ? count + 1 : found);  // 0: all slide
+  }
+  const std::vector<double> slides = from.metadata.numbers(key);
+  if (std::ssize(slides) < count) {  // more with layers for multi-token prediction
+    throw input_error(
+        "cannot read {}: metadata {} should have an entry for each of {} layers, found {}",
+        from.metadata.where(), key, count, slides.size());
+  }
+  Json types = Json::array();
+  for (int64_t i = 0; i < count; ++i) {
+    types.push_back(slides[static_cast<size_t>(i)] != 0 ? "sliding_attention" : "full_attention");
+  }
+  return types;
+}
+
+void add_layer_types(const GgufWriting& to, const Json& config, int64_t period) {
   const Json& types = value_of(config, "layer_types");
-  if (expected.empty() || types.is_null() || types == expected) return;
-  throw refusal(to.where, "layer_types", types, expected.dump());
+  const int64_t count = integer_or(config, "num_hidden_layers", 0);
+  if (types.is_null() || types == alternating_types(count, period)) return;
+  std::vector<bool> slides;
+  for (const Json& type : types) {
+    slides.push_back(type == "sliding_attention");
+    if (slides.back() || type == "full_attention") continue;
+    throw refusal(to.where, "layer_types", type, "\"sliding_attention\" and \"full_attention\"");
+  }
+  if (std::ssize(slides) != count) {
+    throw input_error("cannot read {}: \"layer_types\" should have a type for each of {} layers",
+                      to.where, count);
+  }
+  to.metadata.add(to.prefix() + "attention.sliding_window_pattern", GgufArray(std::move(slides)));
 }
 
 void tell_rotary_share(Json& rope) {

@@ -36,8 +36,11 @@ void name_model(Json& config, const char* architecture, const char* model_type);
 /// "layer_types" of `count` layers: full attention in the last of every `period`, windows in the
 /// rest.
 Json alternating_types(int64_t count, int64_t period);
-/// Refuses "layer_types" other than these.
-void check_layer_types(const GgufWriting& to, const Json& config, const Json& expected);
+/// The same as a file says it: attention.sliding_window_pattern, a period or a list of a flag a
+/// layer, else `period`.
+Json read_layer_types(const GgufReading& from, int64_t count, int64_t period);
+/// Adds "layer_types" to the metadata where they are not those of `period`. Refuses other types.
+void add_layer_types(const GgufWriting& to, const Json& config, int64_t period);
 
 /// Sets "partial_rotary_factor" even where the whole head turns.
 void tell_rotary_share(Json& rope);
