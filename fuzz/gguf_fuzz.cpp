@@ -16,7 +16,7 @@ std::vector<std::byte> zeros(size_t count) { return std::vector<std::byte>(count
 std::string file_of(const GgufMetadata& metadata) {
   const fs::path path =
       fs::temp_directory_path() / ("alambic_gguf_fuzz_" + std::to_string(::getpid()));
-  write_gguf(path, metadata,
+  write_gguf({path}, metadata,
              {{"token_embd.weight", Dtype::F32, {4, 8}, [] { return zeros(4 * 8 * 4); }},
               {"blk.0.attn_q.weight", Dtype::Q8_0, {1, 32}, [] { return zeros(34); }},
               {"output_norm.weight", Dtype::F16, {8}, [] { return zeros(16); }}});

@@ -7,12 +7,18 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/sha256.h"
-#include "alambic/io/gguf/gguf.h"
+#include "alambic/io/gguf/split.h"
 
 namespace alambic {
 
 std::string model_digest(const fs::path& model) {
-  if (is_file(model)) return sha256_file(model);
+  if (is_file(model)) {
+    const std::vector<fs::path> files = gguf_files_of(model);
+    if (files.size() == 1) return sha256_file(model);
+    std::string parts;
+    for (const fs::path& file : files) parts += sha256_file(file) + "\n";
+    return sha256(parts);
+  }
   std::map<std::string, std::string> digests;  // sorted by name
   for (const fs::path& entry : list_folder(model)) {
     const std::string name = entry.filename();

@@ -173,7 +173,7 @@ TEST_P(GgufCounts, BeyondTheTensorsAreRefusedAtOnceWithKeyAndValue) {
   const ModelFolder model = ModelFolder::open(golden_folder(GetParam()));
   const fs::path file =
       fs::path(testing::TempDir()) / fmt::format("alambic_counts_{}.gguf", GetParam());
-  write_gguf_model(file, model.config(), "m", model.tensors(), *gguf_type_named("f32"),
+  write_gguf_model({file}, model.config(), "m", model.tensors(), *gguf_type_named("f32"),
                    GgufMetadata("m", {{"tokenizer.ggml.model", std::string("no_vocab")}}));
   const std::string bytes = read_file(file);
   const std::set<std::string> told = {
@@ -210,7 +210,7 @@ TEST(ConvertedCounts, BeyondTheTensorsAreRefused) {
     Json config = model.config();
     config[key] = claimed;
     const Outcome outcome = outcome_of([&] {
-      write_gguf_model(fs::path(testing::TempDir()) / "alambic_counts.gguf", config, "m",
+      write_gguf_model({fs::path(testing::TempDir()) / "alambic_counts.gguf"}, config, "m",
                        model.tensors(), *gguf_type_named("f32"), GgufMetadata("m"));
     });
     expect_quick(outcome, key);

@@ -24,7 +24,8 @@ fs::path gguf_of(const Json& config, const std::string& type, const std::string&
   fs::remove_all(folder);
   save_model(*model, folder, Json());
   const ModelFolder saved = ModelFolder::open(folder);
-  write_gguf_model(folder / "m.gguf", saved.config(), "m", saved.tensors(), *gguf_type_named(type),
+  write_gguf_model({folder / "m.gguf"}, saved.config(), "m", saved.tensors(),
+                   *gguf_type_named(type),
                    GgufMetadata("m", {{"tokenizer.ggml.model", std::string("no_vocab")}}));
   return folder / "m.gguf";
 }
@@ -135,7 +136,7 @@ TEST_P(FrozenFamily, ComputesWhatTheDecodedModelDoes) {
   const ModelFolder golden = ModelFolder::open(golden_folder(GetParam()));
   const fs::path file = fs::path(testing::TempDir()) / ("alambic_frozen_" + GetParam() + ".gguf");
   try {
-    write_gguf_model(file, golden.config(), "m", golden.tensors(), *gguf_type_named("q8_0"),
+    write_gguf_model({file}, golden.config(), "m", golden.tensors(), *gguf_type_named("q8_0"),
                      GgufMetadata("m", {{"tokenizer.ggml.model", std::string("no_vocab")}}));
   } catch (const Error& error) {
     GTEST_SKIP() << error.what();

@@ -19,7 +19,7 @@ TEST_P(GgufLogits, AreThoseOfTheFolder) {
   const ModelFolder model = ModelFolder::open(folder);
   const fs::path file =
       fs::path(testing::TempDir()) / fmt::format("alambic_logits_{}.gguf", GetParam());
-  write_gguf_model(file, model.config(), "m", model.tensors(), *gguf_type_named("f32"),
+  write_gguf_model({file}, model.config(), "m", model.tensors(), *gguf_type_named("f32"),
                    GgufMetadata("m", {{"tokenizer.ggml.model", std::string("no_vocab")}}));
   const Tensor tokens = golden(folder / "golden.safetensors", "tokens").select(0, 0);
   const Packed input = {.tokens_N = tokens, .offsets = {0, tokens.size(0)}};

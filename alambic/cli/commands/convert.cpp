@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
@@ -41,11 +42,32 @@ Json generation_config(const ConvertOptions& options, const ModelFolder& model) 
                                 : read_generation_config(options.model);
 }
 
+bool has_mxfp4(const ModelFolder& model) {
+  return std::ranges::any_of(model.tensors(), [](const TensorView& tensor) {
+    return tensor.dtype == Dtype::F4 && !tensor.tiles.bytes.empty();
+  });
+}
+
+// The numbers of gguf-split: powers of 1000.
+uint64_t split_bytes(const std::string& text) {
+  if (text.empty()) return GgufPlace().part_bytes;
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string unit(end, text.data() + text.size());
+  for (const auto& [name, bytes] :
+       {std::pair("K", uint64_t{1'000}), std::pair("M", uint64_t{1'000'000}),
+        std::pair("G", uint64_t{1'000'000'000})}) {
+    const bool is_unit = unit == name || unit == std::string(name) + "B";
+    if (error == std::errc() && is_unit && number > 0 && number <= 1'000'000) return number * bytes;
+  }
+  throw input_error("--split-size: expected a number with K, M or G, as 4G, found '{}'", text);
+}
+
 // `dtype` is the model's own.
 void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtype dtype) {
   std::string name = options.type;
   if (name == "auto") {
-    name = name_of(dtype);
+    name = name_of(has_mxfp4(model) ? Dtype::MXFP4 : dtype);
     std::ranges::transform(name, name.begin(), [](char c) { return std::tolower(c); });
   }
   const auto type = gguf_type_named(name);
@@ -61,14 +83,20 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtyp
   const GgufMetadata tokenizer = gguf_metadata_of_tokenizer(
       options.model, model.config(), generation_config(options, model), note);
   if (!note.empty()) say("{}", note);
-  const auto counts = write_gguf_model(options.out, model.config(), options.model, model.tensors(),
-                                       *type, tokenizer);
+  const GgufPlace place{.path = options.out,
+                        .part_bytes = split_bytes(options.split_size),
+                        .replace = options.overwrite};
+  const GgufWritten written =
+      write_gguf_model(place, model.config(), options.model, model.tensors(), *type, tokenizer);
   for (const std::string& limit : llama_cpp_limits(model.config(), options.model)) say("{}", limit);
   std::vector<std::string> parts;
-  for (const auto& [dtype, count] : counts)
+  for (const auto& [dtype, count] : written.counts)
     parts.push_back(fmt::format("{} {}", count, name_of(dtype)));
-  say("wrote {}: {}, tensors: {}", options.out,
-      human_bytes(static_cast<double>(file_bytes(options.out))), join(parts));
+  uint64_t bytes = 0;
+  for (const fs::path& file : written.files) bytes += file_bytes(file);
+  say("wrote {}{}: {}, tensors: {}", written.files[0].string(),
+      written.files.size() == 1 ? "" : fmt::format(" and {} more", written.files.size() - 1),
+      human_bytes(static_cast<double>(bytes)), join(parts));
 }
 
 const FolderDtype& folder_dtype(const ConvertOptions& options, Dtype own) {
@@ -118,6 +146,10 @@ int run(const ConvertOptions& options) {
   if (to_file && options.dtype != "auto") {
     throw input_error("--dtype has no effect on a GGUF file")
         .with_hint("--type chooses its format");
+  }
+  if (!to_file && !options.split_size.empty()) {
+    throw input_error("--split-size has no effect on a folder")
+        .with_hint("the weights of a folder are in files of 5 GB");
   }
   if (!to_file && options.type != "auto") {
     throw input_error("--type has no effect on a folder").with_hint("--dtype chooses its format");

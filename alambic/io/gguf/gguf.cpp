@@ -7,6 +7,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/printable.h"
+#include "alambic/io/gguf/split.h"
 #include "alambic/io/gguf/types.h"
 
 namespace alambic {
@@ -270,9 +271,41 @@ GgufContents parse_gguf(std::span<const std::byte> file, const std::string& name
 }
 
 GgufFile GgufFile::open(const fs::path& path) {
-  MappedFile file = MappedFile::open(path);
-  GgufContents contents = parse_gguf(file.bytes(), path.string());
-  return {std::move(file), std::move(contents)};
+  std::vector<MappedFile> files;
+  files.push_back(MappedFile::open(path));
+  GgufContents contents = parse_gguf(files.back().bytes(), path.string());
+  if (gguf_part_count(contents.metadata) > 1) {
+    return open_parts(gguf_part_paths(path, contents.metadata));
+  }
+  return {std::move(files), std::move(contents)};
+}
+
+GgufFile GgufFile::open_parts(const std::vector<fs::path>& paths) {
+  std::vector<MappedFile> files;
+  GgufContents whole;
+  std::unordered_map<std::string, size_t> parts;  // of each tensor
+  for (size_t i = 0; i < paths.size(); ++i) {
+    files.push_back(MappedFile::open(paths[i]));
+    GgufContents part = parse_gguf(files.back().bytes(), paths[i].string());
+    if (i == 0) whole.metadata = part.metadata;
+    check_gguf_part(whole.metadata, part.metadata, static_cast<int64_t>(i));
+    for (TensorView& tensor : part.tensors) {
+      const auto [there, added] = parts.emplace(tensor.name, i);
+      if (!added) {
+        throw input_error("cannot read {}: tensor {} is in {} too", paths[i].string(),
+                          printable(tensor.name), paths[there->second].filename().string());
+      }
+      whole.tensors.push_back(std::move(tensor));
+    }
+  }
+  const auto expected = whole.metadata.integer("split.tensors.count");
+  if (expected && *expected != std::ssize(whole.tensors)) {
+    throw input_error(
+        "cannot read {}: metadata split.tensors.count is {}, but its {} parts have {}",
+        paths[0].string(), *expected, paths.size(), whole.tensors.size())
+        .with_hint("files of different versions of the model?");
+  }
+  return {std::move(files), std::move(whole)};
 }
 
 bool is_gguf(const fs::path& path) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <span>
 #include <unordered_map>
@@ -26,19 +27,25 @@ struct GgufContents {
 /// header's own bytes justify. `name` is what errors call the file.
 GgufContents parse_gguf(std::span<const std::byte> file, const std::string& name);
 
-/// A GGUF file, mapped into memory.
+/// A GGUF file, mapped into memory, with all others that the model is split into.
 class GgufFile {
  public:
+  /// `path` may be any part of a split model (split.h): the metadata are then those of the first,
+  /// the tensors those of all. Input errors name a part that is missing or another model's, and a
+  /// tensor that is in two.
   static GgufFile open(const fs::path& path);
   const GgufMetadata& metadata() const { return contents_.metadata; }
   const std::vector<TensorView>& tensors() const { return contents_.tensors; }
   /// MappedFile's.
-  void release(std::span<const std::byte> part) const { file_.release(part); }
+  void release(std::span<const std::byte> part) const {
+    for (const MappedFile& file : files_) file.release(part);
+  }
 
  private:
-  GgufFile(MappedFile file, GgufContents contents)
-      : file_(std::move(file)), contents_(std::move(contents)) {}
-  MappedFile file_;
+  GgufFile(std::vector<MappedFile> files, GgufContents contents)
+      : files_(std::move(files)), contents_(std::move(contents)) {}
+  static GgufFile open_parts(const std::vector<fs::path>& paths);
+  std::vector<MappedFile> files_;
   GgufContents contents_;
 };
 
@@ -54,10 +61,19 @@ struct GgufTensor {
   std::function<std::vector<std::byte>()> bytes;
 };
 
+/// Where a model goes.
+struct GgufPlace {
+  fs::path path;
+  /// Above it the tensors go into several files (split.h) that hold so many bytes of them each, or
+  /// one tensor.
+  uint64_t part_bytes = std::numeric_limits<uint64_t>::max();
+  bool replace = true;  ///< or an input error names the file that is there
+};
+
 /// Writes version 3 with the tensors in the given order, each at a multiple of 32 bytes, as
-/// gguf-py's GGUFWriter does. Goes to a temporary file that is renamed when everything is on the
-/// disk.
-void write_gguf(const fs::path& path, const GgufMetadata& metadata,
-                const std::vector<GgufTensor>& tensors);
+/// gguf-py's GGUFWriter does. Goes to temporary files that are renamed when everything is on the
+/// disk. Returns the files.
+std::vector<fs::path> write_gguf(const GgufPlace& place, const GgufMetadata& metadata,
+                                 const std::vector<GgufTensor>& tensors);
 
 }  // namespace alambic

@@ -29,9 +29,9 @@ struct NamedType {
 
 // llama.cpp's numbers of file types; 14 is Q4_K_S, the plainer of its two mixes.
 constexpr NamedType types[] = {
-    {"f32", {Dtype::F32, 0}},    {"f16", {Dtype::F16, 1}},   {"bf16", {Dtype::BF16, 32}},
-    {"q8_0", {Dtype::Q8_0, 7}},  {"q4_0", {Dtype::Q4_0, 2}}, {"q4_k", {Dtype::Q4_K, 14}},
-    {"q6_k", {Dtype::Q6_K, 18}},
+    {"f32", {Dtype::F32, 0}},    {"f16", {Dtype::F16, 1}},      {"bf16", {Dtype::BF16, 32}},
+    {"q8_0", {Dtype::Q8_0, 7}},  {"q4_0", {Dtype::Q4_0, 2}},    {"q4_k", {Dtype::Q4_K, 14}},
+    {"q6_k", {Dtype::Q6_K, 18}}, {"mxfp4", {Dtype::MXFP4, 38}},
 };
 
 GgufHeads heads_of(const Json& config) {
@@ -71,6 +71,9 @@ Dtype dtype_for(const Plan& plan, const GgufType& type, bool tied) {
   if (shape.size() < 2 || name == "position_embd" || name.ends_with("ffn_gate_inp") ||
       name.ends_with("ssm_conv1d") || plan.place.suffix == ".bias") {
     return Dtype::F32;
+  }
+  if (type.dtype == Dtype::MXFP4) {  // of experts, as gpt-oss is published
+    return name.ends_with("_exps") ? fitting(type.dtype, shape.back()) : Dtype::BF16;
   }
   const bool head = name == "output" || (tied && name == "token_embd");
   const bool four_bits = type.dtype == Dtype::Q4_0 || type.dtype == Dtype::Q4_K;
@@ -158,6 +161,9 @@ std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& confi
 
 std::vector<std::byte> bytes_of(const Plan& plan, const TensorView& source, const GgufHeads& heads,
                                 const std::string& where) {
+  if (plan.dtype == Dtype::MXFP4 && source.dtype == Dtype::F4 && !source.tiles.bytes.empty()) {
+    return mxfp4_part_of(source, plan.place.row->change);
+  }
   const TransformedTensor changed =
       change_tensor(source, plan.place.row->change, /*to_gguf=*/true, heads, where);
   if (changed.dtype == plan.dtype) return {changed.bytes.begin(), changed.bytes.end()};
@@ -308,6 +314,12 @@ std::vector<std::string> gguf_type_names() {
 GgufModel open_gguf_model(const fs::path& path) {
   GgufModel model{.file = GgufFile::open(path), .config = {}, .tensors = {}};
   const GgufMetadata& metadata = model.file.metadata();
+  const std::string kind = metadata.text("general.type").value_or("model");
+  if (kind != "model") {
+    throw input_error("cannot load {}: its general.type is \"{}\", not \"model\"", path.string(),
+                      printable(kind))
+        .with_hint("an adapter or a projector for images is no model of its own");
+  }
   const auto name = metadata.text("general.architecture");
   if (!name) throw input_error("cannot load {}: it has no general.architecture", path.string());
   const GgufArchitecture& family = gguf_architecture(*name, path.string());
@@ -317,7 +329,8 @@ GgufModel open_gguf_model(const fs::path& path) {
       metadata.integer(std::string(family.name) + ".nextn_predict_layers").value_or(0);
   std::map<std::string, std::vector<GgufPart>> parts;  // by the name of the whole
   for (const TensorView& tensor : model.file.tensors()) {
-    if (is_gguf_frequencies(tensor.name) || is_beyond(tensor.name, "blk.", next, model.config)) continue;
+    if (is_gguf_frequencies(tensor.name) || is_beyond(tensor.name, "blk.", next, model.config))
+      continue;
     const auto place = place_of_gguf(family, tensor.name);
     if (!place) {
       throw input_error("cannot load {}: tensor {} is not part of the architecture {}",
@@ -335,10 +348,9 @@ GgufModel open_gguf_model(const fs::path& path) {
   return model;
 }
 
-std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& whole_config,
-                                          const std::string& where,
-                                          const std::vector<TensorView>& all_tensors,
-                                          const GgufType& type, const GgufMetadata& tokenizer) {
+GgufWritten write_gguf_model(const GgufPlace& place, const Json& whole_config,
+                             const std::string& where, const std::vector<TensorView>& all_tensors,
+                             const GgufType& type, const GgufMetadata& tokenizer) {
   const Json config = text_config(whole_config);
   const GgufArchitecture& family = gguf_architecture_of(config, where);
   const std::vector<TensorView> tensors = text_tensors(family, all_tensors);
@@ -346,6 +358,14 @@ std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& whol
   const GgufFrequencies factors =
       add_gguf_config(family, config, limits_of(tensors), where, settings);
   const std::vector<Plan> plans = plan_tensors(family, config, where, tensors, type);
+  const bool fits = std::ranges::any_of(plans, [&](const Plan& plan) {
+    return type.dtype != Dtype::MXFP4 || plan.dtype == type.dtype;
+  });
+  if (!fits) {
+    throw input_error("cannot convert {}: MXFP4 is for experts, and it has none in whole blocks",
+                      where)
+        .with_hint("--type q4_k or q4_0 take as much room");
+  }
   const GgufHeads heads = heads_of(config);
   std::vector<GgufTensor> written;
   for (const Plan& plan : plans) {
@@ -361,10 +381,10 @@ std::map<Dtype, int64_t> write_gguf_model(const fs::path& path, const Json& whol
                                      .shape = {std::ssize(numbers)},
                                      .bytes = [&] { return encode(Dtype::F32, numbers); }});
   }
-  write_gguf(path, header_of(family, type, tokenizer, settings), written);
-  std::map<Dtype, int64_t> counts;
-  for (const GgufTensor& tensor : written) ++counts[tensor.dtype];
-  return counts;
+  GgufWritten result;
+  result.files = write_gguf(place, header_of(family, type, tokenizer, settings), written);
+  for (const GgufTensor& tensor : written) ++result.counts[tensor.dtype];
+  return result;
 }
 
 }  // namespace alambic

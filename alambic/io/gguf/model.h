@@ -28,19 +28,22 @@ struct GgufType {
   Dtype dtype = Dtype::F32;  ///< format of matrices; vectors are F32, as llama.cpp wants them
   uint32_t file_type = 0;    ///< general.file_type
 };
-/// The formats of a --type: f32, f16, bf16, q8_0, q4_0, q4_k, q6_k; nothing: no such name.
+/// The formats of a --type: f32, f16, bf16, q8_0, q4_0, q4_k, q6_k, mxfp4; nothing: no such name.
 std::optional<GgufType> gguf_type_named(std::string_view name);
 std::vector<std::string> gguf_type_names();
 
+struct GgufWritten {
+  std::vector<fs::path> files;
+  std::map<Dtype, int64_t> counts;  ///< of tensors in each format
+};
+
 /// Writes the model, of one that also sees or hears the text part. `tokenizer` is what
 /// add_gguf_tokenizer made. The head (or the embedding that serves as one) is Q6_K beside 4-bit
-/// matrices; a matrix whose rows are no whole blocks is Q8_0 or F16. Input errors name the tensor
-/// that is not part of the architecture, or that the type cannot hold. Returns how many tensors are
-/// in each format.
-std::map<Dtype, int64_t> write_gguf_model(const fs::path& path,
-                                          const nlohmann::ordered_json& config,
-                                          const std::string& where,
-                                          const std::vector<TensorView>& tensors,
-                                          const GgufType& type, const GgufMetadata& tokenizer);
+/// matrices; beside experts in MXFP4 other matrices are BF16; a matrix whose rows are no whole
+/// blocks is Q8_0 or F16. Input errors name the tensor that is not part of the architecture, or
+/// that the type cannot hold.
+GgufWritten write_gguf_model(const GgufPlace& place, const nlohmann::ordered_json& config,
+                             const std::string& where, const std::vector<TensorView>& tensors,
+                             const GgufType& type, const GgufMetadata& tokenizer);
 
 }  // namespace alambic

@@ -136,6 +136,11 @@ TransformedTensor part_of(const TensorView& whole, GgufTransform change, const G
   return {dtype, place.sizes, {size, [=] { return copy_in_order(place, bytes, number_bytes); }}};
 }
 
+std::vector<std::byte> mxfp4_part_of(const TensorView& whole, GgufTransform change) {
+  const bool columns = of_columns(change);
+  return take_mxfp4(whole, columns ? column_of(change) : 0, columns ? 2 : 1);
+}
+
 WholeTensor whole_of(const std::vector<GgufPart>& parts, const GgufHeads& heads,
                      const std::string& where) {
   const TensorView& first = parts[0].tensor;

@@ -20,6 +20,9 @@ std::vector<int64_t> part_shape(GgufTransform change, const std::vector<int64_t>
 TransformedTensor part_of(const TensorView& whole, GgufTransform change, const GgufHeads& heads,
                           const std::string& where);
 
+/// The same part of an F4 tensor with scales (mxfp4.h), as MXFP4.
+std::vector<std::byte> mxfp4_part_of(const TensorView& whole, GgufTransform change);
+
 struct GgufPart {
   GgufTransform change;
   TensorView tensor;

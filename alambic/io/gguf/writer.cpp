@@ -1,8 +1,12 @@
+#include <algorithm>
+#include <memory>
 #include <type_traits>
 
 #include "alambic/base/atomic_file.h"
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/io/gguf/gguf.h"
+#include "alambic/io/gguf/split.h"
 #include "alambic/io/gguf/types.h"
 
 namespace alambic {
@@ -67,7 +71,7 @@ uint64_t size_of(const GgufTensor& tensor) {
   return *size;
 }
 
-std::string header_of(const GgufMetadata& metadata, const std::vector<GgufTensor>& tensors) {
+std::string header_of(const GgufMetadata& metadata, std::span<const GgufTensor> tensors) {
   std::string out;
   put<uint32_t>(out, gguf_magic);
   put<uint32_t>(out, 3);
@@ -95,13 +99,26 @@ std::string header_of(const GgufMetadata& metadata, const std::vector<GgufTensor
   return out;
 }
 
-}  // namespace
+// Consecutive tensors that fit into `bytes`; one that is larger is alone. At least one run.
+std::vector<std::span<const GgufTensor>> runs_of(const std::vector<GgufTensor>& tensors,
+                                                 uint64_t bytes) {
+  std::vector<std::span<const GgufTensor>> runs;
+  size_t first = 0;
+  uint64_t held = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const uint64_t size = aligned(size_of(tensors[i]));
+    if (i > first && size > bytes - std::min(held, bytes)) {
+      runs.push_back(std::span(tensors).subspan(first, i - first));
+      first = i;
+      held = 0;
+    }
+    held += size;
+  }
+  runs.push_back(std::span(tensors).subspan(first));
+  return runs;
+}
 
-void write_gguf(const fs::path& path, const GgufMetadata& metadata,
-                const std::vector<GgufTensor>& tensors) {
-  check(metadata.find("general.alignment") == nullptr, "the writer has its own alignment");
-  AtomicFile file(path);
-  file.write(header_of(metadata, tensors));
+void write_tensors(AtomicFile& file, std::span<const GgufTensor> tensors) {
   for (const GgufTensor& tensor : tensors) {
     const std::vector<std::byte> bytes = tensor.bytes();
     const uint64_t size = size_of(tensor);
@@ -110,7 +127,44 @@ void write_gguf(const fs::path& path, const GgufMetadata& metadata,
     file.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     file.write(std::string(aligned(size) - size, '\0'));
   }
-  file.commit();
+}
+
+std::vector<fs::path> paths_of(const GgufPlace& place, size_t parts) {
+  std::vector<fs::path> paths;
+  for (size_t i = 0; i < parts; ++i) {
+    paths.push_back(parts == 1 ? place.path
+                               : gguf_part_path(place.path, static_cast<int64_t>(i) + 1,
+                                                static_cast<int64_t>(parts)));
+    if (place.replace || !path_exists(paths.back())) continue;
+    throw input_error("{} exists already", paths.back().string())
+        .with_hint("--overwrite replaces it");
+  }
+  return paths;
+}
+
+}  // namespace
+
+std::vector<fs::path> write_gguf(const GgufPlace& place, const GgufMetadata& metadata,
+                                 const std::vector<GgufTensor>& tensors) {
+  check(metadata.find("general.alignment") == nullptr, "the writer has its own alignment");
+  const auto runs = runs_of(tensors, place.part_bytes);
+  const auto count = static_cast<int64_t>(runs.size());
+  if (count > std::numeric_limits<uint16_t>::max()) {
+    throw input_error("cannot write {}: so small parts would be {}", place.path.string(), count)
+        .with_hint("a larger --split-size");
+  }
+  const std::vector<fs::path> paths = paths_of(place, runs.size());
+  std::vector<std::unique_ptr<AtomicFile>> files;  // all appear when all are written
+  for (int64_t i = 0; i < count; ++i) {
+    const auto index = static_cast<size_t>(i);
+    GgufMetadata own = i == 0 ? metadata : GgufMetadata();
+    if (count > 1) add_gguf_part(own, i, count, std::ssize(tensors));
+    files.push_back(std::make_unique<AtomicFile>(paths[index]));
+    files.back()->write(header_of(own, runs[index]));
+    write_tensors(*files.back(), runs[index]);
+  }
+  for (const auto& file : files) file->commit();
+  return paths;
 }
 
 }  // namespace alambic

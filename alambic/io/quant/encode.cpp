@@ -32,6 +32,8 @@ EncodeBlock encoder_of(Dtype dtype) {
       return blocks::encode_q4_0;
     case Dtype::Q8_0:
       return blocks::encode_q8_0;
+    case Dtype::MXFP4:
+      return blocks::encode_mxfp4;
     case Dtype::Q4_K:
       return blocks::encode_q4_k;
     case Dtype::Q6_K:
@@ -66,7 +68,8 @@ std::string fault_of(Dtype dtype, std::span<const float> numbers) {
     if (is_block(dtype) && !std::isfinite(number)) {
       return fmt::format("it holds {}, which {} cannot", number, name_of(dtype));
     }
-    const bool narrow = dtype == Dtype::F16 || is_block(dtype);
+    const bool halves = is_block(dtype) && dtype != Dtype::MXFP4;
+    const bool narrow = dtype == Dtype::F16 || halves;
     if (narrow && std::isfinite(number) && std::fabs(number) >= beyond_half) {
       return fmt::format("it holds {}, beyond the range of {}", number, name_of(dtype));
     }

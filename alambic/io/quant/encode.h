@@ -10,11 +10,11 @@
 
 namespace alambic {
 
-/// True for F32, F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K.
+/// True for F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K and MXFP4.
 bool is_encodable(Dtype dtype);
 
 /// Whole blocks (or plain numbers) of `dtype`. F16 and BF16 round to the nearest, ties to even.
-/// Q8_0 and Q4_0 give the bytes that gguf-py gives; Q4_K and Q6_K search the scales of least
+/// Q8_0, Q4_0 and MXFP4 give the bytes that gguf-py gives; Q4_K and Q6_K search the scales of least
 /// weighted square error. The numbers of a block format must be finite and those of F16 within its
 /// range: see fault_of.
 std::vector<std::byte> encode(Dtype dtype, std::span<const float> numbers);

@@ -54,4 +54,28 @@ void encode_q8_0(const float* numbers, uint8_t* block) {
   }
 }
 
+// The exponent puts the extreme's at that of the largest level, 6.
+void encode_mxfp4(const float* numbers, uint8_t* block) {
+  static constexpr float levels[8] = {0, 1, 2, 3, 4, 6, 8, 12};  // doubled, as d is halved
+  const float largest = std::fabs(extreme(numbers));
+  const float power = largest > 0 ? std::floor(std::log2(largest)) : -127;
+  const int exponent = std::max(static_cast<int>(power) - 2 + 127, 0);
+  const float d = std::ldexp(1.0F, exponent - 128);
+  block[0] = static_cast<uint8_t>(exponent);
+  const auto level = [&](int i) {
+    int nearest = 0;
+    float error = std::fabs(numbers[i]);
+    for (int k = 1; k < 8; ++k) {
+      const float other = std::fabs(d * levels[k] - std::fabs(numbers[i]));
+      if (other >= error) continue;
+      nearest = k;
+      error = other;
+    }
+    return static_cast<uint8_t>(nearest != 0 && numbers[i] < 0 ? nearest | 8 : nearest);
+  };
+  for (int i = 0; i < 16; ++i) {
+    block[1 + i] = static_cast<uint8_t>(level(i) | level(i + 16) << 4);
+  }
+}
+
 }  // namespace alambic::blocks

@@ -9,6 +9,7 @@ namespace alambic::blocks {
 /// Encoders of a block of 32 numbers.
 void encode_q4_0(const float* numbers, uint8_t* block);
 void encode_q8_0(const float* numbers, uint8_t* block);
+void encode_mxfp4(const float* numbers, uint8_t* block);
 
 /// Encoders of a block of 256 numbers.
 void encode_q4_k(const float* numbers, uint8_t* block);

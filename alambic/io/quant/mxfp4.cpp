@@ -104,6 +104,28 @@ void put_mxfp4(const TensorView& gguf, int64_t first, int64_t each, std::vector<
   }
 }
 
+std::vector<std::byte> take_mxfp4(const TensorView& whole, int64_t first, int64_t each) {
+  constexpr int64_t half = block / 2;
+  const int64_t experts = whole.shape.at(0), groups = whole.shape.at(1) / block;
+  const int64_t rows = whole.shape.at(2) / each;
+  std::vector<std::byte> taken(static_cast<size_t>(experts * rows * groups * (1 + half)));
+  const std::byte* bytes = whole.bytes.data();
+  const std::byte* scales = whole.tiles.bytes.data();
+  std::byte* to = taken.data();
+  for (int64_t row = 0; row < experts * rows; ++row) {
+    const int64_t place = (row * each + first) * groups;
+    for (int64_t g = 0; g < groups; ++g, to += 1 + half) {
+      const std::byte* from = bytes + (place + g) * half;
+      const auto number = [&](int64_t i) {
+        return i % 2 == 0 ? from[i / 2] & std::byte{15} : from[i / 2] >> 4;
+      };
+      to[0] = scales[place + g];
+      for (int64_t i = 0; i < half; ++i) to[1 + i] = number(i) | number(i + half) << 4;
+    }
+  }
+  return taken;
+}
+
 void decode_mxfp4(const TensorView& tensor, std::span<float> numbers) {
   const int64_t experts = tensor.shape.at(0), columns = tensor.shape.at(1);
   const int64_t rows = tensor.shape.at(2), groups = columns / block;

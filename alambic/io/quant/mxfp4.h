@@ -27,6 +27,10 @@ float e2m1_to_float(int bits);
 void put_mxfp4(const TensorView& gguf, int64_t first, int64_t each, std::vector<std::byte>& blocks,
                std::vector<std::byte>& scales);
 
+/// The way there: the columns first, first + each, … of an F4 tensor with its scales, as the blocks
+/// of a GGUF tensor. No number changes.
+std::vector<std::byte> take_mxfp4(const TensorView& whole, int64_t first, int64_t each);
+
 /// decode_tiles of such a tensor.
 void decode_mxfp4(const TensorView& tensor, std::span<float> numbers);
 

@@ -13,6 +13,7 @@
 namespace alambic {
 namespace {
 
+using namespace std::string_literals;
 using Json = nlohmann::ordered_json;
 
 fs::path golden(const std::string& name) {
@@ -34,10 +35,8 @@ Json plain_config(const std::string& name, Json config) {
   }
   if (name == "qwen3_moe") config["mlp_only_layers"] = Json::array();
   if (name == "gemma2" || name == "gemma3") config["query_pre_attn_scalar"] = config["head_dim"];
-  if (name == "gemma3") config["layer_types"] = {"sliding_attention", "sliding_attention"};
   if (name == "gpt_oss") config["swiglu_limit"] = 7.0;
   if (name == "deepseek_v2") config["attention_bias"] = false;
-  if (name == "phi3") config["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 1e4}};
   return config;
 }
 
@@ -85,7 +84,7 @@ TEST_P(GgufFamily, ComesBackFromGgufWithTheSameBytes) {
     std::vector<std::vector<std::byte>> storage, back_storage;
     const auto tensors = cast(plain_tensors(GetParam(), model), dtype, storage);
     const fs::path file = fresh_folder() / "m.gguf";
-    write_gguf_model(file, config, "m", tensors, *gguf_type_named(name), no_tokenizer());
+    write_gguf_model({file}, config, "m", tensors, *gguf_type_named(name), no_tokenizer());
     const ModelFolder opened = ModelFolder::open(file);
     std::map<std::string, TensorView> found;
     for (TensorView& tensor : cast(opened.tensors(), dtype, back_storage)) {
@@ -107,7 +106,7 @@ TEST_P(GgufFamily, KeepsItsConfiguration) {
   const ModelFolder model = ModelFolder::open(golden(GetParam()));
   const Json config = plain_config(GetParam(), model.config());
   const fs::path file = fresh_folder() / "m.gguf";
-  write_gguf_model(file, config, "m", plain_tensors(GetParam(), model), *gguf_type_named("f32"),
+  write_gguf_model({file}, config, "m", plain_tensors(GetParam(), model), *gguf_type_named("f32"),
                    no_tokenizer());
   const ModelFolder opened = ModelFolder::open(file);
   for (const auto& [key, value] : opened.config().items()) {
@@ -153,8 +152,8 @@ TEST(GgufModel, InterleavesTheHalvesOfEachHead) {
 TEST(GgufModel, ChoosesAFormatThatFitsEachMatrix) {
   const ModelFolder model = ModelFolder::open(golden("llama"));
   const fs::path file = fresh_folder() / "m.gguf";
-  const auto counts = write_gguf_model(file, model.config(), "m", model.tensors(),
-                                       *gguf_type_named("q4_0"), no_tokenizer());
+  const GgufWritten result = write_gguf_model({file}, model.config(), "m", model.tensors(),
+                                              *gguf_type_named("q4_0"), no_tokenizer());
   const GgufFile written = GgufFile::open(file);
   for (const TensorView& tensor : written.tensors()) {
     if (tensor.name.ends_with("norm.weight")) {
@@ -170,7 +169,7 @@ TEST(GgufModel, ChoosesAFormatThatFitsEachMatrix) {
       EXPECT_EQ(tensor.dtype, Dtype::Q8_0);
     }  // Q6_K needs 256
   }
-  EXPECT_EQ(counts.at(Dtype::F16), 2);
+  EXPECT_EQ(result.counts.at(Dtype::F16), 2);
 }
 
 TEST(GgufModel, RefusesWhatGgufCannotSay) {
@@ -181,7 +180,7 @@ TEST(GgufModel, RefusesWhatGgufCannotSay) {
     words.emplace_back("m");
     expect_refused(
         [&] {
-          write_gguf_model(fresh_folder() / "m.gguf", config, "m", model.tensors(),
+          write_gguf_model({fresh_folder() / "m.gguf"}, config, "m", model.tensors(),
                            *gguf_type_named("f32"), no_tokenizer());
         },
         words);
@@ -198,7 +197,7 @@ TEST(GgufModel, RefusesWhatGgufCannotSay) {
 TEST(GgufModel, RefusesMetadataThatMakesNoModel) {
   const ModelFolder model = ModelFolder::open(golden("llama"));
   const fs::path path = fresh_folder() / "m.gguf";
-  write_gguf_model(path, model.config(), "m", model.tensors(), *gguf_type_named("f32"),
+  write_gguf_model({path}, model.config(), "m", model.tensors(), *gguf_type_named("f32"),
                    no_tokenizer());
   const std::string good = read_file(path);
   const auto refused = [&](const std::string& from, const std::string& to,
@@ -209,6 +208,7 @@ TEST(GgufModel, RefusesMetadataThatMakesNoModel) {
     write_file(file, bad);
     expect_refused([&] { ModelFolder::open(file); }, words);
   };
+  refused("\5\0\0\0\0\0\0\0model"s, "\5\0\0\0\0\0\0\0other"s, {"general.type", "\"other\""});
   refused("general.architecture", "general.Architecture", {"bad.gguf", "general.architecture"});
   refused("llama.block_count", "llama.blocK_count", {"bad.gguf", "llama.block_count"});
   refused("token_embd.weight", "token_embD.weight", {"token_embd.weight"});

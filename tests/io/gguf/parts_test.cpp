@@ -81,7 +81,7 @@ TEST(GgufParts, AreNotNeededWhereTheFileHasTheWhole) {
           named(model.tensors(), "model.layers." + layer + ".self_attn.kv_b_proj.weight"));
     }
     const fs::path older = fresh_folder() / "older.gguf";
-    write_gguf(older, metadata, tensors);
+    write_gguf({older}, metadata, tensors);
     const ModelFolder found = ModelFolder::open(older);
     EXPECT_EQ(found.tensors().size(), model.tensors().size());
     for (const TensorView& tensor : model.tensors()) {
@@ -141,6 +141,37 @@ TEST(GgufParts, OfMxfp4StayMxfp4) {
   }
 }
 
+// Prevents gpt-oss from being written in four times its bytes, and its numbers from being rounded
+// on the way: blocks and exponents are those of the folder, as llama.cpp's converter moves them.
+TEST(GgufParts, Mxfp4IsWrittenAsItIs) {
+  const ModelFolder model = golden("mxfp4");
+  Json config = model.config();
+  config["swiglu_limit"] = 7.0;
+  const fs::path file = fresh_folder() / "m.gguf";
+  const auto write = [&](const std::vector<TensorView>& tensors) {
+    return write_gguf_model({file}, config, "m", tensors, *gguf_type_named("mxfp4"),
+                            GgufMetadata("m", {{"tokenizer.ggml.model", std::string("no_vocab")}}));
+  };
+  const int64_t layers = config["num_hidden_layers"];
+  EXPECT_EQ(write(model.tensors()).counts.at(Dtype::MXFP4), 3 * layers);
+  const ModelFolder back = ModelFolder::open(file);
+  for (const TensorView& tensor : model.tensors()) {
+    if (tensor.dtype != Dtype::F4) continue;
+    const TensorView* found = tensor_named(back.tensors(), tensor.name);
+    ASSERT_NE(found, nullptr) << tensor.name;
+    EXPECT_EQ(found->shape, tensor.shape);
+    EXPECT_TRUE(std::ranges::equal(found->bytes, tensor.bytes)) << tensor.name;
+    EXPECT_TRUE(std::ranges::equal(found->tiles.bytes, tensor.tiles.bytes)) << tensor.name;
+  }
+  const ModelFolder llama = golden("llama");
+  expect_refused(
+      [&] {
+        write_gguf_model({file}, llama.config(), "m", llama.tensors(), *gguf_type_named("mxfp4"),
+                         GgufMetadata());
+      },
+      {"MXFP4 is for experts"});
+}
+
 // DeepSeek-V3 comes in FP8, gpt-oss in MXFP4, with scales beside the numbers.
 TEST(GgufParts, AreMadeOfNumbersWithScalesToo) {
   for (const std::string name : {"fp8", "mxfp4"}) {
@@ -186,8 +217,9 @@ TEST(GgufParts, RefuseWhatLlamaCppHasNot) {
   refused("gpt_oss", Json::object(), {"swiglu_limit", "7.0"});
   refused("gpt_oss", {{"swiglu_limit", 7.0}, {"rope_parameters", {{"truncate", true}}}},
           {"truncate"});
-  refused("gpt_oss", {{"swiglu_limit", 7.0}, {"layer_types", {"full_attention", "full_attention"}}},
-          {"layer_types"});
+  refused("gpt_oss",
+          {{"swiglu_limit", 7.0}, {"layer_types", {"full_attention", "linear_attention"}}},
+          {"layer_types", "linear_attention"});
   refused("deepseek_v2", Json::object(), {"attention_bias", "true"});
   refused("deepseek_v3", {{"rope_interleave", false}}, {"rope_interleave"});
   refused("deepseek_v3", {{"rope_parameters", {{"mscale", 0.5}}}}, {"mscale_all_dim"});

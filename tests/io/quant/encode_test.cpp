@@ -65,7 +65,7 @@ TEST(Encode, Q8AndQ4AreTheBytesOfGgufPy) {
   const TensorView* numbers = golden.find("numbers");
   std::vector<float> input(static_cast<size_t>(count_of(numbers->shape)));
   decode(Dtype::F32, numbers->bytes, input);
-  for (const Dtype dtype : {Dtype::Q8_0, Dtype::Q4_0, Dtype::BF16, Dtype::F16}) {
+  for (const Dtype dtype : {Dtype::Q8_0, Dtype::Q4_0, Dtype::BF16, Dtype::F16, Dtype::MXFP4}) {
     const auto bytes = encode(dtype, input);
     EXPECT_TRUE(std::ranges::equal(bytes, golden.find(name_of(dtype))->bytes)) << name_of(dtype);
   }
