@@ -112,7 +112,7 @@ class Fetch {
                    Progress& progress, int64_t& done) const;
   std::set<std::string> shards_of(const Listing& listing, const std::string& index) const;
   bool has_all(const Listing& listing) const;
-  void keep_ref(const Listing& listing) const;
+  void remember(const Listing& listing) const;
 
   const HubName& name_;
   const HubSettings& settings_;
@@ -215,10 +215,14 @@ bool Fetch::has_all(const Listing& listing) const {
          std::ranges::all_of(shards_of(listing, names.back()), there);
 }
 
-// A cache of others that we may only read still has the model.
-void Fetch::keep_ref(const Listing& listing) const {
+// For the next time, without a network too. A cache of others that we may only read has the model all
+// the same.
+void Fetch::remember(const Listing& listing) const {
   try {
     cache_.set_commit(name_.revision, listing.commit);
+    if (!cache_.is_complete(listing.commit, weights_)) {
+      cache_.mark_complete(listing.commit, weights_);
+    }
   } catch (const Error& error) {
     if (error.exit() != Exit::environment) throw;
   }
@@ -245,7 +249,6 @@ void Fetch::fetch(const Listing& listing) const {
     fetch_files(listing, {shards.begin(), shards.end()}, progress, done);
   }
   progress.finish();
-  cache_.mark_complete(listing.commit, weights_);
 }
 
 fs::path Fetch::run() {
@@ -272,7 +275,7 @@ fs::path Fetch::run() {
     const Lock lock(cache_.lock());
     fetch(*listing);
   }
-  keep_ref(*listing);
+  remember(*listing);
   return cache_.snapshot(listing->commit);
 }
 

@@ -42,15 +42,19 @@ int32_t most_likely(const Scan& scan) {
   return static_cast<int32_t>(std::ranges::find(scan.logits, scan.largest) - scan.logits.begin());
 }
 
+// `total`: the sum of all weights at this temperature.
+float logp_of(const Scan& scanned, double total, double temperature, int32_t token) {
+  const double logit = scanned.logits[static_cast<size_t>(token)];
+  return static_cast<float>((logit - scanned.largest) / temperature - std::log(total));
+}
+
 }  // namespace
 
 float log_probability(std::span<const float> logits_V, double temperature, int32_t token) {
   const Scan scanned = scan(logits_V);
   if (temperature == 0) temperature = 1;
   const std::vector<double> sums = block_weights(scanned, inverse(temperature));
-  const double total = std::accumulate(sums.begin(), sums.end(), 0.0);
-  const double logit = logits_V[static_cast<size_t>(token)];
-  return static_cast<float>((logit - scanned.largest) / temperature - std::log(total));
+  return logp_of(scanned, std::accumulate(sums.begin(), sums.end(), 0.0), temperature, token);
 }
 
 Drawn sample(std::span<const float> logits_V, const Sampling& sampling, double coin) {
@@ -67,8 +71,7 @@ Drawn sample(std::span<const float> logits_V, const Sampling& sampling, double c
   } else {
     drawn.token = draw_from_all(scanned, sums, inverse(temperature), coin * total);
   }
-  const double logit = logits_V[static_cast<size_t>(drawn.token)];
-  drawn.logp = static_cast<float>((logit - scanned.largest) / temperature - std::log(total));
+  drawn.logp = logp_of(scanned, total, temperature, drawn.token);
   return drawn;
 }
 

@@ -101,6 +101,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def file(self, name, commit, file):
         content = MODELS.get(name, {}).get(file)
+        commit = {"main": MAIN, "dev": DEV}.get(commit, commit)  # huggingface_hub asks by revision
         if content is None or commit not in (MAIN, DEV):
             return self.reply(404)
         commit_header = [("X-Repo-Commit", commit)]

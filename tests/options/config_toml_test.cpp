@@ -57,7 +57,7 @@ TEST_F(Config, ReadsTheSameKeysAsTheCommandLine) {
 // Prevents: a file whose two spellings of a key hide one of its values.
 TEST_F(Config, RefusesAKeyInTwoSpellings) {
   EXPECT_EQ(error_of("max_steps = 1\nmax-steps = 2\n").substr(0, 46),
-            "run.toml:2: max-steps: max-steps stands there ");
+            "run.toml:1: max_steps: max-steps stands there ");
 }
 
 TEST_F(Config, LosesAgainstTheCommandLine) {
