@@ -10,7 +10,7 @@ int main(int argc, char** argv) try {
   alambic::DistillOptions options;
   options.student = argv[1];
   options.teachers.teacher = {argv[2]};
-  options.data = argv[3];
+  options.data = {argv[3]};
   options.run.out = argv[4];
   options.max_completion_length = 64;
   options.training.learning_rate = 1e-3;

@@ -76,10 +76,13 @@ JsonFile JsonFile::parse(std::string name, std::string_view bytes) {
 
 std::optional<JsonView> JsonView::find(std::string_view name) const {
   if (!element_.is_object()) throw wrong("expected an object");
-  simdjson::dom::element child;
-  if (element_.at_key(name).get(child) || child.is_null()) return std::nullopt;
+  std::optional<simdjson::dom::element> child;
+  for (const auto field : object()) {
+    if (field.key == name) child = field.value;
+  }
+  if (!child || child->is_null()) return std::nullopt;
   return JsonView(*file_, path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name),
-                  child);
+                  *child);
 }
 
 JsonView JsonView::at(std::string_view name) const {

@@ -13,15 +13,15 @@ namespace {
 constexpr int64_t positions_per_pass = 4096;
 
 // The windows that begin at starts, as one packed pass; returns the sum of negative logarithms.
-double pass_cross_entropy(const Model& model, const std::vector<int32_t>& tokens,
+double pass_cross_entropy(const Model& model, const TokenSpool& tokens,
                           const std::vector<int64_t>& starts, int64_t window, int64_t vocabulary,
                           int64_t& predicted) {
   std::vector<std::vector<int32_t>> sequences;
   std::vector<int64_t> targets;
   for (const int64_t start : starts) {
-    const int64_t end = std::min(start + window, static_cast<int64_t>(tokens.size()));
-    sequences.emplace_back(tokens.begin() + start, tokens.begin() + end - 1);
-    targets.insert(targets.end(), tokens.begin() + start + 1, tokens.begin() + end);
+    const std::vector<int32_t> read = tokens.read(start, std::min(window, tokens.size() - start));
+    sequences.emplace_back(read.begin(), read.end() - 1);
+    targets.insert(targets.end(), read.begin() + 1, read.end());
   }
   predicted += static_cast<int64_t>(targets.size());
   const at::Device device = model.head().weight_VD.device();
@@ -33,10 +33,10 @@ double pass_cross_entropy(const Model& model, const std::vector<int32_t>& tokens
 
 }  // namespace
 
-Perplexity perplexity(const Model& model, const std::vector<int32_t>& tokens, int64_t window,
+Perplexity perplexity(const Model& model, const TokenSpool& tokens, int64_t window,
                       int64_t vocabulary) {
   const at::NoGradGuard no_grad;
-  const auto count = static_cast<int64_t>(tokens.size());
+  const int64_t count = tokens.size();
   if (count < 2) throw input_error("the text has {} tokens; perplexity needs two", count);
   if (window < 2) throw input_error("a window of {} token predicts none; it needs two", window);
   Perplexity result;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "alambic/model/model.h"
+#include "alambic/text/data/token_spool.h"
 
 namespace alambic {
 
@@ -14,7 +15,7 @@ struct Perplexity {
 
 /// Reads the text in windows of `window` tokens that do not overlap; each window's first token is
 /// context only. Needs at least two tokens, and windows of two.
-Perplexity perplexity(const Model& model, const std::vector<int32_t>& tokens, int64_t window,
+Perplexity perplexity(const Model& model, const TokenSpool& tokens, int64_t window,
                       int64_t vocabulary);
 
 }  // namespace alambic

@@ -13,9 +13,9 @@ namespace {
 void score(const std::vector<Example>& examples, TaskResult& result) {
   double correct = 0, checkable = 0, rouge = 0, references = 0;
   for (size_t i = 0; i < examples.size(); ++i) {
-    if (examples[i].answer) {
+    if (!examples[i].answers.empty()) {
       ++checkable;
-      correct += answers_correctly(result.completions[i], *examples[i].answer);
+      correct += answers_correctly(result.completions[i], examples[i].answers);
     }
     if (examples[i].completion) {
       ++references;

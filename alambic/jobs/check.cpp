@@ -66,9 +66,9 @@ Findings measure(DistillPlan plan) {
   options.teachers.cache.clear();
   options.completions.file.clear();
   options.lmbda = options.lmbda > 0 ? 1 : 0;
-  plan.rows.resize(std::min(plan.rows.size(), sample_rows));
+  plan.rows = plan.rows.limit(sample_rows);
   const int64_t batch = options.training.batch_size;
-  const int64_t prompts = std::min(batch, std::ssize(plan.rows));
+  const int64_t prompts = std::min(batch, static_cast<int64_t>(plan.rows.size()));
   options.training.batch_size = prompts;
   DistillSetup setup(std::move(plan));
   const StepReport report = setup.task()->forward_backward(0, [](const std::string&) {});

@@ -23,8 +23,8 @@ namespace {
 // completion.
 void check_teacher_context(const DistillSetup& setup) {
   size_t prompt = 0;
-  for (const TokenizedExample& example : setup.examples()) {
-    prompt = std::max(prompt, example.prompt.size());
+  for (int64_t i = 0; i < setup.examples().size(); ++i) {
+    prompt = std::max(prompt, setup.examples()[i].prompt.size());
   }
   const auto longest_prompt = static_cast<int64_t>(prompt);
   const int64_t completion = setup.plan().options.max_completion_length;
@@ -46,7 +46,7 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
           .tags = {"alambic", "distillation"},
           .facts = {{"objective", options.loss.objective},
                     {"share of own completions", fmt::format("{}", options.lmbda)},
-                    {"data", options.data}},
+                    {"data", join(options.data)}},
           .figures = figures,
           .config = config_toml("distill", options, as_hub_name)};
 }
@@ -60,7 +60,7 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   check_teacher_context(setup);
   const auto validate = distill_validation(setup);
   const TrainingOptions training =
-      with_steps(options.training, std::ssize(setup.examples()), options.loss.num_iterations);
+      with_steps(options.training, setup.examples().size(), options.loss.num_iterations);
   const std::unique_ptr<TrainingTask> task = setup.task();
 
   const RunFolder folder("distill", options, options.run);

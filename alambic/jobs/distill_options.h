@@ -9,7 +9,9 @@
 #include "alambic/teacher/reward_options.h"
 #include "alambic/tensor/machine_options.h"
 #include "alambic/text/chat/chat_options.h"
+#include "alambic/text/data/data_options.h"
 #include "alambic/train/collapse.h"
+#include "alambic/train/long_rows.h"
 #include "alambic/train/options.h"
 
 namespace alambic {
@@ -17,7 +19,10 @@ namespace alambic {
 enum class OnTooLittleMemory { refuse, warn };
 
 struct DistillOptions : Options {
-  std::string student, data, valid_data;
+  std::string student, valid_data;
+  std::vector<std::string> data;
+  DataOptions data_form;
+  LongRowOptions long_rows;
   ChatOptions chat;
   TeacherOptions teachers;
   int64_t valid_samples = 64;
@@ -40,12 +45,13 @@ struct DistillOptions : Options {
     v.group("Models and data");
     v.text("student", student, "model folder to train").required().model();
     teachers.visit(v);
-    v.text(
-         "data", data,
-         "jsonl with `prompt` (text or messages) or `messages`; and `completion` where --lmbda is "
-         "below 1")
+    v.list("data", data,
+           "rows with `prompt` (text or messages) or `messages`; and `completion` where --lmbda is "
+           "below 1; several are mixed, NAME=WEIGHT in these shares")
         .required()
         .path();
+    data_form.visit(v);
+    long_rows.visit(v);
     v.text("valid-data", valid_data,
            "jsonl with `prompt` or `messages`, and `answer` to score exact match")
         .path();

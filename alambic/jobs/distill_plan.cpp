@@ -28,14 +28,12 @@ std::vector<PlannedTeacher> plan_teachers(const TeacherOptions& options, const L
 }
 
 // With what --lmbda and --completions-by need of a row of plain text.
-std::vector<Example> read_rows(const DistillOptions& options, const ChatSource& chats) {
+Examples open_rows(const DistillOptions& options, const ChatSource& chats) {
   const bool prompts = options.lmbda == 1 || options.completions.by_teacher();
   const Fields fields = prompts ? Fields{"prompt"} : Fields{"prompt", "completion"};
-  std::vector<Example> rows =
-      read_examples(options.data, {fields, Fields{"messages"}},
-                    chats.reader(prompts ? ChatUse::prompts : ChatUse::completions));
-  chats.check_effect(options.data);
-  return rows;
+  return {Dataset::open(parse_data_sources(options.data), parse_columns(options.data_form.columns)),
+          {fields, Fields{"messages"}},
+          chats.reader(prompts ? ChatUse::prompts : ChatUse::completions)};
 }
 
 std::vector<LayerPair> pair_layers(const DistillPlan& plan) {
@@ -71,10 +69,12 @@ DistillPlan::DistillPlan(const DistillOptions& given)
       student(meta_model(options.student, load)),
       chats(options.student, student.model.tokenizer, options.chat),
       teachers(plan_teachers(options.teachers, load)),
-      averaged(!options.teachers.weight.empty()) {
+      averaged(!options.teachers.weight.empty()),
+      rows(open_rows(options, chats)) {
   objective.policy.temperature = options.sampling.temperature;
   select_trained(*student.model.model, options.trainable, 0);
-  rows = read_rows(options, chats);
+  rows.check();
+  chats.check_effect(rows.name());
   if (!options.reward.judge.empty()) judge = meta_model(options.reward.judge, load);
   layer_pairs = pair_layers(*this);
   engine = engine_of(*this);

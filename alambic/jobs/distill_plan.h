@@ -40,7 +40,7 @@ struct DistillPlan {
   std::vector<PlannedTeacher> teachers;
   bool averaged = false;  ///< every teacher grades every row (--teacher-weight)
   std::optional<MetaModel> judge;
-  std::vector<Example> rows;           ///< rows of --data
+  Examples rows;                       ///< rows of --data
   std::vector<LayerPair> layer_pairs;  ///< layers with compared hidden states; empty: none
   EngineOptions engine;  ///< how the student's completions are drawn, but for a mixed-in teacher
 

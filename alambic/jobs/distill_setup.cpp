@@ -19,12 +19,14 @@ namespace {
 MixedTeacher mixed_teacher_of(const DistillPlan& plan, const TeacherPool& pool) {
   const double share = plan.options.loss.teacher_mix;
   if (share == 0) return {};
-  for (const Example& row : plan.rows) {
+  for (size_t r = 0; r < plan.rows.size(); ++r) {
+    if (!plan.rows.may_have(r, "teacher_prompt")) continue;
+    const Example row = plan.rows[r];
     if (!row.teacher_prompt) continue;
     throw input_error(
-        "{}:{}: --teacher-mix draws with student and teacher from one prompt, but the row has a "
+        "{}: --teacher-mix draws with student and teacher from one prompt, but the row has a "
         "\"teacher_prompt\"",
-        plan.options.data, row.line);
+        row.place);
   }
   check(pool.only_model() != nullptr, "no teacher to mix in");
   return {.model = pool.only_model(), .share = share};
@@ -64,19 +66,19 @@ DistillationSettings distillation_settings(const DistillPlan& plan, const Teache
           .num_iterations = options.loss.num_iterations,
           .micro_batch_size = options.training.micro_batch_size,
           .recompute_layers = options.training.activation_checkpointing,
+          .shares = plan.rows.shares(),
           .seed = static_cast<uint64_t>(options.training.seed),
           .engine = engine};
 }
 
 std::shared_ptr<const RewardScorer> load_scorer(const DistillPlan& plan) {
   std::shared_ptr<const Reward> reward = load_reward(plan.options.reward, plan.load);
-  std::vector<std::optional<std::string>> expected;
-  for (const Example& row : plan.rows) {
-    if (reward->needs_expected() && !row.answer) {
-      throw input_error("{}:{}: no \"answer\" that the score could compare with", plan.options.data,
-                        row.line);
+  std::vector<std::vector<std::string>> expected;
+  for (const Example row : plan.rows) {
+    if (reward->needs_expected() && row.answers.empty()) {
+      throw input_error("{}: no \"answer\" that the score could compare with", row.place);
     }
-    expected.push_back(row.answer);
+    expected.push_back(row.answers);
   }
   return std::make_shared<TextRewardScorer>(std::move(reward), plan.student.model.tokenizer,
                                             std::move(expected));
@@ -105,7 +107,10 @@ DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
                        static_cast<uint64_t>(options.training.seed));
   teachers_ = std::make_unique<TeacherPool>(plan_);
   const int64_t positions = std::min(student().model->shape().positions, teachers_->positions());
-  examples_ = tokenize(plan_.rows, student().tokenizer, positions, options.data);
+  RowFit fit{.positions = positions, .on_long_row = options.long_rows.on_long_row};
+  examples_ = TokenizedRows::of(plan_.rows, student().tokenizer, fit);
+  fit.report(plan_.rows.name());
+  if (fit.skipped > 0) plan_.rows = plan_.rows.select(examples_.rows());
   if (options.completions.by_teacher() && options.lmbda < 1) {
     fill_completions(plan_, positions, examples_);
   }
@@ -116,7 +121,6 @@ std::unique_ptr<TrainingTask> DistillSetup::task() {
   TeacherMixture mixture =
       teachers_->over({.examples = plan_.rows,
                        .tokenized = examples_,
-                       .file = options.data,
                        .max_completion = options.lmbda > 0 ? options.max_completion_length : 0});
   AuxiliaryModels auxiliary = load_auxiliary_models(plan_);
   return distillation_task(*student().model, std::move(mixture), std::move(examples_),

@@ -25,7 +25,7 @@ class DistillSetup {
   Pretrained& student() { return plan_.student.model; }
   const Pretrained& student() const { return plan_.student.model; }
   const TeacherPool& teachers() const { return *teachers_; }
-  const std::vector<TokenizedExample>& examples() const { return examples_; }
+  const TokenizedRows& examples() const { return examples_; }
 
   /// Task that the trainer runs; to be asked for once, since it takes the examples. Loads the
   /// reward model and the reference where the objective asks for them, and fills the teachers'
@@ -35,7 +35,7 @@ class DistillSetup {
  private:
   DistillPlan plan_;
   std::unique_ptr<TeacherPool> teachers_;
-  std::vector<TokenizedExample> examples_;
+  TokenizedRows examples_;
 };
 
 }  // namespace alambic

@@ -43,13 +43,18 @@ std::function<Metrics(int64_t)> distill_validation(const DistillSetup& setup) {
   const Pretrained& student = setup.student();
   const TeacherPool& pool = setup.teachers();
   if (options.valid_data.empty()) return {};
-  std::vector<Example> examples = read_examples(options.valid_data, {{"prompt"}, {"messages"}},
-                                                plan.chats.reader(ChatUse::prompts));
-  if (static_cast<int64_t>(examples.size()) > options.valid_samples) {
-    examples.resize(options.valid_samples);
-  }
+  Examples rows =
+      Examples(Dataset::open(options.valid_data, parse_columns(options.data_form.columns)),
+               {{"prompt"}, {"messages"}}, plan.chats.reader(ChatUse::prompts))
+          .limit(static_cast<size_t>(options.valid_samples));
+  RowFit fit{.positions = student.model->shape().positions,
+             .on_long_row = options.long_rows.on_long_row};
+  const TokenizedRows tokenized = TokenizedRows::of(rows, student.tokenizer, fit);
+  fit.report(options.valid_data);
+  if (fit.skipped > 0) rows = rows.select(tokenized.rows());
+  std::vector<Example> examples = rows.first(0);
   if (!pool.evaluates_new_completions()) {
-    if (!examples.front().answer) {
+    if (examples.front().answers.empty()) {
       throw input_error(
           "--valid-data has no effect: no teacher can grade new completions ({}), and the rows of "
           "{} have no \"answer\"",
@@ -59,12 +64,9 @@ std::function<Metrics(int64_t)> distill_validation(const DistillSetup& setup) {
       return validate_exact_match(student, examples, std::ssize(examples), engine);
     };
   }
-  const auto tokenized =
-      tokenize(examples, student.tokenizer, student.model->shape().positions, options.valid_data);
   Validation validation{.student = student,
-                        .teachers = pool.over({.examples = examples,
+                        .teachers = pool.over({.examples = rows,
                                                .tokenized = tokenized,
-                                               .file = options.valid_data,
                                                .max_completion = options.max_completion_length}),
                         .engine = plan.engine};
   validation.rows.resize(examples.size());

@@ -2,6 +2,8 @@
 
 #include "alambic/tensor/machine_options.h"
 #include "alambic/text/chat/chat_options.h"
+#include "alambic/text/data/data_options.h"
+#include "alambic/train/long_rows.h"
 
 namespace alambic {
 
@@ -15,6 +17,8 @@ struct EvalOptions : Options {
   double temperature = 0;
   bool json = false;
   bool overwrite = false;
+  DataOptions data_form;
+  LongRowOptions long_rows;
   ChatOptions chat;
   MachineOptions machine;
 
@@ -27,6 +31,8 @@ struct EvalOptions : Options {
            "`answer` (or `completion`): exact match of the number after ####, Rouge-L")
         .required()
         .path();
+    data_form.visit(v);
+    long_rows.visit(v);
     chat.visit(v);
     v.text("teacher", teacher, "model folder; adds the agreement with it on the completions")
         .model();

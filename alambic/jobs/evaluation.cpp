@@ -11,7 +11,9 @@
 #include "alambic/options/outputs.h"
 #include "alambic/teacher/local.h"
 #include "alambic/text/chat/chat_source.h"
+#include "alambic/text/chat/chat_tokens.h"
 #include "alambic/text/final_answer.h"
+#include "alambic/train/examples.h"
 
 namespace alambic {
 
@@ -24,8 +26,8 @@ void write_completions(const std::string& file, const std::vector<Example>& exam
     Json row = {{"prompt", examples[i].prompt}, {"completion", result.completions[i]}};
     if (examples[i].chat) row["prompt"] = prompt_messages(*examples[i].chat);
     if (examples[i].completion) row["reference"] = *examples[i].completion;
-    if (examples[i].answer) {
-      row["correct"] = answers_correctly(result.completions[i], *examples[i].answer);
+    if (!examples[i].answers.empty()) {
+      row["correct"] = answers_correctly(result.completions[i], examples[i].answers);
     }
     lines += row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
@@ -50,6 +52,18 @@ Metrics agreement_with_teacher(const Pretrained& loaded, const TaskEvaluation& t
   return agreement(*loaded.model, teacher, batches);
 }
 
+// The rows whose prompts leave room for a completion.
+std::vector<Example> fitting(std::vector<Example> examples, const Pretrained& loaded,
+                             const TaskEvaluation& task) {
+  RowFit fit{.positions = loaded.model->shape().positions, .on_long_row = task.on_long_row};
+  std::erase_if(examples, [&](const Example& example) {
+    TokenizedExample row{.prompt = prompt_ids(loaded.tokenizer, example)};
+    return !fit.fit(example.place, row);
+  });
+  fit.report(task.data.name());
+  return examples;
+}
+
 Metrics figures_of(const TaskResult& result) {
   Metrics figures = {{"examples", static_cast<double>(result.completions.size())}};
   if (result.exact_match) figures.emplace_back("exact_match", *result.exact_match);
@@ -70,13 +84,18 @@ void check_text_effects(const EvalOptions& options) {
   if (!options.chat.file.empty()) {
     throw input_error("--chat-template has no effect: {} holds text", options.data);
   }
+  if (options.long_rows.on_long_row != OnLongRow::error) {
+    throw input_error("--on-long-row has no effect: {} holds text, which is read in windows",
+                      options.data);
+  }
 }
 
-TaskEvaluation task_of(const EvalOptions& options, const LoadOptions& load) {
+TaskEvaluation task_of(const EvalOptions& options, Dataset data, const LoadOptions& load) {
   TaskEvaluation task{
       .model = options.model,
-      .data = options.data,
+      .data = std::move(data),
       .chat = options.chat,
+      .on_long_row = options.long_rows.on_long_row,
       .limit = options.limit,
       .engine = {.batch = options.batch, .seed = static_cast<uint64_t>(options.seed)},
       .completions_file = options.out,
@@ -92,16 +111,17 @@ TaskEvaluation task_of(const EvalOptions& options, const LoadOptions& load) {
 Metrics evaluate_task(const Pretrained& loaded, const TaskEvaluation& task,
                       const OnEvaluation& on_progress) {
   const ChatSource chats(task.model, loaded.tokenizer, task.chat);
-  std::vector<Example> examples =
-      read_examples(task.data, {{"prompt"}, {"messages"}}, chats.reader(ChatUse::prompts));
-  chats.check_effect(task.data);
+  std::vector<Example> read =
+      Examples(task.data, {{"prompt"}, {"messages"}}, chats.reader(ChatUse::prompts))
+          .first(static_cast<size_t>(task.limit));
+  chats.check_effect(task.data.name());
+  const std::vector<Example> examples = fitting(std::move(read), loaded, task);
   EngineOptions engine = task.engine;
   engine.stop_tokens = loaded.stop_tokens;
   engine.vocabulary = loaded.vocabulary;
   chats.add_end_of_turn(loaded.tokenizer, engine.stop_tokens);
   say_left_out(loaded.generation_config, task.model,
                "completions are measured without them: they are the model's own");
-  if (task.limit > 0 && std::ssize(examples) > task.limit) examples.resize(task.limit);
   if (on_progress) on_progress({}, std::ssize(examples));
   const TaskResult result =
       run_task(*loaded.model, loaded.tokenizer, examples, engine, [&](const EngineProgress& done) {
@@ -116,7 +136,7 @@ Metrics evaluate_task(const Pretrained& loaded, const TaskEvaluation& task,
   return figures;
 }
 
-Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t window) {
+Metrics evaluate_text(const Pretrained& loaded, const Dataset& data, int64_t window) {
   const int64_t positions = loaded.model->shape().positions;
   if (window > positions) {
     throw input_error("--sequence-length {} is longer than the model's context of {}", window,
@@ -130,7 +150,8 @@ Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t
 }
 
 Metrics jobs::evaluate(const EvalOptions& options, const OnEvaluation& on_progress) {
-  const bool text = holds_text(options.data);
+  const Dataset data = Dataset::open(options.data, parse_columns(options.data_form.columns));
+  const bool text = data.holds_text();
   if (text) check_text_effects(options);
   check_outputs(OptionTable(options));
   check_output_file("--out", options.out, options.overwrite);
@@ -138,8 +159,8 @@ Metrics jobs::evaluate(const EvalOptions& options, const OnEvaluation& on_progre
   LoadOptions load_adapted = load;
   load_adapted.adapter = options.adapter;
   const Pretrained loaded = from_pretrained(options.model, load_adapted);
-  return text ? evaluate_text(loaded, options.data, options.sequence_length)
-              : evaluate_task(loaded, task_of(options, load), on_progress);
+  return text ? evaluate_text(loaded, data, options.sequence_length)
+              : evaluate_task(loaded, task_of(options, data, load), on_progress);
 }
 
 }  // namespace alambic

@@ -9,15 +9,18 @@
 #include "alambic/model/pretrained.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/text/chat/chat_options.h"
+#include "alambic/text/dataset.h"
+#include "alambic/train/long_rows.h"
 
 namespace alambic {
 
 /// A task: rows with prompts, which the model completes.
 struct TaskEvaluation {
-  std::string model;             ///< its folder, for the chat template
-  std::string data;              ///< jsonl with `prompt` or `messages`, `answer` or `completion`
-  ChatOptions chat;              ///< form in which conversations are written
-  int64_t limit = 0;             ///< rows that are used; 0: all
+  std::string model;  ///< its folder, for the chat template
+  Dataset data;       ///< rows with `prompt` or `messages`, `answer` or `completion`
+  ChatOptions chat;   ///< form in which conversations are written
+  OnLongRow on_long_row = OnLongRow::error;  ///< prompts that fill the context
+  int64_t limit = 0;                         ///< rows that are used; 0: all
   EngineOptions engine;          ///< stop tokens and vocabulary aside, which are the model's
   std::string completions_file;  ///< jsonl for the completions; empty: none
   std::string teacher;           ///< model folder; empty: none
@@ -34,9 +37,9 @@ using OnEvaluation = std::function<void(const EngineProgress&, int64_t completio
 Metrics evaluate_task(const Pretrained& loaded, const TaskEvaluation& task,
                       const OnEvaluation& on_progress = {});
 
-/// Metrics "perplexity", "cross_entropy" and "tokens" of all texts of a file (text_data.h), read in
-/// windows of `window` tokens; 0: the model's context, which a window cannot exceed.
-Metrics evaluate_text(const Pretrained& loaded, const std::string& data, int64_t window);
+/// Metrics "perplexity", "cross_entropy" and "tokens" of all texts of a data set (text_data.h),
+/// read in windows of `window` tokens; 0: the model's context, which a window cannot exceed.
+Metrics evaluate_text(const Pretrained& loaded, const Dataset& data, int64_t window);
 
 namespace jobs {
 

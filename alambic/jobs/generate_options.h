@@ -3,6 +3,7 @@
 #include "alambic/rollout/sampling.h"
 #include "alambic/tensor/machine_options.h"
 #include "alambic/text/chat/chat_options.h"
+#include "alambic/text/data/data_options.h"
 
 namespace alambic {
 
@@ -17,6 +18,7 @@ struct GenerateOptions : Options {
   bool json = false;
   bool chat = false;
   std::string system;
+  DataOptions data_form;
   ChatOptions chat_template;
   Sampling sampling;
   MachineOptions machine;
@@ -27,7 +29,9 @@ struct GenerateOptions : Options {
     v.text("adapter", adapter, "folder of a LoRA adapter for the model, as PEFT writes it").path();
     v.list("prompt", prompts, "text to continue; may be given several times; none: standard input")
         .not_with("data");
-    v.text("data", data, "jsonl with `prompt` or `messages`").path();
+    v.text("data", data, "rows with `prompt` or `messages`").path();
+    data_form.visit(v);
+    v.option("columns").only_with("data");
     v.flag("chat", chat,
            "answer --prompt as a user's message, written by the model's chat template; without "
            "one, a conversation in the terminal")

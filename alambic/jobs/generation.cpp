@@ -78,7 +78,9 @@ struct Loaded {
 std::vector<Example> prompts_of(const GenerateOptions& options, const ChatSource& chats) {
   if (!options.data.empty()) {
     std::vector<Example> rows =
-        read_examples(options.data, {{"prompt"}, {"messages"}}, chats.reader(ChatUse::prompts));
+        Examples(Dataset::open(options.data, parse_columns(options.data_form.columns)),
+                 {{"prompt"}, {"messages"}}, chats.reader(ChatUse::prompts))
+            .first(0);
     chats.check_effect(options.data);
     return rows;
   }

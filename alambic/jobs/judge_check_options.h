@@ -2,11 +2,13 @@
 
 #include "alambic/teacher/reward_options.h"
 #include "alambic/tensor/machine_options.h"
+#include "alambic/text/data/data_options.h"
 
 namespace alambic {
 
 struct JudgeCheckOptions : Options {
   std::string data;
+  DataOptions data_form;
   RewardOptions reward;
   int64_t limit = 100;
   double threshold = 0.1;
@@ -19,6 +21,7 @@ struct JudgeCheckOptions : Options {
            "jsonl with `prompt` and a good `completion`, and `answer` where the reward compares")
         .required()
         .path();
+    data_form.visit(v);
     v.integer("limit", limit, "rows of --data that are used; 0: all", {.min = 0});
     v.number(
         "threshold", threshold,

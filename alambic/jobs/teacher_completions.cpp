@@ -26,20 +26,18 @@ struct Task {
 
 const std::string& name_of(const PlannedTeacher& teacher) { return teacher.source.name; }
 
-std::vector<Task> tasks_of(const DistillPlan& plan, const std::vector<TokenizedExample>& examples) {
-  const std::vector<Example>& rows = plan.rows;
+std::vector<Task> tasks_of(const DistillPlan& plan, const TokenizedRows& examples) {
   std::vector<Task> tasks;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    Task task{.prompt = rows[r].teacher_prompt
-                            ? teacher_prompt_ids(plan.student.model.tokenizer, rows[r])
-                            : examples[r].prompt};
+  for (int64_t r = 0; r < examples.size(); ++r) {
+    const Example row = plan.rows[r];
+    Task task{.prompt = row.teacher_prompt ? teacher_prompt_ids(plan.student.model.tokenizer, row)
+                                           : examples[r].prompt};
     if (plan.teachers.size() > 1) {
-      const std::string name = rows[r].teacher.value_or("");
+      const std::string name = row.teacher.value_or("");
       const auto place = std::ranges::find(plan.teachers, name, name_of);
       if (place == plan.teachers.end()) {
-        throw input_error(
-            "{}:{}: the field \"teacher\" names no teacher that writes the completion",
-            plan.options.data, rows[r].line);
+        throw input_error("{}: the field \"teacher\" names no teacher that writes the completion",
+                          row.place);
       }
       task.teacher = place - plan.teachers.begin();
     }
@@ -127,19 +125,18 @@ void write_missing(const DistillPlan& plan, const PlannedTeacher& teacher,
 
 // A file may have been edited.
 void check_tokens(const KeptCompletion& completion, int64_t vocabulary,
-                  const DistillOptions& options, const Example& row) {
+                  const DistillOptions& options, const std::string& place) {
   const bool known = std::ranges::all_of(
       completion.tokens, [&](int32_t token) { return token >= 0 && token < vocabulary; });
   if (known && !completion.tokens.empty()) return;
-  throw input_error("{}: the completion to {}:{} {}", options.completions.file, options.data,
-                    row.line, known ? "is empty" : "has a token that the vocabulary has not")
+  throw input_error("{}: the completion to {} {}", options.completions.file, place,
+                    known ? "is empty" : "has a token that the vocabulary has not")
       .with_hint("remove this line, and the completion is written again");
 }
 
 }  // namespace
 
-void fill_completions(const DistillPlan& plan, int64_t positions,
-                      std::vector<TokenizedExample>& examples) {
+void fill_completions(const DistillPlan& plan, int64_t positions, TokenizedRows& examples) {
   const std::vector<Task> tasks = tasks_of(plan, examples);
   CompletionFile file(plan.options.completions.file, made_by(plan));
   for (size_t t = 0; t < plan.teachers.size(); ++t) {
@@ -154,14 +151,18 @@ void fill_completions(const DistillPlan& plan, int64_t positions,
     missing.erase(std::ranges::unique(missing).begin(), missing.end());
     if (!missing.empty()) write_missing(plan, teacher, std::move(missing), file);
   }
-  for (size_t r = 0; r < examples.size(); ++r) {
+  TokenizedRows filled = examples.emptied();
+  for (int64_t r = 0; r < examples.size(); ++r) {
     const KeptCompletion& completion =
         *file.find(name_of(plan.teachers[tasks[r].teacher]), tasks[r].prompt);
-    check_tokens(completion, plan.student.model.vocabulary, plan.options, plan.rows[r]);
-    examples[r].completion = completion.tokens;
-    const auto room = static_cast<size_t>(positions) - examples[r].prompt.size();
-    if (examples[r].completion->size() > room) examples[r].completion->resize(room);
+    check_tokens(completion, plan.student.model.vocabulary, plan.options, plan.rows[r].place);
+    TokenizedExample example = examples[r];
+    example.completion = completion.tokens;
+    const auto room = static_cast<size_t>(positions) - example.prompt.size();
+    if (example.completion->size() > room) example.completion->resize(room);
+    filled.add(example, examples.row(r));
   }
+  examples = std::move(filled);
 }
 
 }  // namespace alambic

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "alambic/jobs/distill_plan.h"
-#include "alambic/train/examples.h"
+#include "alambic/train/tokenized_rows.h"
 
 namespace alambic {
 
@@ -11,7 +11,6 @@ namespace alambic {
 /// are written, and only then a teacher is loaded. A completion that would not fit into `positions`
 /// with its prompt is cut. A teacher's completion depends on the seed and its prompt alone. Input
 /// errors: those of CompletionFile, of loading and of routing rows to teachers.
-void fill_completions(const DistillPlan& plan, int64_t positions,
-                      std::vector<TokenizedExample>& examples);
+void fill_completions(const DistillPlan& plan, int64_t positions, TokenizedRows& examples);
 
 }  // namespace alambic

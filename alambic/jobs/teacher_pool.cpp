@@ -99,16 +99,16 @@ std::vector<size_t> TeacherPool::route(const GradedRows& rows) const {
   std::vector<std::string> names;
   for (const Member& member : members_) names.push_back(member.source.name);
   std::vector<size_t> teacher_of_row;
-  for (const Example& example : rows.examples) {
+  for (const Example example : rows.examples) {
     if (!example.teacher) {
-      throw input_error("{}:{}: no field \"teacher\" says which of {} grades the row", rows.file,
-                        example.line, join(names))
+      throw input_error("{}: no field \"teacher\" says which of {} grades the row", example.place,
+                        join(names))
           .with_hint("with --teacher-weight all teachers grade every row");
     }
     const auto place = std::ranges::find(names, *example.teacher);
     if (place == names.end()) {
-      throw input_error("{}:{}: no teacher is called \"{}\"; there are: {}", rows.file,
-                        example.line, *example.teacher, join(names));
+      throw input_error("{}: no teacher is called \"{}\"; there are: {}", example.place,
+                        *example.teacher, join(names));
     }
     teacher_of_row.push_back(place - names.begin());
   }
@@ -119,18 +119,19 @@ TeacherPrompts TeacherPool::prompts_of(const GradedRows& rows) const {
   TeacherPrompts prompts(rows.examples.size());
   bool any = false;
   for (size_t r = 0; r < prompts.size(); ++r) {
-    const Example& example = rows.examples[r];
+    if (!rows.examples.may_have(r, "teacher_prompt")) continue;
+    const Example example = rows.examples[r];
     if (!example.teacher_prompt) continue;
     any = true;
     prompts[r] = teacher_prompt_ids(student_.tokenizer, example);
-    const auto& completion = rows.tokenized[r].completion;
+    const auto completion = rows.tokenized[r].completion;
     const int64_t room = std::max(rows.max_completion, completion ? std::ssize(*completion) : 0);
     const int64_t length = std::ssize(prompts[r]);
     if (length == 0 || length + room > positions_) {
       throw input_error(
-          "{}:{}: the teacher's prompt has {} tokens; it needs at least one and, with a completion "
+          "{}: the teacher's prompt has {} tokens; it needs at least one and, with a completion "
           "of up to {}, at most the teacher's context of {}",
-          rows.file, example.line, length, room, positions_);
+          example.place, length, room, positions_);
     }
   }
   return any ? prompts : TeacherPrompts();
@@ -141,7 +142,7 @@ void TeacherPool::fill(const Member& member, const GradedRows& rows, const Teach
                        const std::vector<size_t>& graded) const {
   constexpr int64_t tokens_per_pass = 4096;
   std::vector<Rollouts> batches;
-  std::vector<const TokenizedExample*> chosen;
+  std::vector<TokenizedExample> chosen;
   std::vector<int64_t> chosen_rows;
   int64_t tokens = 0;
   const auto see = [&](Rollouts rollouts, std::vector<int64_t> numbers) {
@@ -156,10 +157,11 @@ void TeacherPool::fill(const Member& member, const GradedRows& rows, const Teach
   };
   for (const size_t r : graded) {
     const auto number = static_cast<int64_t>(r);
-    const Rollouts alone = see(given_rollouts({&rows.tokenized[r]}, at::kCPU), {number});
+    const TokenizedExample example = rows.tokenized[number];
+    const Rollouts alone = see(given_rollouts({example}, at::kCPU), {number});
     if (member.cache->holds(sequence_keys(alone).front())) continue;
     if (tokens + alone.sequences.positions() > tokens_per_pass) close();
-    chosen.push_back(&rows.tokenized[r]);
+    chosen.push_back(example);
     chosen_rows.push_back(number);
     tokens += alone.sequences.positions();
   }
@@ -187,7 +189,7 @@ std::shared_ptr<const Teacher> TeacherPool::over(const Member& member, const Gra
     throw input_error(
         "{}: no row has a \"teacher_prompt\", so that the student as its own teacher has nothing "
         "to teach",
-        rows.file);
+        rows.examples.name());
   }
   if (member.cache) fill(member, rows, prompts, graded);
   if (prompts.empty()) return member.teacher;

@@ -10,15 +10,14 @@
 #include "alambic/teacher/privileged.h"
 #include "alambic/teacher/teacher_mixture.h"
 #include "alambic/text/dataset.h"
-#include "alambic/train/examples.h"
+#include "alambic/train/tokenized_rows.h"
 
 namespace alambic {
 
 /// Rows of a data set whose completions are to be graded.
 struct GradedRows {
-  const std::vector<Example>& examples;
-  const std::vector<TokenizedExample>& tokenized;
-  const std::string& file;
+  const Examples& examples;
+  const TokenizedRows& tokenized;
   int64_t max_completion = 0;  ///< most tokens of a sampled completion; 0: only given completions
 };
 

@@ -2,16 +2,23 @@
 
 namespace alambic {
 
-std::vector<int32_t> read_tokens(const std::string& file, const Tokenizer& tokenizer) {
-  const std::vector<Example> rows = read_examples(file, {{"text"}});
-  const bool documents = !file.ends_with(".txt") && tokenizer.eos();
-  std::vector<int32_t> tokens;
-  for (const Example& row : rows) {
-    const std::vector<int32_t> ids = tokenizer.encode(*row.text);
-    tokens.insert(tokens.end(), ids.begin(), ids.end());
-    if (documents) tokens.push_back(*tokenizer.eos());
+std::vector<TokenSpool> read_tokens_by_source(const Dataset& data, const Tokenizer& tokenizer) {
+  const Examples rows(data, {{"text"}});
+  const bool documents = !data.rows.is_one_text() && tokenizer.eos();
+  std::vector<TokenSpool> sources;
+  size_t row = 0;
+  for (const RowShare& share : data.rows.shares()) {
+    TokenSpool& tokens = sources.emplace_back();
+    for (int64_t i = 0; i < share.rows; ++i, ++row) {
+      tokens.add(tokenizer.encode(*rows[row].text));
+      if (documents) tokens.add(std::vector<int32_t>{*tokenizer.eos()});
+    }
   }
-  return tokens;
+  return sources;
+}
+
+TokenSpool read_tokens(const Dataset& data, const Tokenizer& tokenizer) {
+  return std::move(read_tokens_by_source(data, tokenizer).front());
 }
 
 }  // namespace alambic

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
+#include "alambic/base/names.h"
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/model_card.h"
 #include "alambic/jobs/run_folder.h"
@@ -20,25 +21,40 @@ namespace alambic {
 
 namespace {
 
-// The batches of one file: windows of a text, or examples with a completion.
-std::unique_ptr<BatchSource> source_of(const std::string& file, const Pretrained& student,
-                                       const ChatSource& chats, int64_t sequence_length,
-                                       const BatchOptions& options) {
+// The batches of a data set: windows of a text, or examples with a completion.
+std::unique_ptr<BatchSource> source_of(const Dataset& data, const Pretrained& student,
+                                       const ChatSource& chats, const TrainOptions& options,
+                                       const BatchOptions& batch) {
   const int64_t positions = student.model->shape().positions;
-  if (holds_text(file)) {
+  const int64_t sequence_length = options.sequence_length;
+  if (data.holds_text()) {
     const int64_t length = sequence_length > 0 ? sequence_length : positions;
     if (length > positions) {
       throw input_error("--sequence-length {} is longer than the model's context of {}", length,
                         positions);
     }
-    return windows_source(read_tokens(file, student.tokenizer), length, options);
+    if (options.long_rows.on_long_row != OnLongRow::error) {
+      throw input_error("--on-long-row has no effect: {} holds text, which is read in windows",
+                        data.name());
+    }
+    std::vector<WeightedText> texts;
+    for (TokenSpool& tokens : read_tokens_by_source(data, student.tokenizer)) {
+      const double weight = data.rows.shares()[texts.size()].weight;
+      texts.push_back({std::move(tokens), weight > 0 ? weight : 1});
+    }
+    return windows_source(std::move(texts), length, batch);
   }
   if (sequence_length > 0) {
-    throw input_error("--sequence-length has no effect: {} holds prompts and completions", file);
+    throw input_error("--sequence-length has no effect: {} holds prompts and completions",
+                      data.name());
   }
-  const std::vector<Example> rows = read_examples(file, {{"prompt", "completion"}, {"messages"}},
-                                                  chats.reader(ChatUse::all_completions));
-  return examples_source(tokenize(rows, student.tokenizer, positions, file), options);
+  const Examples rows(data, {{"prompt", "completion"}, {"messages"}},
+                      chats.reader(ChatUse::all_completions));
+  RowFit fit{.positions = positions, .on_long_row = options.long_rows.on_long_row};
+  TokenizedRows tokenized = TokenizedRows::of(rows, student.tokenizer, fit);
+  fit.report(data.name());
+  const std::vector<RowShare> shares = tokenized.shares(data.rows.shares());
+  return examples_source(std::move(tokenized), batch, shares);
 }
 
 std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
@@ -51,15 +67,16 @@ std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
   BatchOptions held_out = batch;
   held_out.seed = 0;  // the same rows whatever the run's seed
   held_out.micro_batch_size = 0;
-  const auto source =
-      source_of(options.valid_data, student, chats, options.sequence_length, held_out);
+  const Dataset data = Dataset::open(options.valid_data, parse_columns(options.data_form.columns));
+  const auto source = source_of(data, student, chats, options, held_out);
   std::vector<TokenBatch> batches;
   for (int64_t i = 0; i < options.valid_batches; ++i) {
     for (TokenBatch& part : source->step(i)) batches.push_back(std::move(part));
   }
-  const std::vector<Example> rows = read_examples(
-      options.valid_data, {{"prompt"}, {"text"}, {"messages"}}, chats.reader(ChatUse::prompts));
   const int64_t samples = options.valid_samples;
+  const std::vector<Example> rows =
+      Examples(data, {{"prompt"}, {"text"}, {"messages"}}, chats.reader(ChatUse::prompts))
+          .first(static_cast<size_t>(samples));
   return [&student, batches, rows, engine, samples](int64_t) {
     Metrics figures = validate_exact_match(student, rows, samples, engine);
     const double loss = mean_cross_entropy(*student.model, batches, student.vocabulary);
@@ -80,12 +97,14 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                            .seed = static_cast<uint64_t>(options.training.seed),
                            .device = load.device};
   const ChatSource chats(options.model, student.tokenizer, options.chat);
-  auto source = source_of(options.data, student, chats, options.sequence_length, batch);
+  const Dataset data =
+      Dataset::open(parse_data_sources(options.data), parse_columns(options.data_form.columns));
+  auto source = source_of(data, student, chats, options, batch);
   const TrainingOptions training = with_steps(options.training, source->sequences_per_epoch());
   const std::unique_ptr<TrainingTask> task =
       next_token_task(*student.model, std::move(source), student.vocabulary,
                       options.training.activation_checkpointing);
-  chats.check_effect(options.data);
+  chats.check_effect(data.name());
   const auto validate = validation_of(options, student, chats, batch);
 
   const RunFolder folder("train", options, options.run);
@@ -101,7 +120,7 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   const ModelCard card{.title = folder.path().filename().string() + ", trained",
                        .base_model = options.model,
                        .tags = {"alambic"},
-                       .facts = {{"data", options.data}},
+                       .facts = {{"data", join(options.data)}},
                        .figures = result.validation,
                        .config = config_toml("train", options, as_hub_name)};
   export_student(student, options.model, options.trainable, folder.path(), card,

@@ -4,12 +4,17 @@
 #include "alambic/model/lora_options.h"
 #include "alambic/tensor/machine_options.h"
 #include "alambic/text/chat/chat_options.h"
+#include "alambic/text/data/data_options.h"
+#include "alambic/train/long_rows.h"
 #include "alambic/train/options.h"
 
 namespace alambic {
 
 struct TrainOptions : Options {
-  std::string model, data, valid_data;
+  std::string model, valid_data;
+  std::vector<std::string> data;
+  DataOptions data_form;
+  LongRowOptions long_rows;
   ChatOptions chat;
   int64_t sequence_length = 0;
   int64_t valid_batches = 20;
@@ -25,13 +30,14 @@ struct TrainOptions : Options {
     v.text("model", model, "model folder to train (a new one comes from `alambic init`)")
         .required()
         .model();
-    v.text(
-         "data", data,
-         "a .txt file (every token is learned), or jsonl with `text`, or with "
-         "`prompt` and `completion` (the completion is learned), or with `messages` (all that the "
-         "assistant says is learned)")
+    v.list("data", data,
+           "a .txt file (every token is learned), or rows with `text`, or with "
+           "`prompt` and `completion` (the completion is learned), or with `messages` (all that "
+           "the assistant says is learned); several are mixed, NAME=WEIGHT in these shares")
         .required()
         .path();
+    data_form.visit(v);
+    long_rows.visit(v);
     chat.visit(v);
     v.text("valid-data", valid_data, "the same kind of file, held out").path();
     v.integer("valid-batches", valid_batches, "batches of --valid-data that are used", {.min = 1});

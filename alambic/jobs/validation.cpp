@@ -6,7 +6,7 @@ namespace alambic {
 
 Metrics validate_exact_match(const Pretrained& student, const std::vector<Example>& rows,
                              int64_t samples, EngineOptions engine) {
-  if (!rows.front().answer) return {};
+  if (rows.front().answers.empty()) return {};
   const auto count = std::min(samples, static_cast<int64_t>(rows.size()));
   engine.sampling = {.temperature = 0, .max_new_tokens = engine.sampling.max_new_tokens};
   const TaskResult result =

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "alambic/text/dataset.h"
-
 namespace alambic {
 namespace {
 
@@ -43,14 +41,14 @@ double JudgeReport::worst_share() const {
   return worst;
 }
 
-std::vector<Attempt> read_good_completions(const fs::path& data, int64_t limit, bool with_answer) {
+std::vector<Attempt> read_good_completions(const Dataset& data, int64_t limit, bool with_answer) {
   Fields fields = {"prompt", "completion"};
   if (with_answer) fields.emplace_back("answer");
   std::vector<Attempt> attempts;
-  for (const Example& row : read_examples(data, {fields})) {
-    if (limit > 0 && std::ssize(attempts) == limit) break;
-    attempts.push_back(
-        {.prompt = row.prompt, .completion = *row.completion, .expected = row.answer});
+  for (const Example& row : Examples(data, {fields}).first(static_cast<size_t>(limit))) {
+    Attempt& attempt =
+        attempts.emplace_back(Attempt{.prompt = row.prompt, .completion = *row.completion});
+    attempt.expect(row.answers);
   }
   return attempts;
 }

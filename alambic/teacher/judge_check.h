@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "alambic/base/files.h"
 #include "alambic/teacher/reward.h"
+#include "alambic/text/dataset.h"
 
 namespace alambic {
 
@@ -37,9 +37,9 @@ struct JudgeReport {
   double worst_share() const;
 };
 
-/// Good completions of a jsonl with `prompt` and `completion`, and with `answer` where the reward
-/// compares with one: the first `limit` rows; 0: all.
-std::vector<Attempt> read_good_completions(const fs::path& data, int64_t limit, bool with_answer);
+/// Good completions of a data set with `prompt` and `completion`, and with `answer` where the
+/// reward compares with one: the first `limit` rows; 0: all.
+std::vector<Attempt> read_good_completions(const Dataset& data, int64_t limit, bool with_answer);
 
 /// Scores good completions and every trick in their places.
 JudgeReport check_judge(const Reward& reward, const std::vector<Attempt>& good);

@@ -41,7 +41,11 @@ struct ComparisonReward : EachReward {
   bool needs_expected() const override { return true; }
   Score score_one(const Attempt& attempt) const override {
     if (!attempt.expected) return dropped_score("the row has no \"answer\"");
-    return {.value = compare(attempt.completion, *attempt.expected) ? 1.0f : 0.0f};
+    bool right = compare(attempt.completion, *attempt.expected);
+    for (const std::string& other : attempt.also_right) {
+      right = right || compare(attempt.completion, other);
+    }
+    return {.value = right ? 1.0f : 0.0f};
   }
 };
 

@@ -12,7 +12,14 @@ namespace alambic {
 /// A completion to score.
 struct Attempt {
   std::string prompt, completion;
-  std::optional<std::string> expected;  ///< the row's `answer` field
+  std::optional<std::string> expected = {};  ///< the row's `answer`; of several the first
+  std::vector<std::string> also_right = {};  ///< the others
+
+  void expect(const std::vector<std::string>& answers) {
+    if (answers.empty()) return;
+    expected = answers.front();
+    also_right.assign(answers.begin() + 1, answers.end());
+  }
 };
 
 struct Score {
@@ -36,8 +43,8 @@ struct RewardLimits {
 };
 
 /// Reward by its name on the command line:
-///   exact_match      1 when the completion is the expected one, spaces around both left out
-///   number           1 when the number after the last #### is the expected one
+///   exact_match      1 when the completion is an expected one, spaces around both left out
+///   number           1 when what stands after the last #### is an expected answer
 ///   regex:PATTERN    1 when the pattern is found in the completion (PCRE2, Unicode)
 ///   command:COMMAND  the number that a shell command prints for the completion on its standard
 ///   input

@@ -25,7 +25,7 @@ std::vector<Attempt> attempts_of(const Rollouts& rollouts, const Tokenizer& toke
 }
 
 TextRewardScorer::TextRewardScorer(std::shared_ptr<const Reward> reward, const Tokenizer& tokenizer,
-                                   std::vector<std::optional<std::string>> expected)
+                                   std::vector<std::vector<std::string>> expected)
     : reward_(std::move(reward)), tokenizer_(tokenizer), expected_(std::move(expected)) {}
 
 std::vector<Score> TextRewardScorer::score(const Rollouts& rollouts) const {
@@ -33,7 +33,7 @@ std::vector<Score> TextRewardScorer::score(const Rollouts& rollouts) const {
   check(rollouts.row_S.size() == attempts.size(), "{} rows for {} sequences", rollouts.row_S.size(),
         attempts.size());
   for (size_t s = 0; s < attempts.size(); ++s) {
-    attempts[s].expected = expected_.at(rollouts.row_S[s]);
+    attempts[s].expect(expected_.at(rollouts.row_S[s]));
   }
   return reward_->score(attempts);
 }

@@ -22,14 +22,14 @@ class TextRewardScorer : public RewardScorer {
  public:
   /// `expected`: by row of the data set. The tokenizer must outlive the scorer.
   TextRewardScorer(std::shared_ptr<const Reward> reward, const Tokenizer& tokenizer,
-                   std::vector<std::optional<std::string>> expected);
+                   std::vector<std::vector<std::string>> expected);
 
   std::vector<Score> score(const Rollouts& rollouts) const override;
 
  private:
   std::shared_ptr<const Reward> reward_;
   const Tokenizer& tokenizer_;
-  std::vector<std::optional<std::string>> expected_;
+  std::vector<std::vector<std::string>> expected_;
 };
 
 /// The texts of every sequence's prompt and completion, special tokens left out.

@@ -1,5 +1,6 @@
 #include "alambic/text/final_answer.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 
@@ -32,16 +33,54 @@ std::optional<double> value(std::string_view number) {
   return value;
 }
 
+// A double would take long integers for one another.
+bool are_integers(std::string_view a, std::string_view b) {
+  return a.find('.') == a.npos && b.find('.') == b.npos;
+}
+
+std::string_view without_zeros(std::string_view digits) {
+  const size_t sign = digits.starts_with('-') ? 1 : 0;
+  const size_t first = std::min(digits.find_first_not_of('0', sign), digits.size() - 1);
+  return first == sign ? digits : digits.substr(first);
+}
+
+bool same_number(std::string_view found, std::string_view wanted) {
+  if (found == wanted) return true;
+  if (are_integers(found, wanted)) {
+    return found.starts_with('-') == wanted.starts_with('-') &&
+           without_zeros(found) == without_zeros(wanted);
+  }
+  const auto a = value(found), b = value(wanted);
+  return a && b && *a == *b;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view white = " \t\r\n";
+  const size_t first = text.find_first_not_of(white);
+  if (first == text.npos) return "";
+  text = text.substr(first, text.find_last_not_of(white) + 1 - first);
+  if (text.ends_with('.')) text.remove_suffix(1);
+  return text;
+}
+
 }  // namespace
 
 bool answers_correctly(std::string_view text, std::string_view expected) {
-  const std::optional<std::string> found = final_answer(text);
   // A data set may write its answers as "1,000", "$5" or with the whole solution before "####".
   const std::optional<std::string> wanted = final_answer("#### " + std::string(expected));
-  if (!found || !wanted) return false;
-  if (*found == *wanted) return true;
-  const auto a = value(*found), b = value(*wanted);
-  return a && b && *a == *b;
+  if (wanted) {
+    const std::optional<std::string> found = final_answer(text);
+    return found && same_number(*found, *wanted);
+  }
+  const size_t mark = text.rfind("####"), own_mark = expected.rfind("####");
+  if (mark == text.npos) return false;
+  if (own_mark != expected.npos) expected.remove_prefix(own_mark + 4);
+  return !trimmed(expected).empty() && trimmed(text.substr(mark + 4)) == trimmed(expected);
+}
+
+bool answers_correctly(std::string_view text, const std::vector<std::string>& accepted) {
+  return std::ranges::any_of(
+      accepted, [&](const std::string& answer) { return answers_correctly(text, answer); });
 }
 
 }  // namespace alambic

@@ -8,13 +8,13 @@
 
 namespace alambic {
 
-Rollouts given_rollouts(const std::vector<const TokenizedExample*>& examples, at::Device device) {
+Rollouts given_rollouts(const std::vector<TokenizedExample>& examples, at::Device device) {
   std::vector<Request> requests;
   std::vector<Completion> completions;
-  for (const TokenizedExample* example : examples) {
-    requests.push_back({.prompt = example->prompt});
-    completions.push_back({.tokens = *example->completion,
-                           .logp = std::vector<float>(example->completion->size(), 0.0f),
+  for (const TokenizedExample& example : examples) {
+    requests.push_back({.prompt = example.prompt});
+    completions.push_back({.tokens = *example.completion,
+                           .logp = std::vector<float>(example.completion->size(), 0.0f),
                            .ending = Ending::stop_token});
   }
   return to_rollouts(requests, completions, 0, device);
@@ -52,9 +52,10 @@ double mean_repetition(const std::vector<Completion>& completions) {
 }
 
 // Prompt for a reader: a conversation as messages, not as its template writes it.
-nlohmann::ordered_json shown_prompt(const TokenizedExample& example, const Tokenizer& tokenizer) {
-  if (example.chat) return prompt_messages(*example.chat);
-  return tokenizer.decode(example.prompt, true);
+nlohmann::ordered_json shown_prompt(const TokenizedRows& examples, int64_t row,
+                                    const Tokenizer& tokenizer) {
+  if (const auto chat = examples.chat(row)) return prompt_messages(*chat);
+  return tokenizer.decode(examples[row].prompt, true);
 }
 
 /// Cuts the rows into micro-batches, each made by `rollouts(first, count)`.
@@ -81,8 +82,8 @@ int64_t StepBatch::sequences() const {
 
 StepBatch CompletionSource::given(const std::vector<int64_t>& rows) const {
   return pieces(*this, rows, [&](size_t first, size_t count) {
-    std::vector<const TokenizedExample*> chosen;
-    for (size_t i = first; i < first + count; ++i) chosen.push_back(&examples[rows[i]]);
+    std::vector<TokenizedExample> chosen;
+    for (size_t i = first; i < first + count; ++i) chosen.push_back(examples[rows[i]]);
     return given_rollouts(chosen, device);
   });
 }
@@ -94,8 +95,9 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
   std::vector<Request> requests;
   std::vector<int64_t> row_S;
   for (const int64_t row : rows) {
+    const std::vector<int32_t> prompt = source.examples[row].prompt;
     for (int64_t g = 0; g < count; ++g) {
-      requests.push_back({.prompt = source.examples[row].prompt, .id = requests.size()});
+      requests.push_back({.prompt = prompt, .id = requests.size()});
       row_S.push_back(row);
     }
   }
@@ -108,7 +110,7 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
   for (size_t i = 0; i < kept; ++i) {
     report.samples.push_back(
         {{"step", step + 1},  // from 1, as metrics count
-         {"prompt", shown_prompt(source.examples[row_S[i]], tokenizer)},
+         {"prompt", shown_prompt(source.examples, row_S[i], tokenizer)},
          {"completion", continuation(tokenizer, requests[i].prompt, completions[i].tokens)}});
   }
   return pieces(source, row_S, [&](size_t first, size_t size) {

@@ -4,7 +4,7 @@
 #include "alambic/rollout/engine.h"
 #include "alambic/teacher/teacher_mixture.h"
 #include "alambic/text/tokenizer/tokenizer.h"
-#include "alambic/train/examples.h"
+#include "alambic/train/tokenized_rows.h"
 #include "alambic/train/training_task.h"
 
 namespace alambic {
@@ -27,11 +27,11 @@ struct StepBatch {
 
 /// The rows of a batch whose completions the data gives, in the form of sampled ones (without
 /// row_S).
-Rollouts given_rollouts(const std::vector<const TokenizedExample*>& examples, at::Device device);
+Rollouts given_rollouts(const std::vector<TokenizedExample>& examples, at::Device device);
 
 /// Parts that both kinds of completions are made from. All of it must outlive the source.
 struct CompletionSource {
-  const std::vector<TokenizedExample>& examples;
+  const TokenizedRows& examples;
   const TeacherMixture& teachers;
   size_t micro_batch_size = 0;  ///< 0: one piece per group of teachers
   at::Device device;

@@ -47,7 +47,7 @@ struct StudentPass {
 struct DistillationTask : TrainingTask {
   Model& student;
   TeacherMixture teachers;
-  std::vector<TokenizedExample> examples;
+  TokenizedRows examples;
   const Tokenizer& tokenizer;
   DistillationSettings options;
   AuxiliaryModels auxiliary;
@@ -63,9 +63,9 @@ struct DistillationTask : TrainingTask {
   bool own = true;
   DroppedScores dropped;
 
-  DistillationTask(Model& student, TeacherMixture teachers_of_rows,
-                   std::vector<TokenizedExample> rows, const Tokenizer& tokenizer,
-                   const DistillationSettings& options, AuxiliaryModels others)
+  DistillationTask(Model& student, TeacherMixture teachers_of_rows, TokenizedRows rows,
+                   const Tokenizer& tokenizer, const DistillationSettings& options,
+                   AuxiliaryModels others)
       : student(student),
         teachers(std::move(teachers_of_rows)),
         examples(std::move(rows)),
@@ -73,7 +73,8 @@ struct DistillationTask : TrainingTask {
         options(options),
         auxiliary(std::move(others)),
         hidden(options.hidden, student.options().device()),
-        order(options.seed, static_cast<int64_t>(examples.size())),
+        order(options.shares.empty() ? DataOrder(options.seed, examples.size())
+                                     : DataOrder(options.seed, options.shares)),
         source{.examples = examples,
                .teachers = teachers,
                .micro_batch_size = static_cast<size_t>(options.micro_batch_size),
@@ -292,8 +293,7 @@ struct DistillationTask : TrainingTask {
 }  // namespace
 
 std::unique_ptr<TrainingTask> distillation_task(Model& student, TeacherMixture teachers,
-                                                std::vector<TokenizedExample> examples,
-                                                const Tokenizer& tokenizer,
+                                                TokenizedRows examples, const Tokenizer& tokenizer,
                                                 const DistillationSettings& options,
                                                 AuxiliaryModels auxiliary) {
   return std::make_unique<DistillationTask>(student, std::move(teachers), std::move(examples),

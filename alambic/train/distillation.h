@@ -25,6 +25,7 @@ struct DistillationSettings {
   int64_t micro_batch_size = 0;   ///< completions per forward and backward pass; 0: all
   bool recompute_layers = false;  ///< activation checkpointing (nn/recompute.h)
   int64_t samples_per_step = 2;   ///< completions that go to samples.jsonl
+  std::vector<RowShare> shares;   ///< of a mixture; empty: none
   uint64_t seed = 0;
   EngineOptions engine;  ///< its step is set by the task
 };
@@ -40,8 +41,7 @@ struct AuxiliaryModels {
 /// samples' text. Samples of a step are grouped by teacher. It counts scores that were dropped
 /// (train/dropped_scores.h): beside projections its only memory from one round to the next.
 std::unique_ptr<TrainingTask> distillation_task(Model& student, TeacherMixture teachers,
-                                                std::vector<TokenizedExample> examples,
-                                                const Tokenizer& tokenizer,
+                                                TokenizedRows examples, const Tokenizer& tokenizer,
                                                 const DistillationSettings& options,
                                                 AuxiliaryModels auxiliary = {});
 

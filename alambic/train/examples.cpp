@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "alambic/base/error.h"
 #include "alambic/text/chat/chat_tokens.h"
 
 namespace alambic {
@@ -43,35 +42,12 @@ TokenizedExample tokenize(const Example& example, const Tokenizer& tokenizer) {
 }  // namespace
 
 std::vector<TokenizedExample> tokenize(const std::vector<Example>& examples,
-                                       const Tokenizer& tokenizer, int64_t positions,
-                                       const std::string& file) {
+                                       const Tokenizer& tokenizer, RowFit& fit) {
   std::vector<TokenizedExample> rows;
   rows.reserve(examples.size());
   for (const Example& example : examples) {
     TokenizedExample row = tokenize(example, tokenizer);
-    const auto prompt_length = static_cast<int64_t>(row.prompt.size());
-    if (row.prompt.empty()) throw input_error("{}:{}: the prompt is empty", file, example.line);
-    if (prompt_length >= positions) {
-      throw input_error(
-          "{}:{}: the prompt has {} tokens, but the model's context is {} and the completion needs "
-          "room",
-          file, example.line, prompt_length, positions)
-          .with_hint("shorten or remove this row");
-    }
-    if (row.completion) {
-      if (row.completion->empty()) {
-        throw input_error("{}:{}: the completion is empty", file, example.line)
-            .with_hint("the tokenizer names no end-of-text token that could be learned instead");
-      }
-      const auto length = prompt_length + static_cast<int64_t>(row.completion->size());
-      if (length > positions) {
-        throw input_error(
-            "{}:{}: prompt and completion have {} tokens together, but the model's context is {}",
-            file, example.line, length, positions)
-            .with_hint("shorten or remove this row");
-      }
-    }
-    rows.push_back(std::move(row));
+    if (fit.fit(example.place, row)) rows.push_back(std::move(row));
   }
   return rows;
 }

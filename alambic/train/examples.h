@@ -7,6 +7,7 @@
 
 #include "alambic/text/dataset.h"
 #include "alambic/text/tokenizer/tokenizer.h"
+#include "alambic/train/long_rows.h"
 
 namespace alambic {
 
@@ -22,11 +23,9 @@ struct TokenizedExample {
 };
 
 /// Tokenizes prompts (with the tokenizer's special tokens) and completions (without, plus EOS), and
-/// conversations as their template writes them (text/chat/chat_tokens.h).
-/// Input errors name the file's line: an empty prompt, a prompt that leaves no room within
-/// `positions`, a prompt with its completion longer than `positions`.
+/// conversations as their template writes them (text/chat/chat_tokens.h). Rows that `fit` does not
+/// keep are left out; errors are its own.
 std::vector<TokenizedExample> tokenize(const std::vector<Example>& examples,
-                                       const Tokenizer& tokenizer, int64_t positions,
-                                       const std::string& file);
+                                       const Tokenizer& tokenizer, RowFit& fit);
 
 }  // namespace alambic

@@ -11,20 +11,19 @@
 
 namespace alambic {
 
-TokenBatch completion_batch(const std::vector<const TokenizedExample*>& examples,
-                            at::Device device) {
+TokenBatch completion_batch(const std::vector<TokenizedExample>& examples, at::Device device) {
   std::vector<std::vector<int32_t>> sequences;
   std::vector<int64_t> graded, targets;
   int64_t position = 0;
-  for (const TokenizedExample* example : examples) {
-    std::vector<int32_t> sequence = example->prompt;
+  for (const TokenizedExample& example : examples) {
+    std::vector<int32_t> sequence = example.prompt;
     const auto first = static_cast<int64_t>(sequence.size()) - 1;
-    for (size_t i = 0; i < example->completion->size(); ++i) {
-      if (!example->learned.empty() && !example->learned[i]) continue;
+    for (size_t i = 0; i < example.completion->size(); ++i) {
+      if (!example.learned.empty() && !example.learned[i]) continue;
       graded.push_back(position + first + static_cast<int64_t>(i));
-      targets.push_back((*example->completion)[i]);
+      targets.push_back((*example.completion)[i]);
     }
-    sequence.insert(sequence.end(), example->completion->begin(), example->completion->end() - 1);
+    sequence.insert(sequence.end(), example.completion->begin(), example.completion->end() - 1);
     position += static_cast<int64_t>(sequence.size());
     sequences.push_back(std::move(sequence));
   }
@@ -32,13 +31,12 @@ TokenBatch completion_batch(const std::vector<const TokenizedExample*>& examples
           at::tensor(targets, at::kLong).to(device)};
 }
 
-TokenBatch window_batch(const std::vector<int32_t>& tokens, const std::vector<int64_t>& starts,
-                        int64_t length, at::Device device) {
+TokenBatch window_batch(const std::vector<std::vector<int32_t>>& windows, at::Device device) {
   std::vector<std::vector<int32_t>> sequences;
   std::vector<int64_t> targets;
-  for (const int64_t start : starts) {
-    sequences.emplace_back(tokens.begin() + start, tokens.begin() + start + length);
-    targets.insert(targets.end(), tokens.begin() + start + 1, tokens.begin() + start + length + 1);
+  for (const std::vector<int32_t>& window : windows) {
+    sequences.emplace_back(window.begin(), window.end() - 1);
+    targets.insert(targets.end(), window.begin() + 1, window.end());
   }
   const auto count = static_cast<int64_t>(targets.size());
   return {pack(sequences, device), at::arange(count, at::TensorOptions(at::kLong).device(device)),
@@ -59,47 +57,68 @@ std::vector<TokenBatch> micro_batches(const BatchOptions& options, Make make) {
 }
 
 struct ExamplesSource : BatchSource {
-  std::vector<TokenizedExample> examples;
+  TokenizedRows examples;
   BatchOptions options;
   DataOrder order;
 
-  ExamplesSource(std::vector<TokenizedExample> rows, const BatchOptions& options)
+  ExamplesSource(TokenizedRows rows, const BatchOptions& options,
+                 const std::vector<RowShare>& shares)
       : examples(std::move(rows)),
         options(options),
-        order(options.seed, static_cast<int64_t>(examples.size())) {}
+        order(shares.empty() ? DataOrder(options.seed, examples.size())
+                             : DataOrder(options.seed, shares)) {}
 
   std::vector<TokenBatch> step(int64_t step) override {
     const std::vector<int64_t> indices = order.batch(step, options.batch_size);
     return micro_batches(options, [&](int64_t first, int64_t last) {
-      std::vector<const TokenizedExample*> chosen;
-      for (int64_t i = first; i < last; ++i) chosen.push_back(&examples[indices[i]]);
+      std::vector<TokenizedExample> chosen;
+      for (int64_t i = first; i < last; ++i) chosen.push_back(examples[indices[i]]);
       return completion_batch(chosen, options.device);
     });
   }
-  int64_t sequences_per_epoch() const override { return std::ssize(examples); }
+  int64_t sequences_per_epoch() const override { return examples.size(); }
 };
 
 struct WindowsSource : BatchSource {
-  std::vector<int32_t> tokens;
+  std::vector<WeightedText> texts;
   int64_t length;
   BatchOptions options;
 
-  WindowsSource(std::vector<int32_t> text, int64_t length, const BatchOptions& options)
-      : tokens(std::move(text)), length(length), options(options) {}
+  WindowsSource(std::vector<WeightedText> texts, int64_t length, const BatchOptions& options)
+      : texts(std::move(texts)), length(length), options(options) {}
+
+  // The text of a window, drawn by the weights.
+  const TokenSpool& text(int64_t step, int64_t i) const {
+    double total = 0, below = 0;
+    for (const WeightedText& text : texts) total += text.weight;
+    const double drawn = total * uniform({options.seed, Stream::mixture,
+                                          static_cast<uint64_t>(step), static_cast<uint64_t>(i)});
+    for (const WeightedText& text : texts) {
+      below += text.weight;
+      if (drawn < below) return text.tokens;
+    }
+    return texts.back().tokens;
+  }
 
   std::vector<TokenBatch> step(int64_t step) override {
-    const uint64_t places = tokens.size() - static_cast<uint64_t>(length);
     return micro_batches(options, [&](int64_t first, int64_t last) {
-      std::vector<int64_t> starts;
+      std::vector<std::vector<int32_t>> windows;
       for (int64_t i = first; i < last; ++i) {
+        const TokenSpool& tokens = text(step, i);
         const Draw draw{options.seed, Stream::data_order, static_cast<uint64_t>(step),
                         static_cast<uint64_t>(i)};
-        starts.push_back(static_cast<int64_t>(uniform_below(draw, places)));
+        const auto places = static_cast<uint64_t>(tokens.size() - length);
+        windows.push_back(
+            tokens.read(static_cast<int64_t>(uniform_below(draw, places)), length + 1));
       }
-      return window_batch(tokens, starts, length, options.device);
+      return window_batch(windows, options.device);
     });
   }
-  int64_t sequences_per_epoch() const override { return std::ssize(tokens) / length; }
+  int64_t sequences_per_epoch() const override {
+    int64_t tokens = 0;
+    for (const WeightedText& text : texts) tokens += text.tokens.size();
+    return tokens / length;
+  }
 };
 
 Loss batch_loss(const Model& model, const TokenBatch& batch, int64_t vocabulary,
@@ -146,19 +165,20 @@ struct NextTokenTask : TrainingTask {
 
 }  // namespace
 
-std::unique_ptr<BatchSource> examples_source(std::vector<TokenizedExample> examples,
-                                             const BatchOptions& options) {
-  return std::make_unique<ExamplesSource>(std::move(examples), options);
+std::unique_ptr<BatchSource> examples_source(TokenizedRows examples, const BatchOptions& options,
+                                             const std::vector<RowShare>& shares) {
+  return std::make_unique<ExamplesSource>(std::move(examples), options, shares);
 }
 
-std::unique_ptr<BatchSource> windows_source(std::vector<int32_t> tokens, int64_t length,
+std::unique_ptr<BatchSource> windows_source(std::vector<WeightedText> texts, int64_t length,
                                             const BatchOptions& options) {
-  if (static_cast<int64_t>(tokens.size()) <= length) {
+  for (const WeightedText& text : texts) {
+    if (text.tokens.size() > length) continue;
     throw input_error("the text has {} tokens, but a window of {} and its next token need {}",
-                      tokens.size(), length, length + 1)
+                      text.tokens.size(), length, length + 1)
         .with_hint("give a longer text or a shorter --sequence-length");
   }
-  return std::make_unique<WindowsSource>(std::move(tokens), length, options);
+  return std::make_unique<WindowsSource>(std::move(texts), length, options);
 }
 
 std::unique_ptr<TrainingTask> next_token_task(Model& student, std::unique_ptr<BatchSource> source,

@@ -5,7 +5,9 @@
 
 #include "alambic/flow/packed.h"
 #include "alambic/model/model.h"
+#include "alambic/text/data/token_spool.h"
 #include "alambic/train/examples.h"
+#include "alambic/train/tokenized_rows.h"
 #include "alambic/train/training_task.h"
 
 namespace alambic {
@@ -20,13 +22,10 @@ struct TokenBatch {
 /// Prompt and completion end to end; graded are the completion's tokens that are
 /// learned. The last token needs no
 /// forward pass and is left out.
-TokenBatch completion_batch(const std::vector<const TokenizedExample*>& examples,
-                            at::Device device);
+TokenBatch completion_batch(const std::vector<TokenizedExample>& examples, at::Device device);
 
-/// Windows of `length` tokens that begin at `starts`; graded is every position's next token, so a
-/// window reads one token past its end.
-TokenBatch window_batch(const std::vector<int32_t>& tokens, const std::vector<int64_t>& starts,
-                        int64_t length, at::Device device);
+/// Windows of a text: each token but a window's last is read, and graded is what follows it.
+TokenBatch window_batch(const std::vector<std::vector<int32_t>>& windows, at::Device device);
 
 /// Source of the batches of a run.
 struct BatchSource {
@@ -44,11 +43,19 @@ struct BatchOptions {
   at::Device device = at::kCPU;
 };
 
-/// Every example needs a completion.
-std::unique_ptr<BatchSource> examples_source(std::vector<TokenizedExample> examples,
-                                             const BatchOptions& options);
-/// Windows at random places of one long text; needs at least length + 1 tokens.
-std::unique_ptr<BatchSource> windows_source(std::vector<int32_t> tokens, int64_t length,
+/// Every example needs a completion. `shares`: those of a mixture; empty: none.
+std::unique_ptr<BatchSource> examples_source(TokenizedRows examples, const BatchOptions& options,
+                                             const std::vector<RowShare>& shares = {});
+
+/// A text of which windows are drawn, with its weight beside others.
+struct WeightedText {
+  TokenSpool tokens;
+  double weight = 1;
+};
+
+/// Windows of `length` tokens at random places of one text, or of several in their shares; each
+/// needs at least length + 1 tokens.
+std::unique_ptr<BatchSource> windows_source(std::vector<WeightedText> texts, int64_t length,
                                             const BatchOptions& options);
 
 /// `recompute_layers`: activation checkpointing (nn/recompute.h).

@@ -79,7 +79,7 @@ TEST(RunTask, ScoresTheExamplesThatCanBeScored) {
   const std::string written =
       run_task(*model, tokenizer, {{.prompt = "1"}}, options).completions.at(0);
   const TaskResult result = run_task(*model, tokenizer,
-                                     {{.prompt = "1", .completion = written, .answer = "77"},
+                                     {{.prompt = "1", .completion = written, .answers = {"77"}},
                                       {.prompt = "1"},
                                       {.prompt = "1", .completion = "zzz"}},
                                      options);

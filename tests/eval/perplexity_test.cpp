@@ -41,7 +41,7 @@ TEST(Perplexity, IsTheExponentialOfTheMeanOverAPlainLoop) {
     const std::vector<int32_t> tokens = text_of(length);
     int64_t predicted = 0;
     const double expected = scalar_cross_entropy(*model, tokens, 16, 50, predicted);
-    const Perplexity found = perplexity(*model, tokens, 16, 50);
+    const Perplexity found = perplexity(*model, TokenSpool(tokens), 16, 50);
     EXPECT_EQ(found.tokens, predicted) << length;
     EXPECT_NEAR(found.cross_entropy, expected, 1e-5) << length;
     EXPECT_NEAR(found.perplexity, std::exp(expected), 1e-4 * std::exp(expected));
@@ -56,12 +56,13 @@ TEST(Perplexity, IsTheSameOverSeveralPasses) {
   int64_t predicted = 0;
   for (size_t start = 0; start + 1 < tokens.size(); start += 64) {
     const Perplexity part = perplexity(
-        *model, {tokens.begin() + start, tokens.begin() + std::min<size_t>(start + 64, 9000)}, 64,
-        50);
+        *model,
+        TokenSpool({tokens.begin() + start, tokens.begin() + std::min<size_t>(start + 64, 9000)}),
+        64, 50);
     sum += part.cross_entropy * static_cast<double>(part.tokens);
     predicted += part.tokens;
   }
-  const Perplexity whole = perplexity(*model, tokens, 64, 50);
+  const Perplexity whole = perplexity(*model, TokenSpool(tokens), 64, 50);
   EXPECT_EQ(whole.tokens, predicted);
   EXPECT_NEAR(whole.cross_entropy, sum / static_cast<double>(predicted), 1e-5);
 }
@@ -69,9 +70,9 @@ TEST(Perplexity, IsTheSameOverSeveralPasses) {
 // A window of one token predicts nothing: 0/0.
 TEST(Perplexity, RefusesWhatPredictsNothing) {
   const auto model = random_model(small_llama_config());
-  EXPECT_THROW(perplexity(*model, {1}, 16, 50), Error);
-  EXPECT_THROW(perplexity(*model, {}, 16, 50), Error);
-  EXPECT_THROW(perplexity(*model, {1, 2, 3}, 1, 50), Error);
+  EXPECT_THROW(perplexity(*model, TokenSpool(std::vector<int32_t>{1}), 16, 50), Error);
+  EXPECT_THROW(perplexity(*model, TokenSpool(), 16, 50), Error);
+  EXPECT_THROW(perplexity(*model, TokenSpool(std::vector<int32_t>{1, 2, 3}), 1, 50), Error);
 }
 
 }  // namespace

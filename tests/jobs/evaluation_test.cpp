@@ -66,7 +66,7 @@ struct EvaluationTest : testing::Test {
     tokenizer.save_to(teacher);
     write_file(folder.path() / "rows.jsonl", "{\"prompt\": \"12\"}\n{\"prompt\": \"345\"}\n");
     task.model = teacher;
-    task.data = folder.path() / "rows.jsonl";
+    task.data = Dataset::open(folder.path() / "rows.jsonl");
     task.engine.sampling = {.temperature = 1, .max_new_tokens = 12};
     task.completions_file = folder.path() / "completions.jsonl";
   }

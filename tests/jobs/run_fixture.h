@@ -43,7 +43,7 @@ struct RunFixture : testing::Test {
 
   template <class SomeOptions>
   void set_common(SomeOptions& options, const std::string& out) const {
-    options.data = at("rows.jsonl");
+    options.data = {at("rows.jsonl")};
     options.run.out = at(out);
     options.machine.device = DeviceChoice::cpu;
     options.machine.threads = 1;

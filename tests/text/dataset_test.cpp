@@ -41,11 +41,11 @@ TEST_F(Dataset, ReadsRowsAndRemembersTheirLines) {
       {{"prompt"}});
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].prompt, "aé\n");
-  EXPECT_EQ(rows[0].answer, "7");
+  EXPECT_EQ(rows[0].answers, std::vector<std::string>{"7"});
   EXPECT_EQ(rows[0].completion, std::nullopt);
-  EXPECT_EQ(rows[0].line, 1);
+  EXPECT_TRUE(rows[0].place.ends_with("train.jsonl:1")) << rows[0].place;
   EXPECT_EQ(rows[1].completion, "c");
-  EXPECT_EQ(rows[1].line, 4);
+  EXPECT_TRUE(rows[1].place.ends_with("train.jsonl:4")) << rows[1].place;
 }
 
 TEST_F(Dataset, ReadsPlainTextAsOneRow) {
@@ -76,16 +76,20 @@ const Bad table[] = {
     {"EmptyFile", "", "has no rows"},
     {"OnlyBlankLines", "\n \n", "has no rows"},
     {"MissingField", "{\"prompt\": \"a\"}\n\n{\"question\": \"q\", \"id\": 3}",
-     "train.jsonl:3: no field \"prompt\"; found: question, id | rename"},
-    {"NullField", "{\"prompt\": null}", "train.jsonl:1: no field \"prompt\""},
+     "train.jsonl:3: no field \"prompt\"; found: question, id | each row needs"},
+    {"NullField", "{\"prompt\": null}", "train.jsonl:1: field \"prompt\" is null; expected a text"},
     {"NoFields", "{}", "found: no fields"},
     {"WrongType", "{\"prompt\": 5}", "train.jsonl:1: field \"prompt\": expected a string, found 5"},
-    {"WrongTypeOfAnOptionalField", "{\"prompt\": \"\", \"answer\": 5}", "field \"answer\""},
+    {"WrongTypeOfAnOptionalField", "{\"prompt\": \"\", \"answer\": {}}", "field \"answer\""},
     {"BrokenJson", "{\"prompt\": \"a\"}\n{\"prompt\": \"a", "train.jsonl:2 is not valid JSON"},
-    {"TwoValues", "{\"prompt\": \"a\"} {}", "train.jsonl:1 is not valid JSON"},
-    {"BrokenUtf8", "{\"prompt\": \"\xFF\"}", "train.jsonl:1 is not valid JSON"},
-    {"AList", "[{\"prompt\": \"a\"}]", "one object per line"},
-    {"AString", "\"prompt\"", "expected an object"},
+    {"TwoValues", "{\"prompt\": \"a\"} x", "train.jsonl:1 is not valid JSON"},
+    {"BrokenUtf8", "{\"prompt\": \"\xFF\"}",
+     "train.jsonl:1 is not UTF-8: byte 13 of the row is 0xFF"},
+    {"ListsInLines", "[{\"prompt\": \"a\"}]\n[{\"prompt\": \"b\"}]",
+     "expected the end of the file"},
+    {"ListInAList", "[[{\"prompt\": \"a\"}]]", "one object per line"},
+    {"AString", "\"prompt\"", "is plain text; expected rows with \"prompt\""},
+    {"ANumber", "5", "expected an object, found 5"},
     {"Messages", "{\"messages\": []}", "train.jsonl:1: the row is a conversation"},
     {"PromptOfMessages", "{\"prompt\": [{\"role\": \"user\"}]}",
      "train.jsonl:1: the row is a conversation"},

@@ -49,5 +49,20 @@ TEST(AnswersCorrectly, ComparesNumbersNotSpellings) {
   EXPECT_FALSE(answers_correctly("####", "no number"));
 }
 
+// A word for an answer was once never right, and as doubles long numbers are one.
+TEST(AnswersCorrectly, ComparesWordsAndAllDigits) {
+  EXPECT_TRUE(answers_correctly("So\n#### Paris.", "Paris"));
+  EXPECT_TRUE(answers_correctly("#### True", "#### True\n"));
+  EXPECT_FALSE(answers_correctly("#### paris", "Paris"));
+  EXPECT_FALSE(answers_correctly("Paris", "Paris"));
+  EXPECT_FALSE(answers_correctly("#### ", " "));
+  EXPECT_TRUE(answers_correctly("#### 007", "7"));
+  EXPECT_FALSE(answers_correctly("#### 12345678901234567891", "12345678901234567890"));
+  const std::vector<std::string> accepted = {"yes", "7"};
+  EXPECT_TRUE(answers_correctly("#### 7.0", accepted));
+  EXPECT_TRUE(answers_correctly("#### yes", accepted));
+  EXPECT_FALSE(answers_correctly("#### no", accepted));
+}
+
 }  // namespace
 }  // namespace alambic

@@ -37,7 +37,7 @@ TEST(OnPolicy, IsDrawnWithTheShareLmbda) {
 TEST(GivenRollouts, GradeTheCompletionAlone) {
   const std::vector<TokenizedExample> rows = {{.prompt = {11, 12}, .completion = {{21, 22}}},
                                               {.prompt = {13}, .completion = {{23}}}};
-  const Rollouts rollouts = given_rollouts(pointers(rows), at::kCPU);
+  const Rollouts rollouts = given_rollouts(rows, at::kCPU);
   const auto list = [](const Tensor& tensor) {
     const Tensor values = tensor.to(at::kLong).contiguous();
     return std::vector<int64_t>(values.data_ptr<int64_t>(),

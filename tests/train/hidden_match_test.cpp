@@ -60,7 +60,7 @@ struct HiddenMatchTest : testing::Test {
     const auto student = trainable_model();
     double sum = 0, graded = 0;
     for (const TokenizedExample& row : rows) {
-      const Rollouts rollouts = given_rollouts({&row}, at::kCPU);
+      const Rollouts rollouts = given_rollouts({row}, at::kCPU);
       const auto outputs_of = [&](const Model& of, std::vector<int64_t> layers) {
         const at::NoGradGuard no_grad;
         LayerOutputs outputs{.layers = std::move(layers)};

@@ -21,7 +21,7 @@ TEST(CompletionBatch, GradesTheCompletionAndNeverThePrompt) {
       {.prompt = {11, 12, 13}, .completion = {{21, 22}}},
       {.prompt = {14}, .completion = {{23}}},
   };
-  const TokenBatch batch = completion_batch(pointers(rows), at::kCPU);
+  const TokenBatch batch = completion_batch(rows, at::kCPU);
   EXPECT_EQ(numbers(batch.input.tokens_N), (Numbers{11, 12, 13, 21, 14}));
   EXPECT_EQ(batch.input.offsets, (Numbers{0, 4, 5}));
   EXPECT_EQ(numbers(batch.loss_positions_M), (Numbers{2, 3, 4}));
@@ -32,7 +32,7 @@ TEST(CompletionBatch, GradesTheCompletionAndNeverThePrompt) {
 TEST(CompletionBatch, LeavesOutWhatIsNotLearned) {
   const std::vector<TokenizedExample> rows = {
       {.prompt = {11, 12}, .completion = {{21, 22, 31, 23}}, .learned = {true, true, false, true}}};
-  const TokenBatch batch = completion_batch(pointers(rows), at::kCPU);
+  const TokenBatch batch = completion_batch(rows, at::kCPU);
   EXPECT_EQ(numbers(batch.input.tokens_N), (Numbers{11, 12, 21, 22, 31}));
   EXPECT_EQ(numbers(batch.loss_positions_M), (Numbers{1, 2, 4}));
   EXPECT_EQ(numbers(batch.targets_M), (Numbers{21, 22, 23}));
@@ -41,18 +41,18 @@ TEST(CompletionBatch, LeavesOutWhatIsNotLearned) {
 // Tokens before the first completion are the prompt, and what follows the last one is cut off.
 TEST(TokenizeExamples, LearnsEveryCompletionOfAConversation) {
   const Tokenizer tokenizer = recipe_tokenizer();
+  RowFit fit{.positions = 64};
   auto chat = std::make_shared<Chat>();
   chat->written.text = "12<|endoftext|>34<|endoftext|>\n";
   chat->written.learned = {{1, 15}, {16, 31}};
-  const TokenizedExample row = tokenize({{.chat = chat}}, tokenizer, 64, "rows.jsonl").front();
+  const TokenizedExample row = tokenize({{.chat = chat}}, tokenizer, fit).front();
   EXPECT_EQ(row.prompt, tokenizer.encode("1", false));
   EXPECT_EQ(row.completion, tokenizer.encode("2<|endoftext|>34<|endoftext|>", false));
   EXPECT_EQ(row.learned, (std::vector<bool>{true, true, false, true, true}));
 }
 
 TEST(WindowBatch, GradesEveryPositionsNextToken) {
-  const std::vector<int32_t> text = {0, 10, 20, 30, 40, 50, 60};
-  const TokenBatch batch = window_batch(text, {0, 3}, 3, at::kCPU);
+  const TokenBatch batch = window_batch({{0, 10, 20, 30}, {30, 40, 50, 60}}, at::kCPU);
   EXPECT_EQ(numbers(batch.input.tokens_N), (Numbers{0, 10, 20, 30, 40, 50}));
   EXPECT_EQ(batch.input.offsets, (Numbers{0, 3, 6}));
   EXPECT_EQ(numbers(batch.loss_positions_M), (Numbers{0, 1, 2, 3, 4, 5}));
@@ -63,10 +63,10 @@ TEST(WindowBatch, GradesEveryPositionsNextToken) {
 TEST(CompletionBatch, HasTheLossOfEachSequenceAlone) {
   const auto model = random_model(small_llama_config());
   const std::vector<TokenizedExample> rows = make_examples(7);
-  const TokenBatch packed = completion_batch(pointers(rows), at::kCPU);
+  const TokenBatch packed = completion_batch(rows, at::kCPU);
   double sum = 0;
   for (const TokenizedExample& row : rows) {
-    const TokenBatch alone = completion_batch({&row}, at::kCPU);
+    const TokenBatch alone = completion_batch({row}, at::kCPU);
     // A definition of its own: log-softmax of the whole logits.
     const Tensor logits_NV =
         at::linear(model->hidden(Pass(alone.input)), model->head().weight_VD.dense());
@@ -82,9 +82,10 @@ std::unique_ptr<TrainingTask> task_of(Model& model, int64_t micro_batch_size, bo
   for (const TokenizedExample& row : make_examples(40)) {
     text.insert(text.end(), row.prompt.begin(), row.prompt.end());
   }
-  return next_token_task(
-      model,
-      windows ? windows_source(text, 9, options) : examples_source(make_examples(10), options), 50);
+  return next_token_task(model,
+                         windows ? windows_source({{TokenSpool(text)}}, 9, options)
+                                 : examples_source(make_examples(10), options),
+                         50);
 }
 
 // Dividing by the micro-batch's tokens weighs short sequences more. In float64, so that only
@@ -116,13 +117,13 @@ TEST(NextTokenTask, ReportsTheMeanOverTheGradedTokens) {
 
 // Windows draw from everything that has a next token, the very last place included.
 TEST(WindowsSource, ReachesBothEndsAndNeedsANextToken) {
-  std::vector<int32_t> text = {0, 1, 2, 3, 4};
-  const auto source = windows_source(text, 3, {.batch_size = 40});
+  const WeightedText text = {TokenSpool(std::vector<int32_t>{0, 1, 2, 3, 4})};
+  const auto source = windows_source({text}, 3, {.batch_size = 40});
   const TokenBatch batch = source->step(0).front();
   EXPECT_EQ(batch.targets_M.max().item<int64_t>(), 4);
   EXPECT_EQ(batch.input.tokens_N.min().item<int64_t>(), 0);
-  EXPECT_THROW(windows_source(text, 5, {}), Error);
-  EXPECT_NO_THROW(windows_source(text, 4, {})->step(0));
+  EXPECT_THROW(windows_source({text}, 5, {}), Error);
+  EXPECT_NO_THROW(windows_source({text}, 4, {})->step(0));
 }
 
 // An empty completion of a tokenizer without an end token once read before its beginning.
@@ -132,24 +133,29 @@ TEST(TokenizeExamples, RefusesWhatCannotBeLearnedByLine) {
   ASSERT_FALSE(no_end.eos());
   const auto error_of = [](const Tokenizer& tokenizer, const Example& row, int64_t positions) {
     try {
-      tokenize({row}, tokenizer, positions, "rows.jsonl");
+      RowFit fit{.positions = positions};
+      tokenize({row}, tokenizer, fit);
     } catch (const Error& error) {
       return std::string(error.what());
     }
     return std::string("no error");
   };
-  EXPECT_EQ(error_of(no_end, {.prompt = "1", .completion = "", .line = 4}, 64),
+  EXPECT_EQ(error_of(no_end, {.prompt = "1", .completion = "", .place = "rows.jsonl:4"}, 64),
             "rows.jsonl:4: the completion is empty");
   const Tokenizer tokenizer = recipe_tokenizer();
-  EXPECT_EQ(error_of(tokenizer, {.prompt = "", .line = 2}, 64),
+  EXPECT_EQ(error_of(tokenizer, {.prompt = "", .place = "rows.jsonl:2"}, 64),
             "rows.jsonl:2: the prompt is empty");
-  EXPECT_NE(error_of(tokenizer, {.prompt = "12345678", .line = 3}, 8).find("rows.jsonl:3:"),
-            std::string::npos);
-  EXPECT_EQ(error_of(tokenizer, {.prompt = "1234567", .line = 3}, 8), "no error");
-  EXPECT_NE(error_of(tokenizer, {.prompt = "1234", .completion = "5678", .line = 3}, 8)
-                .find("rows.jsonl:3:"),
-            std::string::npos);  // 8 tokens and the end
-  EXPECT_EQ(error_of(tokenizer, {.prompt = "1234", .completion = "567", .line = 3}, 8), "no error");
+  EXPECT_NE(
+      error_of(tokenizer, {.prompt = "12345678", .place = "rows.jsonl:3"}, 8).find("rows.jsonl:3:"),
+      std::string::npos);
+  EXPECT_EQ(error_of(tokenizer, {.prompt = "1234567", .place = "rows.jsonl:3"}, 8), "no error");
+  EXPECT_NE(
+      error_of(tokenizer, {.prompt = "1234", .completion = "5678", .place = "rows.jsonl:3"}, 8)
+          .find("rows.jsonl:3:"),
+      std::string::npos);  // 8 tokens and the end
+  EXPECT_EQ(
+      error_of(tokenizer, {.prompt = "1234", .completion = "567", .place = "rows.jsonl:3"}, 8),
+      "no error");
 }
 
 }  // namespace

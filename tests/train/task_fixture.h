@@ -60,12 +60,6 @@ inline std::vector<TokenizedExample> make_examples(size_t count) {
   return examples;
 }
 
-inline std::vector<const TokenizedExample*> pointers(const std::vector<TokenizedExample>& rows) {
-  std::vector<const TokenizedExample*> pointers;
-  for (const TokenizedExample& row : rows) pointers.push_back(&row);
-  return pointers;
-}
-
 inline Tokenizer recipe_tokenizer() {
   return Tokenizer::load(std::filesystem::path(ALAMBIC_SOURCE_DIR) /
                          "recipes/word_problems/tokenizer");

@@ -289,7 +289,7 @@ TEST(Experts, AreReportedAsTheStepUsedThem) {
   for (Router* router : student->routers()) {
     loads.push_back(router->load = std::make_shared<RouterLoad>());
   }
-  student->hidden(Pass(completion_batch(pointers(rows), at::kCPU).input));
+  student->hidden(Pass(completion_batch(rows, at::kCPU).input));
   const LoadBalance expected = balance_of(loads);
   const LocalTeacher teacher(random_model(small_llama_config(), 2), 50);
   const Tokenizer tokenizer = recipe_tokenizer();

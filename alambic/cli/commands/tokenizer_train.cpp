@@ -19,9 +19,9 @@ namespace alambic {
 namespace {
 
 // The bytes that were read.
-int64_t add_file(const std::string& file, BpeTrainer& trainer) {
+int64_t add_data(const Dataset& data, BpeTrainer& trainer) {
   int64_t bytes = 0;
-  for (const Example& row : read_examples(file, {{"text"}, {"prompt"}})) {
+  for (const Example row : Examples(data, {{"text"}, {"prompt"}})) {
     for (const auto& text : {row.text, std::optional(row.prompt), row.completion}) {
       if (!text) continue;
       trainer.add(*text);
@@ -48,7 +48,9 @@ int run(const TokenizerTrainOptions& options) {
   BpeTrainer trainer(training);
   Stopwatch watch;
   int64_t bytes = 0;
-  for (const std::string& file : options.data) bytes += add_file(file, trainer);
+  const Columns columns = parse_columns(options.data_form.columns);
+  for (const std::string& name : options.data)
+    bytes += add_data(Dataset::open(name, columns), trainer);
   Progress progress("tokenizer", options.vocabulary);
   const std::string json = trainer.train([&](int64_t merges) {
     progress.update(merges + 256 + std::ssize(training.special), "merge", "");

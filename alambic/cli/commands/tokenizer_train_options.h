@@ -4,12 +4,14 @@
 #include <vector>
 
 #include "alambic/options/options.h"
+#include "alambic/text/data/data_options.h"
 #include "alambic/text/tokenizer/bpe_pattern.h"
 
 namespace alambic {
 
 struct TokenizerTrainOptions : Options {
   std::vector<std::string> data, special;
+  DataOptions data_form;
   std::string out, eos = "<|endoftext|>";
   BpePattern pattern = BpePattern::gpt2;
   int64_t vocabulary = 32000;
@@ -22,6 +24,7 @@ struct TokenizerTrainOptions : Options {
            "`completion`; may be given several times")
         .required()
         .path();
+    data_form.visit(v);
     v.text("out", out, "folder for tokenizer.json; `alambic init --tokenizer` takes it")
         .required()
         .path();

@@ -44,7 +44,7 @@ void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
 // Tokens of a completion at its longest behind a prompt of mean length (of the first 1000).
 double typical_length(const DistillPlan& plan) {
   double tokens = 0, rows = 0;
-  for (const Example& row : plan.rows) {
+  for (const Example row : plan.rows) {
     if (rows == 1000) break;
     tokens += static_cast<double>(prompt_ids(plan.student.model.tokenizer, row).size());
     ++rows;

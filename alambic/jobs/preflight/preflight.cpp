@@ -134,31 +134,34 @@ Findings check_data(const DistillPlan& plan) {
   const DistillOptions& options = plan.options;
   const Tokenizer& tokenizer = plan.student.model.tokenizer;
   const int64_t positions = shortest_context(plan);
-  const std::vector<Example>& rows = plan.rows;
-  int64_t empty = 0, too_long = 0, cut = 0, first_empty = 0, first_long = 0, longest = 0;
-  for (const Example& row : rows) {
+  const Examples& rows = plan.rows;
+  int64_t empty = 0, too_long = 0, cut = 0, longest = 0;
+  std::string first_empty, first_long;
+  for (const Example row : rows) {
     int64_t length = std::ssize(prompt_ids(tokenizer, row));
-    if (length == 0 && empty++ == 0) first_empty = row.line;
+    if (length == 0 && empty++ == 0) first_empty = row.place;
     cut += length < positions && length + options.max_completion_length > positions;
     if (options.lmbda < 1 && !options.completions.by_teacher()) {
       length += std::ssize(completion_ids(tokenizer, row));
     }
-    if (length >= positions && too_long++ == 0) first_long = row.line;
+    if (length >= positions && too_long++ == 0) first_long = row.place;
     longest = std::max(longest, length);
   }
   Findings findings;
   if (empty > 0) {
     findings.push_back({Level::refused, "data",
-                        fmt::format("{} of {} prompts are empty, the first in line {}", empty,
+                        fmt::format("{} of {} prompts are empty, the first is {}", empty,
                                     rows.size(), first_empty),
                         "remove these rows"});
   }
   if (too_long > 0) {
-    findings.push_back({Level::refused, "data",
+    const bool refused = options.long_rows.on_long_row == OnLongRow::error;
+    findings.push_back({refused ? Level::refused : Level::warning, "data",
                         fmt::format("{} of {} rows are too long for a context of {} tokens, the "
-                                    "first is line {}, the longest has {}",
+                                    "first is {}, the longest has {}",
                                     too_long, rows.size(), positions, first_long, longest),
-                        "shorten or remove these rows"});
+                        refused ? "shorten or remove these rows; --on-long-row skip leaves them out"
+                                : "--on-long-row leaves them out or cuts them"});
   }
   if (cut > 0) {
     findings.push_back(

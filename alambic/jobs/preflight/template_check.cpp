@@ -12,25 +12,25 @@ namespace {
 
 constexpr size_t max_rows = 16;
 
-// A conversation of the data, or a greeting (line 0) where it has none.
+// A conversation of the data, or a greeting (no place) where it has none.
 struct Trial {
-  int64_t line = 0;
+  std::string place;
   std::shared_ptr<const Chat> chat;
 
   std::string name() const {
-    return line == 0 ? "a greeting" : fmt::format("the conversation of line {}", line);
+    return place.empty() ? "a greeting" : fmt::format("the conversation of {}", place);
   }
 };
 
 std::vector<Trial> trials_of(const DistillPlan& plan) {
   std::vector<Trial> trials;
-  for (const Example& row : plan.rows) {
-    if (row.chat && trials.size() < max_rows) {
-      trials.push_back({row.line, row.chat});
-    }
+  for (size_t r = 0; r < plan.rows.size() && trials.size() < max_rows; ++r) {
+    if (!plan.chats.used()) break;
+    const Example row = plan.rows[r];
+    if (row.chat) trials.push_back({row.place, row.chat});
   }
   if (trials.empty()) {
-    trials.push_back({0, std::make_shared<Chat>(user_chat("", "Hello"))});
+    trials.push_back({"", std::make_shared<Chat>(user_chat("", "Hello"))});
   }
   return trials;
 }
@@ -99,8 +99,8 @@ struct Check {
     findings.push_back(
         {Level::good, "template",
          fmt::format("the models' chat templates write the same text of {}",
-                     trials.front().line == 0 ? trials.front().name()
-                                              : fmt::format("{} conversations", trials.size())),
+                     trials.front().place.empty() ? trials.front().name()
+                                                  : fmt::format("{} conversations", trials.size())),
          ""});
   }
 

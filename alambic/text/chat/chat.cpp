@@ -32,7 +32,10 @@ Value read_message(const JsonView& json) {
   if (content && !content->is_string() && !content->is_array() && name != "tool") {
     throw content->wrong("expected a text or a list of parts");
   }
-  if (!content && (name == "system" || name == "user")) throw json.wrong("no field \"content\"");
+  if (!content && (name == "system" || name == "user")) {
+    const bool is_null = !json.element()["content"].error();
+    throw json.wrong(is_null ? "\"content\" is null" : "no field \"content\"");
+  }
   return jinja::value_of(json);
 }
 

@@ -51,10 +51,10 @@ const std::string kTwoTurns =
 
 TEST_F(ChatRows, TheLastCompletionIsTheCompletion) {
   const Example row = read("\n" + kTwoTurns, ChatUse::completions).front();
-  EXPECT_EQ(row.line, 2);
+  EXPECT_TRUE(row.place.ends_with("rows.jsonl:2")) << row.place;
   EXPECT_EQ(row.prompt, "<system>s</>\n<user>q</>\n<assistant>a</>\n<user>r</>\n<assistant>");
   EXPECT_EQ(row.completion, "b");
-  EXPECT_EQ(row.answer, "7");
+  EXPECT_EQ(row.answers, std::vector<std::string>{"7"});
   EXPECT_EQ(row.chat->written.completion, "b</>\n");
   EXPECT_EQ(prompt_messages(*row.chat).dump(),
             R"([{"role":"system","content":"s"},{"role":"user","content":"q"},)"
@@ -158,7 +158,9 @@ TEST_F(ChatRows, ErrorsNameLineFieldAndValue) {
        "rows.jsonl:1: field \"tools\" is not valid JSON"},
       {R"({"messages": [{"role": "user", "content": "q"}], "chat_template_kwargs": []})",
        "field \"chat_template_kwargs\": expected an object"},
-      {R"({"conversations": []})", "expected \"messages\""},
+      {R"({"conversations": []})", "field \"messages\": there are no messages"},
+      {R"({"messages": [{"role": "user", "content": null}]})",
+       "field \"messages[0]\": \"content\" is null"},
   };
   for (const Bad& bad : table) {
     EXPECT_NE(error(bad.row).find(bad.message), std::string::npos) << bad.row << "\n"
@@ -222,9 +224,10 @@ TEST_F(ChatRows, HoldsTextOnlyWhereNothingElseIsOffered) {
   };
   for (const auto& [row, text] : table) {
     write_file(folder / "rows.jsonl", std::string("\n") + row + "\n{broken");
-    EXPECT_EQ(holds_text(folder / "rows.jsonl"), text) << row;
+    EXPECT_EQ(Dataset::open(folder / "rows.jsonl").holds_text(), text) << row;
   }
-  EXPECT_TRUE(holds_text("anything.txt"));
+  write_file(folder / "anything.txt", "{");
+  EXPECT_TRUE(Dataset::open(folder / "anything.txt").holds_text());
 }
 
 }  // namespace
