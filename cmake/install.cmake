@@ -10,6 +10,15 @@ install(TARGETS alambic RUNTIME DESTINATION bin)
 install(TARGETS alambic_core EXPORT alambicCoreTargets LIBRARY DESTINATION ${ALAMBIC_LIBRARIES})
 install(EXPORT alambicCoreTargets NAMESPACE alambic:: DESTINATION ${ALAMBIC_PACKAGE})
 
+if(ALAMBIC_ARROW)
+  set_target_properties(alambic_arrow PROPERTIES INSTALL_RPATH "$ORIGIN")
+  install(TARGETS alambic_arrow LIBRARY DESTINATION ${ALAMBIC_LIBRARIES})
+  install(PROGRAMS "${ALAMBIC_ARROW_LIB}/libarrow.so.2600" "${ALAMBIC_ARROW_LIB}/libparquet.so.2600"
+          DESTINATION ${ALAMBIC_LIBRARIES})
+  install(DIRECTORY "${ALAMBIC_ARROW_DIR}/pyarrow-${ALAMBIC_ARROW_VERSION}.dist-info/licenses"
+          DESTINATION share/doc/alambic/pyarrow OPTIONAL)
+endif()
+
 if(ALAMBIC_TORCH)
   set_target_properties(alambic_torch PROPERTIES INSTALL_RPATH "$ORIGIN" EXPORT_NAME alambic)
   install(TARGETS alambic_torch EXPORT alambicTorchTargets LIBRARY DESTINATION ${ALAMBIC_LIBRARIES})
@@ -27,7 +36,7 @@ endif()
 # The rooms' headers, and the tables that some of them include. The command line is no library.
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/alambic/" "${CMAKE_BINARY_DIR}/generated/alambic/"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/alambic"
-        FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN cli EXCLUDE)
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN cli EXCLUDE PATTERN arrow EXCLUDE)
 configure_package_config_file(cmake/alambicConfig.cmake.in "${CMAKE_BINARY_DIR}/alambicConfig.cmake"
   INSTALL_DESTINATION ${ALAMBIC_PACKAGE} PATH_VARS ALAMBIC_LIBRARIES)
 write_basic_package_version_file("${CMAKE_BINARY_DIR}/alambicConfigVersion.cmake"
