@@ -213,7 +213,7 @@ BUGS = [
     Bug("library-of-any-build", "alambic/cli/torch_library.cpp", "if (found == kBuild) return;",
         "if (!found.empty()) return;", "program_test", "TorchLibrary.OfAnotherBuildIsRefused",
         "options passed to other headers' structs (ours)"),
-    Bug("hub-lock-left-open", "alambic/hub/hub.cpp", "if (descriptor_ >= 0) ::close(descriptor_);",
+    Bug("hub-lock-left-open", "alambic/hub/hub_lock.cpp", "if (descriptor_ >= 0) ::close(descriptor_);",
         "if (descriptor_ < 0) ::close(descriptor_);", "hub_test",
         "Hub.ALockThatCannotBeHadLeavesNothingOpen", "a descriptor lost each time (ours)"),
     Bug("completions-written-twice", "alambic/jobs/evaluation.cpp",

@@ -22,6 +22,7 @@
 #include "alambic/cli/markdown_pages.h"
 #include "alambic/cli/run_config.h"
 #include "alambic/cli/torch_library.h"
+#include "alambic/hub/hub_datasets.h"
 #include "alambic/hub/hub_models.h"
 #include "alambic/options/outputs.h"
 #include "alambic/options/parse.h"
@@ -61,6 +62,7 @@ int run_command(const Command& command, const Words& arguments, CommonFlags& fla
     return 0;
   }
   fetch_models(*command.options, flags.offline);
+  fetch_datasets(*command.options, flags.offline);
   check_outputs(OptionTable(*command.options), flags.config);
   if (command.run != nullptr) return command.run(*command.options);
   return run_torch_command(command.name, *command.options);

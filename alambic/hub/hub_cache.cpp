@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/file_system.h"
-#include "alambic/hub/hub_name.h"
 
 namespace alambic {
 namespace {
@@ -27,9 +26,9 @@ bool has_weights(const fs::path& folder) {
 
 }  // namespace
 
-HubCache::HubCache(const fs::path& cache, const std::string& id)
-    : home_(cache / hub_folder_name(id)),
-      lock_(cache / ".locks" / hub_folder_name(id) / "alambic.lock") {}
+HubCache::HubCache(const fs::path& cache, const std::string& id, HubKind kind)
+    : home_(cache / hub_folder_name(id, kind)),
+      lock_(cache / ".locks" / hub_folder_name(id, kind) / "alambic.lock") {}
 
 std::string HubCache::commit_of(const std::string& revision) const {
   if (is_commit(revision)) return revision;

@@ -11,14 +11,16 @@
 #include <string>
 
 #include "alambic/base/files.h"
+#include "alambic/hub/hub_name.h"
 
 namespace alambic {
 
 class HubCache {
  public:
   /// `id`: "org/name". Nothing is made or looked at.
-  HubCache(const fs::path& cache, const std::string& id);
+  HubCache(const fs::path& cache, const std::string& id, HubKind kind = HubKind::model);
 
+  const fs::path& home() const { return home_; }
   fs::path blobs() const { return home_ / "blobs"; }
   fs::path snapshot(const std::string& commit) const { return home_ / "snapshots" / commit; }
   const fs::path& lock() const { return lock_; }

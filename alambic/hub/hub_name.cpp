@@ -43,9 +43,10 @@ std::optional<HubName> parse_hub_name(std::string_view text) {
   return name;
 }
 
-std::string hub_folder_name(const std::string& id) {
+std::string hub_folder_name(const std::string& id, HubKind kind) {
   const size_t slash = id.find('/');
-  return std::string(prefix) + id.substr(0, slash) + "--" + id.substr(slash + 1);
+  const std::string_view begin = kind == HubKind::model ? prefix : "datasets--";
+  return std::string(begin) + id.substr(0, slash) + "--" + id.substr(slash + 1);
 }
 
 std::string hub_name_of(const fs::path& snapshot) {

@@ -8,7 +8,9 @@
 
 namespace alambic {
 
-/// A model of the Hugging Face hub.
+enum class HubKind { model, dataset };
+
+/// A model or a data set of the Hugging Face hub.
 struct HubName {
   std::string id;                 ///< "org/name"
   std::string revision = "main";  ///< a branch, a tag or a commit
@@ -18,8 +20,8 @@ struct HubName {
 /// "/a/b", "a", "a/b/c", "a/../b".
 std::optional<HubName> parse_hub_name(std::string_view text);
 
-/// The folder of a model's commits in the cache: "models--org--name".
-std::string hub_folder_name(const std::string& id);
+/// The folder of its commits in the cache: "models--org--name", "datasets--org--name".
+std::string hub_folder_name(const std::string& id, HubKind kind = HubKind::model);
 
 /// The reverse, from the folder that fetch_model returned: "org/name@commit"; "" for other folders.
 std::string hub_name_of(const fs::path& snapshot);

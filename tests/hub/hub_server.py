@@ -47,6 +47,16 @@ MODELS = {
                   json.dumps({"weight_map": {"a": "../../../outside.safetensors"}}).encode()},
     "gguf": {"config.json": b"{}", "model-q4_k.gguf": b"x"},
 }
+# Data sets, org/NAME too.
+DATASETS = {
+    "qa": {"README.md": b"x", "data/train-00000-of-00002.jsonl": b'{"prompt": "a"}\n',
+           "data/train-00001-of-00002.jsonl": b'{"prompt": "b"}\n',
+           "data/test-00000-of-00001.jsonl": b'{"prompt": "t"}\n'},
+    "several": {"main/train.jsonl": b'{"prompt": "m"}\n', "main/test.jsonl": b"{}",
+                "other/train.jsonl": b'{"prompt": "o"}\n'},
+    "images": {"README.md": b"x", "a.png": b"x"},
+    "leaving": {"../train.jsonl": b"x"},
+}
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "llama"
 MODELS["llama"] = {name: (GOLDEN / name).read_bytes()
                    for name in ("config.json", "model.safetensors")}
@@ -88,19 +98,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def listing(self, name, revision):
+    def listing(self, name, revision, kept=MODELS):
         if name == "other":
             return self.reply(200, b"<html>")
         if name in ("gated", "busy"):
             return self.reply(401 if name == "gated" else 503)
         commit = {"main": MAIN, "dev": DEV, "refs/pr/1": MAIN, MAIN: MAIN}.get(revision)
-        if name not in MODELS or commit is None:
+        if name not in kept or commit is None:
             return self.reply(404)
-        files = [listed(name, file, content) for file, content in MODELS[name].items()]
+        files = [listed(name, file, content) for file, content in kept[name].items()]
         return self.reply(200, json.dumps({"sha": commit, "siblings": files}).encode())
 
-    def file(self, name, commit, file):
-        content = MODELS.get(name, {}).get(file)
+    def file(self, name, commit, file, kept=MODELS):
+        content = kept.get(name, {}).get(file)
         commit = {"main": MAIN, "dev": DEV}.get(commit, commit)  # huggingface_hub asks by revision
         if content is None or commit not in (MAIN, DEV):
             return self.reply(404)
@@ -147,6 +157,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         parts = path.strip("/").split("/")
         if parts[:2] == ["api", "models"] and len(parts) == 6 and parts[4] == "revision":
             return self.listing(parts[3], urllib.parse.unquote(parts[5]))
+        if parts[:2] == ["api", "datasets"] and len(parts) == 6 and parts[4] == "revision":
+            return self.listing(parts[3], urllib.parse.unquote(parts[5]), DATASETS)
+        if parts[0] == "datasets" and len(parts) >= 6 and parts[3] == "resolve":
+            return self.file(parts[2], parts[4], "/".join(parts[5:]), DATASETS)
         if len(parts) >= 5 and parts[2] == "resolve":
             return self.file(parts[1], parts[3], "/".join(parts[4:]))
         if parts[0] == "cdn":

@@ -147,7 +147,7 @@ TEST_F(Hub, RefusesFilesWithoutADigestOrLongerThanListed) {
 }
 
 TEST_F(Hub, RefusesNamesThatLeaveTheFolder) {
-  expect_refused("org/leaving", Exit::environment, {"outside the model's folder", "../outside"});
+  expect_refused("org/leaving", Exit::environment, {"outside its folder", "../outside"});
   expect_refused("org/shardless", Exit::input, {"../../../outside.safetensors", "does not have"});
   EXPECT_FALSE(fs::exists(settings_.cache / "models--org--leaving" / "snapshots"));
 }
