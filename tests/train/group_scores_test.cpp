@@ -96,7 +96,7 @@ TEST_F(GroupScores, GiveEveryTokenTheAdvantageOfItsCompletion) {
   for (const AdvantageKind kind : {AdvantageKind::grpo, AdvantageKind::dr_grpo}) {
     options.advantage = kind;
     const auto student = trainable_model();
-    const std::vector<TokenizedExample> examples = make_examples(10);
+    const TokenizedRows examples = make_examples(10);
     const TeacherMixture none = TeacherMixture::none();
     const CompletionSource source{.examples = examples, .teachers = none, .device = at::kCPU};
     EngineOptions engine = options.engine;
