@@ -1,9 +1,11 @@
 #include "alambic/base/json_view.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "alambic/base/names.h"
+#include "alambic/base/wide_number.h"
 
 namespace alambic {
 namespace {
@@ -41,15 +43,6 @@ std::string syntax_error(std::string_view bytes, simdjson::error_code code) {
   return simdjson::error_message(code);
 }
 
-// transformers writes an unlimited "model_max_length" as an integer of 31 digits, which simdjson
-// refuses. nlohmann reads it as the nearest double; its text is what simdjson then reads. Empty
-// when the text is not JSON either way, or is large enough to be a hostile one.
-std::string with_wide_integers_as_floats(std::string_view bytes) {
-  if (bytes.size() >= (size_t{64} << 20) || is_too_deep(bytes)) return "";
-  const auto json = nlohmann::ordered_json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  return json.is_discarded() ? "" : json.dump();
-}
-
 }  // namespace
 
 JsonFile JsonFile::parse(std::string name, std::string_view bytes) {
@@ -60,10 +53,7 @@ JsonFile JsonFile::parse(std::string name, std::string_view bytes) {
   auto code = file.parser_->allocate(std::max<size_t>(bytes.size(), 64), max_depth);
   if (!code) code = file.parser_->parse(simdjson::padded_string(bytes)).get(file.root_);
   if (code == simdjson::NUMBER_ERROR) {
-    const std::string rewritten = with_wide_integers_as_floats(bytes);
-    if (!rewritten.empty()) {
-      code = file.parser_->parse(simdjson::padded_string(rewritten)).get(file.root_);
-    }
+    code = file.parser_->parse(simdjson::padded_string(with_marked_numbers(bytes))).get(file.root_);
   }
   if (code && is_too_deep(bytes)) {
     throw input_error("{}: objects or lists are nested more than {} deep", *file.name_, max_depth);
@@ -101,7 +91,7 @@ std::vector<JsonView> JsonView::items() const {
 
 std::string_view JsonView::string() const {
   std::string_view value;
-  if (element_.get(value)) throw wrong("expected a string");
+  if (element_.get(value) || wide_number(element_)) throw wrong("expected a string");
   return value;
 }
 
@@ -121,6 +111,8 @@ int64_t JsonView::integer(int64_t low, int64_t high) const {
 
 double JsonView::number() const {
   double value = 0;
+  if (const auto text = wide_number(element_))
+    return std::strtod(std::string(*text).c_str(), nullptr);
   if (element_.get(value)) throw wrong("expected a number");
   return value;
 }
@@ -150,7 +142,7 @@ simdjson::dom::array JsonView::array() const {
 Error JsonView::wrong(std::string_view reason) const {
   const std::string field = path_.empty() ? "" : fmt::format(" field \"{}\":", path_);
   return input_error("{}:{} {}, found {}", *file_, field, reason,
-                     excerpt(simdjson::minify(element_)));
+                     excerpt(without_marks(simdjson::minify(element_))));
 }
 
 Error JsonView::wrong(std::string_view key, std::string_view reason) const {

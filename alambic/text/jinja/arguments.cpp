@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "alambic/text/jinja/long_whole.h"
+#include "alambic/text/jinja/whole.h"
+
 namespace alambic::jinja {
 
 Bound::Bound(std::string_view function, const Arguments& arguments,
@@ -43,6 +46,7 @@ std::string Bound::text(size_t i, std::string_view otherwise) const {
 int64_t Bound::whole(size_t i) const {
   const Value value = get(i);
   if (const auto* missing = value.as<Undefined>()) missing->fail();
+  if (value.as<LongWhole>() != nullptr) throw too_long_number();
   if (!value.is_whole()) {
     throw type_error("{}(): '{}' object cannot be interpreted as an integer", function_,
                      type_name(value));

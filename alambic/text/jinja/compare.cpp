@@ -4,18 +4,12 @@
 #include <cmath>
 #include <functional>
 
+#include "alambic/text/jinja/long_whole.h"
 #include "alambic/text/jinja/sequence.h"
 #include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
-
-std::partial_ordering order_numbers(const Value& a, const Value& b) {
-  if (a.is_whole() && b.is_whole()) return a.whole() <=> b.whole();
-  if (a.is_whole()) return order(a.whole(), b.number());
-  if (b.is_whole()) return 0 <=> order(b.whole(), a.number());
-  return a.number() <=> b.number();
-}
 
 // The whole number that a number is, if it is one of 64 bits.
 std::optional<int64_t> exactly_whole(const Value& value) {
@@ -49,7 +43,7 @@ bool equal_dicts(const Dict& a, const Dict& b) {
 }  // namespace
 
 bool equal(const Value& a, const Value& b) {
-  if (a.is_number() && b.is_number()) return order_numbers(a, b) == 0;
+  if (is_numeric(a) && is_numeric(b)) return order_numbers(a, b) == 0;
   if (a.is_string() && b.is_string()) return *a.string() == *b.string();
   if (a.list() != nullptr && b.list() != nullptr) {
     return a.same_as(b) || equal_lists(*a.list(), *b.list());
@@ -68,7 +62,7 @@ bool equal(const Value& a, const Value& b) {
 }
 
 bool less(const Value& a, const Value& b, std::string_view op) {
-  if (a.is_number() && b.is_number()) return order_numbers(a, b) < 0;
+  if (is_numeric(a) && is_numeric(b)) return order_numbers(a, b) < 0;
   if (a.is_string() && b.is_string()) return *a.string() < *b.string();  // as code points
   const List* x = a.list();
   const List* y = b.list();
@@ -90,18 +84,18 @@ bool compare(Budget& budget, const Value& a, const Value& b, std::string_view op
   budget.spend(std::min(weight_of(a), weight_of(b)));
   if (op == "==") return equal(a, b);
   if (op == "!=") return !equal(a, b);
-  const bool nan =
-      a.is_number() && b.is_number() && (std::isnan(a.number()) || std::isnan(b.number()));
-  if (nan) return false;
+  if (is_numeric(a) && is_numeric(b) && order_numbers(a, b) == std::partial_ordering::unordered) {
+    return false;
+  }
   if (op == "<") return less(a, b, op);
   if (op == ">" || op == ">=") {
     // The operands change sides in `less`; in an error they must not.
-    const bool ordered = (a.is_number() && b.is_number()) || (a.is_string() && b.is_string()) ||
+    const bool ordered = (is_numeric(a) && is_numeric(b)) || (a.is_string() && b.is_string()) ||
                          (a.list() != nullptr && b.list() != nullptr);
     if (!ordered) no_order(a, b, op);
     return op == ">" ? less(b, a, op) : !less(a, b, op);
   }
-  if (a.list() == nullptr && !(a.is_number() && b.is_number()) &&
+  if (a.list() == nullptr && !(is_numeric(a) && is_numeric(b)) &&
       !(a.is_string() && b.is_string())) {
     no_order(a, b, op);
   }
@@ -138,6 +132,10 @@ size_t hash_of(const Value& value) {
   if (value.is_float()) return std::hash<double>{}(value.number());
   if (const std::string* text = value.string()) return std::hash<std::string>{}(*text);
   if (value.is_undefined()) return 2;
+  // As an equal float's.
+  if (const auto* number = value.as<LongWhole>()) {
+    return std::hash<double>{}(std::strtod(number->digits.c_str(), nullptr));
+  }
   if (const Object* object = value.object()) return std::hash<const void*>{}(object);
   if (value.list() == nullptr || !value.list()->is_tuple()) {
     throw type_error("unhashable type: '{}'", type_name(value));

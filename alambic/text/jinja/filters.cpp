@@ -9,6 +9,7 @@
 
 #include "alambic/text/jinja/attributes.h"
 #include "alambic/text/jinja/json_dump.h"
+#include "alambic/text/jinja/long_whole.h"
 #include "alambic/text/jinja/methods.h"
 #include "alambic/text/jinja/operators.h"
 #include "alambic/text/jinja/python_text.h"
@@ -22,6 +23,9 @@ Value absolute(Interpreter&, const Value& value, const Arguments& arguments) {
   const Bound none("abs", arguments, {});
   if (const auto* missing = value.as<Undefined>()) {
     throw type_error("bad operand type for abs(): 'Undefined' ({})", missing->message);
+  }
+  if (const auto* number = value.as<LongWhole>()) {
+    return number->negative() ? negate(value, true) : value;
   }
   if (!value.is_number()) throw type_error("bad operand type for abs(): '{}'", type_name(value));
   if (value.is_float()) return std::abs(value.number());
@@ -108,6 +112,7 @@ Value to_whole(Interpreter& interpreter, const Value& value, const Arguments& ar
   if (const auto* missing = value.as<Undefined>()) missing->fail();
   if (value.is_float())
     return std::isnan(value.number()) ? fallback : whole_of_float(value.number());
+  if (value.as<LongWhole>() != nullptr) return value;
   return value.is_whole() ? Value(value.whole()) : fallback;
 }
 
@@ -116,6 +121,7 @@ Value to_float(Interpreter& interpreter, const Value& value, const Arguments& ar
   const Value fallback = bound.get(0, 0.0);
   if (const auto* missing = value.as<Undefined>()) missing->fail();
   if (value.is_number()) return value.number();
+  if (const auto* number = value.as<LongWhole>()) return number->number();
   if (!value.is_string()) return fallback;
   interpreter.budget.text(static_cast<int64_t>(value.string()->size()), true);
   const auto number = read_float(*value.string());
@@ -145,6 +151,10 @@ Value rounded(Interpreter&, const Value& value, const Arguments& arguments) {
   const int64_t precision = bound.whole(0, 0);
   if (method != "common" && method != "ceil" && method != "floor") {
     throw Failure("FilterArgumentError", "method must be common, ceil or floor");
+  }
+  if (value.as<LongWhole>() != nullptr) {
+    if (method == "common" && precision >= 0) return value;
+    throw too_long_number();
   }
   if (!value.is_number()) {
     throw type_error("type {} doesn't define __round__ method", type_name(value));

@@ -5,6 +5,7 @@
 
 #include "alambic/base/utf8.h"
 #include "alambic/text/jinja/attributes.h"
+#include "alambic/text/jinja/long_whole.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/unicode.h"
 #include "alambic/text/jinja/whole.h"
@@ -195,6 +196,7 @@ std::string format_value(Interpreter& interpreter, const Value& value, std::stri
   if (value.is_string()) {
     return format_text(interpreter.budget, *value.string(), read_spec(spec_text));
   }
+  if (value.as<LongWhole>() != nullptr) throw too_long_number();
   if (!value.is_number()) {
     throw type_error("unsupported format string passed to {}.__format__", type_name(value));
   }

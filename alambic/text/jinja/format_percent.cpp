@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "alambic/text/jinja/format.h"
+#include "alambic/text/jinja/long_whole.h"
 #include "alambic/text/jinja/markup.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/unicode.h"
@@ -145,6 +146,10 @@ class PercentFormatter {
                         static_cast<unsigned>(type), at_ - 1);
     }
     if (const auto* missing = value.as<Undefined>()) missing->fail();
+    if (const auto* number = value.as<LongWhole>()) {
+      if (is_float || is_base || spec.precision >= 0) throw too_long_number();
+      return padded(number->digits, spec);
+    }
     if (!value.is_number()) {
       if (is_float) throw type_error("must be real number, not {}", type_name(value));
       throw type_error("%{} format: {} is required, not {}", type,

@@ -5,6 +5,7 @@
 
 #include "alambic/base/utf8.h"
 #include "alambic/text/jinja/compare.h"
+#include "alambic/text/jinja/long_whole.h"
 #include "alambic/text/jinja/python_text.h"
 #include "alambic/text/jinja/sequence.h"
 
@@ -53,6 +54,8 @@ class Dumper {
       write_dict(*value.dict());
     } else if (list != nullptr && !list->is_view()) {
       write_list(*list);
+    } else if (const auto* number = value.as<LongWhole>()) {
+      out_ += number->digits;
     } else if (value.object() != nullptr || list != nullptr) {
       throw type_error("Object of type {} is not JSON serializable", type_name(value));
     } else {
@@ -125,6 +128,7 @@ class Dumper {
 
   static std::string key_of(const Value& key) {
     if (key.is_string()) return *key.string();
+    if (const auto* number = key.as<LongWhole>()) return number->digits;
     if (key.object() != nullptr || key.list() != nullptr) {
       throw type_error("keys must be str, int, float, bool or None, not {}", type_name(key));
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "alambic/text/jinja/format.h"
+#include "alambic/text/jinja/long_whole.h"
 #include "alambic/text/jinja/markup.h"
 #include "alambic/text/jinja/whole.h"
 
@@ -81,6 +82,11 @@ Value repeat(Interpreter& interpreter, const Value& row, int64_t times) {
   return make_list(std::move(items), list.is_tuple() ? List::Kind::tuple : List::Kind::list);
 }
 
+double float_of(const Value& value) {
+  const auto* number = value.as<LongWhole>();
+  return number == nullptr ? value.number() : number->number();
+}
+
 bool is_row(const Value& value) {
   return value.is_string() || (value.list() != nullptr && !value.list()->is_view());
 }
@@ -116,6 +122,11 @@ Value binary(Interpreter& interpreter, std::string_view op, const Value& a, cons
     return a.is_whole() && b.is_whole() ? on_wholes(op, a.whole(), b.whole())
                                         : on_floats(op, a.number(), b.number());
   }
+  if (is_numeric(a) && is_numeric(b)) {
+    // One of them is long: a float beside it makes floats of both, as in Python.
+    if (!a.is_float() && !b.is_float()) throw too_long_number();
+    return on_floats(op, float_of(a), float_of(b));
+  }
   if (op == "%" && a.is_string()) {
     return format_percent(interpreter, a, b);
   }
@@ -126,6 +137,7 @@ Value binary(Interpreter& interpreter, std::string_view op, const Value& a, cons
   if (op == "*" && is_row(a) && b.is_whole()) return repeat(interpreter, a, b.whole());
   if (op == "*" && is_row(b) && a.is_whole()) return repeat(interpreter, b, a.whole());
   if (op == "*" && (is_row(a) || is_row(b))) {
+    if (is_numeric(is_row(a) ? b : a) && !(is_row(a) ? b : a).is_float()) throw too_long_number();
     throw type_error("can't multiply sequence by non-int of type '{}'",
                      type_name(is_row(a) ? b : a));
   }
@@ -134,6 +146,10 @@ Value binary(Interpreter& interpreter, std::string_view op, const Value& a, cons
 
 Value negate(const Value& value, bool minus) {
   if (const auto* missing = value.as<Undefined>()) missing->fail();
+  if (const auto* number = value.as<LongWhole>()) {
+    if (!minus) return value;
+    return whole_of_digits(number->negative() ? number->digits.substr(1) : "-" + number->digits);
+  }
   if (!value.is_number()) {
     throw type_error("bad operand type for unary {}: '{}'", minus ? "-" : "+", type_name(value));
   }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "alambic/base/utf8.h"
+#include "alambic/text/jinja/long_whole.h"
 #include "alambic/text/jinja/unicode.h"
 
 namespace alambic::jinja {
@@ -120,7 +121,8 @@ std::string to_text(Interpreter& interpreter, const Value& value) {
 }
 
 bool is_printable_value(const Value& value) {
-  return value.object() == nullptr || value.is_undefined() || value.as<Range>() != nullptr;
+  return value.object() == nullptr || value.is_undefined() || value.as<Range>() != nullptr ||
+         value.as<LongWhole>() != nullptr;
 }
 
 }  // namespace alambic::jinja

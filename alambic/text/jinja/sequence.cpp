@@ -4,6 +4,7 @@
 
 #include "alambic/base/utf8.h"
 #include "alambic/text/jinja/interpreter.h"
+#include "alambic/text/jinja/long_whole.h"
 #include "alambic/text/jinja/markup.h"
 #include "alambic/text/jinja/unicode.h"
 
@@ -38,6 +39,7 @@ std::optional<int64_t> bound(const Value& value) {
     throw type_error("slice indices must be integers or None or have an __index__ method ({})",
                      missing->message);
   }
+  if (const auto* number = value.as<LongWhole>()) return number->negative() ? INT64_MIN : INT64_MAX;
   if (!value.is_whole()) {
     throw type_error("slice indices must be integers or None or have an __index__ method");
   }

@@ -3,8 +3,9 @@
 // raise_exception, strftime_now, its own tojson and {% generation %} blocks. Byte for byte what
 // Jinja2 3.1.6 makes.
 //
-// Differences, on purpose: whole numbers have 64 bits; nothing prints an address in memory; there
-// is no autoescape block, no pprint, random, urlize, lipsum.
+// Differences, on purpose: computing with whole numbers of more than 64 bits is refused (rows may
+// have them, and they are written with all their digits); nothing prints an address in memory;
+// there is no autoescape block, no pprint, random, urlize, lipsum.
 #pragma once
 
 #include <ctime>

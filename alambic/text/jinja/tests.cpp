@@ -4,6 +4,7 @@
 
 #include "alambic/text/jinja/compare.h"
 #include "alambic/text/jinja/filters.h"
+#include "alambic/text/jinja/long_whole.h"
 #include "alambic/text/jinja/methods.h"
 #include "alambic/text/jinja/operators.h"
 #include "alambic/text/jinja/python_text.h"
@@ -59,9 +60,9 @@ bool is_none(const Value& value) { return value.is_none(); }
 bool is_boolean(const Value& value) { return value.is_bool(); }
 bool is_false(const Value& value) { return value.is_bool() && value.whole() == 0; }
 bool is_true(const Value& value) { return value.is_bool() && value.whole() == 1; }
-bool is_integer(const Value& value) { return value.is_int(); }
+bool is_integer(const Value& value) { return value.is_int() || value.as<LongWhole>() != nullptr; }
 bool is_float(const Value& value) { return value.is_float(); }
-bool is_number(const Value& value) { return value.is_number(); }
+bool is_number(const Value& value) { return is_numeric(value); }
 bool is_string(const Value& value) { return value.is_string(); }
 bool is_mapping(const Value& value) { return value.dict() != nullptr; }
 bool is_escaped(const Value& value) { return value.is_markup(); }

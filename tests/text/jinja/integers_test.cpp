@@ -57,5 +57,31 @@ TEST(ChatTemplateIntegers, AreAsInPythonOrRefused) {
   }
 }
 
+// Prevents: numbers of 2^63 and more in a row or a tool call written as 9.223372036854776e+18, and
+// a row with one of 2^64 refused.
+TEST(ChatTemplateIntegers, OfRowsKeepAllTheirDigits) {
+  const Json file = Json::parse(
+      read_file(fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/templates/long_integers.json"));
+  const jinja::Value context = jinja::parse_json("row", file["context"].get<std::string>());
+  const auto outcome = [&](const std::string& source) -> Outcome {
+    try {
+      return {jinja::Template::parse("snippet", source).render(*context.dict()).text, ""};
+    } catch (const Error& error) {
+      return {"", error.what()};
+    }
+  };
+  for (const Json& row : file["exact"]) {
+    const Outcome found = outcome(row["source"]);
+    EXPECT_EQ(found.error, "") << row["source"];
+    EXPECT_EQ(found.text, row["text"].get<std::string>()) << row["source"];
+  }
+  for (const Json& source : file["refused"]) {
+    const Outcome found = outcome(source);
+    EXPECT_NE(found.error.find("more than 64 bits"), std::string::npos)
+        << source << "\n"
+        << found.error << found.text;
+  }
+}
+
 }  // namespace
 }  // namespace alambic
