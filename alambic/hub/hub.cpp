@@ -163,6 +163,9 @@ std::vector<std::string> wanted_files(const std::string& model,
   }
   for (const std::string& name : listed) {
     if (name.ends_with(".tiktoken") && name.find('/') == std::string::npos) wanted.push_back(name);
+    if (name.starts_with("additional_chat_templates/") && name.ends_with(".jinja")) {
+      wanted.push_back(name);
+    }
   }
   const auto found = std::ranges::find_if(weight_files, has);
   if ((weights && found == weight_files.end()) || !has("config.json")) {

@@ -30,7 +30,7 @@ fs::path fresh_folder() {
 }
 
 Tokenizer from_metadata(const GgufMetadata& metadata) {
-  return Tokenizer::from_files("f.gguf", tokenizer_of_gguf(metadata));
+  return Tokenizer::from_files("f.gguf", tokenizer_of_gguf(metadata), TokenizerJson::made_here);
 }
 
 // Without the whole tokenizer.json, as other programs write files.

@@ -39,7 +39,7 @@ jinja::Rendered render(const RenderOptions& options) {
   const jinja::Dict context = read_context(options.context);
   const auto now = day_of(options.date);
   if (!options.model.empty()) {
-    return load_chat_template(options.model, options.name).render(context, now);
+    return load_chat_template(options.model, options.name).render(as_applied(context), now);
   }
   const std::string source = read_file(options.template_file, 4 << 20);
   return ChatTemplate::parse(options.template_file, source).render(context, now);

@@ -10,7 +10,7 @@ struct RenderOptions : Options {
   std::string model;
   std::string template_file;
   std::string context;
-  std::string name = "default";
+  std::string name;
   std::string date;
   bool spans = false;
 
@@ -28,7 +28,11 @@ struct RenderOptions : Options {
         .text("model", model,
               "or a model folder or GGUF file with a chat template; its special tokens are set")
         .model(/*weights=*/false);
-    visitor.text("template-name", name, "which one, where the model has several templates");
+    visitor
+        .text("template-name", name,
+              "which one, where the model has several templates; without it: the one that "
+              "transformers takes, `tool_use` with tools, else `default`")
+        .only_with("model");
     visitor.text("date", date, "the day that templates print, as 2025-07-10; today without it");
     visitor.flag("spans", spans,
                  "print JSON instead: the text, and the bytes of it that the assistant wrote");

@@ -6,6 +6,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/base/printable.h"
+#include "alambic/io/gguf/chat_templates.h"
 #include "alambic/io/gguf/pre_tokenizer.h"
 #include "alambic/io/gguf/tokenizer.h"
 
@@ -247,9 +248,7 @@ std::map<std::string, std::string> tokenizer_of_gguf(const GgufMetadata& metadat
   std::map<std::string, std::string> files;
   files["tokenizer.json"] = tokenizer_json(metadata);
   files["tokenizer_config.json"] = dumped(config_json(metadata));
-  if (auto chat = metadata.text("tokenizer.chat_template")) {
-    files["chat_template.jinja"] = std::move(*chat);
-  }
+  read_chat_templates(metadata, files);
   return files;
 }
 

@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/json_object.h"
 #include "alambic/base/printable.h"
+#include "alambic/io/gguf/chat_templates.h"
 #include "alambic/io/gguf/pre_tokenizer.h"
 #include "alambic/io/gguf/tokenizer.h"
 
@@ -148,21 +149,6 @@ bool add_kind(GgufMetadata& metadata, const Json& tokenizer, Tokens tokens) {
   return true;
 }
 
-// chat_template.jinja, or the string or the template named "default" of tokenizer_config.json.
-std::string chat_template(const std::map<std::string, std::string>& files,
-                          const std::string& where) {
-  if (const auto file = files.find("chat_template.jinja"); file != files.end()) return file->second;
-  const auto config = files.find("tokenizer_config.json");
-  if (config == files.end()) return "";
-  const Json json = parse_json_object<Json>(config->second, where + "/tokenizer_config.json");
-  const Json chat = json.value("chat_template", Json());
-  if (chat.is_string()) return chat;
-  for (const Json& named : chat.is_array() ? chat : Json::array()) {
-    if (named.value("name", "") == "default") return named.value("template", "");
-  }
-  return "";
-}
-
 }  // namespace
 
 GgufMetadata gguf_tokenizer(const std::map<std::string, std::string>& files,
@@ -181,8 +167,7 @@ GgufMetadata gguf_tokenizer(const std::map<std::string, std::string>& files,
   }
   add_special(metadata, special);
   metadata.add("tokenizer.huggingface.json", bytes);
-  const std::string chat = chat_template(files, where);
-  if (!chat.empty()) metadata.add("tokenizer.chat_template", chat);
+  add_chat_templates(metadata, files, where);
   return metadata;
 } catch (const Json::exception& error) {  // a field that is missing or of another type
   throw input_error("cannot convert {}/tokenizer.json: {}", where, error.what());

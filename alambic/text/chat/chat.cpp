@@ -194,7 +194,7 @@ std::string plain_text(const Value& message) {
 ChatText write_chat(const ChatTemplate& chat_template, const Chat& chat, ChatUse use) {
   ChatText written;
   if (use == ChatUse::all_completions) {
-    chat_template.marks_completions() ? learn_marked(chat_template, chat, written)
+    chat_template.marks_completions(chat.tools) ? learn_marked(chat_template, chat, written)
                                       : learn_differences(chat_template, chat, written);
     if (written.learned.empty()) throw input_error("no message of the assistant is to be learned");
     return written;

@@ -11,7 +11,9 @@ struct ChatOptions {
 
   void visit(OptionVisitor& v) {
     v.text("chat-template", file,
-           "Jinja file that writes the rows with `messages`, in place of the model's own template")
+           "Jinja file that writes the rows with `messages`, in place of the model's own template; "
+           "or the name of one of the model's templates. Without it: the one that transformers "
+           "takes, `tool_use` for rows with tools where the model has it")
         .path();
   }
 };

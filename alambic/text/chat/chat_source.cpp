@@ -4,40 +4,49 @@
 #include <optional>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
+#include "alambic/base/names.h"
 #include "alambic/text/chat/chat_tokens.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
 namespace alambic {
 
-namespace {
-
-std::string file_of(const Tokenizer& tokenizer, const char* name) {
-  const auto found = tokenizer.files().find(name);
-  return found == tokenizer.files().end() ? "" : found->second;
-}
-
-}  // namespace
-
 struct ChatSource::State {
-  std::string model, file;
-  std::string config, special_tokens;  // bytes of the tokenizer's files
+  std::string model, option;
+  TokenRoles roles;
   std::optional<ChatTemplate> loaded;
+
+  // The template that --chat-template names: one of the model's, or a file.
+  ChatTemplate given() const {
+    const TemplateSources sources = template_sources_of(model);
+    if (sources.by_name.contains(option)) {
+      return ChatTemplate::from_sources(sources, option, roles);
+    }
+    if (!path_exists(option)) {
+      throw input_error("--chat-template {}: there is no such file, and {}", option,
+                        sources.by_name.empty()
+                            ? model + " has no chat template"
+                            : fmt::format("{} has no template of this name; it has: {}", model,
+                                          join(sources.names())));
+    }
+    TemplateSources file{.place = option};
+    file.by_name["default"] = {option, read_file(option, 4 << 20)};
+    return ChatTemplate::from_sources(file, "", roles);
+  }
 };
 
 ChatSource::ChatSource(const std::string& model, const Tokenizer& tokenizer,
                        const ChatOptions& options)
-    : state_(new State{.model = model,
-                       .file = options.file,
-                       .config = file_of(tokenizer, "tokenizer_config.json"),
-                       .special_tokens = file_of(tokenizer, "special_tokens_map.json")}) {}
+    : state_(new State{.model = model, .option = options.file, .roles = tokenizer.roles()}) {}
 
 const ChatTemplate& ChatSource::chat_template() const {
   State& state = *state_;
   if (state.loaded) return *state.loaded;
-  state.loaded = state.file.empty()
-                     ? find_chat_template(state.model)
-                     : ChatTemplate::parse(state.file, read_file(state.file, 4 << 20), state.config,
-                                           state.special_tokens);
+  if (state.option.empty()) {
+    state.loaded = find_chat_template(state.model);
+  } else {
+    state.loaded = state.given();
+  }
   if (state.loaded) return *state.loaded;
   throw input_error(
       "a conversation needs a chat template, but {} has none: neither chat_template.jinja nor "
@@ -55,7 +64,7 @@ ChatReader ChatSource::reader(ChatUse use) const {
 bool ChatSource::used() const { return state_->loaded.has_value(); }
 
 void ChatSource::check_effect(const std::string& file) const {
-  if (state_->file.empty() || used()) return;
+  if (state_->option.empty() || used()) return;
   throw input_error("--chat-template has no effect: {} holds no conversations", file)
       .with_hint("rows of conversations have \"messages\"");
 }
@@ -68,8 +77,9 @@ void ChatSource::add_end_of_turn(const Tokenizer& tokenizer,
 }
 
 void ChatSource::save_to(const fs::path& folder) const {
-  if (state_->file.empty()) return;
-  write_file(folder / "chat_template.jinja", read_file(state_->file, 4 << 20));
+  if (state_->option.empty()) return;
+  write_file(folder / "chat_template.jinja", chat_template().source());
+  remove_path(folder / template_folder);
 }
 
 std::optional<int32_t> end_of_turn(const ChatTemplate& chat_template, const Tokenizer& tokenizer) {

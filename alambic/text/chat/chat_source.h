@@ -13,8 +13,8 @@ namespace alambic {
 /// Read when the first conversation comes; copies share it.
 class ChatSource {
  public:
-  /// `model` is a folder or GGUF file, `tokenizer` its tokenizer; the options' file wins over the
-  /// model's template.
+  /// `model` is a folder or GGUF file, `tokenizer` its tokenizer; the options' file, or name of one
+  /// of the model's templates, wins over the one that the model would take.
   ChatSource(const std::string& model, const Tokenizer& tokenizer, const ChatOptions& options);
 
   ChatReader reader(ChatUse use) const;
@@ -32,7 +32,7 @@ class ChatSource {
   void add_end_of_turn(const Tokenizer& tokenizer, std::vector<int32_t>& stop_tokens) const;
 
   /// Writes --chat-template into the folder of a model that was trained with it, as
-  /// chat_template.jinja.
+  /// chat_template.jinja, its only one.
   void save_to(const fs::path& folder) const;
 
  private:

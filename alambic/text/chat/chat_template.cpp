@@ -1,72 +1,13 @@
 #include "alambic/text/chat/chat_template.h"
 
 #include "alambic/base/file_system.h"
-#include "alambic/base/json_view.h"
-#include "alambic/base/names.h"
+#include "alambic/text/tokenizer/token_facts.h"
 
 namespace alambic {
 namespace {
 
 using jinja::Dict;
 using jinja::Value;
-
-constexpr const char* token_names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                       "pad_token", "cls_token", "mask_token"};
-
-struct Source {
-  std::string name;
-  std::string text;
-};
-
-Value read_json(const fs::path& path) {
-  return jinja::parse_json(path.string(), read_file(path, 64 << 20));
-}
-
-std::optional<std::string> text_of(const Value* value) {
-  return value != nullptr && value->is_string() ? std::optional(*value->string()) : std::nullopt;
-}
-
-// "chat_template" is a text, or a list of {"name": …, "template": …}.
-std::optional<Source> source_in(const fs::path& path, const std::string& wanted) {
-  if (!path_exists(path)) return std::nullopt;
-  const Value json = read_json(path);
-  const Value* field = json.dict() == nullptr ? nullptr : json.dict()->find("chat_template");
-  if (field == nullptr || field->is_none()) return std::nullopt;
-  const std::string place = path.string() + " (chat_template)";
-  if (const auto text = text_of(field)) return Source{place, *text};
-  if (field->list() == nullptr) {
-    throw input_error("{}: expected a text or a list of named templates, found {}", place,
-                      jinja::type_name(*field));
-  }
-  std::vector<std::string> names;
-  for (const Value& entry : field->list()->items) {
-    const Dict* dict = entry.dict();
-    const auto name = dict == nullptr ? std::nullopt : text_of(dict->find("name"));
-    const auto text = dict == nullptr ? std::nullopt : text_of(dict->find("template"));
-    if (!name || !text) throw input_error("{}: expected entries with name and template", place);
-    if (*name == wanted) return Source{fmt::format("{} {}", place, wanted), *text};
-    names.push_back(*name);
-  }
-  throw input_error("{}: no template is called \"{}\"; there are: {}", place, wanted, join(names));
-}
-
-std::optional<Source> find_source(const fs::path& folder, const std::string& name) {
-  const fs::path file = folder / "chat_template.jinja";
-  if (path_exists(file)) return Source{file.string(), read_file(file, 4 << 20)};
-  if (auto source = source_in(folder / "chat_template.json", name)) return source;
-  return source_in(folder / "tokenizer_config.json", name);
-}
-
-// A token is a text, or an object with "content".
-void add_tokens(const Value& json, Dict& tokens) {
-  if (json.dict() == nullptr) return;
-  for (const char* name : token_names) {
-    const Value* token = json.dict()->find(name);
-    if (token == nullptr || tokens.find(name) != nullptr) continue;
-    const Value* content = token->dict() != nullptr ? token->dict()->find("content") : token;
-    if (content != nullptr && content->is_string()) tokens.set(Value(name), *content);
-  }
-}
 
 // A message whose first such field stands under all names that templates read, as in transformers.
 Value with_reasoning(const Value& message) {
@@ -85,35 +26,87 @@ Value with_reasoning(const Value& message) {
   return message;
 }
 
+// As apply_chat_template: fields that are None are left out.
+Value without_none(const Value& message) {
+  const Dict* fields = message.dict();
+  if (fields == nullptr) return message;
+  Dict kept;
+  for (const auto& [key, value] : fields->entries()) {
+    if (!value.is_none()) kept.set(key, value);
+  }
+  return jinja::make_dict(std::move(kept));
+}
+
+// The roles of tokens that the files of a folder name.
+TokenRoles roles_of(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const char* name : {"config.json", "tokenizer_config.json", "special_tokens_map.json"}) {
+    if (path_exists(folder / name)) files[name] = read_file(folder / name, 64 << 20);
+  }
+  const fs::path tokenizer = folder / "tokenizer.json";
+  const bool llama = files["tokenizer_config.json"].find("LlamaTokenizer") != std::string::npos;
+  if (files["tokenizer_config.json"].empty()) files.erase("tokenizer_config.json");
+  const bool byte_level =
+      llama && path_exists(tokenizer) && is_byte_level(read_file(tokenizer, uint64_t{256} << 20));
+  return read_token_facts(folder.string(), files, {}, byte_level).roles;
+}
+
 }  // namespace
 
 bool ChatTemplate::exists(const fs::path& folder) {
-  return find_source(folder, "default").has_value();
+  return !find_template_sources(folder).by_name.empty();
 }
 
 ChatTemplate ChatTemplate::load(const fs::path& folder, const std::string& name) {
-  const auto source = find_source(folder, name);
-  if (!source) {
+  const TemplateSources sources = find_template_sources(folder);
+  if (sources.by_name.empty()) {
     throw input_error("{} has no chat template", folder.string())
         .with_hint(
             "it would be chat_template.jinja, or \"chat_template\" in "
             "tokenizer_config.json; models without one continue plain text");
   }
-  Dict tokens;
-  for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    if (path_exists(folder / file)) add_tokens(read_json(folder / file), tokens);
-  }
-  return {jinja::Template::parse(source->name, source->text), std::move(tokens)};
+  return from_sources(sources, name, roles_of(folder));
 }
 
 ChatTemplate ChatTemplate::parse(std::string name, std::string_view source,
                                  std::string_view tokenizer_config,
                                  std::string_view special_tokens_map) {
-  Dict tokens;
-  for (const std::string_view json : {tokenizer_config, special_tokens_map}) {
-    if (!json.empty()) add_tokens(jinja::parse_json(name, json), tokens);
+  TemplateSources sources{.place = std::move(name)};
+  sources.by_name["default"] = {sources.place, std::string(source)};
+  std::map<std::string, std::string> files;
+  if (!tokenizer_config.empty()) files["tokenizer_config.json"] = tokenizer_config;
+  if (!special_tokens_map.empty()) files["special_tokens_map.json"] = special_tokens_map;
+  return from_sources(sources, "", read_token_facts(sources.place, files, {}, false).roles);
+}
+
+ChatTemplate ChatTemplate::from_sources(const TemplateSources& sources, const std::string& name,
+                                        const TokenRoles& roles) {
+  ChatTemplate made;
+  for (const auto& [role, token] : roles) made.special_tokens_.set(Value(role), Value(token));
+  const auto parsed = [](const TemplateSource& source) {
+    return jinja::Template::parse(source.place, source.text);
+  };
+  if (!name.empty()) {
+    made.source_ = sources.named(name).text;
+    made.plain_ = parsed(sources.named(name));
+    return made;
   }
-  return {jinja::Template::parse(std::move(name), source), std::move(tokens)};
+  if (sources.by_name.contains("tool_use")) made.tool_use_ = parsed(sources.named("tool_use"));
+  try {
+    const TemplateSource& plain = sources.choose(/*tools=*/false);
+    made.source_ = plain.text;
+    made.plain_ = parsed(plain);
+  } catch (const Error& error) {
+    if (!made.tool_use_) throw;
+    made.plain_error_ = error;  // of no matter to rows with tools
+  }
+  return made;
+}
+
+const jinja::Template& ChatTemplate::choose(const Value& tools) const {
+  if (tool_use_ && !tools.is_none()) return *tool_use_;
+  if (plain_error_) throw *plain_error_;
+  return *plain_;
 }
 
 jinja::Rendered ChatTemplate::render(const Dict& context, std::optional<std::time_t> now) const {
@@ -121,21 +114,26 @@ jinja::Rendered ChatTemplate::render(const Dict& context, std::optional<std::tim
   for (const char* name : {"tools", "documents"}) all.set(Value(name), Value());
   all.set(Value("add_generation_prompt"), false);
   for (const auto& [name, value] : context.entries()) all.set(name, value);
-  return template_.render(all, {}, now);
+  return choose(*all.find("tools")).render(all, {}, now);
 }
 
 jinja::Rendered ChatTemplate::render(const Conversation& conversation) const {
-  jinja::Values messages;
-  if (conversation.messages.list() != nullptr) {
-    for (const Value& message : conversation.messages.list()->items) {
-      messages.push_back(with_reasoning(message));
-    }
-  }
   Dict context = conversation.more;
-  context.set(Value("messages"), jinja::make_list(std::move(messages)));
+  context.set(Value("messages"), conversation.messages);
   context.set(Value("tools"), conversation.tools);
   context.set(Value("add_generation_prompt"), conversation.add_generation_prompt);
-  return render(context);
+  return render(as_applied(std::move(context)));
+}
+
+Dict as_applied(Dict context) {
+  const Value* messages = context.find("messages");
+  if (messages == nullptr || messages->list() == nullptr) return context;
+  jinja::Values applied;
+  for (const Value& message : messages->list()->items) {
+    applied.push_back(with_reasoning(without_none(message)));
+  }
+  context.set(Value("messages"), jinja::make_list(std::move(applied)));
+  return context;
 }
 
 }  // namespace alambic

@@ -12,19 +12,19 @@ std::string as_characters(std::string_view bytes) {
   return text;
 }
 
-Json byte_level(bool use_regex) {
+Json byte_level(bool use_regex, bool prefix_space) {
   return {{"type", "ByteLevel"},
-          {"add_prefix_space", false},
+          {"add_prefix_space", prefix_space},
           {"trim_offsets", true},
           {"use_regex", use_regex}};
 }
 
-Json split_then_bytes(std::string_view pattern) {
+Json split_then_bytes(std::string_view pattern, bool prefix_space) {
   const Json split = {{"type", "Split"},
                       {"pattern", {{"Regex", pattern}}},
                       {"behavior", "Isolated"},
                       {"invert", false}};
-  return {{"type", "Sequence"}, {"pretokenizers", {split, byte_level(false)}}};
+  return {{"type", "Sequence"}, {"pretokenizers", {split, byte_level(false, prefix_space)}}};
 }
 
 Json byte_level_bpe(Json vocabulary, Json merges, Json pre_tokenizer) {

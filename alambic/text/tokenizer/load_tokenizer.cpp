@@ -5,37 +5,56 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
+#include "alambic/text/tokenizer/token_facts.h"
 
 namespace alambic {
 
 Tokenizer load_tokenizer(const fs::path& model) {
   std::error_code error;
   if (!fs::is_regular_file(model, error)) return Tokenizer::load(model);
-  return Tokenizer::from_files(model, tokenizer_of_gguf(GgufFile::open(model).metadata()));
+  return Tokenizer::from_files(model, tokenizer_of_gguf(GgufFile::open(model).metadata()),
+                               TokenizerJson::made_here);
+}
+
+namespace {
+
+// Those of a GGUF file, by the names that its tokenizer's files have.
+TemplateSources sources_among(const std::map<std::string, std::string>& files,
+                              const fs::path& model) {
+  TemplateSources sources{.place = model.string()};
+  const std::string more = std::string(template_folder) + "/";
+  for (const auto& [file, text] : files) {
+    if (file == "chat_template.jinja") {
+      sources.by_name["default"] = {model.string() + " (tokenizer.chat_template)", text};
+    } else if (file.starts_with(more)) {
+      const std::string name = fs::path(file).stem().string();
+      sources.by_name[name] = {fmt::format("{} (tokenizer.chat_template.{})", model.string(), name),
+                               text};
+    }
+  }
+  return sources;
+}
+
+}  // namespace
+
+TemplateSources template_sources_of(const fs::path& model) {
+  std::error_code error;
+  if (!fs::is_regular_file(model, error)) return find_template_sources(model);
+  return sources_among(tokenizer_of_gguf(GgufFile::open(model).metadata()), model);
 }
 
 ChatTemplate load_chat_template(const fs::path& model, const std::string& name) {
   std::error_code error;
   if (!fs::is_regular_file(model, error)) return ChatTemplate::load(model, name);
   const auto files = tokenizer_of_gguf(GgufFile::open(model).metadata());
-  const auto source = files.find("chat_template.jinja");
-  if (source == files.end() || name != "default") {
-    throw input_error("{} has no chat template{}", model.string(),
-                      source == files.end() ? "" : " but the default one");
-  }
-  return ChatTemplate::parse(model.string() + " (tokenizer.chat_template)", source->second,
-                             files.at("tokenizer_config.json"));
+  const TemplateSources sources = sources_among(files, model);
+  if (sources.by_name.empty()) throw input_error("{} has no chat template", model.string());
+  return ChatTemplate::from_sources(
+      sources, name, read_token_facts(model.string(), files, {}, /*byte_level=*/false).roles);
 }
 
 std::optional<ChatTemplate> find_chat_template(const fs::path& model) {
-  std::error_code error;
-  if (!fs::is_regular_file(model, error)) {
-    if (!ChatTemplate::exists(model)) return std::nullopt;
-    return ChatTemplate::load(model);
-  }
-  if (!tokenizer_of_gguf(GgufFile::open(model).metadata()).contains("chat_template.jinja")) {
-    return std::nullopt;
-  }
+  if (template_sources_of(model).by_name.empty()) return std::nullopt;
   return load_chat_template(model);
 }
 

@@ -10,11 +10,14 @@ namespace alambic {
 /// The tokenizer of a model folder, or the one inside a GGUF file.
 Tokenizer load_tokenizer(const fs::path& model);
 
-/// The chat template of a model folder (the one called `name`, where there are several), or the one
-/// inside a GGUF file.
-ChatTemplate load_chat_template(const fs::path& model, const std::string& name = "default");
+/// The chat templates of a model folder or a GGUF file; none: `by_name` is empty.
+TemplateSources template_sources_of(const fs::path& model);
 
-/// The same; nothing where there is none.
+/// The chat template of a model folder or a GGUF file, or with a `name` the one of its templates
+/// that is called so.
+ChatTemplate load_chat_template(const fs::path& model, const std::string& name = "");
+
+/// The one without a name; nothing where there is none.
 std::optional<ChatTemplate> find_chat_template(const fs::path& model);
 
 /// Special tokens of a tokenizer, for a GGUF file. Where it adds one token before or after a text,

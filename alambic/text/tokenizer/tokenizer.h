@@ -1,10 +1,12 @@
 // Text to token ids and back, from a Hugging Face model folder's tokenizer.json.
 //
-// The ids are those of the `tokenizers` library for the same file, with the special tokens around
-// the text that `transformers` adds (tokenizer_config.json's add_bos_token and add_eos_token win
-// over the file's post-processor, as there). tokenizer.json decides: transformers 5 rebuilds a
-// LlamaTokenizer from the vocabulary alone, and its ids for text with leading spaces then differ
-// from its own file's; llama.cpp and we follow the file. Character classes are Unicode 14's.
+// The ids are those of the `tokenizers` library for the same file. Which tokens are added to it,
+// with which flags, and what goes around a text is as in transformers 5.23's AutoTokenizer
+// (token_facts.h): add_bos_token and add_eos_token of tokenizer_config.json count only where there
+// is no tokenizer.json, whose post-processor says it. How text is cut, tokenizer.json decides:
+// transformers rebuilds a LlamaTokenizer from the vocabulary alone, and its ids for text with
+// leading spaces then differ from its own file's; llama.cpp and we follow the file. Character
+// classes are Unicode 14's.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +25,11 @@
 #include "alambic/text/tokenizer/post_processor.h"
 #include "alambic/text/tokenizer/pre_tokenizer.h"
 #include "alambic/text/tokenizer/token_model.h"
+#include "alambic/text/tokenizer/token_roles.h"
 
 namespace alambic {
+
+struct TokenFacts;
 
 /// Ids of the tokens that have a role; nothing where the model folder names none.
 struct SpecialTokens {
@@ -38,17 +43,23 @@ struct Stretch {
   bool added = false;
 };
 
+/// Where a tokenizer.json is from: the folder, or made here of a folder's or file's vocabulary.
+enum class TokenizerJson { of_folder, made_here };
+
 /// Move-only. All const members are safe from many threads at once.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json and, where they exist, tokenizer_config.json, special_tokens_map.json,
-  /// and config.json for bos/eos ids that neither names. Errors name the file, the field, what was
-  /// found there and, for a "type" that is not built, the known ones.
+  /// Reads tokenizer.json, or what older folders have in its place (vocabulary_files.h), and, where
+  /// they exist, tokenizer_config.json, special_tokens_map.json, added_tokens.json, and config.json
+  /// for bos/eos ids that none of them names. Errors name the file, the field, what was found there
+  /// and, for a "type" that is not built, the known ones.
   static Tokenizer load(const fs::path& model_folder);
 
-  /// The same from the files' bytes under their names. `model_config` is config.json's, or "";
-  /// errors call the files by their names in `folder`.
+  /// The same from the files' bytes under their names. A tokenizer.json that was `made_here` is
+  /// completed by the tokens and by what goes around a text. `model_config` is config.json's, or
+  /// ""; errors call the files by their names in `folder`.
   static Tokenizer from_files(const fs::path& folder, std::map<std::string, std::string> files,
+                              TokenizerJson origin = TokenizerJson::of_folder,
                               const std::string& model_config = "");
 
   /// Tokenizer from the bytes of a tokenizer.json alone; errors call it `name`.
@@ -75,6 +86,7 @@ class Tokenizer {
   /// A special token such as BOS, which `decode(…, skip_special)` leaves out.
   bool is_special(int32_t id) const;
 
+  const TokenRoles& roles() const { return roles_; }
   const SpecialTokens& special() const { return special_; }
   std::optional<int32_t> bos() const { return special_.bos; }
   std::optional<int32_t> eos() const { return special_.eos; }
@@ -96,7 +108,8 @@ class Tokenizer {
   void read(const std::string& name, std::string_view bytes);
   void read_added_tokens(const JsonView& root);
   void add_token(AddedToken token);
-  void apply_config(const JsonView& config);
+  void apply(const TokenFacts& facts, TokenizerJson origin);
+  void complete_file();
   void apply_model_config(const JsonView& config);
   void index_added_tokens();
   void tokenize_between(std::string_view text, bool at_start, std::vector<int32_t>& ids) const;
@@ -108,6 +121,7 @@ class Tokenizer {
   std::unique_ptr<TokenDecoder> decoder_;
   PostProcessor post_processor_;
   AddedTokens added_;
+  TokenRoles roles_;
   SpecialTokens special_;
 };
 

@@ -1,15 +1,20 @@
 // A tokenizer's files in a model folder: what else than tokenizer.json counts, and writing back.
 #include <array>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "alambic/base/file_system.h"
 #include "alambic/base/json_view.h"
 #include "alambic/base/names.h"
+#include "alambic/text/chat/template_sources.h"
+#include "alambic/text/tokenizer/token_facts.h"
 #include "alambic/text/tokenizer/tokenizer.h"
 #include "alambic/text/tokenizer/vocabulary_files.h"
 
 namespace alambic {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 constexpr uint64_t largest_file = uint64_t{256} << 20;  // the largest in use are about 40 MB
 
@@ -45,13 +50,34 @@ constexpr std::array companions = {
                                   ".save_pretrained(…), which writes tokenizer.json");
 }
 
-// A role's token in tokenizer_config.json or special_tokens_map.json: "text" or {"content": …}.
-std::optional<AddedToken> role(const JsonView& config, std::string_view name) {
-  const auto json = config.find(name);
-  if (!json || (json->is_string() && json->string().empty())) return std::nullopt;
-  AddedToken token = read_added_token(*json);
-  token.special = true;
-  return token;
+// The post-processor that puts tokens around a text, as tokenizer.json writes it.
+Json template_processing(const Tokenizer& tokenizer, const PostProcessor& around) {
+  Json single = Json::array(), tokens = Json::object();
+  const auto add = [&](const std::vector<int32_t>& ids) {
+    for (const int32_t id : ids) {
+      const std::string token = tokenizer.token_of(id);
+      single.push_back({{"SpecialToken", {{"id", token}, {"type_id", 0}}}});
+      tokens[token] = {{"id", token}, {"ids", {id}}, {"tokens", {token}}};
+    }
+  };
+  add(around.before);
+  single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+  add(around.after);
+  Json pair = single;
+  for (Json piece : single) {
+    if (piece.contains("Sequence")) piece["Sequence"]["id"] = "B";
+    piece.front()["type_id"] = 1;
+    pair.push_back(std::move(piece));
+  }
+  return {{"type", "TemplateProcessing"},
+          {"single", std::move(single)},
+          {"pair", std::move(pair)},
+          {"special_tokens", std::move(tokens)}};
+}
+
+void replace_once(std::string& text, std::string_view from, const std::string& to) {
+  const size_t at = text.find(from);
+  if (at != text.npos) text.replace(at, from.size(), to);
 }
 
 }  // namespace
@@ -74,24 +100,37 @@ Tokenizer Tokenizer::load(const fs::path& model_folder) {
     const fs::path path = model_folder / name;
     if (path_exists(path)) files[name] = read_file(path, largest_file);
   }
+  if (const fs::path more = model_folder / template_folder; is_folder(more)) {
+    for (const fs::path& path : list_folder(more)) {
+      if (path.extension() != ".jinja") continue;
+      files[fmt::format("{}/{}", template_folder, path.filename().string())] =
+          read_file(path, largest_file);
+    }
+  }
+  const auto origin = converted.empty() ? TokenizerJson::of_folder : TokenizerJson::made_here;
   if (!converted.empty()) files["tokenizer.json"] = std::move(converted);
   const fs::path config = model_folder / "config.json";
-  return from_files(model_folder, std::move(files),
+  return from_files(model_folder, std::move(files), origin,
                     path_exists(config) ? read_file(config, largest_file) : "");
 }
 
 Tokenizer Tokenizer::from_files(const fs::path& model_folder,
-                                std::map<std::string, std::string> files,
+                                std::map<std::string, std::string> files, TokenizerJson origin,
                                 const std::string& model_config) {
   Tokenizer tokenizer;
   tokenizer.files_ = std::move(files);
-  tokenizer.read((model_folder / "tokenizer.json").string(), tokenizer.files_.at("tokenizer.json"));
-  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    const auto bytes = tokenizer.files_.find(name);
-    if (bytes == tokenizer.files_.end()) continue;
-    const JsonFile config = JsonFile::parse((model_folder / name).string(), bytes->second);
-    tokenizer.apply_config(config.root());
+  const std::string& bytes = tokenizer.files_.at("tokenizer.json");
+  tokenizer.read((model_folder / "tokenizer.json").string(), bytes);
+  std::map<std::string, std::string> said = {{"config.json", model_config}};
+  if (model_config.empty()) said.clear();
+  for (const char* name :
+       {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}) {
+    const auto file = tokenizer.files_.find(name);
+    if (file != tokenizer.files_.end()) said[name] = file->second;
   }
+  tokenizer.apply(
+      read_token_facts(model_folder.string(), said, tokenizer.added_.all(), is_byte_level(bytes)),
+      origin);
   if (!model_config.empty()) {
     const JsonFile json = JsonFile::parse((model_folder / "config.json").string(), model_config);
     tokenizer.apply_model_config(json.root());
@@ -99,42 +138,59 @@ Tokenizer Tokenizer::from_files(const fs::path& model_folder,
   return tokenizer;
 }
 
-void Tokenizer::apply_config(const JsonView& config) {
-  // Tokens that tokenizer.json lacks get the next free id, whatever id the config says, as there.
-  const auto add_if_new = [&](AddedToken token) {
-    if (added_.find(token.content)) return;
-    const auto known = model_->vocabulary().find(token.content);
-    token.id = known ? *known : static_cast<int32_t>(size());
+void Tokenizer::apply(const TokenFacts& facts, TokenizerJson origin) {
+  if (facts.forgets) added_ = {};
+  for (AddedToken token : facts.added) {
+    // A new token gets the next free id, whatever id the files say, as in `tokenizers`.
+    token.id = id_of(token.content).value_or(static_cast<int32_t>(size()));
     add_token(std::move(token));
-  };
-  if (const auto decoder = config.find("added_tokens_decoder")) {
-    std::map<int64_t, AddedToken> by_id;
-    for (const auto [id, value] : decoder->object()) {
-      by_id[std::strtoll(std::string(id).c_str(), nullptr, 10)] = read_added_token(
-          JsonView(config.file(), fmt::format("{}.{}", decoder->path(), id), value));
-    }
-    for (auto& [id, token] : by_id) add_if_new(std::move(token));
   }
-  const auto set = [&](std::optional<int32_t>& slot, std::string_view name) {
-    auto token = role(config, name);
-    if (!token || slot) return;
-    add_if_new(*token);
-    slot = id_of(token->content);
+  roles_ = facts.roles;
+  const auto id_of_role = [&](std::string_view name) -> std::optional<int32_t> {
+    for (const auto& [role, token] : roles_) {
+      if (role == name) return id_of(token);
+    }
+    return std::nullopt;
   };
-  set(special_.bos, "bos_token");
-  set(special_.eos, "eos_token");
-  set(special_.unk, "unk_token");
-  set(special_.pad, "pad_token");
-  if (config.find("add_bos_token") || config.find("add_eos_token")) {
+  special_ = {.bos = id_of_role("bos_token"),
+              .eos = id_of_role("eos_token"),
+              .pad = id_of_role("pad_token"),
+              .unk = id_of_role("unk_token")};
+  using Around = TokenizerClass::Around;
+  bool bos = facts.adds_bos, eos = facts.adds_eos;
+  bool replaces = origin == TokenizerJson::made_here && facts.says_around;
+  if (origin == TokenizerJson::of_folder && facts.type.around != Around::as_files_say) {
+    replaces = true;
+    bos = facts.type.around == Around::bos;
+    eos = false;
+  }
+  if (replaces) {
     post_processor_ = {};
-    if (config.boolean_or("add_bos_token", false) && special_.bos) {
-      post_processor_.before = {*special_.bos};
-    }
-    if (config.boolean_or("add_eos_token", false) && special_.eos) {
-      post_processor_.after = {*special_.eos};
-    }
+    if (bos && special_.bos) post_processor_.before = {*special_.bos};
+    if (eos && special_.eos) post_processor_.after = {*special_.eos};
   }
   index_added_tokens();
+  if (origin == TokenizerJson::made_here) complete_file();
+}
+
+// What the other files say, written into a tokenizer.json that was made here: whoever reads it
+// alone gets the same ids.
+void Tokenizer::complete_file() {
+  std::string& bytes = files_.at("tokenizer.json");
+  Json added = Json::array();
+  for (const auto& [id, token] : added_.all()) {
+    added.push_back({{"id", id},
+                     {"content", token.content},
+                     {"single_word", token.single_word},
+                     {"lstrip", token.lstrip},
+                     {"rstrip", token.rstrip},
+                     {"normalized", token.normalized},
+                     {"special", token.special}});
+  }
+  replace_once(bytes, R"("added_tokens":[])", R"("added_tokens":)" + added.dump());
+  if (post_processor_.before.empty() && post_processor_.after.empty()) return;
+  replace_once(bytes, R"("post_processor":null)",
+               R"("post_processor":)" + template_processing(*this, post_processor_).dump());
 }
 
 void Tokenizer::apply_model_config(const JsonView& config) {
@@ -156,7 +212,10 @@ void Tokenizer::apply_model_config(const JsonView& config) {
 
 void Tokenizer::save_to(const fs::path& folder) const {
   make_folder(folder);
-  for (const auto& [name, bytes] : files_) write_file(folder / name, bytes);
+  for (const auto& [name, bytes] : files_) {
+    make_folder((folder / name).parent_path());
+    write_file(folder / name, bytes);
+  }
 }
 
 }  // namespace alambic

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <unordered_map>
 
 #include "alambic/base/base64.h"
@@ -15,6 +16,7 @@
 #include "alambic/text/tokenizer/byte_level_bpe.h"
 #include "alambic/text/tokenizer/merges_of_tokens.h"
 #include "alambic/text/tokenizer/sentencepiece.h"
+#include "alambic/text/tokenizer/tokenizer_class.h"
 #include "alambic/text/tokenizer/vocabulary.h"
 
 namespace alambic {
@@ -71,12 +73,40 @@ Ranks read_ranks(const std::string& name, std::string_view text) {
   return ranks;
 }
 
-std::string tokenizer_class_of(const fs::path& folder) {
-  const fs::path path = folder / "tokenizer_config.json";
-  if (!path_exists(path)) return "";
-  const std::string bytes = read_file(path, largest_file);
-  return JsonFile::parse(path.string(), bytes).root().string_or("tokenizer_class", "");
-}
+// A folder's tokenizer_config.json and config.json.
+struct Configs {
+  explicit Configs(const fs::path& folder)
+      : tokenizer(parsed(folder / "tokenizer_config.json")),
+        model(parsed(folder / "config.json")) {}
+
+  static std::optional<JsonFile> parsed(const fs::path& path) {
+    if (!path_exists(path)) return std::nullopt;
+    JsonFile file = JsonFile::parse(path.string(), read_file(path, largest_file));
+    file.root().object();  // for its error
+    return file;
+  }
+  static std::optional<JsonView> root(const std::optional<JsonFile>& file) {
+    return file ? std::optional(file->root()) : std::nullopt;
+  }
+
+  // The class that the files name, without "Fast"; else that of the type of model; "" for neither.
+  std::string tokenizer_class() const {
+    const TokenizerClass found = tokenizer_class_of(root(tokenizer), root(model), false);
+    if (found.name != TokenizerClass().name) return found.name;
+    for (const auto& file : {root(tokenizer), root(model)}) {
+      std::string name = file ? file->string_or("tokenizer_class", "") : "";
+      if (name.ends_with("Fast")) name.resize(name.size() - 4);
+      if (!name.empty()) return name;
+    }
+    return "";
+  }
+
+  bool prefix_space() const {
+    return tokenizer && tokenizer->root().boolean_or("add_prefix_space", false);
+  }
+
+  std::optional<JsonFile> tokenizer, model;
+};
 
 }  // namespace
 
@@ -105,14 +135,14 @@ std::string tokenizer_json_of_tiktoken(const std::string& name, std::string_view
 }
 
 std::string tokenizer_json_of_merges(const fs::path& vocabulary, const fs::path& merges,
-                                     const std::string& tokenizer_class) {
+                                     const std::string& tokenizer_class, bool prefix_space) {
   const std::string bytes = read_file(vocabulary, largest_file);
   const JsonFile file = JsonFile::parse(vocabulary.string(), bytes);
   Vocabulary::read(file.root());  // for its errors
   Json pairs = Json::array();
   const std::string lines = read_file(merges, largest_file);
   for_each_line(lines, [&](size_t number, std::string_view line) {
-    if (number == 1 && line.starts_with("#version")) return;
+    if (line.starts_with("#version")) return;
     const size_t space = line.find(' ');
     if (space == line.npos || line.find(' ', space + 1) != line.npos || !is_valid_utf8(line)) {
       throw input_error("{}: line {}: expected two tokens and a space between them",
@@ -120,19 +150,19 @@ std::string tokenizer_json_of_merges(const fs::path& vocabulary, const fs::path&
     }
     pairs.push_back({line.substr(0, space), line.substr(space + 1)});
   });
-  std::string name = tokenizer_class;
-  if (name.ends_with("Fast")) name.resize(name.size() - 4);
-  Json json = byte_level_bpe(nullptr, std::move(pairs), byte_level(true));
-  if (name == "Qwen2Tokenizer") {
-    json["pre_tokenizer"] = split_then_bytes(qwen_pattern);
-    json["normalizer"] = {{"type", "NFC"}};
-  } else if (!name.empty() && name != "GPT2Tokenizer") {
+  Json json = byte_level_bpe(nullptr, std::move(pairs), byte_level(true, prefix_space));
+  const std::string& name = tokenizer_class;
+  if (name == "Qwen2Tokenizer" || name == "Qwen3_5Tokenizer") {
+    json["pre_tokenizer"] =
+        split_then_bytes(name == "Qwen2Tokenizer" ? qwen_pattern : qwen3_5_pattern, prefix_space);
+  } else if (!name.empty() && name != "GPT2Tokenizer" && name != "GPTNeoXTokenizer") {
     throw input_error(
         "{}: the tokenizer class \"{}\" is not built from vocab.json; known: "
-        "GPT2Tokenizer, Qwen2Tokenizer",
+        "GPT2Tokenizer, GPTNeoXTokenizer, Qwen2Tokenizer, Qwen3_5Tokenizer",
         vocabulary.string(), name)
         .with_hint("save it once with transformers' AutoTokenizer, which writes tokenizer.json");
   }
+  if (!name.empty() && name != "GPT2Tokenizer") json["normalizer"] = {{"type", "NFC"}};
   // The file's own text: parsing it once more would look for an equal key at every entry.
   std::string text = json.dump();
   const std::string slot = R"("vocab":null)";
@@ -142,10 +172,13 @@ std::string tokenizer_json_of_merges(const fs::path& vocabulary, const fs::path&
 }
 
 std::string convert_vocabulary_files(const fs::path& folder) {
-  const std::string name = tokenizer_class_of(folder);
+  const Configs configs(folder);
   if (path_exists(folder / "vocab.json") && path_exists(folder / "merges.txt")) {
-    return tokenizer_json_of_merges(folder / "vocab.json", folder / "merges.txt", name);
+    return tokenizer_json_of_merges(folder / "vocab.json", folder / "merges.txt",
+                                    configs.tokenizer_class(), configs.prefix_space());
   }
+  const std::string name =
+      configs.tokenizer ? configs.tokenizer->root().string_or("tokenizer_class", "") : "";
   if (const fs::path model = folder / "tokenizer.model"; path_exists(model)) {
     const std::string bytes = read_file(model, largest_file);
     // Llama 3's first release has tiktoken's ranks under this name.

@@ -15,10 +15,11 @@ namespace alambic {
 std::string tokenizer_json_of_tiktoken(const std::string& name, std::string_view lines,
                                        std::string_view pattern);
 
-/// GPT-2's vocab.json and merges.txt. `tokenizer_class` (tokenizer_config.json; "" when it is
-/// silent) tells what else belongs to it. Errors: a class that is not built.
+/// GPT-2's vocab.json and merges.txt. `tokenizer_class` (vocabulary_class; "": GPT-2's) tells what
+/// else belongs to it, `prefix_space` whether a space goes before a text. Errors: a class that is
+/// not built.
 std::string tokenizer_json_of_merges(const fs::path& vocabulary, const fs::path& merges,
-                                     const std::string& tokenizer_class);
+                                     const std::string& tokenizer_class, bool prefix_space = false);
 
 /// tokenizer.json made of the vocabulary files that the folder has; "" when we read none of them.
 std::string convert_vocabulary_files(const fs::path& folder);

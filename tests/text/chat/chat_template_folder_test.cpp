@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "alambic/base/error.h"
@@ -10,6 +11,8 @@
 
 namespace alambic {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 class ChatTemplateFolder : public testing::Test {
  protected:
@@ -38,13 +41,13 @@ Conversation conversation(const std::string& messages) {
 }
 
 // Prevents: another file winning than in transformers.
-TEST_F(ChatTemplateFolder, TheJinjaFileWinsThenChatTemplateJsonThenTheTokenizersConfig) {
+TEST_F(ChatTemplateFolder, TheJinjaFileWinsThenTheTokenizersConfigThenTheProcessors) {
   EXPECT_FALSE(ChatTemplate::exists(folder));
   EXPECT_NE(error().find("has no chat template"), std::string::npos);
-  write_file(folder / "tokenizer_config.json", R"({"chat_template": "config"})");
-  EXPECT_EQ(render(), "config");
   write_file(folder / "chat_template.json", R"({"chat_template": "json"})");
   EXPECT_EQ(render(), "json");
+  write_file(folder / "tokenizer_config.json", R"({"chat_template": "config"})");
+  EXPECT_EQ(render(), "config");
   write_file(folder / "chat_template.jinja", "jinja\n");
   EXPECT_EQ(render(), "jinja");
   EXPECT_TRUE(ChatTemplate::exists(folder));
@@ -54,8 +57,8 @@ TEST_F(ChatTemplateFolder, SpecialTokensAreTextsOrObjectsOfEitherFile) {
   write_file(folder / "tokenizer_config.json",
              R"({"chat_template": "{{ bos_token }}{{ eos_token }}{{ pad_token }}",
                  "bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": false}})");
-  write_file(folder / "special_tokens_map.json", R"({"pad_token": "<pad>", "bos_token": "no"})");
-  EXPECT_EQ(render(), "<s></s><pad>");
+  write_file(folder / "special_tokens_map.json", R"({"pad_token": "<pad>", "bos_token": "<b>"})");
+  EXPECT_EQ(render(), "<b></s><pad>");
 }
 
 TEST_F(ChatTemplateFolder, OneOfSeveralNamedTemplates) {
@@ -70,6 +73,43 @@ TEST_F(ChatTemplateFolder, OneOfSeveralNamedTemplates) {
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("there are: default, tool_use"), std::string::npos)
         << error.what();
+  }
+}
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+// Prevents: tools dropped without a word where the model has a template for them, and any other
+// choice of a template or a special token than AutoTokenizer's
+// (tools/goldens/chat_template_places).
+TEST_F(ChatTemplateFolder, TheTemplateIsTheOneThatTransformersTakes) {
+  const Json golden =
+      Json::parse(read_file(fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/templates/places.json"));
+  for (const Json& one : golden["cases"]) {
+    fs::remove_all(folder);
+    for (const auto& [path, bytes] : one["files"].items()) {
+      std::string text = bytes;
+      for (size_t at = 0; (at = text.find("«")) != text.npos;) {
+        const size_t end = text.find("»", at);
+        std::string body = golden["body"];
+        replace_all(body, "«»", text.substr(at + 2, end - at - 2));
+        text.replace(at, end + 2 - at, body);
+      }
+      fs::create_directories((folder / path).parent_path());
+      write_file(folder / path, text);
+    }
+    const std::string name = one["name"].is_null() ? "" : one["name"].get<std::string>();
+    const jinja::Value row = jinja::parse_json("row", one["row"].dump());
+    std::string text;
+    try {
+      text = ChatTemplate::load(folder, name).render(as_applied(*row.dict())).text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit(), Exit::input) << error.what();
+    }
+    EXPECT_EQ(text, one["text"].get<std::string>()) << one.dump(1);
   }
 }
 
@@ -108,7 +148,7 @@ TEST_F(ChatTemplateFolder, AssistantSpansAreBytesOfTheText) {
                                        {"role": "assistant", "content": "ü"}])");
   talk.add_generation_prompt = true;
   const jinja::Rendered rendered = chat.render(talk);
-  EXPECT_TRUE(chat.marks_completions());
+  EXPECT_TRUE(chat.marks_completions(talk.tools));
   EXPECT_EQ(rendered.text, "<user>é<assistant>ü</s><assistant>");
   ASSERT_EQ(rendered.generated.size(), 1U);
   const auto [begin, end] = rendered.generated[0];
