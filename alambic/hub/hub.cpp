@@ -85,8 +85,8 @@ bool Fetch::has_all(const HubListing& listing) const {
          std::ranges::all_of(shards_of(listing, names.back()), there);
 }
 
-// For the next time, without a network too. A cache of others that we may only read has the model all
-// the same.
+// For the next time, without a network too. A cache of others that we may only read has the model
+// all the same.
 void Fetch::remember(const HubListing& listing) const {
   try {
     cache_.set_commit(name_.revision, listing.commit);

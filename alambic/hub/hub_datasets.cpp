@@ -84,7 +84,8 @@ bool is_number(std::string_view text) {
 std::string resolved(const OptionEntry& entry, const std::string& value, bool offline) {
   if (path_exists(value)) return value;
   const size_t equals = value.rfind('=');
-  const bool weighted = equals != value.npos && is_number(std::string_view(value).substr(equals + 1));
+  const bool weighted =
+      equals != value.npos && is_number(std::string_view(value).substr(equals + 1));
   const std::string name = weighted ? value.substr(0, equals) : value;
   const auto data = parse_hub_data(name);
   const bool local = path_exists(name) || path_exists(name.substr(0, name.find(':'))) ||
@@ -134,8 +135,7 @@ std::string fetch_dataset(const HubData& data, const HubSettings& settings) {
         data.name.id, data.name.revision, settings.cache.string())
         .with_hint("fetch it once without --offline and HF_HUB_OFFLINE");
   }
-  const auto listing =
-      list_hub_files(HubKind::dataset, data.name, settings, !cached.empty());
+  const auto listing = list_hub_files(HubKind::dataset, data.name, settings, !cached.empty());
   if (!listing) {
     warn("{} cannot be reached, or does not let us; taking {}@{} from the cache as it was",
          settings.endpoint, data.name.id, data.name.revision);

@@ -21,8 +21,8 @@ void check_file_name(const std::string& model, const std::string& name) {
                       name.find_first_of(std::string_view("\\:\0", 3)) != std::string::npos ||
                       ("/" + name + "/").find("/../") != std::string::npos;
   if (!leaves) return;
-  throw environment_error("cannot fetch {}: the hub lists a file outside its folder, {}",
-                          model, printable(name));
+  throw environment_error("cannot fetch {}: the hub lists a file outside its folder, {}", model,
+                          printable(name));
 }
 
 std::optional<uint64_t> bytes_of(const nlohmann::json& file) {
@@ -61,10 +61,9 @@ std::vector<std::string> HubListing::names() const {
 std::optional<HubListing> list_hub_files(HubKind kind, const HubName& repository,
                                          const HubSettings& settings, bool has_other) {
   constexpr size_t max = 64 << 20;
-  const std::string url =
-      fmt::format("{}/api/{}/{}/revision/{}?blobs=true", settings.endpoint,
-                  kind == HubKind::model ? "models" : "datasets", repository.id,
-                  url_encoded(repository.revision));
+  const std::string url = fmt::format("{}/api/{}/{}/revision/{}?blobs=true", settings.endpoint,
+                                      kind == HubKind::model ? "models" : "datasets", repository.id,
+                                      url_encoded(repository.revision));
   std::string text;
   const HttpReply reply = http_get({.url = url, .token = settings.token}, [&](long, auto piece) {
     if (text.size() + piece.size() > max) {
@@ -108,10 +107,9 @@ void fetch_listed(HubKind kind, const HubName& repository, const HubSettings& se
     const fs::path to = cache.snapshot(listing.commit) / name;
     const ListedFile& file = listing.files.at(name);
     if (!path_exists(to)) {
-      const std::string url =
-          fmt::format("{}/{}{}/resolve/{}/{}", settings.endpoint,
-                      kind == HubKind::model ? "" : "datasets/", repository.id, listing.commit,
-                      encoded_path(name));
+      const std::string url = fmt::format("{}/{}{}/resolve/{}/{}", settings.endpoint,
+                                          kind == HubKind::model ? "" : "datasets/", repository.id,
+                                          listing.commit, encoded_path(name));
       make_folder(to.parent_path());
       const auto moved = [&](uint64_t bytes) {
         const int64_t now = done + static_cast<int64_t>(bytes);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
+#include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/model_card.h"
@@ -16,10 +17,16 @@
 #include "alambic/text/chat/chat_source.h"
 #include "alambic/train/next_token.h"
 #include "alambic/train/trainer.h"
+#include "alambic/train/turn_counts.h"
 
 namespace alambic {
 
 namespace {
+
+ChatUse use_of(const TrainOptions& options) {
+  return options.split_turns == SplitTurns::never ? ChatUse::whole_conversations
+                                                  : ChatUse::all_completions;
+}
 
 // The batches of a data set: windows of a text, or examples with a completion.
 std::unique_ptr<BatchSource> source_of(const Dataset& data, const Pretrained& student,
@@ -49,9 +56,11 @@ std::unique_ptr<BatchSource> source_of(const Dataset& data, const Pretrained& st
                       data.name());
   }
   const Examples rows(data, {{"prompt", "completion"}, {"messages"}},
-                      chats.reader(ChatUse::all_completions));
+                      chats.reader(use_of(options)));
   RowFit fit{.positions = positions, .on_long_row = options.long_rows.on_long_row};
-  TokenizedRows tokenized = TokenizedRows::of(rows, student.tokenizer, fit);
+  TurnCounts turns;
+  TokenizedRows tokenized = TokenizedRows::of(rows, student.tokenizer, fit, &turns);
+  if (const std::string told = turns.sentences(data.name()); !told.empty()) say("{}", told);
   fit.report(data.name());
   const std::vector<RowShare> shares = tokenized.shares(data.rows.shares());
   return examples_source(std::move(tokenized), batch, shares);

@@ -10,12 +10,15 @@
 
 namespace alambic {
 
+enum class SplitTurns { automatic, never };
+
 struct TrainOptions : Options {
   std::string model, valid_data;
   std::vector<std::string> data;
   DataOptions data_form;
   LongRowOptions long_rows;
   ChatOptions chat;
+  SplitTurns split_turns = SplitTurns::automatic;
   int64_t sequence_length = 0;
   int64_t valid_batches = 20;
   int64_t valid_samples = 64;
@@ -39,6 +42,11 @@ struct TrainOptions : Options {
     data_form.visit(v);
     long_rows.visit(v);
     chat.visit(v);
+    v.choice(
+        "split-turns", split_turns, {{"auto", SplitTurns::automatic}, {"never", SplitTurns::never}},
+        "what happens to a conversation whose earlier completions the template writes otherwise "
+        "than they were generated (without their thinking): auto, each of the assistant's turns "
+        "is an example of its own; never, an error that shows where");
     v.text("valid-data", valid_data, "the same kind of file, held out").path();
     v.integer("valid-batches", valid_batches, "batches of --valid-data that are used", {.min = 1});
     v.integer("valid-samples", valid_samples,

@@ -40,8 +40,9 @@ Error missing_fields(const JsonView& row, const std::vector<Fields>& any_of) {
   std::vector<std::string> found;
   for (const auto [name, value] : row.object()) found.push_back(printable(name));
   if (const auto name = null_field(row, any_of)) {
-    return input_error("{}: field \"{}\" is null; expected {}", row.file(), *name,
-                       *name == "messages" || *name == "conversations" ? "a list of messages" : "a text")
+    return input_error(
+               "{}: field \"{}\" is null; expected {}", row.file(), *name,
+               *name == "messages" || *name == "conversations" ? "a list of messages" : "a text")
         .with_hint("fill it in, or remove the row");
   }
   if (std::ranges::count(found, "messages") > 0) return refused_chat(row.file());

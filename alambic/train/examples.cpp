@@ -8,10 +8,10 @@ namespace alambic {
 
 namespace {
 
-// A conversation of which all completions are learned. The first token has nothing before it to be
-// learned from, and what follows the last completion is not needed.
-TokenizedExample all_completions(const Example& example, const Tokenizer& tokenizer) {
-  MaskedTokens tokens = learned_ids(tokenizer, example.chat->written);
+// A text of a conversation of which all completions are learned. The first token has nothing before
+// it to be learned from, and what follows the last completion is not needed.
+TokenizedExample all_completions(const LearnedText& text, const Tokenizer& tokenizer) {
+  MaskedTokens tokens = learned_ids(tokenizer, text);
   if (!tokens.learned.empty()) tokens.learned[0] = false;
   const auto first = std::ranges::find(tokens.learned, true);
   const auto last = std::find(tokens.learned.rbegin(), tokens.learned.rend(), true).base();
@@ -24,11 +24,27 @@ TokenizedExample all_completions(const Example& example, const Tokenizer& tokeni
   return row;
 }
 
-TokenizedExample tokenize(const Example& example, const Tokenizer& tokenizer) {
-  const bool all = example.chat && !example.chat->written.learned.empty();
+// An example, or one of the texts that its conversation took.
+struct Part {
+  const Example& example;
+  const LearnedText* text = nullptr;
+};
+
+std::vector<Part> parts_of(const std::vector<Example>& examples) {
+  std::vector<Part> parts;
+  for (const Example& example : examples) {
+    if (!example.chat || example.chat->written.texts.empty()) parts.push_back({example});
+    if (!example.chat) continue;
+    for (const LearnedText& text : example.chat->written.texts) parts.push_back({example, &text});
+  }
+  return parts;
+}
+
+TokenizedExample tokenize(const Example& example, const LearnedText* text,
+                          const Tokenizer& tokenizer) {
   TokenizedExample row;
-  if (all) {
-    row = all_completions(example, tokenizer);
+  if (text != nullptr) {
+    row = all_completions(*text, tokenizer);
   } else {
     row.prompt = prompt_ids(tokenizer, example);
     if (example.chat ? !example.chat->written.completion.empty() : example.completion.has_value()) {
@@ -45,8 +61,8 @@ std::vector<TokenizedExample> tokenize(const std::vector<Example>& examples,
                                        const Tokenizer& tokenizer, RowFit& fit) {
   std::vector<TokenizedExample> rows;
   rows.reserve(examples.size());
-  for (const Example& example : examples) {
-    TokenizedExample row = tokenize(example, tokenizer);
+  for (const auto& [example, text] : parts_of(examples)) {
+    TokenizedExample row = tokenize(example, text, tokenizer);
     if (fit.fit(example.place, row)) rows.push_back(std::move(row));
   }
   return rows;

@@ -23,8 +23,9 @@ struct TokenizedExample {
 };
 
 /// Tokenizes prompts (with the tokenizer's special tokens) and completions (without, plus EOS), and
-/// conversations as their template writes them (text/chat/chat_tokens.h). Rows that `fit` does not
-/// keep are left out; errors are its own.
+/// conversations as their template writes them (text/chat/chat_tokens.h). A conversation that took
+/// several texts (text/chat/turns.h) gives a row for each. Rows that `fit` does not keep are left
+/// out; errors are its own.
 std::vector<TokenizedExample> tokenize(const std::vector<Example>& examples,
                                        const Tokenizer& tokenizer, RowFit& fit);
 

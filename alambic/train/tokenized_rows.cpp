@@ -19,13 +19,14 @@ TokenizedRows::TokenizedRows(const std::vector<TokenizedExample>& rows) {
   }
 }
 
-TokenizedRows TokenizedRows::of(const Examples& rows, const Tokenizer& tokenizer, RowFit& fit) {
+TokenizedRows TokenizedRows::of(const Examples& rows, const Tokenizer& tokenizer, RowFit& fit,
+                                TurnCounts* turns) {
   TokenizedRows tokenized;
   tokenized.source_ = rows;
   for (size_t r = 0; r < rows.size(); ++r) {
-    for (const TokenizedExample& example : tokenize({rows[r]}, tokenizer, fit)) {
-      tokenized.add(example, r);
-    }
+    const std::vector<Example> row = {rows[r]};
+    if (turns != nullptr) turns->add(row.front());
+    for (const TokenizedExample& example : tokenize(row, tokenizer, fit)) tokenized.add(example, r);
   }
   return tokenized;
 }

@@ -8,6 +8,7 @@
 #include "alambic/text/data/token_spool.h"
 #include "alambic/text/dataset.h"
 #include "alambic/train/examples.h"
+#include "alambic/train/turn_counts.h"
 
 namespace alambic {
 
@@ -20,8 +21,10 @@ class TokenizedRows {
   TokenizedRows(const std::vector<TokenizedExample>& rows);
 
   /// Tokenizes all rows of a data set, one after another; those that `fit` does not keep are left
-  /// out. Errors are tokenize's and those of the rows.
-  static TokenizedRows of(const Examples& rows, const Tokenizer& tokenizer, RowFit& fit);
+  /// out. `turns`, null or not, counts the conversations. Errors are tokenize's and those of the
+  /// rows.
+  static TokenizedRows of(const Examples& rows, const Tokenizer& tokenizer, RowFit& fit,
+                          TurnCounts* turns = nullptr);
 
   /// None of its rows, but where their conversations come from.
   TokenizedRows emptied() const;

@@ -43,7 +43,8 @@ struct HubDatasets : testing::Test {
     return "no error";
   }
   bool has(const std::string& file) const {
-    return path_exists(settings.cache / "datasets--org--qa/snapshots" / std::string(40, 'a') / file);
+    return path_exists(settings.cache / "datasets--org--qa/snapshots" / std::string(40, 'a') /
+                       file);
   }
 };
 
@@ -102,8 +103,8 @@ TEST_F(HubDatasets, StandInOptionsBesideFilesAndWeights) {
   ::unsetenv("HF_HUB_CACHE");
   const std::string folder =
       (settings.cache / "datasets--org--qa/snapshots" / std::string(40, 'a')).string();
-  EXPECT_EQ(options.data,
-            (std::vector<std::string>{folder + "=0.7", there.string() + "=0.3", "org/missing.jsonl"}));
+  EXPECT_EQ(options.data, (std::vector<std::string>{folder + "=0.7", there.string() + "=0.3",
+                                                    "org/missing.jsonl"}));
   EXPECT_EQ(options.valid_data, folder + ":test");
   EXPECT_EQ(options.out, "org/qa");
 }

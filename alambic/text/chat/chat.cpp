@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/names.h"
+#include "alambic/text/chat/turns.h"
 #include "alambic/text/jinja/json_value.h"
 
 namespace alambic {
@@ -17,8 +18,6 @@ const std::vector<std::string> roles = {"system", "developer", "user",     "assi
                                         "model",  "context",   "documents"};
 
 std::string role_of(const Value& message) { return *message.dict()->find("role")->string(); }
-
-bool is_assistant(const Value& message) { return role_of(message) == "assistant"; }
 
 Value read_message(const JsonView& json) {
   const JsonView role = json.at("role");
@@ -71,72 +70,39 @@ Value read_tools(const JsonView& json) {
   return jinja::value_of(file.root());
 }
 
-Conversation conversation(const Chat& chat, size_t messages, bool open) {
-  const auto end = chat.messages.begin() + static_cast<std::ptrdiff_t>(messages);
-  return {.messages = jinja::make_list({chat.messages.begin(), end}),
-          .tools = chat.tools,
-          .add_generation_prompt = open,
-          .more = chat.more};
-}
-
-// Excerpt around the place where two texts part, for an error: "…assistant\n<think>".
-std::string excerpt(const std::string& text, size_t at) {
-  constexpr size_t before = 24, after = 24;
-  size_t begin = at > before ? at - before : 0;
-  while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
-  size_t end = std::min(text.size(), at + after);
-  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
-  std::string shown = text.substr(begin, end - begin);
-  for (size_t i = 0; (i = shown.find('\n', i)) != shown.npos; i += 2) shown.replace(i, 1, "\\n");
-  return fmt::format("\"{}{}\"", begin > 0 ? "…" : "", shown);
-}
-
-// The length of the beginning, which the whole must have.
-size_t expect_beginning(const std::string& beginning, const std::string& whole, size_t message,
-                        const char* what) {
-  if (whole.starts_with(beginning)) return beginning.size();
-  const auto [expected, found] = first_difference(beginning, whole);
-  throw input_error(
-      "cannot tell what the assistant writes in message {}: the template writes {} {}, but the "
-      "whole conversation {}",
-      message + 1, what, expected, found)
-      .with_hint(
-          "mark what the assistant writes with {% generation %} … {% endgeneration %} in a copy "
-          "of the template, and give it as --chat-template FILE");
-}
-
-void learn_marked(const ChatTemplate& chat_template, const Chat& chat, ChatText& written) {
-  jinja::Rendered rendered = chat_template.render(conversation(chat, chat.messages.size(), false));
-  written.text = std::move(rendered.text);
-  written.marked = true;
+LearnedText marked_text(const ChatTemplate& chat_template, const Chat& chat) {
+  jinja::Rendered rendered =
+      render_messages(chat_template, chat, chat.messages.size(), /*open=*/false);
+  LearnedText marked{.text = std::move(rendered.text), .marked = true};
   size_t given = 0;
   if (chat.first > 0) {
-    given = expect_beginning(chat_template.render(conversation(chat, chat.first, true)).text,
-                             written.text, chat.first, "the prompt as");
+    given = expect_beginning(render_messages(chat_template, chat, chat.first, true).text,
+                             marked.text, chat.first, "the prompt as");
   }
   for (const jinja::Span& span : rendered.generated) {
-    if (span.begin >= given && span.begin < span.end) written.learned.push_back(span);
+    if (span.begin >= given && span.begin < span.end) marked.learned.push_back(span);
   }
+  return marked;
 }
 
-void learn_differences(const ChatTemplate& chat_template, const Chat& chat, ChatText& written) {
-  const auto render = [&](size_t messages, bool open) {
-    return chat_template.render(conversation(chat, messages, open)).text;
-  };
-  written.text = render(chat.messages.size(), false);
+// Shows where a template writes a completion otherwise than it was generated.
+void expect_one_text(const ChatTemplate& chat_template, const Chat& chat,
+                     const std::vector<LearnedText>& texts) {
+  const auto is_written = [](const LearnedText& text) { return text.reopened.empty(); };
+  if (texts.size() <= 1 && std::ranges::all_of(texts, is_written)) return;
+  const std::string whole = render_messages(chat_template, chat, chat.messages.size(), false).text;
   for (size_t i = chat.first; i < chat.messages.size(); ++i) {
     if (!is_assistant(chat.messages[i])) continue;
-    const size_t begin =
-        expect_beginning(render(i, true), written.text, i, "the request for it as");
-    const size_t end = i + 1 == chat.messages.size()
-                           ? written.text.size()
-                           : expect_beginning(render(i + 1, false), written.text, i,
-                                              "the conversation up to it as");
-    if (begin < end) written.learned.push_back({begin, end});
+    expect_beginning(render_messages(chat_template, chat, i, true).text, whole, i,
+                     "the request for it as");
+    expect_beginning(render_messages(chat_template, chat, i + 1, false).text, whole, i,
+                     "the conversation up to it as");
   }
 }
 
 }  // namespace
+
+bool is_assistant(const Value& message) { return role_of(message) == "assistant"; }
 
 Chat read_chat_prompt(const JsonView& messages) {
   Chat chat;
@@ -173,11 +139,6 @@ nlohmann::ordered_json prompt_messages(const Chat& chat) {
   return messages;
 }
 
-std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b) {
-  const size_t at = std::ranges::mismatch(a, b).in1 - a.begin();
-  return {excerpt(a, at), excerpt(b, at)};
-}
-
 std::string plain_text(const Value& message) {
   const Value* content = message.dict()->find("content");
   if (content == nullptr) return "";
@@ -193,25 +154,32 @@ std::string plain_text(const Value& message) {
 
 ChatText write_chat(const ChatTemplate& chat_template, const Chat& chat, ChatUse use) {
   ChatText written;
-  if (use == ChatUse::all_completions) {
-    chat_template.marks_completions(chat.tools) ? learn_marked(chat_template, chat, written)
-                                      : learn_differences(chat_template, chat, written);
-    if (written.learned.empty()) throw input_error("no message of the assistant is to be learned");
+  if (use == ChatUse::all_completions || use == ChatUse::whole_conversations) {
+    if (chat_template.marks_completions(chat.tools)) {
+      written.texts.push_back(marked_text(chat_template, chat));
+    } else {
+      written.texts = texts_of_turns(chat_template, chat);
+      if (use == ChatUse::whole_conversations) expect_one_text(chat_template, chat, written.texts);
+    }
+    if (written.texts.empty() || written.texts.front().learned.empty()) {
+      throw input_error("no message of the assistant is to be learned");
+    }
     return written;
   }
   if (chat.completion == 0) {
     throw input_error("the conversation begins with the assistant's message: there is no prompt");
   }
-  written.prompt = chat_template.render(conversation(chat, chat.completion, true)).text;
-  if (use == ChatUse::prompts) return written;
+  if (use == ChatUse::prompts) {
+    written.prompt = render_messages(chat_template, chat, chat.completion, true).text;
+    return written;
+  }
   if (!chat.has_completion()) {
     throw input_error("the conversation ends with a message of role \"{}\": no completion to learn",
                       role_of(chat.messages.back()));
   }
-  const std::string whole =
-      chat_template.render(conversation(chat, chat.completion + 1, false)).text;
-  written.completion = whole.substr(
-      expect_beginning(written.prompt, whole, chat.completion, "the request for it as"));
+  const Turn turn = turn_of(chat_template, chat, chat.completion);
+  written.prompt = turn.text.substr(0, turn.begin);
+  written.completion = turn.text.substr(turn.begin);
   return written;
 }
 

@@ -84,9 +84,9 @@ std::vector<int32_t> teacher_prompt_ids(const Tokenizer& tokenizer, const Exampl
 }
 
 MaskedTokens mask_spans(const Tokenizer& tokenizer, std::string_view text,
-                        std::span<const jinja::Span> spans) {
+                        std::span<const jinja::Span> spans, bool at_start) {
   MaskedTokens tokens;
-  for (const Stretch& stretch : tokenizer.encode_stretches(text)) {
+  for (const Stretch& stretch : tokenizer.encode_stretches(text, at_start)) {
     const size_t first = tokens.ids.size(), begin = begin_of(stretch, text);
     const size_t end = begin + stretch.text.size();
     tokens.ids.insert(tokens.ids.end(), stretch.ids.begin(), stretch.ids.end());
@@ -95,7 +95,7 @@ MaskedTokens mask_spans(const Tokenizer& tokenizer, std::string_view text,
       if (span.begin >= end || span.end <= begin) continue;
       const size_t from = std::max(span.begin, begin) - begin;
       const size_t to = std::min(span.end, end) - begin;
-      const TokenRange range = tokens_of(tokenizer, stretch, begin == 0, from, to);
+      const TokenRange range = tokens_of(tokenizer, stretch, at_start && begin == 0, from, to);
       for (size_t i = range.first; i < range.last; ++i) {
         tokens.learned[first + i] = true;
       }
@@ -122,12 +122,27 @@ jinja::Span up_to_the_end(const Tokenizer& tokenizer, std::string_view text, jin
 
 }  // namespace
 
-MaskedTokens learned_ids(const Tokenizer& tokenizer, const ChatText& written) {
+MaskedTokens learned_ids(const Tokenizer& tokenizer, const LearnedText& written) {
   std::vector<jinja::Span> spans = written.learned;
   if (!written.marked) {
     for (jinja::Span& span : spans) span = up_to_the_end(tokenizer, written.text, span);
   }
-  return mask_spans(tokenizer, written.text, spans);
+  MaskedTokens whole;
+  size_t from = 0;
+  for (size_t i = 0; i <= written.reopened.size(); ++i) {
+    const size_t to = i < written.reopened.size() ? written.reopened[i] : written.text.size();
+    std::vector<jinja::Span> within;
+    for (const jinja::Span& span : spans) {
+      const size_t begin = std::max(span.begin, from), end = std::min(span.end, to);
+      if (begin < end) within.push_back({begin - from, end - from});
+    }
+    const std::string_view part = std::string_view(written.text).substr(from, to - from);
+    const MaskedTokens tokens = mask_spans(tokenizer, part, within, from == 0);
+    whole.ids.insert(whole.ids.end(), tokens.ids.begin(), tokens.ids.end());
+    whole.learned.insert(whole.learned.end(), tokens.learned.begin(), tokens.learned.end());
+    from = to;
+  }
+  return whole;
 }
 
 std::vector<int32_t> completion_ids(const Tokenizer& tokenizer, const Example& example) {

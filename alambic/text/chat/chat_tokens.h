@@ -29,12 +29,14 @@ struct MaskedTokens {
 };
 
 /// Token ids of `text`; learned are those with bytes of `spans` in them, as transformers'
-/// return_assistant_tokens_mask, but all tokens of a span's last character are in.
+/// return_assistant_tokens_mask, but all tokens of a span's last character are in. `at_start`:
+/// nothing precedes the text.
 MaskedTokens mask_spans(const Tokenizer& tokenizer, std::string_view text,
-                        std::span<const jinja::Span> spans);
+                        std::span<const jinja::Span> spans, bool at_start = true);
 
-/// Token ids of a conversation (ChatUse::all_completions). Where the template does not say itself
-/// what is learned, white space after the token that ends a turn is not: a completion stops there.
-MaskedTokens learned_ids(const Tokenizer& tokenizer, const ChatText& written);
+/// Token ids of a text of a conversation (ChatUse::all_completions). Where the template does not
+/// say itself what is learned, white space after the token that ends a turn is not: a completion
+/// stops there.
+MaskedTokens learned_ids(const Tokenizer& tokenizer, const LearnedText& written);
 
 }  // namespace alambic

@@ -43,8 +43,9 @@ MaskedTokens tokens_of(const std::string& source, const std::string& name, const
   const Tokenizer tokenizer = Tokenizer::load(kFolder / name);
   const auto chat_template =
       ChatTemplate::parse(name, source, read_file(kFolder / name / "tokenizer_config.json"));
-  return learned_ids(tokenizer,
-                     write_chat(chat_template, chat_of(row["messages"]), ChatUse::all_completions));
+  return learned_ids(
+      tokenizer,
+      write_chat(chat_template, chat_of(row["messages"]), ChatUse::all_completions).texts.front());
 }
 
 std::string digits(const std::vector<bool>& mask) {

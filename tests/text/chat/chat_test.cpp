@@ -84,9 +84,10 @@ TEST_F(ChatRows, ACompletionIsATextOrMessages) {
 
 std::vector<std::string> learned(const Example& row) {
   std::vector<std::string> texts;
-  const ChatText& written = row.chat->written;
-  for (const auto& [begin, end] : written.learned) {
-    texts.push_back(written.text.substr(begin, end - begin));
+  for (const LearnedText& written : row.chat->written.texts) {
+    for (const auto& [begin, end] : written.learned) {
+      texts.push_back(written.text.substr(begin, end - begin));
+    }
   }
   return texts;
 }
@@ -179,7 +180,7 @@ TEST_F(ChatRows, ErrorsNameLineFieldAndValue) {
 
 // Prevents: a loss on the wrong tokens where the template drops the reasoning of earlier
 // completions, or opens a completion in a way that it does not write again.
-TEST_F(ChatRows, ATemplateThatRewritesIsRefusedWithTheDifference) {
+TEST_F(ChatRows, ATemplateThatRewritesIsRefusedWithTheDifferenceWhereItIsAskedFor) {
   const std::string drops =
       "{% for m in messages %}<{{ m.role }}>"
       "{{ m.content if loop.last else m.content[:1] }}</>{% endfor %}"
@@ -187,17 +188,18 @@ TEST_F(ChatRows, ATemplateThatRewritesIsRefusedWithTheDifference) {
   const std::string row =
       R"({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "abc"},)"
       R"({"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]})";
-  const std::string told = error(row, ChatUse::all_completions, drops);
+  const std::string told = error(row, ChatUse::whole_conversations, drops);
   EXPECT_NE(told.find("rows.jsonl:1: cannot tell what the assistant writes in message 2: the "
                       "template writes the conversation up to it as"),
             std::string::npos)
       << told;
   EXPECT_NE(told.find("<assistant>abc</>\""), std::string::npos) << told;
   EXPECT_NE(told.find("--chat-template FILE"), std::string::npos) << told;
-  const std::string thinks =
-      std::string(kPlain) + "{% if add_generation_prompt %}<think>{% endif %}";
-  EXPECT_NE(error(kTwoTurns, ChatUse::completions, thinks).find("in message 5"), std::string::npos);
-  EXPECT_EQ(error(kTwoTurns, ChatUse::prompts, thinks), "no error");
+  EXPECT_EQ(learned(read(row, ChatUse::all_completions, drops).front()), (Texts{"abc</>", "b</>"}));
+  const std::string strange = std::string(kPlain) + "{% if add_generation_prompt %}#{% endif %}";
+  EXPECT_NE(error(kTwoTurns, ChatUse::completions, strange).find("in message 5"),
+            std::string::npos);
+  EXPECT_EQ(error(kTwoTurns, ChatUse::prompts, strange), "no error");
 }
 
 TEST_F(ChatRows, WithoutATemplateConversationsAreRefused) {
