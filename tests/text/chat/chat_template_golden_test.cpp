@@ -79,6 +79,20 @@ TEST(ChatTemplateGolden, GenerationBlocksGiveTheirSpans) {
   }
 }
 
+// Prevents: a template whose features do not go together here as they do in Jinja
+// (tools/goldens/template_fuzz.py, whose slow form runs against the binary).
+TEST(ChatTemplateGolden, RandomTemplatesRenderAsInJinja) {
+  const Json file =
+      Json::parse(read_file(fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/templates/random.json"));
+  const jinja::Value context = jinja::parse_json("context", file["context"].dump());
+  for (const Json& one : file["cases"]) {
+    const std::string source = one["source"];
+    const Outcome found = render(source, context);
+    EXPECT_EQ(found.error.empty(), one.contains("text")) << source << "\n" << found.error;
+    EXPECT_EQ(found.text, one.value("text", "")) << source;
+  }
+}
+
 // Prevents: a real model's template that renders differently here than where it was trained.
 TEST(ChatTemplateGolden, SharedTemplatesRenderByteForByte) {
   const auto shared = shared_data();
