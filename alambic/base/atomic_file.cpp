@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "alambic/base/write_all.h"
+
 namespace alambic {
 namespace {
 
@@ -46,11 +48,8 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail();
-    bytes.remove_prefix(static_cast<size_t>(written));
+  if (const int reason = write_all(descriptor_, bytes); reason != 0) {
+    throw write_error(named_, reason);
   }
 }
 

@@ -5,13 +5,14 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <thread>
 #include <utility>
 
 #include "alambic/base/file_system.h"
+#include "alambic/base/output_place.h"
 #include "alambic/base/printable.h"
 #include "alambic/base/sha256.h"
+#include "alambic/base/write_all.h"
 #include "alambic/hub/http.h"
 
 namespace alambic {
@@ -38,13 +39,10 @@ class Part {
   const fs::path& path() const { return path_; }
 
   void append(std::string_view piece) {
-    while (!piece.empty()) {
-      const ssize_t count = ::write(descriptor_, piece.data(), piece.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) fail();
-      piece.remove_prefix(static_cast<size_t>(count));
-      size_ += static_cast<uint64_t>(count);
+    if (const int reason = write_all(descriptor_, piece); reason != 0) {
+      throw write_error(path_, reason);
     }
+    size_ += piece.size();
   }
   void empty() {
     if (::ftruncate(descriptor_, 0) != 0 || ::lseek(descriptor_, 0, SEEK_SET) != 0) fail();
@@ -55,9 +53,7 @@ class Part {
   }
 
  private:
-  [[noreturn]] void fail() const {
-    throw environment_error("cannot write {}: {}", path_.string(), std::strerror(errno));
-  }
+  [[noreturn]] void fail() const { throw write_error(path_, errno); }
   fs::path path_;
   int descriptor_ = -1;
   uint64_t size_ = 0;
