@@ -6,9 +6,11 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/printable.h"
+#include "alambic/io/base_class.h"
 #include "alambic/io/count_limits.h"
 #include "alambic/io/quant/mxfp4.h"
 #include "alambic/io/quant/tile_scales.h"
+#include "alambic/io/tied_head.h"
 
 namespace alambic {
 
@@ -26,33 +28,17 @@ bool present(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, error));
 }
 
-// A file's place with links followed, refused when that is outside the folder.
-fs::path inside(const fs::path& folder, const std::string& name) {
-  std::error_code error;
-  const fs::path home = fs::canonical(folder, error);
-  const fs::path file = error ? fs::path() : fs::canonical(folder / name, error);
-  if (error) throw input_error("cannot read {}: {}", (folder / name).string(), error.message());
-  const bool snapshot = home.parent_path().filename() == "snapshots" &&
-                        file.parent_path() == home.parent_path().parent_path() / "blobs";
-  if (file.parent_path() != home && !snapshot) {
-    throw input_error("cannot read {}: it is a link out of the model's folder, to {}",
-                      (folder / name).string(), file.string())
-        .with_hint("put the file itself there");
-  }
-  return file;
-}
-
 WeightMap read_index(const fs::path& folder, const std::string& name, const std::string& kind) {
   const std::string where = (folder / name).string();
-  const auto index =
-      parse_json_object<nlohmann::json>(read_file(inside(folder, name), 64 << 20), where);
+  const auto index = parse_json_object<nlohmann::json>(read_file(folder / name, 64 << 20), where);
   if (!index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw input_error("cannot read {}: \"weight_map\" should be an object", where);
   }
   WeightMap files;
   for (const auto& [tensor, value] : index["weight_map"].items()) {
     const std::string file = value.is_string() ? value.get<std::string>() : "";
-    // A plain name cannot leave the folder. A backslash or a NUL could, elsewhere or cut short.
+    // A plain name cannot leave the folder. A backslash or a NUL could, elsewhere or cut short. The
+    // file itself may be a link: who put the folder there put it, as caches of the hub do.
     const bool plain = file.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
     if (file.empty() || !plain || !file.ends_with(kind)) {
       throw input_error("cannot read {}: tensor {} should be in a *{} file of the folder, found {}",
@@ -92,6 +78,15 @@ Error no_weights(const fs::path& folder) {
   return input_error("cannot load {}: it has neither {} nor {}, nor {}", folder.string(),
                      single_name, index_name, torch_name)
       .with_hint("an incomplete download?");
+}
+
+Error no_config(const fs::path& folder) {
+  const Error error = input_error("cannot load model {}: it has no config.json", folder.string());
+  return present(folder / "adapter_config.json")
+             ? error.with_hint("it is an adapter: give the model it belongs to, and --adapter " +
+                               folder.string())
+             : error.with_hint(
+                   "a model is a folder with config.json, *.safetensors and tokenizer.json");
 }
 
 // Consecutive tensors that fit into `max_bytes`; one that is larger has a shard of its own.
@@ -142,7 +137,7 @@ void ModelFolder::map_weights(const fs::path& folder, const std::string& single,
                               std::vector<File>& files, const Open& open_file) {
   std::map<std::string, File> mapped;
   const auto open_once = [&](const std::string& name) {
-    if (!mapped.contains(name)) mapped.emplace(name, open_file(inside(folder, name)));
+    if (!mapped.contains(name)) mapped.emplace(name, open_file(folder / name));
   };
   if (present(folder / single)) {
     open_once(single);
@@ -173,12 +168,9 @@ ModelFolder ModelFolder::open(const fs::path& path, Pages pages) {
             "a model is a folder with config.json, *.safetensors and tokenizer.json, or a GGUF "
             "file");
   }
-  if (!present(path / "config.json")) {
-    throw input_error("cannot load model {}: it has no config.json", path.string())
-        .with_hint("a model is a folder with config.json, *.safetensors and tokenizer.json");
-  }
+  if (!present(path / "config.json")) throw no_config(path);
   ModelFolder model;
-  model.config_ = read_json_object(inside(path, "config.json"));
+  model.config_ = read_json_object(path / "config.json");
   model.config_name_ = (path / "config.json").string();
   if (present(path / single_name) || present(path / index_name)) {
     model.map_weights(path, single_name, model.files_,
@@ -191,6 +183,8 @@ ModelFolder ModelFolder::open(const fs::path& path, Pages pages) {
   }
   join_tile_scales(model.config_, model.tensors_, path.string());
   join_mxfp4(model.config_, model.tensors_, path.string());
+  read_as_language_model(model.config_, model.tensors_);
+  model.note_ = settle_head(model.config_, model.tensors_, path.string());
   check_counts(limits_of(model.tensors_), model.config_, model.config_name_);
   return model;
 }

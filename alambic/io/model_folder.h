@@ -15,18 +15,20 @@ class ModelFolder {
  public:
   /// Reads config.json and maps the weights: model.safetensors, or the shards that
   /// model.safetensors.index.json names; else pytorch_model.bin or its shards. The index and the
-  /// shards must name the same tensors, and no file may lie outside the folder, be it by the index
-  /// or by a link; links into `blobs` of the Hugging Face cache that the folder is a snapshot of
-  /// are followed. Counts of config.json that the tensors contradict are refused (count_limits.h).
-  /// A file is read as GGUF, its config.json and its tensors' names being those that the folder
-  /// would have.
+  /// shards must name the same tensors, and no name of the index may leave the folder; links are
+  /// read like files. Counts of config.json that the tensors contradict are refused
+  /// (count_limits.h). Folders of a base class become those of the language model (base_class.h),
+  /// and a tied head is settled (tied_head.h). A file is read as GGUF, its config.json and its
+  /// tensors' names being those that the folder would have.
   static ModelFolder open(const fs::path& path, Pages pages = Pages::read_only);
 
   /// config.json, without "quantization_config" where the tensors have their tiles' scales
-  /// (tile_scales.h).
+  /// (tile_scales.h), and true of the tensors where it ties the head.
   const nlohmann::ordered_json& config() const { return config_; }
   /// Name of the configuration in errors.
   const std::string& config_name() const { return config_name_; }
+  /// What whoever uses the weights should be told about them; "": nothing.
+  const std::string& note() const { return note_; }
   /// Tensors of all shards; valid as long as this object.
   const std::vector<TensorView>& tensors() const { return tensors_; }
   /// copy_on_write where the tensors may be written to: only those of safetensors, no two of which
@@ -41,7 +43,7 @@ class ModelFolder {
   void map_weights(const fs::path& folder, const std::string& single, std::vector<File>& files,
                    const Open& open_file);
   nlohmann::ordered_json config_;
-  std::string config_name_;
+  std::string config_name_, note_;
   std::vector<SafetensorsFile> files_;
   std::vector<TorchFile> torch_files_;
   std::vector<GgufModel> gguf_;  // at most one

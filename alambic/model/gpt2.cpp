@@ -1,5 +1,6 @@
 // GPT-2 (Radford et al., 2019): LayerNorm before attention and MLP, learned positions, one fused
-// q|k|v projection, input-major weights (Conv1D), the head tied to the embedding.
+// q|k|v projection, input-major weights (Conv1D), the head usually tied to the
+// embedding.
 #include "alambic/kernels/activation.h"
 #include "alambic/model/config.h"
 #include "alambic/model/model.h"
@@ -33,16 +34,18 @@ struct Gpt2 : Model {
   Tensor wpe;
   std::vector<Gpt2Layer> layers;
   LayerNorm ln_f;
+  bool tied;
+  Linear lm_head;
 
   explicit Gpt2(const Config& config)
       : heads(config.size("n_head")),
         head_width(config.size("n_embd") / heads),
-        deviation(config.number("initializer_range", 0.02)) {
+        deviation(config.number("initializer_range", 0.02)),
+        tied(config.flag("tie_word_embeddings", true)) {
     const int64_t width = config.size("n_embd"), inner = config.size("n_inner", 4 * width);
     const double epsilon = config.number("layer_norm_epsilon", 1e-5);
     config.require(config.text("activation_function", "gelu_new") == "gelu_new",
                    "activation_function", "\"gelu_new\"");
-    config.require(config.flag("tie_word_embeddings", true), "tie_word_embeddings", "true");
     config.require(!config.flag("scale_attn_by_inverse_layer_idx", false),
                    "scale_attn_by_inverse_layer_idx", "false");
     config.require(config.flag("scale_attn_weights", true), "scale_attn_weights", "true");
@@ -63,6 +66,7 @@ struct Gpt2 : Model {
                         .mlp_proj = {inner, width, true, conv1d}});
     }
     ln_f = {width, epsilon};
+    if (!tied) lm_head = {width, sizes.vocabulary, false};
   }
 
   ModelShape shape() const override { return sizes; }
@@ -76,6 +80,7 @@ struct Gpt2 : Model {
       visitor.activations([&](double) { return 2 * sizes.width; });
     }
     ln_f.visit("transformer.ln_f", visitor);
+    if (!tied) lm_head.visit("lm_head", visitor);
   }
 
   std::vector<std::string> embedding_names() const override {
@@ -85,10 +90,8 @@ struct Gpt2 : Model {
 
   // The original files leave the prefix out and carry the causal mask as a buffer.
   std::string canonical_name(const std::string& name) const override {
-    if (name == "lm_head.weight" || name.ends_with(".attn.bias") ||
-        name.ends_with(".attn.masked_bias")) {
-      return "";
-    }
+    if (name == "lm_head.weight") return tied ? "" : name;
+    if (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias")) return "";
     return name.starts_with("transformer.") ? name : "transformer." + name;
   }
 
@@ -111,7 +114,7 @@ struct Gpt2 : Model {
     return ln_f(x);
   }
 
-  Head head() const override { return {.weight_VD = wte}; }
+  Head head() const override { return {.weight_VD = tied ? wte : lm_head.weight}; }
 
   // Residual projections start smaller by the square root of the residual additions.
   double init_deviation(const std::string& name) const override {

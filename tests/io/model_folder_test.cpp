@@ -118,20 +118,43 @@ TEST(ModelFolder, WhoseIndexLeavesItIsRefused) {
   expect_open_refused(folder, {index_name, "\"a\" stands twice"});
 }
 
-TEST(ModelFolder, WithALinkOutOfItIsRefused) {
+// Caches on another disk and older download tools leave links, of files, of config.json, of the
+// folder, or below one; only a name in the index may not leave the folder.
+TEST(ModelFolder, OfLinksIsReadLikeFiles) {
+  const fs::path folder = sharded(), other = folder / "elsewhere" / "deep";
+  fs::create_directories(other);
+  for (const std::string name : {"config.json", index_name, first, second}) {
+    fs::rename(folder / name, other / ("blob-" + name));
+    fs::create_symlink(other / ("blob-" + name), folder / name);
+  }
+  EXPECT_EQ(ModelFolder::open(folder).tensors().size(), 3u);
+  const fs::path link = folder / "linked";
+  fs::create_directory_symlink(folder, link);
+  EXPECT_EQ(ModelFolder::open(link).tensors().size(), 3u);
+  fs::remove(folder / first);
+  fs::create_hard_link(other / (std::string("blob-") + first), folder / first);
+  EXPECT_EQ(ModelFolder::open(folder).tensors().size(), 3u);
+  write_index(folder, {{"a", "elsewhere/deep/blob-" + std::string(first)}});
+  expect_open_refused(folder, {index_name, "tensor a", "of the folder"});
+}
+
+TEST(ModelFolder, WithLinksThatLeadNowhereIsRefused) {
   const fs::path folder = sharded();
-  const fs::path outside = folder / ".." / (folder.filename().string() + "_outside");
-  fs::remove(outside);
-  fs::rename(folder / first, outside);
-  fs::create_symlink(outside, folder / first);
-  expect_open_refused(folder, {first, "link out of the model's folder"});
   fs::remove(folder / first);
   fs::create_symlink(first, folder / first);
   expect_open_refused(folder, {first, "Too many levels"});
   fs::remove(folder / first);
+  fs::create_symlink(folder / "gone", folder / first);
   expect_open_refused(folder, {first, "No such file"});
+  fs::remove(folder / first);
   fs::create_directory(folder / first);
   expect_open_refused(folder, {first, "not a regular file"});
+}
+
+TEST(ModelFolder, OfAnAdapterSaysSo) {
+  const fs::path folder = fresh_folder();
+  write_file(folder / "adapter_config.json", "{}");
+  expect_open_refused(folder, {"no config.json", "it is an adapter", "--adapter"});
 }
 
 TEST(ModelFolder, InTheHuggingFaceCacheIsReadThroughItsLinks) {
