@@ -70,7 +70,10 @@ bool is_exact(std::string_view completion, std::string_view expected) {
 
 std::unique_ptr<Reward> make_reward(const std::string& name, const RewardLimits& limits) {
   if (name == "exact_match") return std::make_unique<ComparisonReward>(is_exact);
-  if (name == "number") return std::make_unique<ComparisonReward>(answers_correctly);
+  if (name == "number") {
+    constexpr ComparisonReward::Compare compare = answers_correctly;
+    return std::make_unique<ComparisonReward>(compare);
+  }
   const size_t colon = name.find(':');
   const std::string kind = name.substr(0, colon);
   const std::string rest = colon == name.npos ? "" : name.substr(colon + 1);
