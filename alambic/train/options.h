@@ -78,10 +78,12 @@ struct TrainingOptions {
     v.flag("load-best", load_best,
            "end with the weights of the best validation, not with the last ones")
         .formerly("load-best-model-at-end")
+        .only_with("valid-data")
         .only_with("valid-every",
                    {.reason = "without it the only validation is that of the last weights"});
     v.integer("early-stopping", early_stopping,
               "end after so many validations in a row without a better one; 0: never", {.min = 0})
+        .only_with("valid-data")
         .only_with("valid-every",
                    {.reason = "without it the only validation is that of the last weights"});
     v.text("best-metric", best_metric,

@@ -108,6 +108,7 @@ TEST_F(Habits, TheBestWeightsAreLoaded) {
       train("best", "--max-steps 8 --valid-every 2 --load-best --early-stopping 2" + valid));
   EXPECT_NE(best.text.find("are the best: valid_loss"), std::string::npos) << best.text;
   refuse(train("none", "--max-steps 8 --load-best" + valid), {"--valid-every"});
+  refuse(train("none", "--max-steps 8 --early-stopping 2 --valid-every 2"), {"--valid-data"});
   refuse(train("none", "--max-steps 8 --best-metric valid_loss" + valid), {"--load-best"});
 }
 
