@@ -221,4 +221,15 @@ BUGS = [
         "if (!task.teacher.empty()) run_task(*loaded.model, loaded.tokenizer, examples, engine, {});\n"
         "  Metrics figures = figures_of(result);", "jobs_test",
         "EvaluationTest.WritesCompletionsOnceForScoresAndTeacher", "eval --teacher (ours)"),
+    # Data.
+    Bug("mixture-of-one-draw", "alambic/train/data_order.cpp",
+        "uniform({seed_, Stream::mixture, static_cast<uint64_t>(place)});",
+        "uniform({seed_, Stream::mixture, 0});", "train_test",
+        "DataOrder.MixesSourcesInTheirShares", "every place takes the same source"),
+    Bug("text-of-any-encoding", "alambic/text/data/data_file.cpp",
+        "if (state->plain) check_is_text(state->name, state->text);", "", "text_test",
+        "DataFiles.OfOtherEncodingsAndFormatsAreNamed", "trained on Latin-1's bytes (ours)"),
+    Bug("rows-from-a-changed-file", "alambic/text/data/data_rows.cpp",
+        "part.file.check_unchanged();", "", "text_test",
+        "DataFiles.ThatAreWrittenToWhileTheyAreReadAreRefused", "SIGBUS, or other rows"),
 ]
