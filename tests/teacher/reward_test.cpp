@@ -100,7 +100,8 @@ struct TextRewardScorerTest : testing::Test {
 
 // The end-of-text token or a lost first space would make no completion match exactly.
 TEST_F(TextRewardScorerTest, ScoresTheTextOfTheCompletion) {
-  const TextRewardScorer scorer(make_reward("number"), tokenizer, {"4", "5", std::nullopt});
+  const TextRewardScorer scorer(make_reward("number"), tokenizer,
+                                std::vector<std::vector<std::string>>{{"4"}, {"5"}, {}});
   const auto scores = scorer.score(completions({" #### 4", " #### 4", " #### 4"}));
   ASSERT_EQ(scores.size(), 3u);
   EXPECT_EQ(scores[0].value, 1);

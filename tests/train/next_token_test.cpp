@@ -43,8 +43,8 @@ TEST(TokenizeExamples, LearnsEveryCompletionOfAConversation) {
   const Tokenizer tokenizer = recipe_tokenizer();
   RowFit fit{.positions = 64};
   auto chat = std::make_shared<Chat>();
-  chat->written.text = "12<|endoftext|>34<|endoftext|>\n";
-  chat->written.learned = {{1, 15}, {16, 31}};
+  chat->written.texts = {
+      {.text = "12<|endoftext|>34<|endoftext|>\n", .learned = {{1, 15}, {16, 31}}}};
   const TokenizedExample row = tokenize({{.chat = chat}}, tokenizer, fit).front();
   EXPECT_EQ(row.prompt, tokenizer.encode("1", false));
   EXPECT_EQ(row.completion, tokenizer.encode("2<|endoftext|>34<|endoftext|>", false));

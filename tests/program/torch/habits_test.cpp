@@ -154,9 +154,9 @@ TEST_F(Habits, GenerationConfigIsAppliedOrNamed) {
 TEST_F(Habits, AnOptionGivenTwiceIsAnError) {
   refuse(train("twice", "--batch_size 2"),
          {"--batch-size is given twice: --batch-size '4' and --batch-size '2'"});
-  refuse("eval --model " + at("model") + " --data " + at("rows.jsonl") + " --data " +
-             at("rows.jsonl"),
-         {"--data is given twice"});
+  refuse(
+      "eval --model " + at("model") + " --data " + at("rows.jsonl") + " --data " + at("rows.jsonl"),
+      {"--data is given twice"});
 }
 
 }  // namespace
