@@ -84,7 +84,9 @@ bool BestWeights::patience_is_over() const {
 
 std::optional<Metrics> BestWeights::load(AdamW& optimizer) const {
   if (!options_.load_best || !best_) return std::nullopt;
-  restore_tensors(best_weights_file(checkpoints_, best_->step), optimizer.weights());
+  const fs::path file = best_weights_file(checkpoints_, best_->step);
+  restore_tensors(file, optimizer.weights());
+  if (!has_checkpoint(checkpoints_)) remove_file(file);  // nothing goes on from it
   say("the weights after step {} are the best: {} {:.6g}", best_->step, best_->metric,
       best_->value);
   return best_->figures;

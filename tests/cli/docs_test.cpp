@@ -170,7 +170,7 @@ std::set<std::string> known_options() {
   // Of tools, scripts and other programs that the pages tell of.
   std::set<std::string> known = {"plan",  "fix",  "lint",  "write-seeds", "gtest-filter", "preset",
                                  "build", "only", "steps", "alambic",     "key",          "man",
-                                 "start", "all",  "names", "markdown",    "check"};
+                                 "start", "all",  "names", "markdown",    "check",        "arrow"};
   for (const CommonOption& option : common_options()) known.insert(option.name);
   for (const Command& command : all_commands()) {
     for (const OptionEntry& entry : OptionTable(*command.options).entries()) {
