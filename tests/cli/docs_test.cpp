@@ -173,7 +173,8 @@ std::set<std::string> known_options() {
                                  "start", "all",  "names", "markdown",    "check",        "arrow"};
   for (const CommonOption& option : common_options()) known.insert(option.name);
   for (const Command& command : all_commands()) {
-    for (const OptionEntry& entry : OptionTable(*command.options).entries()) {
+    const OptionTable table(*command.options);
+    for (const OptionEntry& entry : table.entries()) {
       known.insert(entry.name);
     }
   }

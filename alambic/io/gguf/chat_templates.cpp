@@ -44,9 +44,8 @@ std::map<std::string, std::string> templates_of(const std::map<std::string, std:
     if (!named.is_object()) add(Json(), Json());
     add(named.value("name", Json()), named.value("template", Json()));
   }
-  for (const auto& [name, text] : (chat.is_object() ? chat : Json::object()).items()) {
-    add(name, text);
-  }
+  const Json by_name = chat.is_object() ? chat : Json::object();
+  for (const auto& [name, text] : by_name.items()) add(name, text);
   return templates;
 }
 

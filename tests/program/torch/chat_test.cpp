@@ -165,8 +165,8 @@ TEST_F(ChatCommands, ChecksTheTemplatesOnTheDatasOwnConversations) {
   write_file(at("sly/chat_template.jinja"),
              "{% if '3 +' in messages[0].content %}!{% endif %}" + kTemplate);
   const std::string told = check("sly", "chats.jsonl").text;
-  EXPECT_NE(told.find("write the same conversation differently: the conversation of line 4: "
-                      "\"!user:3"),
+  EXPECT_NE(told.find("write the same conversation differently: the conversation of " +
+                      at("chats.jsonl") + ":4: \"!user:3"),
             std::string::npos)
       << told;
   write_file(at("sly/chat_template.jinja"),
