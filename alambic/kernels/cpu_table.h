@@ -21,6 +21,47 @@ struct ProductArgs {
   bool accumulate;
 };
 
+/// Formats of packed weights that kernels decode in registers (packed_formats_cpu.h); of every
+/// other one PackedArgs::decode makes the numbers.
+enum class PackedFormat {
+  other,
+  bf16,
+  f16,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+  mxfp4
+};
+
+/// Columns that are decoded at a time: whole blocks of every format.
+inline constexpr int64_t packed_slab = 256;
+
+/// c (+)= a·bᵀ with packed rows of b, or, where a kernel says so, c = a·b. The sums are those of
+/// the kernel for the decoded b, bit for bit.
+struct PackedArgs {
+  const float* a;  ///< dense along its columns
+  int64_t a_row;
+  const uint8_t* b;
+  int64_t b_row;  ///< bytes
+  PackedFormat format;
+  int64_t block, block_bytes;  ///< numbers and bytes of a block of the format
+  /// Decodes whole blocks that code `count` numbers; `dtype` is passed on to it.
+  void (*decode)(int dtype, const uint8_t* blocks, int64_t count, float* numbers);
+  int dtype;
+  float* c;
+  int64_t c_row;
+  int64_t M, K, E;  ///< K: columns of a
+  bool accumulate;
+};
+
 /// Rows of a [N, H, d] tensor whose last dimension is dense.
 struct HeadsArgs {
   const float* x;
@@ -125,6 +166,13 @@ struct CpuTable {
                         float inverse_temperature, double* sums);
   /// The same weights in the logits' place, for `groups` · token_columns of them.
   void (*token_weights)(float* values, int64_t groups, float largest, float inverse_temperature);
+  /// c (+)= a·bᵀ by packed rows of b, as product_transposed and product_many_transposed sum.
+  void (*packed_few)(const PackedArgs&);
+  void (*packed_many)(const PackedArgs&);
+  /// c (+)= a·b by packed rows of b, of which there are K, as product_many sums: E columns of b
+  /// from column `first` on, where a block begins. Another one begins after the last, or the row
+  /// ends.
+  void (*packed_input_grad)(const PackedArgs&, int64_t first);
 };
 
 }  // namespace alambic::kernels

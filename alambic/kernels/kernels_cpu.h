@@ -12,6 +12,9 @@ void product(const ProductArgs& job);
 void product_transposed(const ProductArgs& job);
 void product_many(const ProductArgs& job);
 void product_many_transposed(const ProductArgs& job);
+void packed_few(const PackedArgs& job);
+void packed_many(const PackedArgs& job);
+void packed_input_grad(const PackedArgs& job, int64_t first);
 void rms_norm(const float* x, const float* weight, double epsilon, float* y, float* inverse,
               int64_t N, int64_t D);
 void rms_norm_grad(const float* x, const float* weight, const float* inverse, const float* dy,

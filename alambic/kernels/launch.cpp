@@ -2,7 +2,11 @@
 
 #include <ATen/Parallel.h>
 
+#include "alambic/kernels/cpu.h"
+
 namespace alambic::kernels {
+
+int64_t many_rows() { return cpu().lanes >= 16 ? 48 : 32; }
 
 int64_t thread_count() { return at::get_num_threads(); }
 

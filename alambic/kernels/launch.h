@@ -30,6 +30,10 @@ inline void refuse_second_derivative(const char* kernel) {
   if (at::GradMode::is_enabled()) throw bug("{} has no second derivative", kernel);
 }
 
+/// From this many rows on, copying blocks of the second factor pays (docs/LOG.md): the border
+/// between the two orders of sums.
+int64_t many_rows();
+
 /// libtorch's threads for this process.
 int64_t thread_count();
 

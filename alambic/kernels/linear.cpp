@@ -10,9 +10,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// From this many rows on, copying blocks of b pays (docs/LOG.md).
-int64_t many_rows() { return cpu().lanes >= 16 ? 48 : 32; }
-
 /// Rows or columns lie dense.
 bool dense(const Tensor& x) { return x.stride(1) == 1 || x.stride(0) == 1; }
 

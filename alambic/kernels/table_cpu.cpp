@@ -21,6 +21,9 @@ const CpuTable table = {.name = ALAMBIC_ISA_NAME,
                         .cached_attention = cached_attention,
                         .column_maxima = column_maxima,
                         .block_weights = block_weights,
-                        .token_weights = token_weights};
+                        .token_weights = token_weights,
+                        .packed_few = packed_few,
+                        .packed_many = packed_many,
+                        .packed_input_grad = packed_input_grad};
 
 }  // namespace alambic::kernels::ALAMBIC_ISA

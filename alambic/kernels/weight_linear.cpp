@@ -22,4 +22,12 @@ void write_linear(const Tensor& y_NE, const Tensor& x_ND, const Weight& weight_E
   }
 }
 
+void write_input_grad(const Tensor& dx_ND, const Tensor& dy_NE, const Weight& weight_ED) {
+  if (weight_ED.is_packed()) {
+    write_packed_input_grad(dx_ND, dy_NE, weight_ED.packed());
+  } else {
+    write_product(dx_ND, dy_NE, weight_ED.dense());
+  }
+}
+
 }  // namespace alambic::kernels

@@ -6,12 +6,15 @@
 
 namespace alambic::kernels {
 
-/// y_NE = x_ND · weight_EDᵀ (+ bias_E), [N, E] in the dtype of x. Differentiable where the weight
-/// is dense; a gradient through a packed one is refused. `bias_E` may be undefined.
+/// y_NE = x_ND · weight_EDᵀ (+ bias_E), [N, E] in the dtype of x. Differentiable once; a packed
+/// weight has no gradient of its own. `bias_E` may be undefined.
 Tensor linear(const Tensor& x_ND, const Weight& weight_ED, const Tensor& bias_E);
 
 /// The same, written to `y_NE`; not differentiable.
 void write_linear(const Tensor& y_NE, const Tensor& x_ND, const Weight& weight_ED,
                   const Tensor& bias_E);
+
+/// dx_ND = dy_NE · weight_ED, what goes back through `linear`; not differentiable.
+void write_input_grad(const Tensor& dx_ND, const Tensor& dy_NE, const Weight& weight_ED);
 
 }  // namespace alambic::kernels

@@ -1,0 +1,39 @@
+#include "alambic/kernels/packed_dispatch_cpu.h"
+
+namespace alambic::kernels::ALAMBIC_ISA {
+
+namespace {
+
+template <class Format>
+struct Decode {
+  static void run(const uint8_t* block, int64_t n, float* to) {
+    int64_t i = 0;
+    for (; i + Format::numbers <= n; i += Format::numbers, block += Format::bytes) {
+      if constexpr (is_plain<Format>) {
+        store(to + i, Format::vector(block));
+      } else {
+        const Unpacked<Format> parts(block);
+        for (int g = 0; g < parts.groups; ++g) {
+          each_of_group(parts, g,
+                        [&](int j, Vec number) ALAMBIC_INLINE { store(to + i + j, number); });
+        }
+      }
+    }
+    if constexpr (is_plain<Format>) {
+      if (i < n) store_some(to + i, some<Format>(block, n - i), n - i);
+    }
+  }
+};
+
+}  // namespace
+
+void decode_packed(const PackedArgs& job, const uint8_t* row, int64_t k, int64_t n, float* to) {
+  const uint8_t* blocks = row + k / job.block * job.block_bytes;
+  if (auto* decode = kernel_of<Decode>(job.format)) {
+    decode(blocks, n, to);
+  } else {
+    job.decode(job.dtype, blocks, n, to);
+  }
+}
+
+}  // namespace alambic::kernels::ALAMBIC_ISA

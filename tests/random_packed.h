@@ -1,0 +1,83 @@
+#pragma once
+
+#include <memory>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "alambic/io/quant/decode.h"
+#include "alambic/io/quant/encode.h"
+#include "alambic/tensor/packed_matrix.h"
+
+namespace alambic {
+
+/// Formats whose blocks kernels decode themselves, and F32, which they leave to io/quant.
+inline const std::vector<Dtype> packed_dtypes = {
+    Dtype::F32,  Dtype::BF16, Dtype::F16,  Dtype::Q4_0,   Dtype::Q4_1,
+    Dtype::Q5_0, Dtype::Q5_1, Dtype::Q8_0, Dtype::Q2_K,   Dtype::Q3_K,
+    Dtype::Q4_K, Dtype::Q5_K, Dtype::Q6_K, Dtype::IQ4_NL, Dtype::MXFP4};
+
+/// Places in a block of its half-precision scales and minima.
+inline std::vector<size_t> halves_of(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::Q4_1:
+    case Dtype::Q5_1:
+    case Dtype::Q4_K:
+    case Dtype::Q5_K:
+      return {0, 2};
+    case Dtype::Q2_K:
+      return {80, 82};
+    case Dtype::Q3_K:
+      return {108};
+    case Dtype::Q6_K:
+      return {208};
+    case Dtype::MXFP4:
+      return {};
+    default:
+      return {0};
+  }
+}
+
+/// A matrix of random bits in a format, every field of which takes all its values, with scales
+/// around 0.02.
+inline PackedMatrix random_packed(Dtype dtype, int64_t rows, int64_t columns, unsigned seed = 1,
+                                  at::ScalarType type = at::kFloat) {
+  std::mt19937 random(seed);
+  std::vector<std::byte> bytes;
+  if (is_block(dtype)) {
+    const size_t size = block_bits(dtype) / 8;
+    bytes.resize(static_cast<size_t>(rows * columns) / block_numel(dtype) * size);
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+    for (size_t block = 0; block < bytes.size(); block += size) {
+      for (const size_t half : halves_of(dtype)) {  // sign, exponent 8 to 11 of 31, fraction
+        std::byte& upper = bytes[block + half + 1];
+        upper = (upper & std::byte{0x8f}) | std::byte{0x20};
+      }
+      if (dtype == Dtype::MXFP4) {
+        bytes[block] = static_cast<std::byte>(118 + std::to_integer<int>(bytes[block]) % 8);
+      }
+    }
+  } else {
+    std::normal_distribution<float> normal;
+    std::vector<float> numbers(static_cast<size_t>(rows * columns));
+    for (float& number : numbers) number = normal(random);
+    bytes = encode(dtype, numbers);
+  }
+  const auto owner = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+  return {.dtype = dtype,
+          .rows = rows,
+          .columns = columns,
+          .bytes = *owner,
+          .owner = owner,
+          .type = type};
+}
+
+/// What loading without `frozen` makes of the same bytes.
+inline Tensor decoded_whole(const PackedMatrix& matrix) {
+  const Tensor numbers = at::empty({matrix.rows, matrix.columns}, at::kFloat);
+  decode(matrix.dtype, matrix.bytes,
+         {numbers.mutable_data_ptr<float>(), static_cast<size_t>(numbers.numel())});
+  return numbers.to(matrix.type);
+}
+
+}  // namespace alambic
