@@ -42,7 +42,7 @@ bool empty(const Json& value) {
 
 LoraOptions read_config(const fs::path& path) {
   const Json json = read_json_object(path);
-  const Config config{json, path.string()};
+  const Config config{{json, path.string()}};
   config.require(config.text("peft_type", "") == "LORA", "peft_type", "\"LORA\"");
   config.require(config.text("bias", "none") == "none", "bias", "\"none\"");
   for (const char* key : unbuilt) {

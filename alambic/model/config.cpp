@@ -2,49 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "alambic/base/error.h"
 
 namespace alambic {
 
-namespace {
-
-[[noreturn]] void wrong(const Config& config, const std::string& key, const char* expected) {
-  throw input_error("cannot read {}: \"{}\" should be {}, found {}", config.where, key, expected,
-                    config.json.contains(key) ? config.json[key].dump() : "nothing");
-}
-
-}  // namespace
-
-bool Config::has(const std::string& key) const {
-  return json.is_object() && json.contains(key) && !json[key].is_null();
-}
-
-std::string Config::architecture() const {
-  if (!has("architectures")) return "";
-  const auto& list = json["architectures"];
-  if (!list.is_array() || list.empty() || !list[0].is_string()) {
-    wrong(*this, "architectures", "a list of names");
-  }
-  return list[0];
-}
-
-int64_t Config::integer(const std::string& key) const {
-  if (!has(key) || !json[key].is_number_integer()) wrong(*this, key, "an integer");
-  // Beyond 2^63 get<int64_t>() would wrap.
-  const double value = json[key].get<double>();
-  if (std::fabs(value) >= 0x1p31) wrong(*this, key, "an integer between -2^31 and 2^31");
-  return json[key];
-}
-
-int64_t Config::integer(const std::string& key, int64_t otherwise) const {
-  return has(key) ? integer(key) : otherwise;
-}
-
 int64_t Config::length(const std::string& key) const {
   const int64_t value = integer(key);
-  if (value < 1) wrong(*this, key, "a positive size below 2^31");
+  expect(value >= 1, key, "a positive size below 2^31");
   return value;
 }
 
@@ -64,41 +28,47 @@ int64_t Config::size(const std::string& key, int64_t otherwise) const {
   return has(key) ? size(key) : otherwise;
 }
 
-int64_t Config::layers(const std::string& key) const {
-  if (layers_instead == 0) return count(key, CountKind::layers);
-  check_count(limits, CountKind::layers, layers_instead, "the number of layers asked for", where);
-  return layers_instead;
-}
+int64_t Config::layers(const std::string& key) const { return count(key, CountKind::layers); }
 
 int64_t Config::experts(const std::string& key) const { return count(key, CountKind::experts); }
-
-int64_t Config::experts(const std::string& key, int64_t otherwise) const {
-  return has(key) ? experts(key) : otherwise;
-}
-
-double Config::number(const std::string& key, double otherwise) const {
-  if (!has(key)) return otherwise;
-  if (!json[key].is_number()) wrong(*this, key, "a number");
-  return json[key];
-}
-
-bool Config::flag(const std::string& key, bool otherwise) const {
-  if (!has(key)) return otherwise;
-  if (!json[key].is_boolean()) wrong(*this, key, "true or false");
-  return json[key];
-}
-
-std::string Config::text(const std::string& key, const std::string& otherwise) const {
-  if (!has(key)) return otherwise;
-  if (!json[key].is_string()) wrong(*this, key, "a string");
-  return json[key];
-}
 
 void Config::require(bool holds, const std::string& key, const std::string& expected) const {
   if (holds) return;
   throw input_error("cannot build the model of {}: \"{}\" is {}, but only {} is supported", where,
-                    key, json.contains(key) ? json[key].dump() : "missing", expected)
+                    key, json.contains(key) ? json_excerpt(json[key]) : "missing", expected)
       .with_hint("this setting is on the list of what Alambic will read next (issue 4)");
+}
+
+RopeSettings Config::rope(const std::string& layer_type) const {
+  const JsonFields all = object("rope_parameters");
+  const JsonFields rope = layer_type.empty() ? all : all.object(layer_type);
+  RopeSettings settings;
+  settings.type = rope.text("rope_type");
+  settings.theta = rope.number("rope_theta");
+  settings.rotary = rope.number("partial_rotary_factor", settings.rotary);
+  settings.factor = rope.number("factor", settings.factor);
+  settings.original_positions = rope.integer("original_max_position_embeddings", 0);
+  settings.low_freq_factor = rope.number("low_freq_factor", settings.low_freq_factor);
+  settings.high_freq_factor = rope.number("high_freq_factor", settings.high_freq_factor);
+  settings.beta_fast = rope.number("beta_fast", settings.beta_fast);
+  settings.beta_slow = rope.number("beta_slow", settings.beta_slow);
+  settings.mscale = rope.number("mscale", 0);
+  settings.mscale_all_dim = rope.number("mscale_all_dim", 0);
+  settings.truncate = rope.flag("truncate", true);
+  if (rope.has("attention_factor")) settings.attention_factor = rope.number("attention_factor");
+  if (rope.has("short_factor")) settings.short_factor = rope.numbers("short_factor");
+  return settings;
+}
+
+std::vector<bool> Config::sliding() const {
+  std::vector<bool> result;
+  for (const std::string& type : texts("layer_types")) {
+    const bool slides = type == "sliding_attention";
+    require(slides || type == "full_attention", "layer_types",
+            "a list of \"full_attention\" and \"sliding_attention\"");
+    result.push_back(slides);
+  }
+  return result;
 }
 
 }  // namespace alambic

@@ -1,6 +1,7 @@
 #include "alambic/model/cut_width.h"
 
 #include "alambic/base/error.h"
+#include "alambic/io/config/complete_config.h"
 #include "alambic/model/config.h"
 
 namespace alambic {
@@ -56,14 +57,15 @@ struct Sizes {
 };
 
 Sizes sizes_of(const Json& json, const std::string& source) {
-  const Config config{json, source + "/config.json"};
+  const Json completed = complete_config(json, source + "/config.json");
+  const Config config{{completed, source + "/config.json"}};
   const int64_t heads = config.size("num_attention_heads"), hidden = config.size("hidden_size");
-  const int64_t groups = config.size("num_key_value_heads", heads);
+  const int64_t groups = config.size("num_key_value_heads");
   return {.hidden = hidden,
           .inner = config.size("intermediate_size"),
           .groups = groups,
           .heads_of_group = heads / groups,
-          .head_width = config.has("head_dim") ? config.size("head_dim") : hidden / heads};
+          .head_width = config.size("head_dim")};
 }
 
 int64_t checked(int64_t wanted, int64_t there, const char* option, const std::string& source) {

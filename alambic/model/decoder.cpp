@@ -10,8 +10,10 @@ DecoderShape::DecoderShape(const Config& config) {
   const int64_t width = config.size("hidden_size"), heads = config.size("num_attention_heads");
   attention = {.width = width,
                .heads = heads,
-               .kv_heads = config.size("num_key_value_heads", heads),
-               .head_width = config.has("head_dim") ? config.size("head_dim") : width / heads};
+               .kv_heads = config.size("num_key_value_heads"),
+               .head_width = config.size("head_dim"),
+               .qkv_bias = config.flag("attention_bias", false),
+               .output_bias = config.flag("attention_bias", false)};
   // Configurations whose layers all have experts may name no other width.
   const bool experts_only = !config.has("intermediate_size") && config.has("moe_intermediate_size");
   mlp = {.width = width,
@@ -19,24 +21,24 @@ DecoderShape::DecoderShape(const Config& config) {
   layers = config.layers("num_hidden_layers");
   config.require(heads % attention.kv_heads == 0, "num_key_value_heads", "a divisor of the heads");
   config.require(attention.head_width > 0 && attention.head_width % 2 == 0, "head_dim",
-                 "an even width");
+                 "an even width (hidden_size / num_attention_heads where it is left out)");
 }
 
 double DecoderShape::scale() const {
   return 1 / std::sqrt(static_cast<double>(attention.head_width));
 }
 
-Decoder::Decoder(const Config& config, const DecoderShape& shape, bool tied_by_default,
-                 NormPlacement placement, bool plus_one)
-    : deviation(config.number("initializer_range", 0.02)),
-      epsilon(config.number("rms_norm_eps", 1e-6)),
-      tied(config.flag("tie_word_embeddings", tied_by_default)),
+Decoder::Decoder(const Config& config, const DecoderShape& shape, NormPlacement placement,
+                 bool plus_one)
+    : deviation(config.number("initializer_range")),
+      epsilon(config.number("rms_norm_eps")),
+      tied(config.flag("tie_word_embeddings")),
       placement(placement),
       plus_one(plus_one) {
   const AttentionShape& attention = shape.attention;
   sizes = {.vocabulary = config.size("vocab_size"),
            .width = attention.width,
-           .positions = config.length("max_position_embeddings", 2048),
+           .positions = config.length("max_position_embeddings"),
            .cache = {shape.layers, attention.kv_heads, attention.head_width}};
   embed_tokens = placeholder({sizes.vocabulary, sizes.width});
   norm = make_norm(sizes.width);
@@ -135,10 +137,9 @@ double Decoder::init_constant(const std::string& name) const {
 }
 
 std::unique_ptr<Decoder> make_plain_decoder(const Config& config, const DecoderShape& shape,
-                                            const std::vector<int64_t>& window, bool norm_heads,
-                                            bool tied_by_default) {
-  config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
-  auto model = std::make_unique<Decoder>(config, shape, tied_by_default);
+                                            const std::vector<int64_t>& window, bool norm_heads) {
+  config.require(config.text("hidden_act") == "silu", "hidden_act", "\"silu\"");
+  auto model = std::make_unique<Decoder>(config, shape);
   for (int64_t i = 0; i < shape.layers; ++i) {
     auto attention = std::make_unique<SelfAttention>(
         shape.attention,
@@ -153,10 +154,9 @@ std::unique_ptr<Decoder> make_plain_decoder(const Config& config, const DecoderS
   return model;
 }
 
-std::vector<int64_t> layer_windows(const Config& config, int64_t layers,
-                                   const std::function<bool(int64_t)>& otherwise) {
+std::vector<int64_t> layer_windows(const Config& config) {
   std::vector<int64_t> windows;
-  for (const bool slides : config.sliding(layers, otherwise)) {
+  for (const bool slides : config.sliding()) {
     windows.push_back(slides ? config.length("sliding_window") : 0);
   }
   return windows;

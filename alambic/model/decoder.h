@@ -52,7 +52,7 @@ struct Decoder : Model {
   std::vector<Rope> ropes;
 
   /// Everything but the layers and ropes, which the family adds.
-  Decoder(const Config& config, const DecoderShape& shape, bool tied_by_default = false,
+  Decoder(const Config& config, const DecoderShape& shape,
           NormPlacement placement = NormPlacement::before, bool plus_one = false);
   void add(DecoderLayer layer);
   RmsNorm make_norm(int64_t width) const { return {width, epsilon, plus_one}; }
@@ -74,10 +74,9 @@ struct Decoder : Model {
 /// each head alone.
 std::unique_ptr<Decoder> make_plain_decoder(const Config& config, const DecoderShape& shape,
                                             const std::vector<int64_t>& window = {},
-                                            bool norm_heads = false, bool tied_by_default = false);
+                                            bool norm_heads = false);
 
 /// The window of each layer: "sliding_window" where Config::sliding says so, else 0.
-std::vector<int64_t> layer_windows(const Config& config, int64_t layers,
-                                   const std::function<bool(int64_t)>& otherwise);
+std::vector<int64_t> layer_windows(const Config& config);
 
 }  // namespace alambic

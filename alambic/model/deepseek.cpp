@@ -66,7 +66,7 @@ LatentShape latent_shape(const Config& config) {
                        .nope_width = config.size("qk_nope_head_dim"),
                        .rope_width = config.size("qk_rope_head_dim"),
                        .value_width = config.size("v_head_dim"),
-                       .bias = config.flag("attention_bias", false),
+                       .bias = config.flag("attention_bias"),
                        .interleaved = config.flag("rope_interleave", true)};
   config.require(shape.rope_width % 2 == 0, "qk_rope_head_dim", "an even width");
   return shape;
@@ -95,7 +95,7 @@ double score_scale(const LatentShape& shape, const RopeSettings& rope) {
 RouterOptions router_of(const Config& config) {
   RouterOptions router = {.experts = config.experts("n_routed_experts"),
                           .top_k = config.size("num_experts_per_tok"),
-                          .scaling = config.number("routed_scaling_factor", 1)};
+                          .scaling = config.number("routed_scaling_factor")};
   config.require(config.integer("moe_layer_freq", 1) == 1, "moe_layer_freq", "1");
   return router;
 }
@@ -121,10 +121,7 @@ std::vector<bool> dense_layers(const Config& config, int64_t layers) {
     for (int64_t i = 0; i < layers; ++i) dense.push_back(i < first);
     return dense;
   }
-  const auto& types = config.json["mlp_layer_types"];
-  config.require(types.is_array() && std::ssize(types) == layers, "mlp_layer_types",
-                 "one type for each layer");
-  for (const auto& type : types) {
+  for (const std::string& type : config.texts("mlp_layer_types")) {
     config.require(type == "dense" || type == "sparse", "mlp_layer_types",
                    "a list of \"dense\" and \"sparse\"");
     dense.push_back(type == "dense");
@@ -134,7 +131,7 @@ std::vector<bool> dense_layers(const Config& config, int64_t layers) {
 
 std::unique_ptr<Model> make(const Config& config, const RouterOptions& router,
                             const std::optional<IndexerShape>& indexer = {}) {
-  config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
+  config.require(config.text("hidden_act") == "silu", "hidden_act", "\"silu\"");
   config.require(!config.flag("mlp_bias", false), "mlp_bias", "false");
   config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   const LatentShape latent = latent_shape(config);
@@ -158,8 +155,6 @@ std::unique_ptr<Model> make(const Config& config, const RouterOptions& router,
   model->sizes.cache.value_width = indexer ? indexer->head_width : 0;
   model->ropes.emplace_back(latent.rope_width, rope);
   model->predictors = config.integer("num_nextn_predict_layers", 0);
-  model->config = config.json;
-  if (model->predictors > 0) model->config["num_nextn_predict_layers"] = 0;  // as we save it
   return model;
 }
 
@@ -208,10 +203,8 @@ std::unique_ptr<Model> make_deepseek_v32(const Config& config) {
   config.require(indexer.head_width >= config.size("qk_rope_head_dim"), "index_head_dim",
                  "at least qk_rope_head_dim");
   config.require(config.flag("rope_interleave", true), "rope_interleave", "true");
-  if (config.has("layer_types")) {
-    for (const auto& type : config.json["layer_types"]) {
-      config.require(type == "indexed_attention", "layer_types", "\"indexed_attention\"");
-    }
+  for (const std::string& type : config.texts("layer_types")) {
+    config.require(type == "indexed_attention", "layer_types", "\"indexed_attention\"");
   }
   return make(config, corrected_router(config), indexer);
 }

@@ -1,7 +1,12 @@
 #include "alambic/model/families.h"
 
+#include <algorithm>
+
 #include "alambic/base/error.h"
+#include "alambic/base/log.h"
 #include "alambic/base/names.h"
+#include "alambic/io/config/complete_config.h"
+#include "alambic/io/config/family_keys.h"
 #include "alambic/model/config.h"
 
 namespace alambic {
@@ -24,6 +29,15 @@ const Family families[] = {
 #undef FAMILY
 };
 
+// A model's config.json as we save it: without layers for multi-token prediction.
+Json saved_config(Json config, const Json& completed) {
+  const JsonFields fields{completed, ""};
+  for (const char* key : {"num_nextn_predict_layers", "mtp_num_hidden_layers"}) {
+    if (fields.integer(key, 0) > 0) config[key] = 0;
+  }
+  return config;
+}
+
 }  // namespace
 
 std::vector<std::string> known_architectures() {
@@ -34,20 +48,22 @@ std::vector<std::string> known_architectures() {
 
 std::unique_ptr<Model> make_model(const Json& json, const std::string& where,
                                   const CountLimits& limits, int64_t layers) {
-  const Config config{json, where, limits, layers};
-  const std::string architecture = config.architecture();
-  const std::string type = config.text("model_type", "");
-  for (const Family& family : families) {
-    if (architecture.empty() ? type == family.model_type : architecture == family.architecture) {
-      std::unique_ptr<Model> model = family.make(config);
-      if (model->config.is_null()) model->config = json;
-      if (layers > 0) model->config[model->layer_count_key()] = layers;
-      return model;
-    }
+  const std::string type = model_type_of({json, where});
+  const auto* family = std::ranges::find(families, type, &Family::model_type);
+  if (family == std::end(families)) {
+    const JsonFields fields{json, where};
+    throw input_error("cannot build the model of {}: unknown architecture {} (model_type {})",
+                      where, json_excerpt(fields.value("architectures")),
+                      json_excerpt(fields.value("model_type")))
+        .with_hint("known architectures: " + join(known_architectures()));
   }
-  throw input_error("cannot build the model of {}: unknown architecture \"{}\" (model_type \"{}\")",
-                    where, architecture, type)
-      .with_hint("known architectures: " + join(known_architectures()));
+  std::vector<std::string> notes;
+  const Json completed = complete_config(json, where, limits, layers, &notes);
+  for (const std::string& note : notes) warn(note);
+  std::unique_ptr<Model> model = family->make({{completed, where}, limits});
+  model->config = saved_config(text_config(json, where), completed);
+  if (layers > 0) model->config[model->layer_count_key()] = layers;
+  return model;
 }
 
 }  // namespace alambic

@@ -6,20 +6,16 @@
 namespace alambic {
 
 Gemma::Gemma(const Config& config) : shape(config) {
-  if (!config.has("head_dim")) shape.attention.head_width = 256;
-  shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", false);
   shape.mlp.gate = Gate::gelu_tanh;
-  const std::string activation =
-      config.text("hidden_activation", config.text("hidden_act", "gelu_pytorch_tanh"));
-  config.require(activation == "gelu_pytorch_tanh", "hidden_activation", "\"gelu_pytorch_tanh\"");
+  config.require(config.text("hidden_activation") == "gelu_pytorch_tanh", "hidden_activation",
+                 "\"gelu_pytorch_tanh\"");
   config.require(!config.flag("use_bidirectional_attention", false), "use_bidirectional_attention",
                  "false");
-  const double scalar = config.number("query_pre_attn_scalar", 256);
+  const double scalar = config.number("query_pre_attn_scalar");
   config.require(scalar > 0, "query_pre_attn_scalar", "a positive number");
   attention = {.scale = 1 / std::sqrt(scalar),
                .softcap = config.number("attn_logit_softcapping", 0)};
-  model = std::make_unique<Decoder>(config, shape, /*tied_by_default=*/true, NormPlacement::around,
-                                    /*plus_one=*/true);
+  model = std::make_unique<Decoder>(config, shape, NormPlacement::around, /*plus_one=*/true);
   model->embedding_scale = std::sqrt(static_cast<double>(model->sizes.width));
   model->head_softcap = config.number("final_logit_softcapping", 0);
 }
@@ -27,8 +23,7 @@ Gemma::Gemma(const Config& config) : shape(config) {
 std::unique_ptr<Model> make_gemma2(const Config& config) {
   Gemma gemma(config);
   const DecoderShape& shape = gemma.shape;
-  for (const int64_t window :
-       layer_windows(config, shape.layers, [](int64_t i) { return i % 2 == 0; })) {
+  for (const int64_t window : layer_windows(config)) {
     gemma.attention.window = window;
     gemma.model->add(
         {.attention = std::make_unique<SelfAttention>(shape.attention, gemma.attention),

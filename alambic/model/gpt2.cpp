@@ -40,19 +40,19 @@ struct Gpt2 : Model {
   explicit Gpt2(const Config& config)
       : heads(config.size("n_head")),
         head_width(config.size("n_embd") / heads),
-        deviation(config.number("initializer_range", 0.02)),
-        tied(config.flag("tie_word_embeddings", true)) {
-    const int64_t width = config.size("n_embd"), inner = config.size("n_inner", 4 * width);
-    const double epsilon = config.number("layer_norm_epsilon", 1e-5);
-    config.require(config.text("activation_function", "gelu_new") == "gelu_new",
-                   "activation_function", "\"gelu_new\"");
-    config.require(!config.flag("scale_attn_by_inverse_layer_idx", false),
+        deviation(config.number("initializer_range")),
+        tied(config.flag("tie_word_embeddings")) {
+    const int64_t width = config.size("n_embd"), inner = config.size("n_inner");
+    const double epsilon = config.number("layer_norm_epsilon");
+    config.require(config.text("activation_function") == "gelu_new", "activation_function",
+                   "\"gelu_new\"");
+    config.require(!config.flag("scale_attn_by_inverse_layer_idx"),
                    "scale_attn_by_inverse_layer_idx", "false");
-    config.require(config.flag("scale_attn_weights", true), "scale_attn_weights", "true");
+    config.require(config.flag("scale_attn_weights"), "scale_attn_weights", "true");
     config.require(width % heads == 0, "n_embd", "a multiple of n_head");
     sizes = {.vocabulary = config.size("vocab_size"),
              .width = width,
-             .positions = config.size("n_positions", 1024),
+             .positions = config.size("n_positions"),
              .cache = {config.layers("n_layer"), heads, head_width}};
     wte = placeholder({sizes.vocabulary, width});
     wpe = placeholder({sizes.positions, width});

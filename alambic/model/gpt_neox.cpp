@@ -28,15 +28,6 @@ struct NeoxLayer {
   }
 };
 
-RopeSettings neox_rope(const Config& config) {
-  RopeSettings settings = config.rope(config.number("rotary_emb_base", 10000));
-  const bool named = config.has("rope_parameters") &&
-                     config.json["rope_parameters"].contains("partial_rotary_factor");
-  if (!named) settings.rotary = config.number("rotary_pct", 0.25);
-  config.require(settings.rotary > 0 && settings.rotary <= 1, "rotary_pct", "a share in (0, 1]");
-  return settings;
-}
-
 struct GptNeox : Model {
   ModelShape sizes;
   int64_t heads, head_width;
@@ -51,13 +42,13 @@ struct GptNeox : Model {
   explicit GptNeox(const Config& config)
       : heads(config.size("num_attention_heads")),
         head_width(config.size("hidden_size") / heads),
-        deviation(config.number("initializer_range", 0.02)),
-        parallel(config.flag("use_parallel_residual", true)),
-        tied(config.flag("tie_word_embeddings", false)) {
+        deviation(config.number("initializer_range")),
+        parallel(config.flag("use_parallel_residual")),
+        tied(config.flag("tie_word_embeddings")) {
     const int64_t width = config.size("hidden_size"), inner = config.size("intermediate_size");
-    const double epsilon = config.number("layer_norm_eps", 1e-5);
-    const bool bias = config.flag("attention_bias", true);
-    const std::string activation = config.text("hidden_act", "gelu");
+    const double epsilon = config.number("layer_norm_eps");
+    const bool bias = config.flag("attention_bias");
+    const std::string activation = config.text("hidden_act");
     tanh = activation != "gelu";
     config.require(!tanh || activation == "gelu_new" || activation == "gelu_fast" ||
                        activation == "gelu_pytorch_tanh",
@@ -65,7 +56,7 @@ struct GptNeox : Model {
     config.require(width % heads == 0, "hidden_size", "a multiple of the heads");
     sizes = {.vocabulary = config.size("vocab_size"),
              .width = width,
-             .positions = config.length("max_position_embeddings", 2048),
+             .positions = config.length("max_position_embeddings"),
              .cache = {config.layers("num_hidden_layers"), heads, head_width}};
     embed_in = placeholder({sizes.vocabulary, width});
     for (int64_t i = 0; i < sizes.cache.layers; ++i) {
@@ -78,7 +69,7 @@ struct GptNeox : Model {
     }
     final_layer_norm = {width, epsilon};
     if (!tied) embed_out = {width, sizes.vocabulary, false};
-    rope = Rope(head_width, neox_rope(config));
+    rope = Rope(head_width, config.rope());
   }
 
   ModelShape shape() const override { return sizes; }

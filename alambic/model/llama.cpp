@@ -5,8 +5,7 @@ namespace alambic {
 
 std::unique_ptr<Model> make_llama(const Config& config) {
   DecoderShape shape(config);
-  shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", false);
-  shape.mlp.bias = config.flag("mlp_bias", false);
+  shape.mlp.bias = config.flag("mlp_bias");
   return make_plain_decoder(config, shape);
 }
 

@@ -7,8 +7,8 @@ namespace alambic {
 
 std::unique_ptr<Model> make_mixtral(const Config& config) {
   const DecoderShape shape(config);
-  const RouterOptions router = {.experts = config.experts("num_local_experts", 8),
-                                .top_k = config.size("num_experts_per_tok", 2),
+  const RouterOptions router = {.experts = config.experts("num_local_experts"),
+                                .top_k = config.size("num_experts_per_tok"),
                                 .norm_topk_prob = true};
   config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   const int64_t window = config.has("sliding_window") ? config.length("sliding_window") : 0;

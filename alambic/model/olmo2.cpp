@@ -5,10 +5,9 @@
 namespace alambic {
 
 std::unique_ptr<Model> make_olmo2(const Config& config) {
-  DecoderShape shape(config);
-  shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", false);
-  config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
-  auto model = std::make_unique<Decoder>(config, shape, false, NormPlacement::after);
+  const DecoderShape shape(config);
+  config.require(config.text("hidden_act") == "silu", "hidden_act", "\"silu\"");
+  auto model = std::make_unique<Decoder>(config, shape, NormPlacement::after);
   const AttentionShape& a = shape.attention;
   for (int64_t i = 0; i < shape.layers; ++i) {
     auto attention = std::make_unique<SelfAttention>(a, AttentionOptions{.scale = shape.scale()});

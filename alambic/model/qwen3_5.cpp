@@ -2,7 +2,6 @@
 // heads a quarter turns; norms multiply by 1 + weight. In the sparse ones every layer has routed
 // experts and a shared one. No paper: transformers' modeling_qwen3_5.py and _moe.py.
 #include "alambic/model/decoder.h"
-#include "alambic/model/text_part.h"
 #include "alambic/nn/gated_delta_net.h"
 #include "alambic/nn/moe.h"
 
@@ -34,17 +33,9 @@ struct Qwen35 : Decoder {
   }
 };
 
-std::vector<bool> linear_layers(const Config& config, int64_t layers) {
+std::vector<bool> linear_layers(const Config& config) {
   std::vector<bool> linear;
-  if (!config.has("layer_types")) {
-    const int64_t interval = config.length("full_attention_interval", 4);
-    for (int64_t i = 0; i < layers; ++i) linear.push_back((i + 1) % interval != 0);
-    return linear;
-  }
-  const auto& types = config.json["layer_types"];
-  config.require(types.is_array() && std::ssize(types) == layers, "layer_types",
-                 "one type for each layer");
-  for (const auto& type : types) {
+  for (const std::string& type : config.texts("layer_types")) {
     linear.push_back(type == "linear_attention");
     config.require(linear.back() || type == "full_attention", "layer_types",
                    "a list of \"linear_attention\" and \"full_attention\"");
@@ -52,22 +43,13 @@ std::vector<bool> linear_layers(const Config& config, int64_t layers) {
   return linear;
 }
 
-RopeSettings rope_of(const Config& config) {
-  RopeSettings rope = config.rope();
-  const bool told = config.has("partial_rotary_factor") ||
-                    (config.has("rope_parameters") &&
-                     config.json["rope_parameters"].contains("partial_rotary_factor"));
-  if (!told) rope.rotary = 0.25;
-  return rope;
-}
-
 DeltaNetShape delta_net_shape(const Config& config) {
   const DeltaNetShape shape = {.width = config.size("hidden_size"),
-                               .key_heads = config.size("linear_num_key_heads", 16),
-                               .heads = config.size("linear_num_value_heads", 32),
-                               .key_width = config.size("linear_key_head_dim", 128),
-                               .value_width = config.size("linear_value_head_dim", 128),
-                               .window = config.size("linear_conv_kernel_dim", 4)};
+                               .key_heads = config.size("linear_num_key_heads"),
+                               .heads = config.size("linear_num_value_heads"),
+                               .key_width = config.size("linear_key_head_dim"),
+                               .value_width = config.size("linear_value_head_dim"),
+                               .window = config.size("linear_conv_kernel_dim")};
   config.require(shape.heads % shape.key_heads == 0, "linear_num_key_heads",
                  "a divisor of linear_num_value_heads");
   return shape;
@@ -76,15 +58,12 @@ DeltaNetShape delta_net_shape(const Config& config) {
 // All but what the layers do to each position alone.
 std::unique_ptr<Qwen35> make(const Config& config, DecoderShape shape,
                              const std::function<std::unique_ptr<FeedForward>()>& mlp) {
-  config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
+  config.require(config.text("hidden_act") == "silu", "hidden_act", "\"silu\"");
   config.require(config.flag("attn_output_gate", true), "attn_output_gate", "true");
-  if (!config.has("head_dim")) shape.attention.head_width = 256;
   shape.attention.gated = true;
-  shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", false);
   const DeltaNetShape delta_net = delta_net_shape(config);
-  const std::vector<bool> linear = linear_layers(config, shape.layers);
-  auto model = std::make_unique<Qwen35>(config, shape, /*tied_by_default=*/false,
-                                        NormPlacement::before, /*plus_one=*/true);
+  const std::vector<bool> linear = linear_layers(config);
+  auto model = std::make_unique<Qwen35>(config, shape, NormPlacement::before, /*plus_one=*/true);
   for (const bool is_linear : linear) {
     DecoderLayer layer = {.mlp = mlp()};
     if (is_linear) {
@@ -103,9 +82,7 @@ std::unique_ptr<Qwen35> make(const Config& config, DecoderShape shape,
     model->sizes.cache.each.push_back(is_linear ? KvCache::LayerShape{.state = delta_net.state()}
                                                 : of_tokens);
   }
-  model->ropes.emplace_back(shape.attention.head_width, rope_of(config));
-  model->config = config.json;  // as we save it: without layers for multi-token prediction
-  if (config.integer("mtp_num_hidden_layers", 0) > 0) model->config["mtp_num_hidden_layers"] = 0;
+  model->ropes.emplace_back(shape.attention.head_width, config.rope());
   return model;
 }
 
@@ -116,27 +93,22 @@ std::unique_ptr<Model> make_qwen3_5_text(const Config& config) {
   return make(config, shape, [&] { return std::make_unique<DenseMlp>(shape.mlp); });
 }
 
-std::unique_ptr<Model> make_qwen3_5(const Config& config) {
-  const Json text = text_part(config, "Qwen3_5ForCausalLM", "qwen3_5_text");
-  return make_qwen3_5_text(config.within(text, "text_config"));
-}
+std::unique_ptr<Model> make_qwen3_5(const Config& config) { return make_qwen3_5_text(config); }
 
 std::unique_ptr<Model> make_qwen3_5_moe_text(const Config& config) {
   const DecoderShape shape(config);
-  const RouterOptions router = {.experts = config.experts("num_experts", 256),
-                                .top_k = config.size("num_experts_per_tok", 8),
+  const RouterOptions router = {.experts = config.experts("num_experts"),
+                                .top_k = config.size("num_experts_per_tok"),
                                 .norm_topk_prob = true};
   config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
-  const MlpShape expert = {.width = shape.mlp.width,
-                           .inner = config.size("moe_intermediate_size", 512)};
-  const int64_t shared = config.size("shared_expert_intermediate_size", 512);
+  const MlpShape expert = {.width = shape.mlp.width, .inner = config.size("moe_intermediate_size")};
+  const int64_t shared = config.size("shared_expert_intermediate_size");
   const ExpertNames names = {.shared = "shared_expert", .shared_gate = "shared_expert_gate"};
   return make(config, shape, [&] { return std::make_unique<Moe>(expert, router, names, shared); });
 }
 
 std::unique_ptr<Model> make_qwen3_5_moe(const Config& config) {
-  const Json text = text_part(config, "Qwen3_5MoeForCausalLM", "qwen3_5_moe_text");
-  return make_qwen3_5_moe_text(config.within(text, "text_config"));
+  return make_qwen3_5_moe_text(config);
 }
 
 }  // namespace alambic

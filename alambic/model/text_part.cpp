@@ -2,19 +2,6 @@
 
 namespace alambic {
 
-Json text_part(const Config& config, const std::string& architecture,
-               const std::string& model_type) {
-  config.require(config.has("text_config") && config.json["text_config"].is_object(), "text_config",
-                 "an object");
-  Json text = config.json["text_config"];
-  text["architectures"] = {architecture};
-  text["model_type"] = model_type;
-  if (!text.contains("tie_word_embeddings") && config.has("tie_word_embeddings")) {
-    text["tie_word_embeddings"] = config.json["tie_word_embeddings"];
-  }
-  return text;
-}
-
 std::string name_in_text_part(const std::string& name) {
   for (const std::string other : {"vision_tower.", "audio_tower.", "multi_modal_projector.",
                                   "embed_vision.", "embed_audio."}) {

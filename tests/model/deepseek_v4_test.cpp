@@ -148,7 +148,6 @@ TEST(DeepSeekV4, RefusesWhatItDoesNotCompute) {
   const std::vector<std::pair<std::string, Json>> cases = {
       {"layer_types", {"full_attention", "sliding_attention", "sliding_attention"}},
       {"layer_types", {"sliding_attention"}},
-      {"layer_types", nullptr},
       {"mlp_layer_types", {"dense", "moe", "moe"}},
       {"mlp_layer_types", {"moe"}},
       {"compress_rates", 4},

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "alambic/base/json_object.h"
+#include "alambic/io/config/family_keys.h"
 #include "alambic/io/gguf/architecture.h"
 #include "tests/golden_models.h"
 
@@ -35,6 +36,15 @@ TEST(GgufRows, AreOfFamiliesThatAreLoaded) {
       EXPECT_TRUE(name.empty() || std::ranges::find(known, name) != known.end()) << name;
     }
   }
+}
+
+// A family whose config.json nothing completes: its code would find no defaults.
+TEST(Families, HaveTheKeysOfTheirConfigurations) {
+  std::set<std::string> read;
+  for (const std::string& type : config_model_types()) read.insert(family_keys(type).architecture);
+  for (const WholeModel& whole : whole_models()) read.insert(whole.architecture);
+  const std::vector<std::string> known = known_architectures();
+  EXPECT_EQ(read, std::set<std::string>(known.begin(), known.end()));
 }
 
 struct FamilyNames : testing::TestWithParam<std::string> {};

@@ -74,7 +74,10 @@ TEST(LoadModel, NamesATensorOfTheWrongShapeWithBothShapes) {
 
 TEST(LoadModel, ListsTheKnownArchitecturesForAnUnknownOne) {
   const fs::path folder = copy_of_llama("unknown");
-  edit_config(folder, [](Json& config) { config["architectures"] = {"MambaForCausalLM"}; });
+  edit_config(folder, [](Json& config) {
+    config["architectures"] = {"MambaForCausalLM"};
+    config["model_type"] = "mamba";
+  });
   const std::string error = error_of(folder);
   EXPECT_NE(error.find("MambaForCausalLM"), std::string::npos) << error;
   EXPECT_NE(error.find("LlamaForCausalLM"), std::string::npos) << error;

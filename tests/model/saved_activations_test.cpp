@@ -5,6 +5,7 @@
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include "alambic/base/json_object.h"
+#include "alambic/io/config/complete_config.h"
 #include "alambic/model/decoder.h"
 #include "alambic/model/families.h"
 #include "alambic/model/load.h"
@@ -84,8 +85,8 @@ TEST_P(SavedActivations, WithCheckpointingAreOfLayersInputs) {
 
 // A Llama whose two layers have experts, of 8 as many as `first` and `second` for each token.
 double saved_with_experts(int64_t first, int64_t second) {
-  const Json json = small_llama_config();
-  const Config config{json, "test"};
+  const Json json = complete_config(small_llama_config(), "test");
+  const Config config{{json, "test"}};
   const auto model = make_plain_decoder(config, DecoderShape(config));
   for (const auto& [layer, top_k] : {std::pair(0, first), std::pair(1, second)}) {
     model->layers[layer].mlp = std::make_unique<Moe>(MlpShape{.width = 32, .inner = 16},

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "alambic/base/files.h"
+#include "alambic/io/config/complete_config.h"
 #include "alambic/model/config.h"
 #include "tests/golden.h"
 
@@ -15,7 +16,11 @@ using Json = nlohmann::ordered_json;
 TEST(Rope, HasTheFrequenciesAndFactorsOfTransformers) {
   const Json cases = Json::parse(read_file(golden_folder("rope.json")));
   for (const Json& one : cases) {
-    const RopeSettings settings = Config{one["config"], "rope.json"}.rope();
+    Json config = one["config"];
+    const bool in_part = config.dump().find("partial_rotary_factor") != std::string::npos;
+    config["model_type"] = in_part ? "gpt_neox" : "llama";
+    config = complete_config(config, "rope.json");
+    const RopeSettings settings = Config{{config, "rope.json"}}.rope();
     const std::vector<double> expected = one["frequencies"];
     const Tensor found = rope_frequencies(32, settings);
     const Tensor want = at::tensor(expected, at::kDouble);
@@ -32,14 +37,15 @@ TEST(Rope, ReadsEachLayerTypesOwnParameters) {
       {"rope_parameters",
        {{"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 7.0}}},
         {"full_attention", {{"rope_type", "linear"}, {"factor", 3.0}, {"rope_theta", 9.0}}}}}};
-  EXPECT_EQ((Config{config, "test"}.rope(1e4, "sliding_attention").theta), 7);
-  EXPECT_EQ((Config{config, "test"}.rope(1e4, "full_attention").factor), 3);
+  EXPECT_EQ((Config{{config, "test"}}.rope("sliding_attention").theta), 7);
+  EXPECT_EQ((Config{{config, "test"}}.rope("full_attention").factor), 3);
 }
 
 // Silence would be a model that is wrong beyond its first few positions.
 TEST(Rope, RefusesATypeItDoesNotKnow) {
-  const Json config = {{"rope_scaling", {{"type", "spiral"}, {"factor", 2.0}}}};
-  EXPECT_THROW((Config{config, "test"}.rope()), Error);
+  const Json config = {{"model_type", "llama"},
+                       {"rope_scaling", {{"type", "spiral"}, {"factor", 2.0}}}};
+  EXPECT_THROW(complete_config(config, "test"), Error);
 }
 
 TEST(Rotation, LeavesTheRestOfAHeadAlone) {

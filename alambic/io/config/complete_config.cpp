@@ -5,7 +5,6 @@
 #include <set>
 
 #include "alambic/base/error.h"
-#include "alambic/base/log.h"
 #include "alambic/io/config/complete_layers.h"
 #include "alambic/io/config/complete_rope.h"
 
@@ -53,7 +52,8 @@ void name_text_model(Json& text, const std::string& model_type) {
 }
 
 // The value of a key: under another spelling, under its own, or the default.
-Json value_of(const FamilyKey& key, const FamilyKeys& family, const JsonFields& raw) {
+Json value_of(const FamilyKey& key, const FamilyKeys& family, const JsonFields& raw,
+              ConfigNotes& notes) {
   std::string spelling = key.name;
   for (const auto& [other, own] : family.spellings) {
     if (own == key.name && raw.json.contains(other)) spelling = other;
@@ -62,8 +62,9 @@ Json value_of(const FamilyKey& key, const FamilyKeys& family, const JsonFields& 
   key.check(raw, spelling);
   const Json& value = raw.value(spelling);
   if (spelling != key.name && raw.has(key.name) && raw.value(key.name) != value) {
-    warn("{}: \"{}\" is {} and \"{}\" is {}: as in transformers, \"{}\" is what counts", raw.where,
-         spelling, json_excerpt(value), key.name, json_excerpt(raw.value(key.name)), spelling);
+    notes.push_back(fmt::format(
+        "{}: \"{}\" is {} and \"{}\" is {}: as in transformers, \"{}\" is what counts", raw.where,
+        spelling, json_excerpt(value), key.name, json_excerpt(raw.value(key.name)), spelling));
   }
   return key.kind == FamilyKey::whole ? Json(static_cast<int64_t>(value.get<double>())) : value;
 }
@@ -121,7 +122,7 @@ Json text_config(const Json& config, const std::string& where) {
 }
 
 Json complete_config(const Json& config, const std::string& where, const CountLimits& limits,
-                     int64_t layers) {
+                     int64_t layers, std::vector<std::string>* notes) {
   const std::string whole_type = model_type_of({config, where});
   const Json own = text_config(config, where);
   const std::string own_where =
@@ -134,17 +135,20 @@ Json complete_config(const Json& config, const std::string& where, const CountLi
   Json completed = own;
   erase_foreign(family, raw, completed);
   name_text_model(completed, type);
-  for (const FamilyKey& key : family.keys) completed[key.name] = value_of(key, family, raw);
+  ConfigNotes all_notes;
+  for (const FamilyKey& key : family.keys)
+    completed[key.name] = value_of(key, family, raw, all_notes);
   const char* count_key = completed.contains("n_layer") ? "n_layer" : "num_hidden_layers";
   if (layers > 0) completed[count_key] = layers;
   const JsonFields fields{completed, own_where};
   check_count(limits, CountKind::layers, fields.integer(count_key),
               layers > 0 ? "the number of layers asked for" : fmt::format("\"{}\"", count_key),
               own_where);
-  complete_layers(family, own_where, completed);
-  Json rope = complete_rope(raw, family, completed);
+  complete_layers(family, own_where, completed, all_notes);
+  Json rope = complete_rope(raw, family, completed, all_notes);
   completed.erase("rope_parameters");
   if (!rope.is_null()) completed["rope_parameters"] = std::move(rope);
+  if (notes != nullptr) *notes = std::move(all_notes);
   return completed;
 }
 

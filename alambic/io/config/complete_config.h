@@ -4,6 +4,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "alambic/io/count_limits.h"
 
@@ -19,11 +20,13 @@ nlohmann::ordered_json text_config(const nlohmann::ordered_json& config, const s
 /// "no_rope_layers"), "rope_parameters" with a type and every setting of it (complete_rope.h), and
 /// none of the keys that mean something in other families only. Differences: an integer is read
 /// where a real number is meant; what transformers would fail on, or drop without a word, is an
-/// input error that names the key. `layers`: instead of config.json's number; 0: its own. A
+/// input error that names the key. `layers`: instead of config.json's number; 0: its own. `notes`:
+/// where sentences go that a person should know (of two spellings of a key, which one counts). A
 /// configuration of an unknown family comes back as it is. Errors: input, also for counts beyond
 /// `limits`.
 nlohmann::ordered_json complete_config(const nlohmann::ordered_json& config,
                                        const std::string& where, const CountLimits& limits = {},
-                                       int64_t layers = 0);
+                                       int64_t layers = 0,
+                                       std::vector<std::string>* notes = nullptr);
 
 }  // namespace alambic

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <functional>
 
-#include "alambic/base/log.h"
+#include "alambic/base/error.h"
 
 namespace alambic {
 
@@ -20,6 +20,7 @@ struct Layers {
   const FamilyKeys& family;
   JsonFields fields;
   Json& config;
+  ConfigNotes& notes;
   int64_t count = 0;
 
   bool is(std::string_view type) const { return family.model_type == type; }
@@ -64,10 +65,15 @@ void complete_heads(const Layers& at) {
   if (at.reads("qk_rope_head_dim") && !at.is("deepseek_v4")) {
     // The width that turns; a class that does not declare the key would take what stands there.
     const int64_t turning = at.positive("qk_rope_head_dim");
-    at.fields.expect(!at.is("deepseek_v3") || at.fields.integer("head_dim", turning) == turning,
-                     "head_dim", "as qk_rope_head_dim");
+    const int64_t given = at.fields.integer("head_dim", turning);
+    if (at.is("deepseek_v3") && given != turning) {
+      throw input_error("cannot read {}: \"head_dim\" is {}, but \"qk_rope_head_dim\" is {}",
+                        at.fields.where, given, turning)
+          .with_hint("transformers turns heads of this width: leave head_dim out");
+    }
     config["head_dim"] = turning;
   } else if (at.reads("head_dim") && at.is_null("head_dim")) {
+    at.fields.expect(width >= heads, "num_attention_heads", "at most hidden_size");
     config["head_dim"] = width / heads;
   }
   if (at.is("gpt_neox")) {
@@ -113,8 +119,9 @@ void complete_types(const Layers& at) {
   rename_old_types(types);
   if (at.is("gemma4_text") && types.back() == sliding) {  // the last layer sees everything
     if (given) {
-      warn("{}: the last of \"layer_types\" is read as \"full_attention\", as in transformers",
-           at.fields.where);
+      at.notes.push_back(fmt::format(
+          "{}: the last of \"layer_types\" is read as \"full_attention\", as in transformers",
+          at.fields.where));
     }
     types.back() = full;
   }
@@ -215,9 +222,10 @@ void complete_deepseek_v4(const Layers& at) {
 
 }  // namespace
 
-void complete_layers(const FamilyKeys& family, const std::string& where, Json& config) {
+void complete_layers(const FamilyKeys& family, const std::string& where, Json& config,
+                     ConfigNotes& notes) {
   const bool gpt2 = family.reads("n_layer");
-  Layers at{.family = family, .fields = {config, where}, .config = config};
+  Layers at{.family = family, .fields = {config, where}, .config = config, .notes = notes};
   at.count = at.positive(gpt2 ? "n_layer" : "num_hidden_layers");
   complete_heads(at);
   if (gpt2 && at.is_null("n_inner")) config["n_inner"] = 4 * at.positive("n_embd");

@@ -8,6 +8,6 @@ namespace alambic {
 /// their width, the kind of every layer. `config` has every key of the family, typed, and a number
 /// of layers that may be looped over.
 void complete_layers(const FamilyKeys& family, const std::string& where,
-                     nlohmann::ordered_json& config);
+                     nlohmann::ordered_json& config, ConfigNotes& notes);
 
 }  // namespace alambic

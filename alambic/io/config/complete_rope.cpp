@@ -6,7 +6,6 @@
 #include <set>
 
 #include "alambic/base/error.h"
-#include "alambic/base/log.h"
 #include "alambic/base/names.h"
 
 namespace alambic {
@@ -23,6 +22,7 @@ struct Rope {
   const FamilyKeys& family;
   const JsonFields& raw;  ///< config.json
   const Json& completed;
+  ConfigNotes& notes;
   std::string key;      ///< where they stand: "rope_parameters", "rope_scaling"
   bool nested = false;  ///< of one kind of layers
 
@@ -86,8 +86,9 @@ void check_keys(const Rope& from, const JsonFields& settings, const std::string&
                     fmt::format("no object: the layers of {} do not differ in their angles",
                                 from.family.model_type));
     if (known.contains(key) || key == "mrope_section" || key == "mrope_interleaved") continue;
-    warn("{}: \"{}\" of {} means nothing to rope_type \"{}\", as in transformers", settings.where,
-         key, from.key, type);
+    from.notes.push_back(
+        fmt::format("{}: \"{}\" means nothing to rope_type \"{}\", as in transformers",
+                    settings.where, key, type));
   }
 }
 
@@ -219,13 +220,13 @@ Json usual_settings(const FamilyKeys& family) {
 }
 
 // Where rope_scaling replaces rope_parameters, with it goes the base that stands there.
-void tell_lost_theta(const JsonFields& raw, double theta) {
-  const Json& lost = raw.value("rope_parameters");
+void note_lost_theta(const Rope& from, double theta) {
+  const Json& lost = from.raw.value("rope_parameters");
   if (!lost.is_object() || !lost.contains("rope_theta") || lost["rope_theta"] == theta) return;
-  warn(
-      "{}: \"rope_scaling\" replaces \"rope_parameters\", as in transformers: rope_theta is {}, "
-      "not {}",
-      raw.where, theta, json_excerpt(lost["rope_theta"]));
+  from.notes.push_back(fmt::format(
+      "{}: \"rope_scaling\" replaces \"rope_parameters\", as in transformers: rope_theta "
+      "is {}, not {}",
+      from.raw.where, theta, json_excerpt(lost["rope_theta"])));
 }
 
 Json one_for_all_layers(Rope from) {
@@ -237,7 +238,7 @@ Json one_for_all_layers(Rope from) {
   const JsonFields settings = said ? raw.object(from.key) : JsonFields{usual, raw.where};
   const Outer outer = outer_settings(from);
   Json rope = completed_rope(from, settings, outer.theta, outer.share);
-  if (old) tell_lost_theta(raw, rope["rope_theta"].get<double>());
+  if (old) note_lost_theta(from, rope["rope_theta"].get<double>());
   return rope;
 }
 
@@ -326,9 +327,10 @@ Json of_deepseek_v4(Rope from) {
 
 }  // namespace
 
-Json complete_rope(const JsonFields& raw, const FamilyKeys& family, const Json& completed) {
+Json complete_rope(const JsonFields& raw, const FamilyKeys& family, const Json& completed,
+                   ConfigNotes& notes) {
   if (family.model_type == "gpt2") return nullptr;
-  const Rope from{.family = family, .raw = raw, .completed = completed, .key = ""};
+  const Rope from{.family = family, .raw = raw, .completed = completed, .notes = notes, .key = ""};
   if (family.model_type == "gemma3_text") return of_gemma3(from);
   if (family.model_type == "gemma4_text") return of_gemma4(from);
   if (family.model_type == "deepseek_v4") return of_deepseek_v4(from);

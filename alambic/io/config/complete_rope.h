@@ -11,6 +11,6 @@ namespace alambic {
 /// object of such. `completed` has the family's other keys. Null for a family without rotary
 /// angles.
 nlohmann::ordered_json complete_rope(const JsonFields& raw, const FamilyKeys& family,
-                                     const nlohmann::ordered_json& completed);
+                                     const nlohmann::ordered_json& completed, ConfigNotes& notes);
 
 }  // namespace alambic

@@ -113,14 +113,17 @@ FamilyKeys family_keys(const std::string& model_type) {
   return family;
 }
 
-std::vector<std::string> all_family_keys() {
-  std::vector<std::string> names;
-  for (const std::string& type : config_model_types()) {
-    const FamilyKeys family = family_keys(type);
-    for (const FamilyKey& key : family.keys) names.push_back(key.name);
-    for (const auto& [spelling, key] : family.spellings) names.push_back(spelling);
-  }
-  return names;
+const std::set<std::string>& all_family_keys() {
+  static const std::set<std::string> all = [] {
+    std::set<std::string> names;
+    for (const std::string& type : config_model_types()) {
+      const FamilyKeys family = family_keys(type);
+      for (const FamilyKey& key : family.keys) names.insert(key.name);
+      for (const auto& [spelling, key] : family.spellings) names.insert(spelling);
+    }
+    return names;
+  }();
+  return all;
 }
 
 const std::vector<WholeModel>& whole_models() {

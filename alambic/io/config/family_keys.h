@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,10 @@ std::vector<std::string> config_model_types();
 /// Keys of a family by its model_type; a bug where there is none.
 FamilyKeys family_keys(const std::string& model_type);
 /// Names of all keys of all families.
-std::vector<std::string> all_family_keys();
+const std::set<std::string>& all_family_keys();
+
+/// Sentences about a configuration for the person whose it is.
+using ConfigNotes = std::vector<std::string>;
 
 /// A model that also sees or hears, whose "text_config" is one of the families.
 struct WholeModel {

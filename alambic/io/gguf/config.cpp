@@ -134,17 +134,6 @@ void read_tokens(const GgufMetadata& metadata, Json& config) {
   if (turn) add_second_eos(config, *turn);
 }
 
-Json rope_settings(const Json& config) {
-  Json rope = Json::object();
-  for (const char* key : {"rope_parameters", "rope_scaling"}) {
-    if (value_of(config, key).is_object()) rope = config[key];
-  }
-  for (const char* key : {"rope_theta", "partial_rotary_factor"}) {
-    if (!rope.contains(key) && has(config, key)) rope[key] = config[key];
-  }
-  return rope;
-}
-
 void check_constants(const GgufWriting& to, const Json& config) {
   const Json constants = Json::parse(to.family.constants);
   for (const auto& [key, value] : constants.items()) {
@@ -210,7 +199,7 @@ GgufFrequencies add_whole_config(const GgufWriting& to, Json config) {
   check_constants(to, config);
   add_settings(to, config);
   to.metadata.add(to.prefix() + "vocab_size", size_of(config, "vocab_size", to.where));
-  Json rope = rope_settings(config);
+  Json rope = value_of(config, "rope_parameters");
   if (to.family.rotary) return add_rotary(to, config, rope);
   return words.add ? words.add(to, config, rope) : GgufFrequencies();
 }
@@ -247,8 +236,11 @@ GgufFrequencies add_gguf_config(const GgufArchitecture& family, const Json& conf
                                 const CountLimits& limits, const std::string& where,
                                 GgufMetadata& metadata) try {
   return add_whole_config({family, limits, where, metadata}, config);
-} catch (const Json::exception& error) {  // a value of another type than the key has
-  throw input_error("cannot read {}: {}", where, error.what());
+} catch (const Json::exception&) {  // a key that complete_config() does not know
+  throw input_error(
+      "cannot convert {}: a value of its config.json is of another type than it "
+      "should be",
+      where);
 }
 
 }  // namespace alambic

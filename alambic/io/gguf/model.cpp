@@ -6,7 +6,9 @@
 #include <tuple>
 
 #include "alambic/base/error.h"
+#include "alambic/base/log.h"
 #include "alambic/base/printable.h"
+#include "alambic/io/config/complete_config.h"
 #include "alambic/io/count_limits.h"
 #include "alambic/io/gguf/config.h"
 #include "alambic/io/gguf/parts.h"
@@ -351,8 +353,13 @@ GgufModel open_gguf_model(const fs::path& path) {
 GgufWritten write_gguf_model(const GgufPlace& place, const Json& whole_config,
                              const std::string& where, const std::vector<TensorView>& all_tensors,
                              const GgufType& type, const GgufMetadata& tokenizer) {
-  const Json config = text_config(whole_config);
+  std::vector<std::string> notes;
+  const Json config = complete_config(whole_config, where, limits_of(all_tensors), 0, &notes);
+  for (const std::string& note : notes) warn(note);
   const GgufArchitecture& family = gguf_architecture_of(config, where);
+  if (family.whole.empty() && text_config(whole_config, where) != whole_config) {
+    gguf_architecture_of(whole_config, where);  // which refuses it
+  }
   const std::vector<TensorView> tensors = text_tensors(family, all_tensors);
   GgufMetadata settings;
   const GgufFrequencies factors =

@@ -2,16 +2,10 @@
 // hears, and experts one by one.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "alambic/io/gguf/architecture.h"
 #include "alambic/io/tensor_view.h"
 
 namespace alambic {
-
-/// "text_config" of a Gemma 4 or Qwen3.5 that also sees or hears, as config.json of the text model
-/// alone; any other configuration as it is.
-nlohmann::ordered_json text_config(const nlohmann::ordered_json& config);
 
 /// The tensors that `family` has rows for, or that are an error, under the names of the text model.
 /// Left out: what sees, what hears and layers for multi-token prediction. Stacked experts become

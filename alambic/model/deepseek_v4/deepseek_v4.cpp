@@ -161,80 +161,41 @@ struct DeepSeekV4 : Model {
   }
 };
 
-// "layer_types", or "compress_ratios", the older spelling, which may count predictors too.
-std::vector<Reach> reaches(const Config& config, int64_t layers) {
-  const bool named = config.has("layer_types") || !config.has("compress_ratios");
-  const std::string key = named ? "layer_types" : "compress_ratios";
-  const Json list = config.json.value(key, Json());
-  config.require(list.is_array() && std::ssize(list) >= layers, key, "one entry for each layer");
+std::vector<Reach> reaches(const Config& config) {
   std::vector<Reach> result;
-  for (int64_t i = 0; i < layers; ++i) {
-    const Json& one = list[i];
-    if (one == Json(named ? Json("sliding_attention") : Json(0))) {
+  for (const std::string& type : config.texts("layer_types")) {
+    if (type == "sliding_attention") {
       result.push_back(Reach::window);
-    } else if (one == Json(named ? Json("compressed_sparse_attention") : Json(4))) {
+    } else if (type == "compressed_sparse_attention") {
       result.push_back(Reach::chosen_entries);
-    } else if (one == Json(named ? Json("heavily_compressed_attention") : Json(128))) {
-      result.push_back(Reach::all_entries);
     } else {
-      config.require(false, key,
-                     named ? "a list of \"sliding_attention\", \"compressed_sparse_attention\" and "
-                             "\"heavily_compressed_attention\""
-                           : "a list of 0, 4 and 128");
+      config.require(type == "heavily_compressed_attention", "layer_types",
+                     "a list of \"sliding_attention\", \"compressed_sparse_attention\" and "
+                     "\"heavily_compressed_attention\"");
+      result.push_back(Reach::all_entries);
     }
   }
   return result;
 }
 
 // Layers that choose experts by the token.
-std::vector<bool> by_token(const Config& config, int64_t layers) {
+std::vector<bool> by_token(const Config& config) {
   std::vector<bool> result;
-  const Json list = config.json.value("mlp_layer_types", Json());
-  if (list.is_null()) {
-    const int64_t first = config.integer("num_hash_layers", 3);
-    for (int64_t i = 0; i < layers; ++i) result.push_back(i < first);
-    return result;
-  }
-  config.require(list.is_array() && std::ssize(list) == layers, "mlp_layer_types",
-                 "one type for each layer");
-  for (const Json& one : list) {
-    config.require(one == "hash_moe" || one == "moe", "mlp_layer_types",
+  for (const std::string& type : config.texts("mlp_layer_types")) {
+    config.require(type == "hash_moe" || type == "moe", "mlp_layer_types",
                    "a list of \"hash_moe\" and \"moe\"");
-    result.push_back(one == "hash_moe");
+    result.push_back(type == "hash_moe");
   }
   return result;
 }
 
 int64_t stride_of(const Config& config, Reach reach) {
-  const bool top_k = reach == Reach::chosen_entries;
-  const int64_t usual =
-      config.length(top_k ? "compress_rate_csa" : "compress_rate_hca", top_k ? 4 : 128);
-  if (!config.has("compress_rates")) return usual;
-  config.require(config.json["compress_rates"].is_object(), "compress_rates", "an object");
-  const Config rates = config.part("compress_rates");
-  return rates.length(top_k ? "compressed_sparse_attention" : "heavily_compressed_attention",
-                      usual);
-}
-
-// "rope_parameters" with main and compress, or rope_theta, compress_rope_theta and one scaling,
-// which is of compress alone and changes no magnitudes.
-std::pair<RopeSettings, RopeSettings> ropes(const Config& config, int64_t head_width) {
-  if (config.has("rope_parameters") && config.json["rope_parameters"].contains("main") &&
-      config.json["rope_parameters"].contains("compress")) {
-    return {config.rope(10000, "main"), config.rope(160000, "compress")};
-  }
-  RopeSettings main, compress = config.rope();
-  main.theta = config.number("rope_theta", 10000);
-  main.rotary = compress.rotary =
-      config.has("qk_rope_head_dim")
-          ? static_cast<double>(config.size("qk_rope_head_dim")) / static_cast<double>(head_width)
-          : config.number("partial_rotary_factor", 0.125);
-  compress.theta = config.number("compress_rope_theta", 160000);
-  if (!compress.attention_factor) compress.attention_factor = 1;
-  config.require(main.theta > 1 && compress.theta > 1, "compress_rope_theta",
-                 "rotary bases above 1");
-  config.require(main.rotary > 0 && main.rotary <= 1, "qk_rope_head_dim", "at most head_dim");
-  return {main, compress};
+  const JsonFields rates = config.object("compress_rates");
+  const std::string key = reach == Reach::chosen_entries ? "compressed_sparse_attention"
+                                                         : "heavily_compressed_attention";
+  const int64_t stride = rates.integer(key);
+  rates.expect(stride >= 1, key, "a positive size below 2^31");
+  return stride;
 }
 
 RouterOptions router_of(const Config& config) {
@@ -242,12 +203,12 @@ RouterOptions router_of(const Config& config) {
                           .top_k = config.size("num_experts_per_tok"),
                           .norm_topk_prob = true,
                           .scores = Scores::root_softplus,
-                          .scaling = config.number("routed_scaling_factor", 1.5)};
-  const std::string scores = config.text("scoring_func", "sqrtsoftplus");
+                          .scaling = config.number("routed_scaling_factor")};
+  const std::string scores = config.text("scoring_func");
   config.require(scores == "sqrtsoftplus" || scores == "sigmoid", "scoring_func",
                  "\"sqrtsoftplus\" or \"sigmoid\"");
   if (scores == "sigmoid") router.scores = Scores::sigmoid;
-  config.require(config.flag("norm_topk_prob", true), "norm_topk_prob", "true");
+  config.require(config.flag("norm_topk_prob"), "norm_topk_prob", "true");
   config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   return router;
 }
@@ -261,8 +222,8 @@ CompressedShape attention_shape(const Config& config, double epsilon) {
                                  .group_rank = config.size("o_lora_rank"),
                                  .window = config.length("sliding_window"),
                                  .epsilon = epsilon};
-  config.require(config.size("num_key_value_heads", 1) == 1, "num_key_value_heads", "1");
-  config.require(!config.flag("attention_bias", false), "attention_bias", "false");
+  config.require(config.size("num_key_value_heads") == 1, "num_key_value_heads", "1");
+  config.require(!config.flag("attention_bias"), "attention_bias", "false");
   config.require(shape.heads * shape.head_width % shape.groups == 0, "o_groups",
                  "a divisor of num_attention_heads times head_dim");
   return shape;
@@ -287,34 +248,34 @@ void add_compressor(CompressedAttention& attention, const Config& config, Reach 
 }  // namespace
 
 std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
-  config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
-  config.require(!config.flag("mlp_bias", false), "mlp_bias", "false");
-  config.require(config.integer("n_shared_experts", 1) == 1, "n_shared_experts", "1");
-  const double epsilon = config.number("rms_norm_eps", 1e-6);
+  config.require(config.text("hidden_act") == "silu", "hidden_act", "\"silu\"");
+  config.require(!config.flag("mlp_bias"), "mlp_bias", "false");
+  config.require(config.integer("n_shared_experts") == 1, "n_shared_experts", "1");
+  const double epsilon = config.number("rms_norm_eps");
   const CompressedShape attention = attention_shape(config, epsilon);
   const HyperShape hyper = {.width = attention.width,
-                            .streams = config.size("hc_mult", 4),
-                            .iterations = config.length("hc_sinkhorn_iters", 20),
-                            .epsilon = config.number("hc_eps", 1e-6),
+                            .streams = config.size("hc_mult"),
+                            .iterations = config.length("hc_sinkhorn_iters"),
+                            .epsilon = config.number("hc_eps"),
                             .norm_epsilon = epsilon};
   config.require(hyper.iterations <= max_iterations, "hc_sinkhorn_iters", "at most 1000");
   const MlpShape expert = {.width = attention.width,
                            .inner = config.size("moe_intermediate_size"),
-                           .limit = config.number("swiglu_limit", 10)};
+                           .limit = config.number("swiglu_limit")};
   config.require(expert.limit > 0, "swiglu_limit", "a number above 0");
   const ExpertNames names = {.block = "ffn", .maps = {"w1", "w3", "w2"}, .correction = "bias"};
   const int64_t count = config.layers("num_hidden_layers");
-  const std::vector<Reach> reach = reaches(config, count);
-  const std::vector<bool> given = by_token(config, count);
+  const std::vector<Reach> reach = reaches(config);
+  const std::vector<bool> given = by_token(config);
 
   auto model = std::make_unique<DeepSeekV4>(hyper);
   model->sizes = {.vocabulary = config.size("vocab_size"),
                   .width = attention.width,
                   .streams = hyper.streams,
-                  .positions = config.length("max_position_embeddings", 1048576),
+                  .positions = config.length("max_position_embeddings"),
                   .cache = {count, 1, attention.head_width, 0}};
-  model->deviation = config.number("initializer_range", 0.02);
-  model->tied = config.flag("tie_word_embeddings", false);
+  model->deviation = config.number("initializer_range");
+  model->tied = config.flag("tie_word_embeddings");
   model->embed = placeholder({model->sizes.vocabulary, attention.width});
   for (int64_t i = 0; i < count; ++i) {
     RouterOptions router = router_of(config);
@@ -337,20 +298,16 @@ std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
   }
   model->norm = {attention.width, epsilon};
   if (!model->tied) model->lm_head = {attention.width, model->sizes.vocabulary, false};
-  const auto [main, compress] = ropes(config, attention.head_width);
-  model->plain = Rope(attention.head_width, main);
-  model->stretched = Rope(attention.head_width, compress);
+  model->plain = Rope(attention.head_width, config.rope("main"));
+  model->stretched = Rope(attention.head_width, config.rope("compress"));
   const int64_t turning = 2 * model->stretched.frequency_d.size(0);
   config.require(turning == 2 * model->plain.frequency_d.size(0) && turning <= attention.head_width,
-                 "qk_rope_head_dim", "an even part of head_dim");
+                 "partial_rotary_factor",
+                 "a share (or qk_rope_head_dim) of even parts of head_dim");
   for (const Layer& layer : model->layers) {
     config.require(
         !layer.attention.indexer || layer.attention.indexer->compressor.shape.entry >= turning,
-        "index_head_dim", "at least as wide as what turns of a head");
-  }
-  model->config = config.json;
-  if (config.integer("num_nextn_predict_layers", 1) > 0) {
-    model->config["num_nextn_predict_layers"] = 0;  // as we save it
+        "index_head_dim", "at least what partial_rotary_factor turns of head_dim");
   }
   return model;
 }

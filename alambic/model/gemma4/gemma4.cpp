@@ -137,7 +137,7 @@ struct Gemma4 : Decoder {
 
   std::vector<std::string> embedding_names() const override {
     std::vector<std::string> names = Decoder::embedding_names();
-    if (per_layer) names.push_back("model.embed_tokens_per_layer.weight");
+    if (per_layer) names.emplace_back("model.embed_tokens_per_layer.weight");
     return names;
   }
 
@@ -192,7 +192,7 @@ Layer make_layer(const Gemma4Plan& plan, const Gemma4Plan::Layer& own, double ep
 
 std::unique_ptr<Model> make_gemma4_text(const Config& config) {
   const Gemma4Plan plan(config);
-  auto model = std::make_unique<Gemma4>(config, plan.shape, /*tied_by_default=*/true);
+  auto model = std::make_unique<Gemma4>(config, plan.shape);
   const int64_t width = model->sizes.width;
   model->own_keys = plan.own_keys;
   model->embedding_scale = std::sqrt(static_cast<double>(width));
@@ -216,11 +216,6 @@ std::unique_ptr<Model> make_gemma4_text(const Config& config) {
   return model;
 }
 
-std::unique_ptr<Model> make_gemma4(const Config& config) {
-  const Json text = text_part(config, "Gemma4ForCausalLM", "gemma4_text");
-  std::unique_ptr<Model> model = make_gemma4_text(config.within(text, "text_config"));
-  model->config = text;  // the text model alone is saved
-  return model;
-}
+std::unique_ptr<Model> make_gemma4(const Config& config) { return make_gemma4_text(config); }
 
 }  // namespace alambic

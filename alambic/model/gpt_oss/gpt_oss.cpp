@@ -34,29 +34,25 @@ struct GptOss : Decoder {
 }  // namespace
 
 std::unique_ptr<Model> make_gpt_oss(const Config& config) {
-  DecoderShape shape(config);
-  if (!config.has("head_dim")) shape.attention.head_width = 64;
-  shape.attention.qkv_bias = shape.attention.output_bias = config.flag("attention_bias", true);
+  const DecoderShape shape(config);
   const RouterOptions router = {.experts = config.experts("num_local_experts"),
                                 .top_k = config.size("num_experts_per_tok"),
                                 .norm_topk_prob = true,
                                 .biased = true};
   const ClampedShape expert = {.width = shape.mlp.width,
                                .inner = shape.mlp.inner,
-                               .alpha = config.number("swiglu_alpha", 1.702),
-                               .limit = config.number("swiglu_limit", 7)};
-  config.require(config.text("hidden_act", "silu") == "silu", "hidden_act", "\"silu\"");
+                               .alpha = config.number("swiglu_alpha"),
+                               .limit = config.number("swiglu_limit")};
+  config.require(config.text("hidden_act") == "silu", "hidden_act", "\"silu\"");
   config.require(router.top_k <= router.experts, "num_experts_per_tok", "at most all experts");
   config.require(expert.limit > 0, "swiglu_limit", "a number above 0");
-  const std::vector<int64_t> windows =
-      layer_windows(config, shape.layers, [](int64_t i) { return i % 2 == 0; });
   auto model = std::make_unique<GptOss>(config, shape);
-  for (const int64_t window : windows) {
+  for (const int64_t window : layer_windows(config)) {
     model->add({.attention = std::make_unique<SinkAttention>(
                     shape.attention, AttentionOptions{.scale = shape.scale(), .window = window}),
                 .mlp = std::make_unique<ClampedExperts>(expert, router)});
   }
-  model->ropes.emplace_back(shape.attention.head_width, config.rope(150000));
+  model->ropes.emplace_back(shape.attention.head_width, config.rope());
   return model;
 }
 

@@ -1,8 +1,9 @@
 #include "alambic/text/tokenizer/gguf_metadata.h"
 
 #include "alambic/base/error.h"
+#include "alambic/base/json_fields.h"
+#include "alambic/io/config/complete_config.h"
 #include "alambic/io/generation_config.h"
-#include "alambic/io/gguf/text_part.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
 namespace alambic {
@@ -17,14 +18,15 @@ GgufMetadata gguf_metadata_of_tokenizer(const fs::path& model, const nlohmann::o
     return metadata;
   }
   const Tokenizer tokenizer = load_tokenizer(model);
-  const auto rows = text_config(config).value("vocab_size", nlohmann::ordered_json());
-  if (!rows.is_number_integer() || rows < 1 || rows < tokenizer.size() || rows > (1 << 30)) {
+  const nlohmann::ordered_json completed = complete_config(config, model.string());
+  const int64_t rows = JsonFields{completed, model.string()}.integer("vocab_size", 0);
+  if (rows < 1 || rows < tokenizer.size() || rows > (1 << 30)) {
     throw input_error("cannot convert {}: the tokenizer has {} tokens, but vocab_size is {}",
-                      model.string(), tokenizer.size(), rows.dump());
+                      model.string(), tokenizer.size(), rows);
   }
   GgufSpecialTokens special = special_tokens_of(tokenizer);
   special.eot = second_eos(generation_config, special.eos);
-  return gguf_tokenizer(tokenizer.files(), special, rows.get<int64_t>(), model.string(), note);
+  return gguf_tokenizer(tokenizer.files(), special, rows, model.string(), note);
 }
 
 }  // namespace alambic

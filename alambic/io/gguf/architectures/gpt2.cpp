@@ -26,12 +26,6 @@ constexpr GgufSetting own_sizes[] = {
     {"attention.layer_norm_epsilon", "layer_norm_epsilon", real, "1e-5", true},
 };
 
-void complete(const GgufWriting& to, Json& config) {
-  if (!has(config, "n_inner")) {
-    config["n_inner"] = 4 * int64_t{size_of(config, "n_embd", to.where)};
-  }
-}
-
 }  // namespace
 
 constexpr GgufArchitecture gpt2_rows[] = {
@@ -42,8 +36,7 @@ constexpr GgufArchitecture gpt2_rows[] = {
      .tensors = tensors,
      .constants = R"({"activation_function": "gelu_new", "tie_word_embeddings": true})",
      .rotary = false,
-     .tied = true,
-     .words = {.complete = complete}},
+     .tied = true},
 };
 extern const std::span<const GgufArchitecture> gpt2 = gpt2_rows;
 

@@ -27,15 +27,6 @@ constexpr auto own_sizes = with_common({
 // The rotary share even at its default, which is not llama.cpp's.
 void read(const GgufReading&, Json& config) { tell_rotary_share(config["rope_parameters"]); }
 
-// The names before transformers 5.
-void complete(const GgufWriting&, Json& config) {
-  if (!has(config, "rope_theta")) {
-    config["rope_theta"] = number_or(config, "rotary_emb_base", 1e4);
-  }
-  const double share = number_or(config, "rotary_pct", 0.25);
-  if (!has(config, "partial_rotary_factor")) config["partial_rotary_factor"] = share;
-}
-
 }  // namespace
 
 constexpr GgufArchitecture gpt_neox_rows[] = {
@@ -45,7 +36,7 @@ constexpr GgufArchitecture gpt_neox_rows[] = {
      .settings = own_sizes,
      .tensors = tensors,
      .constants = R"({"hidden_act": "gelu", "attention_bias": true})",
-     .words = {.read = read, .complete = complete}},
+     .words = {.read = read}},
 };
 extern const std::span<const GgufArchitecture> gpt_neox = gpt_neox_rows;
 

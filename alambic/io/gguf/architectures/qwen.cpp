@@ -36,13 +36,6 @@ constexpr auto moe_sizes = with_common({
     {"attention.layer_norm_rms_epsilon", "rms_norm_eps", real, "1e-6", true},
 });
 
-// As transformers 5 writes it.
-void complete_moe(const GgufWriting&, Json& config) {
-  if (!has(config, "num_experts") && has(config, "num_local_experts")) {
-    config["num_experts"] = config["num_local_experts"];
-  }
-}
-
 }  // namespace
 
 constexpr GgufArchitecture qwen_rows[] = {
@@ -52,8 +45,7 @@ constexpr GgufArchitecture qwen_rows[] = {
      .settings = moe_sizes,
      .tensors = tensors,
      .constants = R"({"hidden_act": "silu", "use_sliding_window": false, "attention_bias": false,
-                      "norm_topk_prob": true, "decoder_sparse_step": 1, "mlp_only_layers": []})",
-     .words = {.complete = complete_moe}},
+                      "norm_topk_prob": true, "decoder_sparse_step": 1, "mlp_only_layers": []})"},
     {.name = "qwen2",
      .model_type = "qwen2",
      .architecture = "Qwen2ForCausalLM",

@@ -89,8 +89,7 @@ std::vector<std::string> types_every(int64_t interval, int64_t layers) {
 
 // Every how many layers one is full.
 int64_t interval_of(const Json& config, int64_t layers, const std::string& where) {
-  const Json types = config.value("layer_types", Json());
-  if (types.is_null()) return bounded_size(config, "full_attention_interval", where);
+  const Json& types = value_of(config, "layer_types");
   const auto first = std::ranges::find(types, "full_attention");
   const int64_t interval = first - types.begin() + 1;
   if (types != Json(types_every(interval, layers))) {
@@ -145,16 +144,6 @@ void read(const GgufReading& from, Json& config) {
 void complete(const GgufWriting& to, Json& config) {
   const std::string &where = to.where, prefix = to.prefix();
   GgufMetadata& metadata = to.metadata;
-  const std::pair<const char*, int64_t> defaults[] = {{"linear_num_key_heads", 16},
-                                                      {"linear_num_value_heads", 32},
-                                                      {"linear_key_head_dim", 128},
-                                                      {"linear_value_head_dim", 128},
-                                                      {"linear_conv_kernel_dim", 4},
-                                                      {"full_attention_interval", 4},
-                                                      {"head_dim", 256}};
-  for (const auto& [key, value] : defaults) {
-    if (config.value(key, Json()).is_null()) config[key] = value;
-  }
   const int64_t layers = bounded_size(config, "num_hidden_layers", where);
   if (layers > max_layers) {
     throw input_error(
@@ -168,10 +157,6 @@ void complete(const GgufWriting& to, Json& config) {
                static_cast<uint32_t>(bounded_size(config, "linear_value_head_dim", where) *
                                      bounded_size(config, "linear_num_value_heads", where)));
   Json& rope = config["rope_parameters"];
-  if (rope.is_null()) rope = Json::object();
-  if (!rope.contains("partial_rotary_factor")) {
-    rope["partial_rotary_factor"] = config.value("partial_rotary_factor", 0.25);
-  }
   std::vector<int64_t> sections = even_sections(config);
   if (rope.contains("mrope_section")) rope["mrope_section"].get_to(sections);
   sections.resize(4);

@@ -16,8 +16,8 @@ using Json = nlohmann::ordered_json;
 bool has(const Json& config, std::string_view key);
 /// Value of a key; null when it is absent.
 const Json& value_of(const Json& config, std::string_view key);
-/// The value, or `otherwise` when it is absent. Of another type, it throws Json::type_error, which
-/// whoever writes a file makes an input error of.
+/// The value, or `otherwise` when it is absent. The keys of a completed configuration
+/// (complete_config.h) have their types.
 double number_or(const Json& config, const char* key, double otherwise);
 int64_t integer_or(const Json& config, const char* key, int64_t otherwise);
 bool flag_or(const Json& config, const char* key, bool otherwise);
