@@ -1,5 +1,6 @@
 #include "alambic/base/json_view.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <tuple>
@@ -28,19 +29,25 @@ bool is_too_deep(std::string_view bytes) {
   return depth > JsonFile::max_depth;
 }
 
-// simdjson does not say where; nlohmann does. Only on the way to an error.
-std::string syntax_error(std::string_view bytes, simdjson::error_code code) {
-  if (bytes.size() < (size_t{64} << 20)) {
-    try {
-      std::ignore = nlohmann::json::parse(bytes.begin(), bytes.end());
-    } catch (const nlohmann::json::exception& error) {
-      std::string text = error.what();
-      if (const size_t at = text.find("line 1, "); at != text.npos) text.erase(at, 8);
-      const size_t start = text.find("] ");
-      return start == text.npos ? text : text.substr(start + 2);
-    }
+// " at line 3, column 5", of a text of one line " at column 5". simdjson does not say where;
+// nlohmann does. Only on the way to an error; "": unknown.
+std::string place_of_error(std::string_view bytes) {
+  if (bytes.size() >= (size_t{64} << 20)) return "";
+  size_t at = 0;  // counted from 1
+  try {
+    std::ignore = nlohmann::json::parse(bytes.begin(), bytes.end());
+  } catch (const nlohmann::json::parse_error& error) {
+    at = error.byte;
+  } catch (const nlohmann::json::exception&) {
+    return ": a number of it is too large";
   }
-  return simdjson::error_message(code);
+  if (at == 0) return "";
+  const std::string_view before = bytes.substr(0, at - 1);
+  const auto lines = std::ranges::count(before, '\n');
+  const size_t column = before.size() - (lines == 0 ? 0 : before.rfind('\n') + 1) + 1;
+  const std::string end = at > bytes.size() ? ", its end" : "";
+  if (lines == 0) return fmt::format(" at column {}{}", column, end);
+  return fmt::format(" at line {}, column {}{}", lines + 1, column, end);
 }
 
 }  // namespace
@@ -59,7 +66,7 @@ JsonFile JsonFile::parse(std::string name, std::string_view bytes) {
     throw input_error("{}: objects or lists are nested more than {} deep", *file.name_, max_depth);
   }
   if (code) {
-    throw input_error("{} is not valid JSON: {}", *file.name_, syntax_error(bytes, code));
+    throw input_error("{} is not valid JSON{}", *file.name_, place_of_error(bytes));
   }
   return file;
 }
