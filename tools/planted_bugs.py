@@ -192,7 +192,7 @@ BUGS = [
         "const bool finite = report.loss < 1e300 || std::isfinite(norm) || true;", "train_test",
         "TrainerTest.LeavesTheWeightsAloneAtANonFiniteLossOrGradient", "a NaN reaches the weights"),
     Bug("resume-with-a-fresh-optimizer", "alambic/train/checkpoint.cpp",
-        'optimizer.set_steps(state.at("optimizer_steps"));', "optimizer.set_steps(0);", "selftest",
+        'optimizer.set_steps(state.integer("optimizer_steps"));', "optimizer.set_steps(0);", "selftest",
         "AResumedRunIsTheUninterruptedOne", "bias correction starts again (NeMo-RL #3171)"),
     # The run folder.
     Bug("samples-count-from-zero", "alambic/train/completions.cpp", '{{"step", step + 1},',

@@ -6,6 +6,8 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
+#include "alambic/base/json_fields.h"
+#include "alambic/base/json_object.h"
 #include "alambic/base/log.h"
 #include "alambic/base/sha256.h"
 #include "alambic/io/safetensors.h"
@@ -36,15 +38,17 @@ void check_manifest(const fs::path& folder) {
   if (!manifest.is_object() || !manifest.contains("files")) {
     throw input_error("{}/manifest.json is not a manifest", folder.string());
   }
+  const JsonFields fields{manifest, (folder / "manifest.json").string()};
+  const JsonFields files = fields.object("files");
   for (const char* name : {weights_name, optimizer_name, state_name}) {
-    const Json entry = manifest["files"].value(name, Json::object());
+    const JsonFields entry = files.object(name);
     const fs::path file = folder / name;
-    const uint64_t bytes = file_bytes(file), expected = entry.value("bytes", uint64_t{0});
+    const double bytes = static_cast<double>(file_bytes(file)), expected = entry.number("bytes", 0);
     if (bytes != expected) {
       throw input_error("{} is not what the manifest says: it has {} bytes, expected {}",
                         file.string(), bytes, expected);
     }
-    if (sha256_file(file) != entry.value("sha256", "")) {
+    if (sha256_file(file) != entry.text("sha256", "")) {
       throw input_error("{} is not what the manifest says: its digest differs", file.string());
     }
   }
@@ -76,13 +80,16 @@ std::vector<fs::path> newest_first(const fs::path& folder) {
 
 TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
   check_manifest(folder);
-  const Json state = Json::parse(read_file(folder / state_name));
-  std::optional<BestValidation> best = best_of(state);
+  const Json json = read_json_object(folder / state_name);
+  const JsonFields state{json, (folder / state_name).string()};
+  std::optional<BestValidation> best = best_of(json);
   if (best) check_best_weights(folder.parent_path(), *best);
   restore_tensors(folder / weights_name, optimizer.weights());
   restore_tensors(folder / optimizer_name, optimizer.state());
-  optimizer.set_steps(state.at("optimizer_steps"));
-  return {.step = state.at("step"), .seconds = state.at("seconds"), .best = std::move(best)};
+  optimizer.set_steps(state.integer("optimizer_steps"));
+  return {.step = state.integer("step"),
+          .seconds = state.number("seconds"),
+          .best = std::move(best)};
 }
 
 // Error about the newest of the checkpoints, where none can be used.

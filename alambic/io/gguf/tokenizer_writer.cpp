@@ -169,8 +169,11 @@ GgufMetadata gguf_tokenizer(const std::map<std::string, std::string>& files,
   metadata.add("tokenizer.huggingface.json", bytes);
   add_chat_templates(metadata, files, where);
   return metadata;
-} catch (const Json::exception& error) {  // a field that is missing or of another type
-  throw input_error("cannot convert {}/tokenizer.json: {}", where, error.what());
+} catch (const Json::exception&) {  // a field that is missing or of another type
+  throw input_error(
+      "cannot convert {}/tokenizer.json: a field that GGUF has is missing in it or of "
+      "another type than it should be",
+      where);
 }
 
 }  // namespace alambic
