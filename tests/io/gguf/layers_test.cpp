@@ -75,7 +75,10 @@ TEST(GgufLayers, OfGemma4AreRefusedWhereLlamaCppHasNone) {
   refused("layer_types", {"sliding_attention"}, {"4 layers"});
   refused("num_hidden_layers", int64_t{1} << 29, {"num_hidden_layers", "4 layers"});
   refused("num_kv_shared_layers", 4, {"fewer"});
-  refused("rope_parameters", {{"full_attention", {{"rope_type", "yarn"}}}}, {"proportional"});
+  refused("rope_parameters",
+          {{"full_attention", {{"rope_type", "yarn"}, {"rope_theta", 1e6}, {"factor", 2.0}}},
+           {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 1e4}}}},
+          {"proportional"});
   refused("attention_bias", true, {"false"});
 }
 

@@ -174,9 +174,7 @@ TEST(GgufModel, ChoosesAFormatThatFitsEachMatrix) {
 
 TEST(GgufModel, RefusesWhatGgufCannotSay) {
   const ModelFolder model = ModelFolder::open(golden("llama"));
-  const auto refused = [&](const char* key, const Json& value, std::vector<std::string> words) {
-    Json config = model.config();
-    config[key] = value;
+  const auto refused_whole = [&](const Json& config, std::vector<std::string> words) {
     words.emplace_back("m");
     expect_refused(
         [&] {
@@ -185,11 +183,18 @@ TEST(GgufModel, RefusesWhatGgufCannotSay) {
         },
         words);
   };
+  const auto refused = [&](const char* key, const Json& value,
+                           const std::vector<std::string>& words) {
+    Json config = model.config();
+    config[key] = value;
+    refused_whole(config, words);
+  };
   refused("hidden_act", "gelu", {"hidden_act", "\"gelu\"", "\"silu\""});
-  refused("architectures", {"OtherModel"}, {"OtherModel", "known architectures"});
+  refused_whole({{"architectures", {"OtherModel"}}, {"model_type", "other"}},
+                {"OtherModel", "known architectures"});
   refused("hidden_size", "many", {"hidden_size", "many"});
   refused("num_attention_heads", 0, {"num_attention_heads", "positive size"});
-  refused("rope_parameters", {{"rope_type", "dynamic"}}, {"rope_type", "dynamic"});
+  refused("rope_parameters", {{"rope_type", "dynamic"}, {"factor", 2.0}}, {"rope_type", "dynamic"});
   refused("rope_parameters", {{"rope_type", "linear"}, {"factor", "x"}}, {"factor", "a number"});
 }
 
