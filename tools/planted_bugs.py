@@ -151,8 +151,8 @@ BUGS = [
         "static_cast<uint64_t>(step)}) >\n", "train_test", "OnPolicy.IsDrawnWithTheShareLmbda",
         "the share of given completions for that of own answers"),
     Bug("neighbors-seen", "alambic/kernels/attention.cpp",
-        "const int64_t first = offsets[s], head = kv_head * group;",
-        "const int64_t first = offsets[s > 0 ? s - 1 : 0], head = kv_head * group;", "selftest",
+        "const int64_t first = offsets[s], query =",
+        "const int64_t first = offsets[s > 0 ? s - 1 : 0], query =", "selftest",
         "NeighborsInABatchChangeNothing", "attention across packed sequences"),
     # TeacherMixture and sampler.
     Bug("padded-vocabulary", "alambic/teacher/local.cpp", "model_->head().cut(vocabulary_)",

@@ -22,6 +22,13 @@ struct AttentionOptions {
 Tensor packed_attention(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
                         const std::vector<int64_t>& offsets, const AttentionOptions& options);
 
+/// The same for the last positions of each sequence alone: rows [query_offsets[s],
+/// query_offsets[s + 1]) of q are the queries of its last positions, keys and values are those of
+/// all of them. Bit for bit what these positions get where all have a query. Returns [M, H, d].
+Tensor packed_attention(const Tensor& q_MHd, const Tensor& k_NKd, const Tensor& v_NKd,
+                        const std::vector<int64_t>& query_offsets,
+                        const std::vector<int64_t>& offsets, const AttentionOptions& options);
+
 /// Attention of one query per running sequence over its cache; no gradient.
 /// `keys`, `values`: [slots, K, capacity, d], one layer of a KvCache. Query b belongs to slot
 /// `slots[b]` and sees its first `lengths[b]` entries. Returns [B, H, d].

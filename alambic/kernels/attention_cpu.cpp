@@ -38,8 +38,19 @@ int64_t window_start(int64_t n, int64_t window) {
   return window > 0 && n >= window ? n - window + 1 : 0;
 }
 
-/// First column of the block whose first position is n: whole vectors, and a function of n alone.
-int64_t first_column(int64_t n, int64_t window) { return window_start(n, window) / 16 * 16; }
+/// Query positions [first, seen) that are handled together, and the columns [begin, used) of their
+/// scores. Blocks end at multiples of query_block and columns are whole vectors, functions of the
+/// position alone: sums are the same wherever a sequence's queries begin.
+struct QueryBlock {
+  int64_t first, seen, begin, used;
+  QueryBlock(int64_t first, const AttentionArgs& a) : first(first) {
+    const int64_t number = first / query_block, end = (number + 1) * query_block;
+    seen = end < a.length ? end : a.length;
+    begin = window_start(number * query_block, a.window) / 16 * 16;
+    used = columns(seen);
+  }
+  int64_t rows() const { return seen - first; }
+};
 
 /// Scores to capped and scaled ones, in place.
 void cap(float* scores, int64_t begin, int64_t end, float scale, float softcap) {
@@ -77,11 +88,11 @@ void attention(const AttentionArgs& a) {
   transpose_rows(a.k, a.k_row, a.length, a.d, keys_T, row);
   copy_rows(a.v, a.v_row, a.length, a.d, values, width);
   for (int64_t h = 0; h < a.group; ++h) {
-    for (int64_t first = 0; first < a.length; first += query_block) {
-      const int64_t rows = a.length - first < query_block ? a.length - first : query_block;
-      const int64_t seen = first + rows, used = columns(seen);
-      const int64_t begin = first_column(first, a.window);
-      small_product({.a = a.q + first * a.q_row + h * a.q_head,
+    for (int64_t first = a.skipped; first < a.length;) {
+      const QueryBlock block(first, a);
+      const int64_t rows = block.rows(), seen = block.seen, begin = block.begin, used = block.used;
+      const int64_t query = first - a.skipped;
+      small_product({.a = a.q + query * a.q_row + h * a.q_head,
                      .a_row = a.q_row,
                      .a_col = 1,
                      .b = keys_T + begin,
@@ -109,7 +120,7 @@ void attention(const AttentionArgs& a) {
         }
         total[r] = sum(mass);
         if (a.sinks) total[r] += exp(splat((sink - largest) * scale))[0];
-        a.lse[(first + r) * a.lse_row + h] = largest * scale + __builtin_logf(total[r]);
+        a.lse[(query + r) * a.lse_row + h] = largest * scale + __builtin_logf(total[r]);
       }
       small_product({.a = scores + begin,
                      .a_row = row,
@@ -124,9 +135,10 @@ void attention(const AttentionArgs& a) {
                      .accumulate = false});
       for (int64_t r = 0; r < rows; ++r) {
         const float inverse = 1.0f / total[r];
-        float* to = a.out + (first + r) * a.out_row + h * a.out_head;
+        float* to = a.out + (query + r) * a.out_row + h * a.out_head;
         for (int64_t i = 0; i < a.d; ++i) to[i] = out[r * width + i] * inverse;
       }
+      first = seen;
     }
   }
 }
@@ -153,12 +165,12 @@ void attention_grad(const AttentionGradArgs& g) {
   for (int64_t i = 0; i < 2 * a.length * width; ++i) dkeys[i] = 0;
   const int64_t across = columns(a.d);
   for (int64_t h = 0; h < a.group; ++h) {
-    for (int64_t first = 0; first < a.length; first += query_block) {
-      const int64_t rows = a.length - first < query_block ? a.length - first : query_block;
-      const int64_t seen = first + rows, used = columns(seen);
-      const int64_t begin = first_column(first, a.window);
-      copy_rows(a.q + first * a.q_row + h * a.q_head, a.q_row, rows, a.d, queries, width);
-      copy_rows(g.dout + first * g.dout_row + h * g.dout_head, g.dout_row, rows, a.d, dout, width);
+    for (int64_t first = a.skipped; first < a.length;) {
+      const QueryBlock block(first, a);
+      const int64_t rows = block.rows(), seen = block.seen, begin = block.begin, used = block.used;
+      const int64_t query = first - a.skipped;
+      copy_rows(a.q + query * a.q_row + h * a.q_head, a.q_row, rows, a.d, queries, width);
+      copy_rows(g.dout + query * g.dout_row + h * g.dout_head, g.dout_row, rows, a.d, dout, width);
       const ProductArgs against_keys = {.a = queries,
                                         .a_row = width,
                                         .a_col = 1,
@@ -177,10 +189,10 @@ void attention_grad(const AttentionGradArgs& g) {
       small_product(against_keys);
       small_product(against_values);
       for (int64_t r = 0; r < rows; ++r) {
-        const float* o = a.out + (first + r) * a.out_row + h * a.out_head;
+        const float* o = a.out + (query + r) * a.out_row + h * a.out_head;
         float delta = 0;
         for (int64_t i = 0; i < a.d; ++i) delta += dout[r * width + i] * o[i];
-        const float lse = a.lse[(first + r) * a.lse_row + h];
+        const float lse = a.lse[(query + r) * a.lse_row + h];
         const int64_t from = window_start(first + r, a.window), to = first + r + 1;
         if (a.softcap > 0) {
           capped_row(a, lse, delta, p + r * row, ds + r * row, begin, from, to, used);
@@ -222,9 +234,10 @@ void attention_grad(const AttentionGradArgs& g) {
       small_product(to_keys);
       small_product(to_values);
       for (int64_t r = 0; r < rows; ++r) {
-        float* to = g.dq + (first + r) * a.out_row + h * a.out_head;
+        float* to = g.dq + (query + r) * a.out_row + h * a.out_head;
         for (int64_t i = 0; i < a.d; ++i) to[i] = dq[r * width + i];
       }
+      first = seen;
     }
   }
   for (int64_t n = 0; n < a.length; ++n) {

@@ -73,14 +73,16 @@ struct HeadsArgs {
 
 /// One sequence and one key/value head, with the `group` query heads that read it.
 struct AttentionArgs {
-  const float *q, *k, *v;  ///< at the sequence's first position and the unit's first head
+  const float* q;      ///< at the sequence's first query and the unit's first head
+  const float *k, *v;  ///< at the sequence's first position and the unit's head
   int64_t q_row, q_head, k_row, v_row;
   int64_t length, d, group;
+  int64_t skipped;  ///< the first positions, which have no query: q, out and lse begin behind them
   float scale;
   int64_t window;      ///< 0: no limit
   float softcap;       ///< 0: none
   const float* sinks;  ///< [group], or null
-  float* out;          ///< [length, group, d] at out_row, out_head; an input of the backward pass
+  float* out;  ///< [length − skipped, group, d] at out_row, out_head; an input of the backward pass
   int64_t out_row, out_head;
   float* lse;  ///< log Σ exp of the scaled scores and the sink, at lse_row per position and 1 per
                ///< head; not null
@@ -88,7 +90,8 @@ struct AttentionArgs {
   float* scratch;  ///< attention_scratch(length, d) floats
 };
 
-/// Gradients of one unit. dq has the layout of out, dk and dv are written, not added to.
+/// Gradients of one unit. dq has the layout of out; dk and dv, of all positions, are written, not
+/// added to.
 struct AttentionGradArgs {
   AttentionArgs forward;
   const float* dout;

@@ -159,6 +159,39 @@ TEST(PackedAttention, ThreadsDoNotMoveTheBits) {
   for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(at::equal(one[i], two[i])) << i;
 }
 
+// Queries of the last positions alone, of all and of none. Bug: masks, windows or blocks counted
+// from the first query.
+TEST(PackedAttention, OfTheLastPositionsIsTheSame) {
+  for (const Case& c : all_cases()) {
+    const auto S = static_cast<int64_t>(c.offsets.size()) - 1;
+    std::vector<int64_t> asked, query_offsets = {0};
+    for (int64_t s = 0; s < S; ++s) {
+      const int64_t length = c.offsets[s + 1] - c.offsets[s], skipped = length * (s + 1) / 3;
+      for (int64_t n = std::min(skipped, length); n < length; ++n) {
+        asked.push_back(c.offsets[s] + n);
+      }
+      query_offsets.push_back(std::ssize(asked));
+    }
+    const Tensor asked_M = at::tensor(asked, at::kLong);
+    const Kernel part = [&](const Inputs& in) {
+      return packed_attention(in[0].index_select(0, asked_M), in[1], in[2], query_offsets,
+                              c.offsets, c.options(in));
+    };
+    const Kernel whole = [&](const Inputs& in) { return c.kernel()(in).index_select(0, asked_M); };
+    const Inputs single = cast(c.inputs(), at::kFloat, false);
+    EXPECT_TRUE(at::equal(part(single), whole(single))) << c.offsets.back();
+    const Tensor probe = draw({std::ssize(asked), c.heads, c.d}, 4);
+    for (const auto type : {at::kDouble, at::kFloat}) {
+      const Inputs found = gradients(part, c.inputs(), type, probe);
+      const Inputs want = gradients(whole, c.inputs(), at::kDouble, probe);
+      const double bound = type == at::kDouble ? 1e-12 : c.window == 1 ? 2e-5 : 2e-6;
+      for (size_t i = 0; i < found.size(); ++i) {
+        EXPECT_LT(error(found[i], want[i]), bound) << c.offsets.back() << " " << i;
+      }
+    }
+  }
+}
+
 TEST(PackedAttention, LargeScoresDoNotOverflow) {
   const Case c = {{0, 20}, 1, 1, 16};
   const Inputs in = {c.q() * 100, c.k() * 100, c.v()};
@@ -169,6 +202,7 @@ TEST(PackedAttention, RefusesOffsetsThatDoNotCoverThePositions) {
   const Tensor x = at::zeros({4, 1, 8});
   EXPECT_THROW(packed_attention(x, x, x, {0, 3}, {}), std::exception);
   EXPECT_THROW(packed_attention(x, x, x, {0, 3, 2, 4}, {}), std::exception);
+  EXPECT_THROW(packed_attention(x, x, x, {0, 3, 4}, {0, 2, 4}, {}), std::exception);
 }
 
 // Decoding position by position through the cache is the packed pass's last row.
