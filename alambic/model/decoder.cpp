@@ -86,7 +86,7 @@ std::string Decoder::canonical_name(const std::string& name) const {
 }
 
 Tensor Decoder::embed(const Pass& pass) const {
-  const Tensor x = embed_tokens.rows(pass.input.tokens_N);
+  const Tensor x = embed_tokens.rows(pass.tokens_N);
   return embedding_scale == 1 ? x : x * at::scalar_tensor(embedding_scale, x.options());
 }
 
@@ -99,12 +99,12 @@ Tensor through(const DecoderLayer& layer, int64_t i, const Tensor& x, const Rota
   };
   const Tensor a = layer.attention->forward(normed(layer.before_attention, x), rotation, pass, i);
   const Tensor y = x + normed(layer.after_attention, a);
-  return y + normed(layer.after_mlp, layer.mlp->forward(normed(layer.before_mlp, y)));
+  return y + normed(layer.after_mlp, layer.mlp->forward(normed(layer.before_mlp, y), pass));
 }
 
 }  // namespace
 
-Tensor Decoder::hidden(const Pass& pass) const {
+Tensor Decoder::hidden_rows(const Pass& pass) const {
   Tensor x = embed(pass);
   std::vector<Rotation> rotations;
   for (const Rope& rope : ropes) rotations.push_back(rope.at(pass.positions_N));

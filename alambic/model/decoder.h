@@ -62,7 +62,7 @@ struct Decoder : Model {
   ModelShape shape() const override { return sizes; }
   void visit(const TensorVisitor& visitor) override;
   std::string canonical_name(const std::string& name) const override;
-  Tensor hidden(const Pass& pass) const override;
+  Tensor hidden_rows(const Pass& pass) const override;
   Head head() const override;
   void move_buffers(at::Device device, at::ScalarType dtype) override;
   double init_deviation(const std::string& name) const override;

@@ -104,8 +104,8 @@ struct Gpt2 : Model {
     return y + layer.mlp_proj(kernels::gelu_tanh(layer.c_fc(layer.ln_2(y))));
   }
 
-  Tensor hidden(const Pass& pass) const override {
-    Tensor x = wte.rows(pass.input.tokens_N) + at::embedding(wpe, pass.positions_N);
+  Tensor hidden_rows(const Pass& pass) const override {
+    Tensor x = wte.rows(pass.tokens_N) + at::embedding(wpe, pass.positions_N);
     const LayerRuns runs(pass);
     for (int64_t i = 0; i < std::ssize(layers); ++i) {
       x = runs.run([this, i, runs](const Tensor& y) { return through(i, y, runs.pass()); }, x);

@@ -109,8 +109,8 @@ struct GptNeox : Model {
     return x + a + layer.dense_4h_to_h(tanh ? kernels::gelu_tanh(y) : at::gelu(y));
   }
 
-  Tensor hidden(const Pass& pass) const override {
-    Tensor x = embed_in.rows(pass.input.tokens_N);
+  Tensor hidden_rows(const Pass& pass) const override {
+    Tensor x = embed_in.rows(pass.tokens_N);
     const Rotation rotation = rope.at(pass.positions_N);
     const LayerRuns runs(pass);
     for (int64_t i = 0; i < std::ssize(layers); ++i) {

@@ -6,6 +6,17 @@ namespace alambic {
 
 at::TensorOptions Model::options() { return head().weight_VD.options().requires_grad(false); }
 
+Tensor Model::hidden(const Pass& pass) const {
+  const bool drops = dropout && dropout->rate > 0 && at::GradMode::is_enabled();
+  if (drops || pass.shared) return hidden_rows(pass);
+  const Pass rows = pass.with_shared_prefixes();
+  const Tensor hidden_RD = hidden_rows(rows);
+  if (rows.shared && pass.outputs != nullptr) {
+    for (auto& [layer, x] : pass.outputs->x_ND) x = rows.to_positions(x);
+  }
+  return rows.to_positions(hidden_RD);
+}
+
 int64_t Model::parameters() {
   int64_t count = 0;
   visit([&](const std::string&, const Weight& weight) { count += weight.numel(); });

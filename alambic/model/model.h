@@ -36,8 +36,10 @@ struct Model {
   /// Walks every tensor under its Hugging Face name, with what its blocks tell besides (linear
   /// maps, routers, activations); a tied head is not visited twice.
   virtual void visit(const TensorVisitor& visitor) = 0;
-  /// Hidden states after the final norm, [N, D].
-  virtual Tensor hidden(const Pass& pass) const = 0;
+  /// Hidden states after the final norm, [N, D]. What sequences of a pass without a cache begin
+  /// alike with is computed once (nn/shared_prefixes.h), unless dropout draws for each copy. Of a
+  /// pass that shares already the hidden states of its rows.
+  Tensor hidden(const Pass& pass) const;
   virtual Head head() const = 0;
   /// Whether `hidden` shows its layers' outputs to a pass that asks (Pass::outputs).
   virtual bool has_hidden_states() const { return true; }
@@ -87,6 +89,10 @@ struct Model {
   void visit_linears(const TensorVisitor::OnLinear& visitor);
   /// Chooses the draws of dropout that the next learning pass takes.
   void seed_dropout(int64_t step, int64_t micro_batch);
+
+ protected:
+  /// Hidden states of the pass's rows, [rows, D].
+  virtual Tensor hidden_rows(const Pass& pass) const = 0;
 };
 
 }  // namespace alambic

@@ -2,23 +2,29 @@
 
 namespace alambic {
 
-Tensor attend(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass,
-              int64_t layer, const AttentionOptions& options) {
+KeysValues stored(const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass, int64_t layer) {
   if (pass.cache) {
     const std::vector<int64_t>& offsets = pass.input.offsets;
     KvCache::Layer& cached = pass.cache->layers[layer];
     kernels::write_cache(k_NKd, offsets, cached.keys, pass.slots, pass.starts);
     kernels::write_cache(v_NKd, offsets, cached.values, pass.slots, pass.starts);
   }
-  return attend_stored(q_NHd, k_NKd, v_NKd, pass, layer, options);
+  return {pass.to_positions(k_NKd), pass.to_positions(v_NKd), layer};
 }
 
-Tensor attend_stored(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
-                     const Pass& pass, int64_t layer, const AttentionOptions& options) {
+Tensor attend(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass,
+              int64_t layer, const AttentionOptions& options) {
+  return attend(q_NHd, stored(k_NKd, v_NKd, pass, layer), pass, options);
+}
+
+Tensor attend(const Tensor& q_NHd, const KeysValues& kv, const Pass& pass,
+              const AttentionOptions& options) {
   if (!pass.decodes()) {
-    return kernels::packed_attention(q_NHd, k_NKd, v_NKd, pass.input.offsets, options).flatten(1);
+    return kernels::packed_attention(q_NHd, kv.k_PKd, kv.v_PKd, pass.row_offsets(),
+                                     pass.input.offsets, options)
+        .flatten(1);
   }
-  const KvCache::Layer& cached = pass.cache->layers[layer];
+  const KvCache::Layer& cached = pass.cache->layers[kv.layer];
   std::vector<int64_t> lengths = pass.starts;
   for (int64_t& length : lengths) ++length;
   return kernels::cached_attention(q_NHd, cached.keys, cached.values, pass.slots, lengths, options)

@@ -7,15 +7,22 @@ namespace alambic {
 
 using kernels::AttentionOptions;
 
-/// The heart of every attention block: stores this pass's keys and values when there is a cache,
-/// and attends over the cache (decoding) or over the pass itself. Shapes as
-/// kernels::packed_attention; returns [N, H · d], ready for the output projection.
+/// Keys and values that a layer has made in this pass: of its positions, and in the cache.
+struct KeysValues {
+  Tensor k_PKd, v_PKd;  ///< of all positions, where queries are of rows
+  int64_t layer = -1;   ///< place in the cache of those of earlier tokens
+};
+
+/// Keys and values of a pass's rows, stored when there is a cache.
+KeysValues stored(const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass, int64_t layer);
+
+/// Attention over the cache (decoding) or over the pass itself, whose keys and values this or an
+/// earlier layer has made. Returns [N, H · d], ready for the output projection.
+Tensor attend(const Tensor& q_NHd, const KeysValues& kv, const Pass& pass,
+              const AttentionOptions& options);
+
+/// The heart of every attention block: both. Shapes as kernels::packed_attention.
 Tensor attend(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass,
               int64_t layer, const AttentionOptions& options);
-
-/// The same over the keys and values that `layer`, an earlier one, has made and stored in this
-/// pass.
-Tensor attend_stored(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
-                     const Pass& pass, int64_t layer, const AttentionOptions& options);
 
 }  // namespace alambic

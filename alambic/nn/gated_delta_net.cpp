@@ -32,6 +32,14 @@ Tensor remembered(const Tensor& cached, const Pass& pass) {
   return cached.index_select(0, slots_of(pass));
 }
 
+kernels::DeltaInputs at_positions(const kernels::DeltaInputs& rows, const Pass& pass) {
+  return {.q_NKd = pass.to_positions(rows.q_NKd),
+          .k_NKd = pass.to_positions(rows.k_NKd),
+          .v_NHd = pass.to_positions(rows.v_NHd),
+          .decay_NH = pass.to_positions(rows.decay_NH),
+          .rate_NH = pass.to_positions(rows.rate_NH)};
+}
+
 // The last inputs of every sequence of a prompt's pass, behind zeros where it is shorter.
 void keep_last(const Tensor& x_NC, const Pass& pass, const Tensor& window) {
   for (int64_t s = 0; s < pass.input.sequences(); ++s) {
@@ -73,7 +81,8 @@ Tensor GatedDeltaNet::convolved(const Tensor& x_NC, const Pass& pass, int64_t la
     return kernels::causal_convolution_step(last_NWC, weight_CW);
   }
   if (pass.cache) keep_last(x_NC, pass, pass.cache->layers[layer].window);
-  return kernels::packed_causal_convolution(x_NC, weight_CW, pass.positions_N);
+  return pass.to_rows(kernels::packed_causal_convolution(pass.to_positions(x_NC), weight_CW,
+                                                         pass.to_positions(pass.positions_N)));
 }
 
 kernels::DeltaInputs GatedDeltaNet::inputs(const Tensor& mixed_NC, const Tensor& x_ND) const {
@@ -95,11 +104,11 @@ Tensor GatedDeltaNet::read(const kernels::DeltaInputs& inputs, const Pass& pass,
   const bool decodes = pass.decodes();
   const kernels::DeltaOutputs found =
       decodes ? kernels::delta_rule_step(inputs, remembered(pass.cache->layers[layer].state, pass))
-              : kernels::packed_delta_rule(inputs, pass.input.offsets);
+              : kernels::packed_delta_rule(at_positions(inputs, pass), pass.input.offsets);
   if (pass.cache) {
     pass.cache->layers[layer].state.index_copy_(0, slots_of(pass), found.state_SHkv);
   }
-  return found.out_NHd;
+  return pass.to_rows(found.out_NHd);
 }
 
 // As SelfAttention's.

@@ -63,8 +63,10 @@ Tensor LatentAttention::forward(const Tensor& x_ND, const Rotation& rotation, co
     if (indexer) write(index_key_Nd, cached_layer.values);
   }
   if (indexer && indexer->chooses(pass)) {
-    return o_proj(sparse(q, indexer->queries(x_ND, source_NQ, rotation), entry_NC, index_key_Nd,
-                         pass, layer));
+    const TokenIndexer::Queries index = indexer->queries(x_ND, source_NQ, rotation);
+    return o_proj(sparse(q, {pass.to_positions(index.q_NHd), pass.to_positions(index.weight_NH)},
+                         pass.to_positions(entry_NC), pass.to_positions(index_key_Nd), pass,
+                         layer));
   }
   return o_proj(pass.decodes() ? cached(q, pass.cache->layers[layer].keys, pass)
                                : plain(q, latent_NL, key_N1R, pass));
@@ -79,8 +81,9 @@ Tensor LatentAttention::plain(const Queries& q, const Tensor& latent_NL, const T
   const Tensor k_NHd = at::cat({kv[0], key_N1R.expand({-1, shape.heads, -1})}, -1);
   // The kernel wants keys and values of one width; zeros change neither scores nor sums.
   const int64_t width = std::max(shape.query_width(), shape.value_width);
-  return kernels::packed_attention(widened(q_NHd, width), widened(k_NHd, width),
-                                   widened(kv[1], width), pass.input.offsets, {.scale = scale})
+  return kernels::packed_attention(widened(q_NHd, width), pass.to_positions(widened(k_NHd, width)),
+                                   pass.to_positions(widened(kv[1], width)), pass.row_offsets(),
+                                   pass.input.offsets, {.scale = scale})
       .narrow(-1, 0, shape.value_width)
       .flatten(1);
 }
@@ -114,7 +117,8 @@ Tensor LatentAttention::cached(const Queries& q, const Tensor& cache, const Pass
 Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& index,
                                const Tensor& entry_NC, const Tensor& index_key_Nd, const Pass& pass,
                                int64_t layer) const {
-  return absorbed(q, [&](const Tensor& q_NHC) {
+  return absorbed(q, [&](const Tensor& q_RHC) {
+    const Tensor q_NHC = pass.to_positions(q_RHC);
     std::vector<Tensor> outputs;
     for (int64_t s = 0; s < pass.input.sequences(); ++s) {
       const int64_t begin = pass.input.offsets[s], count = pass.input.length(s);
@@ -135,7 +139,7 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
             q_THC, entry_MC, indexer->top_k(index, begin, count, index_key_Md), {.scale = scale}));
       }
     }
-    return at::cat(outputs);
+    return pass.to_rows(at::cat(outputs));
   });
 }
 

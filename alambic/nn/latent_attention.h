@@ -61,6 +61,7 @@ struct LatentAttention : Mixer {
   /// `attention` maps queries of width L + R to sums of cache entries, both [N, H, L + R].
   Tensor absorbed(const Queries& q, const std::function<Tensor(const Tensor&)>& attention) const;
   Tensor cached(const Queries& q, const Tensor& cache, const Pass& pass) const;
+  /// `q` of the pass's rows, the others of its positions.
   Tensor sparse(const Queries& q, const TokenIndexer::Queries& index, const Tensor& entry_NC,
                 const Tensor& index_key_Nd, const Pass& pass, int64_t layer) const;
   /// Weight of kv_b_proj, decoded, with what an adapter adds, [H · (nope + value width), L].

@@ -12,7 +12,7 @@ DenseMlp::DenseMlp(const MlpShape& shape) : shape(shape) {
   down_proj = {shape.inner, shape.width, shape.bias};
 }
 
-Tensor DenseMlp::forward(const Tensor& x_ND) const {
+Tensor DenseMlp::operator()(const Tensor& x_ND) const {
   std::vector<Tensor> both;  // gate, up
   if (shape.fused) {
     both = gate_up_proj(x_ND).chunk(2, -1);

@@ -2,13 +2,15 @@
 
 #include "alambic/kernels/activation.h"
 #include "alambic/nn/linear.h"
+#include "alambic/nn/pass.h"
 
 namespace alambic {
 
 /// Part of a decoder layer that sees each position alone: a gated MLP, or experts.
 struct FeedForward {
   virtual ~FeedForward() = default;
-  virtual Tensor forward(const Tensor& x_ND) const = 0;
+  /// [N, D] to [N, D]. Of the pass what rows stand for counts.
+  virtual Tensor forward(const Tensor& x_ND, const Pass& pass) const = 0;
   /// `prefix` is the layer's, "model.layers.3."; the block adds its own name.
   virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
 };
@@ -36,7 +38,8 @@ struct DenseMlp : FeedForward {
   Linear gate_up_proj;  ///< instead of the two, where fused
 
   explicit DenseMlp(const MlpShape& shape);
-  Tensor forward(const Tensor& x_ND) const override;
+  Tensor operator()(const Tensor& x_ND) const;
+  Tensor forward(const Tensor& x_ND, const Pass&) const override { return (*this)(x_ND); }
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
   /// Visit under the prefix `block`, "model.layers.3.mlp.".
   void visit_as(const std::string& block, const MlpNames& names, const TensorVisitor& visitor);

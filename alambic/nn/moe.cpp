@@ -54,7 +54,8 @@ Router::Router(int64_t width, const RouterOptions& options)
   if (options.has_correction_bias) correction_E = placeholder({options.experts});
 }
 
-Router::Choice Router::operator()(const Tensor& x_ND, const Tensor& given_NK) const {
+Router::Choice Router::operator()(const Tensor& x_ND, const Pass& pass,
+                                  const Tensor& given_NK) const {
   const at::ScalarType type = score_type(weight_ED);
   Tensor logits_NE = at::linear(x_ND.to(type), weight_ED.to(type));
   if (bias_E.defined()) logits_NE = logits_NE + bias_E.to(type);
@@ -67,7 +68,9 @@ Router::Choice Router::operator()(const Tensor& x_ND, const Tensor& given_NK) co
     experts_NK = std::get<1>(choice_NE.topk(options.top_k));
   }
   Tensor weights_NK = scores_NE.gather(-1, experts_NK);
-  if (load && at::GradMode::is_enabled()) load->add(experts_NK, scores_NE);
+  if (load && at::GradMode::is_enabled()) {
+    load->add(experts_NK, scores_NE, pass.copies_N());
+  }
   // Sigmoids may all vanish.
   if (options.norm_topk_prob) weights_NK = weights_NK / (weights_NK.sum(-1, true) + 1e-20);
   if (options.scaling != 1) weights_NK = weights_NK * options.scaling;
@@ -106,14 +109,16 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
   return base_ND.index_add(0, token_P, weighted_PD);
 }
 
-Tensor Moe::forward(const Tensor& x_ND) const { return forward(x_ND, router(x_ND)); }
+Tensor Moe::forward(const Tensor& x_ND, const Pass& pass) const {
+  return forward(x_ND, router(x_ND, pass));
+}
 
 Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
-  Tensor base_ND = shared ? shared->forward(x_ND) : at::zeros_like(x_ND);
+  Tensor base_ND = shared ? (*shared)(x_ND) : at::zeros_like(x_ND);
   if (shared_gate.weight.defined()) base_ND = base_ND * shared_gate(x_ND).sigmoid();
   return mix_experts(
-      x_ND, choice, router.options,
-      [&](int64_t e, const Tensor& x_PD) { return experts[e].forward(x_PD); }, base_ND);
+      x_ND, choice, router.options, [&](int64_t e, const Tensor& x_PD) { return experts[e](x_PD); },
+      base_ND);
 }
 
 void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {

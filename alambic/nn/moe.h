@@ -38,7 +38,7 @@ struct Router {
   Tensor weight_ED;
   Tensor bias_E;        ///< undefined: none
   Tensor correction_E;  ///< learns nothing; undefined: none
-  /// Counts of the experts that passes with gradients choose; null: none.
+  /// Counts of the experts that passes with gradients choose, for each position; null: none.
   std::shared_ptr<RouterLoad> load;
 
   struct Choice {
@@ -49,7 +49,7 @@ struct Router {
   Router(int64_t width, const RouterOptions& options);
   /// Scores in float32, whatever the dtype of x and the weights. `given_NK`: experts (int64) that
   /// are chosen whatever their scores; undefined: the best are.
-  Choice operator()(const Tensor& x_ND, const Tensor& given_NK = {}) const;
+  Choice operator()(const Tensor& x_ND, const Pass& pass, const Tensor& given_NK = {}) const;
 };
 
 /// `base_ND` and the chosen experts' outputs times their weights. `expert(e, x)` is called once for
@@ -81,7 +81,7 @@ struct Moe : FeedForward {
       int64_t shared_inner = 0);
 
   /// Runs the experts that got tokens, each once, on all of its tokens.
-  Tensor forward(const Tensor& x_ND) const override;
+  Tensor forward(const Tensor& x_ND, const Pass& pass) const override;
   Tensor forward(const Tensor& x_ND, const Router::Choice& choice) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
 };

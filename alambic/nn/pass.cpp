@@ -19,12 +19,13 @@ Tensor positions_of(const Packed& input, const std::vector<int64_t>& starts) {
 
 }  // namespace
 
-Pass::Pass(const Packed& input) : input(input), starts(input.sequences(), 0) {
+Pass::Pass(const Packed& input)
+    : input(input), starts(input.sequences(), 0), tokens_N(input.tokens_N) {
   positions_N = positions_of(input, starts);
 }
 
 Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
-    : input(input), cache(&cache), slots(std::move(slots)) {
+    : input(input), cache(&cache), slots(std::move(slots)), tokens_N(input.tokens_N) {
   const bool fresh = std::ranges::all_of(this->slots, [&](auto s) { return !cache.lengths[s]; });
   for (int64_t s = 0; s < input.sequences(); ++s) {
     const int64_t start = cache.lengths[this->slots[s]];
@@ -35,6 +36,39 @@ Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
   }
   positions_N = positions_of(input, starts);
 }
+
+Pass::Pass(const Pass& pass, const Packed& copy)
+    : input(copy),
+      cache(pass.cache),
+      slots(pass.slots),
+      starts(pass.starts),
+      tokens_N(pass.tokens_N),
+      positions_N(pass.positions_N),
+      shared(pass.shared) {}
+
+Pass Pass::with_shared_prefixes() const {
+  Pass result = *this;
+  if (cache != nullptr || shared) return result;
+  result.shared = alambic::shared_prefixes(input);
+  if (!result.shared) return result;
+  result.tokens_N = tokens_N.index_select(0, result.shared->first_R);
+  result.positions_N = positions_N.index_select(0, result.shared->first_R);
+  return result;
+}
+
+Tensor Pass::to_positions(const Tensor& x_ND) const {
+  return shared ? alambic::to_positions(x_ND, shared) : x_ND;
+}
+
+Tensor Pass::to_rows(const Tensor& x_ND) const {
+  return shared ? alambic::to_rows(x_ND, shared) : x_ND;
+}
+
+const std::vector<int64_t>& Pass::row_offsets() const {
+  return shared ? shared->row_offsets : input.offsets;
+}
+
+Tensor Pass::copies_N() const { return shared ? shared->copies_R : Tensor(); }
 
 bool Pass::decodes() const {
   return cache && std::ranges::any_of(starts, [](int64_t start) { return start > 0; });

@@ -3,25 +3,44 @@
 #include "alambic/flow/packed.h"
 #include "alambic/nn/kv_cache.h"
 #include "alambic/nn/layer_outputs.h"
+#include "alambic/nn/shared_prefixes.h"
 
 namespace alambic {
 
 /// One pass of packed sequences through a model. Without a cache: a plain forward, for training and
 /// grading. With a cache: sequence s continues slot slots[s], its keys and values are stored, and
 /// the caller calls finish() after the last layer.
+///
+/// A model computes rows, one for each position of the input; without a cache, and where sequences
+/// begin alike, Model::hidden makes them fewer (`shared`). N of tensors inside a model is the
+/// number of rows; where positions see each other, to_positions and to_rows lead there and back.
 struct Pass {
   const Packed& input;
   KvCache* cache = nullptr;
   std::vector<int64_t> slots = {};
   std::vector<int64_t> starts = {};  ///< entries already in each sequence's slot
-  Tensor positions_N = {};           ///< int64: position of each token in its own sequence
+  Tensor tokens_N = {};              ///< int64: token of each row
+  Tensor positions_N = {};           ///< int64: position of each row in its own sequence
   LayerOutputs* outputs = nullptr;   ///< hidden states to hand out; null: none
+  SharedPrefixesPtr shared = {};     ///< null: each position has a row of its own
 
   explicit Pass(const Packed& input);
   Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots);
 
+  /// The same pass over `copy`, a copy of its input; hands nothing out.
+  Pass(const Pass& pass, const Packed& copy);
+
   /// Pass with one new token for each of the running sequences.
   bool decodes() const;
+  /// The same pass, with a row for each position that differs, if that is fewer.
+  Pass with_shared_prefixes() const;
+  /// [rows, …] to [positions of the input, …], and back: one of equals.
+  Tensor to_positions(const Tensor& x_ND) const;
+  Tensor to_rows(const Tensor& x_ND) const;
+  /// Rows of sequence s of its own, its last ones: [row_offsets()[s], row_offsets()[s + 1]).
+  const std::vector<int64_t>& row_offsets() const;
+  /// Positions of each row, int64; undefined: one of each.
+  Tensor copies_N() const;
   /// Models call it behind each layer.
   void show(int64_t layer, const Tensor& x_ND) const {
     if (outputs != nullptr) outputs->see(layer, x_ND);

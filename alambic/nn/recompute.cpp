@@ -67,7 +67,7 @@ RecomputeLayers::~RecomputeLayers() { recomputes = before_; }
 struct LayerRuns::Kept {
   Packed input;
   Pass pass;
-  explicit Kept(const Pass& of) : input(of.input), pass(input) {}
+  explicit Kept(const Pass& of) : input(of.input), pass(of, input) {}
 };
 
 LayerRuns::LayerRuns(const Pass& pass) : pass_(&pass) {

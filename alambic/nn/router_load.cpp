@@ -4,13 +4,18 @@
 
 namespace alambic {
 
-void RouterLoad::add(const Tensor& experts_NK, const Tensor& scores_NE) {
+void RouterLoad::add(const Tensor& experts_NK, const Tensor& scores_NE, const Tensor& copies_N) {
   const at::NoGradGuard no_grad;
-  const Tensor chosen = at::bincount(experts_NK.flatten(), {}, scores_NE.size(-1)).to(at::kDouble);
-  const Tensor shares = (scores_NE / (scores_NE.sum(-1, true) + 1e-20)).to(at::kDouble).sum(0);
+  const Tensor times_N1 =
+      (copies_N.defined() ? copies_N : at::ones_like(experts_NK.select(1, 0))).unsqueeze(1);
+  const Tensor chosen = at::bincount(experts_NK.flatten(), times_N1.expand_as(experts_NK).flatten(),
+                                     scores_NE.size(-1))
+                            .to(at::kDouble);
+  const Tensor share_NE = (scores_NE / (scores_NE.sum(-1, true) + 1e-20)).to(at::kDouble);
+  const Tensor shares = (share_NE * times_N1).sum(0);
   chosen_E = chosen_E.defined() ? chosen_E + chosen : chosen;
   shares_E = shares_E.defined() ? shares_E + shares : shares;
-  tokens += experts_NK.size(0);
+  tokens += times_N1.sum().item<int64_t>();
 }
 
 LoadBalance balance_of(const std::vector<std::shared_ptr<RouterLoad>>& loads) {

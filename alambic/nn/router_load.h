@@ -15,8 +15,9 @@ struct RouterLoad {
   Tensor shares_E;  ///< float64: the expert's shares of the tokens' scores, summed
   int64_t tokens = 0;
 
-  /// `experts_NK` int64; `scores_NE` not negative, each token's divided here by their sum.
-  void add(const Tensor& experts_NK, const Tensor& scores_NE);
+  /// `experts_NK` int64; `scores_NE` not negative, each token's divided here by their sum;
+  /// `copies_N` int64, how often a row counts; undefined: once.
+  void add(const Tensor& experts_NK, const Tensor& scores_NE, const Tensor& copies_N = {});
 };
 
 struct LoadBalance {

@@ -24,7 +24,7 @@ struct CountingModel : Model {
   }
   ModelShape shape() const override { return model->shape(); }
   void visit(const TensorVisitor& visitor) override { model->visit(visitor); }
-  Tensor hidden(const Pass& pass) const override {
+  Tensor hidden_rows(const Pass& pass) const override {
     ++passes;
     return model->hidden(pass);
   }

@@ -91,6 +91,33 @@ TEST_F(GroupScores, GiveTheSameGradientsInMicroBatches) {
   }
 }
 
+// The steps of a run whose completions share their prompts' passes (student and reference), and
+// of one that computes each.
+TEST_F(GroupScores, AreTheSameWithSharedPrompts) {
+  options.policy.kl_weight = 0.5;
+  reference = local(2);
+  const auto run = [&](bool share) {
+    const SharePrefixes sharing(share);
+    std::vector<TokenizedExample> examples = make_examples(10);
+    for (TokenizedExample& row : examples) {
+      for (int32_t i = 0; i < 20; ++i) row.prompt.push_back((7 * i + 1) % 50);
+    }
+    const auto student = trainable_model();
+    const auto task = distillation_task(*student, TeacherMixture::none(), examples, tokenizer,
+                                        options, {.reward = reward, .reference = reference});
+    Step step{.report = task->forward_backward(1, silent)};
+    step.gradients = gradients_of(*student);
+    return step;
+  };
+  const Step shared = run(true), each = run(false);
+  EXPECT_NEAR(shared.report.loss, each.report.loss, 1e-6);
+  ASSERT_EQ(shared.report.means.size(), each.report.means.size());
+  for (const auto& [name, mean] : each.report.means) {
+    EXPECT_NEAR(shared.report.means.at(name), mean, 1e-6 * (1 + std::abs(mean))) << name;
+  }
+  EXPECT_LT(relative_distance(shared.gradients, each.gradients), 1e-6);
+}
+
 // The gradient of −Σ A·log q / tokens by its definition, one completion at a time.
 TEST_F(GroupScores, GiveEveryTokenTheAdvantageOfItsCompletion) {
   for (const AdvantageKind kind : {AdvantageKind::grpo, AdvantageKind::dr_grpo}) {

@@ -81,13 +81,22 @@ Tensor CompressedAttention::forward(const Tensor& x_ND, const Rope& rope, const 
   if (pass.decodes()) {
     outputs.push_back(step(inputs, rope, pass, layer));
   } else {
+    inputs = inputs.at_positions(pass);
     for (int64_t s = 0; s < pass.input.sequences(); ++s) {
       outputs.push_back(of_sequence(inputs, rope, pass, s, layer));
     }
   }
   // Values have turned with the keys: turned back by the query's angle, what a value adds depends
   // on how far away it is.
-  return output(rotate_tail(at::cat(outputs), rotation.back()));
+  return output(rotate_tail(pass.to_rows(at::cat(outputs)), rotation.back()));
+}
+
+CompressedAttention::Inputs CompressedAttention::Inputs::at_positions(const Pass& pass) const {
+  const auto all = [&](const Tensor& x) { return x.defined() ? pass.to_positions(x) : x; };
+  return {.q_NHd = all(q_NHd),
+          .kv_Nd = all(kv_Nd),
+          .raw_NW = all(raw_NW),
+          .index = {all(index.q_NHd), all(index.weight_NH), all(index.raw_NW)}};
 }
 
 Tensor CompressedAttention::of_sequence(const Inputs& inputs, const Rope& rope, const Pass& pass,

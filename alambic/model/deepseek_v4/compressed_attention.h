@@ -45,6 +45,7 @@ struct CompressedAttention {
   struct Inputs {
     Tensor q_NHd, kv_Nd, raw_NW;
     EntryIndexer::Queries index;
+    Inputs at_positions(const Pass& pass) const;
   };
   /// A sequence from its first token on; [T, H, d].
   Tensor of_sequence(const Inputs& inputs, const Rope& rope, const Pass& pass, int64_t s,

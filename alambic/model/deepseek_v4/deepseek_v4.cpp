@@ -34,9 +34,9 @@ struct Layer {
     const auto between = around_experts.read(y_NSD);
     const Tensor y_ND = ffn_norm(between.x_ND);
     const Tensor given_NK =
-        expert_VK.defined() ? expert_VK.index_select(0, pass.input.tokens_N) : Tensor();
+        expert_VK.defined() ? expert_VK.index_select(0, pass.tokens_N) : Tensor();
     return around_experts.write(y_NSD, between,
-                                experts.forward(y_ND, experts.router(y_ND, given_NK)));
+                                experts.forward(y_ND, experts.router(y_ND, pass, given_NK)));
   }
 };
 
@@ -89,9 +89,9 @@ struct DeepSeekV4 : Model {
     return predictor ? "layers for multi-token prediction" : "";
   }
 
-  Tensor hidden(const Pass& pass) const override {
+  Tensor hidden_rows(const Pass& pass) const override {
     const int64_t streams = collapse.shape.streams;
-    Tensor x_NSD = embed.rows(pass.input.tokens_N).unsqueeze(1).expand({-1, streams, -1});
+    Tensor x_NSD = embed.rows(pass.tokens_N).unsqueeze(1).expand({-1, streams, -1});
     const Rotation plain_at = plain.at(pass.positions_N);
     const Rotation stretched_at = stretched.at(pass.positions_N);
     const LayerRuns runs(pass);

@@ -33,8 +33,8 @@ struct ExpertBranch {
         before_experts(norm_of(shape.width, epsilon)),
         after_experts(norm_of(shape.width, epsilon)) {}
 
-  Tensor forward(const Tensor& x_ND, const Tensor& mlp_ND) const {
-    return after_mlp(mlp_ND) + after_experts(experts.forward(x_ND, before_experts(x_ND)));
+  Tensor forward(const Tensor& x_ND, const Tensor& mlp_ND, const Pass& pass) const {
+    return after_mlp(mlp_ND) + after_experts(experts.forward(x_ND, before_experts(x_ND), pass));
   }
   void visit(const std::string& prefix, const TensorVisitor& visitor) {
     after_mlp.visit(prefix + "post_feedforward_layernorm_1", visitor);
@@ -65,15 +65,15 @@ struct Layer {
     if (reads_others()) keys_values = {inputs[inputs.size() - 2], inputs.back(), from};
     x = x +
         after_attention(attention.forward(before_attention(x), rotation, pass, index, keys_values));
-    x = x + feed_forward(x);
+    x = x + feed_forward(x, pass);
     if (per_layer) x = x + (*per_layer)(x, inputs[1]);
     x = x * scalar_1.to(x.scalar_type());
     if (reads_others()) return {x};
-    return {x, keys_values.k_NKd, keys_values.v_NKd};
+    return {x, keys_values.k_PKd, keys_values.v_PKd};
   }
-  Tensor feed_forward(const Tensor& x_ND) const {
-    const Tensor y_ND = mlp.forward(before_mlp(x_ND));
-    return after_mlp(experts ? experts->forward(x_ND, y_ND) : y_ND);
+  Tensor feed_forward(const Tensor& x_ND, const Pass& pass) const {
+    const Tensor y_ND = mlp(before_mlp(x_ND));
+    return after_mlp(experts ? experts->forward(x_ND, y_ND, pass) : y_ND);
   }
   void visit(const std::string& prefix, const TensorVisitor& visitor) {
     before_attention.visit(prefix + "input_layernorm", visitor);
@@ -106,10 +106,10 @@ struct Gemma4 : Decoder {
     }
   }
 
-  Tensor hidden(const Pass& pass) const override {
+  Tensor hidden_rows(const Pass& pass) const override {
     Tensor x = embed(pass);
     std::vector<Tensor> inputs_NP;
-    if (per_layer) inputs_NP = (*per_layer)(pass.input.tokens_N, x).unbind(1);
+    if (per_layer) inputs_NP = (*per_layer)(pass.tokens_N, x).unbind(1);
     const std::array rotations = {ropes[Gemma4Plan::whole].at(pass.positions_N),
                                   ropes[Gemma4Plan::sliding].at(pass.positions_N)};
     std::array<KeysValues, 2> shared;
@@ -120,7 +120,7 @@ struct Gemma4 : Decoder {
       std::vector<Tensor> read = {x};
       if (per_layer) read.push_back(inputs_NP[i]);
       if (layer.reads_others()) {
-        read.insert(read.end(), {keys_values.k_NKd, keys_values.v_NKd});
+        read.insert(read.end(), {keys_values.k_PKd, keys_values.v_PKd});
       }
       const std::vector<Tensor> made = runs.run(
           [&layer, i, runs, rotation = rotations[layer.kind],

@@ -17,9 +17,9 @@ ScaledExperts::ScaledExperts(const MlpShape& shape, const RouterOptions& options
   down_proj = placeholder({E, shape.width, shape.inner});
 }
 
-Tensor ScaledExperts::forward(const Tensor& seen_ND, const Tensor& x_ND) const {
+Tensor ScaledExperts::forward(const Tensor& seen_ND, const Tensor& x_ND, const Pass& pass) const {
   const double root = std::sqrt(static_cast<double>(shape.width));
-  Router::Choice choice = router(plain_rms_norm(seen_ND, epsilon) * scale_D / root);
+  Router::Choice choice = router(plain_rms_norm(seen_ND, epsilon) * scale_D / root, pass);
   const Tensor scale_NK =
       per_expert_scale_E.index_select(0, choice.experts_NK.flatten()).view_as(choice.experts_NK);
   choice.weights_NK = choice.weights_NK * scale_NK;

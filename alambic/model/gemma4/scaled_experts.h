@@ -17,7 +17,7 @@ struct ScaledExperts {
 
   ScaledExperts(const MlpShape& shape, const RouterOptions& options, double epsilon);
   /// `seen_ND` chooses the experts, `x_ND` goes through them.
-  Tensor forward(const Tensor& seen_ND, const Tensor& x_ND) const;
+  Tensor forward(const Tensor& seen_ND, const Tensor& x_ND, const Pass& pass) const;
   /// `prefix` is the layer's, "model.layers.3.".
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 };

@@ -24,12 +24,12 @@ Tensor SharedKvAttention::forward(const Tensor& x_ND, const Rotation& rotation, 
   const auto heads_of = [](const Tensor& x, int64_t heads) { return x.unflatten(-1, {heads, -1}); };
   const Tensor q_NHd = rotation(q_norm(heads_of(q_proj(x_ND), shape.heads)));
   if (source == KvSource::earlier) {
-    return o_proj(attend_stored(q_NHd, shared.k_NKd, shared.v_NKd, pass, shared.layer, options));
+    return o_proj(attend(q_NHd, shared, pass, options));
   }
   const Tensor k_NKd = heads_of(k_proj(x_ND), shape.kv_heads);
   const Tensor v_NKd = source == KvSource::keys ? k_NKd : heads_of(v_proj(x_ND), shape.kv_heads);
-  shared = {rotation(k_norm(k_NKd)), plain_rms_norm(v_NKd, k_norm.epsilon), layer};
-  return o_proj(attend(q_NHd, shared.k_NKd, shared.v_NKd, pass, layer, options));
+  shared = stored(rotation(k_norm(k_NKd)), plain_rms_norm(v_NKd, k_norm.epsilon), pass, layer);
+  return o_proj(attend(q_NHd, shared, pass, options));
 }
 
 void SharedKvAttention::visit(const std::string& prefix, const TensorVisitor& visitor) {

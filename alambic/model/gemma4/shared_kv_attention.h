@@ -6,12 +6,6 @@
 
 namespace alambic {
 
-/// Keys and values that a layer has made in this pass for later ones to read.
-struct KeysValues {
-  Tensor k_NKd, v_NKd;
-  int64_t layer = -1;  ///< place in the cache of those of earlier tokens
-};
-
 enum class KvSource {
   own,     ///< a map to keys and one to values
   keys,    ///< values are the keys before their norm and turn

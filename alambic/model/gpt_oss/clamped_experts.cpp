@@ -13,7 +13,7 @@ ClampedExperts::ClampedExperts(const ClampedShape& shape, const RouterOptions& o
   down_proj_bias = placeholder({E, shape.width});
 }
 
-Tensor ClampedExperts::forward(const Tensor& x_ND) const {
+Tensor ClampedExperts::forward(const Tensor& x_ND, const Pass& pass) const {
   // The gradient of unbind is one tensor; that of select would be one for each expert.
   const std::vector<Tensor> both = gate_up_proj.unbind(), both_bias = gate_up_proj_bias.unbind();
   const std::vector<Tensor> down = down_proj.unbind(), down_bias = down_proj_bias.unbind();
@@ -25,7 +25,7 @@ Tensor ClampedExperts::forward(const Tensor& x_ND) const {
     const Tensor inner = (up + 1) * (gate * (gate * shape.alpha).sigmoid());
     return kernels::linear_input_major(inner, down[e], down_bias[e]);
   };
-  return mix_experts(x_ND, router(x_ND), router.options, expert, at::zeros_like(x_ND));
+  return mix_experts(x_ND, router(x_ND, pass), router.options, expert, at::zeros_like(x_ND));
 }
 
 void ClampedExperts::visit(const std::string& prefix, const TensorVisitor& visitor) {

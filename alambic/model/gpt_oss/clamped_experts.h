@@ -19,7 +19,7 @@ struct ClampedExperts : FeedForward {
   Tensor down_proj, down_proj_bias;        ///< [E, inner, width], [E, width]
 
   ClampedExperts(const ClampedShape& shape, const RouterOptions& options);
-  Tensor forward(const Tensor& x_ND) const override;
+  Tensor forward(const Tensor& x_ND, const Pass& pass) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
 };
 
