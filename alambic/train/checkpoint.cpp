@@ -87,9 +87,8 @@ TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
   restore_tensors(folder / weights_name, optimizer.weights());
   restore_tensors(folder / optimizer_name, optimizer.state());
   optimizer.set_steps(state.integer("optimizer_steps"));
-  return {.step = state.integer("step"),
-          .seconds = state.number("seconds"),
-          .best = std::move(best)};
+  return {
+      .step = state.integer("step"), .seconds = state.number("seconds"), .best = std::move(best)};
 }
 
 // Error about the newest of the checkpoints, where none can be used.
