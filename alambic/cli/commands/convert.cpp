@@ -93,7 +93,7 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtyp
   for (const auto& [dtype, count] : written.counts)
     parts.push_back(fmt::format("{} {}", count, name_of(dtype)));
   uint64_t bytes = 0;
-  for (const fs::path& file : written.files) bytes += file_bytes(file);
+  for (const fs::path& file : written.files) bytes += is_file(file) ? file_bytes(file) : 0;
   say("wrote {}{}: {}, tensors: {}", written.files[0].string(),
       written.files.size() == 1 ? "" : fmt::format(" and {} more", written.files.size() - 1),
       human_bytes(static_cast<double>(bytes)), join(parts));
@@ -139,6 +139,19 @@ void write_model(const ConvertOptions& options, const ModelFolder& model, Dtype 
   }
 }
 
+// Parts of --out are called NAME-00001-of-00003.gguf, as those of a model that is read may be.
+void check_parts(const ConvertOptions& options) {
+  const fs::path model = options.model, out = options.out;
+  const std::string name = model.filename(), begin = out.stem().string() + "-";
+  const bool alike = name.starts_with(begin) && name.ends_with(".gguf") &&
+                     name.size() == begin.size() + std::string_view("00001-of-00003.gguf").size();
+  if (options.split_size.empty() || !alike) return;
+  if (full_path(model).parent_path() != full_path(out).parent_path()) return;
+  throw input_error("parts of --out {} would be called as those of the --model {}", options.out,
+                    options.model)
+      .with_hint("choose another --out");
+}
+
 }  // namespace
 
 int run(const ConvertOptions& options) {
@@ -155,6 +168,7 @@ int run(const ConvertOptions& options) {
     throw input_error("--type has no effect on a folder").with_hint("--dtype chooses its format");
   }
   if (to_file) {
+    check_parts(options);
     check_output_file("--out", options.out, options.overwrite);
   } else if (path_exists(options.out) && !is_empty_folder(options.out) && !options.overwrite) {
     throw input_error("--out {} exists already", options.out).with_hint("--overwrite replaces it");

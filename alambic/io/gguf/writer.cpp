@@ -135,7 +135,7 @@ std::vector<fs::path> paths_of(const GgufPlace& place, size_t parts) {
     paths.push_back(parts == 1 ? place.path
                                : gguf_part_path(place.path, static_cast<int64_t>(i) + 1,
                                                 static_cast<int64_t>(parts)));
-    if (place.replace || !path_exists(paths.back())) continue;
+    if (place.replace || !is_file(paths.back())) continue;  // a pipe takes them
     throw input_error("{} exists already", paths.back().string())
         .with_hint("--overwrite replaces it");
   }

@@ -121,7 +121,7 @@ TEST_F(Habits, GenerationConfigIsAppliedOrNamed) {
   const std::string options =
       " --prompt '1 + 1 =' --json --temperature 0 --max-new-tokens 20 --device cpu --threads 1";
   const Outcome applied = succeed("generate --model " + at("asking") + options);
-  EXPECT_NE(applied.text.find("drawn with repetition_penalty 1e+06, suppress_tokens [5]"),
+  EXPECT_NE(applied.text.find("drawn with repetition_penalty 1000000, suppress_tokens [5]"),
             std::string::npos)
       << applied.text;
   EXPECT_NE(applied.text.find("not applied: top_p 0.9, no_repeat_ngram_size 3"), std::string::npos)
