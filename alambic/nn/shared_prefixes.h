@@ -34,6 +34,10 @@ struct SharedPrefixes {
 /// Shorter ones are not shared.
 inline constexpr int64_t shortest_shared_prefix = 8;
 
+/// What a position without a row of its own keeps for the backward pass all the same (keys and
+/// values, inputs of linear attention) is at most this share of a row's activations.
+inline constexpr double shared_position_cost = 0.5;
+
 using SharedPrefixesPtr = std::shared_ptr<const SharedPrefixes>;
 
 /// Null where sequences share too little to be worth it, and where a SharePrefixes says no.

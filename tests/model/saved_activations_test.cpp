@@ -29,16 +29,21 @@ class Allocated : public c10::MemoryReportingInfoBase {
   bool memoryProfilingEnabled() const override { return true; }
 };
 
-// Numbers (float32) per token after a forward pass over two sequences.
-double measured(const Model& model, int64_t length, bool recompute) {
-  Packed input;
-  input.tokens_N = at::arange(2 * length, at::kLong).remainder(model.shape().vocabulary);
-  input.offsets = {0, length, 2 * length};
+// Numbers (float32) per row after a forward pass.
+double measured(const Model& model, const Packed& input, bool recompute) {
+  const auto rows = static_cast<double>(Pass(input).with_shared_prefixes().tokens_N.size(0));
   const auto allocated = std::make_shared<Allocated>();
   const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, allocated);
   const RecomputeLayers scope(recompute);
   const Tensor hidden_ND = model.hidden(Pass(input));
-  return static_cast<double>(allocated->bytes) / 4 / static_cast<double>(2 * length);
+  return static_cast<double>(allocated->bytes) / 4 / rows;
+}
+
+// … over two sequences that begin differently.
+double measured(const Model& model, int64_t length, bool recompute) {
+  const Tensor tokens_N = at::arange(2 * length, at::kLong).remainder(model.shape().vocabulary);
+  tokens_N[length] = tokens_N[0] + 1;
+  return measured(model, Packed{tokens_N, {0, length, 2 * length}}, recompute);
 }
 
 struct SavedActivations : testing::TestWithParam<std::string> {
@@ -61,6 +66,26 @@ TEST_P(SavedActivations, AreWithinAQuarterOfTheMeasured) {
     EXPECT_GT(ratio, 0.75) << length;
     EXPECT_LT(ratio, 1.25) << length;
   }
+}
+
+// Eight completions of a prompt that is most of each, as the plan of `check` counts them.
+TEST_P(SavedActivations, OfSharedPromptsAreWithinTheirBound) {
+  const auto one = model();
+  const int64_t length = 64, own = 8, S = 8;
+  const Tensor tokens_ST =
+      at::arange(length, at::kLong).remainder(one->shape().vocabulary).repeat({S, 1});
+  Packed input{.tokens_N = {}, .offsets = {0}};
+  for (int64_t s = 0; s < S; ++s) {
+    tokens_ST[s][length - own] = s;
+    input.offsets.push_back((s + 1) * length);
+  }
+  input.tokens_N = tokens_ST.flatten();
+  const auto rows = static_cast<double>(length - own + S * own);
+  const auto shared = static_cast<double>(S * length) - rows;
+  const double row = one->saved_activations(static_cast<double>(length));
+  const double found = measured(*one, input, false) * rows;
+  EXPECT_GT(found, 0.75 * row * rows);
+  EXPECT_LT(found, 1.25 * row * (rows + shared_position_cost * shared));
 }
 
 // A bfloat16 model is planned with 4 bytes a number. Bug: attention with windows, soft-caps or

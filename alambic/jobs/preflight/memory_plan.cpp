@@ -9,6 +9,7 @@
 #include "alambic/io/model_folder.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/student.h"
+#include "alambic/nn/shared_prefixes.h"
 #include "alambic/objective/head_chunks.h"
 #include "alambic/tensor/view.h"
 #include "alambic/text/chat/chat_tokens.h"
@@ -41,16 +42,35 @@ void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
   if (files > 0) plan.push_back({name + " in files", files, true});
 }
 
-// Tokens of a completion at its longest behind a prompt of mean length (of the first 1000).
-double typical_length(const DistillPlan& plan) {
+// Tokens of a prompt of mean length (of the first 1000) and of a completion at its longest.
+struct TypicalLength {
+  double prompt, completion;
+  double all() const { return prompt + completion; }
+};
+
+TypicalLength typical_length(const DistillPlan& plan) {
   double tokens = 0, rows = 0;
   for (const Example row : plan.rows) {
     if (rows == 1000) break;
     tokens += static_cast<double>(prompt_ids(plan.student.model.tokenizer, row).size());
     ++rows;
   }
-  return std::min(tokens / rows + static_cast<double>(plan.options.max_completion_length),
-                  static_cast<double>(plan.student.model.model->shape().positions));
+  const auto positions = static_cast<double>(plan.student.model.model->shape().positions);
+  const double prompt = std::min(tokens / rows, positions);
+  return {prompt,
+          std::min(static_cast<double>(plan.options.max_completion_length), positions - prompt)};
+}
+
+// Rows whose activations a learning pass over so many completions keeps: completions of a prompt
+// share its pass (nn/shared_prefixes.h), unless dropout draws for each or they are the data's.
+double kept_rows(const DistillOptions& options, const TypicalLength& length, double micro) {
+  const bool shared = options.trainable.lora.dropout == 0 && options.lmbda == 1 &&
+                      length.prompt >= static_cast<double>(shortest_shared_prefix);
+  if (!shared) return micro * length.all();
+  const auto group = static_cast<double>(options.num_generations);
+  const double prompts = std::min(micro, std::ceil((micro + group - 1) / group));
+  const double rows = prompts * length.prompt + micro * length.completion;
+  return rows + shared_position_cost * (micro * length.all() - rows);
 }
 
 // Activations that the layers keep, per token of a sequence. With activation checkpointing: their
@@ -79,7 +99,8 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
       options.training.micro_batch_size > 0
           ? std::min(completions, static_cast<double>(options.training.micro_batch_size))
           : completions;
-  const auto tokens = typical_length(plan);
+  const TypicalLength length = typical_length(plan);
+  const double tokens = length.all();
   const int64_t vocabulary = student.shape().vocabulary;
   const double logits =
       8.0 * static_cast<double>(vocabulary) *
@@ -120,7 +141,7 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
       {"optimizer", state * trained},
       {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
       {"learning pass",
-       kept_element * micro * tokens *
+       kept_element * kept_rows(options, length, micro) *
            saved_activations(student, tokens, options.training.activation_checkpointing)},
       {"logits' chunks", logits}};
   parts.insert(parts.end(), auxiliary.begin(), auxiliary.end());
