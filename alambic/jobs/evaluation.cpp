@@ -13,6 +13,7 @@
 #include "alambic/text/chat/chat_source.h"
 #include "alambic/text/chat/chat_tokens.h"
 #include "alambic/text/final_answer.h"
+#include "alambic/text/tokenizer/adapter_tokenizer.h"
 #include "alambic/train/examples.h"
 
 namespace alambic {
@@ -92,7 +93,7 @@ void check_text_effects(const EvalOptions& options) {
 
 TaskEvaluation task_of(const EvalOptions& options, Dataset data, const LoadOptions& load) {
   TaskEvaluation task{
-      .model = options.model,
+      .model = tokenizer_folder(options.model, options.adapter),  // of the chat template
       .data = std::move(data),
       .chat = options.chat,
       .on_long_row = options.long_rows.on_long_row,

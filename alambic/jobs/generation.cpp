@@ -10,6 +10,7 @@
 #include "alambic/rollout/chat_session.h"
 #include "alambic/rollout/requests.h"
 #include "alambic/text/chat/continuation.h"
+#include "alambic/text/tokenizer/adapter_tokenizer.h"
 
 namespace alambic {
 namespace {
@@ -50,7 +51,9 @@ void apply_generation_config(const Json& config, const GenerateOptions& options,
 // A model ready to complete what the options ask for.
 struct Loaded {
   explicit Loaded(const GenerateOptions& options)
-      : model(pretrained(options)), chats(options.model, model.tokenizer, options.chat_template) {}
+      : model(pretrained(options)),
+        chats(tokenizer_folder(options.model, options.adapter), model.tokenizer,
+              options.chat_template) {}
 
   static Pretrained pretrained(const GenerateOptions& options) {
     LoadOptions load = prepare_machine(options.machine);

@@ -65,10 +65,48 @@ bool is_target(const std::string& module, bool is_head, const LoraOptions& optio
     const bool named = answers_to(module, target);
     if (named && is_head) {
       throw input_error("--lora-targets {}: the head cannot have an adapter", target)
-          .with_hint("the objectives make its logits in chunks from the plain weights");
+          .with_hint("--lora-modules-to-save " + target + " trains it whole");
     }
     return named || (target == "all-linear" && !is_head);
   });
+}
+
+// The module of a tensor and those above it: "a.b.weight" is in a.b and a.
+std::vector<std::string> modules_of(const std::string& tensor) {
+  std::vector<std::string> modules;
+  for (size_t end = tensor.rfind('.'); end != std::string::npos && end > 0;
+       end = tensor.rfind('.', end - 1)) {
+    modules.push_back(tensor.substr(0, end));
+  }
+  return modules;
+}
+
+bool ends_as(const std::vector<std::string>& modules, const std::string& name) {
+  return std::ranges::any_of(modules,
+                             [&](const std::string& module) { return module.ends_with(name); });
+}
+
+// Names of the model's tensors that are trained whole.
+std::set<std::string> saved_tensors(Model& model, const std::vector<std::string>& saved) {
+  std::set<std::string> tensors, met, ends;
+  model.visit([&](const std::string& tensor, const Weight&) {
+    const std::vector<std::string> modules = modules_of(tensor);
+    ends.insert(last_part(modules.front()));
+    for (const std::string& name : saved) {
+      if (!ends_as(modules, name)) continue;
+      met.insert(name);
+      tensors.insert(tensor);
+      if (tensor.find(".experts.") == std::string::npos) continue;
+      throw input_error("--lora-modules-to-save {}: routed experts cannot be saved whole", name)
+          .with_hint("PEFT could not read them: transformers has a layer's experts in one tensor");
+    }
+  });
+  for (const std::string& name : saved) {
+    if (!name.empty() && met.contains(name)) continue;
+    throw input_error("--lora-modules-to-save {}: no module of the model is called so", name)
+        .with_hint("there are " + join({ends.begin(), ends.end()}));
+  }
+  return tensors;
 }
 
 // Every target must have been met by a module.
@@ -94,6 +132,15 @@ void check_targets(const LoraOptions& options, const std::vector<std::string>& m
 
 }  // namespace
 
+bool needs_own_head(const LoraOptions& options) {
+  for (const std::string module :
+       {"lm_head", "embed_out", "model.embed_tokens", "transformer.wte", "gpt_neox.embed_in"}) {
+    const auto names = [&](const std::string& end) { return module.ends_with(end); };
+    if (std::ranges::any_of(options.modules_to_save, names)) return true;
+  }
+  return false;
+}
+
 double LoraOptions::scaling(int64_t rank_of_target) const {
   const auto r = static_cast<double>(rank_of_target);
   return alpha / (rslora ? std::sqrt(r) : r);
@@ -108,11 +155,16 @@ void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed) {
     model.dropout->rate = options.dropout;
     model.dropout->seed = seed;
   }
+  const std::set<std::string> saved = saved_tensors(model, options.modules_to_save);
+  model.visit([&](const std::string& name, Tensor& tensor) {
+    if (saved.contains(name)) tensor.set_requires_grad(!model.is_constant(name));
+  });
   const Weight head = model.head().weight_VD;
   const std::set<std::string> of_experts = names_of_experts(model);
   std::vector<std::string> plain, experts;  // modules that can have an adapter, and cannot
   std::vector<std::pair<std::string, Linear*>> targets;
   model.visit_linears([&](const std::string& module, Linear& linear) {
+    if (saved.contains(module + ".weight")) return;
     const bool routed = of_experts.contains(last_part(module));
     (routed ? experts : plain).push_back(module);
     if (!routed && is_target(module, linear.weight.is_same(head), options)) {

@@ -9,7 +9,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/json_object.h"
 #include "alambic/model/adapter.h"
-#include "alambic/model/config.h"
+#include "alambic/model/adapter_fit.h"
 #include "alambic/nn/linear.h"
 #include "alambic/tensor/view.h"
 
@@ -21,69 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* config_name = "adapter_config.json";
 constexpr const char* weights_name = "adapter_model.safetensors";
-const std::string prefix = "base_model.model.";
-
-/// Settings of PEFT's that change what an adapter computes and that we do not build.
-constexpr const char* unbuilt[] = {"lora_bias",
-                                   "alpha_pattern",
-                                   "modules_to_save",
-                                   "use_qalora",
-                                   "use_bdlora",
-                                   "layer_replication",
-                                   "arrow_config",
-                                   "target_parameters",
-                                   "trainable_token_indices",
-                                   "alora_invocation_tokens"};
-
-bool empty(const Json& value) {
-  return value.is_null() || value == Json(false) ||
-         ((value.is_object() || value.is_array()) && value.empty());
-}
-
-LoraOptions read_config(const fs::path& path) {
-  const Json json = read_json_object(path);
-  const Config config{{json, path.string()}};
-  config.require(config.text("peft_type", "") == "LORA", "peft_type", "\"LORA\"");
-  config.require(config.text("bias", "none") == "none", "bias", "\"none\"");
-  for (const char* key : unbuilt) {
-    config.require(!json.contains(key) || empty(json[key]), key, "nothing");
-  }
-  LoraOptions options{.rank = config.size("r"), .alpha = config.number("lora_alpha", 8)};
-  options.rslora = config.flag("use_rslora", false);
-  options.dora = config.flag("use_dora", false);
-  return options;
-}
-
-// Tensors of an adapter's folder; each is taken once.
-struct AdapterFile {
-  fs::path path;
-  SafetensorsFile file;
-  std::set<std::string> left;
-
-  explicit AdapterFile(const fs::path& path) : path(path), file(SafetensorsFile::open(path)) {
-    for (const TensorView& view : file.tensors()) left.insert(view.name);
-  }
-
-  bool has(const std::string& name) const { return left.contains(prefix + name); }
-
-  // -1 takes any size.
-  Tensor take(const std::string& name, const std::vector<int64_t>& shape, const Weight& like) {
-    const TensorView* view = file.find(prefix + name);
-    if (view == nullptr) {
-      throw input_error("cannot load {}: it has no tensor {}", path.string(), prefix + name);
-    }
-    const bool fits = std::ranges::equal(view->shape, shape, [](int64_t found, int64_t expected) {
-      return expected < 0 ? found > 0 : found == expected;
-    });
-    if (!fits) {
-      throw input_error("cannot load {}: {} has shape [{}], the model needs [{}]", path.string(),
-                        view->name, fmt::join(view->shape, ", "), fmt::join(shape, ", "))
-          .with_hint("is it an adapter of this model?");
-    }
-    left.erase(prefix + name);
-    return to_tensor(*view, like.scalar_type(), like.device());
-  }
-};
+const std::string prefix(kAdapterPrefix);
 
 // Module names' last parts where those say the same as the names: shorter, and the usual form.
 std::vector<std::string> target_modules(Model& model) {
@@ -119,6 +57,13 @@ void save_adapter(Model& model, const LoraOptions& options, const std::string& b
     });
   });
   check(!tensors.empty(), "save_adapter: the model has none");
+  const Json saved = options.modules_to_save.empty() ? Json() : Json(options.modules_to_save);
+  if (!saved.is_null()) {  // all that is trained but the adapters
+    model.visit([&](const std::string& name, Tensor& tensor) {
+      if (!tensor.requires_grad() || name.find(".lora_") != std::string::npos) return;
+      tensors.emplace_back(prefix + name, tensor.detach());
+    });
+  }
   const Json config = {{"base_model_name_or_path", base},
                        {"bias", "none"},
                        {"fan_in_fan_out", stored_input_major(model)},
@@ -126,7 +71,7 @@ void save_adapter(Model& model, const LoraOptions& options, const std::string& b
                        {"init_lora_weights", true},
                        {"lora_alpha", options.alpha},
                        {"lora_dropout", options.dropout},
-                       {"modules_to_save", nullptr},
+                       {"modules_to_save", saved},
                        {"peft_type", "LORA"},
                        {"r", options.rank},
                        {"target_modules", target_modules(model)},
@@ -139,31 +84,19 @@ void save_adapter(Model& model, const LoraOptions& options, const std::string& b
 }
 
 void load_adapter(Model& model, const fs::path& folder) {
-  const LoraOptions options = read_config(folder / config_name);
-  AdapterFile file(folder / weights_name);
-  const Weight head = model.head().weight_VD;
-  uint64_t index = 0;
-  model.visit_linears([&](const std::string& module, Linear& linear) {
-    if (!file.has(module + ".lora_A.weight") || linear.weight.is_same(head)) return;
-    auto lora = std::make_shared<Lora>();
-    lora->a_RI = file.take(module + ".lora_A.weight", {-1, linear.in()}, linear.weight);
-    const int64_t rank = lora->a_RI.size(0);
-    lora->b_ER = file.take(module + ".lora_B.weight", {linear.out(), rank}, linear.weight);
-    if (options.dora) {
-      lora->magnitude_E =
-          file.take(module + ".lora_magnitude_vector", {linear.out()}, linear.weight);
-    }
-    lora->scaling = options.scaling(rank);
-    lora->index = index++;
-    linear.lora = std::move(lora);
-  });
-  if (!file.left.empty()) {
-    throw input_error("cannot load {}: {} tensors fit no linear map of the model, the first is {}",
-                      file.path.string(), file.left.size(), *file.left.begin())
-        .with_hint(
-            "is it an adapter of this model? Adapters of heads and embeddings are not built");
+  AdapterFit adapter(folder);
+  Json config = model.config;
+  CountLimits limits;
+  if (adapter.change(config, limits, model)) {
+    throw input_error(
+        "cannot load the adapter of {}: it needs a model with a head of its own, or with more "
+        "tokens",
+        folder.string())
+        .with_hint("load the model with it: LoadOptions::adapter");
   }
-  if (index == 0) throw input_error("cannot load {}: it holds no tensor", file.path.string());
+  adapter.fit(model);
+  const at::TensorOptions type = model.options();
+  adapter.attach(model, type.device(), type.dtype().toScalarType());
 }
 
 }  // namespace alambic

@@ -1,6 +1,5 @@
 // GPT-2 (Radford et al., 2019): LayerNorm before attention and MLP, learned positions, one fused
-// q|k|v projection, input-major weights (Conv1D), the head usually tied to the
-// embedding.
+// q|k|v projection, input-major weights (Conv1D), a head that is usually tied.
 #include "alambic/kernels/activation.h"
 #include "alambic/model/config.h"
 #include "alambic/model/model.h"

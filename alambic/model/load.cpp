@@ -8,11 +8,15 @@
 #include "alambic/base/free_memory.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
+#include "alambic/base/printable.h"
 #include "alambic/base/units.h"
+#include "alambic/io/beside_model.h"
 #include "alambic/io/count_limits.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/io/split_experts.h"
+#include "alambic/io/tied_head.h"
 #include "alambic/model/adapter.h"
+#include "alambic/model/adapter_fit.h"
 #include "alambic/model/families.h"
 #include "alambic/tensor/normal_fill.h"
 #include "alambic/tensor/view.h"
@@ -66,7 +70,14 @@ void check_quantization(const ModelFolder& files) {
       .with_hint("take the model's unquantized weights, or a GGUF file of it");
 }
 
-// Gives the places of a model what its files have, strictly.
+// The tensors that the files hold beside the model: overlays, heads for values, scales of caches.
+void tell_unused(const std::set<std::string>& names, const std::string& folder) {
+  if (names.empty()) return;
+  warn("{}: {} of its tensors are no part of the model and not used: {}", folder, names.size(),
+       some_names({names.begin(), names.end()}));
+}
+
+// Gives the places of a model what its files have; what they lack is an error.
 class Loader {
  public:
   Loader(Model& model, std::shared_ptr<const ModelFolder> files, const LoadOptions& options,
@@ -81,20 +92,37 @@ class Loader {
         head_(model.head()),
         found_(canonical(model, files_->tensors())) {}
 
-  void run() {
+  // Leaves those tensors without numbers, which others bring.
+  void leave_out(const std::map<std::string, TensorView>& names) {
+    for (const auto& [name, view] : names) {
+      left_out_.insert(name);
+      found_.erase(name);
+    }
+  }
+
+  // Gives a head that the files lack the embedding's numbers.
+  void part_head() {
+    const std::string embedding = model_.embedding_names().front();
+    model_.visit([&](const std::string& name, const Weight& place) {
+      if (place.is_same(head_.weight_VD) && !found_.contains(name) && found_.contains(embedding)) {
+        copied_.insert(name);
+        found_[name] = found_.at(embedding);
+      }
+    });
+  }
+
+  // The names of tensors that no place has taken.
+  std::set<std::string> run() {
     model_.visit({[this](const std::string& name, Tensor& place) { fill(name, place); },
                   [this](const std::string& name, Weight& place) { fill(name, place); }});
     if (!missing_.empty()) {
-      throw input_error("cannot load {}: {} tensors are missing, the first is {}", folder_,
-                        missing_.size(), missing_.front())
+      throw input_error("cannot load {}: {} tensors are missing, the first is {}{}", folder_,
+                        missing_.size(), missing_.front(), beside())
           .with_hint("an incomplete download, or weights of another architecture");
     }
-    if (!found_.empty()) {
-      throw input_error(
-          "cannot load {}: {} tensors are not part of the architecture, the first is {}", folder_,
-          found_.size(), found_.begin()->first)
-          .with_hint("config.json and the weights are not of the same model");
-    }
+    std::set<std::string> unused;
+    for (const auto& [name, view] : found_) unused.insert(name);
+    return unused;
   }
 
  private:
@@ -120,7 +148,7 @@ class Loader {
   void fill(const std::string& name, const TensorView& view, Tensor& place) {
     if (needs_numbers(place)) {
       const at::ScalarType type = model_.type_of(name, options_.dtype);
-      place = in_place_ && in_place(view, type)
+      place = in_place_ && !copied_.contains(name) && in_place(view, type)
                   ? to_tensor_in_place(view, files_)
                   : to_tensor(view, type, options_.device,
                               [&](std::span<const std::byte> part) { files_->release(part); });
@@ -130,8 +158,16 @@ class Loader {
     }
   }
 
-  // The tensor of the files for this place; nothing where they lack it.
+  // What the files hold instead, for the error about what they lack.
+  std::string beside() const {
+    if (found_.empty()) return "";
+    return fmt::format("; {} others are not part of the architecture, the first is {}",
+                       found_.size(), printable(found_.begin()->first));
+  }
+
+  // The tensor of the files for this place; nothing where they lack it or others bring it.
   std::optional<TensorView> take(const std::string& name, const Weight& place) {
+    if (left_out_.contains(name)) return std::nullopt;
     const auto node = found_.extract(name);
     if (node.empty()) {
       missing_.push_back(name);
@@ -159,6 +195,8 @@ class Loader {
   Head head_;                                // placeholders
   std::map<std::string, TensorView> found_;  // tensors that no place has taken yet
   std::vector<std::string> missing_;
+  std::set<std::string> left_out_;  // of places that others fill
+  std::set<std::string> copied_;    // of places whose numbers another place has too
 };
 
 // Refuses a model too large for main memory: a configuration without files may ask for anything.
@@ -186,23 +224,54 @@ void check_fits_in_memory(Model& model, const LoadOptions& options) {
 
 }  // namespace
 
-std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
+namespace {
+
+// What the adapter asks of the model, made anew where it must be.
+std::unique_ptr<Model> model_for(const ModelFolder& files, bool own_head,
+                                 std::optional<AdapterFit>& adapter) {
+  Json config = files.config();
+  CountLimits limits = limits_of(files.tensors());
+  if (own_head) set_of_text(config, "tie_word_embeddings", false);
+  std::unique_ptr<Model> model = make_model(config, files.config_name(), limits);
+  if (!adapter) return model;
+  if (adapter->change(config, limits, *model)) {
+    model = make_model(config, files.config_name(), limits);
+  }
+  adapter->fit(*model);
+  return model;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& given) {
+  LoadOptions options = given;
+  options.adapter = adapter_of(folder.string(), given.adapter.string());
+  const bool within = !options.adapter.empty() && given.adapter.empty();
+  options.head_only &= !within;
   const bool only_read = options.frozen && !options.trainable && options.adapter.empty();
   const bool to_be_written = options.device.is_cpu() && !only_read;
   const auto files = std::make_shared<const ModelFolder>(
       ModelFolder::open(folder, to_be_written ? Pages::copy_on_write : Pages::read_only));
   check_quantization(*files);
-  std::unique_ptr<Model> model =
-      make_model(files->config(), files->config_name(), limits_of(files->tensors()));
-  Loader(*model, files, options, folder.string(), only_read).run();
+  std::optional<AdapterFit> adapter;
+  if (!options.adapter.empty()) adapter.emplace(options.adapter);
+  std::unique_ptr<Model> model = model_for(*files, options.own_head, adapter);
+  Loader loader(*model, files, options, folder.string(), only_read);
+  if (options.own_head || adapter) loader.part_head();
+  if (adapter) loader.leave_out(adapter->wholes());
+  const std::set<std::string> unused = loader.run();
   if (options.head_only && model->head().weight_VD.is_meta()) {
     throw bug("the head of {} is none of its tensors", folder.string());
   }
   if (!options.on_meta && !options.head_only) {
+    if (!files->note().empty()) warn("{}", files->note());
+    if (within) say("{}: the adapter in it is merged into its weights", folder.string());
+    tell_unused(unused, folder.string());
     tell_left_out(*model, files->tensors(), folder.string());
   }
   model->move_buffers(options.device, options.dtype);
-  if (!options.adapter.empty()) load_adapter(*model, options.adapter);
+  if (adapter && !options.on_meta) adapter->attach(*model, options.device, options.dtype);
+  if (within) merge_adapter(*model);
   return model;
 }
 

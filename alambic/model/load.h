@@ -18,12 +18,14 @@ struct LoadOptions {
   bool frozen = false;
   bool head_only = false;              ///< the rest stays on the meta device: shapes without data
   std::filesystem::path adapter = {};  ///< folder of an adapter to attach; empty: none
+  /// A head that is tied to the embedding becomes a tensor of its own, of the same numbers.
+  bool own_head = false;
 };
 
-/// Loads a Hugging Face folder or a GGUF file. Strict both ways: a tensor that the architecture
-/// lacks or one that the files lack is an input error naming it, and so is a wrong shape. On a CPU
-/// tensors of the right dtype stay in mapped safetensors files, whose pages are copied when they
-/// are first written to; the files never change.
+/// Loads a Hugging Face folder or a GGUF file. A tensor that the files lack is an input error
+/// naming it, and so is a wrong shape; what the files hold beside the model is named in a warning
+/// and not used, as in transformers. On a CPU tensors of the right dtype stay in mapped safetensors
+/// files, whose pages are copied when they are first written to; the files never change.
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& options);
 
 /// Random weights: normal draws of the family's deviation, one stream per tensor name. An input

@@ -16,6 +16,9 @@ struct LoraOptions {
   /// Module names or their ends ("q_proj", "mlp.c_proj"); "all-linear": all but the head
   /// and routed experts.
   std::vector<std::string> targets;
+  /// Modules that are trained whole and saved with the adapter, by the ends of their names, as
+  /// PEFT's modules_to_save ("norm" is every module whose name ends so).
+  std::vector<std::string> modules_to_save;
   bool rslora = false;
   bool dora = false;
 
@@ -34,6 +37,10 @@ struct LoraOptions {
     v.list("lora-targets", targets,
            "modules that get an adapter, by name (q_proj); none or all-linear: all linear maps "
            "but the head and routed experts")
+        .only_with("lora-rank", rank_hint);
+    v.list("lora-modules-to-save", modules_to_save,
+           "modules that are trained whole beside the adapter and saved with it, by the ends of "
+           "their names (lm_head, embed_tokens)")
         .only_with("lora-rank", rank_hint);
     v.flag("rslora", rslora, "scale by alpha over the square root of the rank")
         .only_with("lora-rank", rank_hint);

@@ -5,8 +5,10 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
+#include "alambic/base/log.h"
 #include "alambic/io/generation_config.h"
 #include "alambic/tensor/device.h"
+#include "alambic/text/tokenizer/adapter_tokenizer.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
 namespace alambic {
@@ -31,8 +33,10 @@ std::vector<int32_t> stop_tokens(const Pretrained& loaded) {
 }  // namespace
 
 Pretrained from_pretrained(const std::string& folder, const LoadOptions& options) {
+  const std::string tokenizer = tokenizer_folder(folder, options.adapter);
+  if (tokenizer != folder) say("{}: its tokenizer takes the place of the model's", tokenizer);
   Pretrained loaded{.model = load_model(folder, options),
-                    .tokenizer = load_tokenizer(folder),
+                    .tokenizer = load_tokenizer(tokenizer),
                     .generation_config = read_generation_config(folder)};
   loaded.stop_tokens = stop_tokens(loaded);
   loaded.vocabulary = loaded.tokenizer.size();

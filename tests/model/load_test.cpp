@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <tuple>
 
 #include "alambic/base/files.h"
 #include "alambic/io/model_folder.h"
@@ -61,6 +62,84 @@ TEST(LoadModel, NamesAnUnexpectedTensor) {
   EXPECT_TRUE(error.find("stranger") != std::string::npos ||
               error.find("missing") != std::string::npos)
       << error;
+}
+
+// The logits of the golden tokens, and what a folder's are from them.
+double distance_from_golden(const fs::path& folder, const std::string& golden_name) {
+  const at::NoGradGuard no_grad;
+  const auto model = load_model(folder, {});
+  const fs::path file = golden_folder(golden_name) / "golden.safetensors";
+  const Packed input = {.tokens_N = golden(file, "tokens").flatten(), .offsets = {0, 16, 32}};
+  const Tensor logits_NV = at::mm(model->hidden(Pass(input)), model->head().weight_VD.dense().t());
+  return distance(logits_NV, golden(file, "logits").flatten(0, 1));
+}
+
+fs::path copy_of(const std::string& golden_name, const std::string& name) {
+  const fs::path folder = fs::path(testing::TempDir()) / ("alambic_load_" + name);
+  fs::remove_all(folder);
+  fs::copy(golden_folder(golden_name), folder);
+  return folder;
+}
+
+// TRL's heads for values, heads for classes, scales of caches, rotary tables and biases that the
+// configuration denies are no reason to refuse a model; transformers names them in a warning.
+TEST(LoadModel, NamesAndLeavesOutWhatIsBesideTheModel) {
+  const fs::path folder = copy_of_llama("beside");
+  const std::vector<float> numbers(4);
+  edit_weights(folder, [&](auto& views) {
+    for (const char* name :
+         {"v_head.summary.weight", "score.weight", "model.layers.0.x.k_scale",
+          "model.layers.0.self_attn.q_proj.bias", "model.layers.0.self_attn.rotary_emb.inv_freq"}) {
+      views.push_back({.name = name, .shape = {4}, .bytes = std::as_bytes(std::span(numbers))});
+    }
+  });
+  testing::internal::CaptureStderr();
+  EXPECT_LT(distance_from_golden(folder, "llama"), 1e-4);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("4 of its tensors are no part of the model and not used"), std::string::npos)
+      << said;
+  EXPECT_NE(said.find("q_proj.bias"), std::string::npos) << said;
+}
+
+// Bug: a head of other numbers than the embedding was left out where config.json ties the two
+// (4.8 to 5.8 standard deviations of the logits).
+TEST(LoadModel, KeepsAHeadThatItsConfigurationTies) {
+  const fs::path folder = copy_of_llama("tied");
+  edit_config(folder, [](Json& config) { config["tie_word_embeddings"] = true; });
+  testing::internal::CaptureStderr();
+  EXPECT_LT(distance_from_golden(folder, "llama"), 1e-4);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("ties the head"), std::string::npos);
+  const fs::path saved = fs::path(testing::TempDir()) / "alambic_load_tied_saved";
+  save_model(*load_model(folder, {}), saved, nullptr);
+  EXPECT_EQ(read_json_object(saved / "config.json")["tie_word_embeddings"], false);
+}
+
+TEST(LoadModel, ReadsATiedModelOfWhichOnlyTheHeadIsThere) {
+  const fs::path folder = copy_of("llama_tied", "head");
+  edit_weights(folder, [](auto& views) {
+    for (TensorView& view : views) {
+      if (view.name == "model.embed_tokens.weight") view.name = "lm_head.weight";
+    }
+  });
+  EXPECT_LT(distance_from_golden(folder, "llama_tied"), 1e-4);
+}
+
+// Bug: what AutoModel saved has neither the prefix nor a known architecture.
+TEST(LoadModel, ReadsWhatABaseClassSaved) {
+  for (const auto& [name, prefix, architecture] :
+       {std::tuple{"llama_tied", "model.", "LlamaModel"},
+        {"gpt2", "transformer.", "GPT2Model"},
+        {"gemma3", "model.", "Gemma3TextModel"},
+        {"qwen3_moe", "model.", "Qwen3MoeForSequenceClassification"}}) {
+    const fs::path folder = copy_of(name, "base_class");
+    edit_weights(folder, [&, prefix = std::string(prefix)](auto& views) {
+      for (TensorView& view : views) {
+        if (view.name.starts_with(prefix)) view.name.erase(0, prefix.size());
+      }
+    });
+    edit_config(folder, [&, to = architecture](Json& config) { config["architectures"] = {to}; });
+    EXPECT_LT(distance_from_golden(folder, name), 2e-4) << name;
+  }
 }
 
 TEST(LoadModel, NamesATensorOfTheWrongShapeWithBothShapes) {

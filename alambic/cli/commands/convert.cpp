@@ -12,11 +12,13 @@
 #include "alambic/cli/commands/convert_options.h"
 #include "alambic/cli/run.h"
 #include "alambic/cli/torch_library.h"
+#include "alambic/io/beside_model.h"
 #include "alambic/io/generation_config.h"
 #include "alambic/io/gguf/llama_cpp_limits.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/io/quant/cast.h"
 #include "alambic/jobs/merge_adapter_options.h"
+#include "alambic/text/tokenizer/adapter_tokenizer.h"
 #include "alambic/text/tokenizer/gguf_metadata.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
@@ -79,9 +81,13 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtyp
     }
     throw input_error("--type: expected one of {}, found '{}'", known, options.type);
   }
+  if (const std::string said = left_beside(model.tensors(), options.model); !said.empty()) {
+    warn("{}", said);
+  }
   std::string note;
-  const GgufMetadata tokenizer = gguf_metadata_of_tokenizer(
-      options.model, model.config(), generation_config(options, model), note);
+  const GgufMetadata tokenizer =
+      gguf_metadata_of_tokenizer(tokenizer_folder(options.model, options.adapter), model.config(),
+                                 generation_config(options, model), note);
   if (!note.empty()) say("{}", note);
   const GgufPlace place{.path = options.out,
                         .part_bytes = split_bytes(options.split_size),
@@ -126,7 +132,8 @@ void write_folder_of(const ConvertOptions& options, const ModelFolder& model, Dt
     config.erase("torch_dtype");
     config["dtype"] = dtype.name;
   }
-  if (has_tokenizer(options.model)) load_tokenizer(options.model).save_to(options.out);
+  const std::string tokenizer = tokenizer_folder(options.model, options.adapter);
+  if (has_tokenizer(tokenizer)) load_tokenizer(tokenizer).save_to(options.out);
   write_model_folder(options.out, config, generation_config(options, model), tensors);
 }
 
@@ -154,7 +161,10 @@ void check_parts(const ConvertOptions& options) {
 
 }  // namespace
 
-int run(const ConvertOptions& options) {
+int run(const ConvertOptions& given) {
+  ConvertOptions options = given;
+  options.adapter = adapter_of(given.model, given.adapter);
+  if (options.adapter != given.adapter) say("{}: the adapter in it is merged", given.model);
   const bool to_file = options.out.ends_with(".gguf");
   if (to_file && options.dtype != "auto") {
     throw input_error("--dtype has no effect on a GGUF file")
@@ -174,6 +184,7 @@ int run(const ConvertOptions& options) {
     throw input_error("--out {} exists already", options.out).with_hint("--overwrite replaces it");
   }
   const ModelFolder model = ModelFolder::open(options.model);
+  if (options.adapter.empty() && !model.note().empty()) warn("{}", model.note());
   const Dtype own = main_dtype(model.tensors());
   if (options.adapter.empty()) {
     write_model(options, model, own);

@@ -8,6 +8,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/printable.h"
+#include "alambic/io/beside_model.h"
 #include "alambic/io/config/complete_config.h"
 #include "alambic/io/count_limits.h"
 #include "alambic/io/gguf/config.h"
@@ -85,7 +86,8 @@ Dtype dtype_for(const Plan& plan, const GgufType& type, bool tied) {
 // Tensors of a Hugging Face folder that are no part of the model.
 bool is_left_out(const std::string& name, bool tied) {
   return (tied && name == "lm_head.weight") || name.ends_with("rotary_emb.inv_freq") ||
-         name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+         name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") ||
+         is_beside_model(name);
 }
 
 bool is_tied(const GgufArchitecture& family, const Json& config) {
