@@ -66,7 +66,7 @@ DistillPlan::DistillPlan(const DistillOptions& given)
       objective(check_options(options)),
       load(prepare_machine(options.machine)),
       available_memory(alambic::available_memory(load.device)),
-      student(meta_model(options.student, load)),
+      student(meta_model(options.student, load_for(options.trainable, load))),
       chats(options.student, student.model.tokenizer, options.chat),
       teachers(plan_teachers(options.teachers, load)),
       averaged(!options.teachers.weight.empty()),

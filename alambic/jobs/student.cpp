@@ -13,7 +13,8 @@ namespace {
 std::string adapter_text(const LoraOptions& lora) {
   return fmt::format("{}{} of rank {}, alpha {}, on {}", lora.rslora ? "rank-stabilized " : "",
                      lora.dora ? "DoRA" : "LoRA", lora.rank, lora.alpha,
-                     lora.targets.empty() ? "all-linear" : join(lora.targets));
+                     lora.targets.empty() ? "all-linear" : join(lora.targets)) +
+         (lora.modules_to_save.empty() ? "" : "; whole: " + join(lora.modules_to_save));
 }
 
 }  // namespace
@@ -24,6 +25,11 @@ int64_t trained_parameters(Model& model) {
     if (tensor.requires_grad()) count += tensor.numel();
   });
   return count;
+}
+
+LoadOptions load_for(const TrainableOptions& what, LoadOptions load) {
+  load.own_head = what.lora.rank > 0 && needs_own_head(what.lora);
+  return load;
 }
 
 void select_trained(Model& model, const TrainableOptions& what, uint64_t seed) {
@@ -47,6 +53,7 @@ void make_trainable(Model& model, const TrainableOptions& what, uint64_t seed) {
 
 Pretrained load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
                         uint64_t seed) {
+  load = load_for(what, load);
   load.trainable = true;
   Pretrained student = from_pretrained(folder, load);
   make_trainable(*student.model, what, seed);
@@ -55,6 +62,7 @@ Pretrained load_student(const std::string& folder, LoadOptions load, const Train
 
 void load_student_weights(Pretrained& student, const std::string& folder, LoadOptions load,
                           const TrainableOptions& what, uint64_t seed) {
+  load = load_for(what, load);
   load.trainable = true;
   student.model = load_model(folder, load);
   make_trainable(*student.model, what, seed);

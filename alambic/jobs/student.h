@@ -10,6 +10,9 @@ namespace alambic {
 /// Sets which tensors of a loaded model are trained, and attaches the adapter.
 void select_trained(Model& model, const TrainableOptions& what, uint64_t seed);
 
+/// `load`, with what the model must be like for these options: a head of its own.
+LoadOptions load_for(const TrainableOptions& what, LoadOptions load);
+
 int64_t trained_parameters(Model& model);
 
 /// Loads the model of `folder` with gradients for what `what` says. `seed` is that of a new
