@@ -198,7 +198,9 @@ bool Dataset::holds_text() const {
   if (first.plain || first.text.starts_with('"')) return true;
   const ParsedRow parsed = parse_in_our_names(first, columns, true);
   const JsonView row = parsed.json.root();
-  return row.find("text") && !row.find("prompt") && !row.find("messages");
+  // Null too: what there is to read is a text, and that is told.
+  const bool text = !row.element()["text"].error();
+  return text && !row.find("prompt") && !row.find("messages");
 }
 
 Example Examples::operator[](size_t i) const {

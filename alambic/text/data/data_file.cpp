@@ -154,8 +154,7 @@ DataFile DataFile::open(const fs::path& path) {
     state->path = path;
     state->stamp = stamp_of(path);
   }
-  if (const DataPacking packing = packing_of(state->text.substr(0, 16));
-      packing != DataPacking::none) {
+  if (const DataPacking packing = packing_of(state->text); packing != DataPacking::none) {
     state->unpack(input || pipe ? state->spool->path() : path, packing);
   }
   if (state->text.starts_with(mark)) state->text.remove_prefix(mark.size());

@@ -141,7 +141,8 @@ std::string expected_formats() {
 
 }  // namespace
 
-DataPacking packing_of(std::string_view first_bytes) {
+DataPacking packing_of(std::string_view bytes) {
+  const std::string_view first_bytes = bytes.substr(0, 16);
   if (first_bytes.starts_with("\x1F\x8B")) return DataPacking::gzip;
   if (first_bytes.starts_with("\x28\xB5\x2F\xFD")) return DataPacking::zstd;
   // A skippable frame, with which some tools begin.
@@ -149,7 +150,8 @@ DataPacking packing_of(std::string_view first_bytes) {
       first_bytes.substr(1, 3) == "\x2A\x4D\x18") {
     return DataPacking::zstd;
   }
-  if (first_bytes.starts_with("PAR1") && std::ranges::any_of(first_bytes, is_control)) {
+  if (bytes.starts_with("PAR1") &&
+      (std::ranges::any_of(first_bytes, is_control) || bytes.substr(4).ends_with("PAR1"))) {
     return DataPacking::parquet;
   }
   // A file of Arrow's, and its stream, whose first message is a schema.

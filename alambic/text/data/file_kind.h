@@ -9,8 +9,8 @@ namespace alambic {
 /// Forms of a data file that are taken apart before its rows are read.
 enum class DataPacking { none, gzip, zstd, parquet, arrow };
 
-/// By the first bytes of a file (16 are enough).
-DataPacking packing_of(std::string_view first_bytes);
+/// By the first bytes of a file; Parquet also by its last ones.
+DataPacking packing_of(std::string_view bytes);
 
 /// What people call a format that is neither text nor one of DataPacking, by its first bytes
 /// (512 are enough): "a zip archive", "a PDF document"; empty: it may be text.

@@ -156,13 +156,30 @@ void rename_columns(const DataRow& row, const Columns& columns, RowFields& field
   }
 }
 
+// The text of a field that may be missing, null or empty; null then. Anything but a text is
+// refused.
+const std::string* text_of(const DataRow& row, RowFields& fields, const char* name) {
+  const std::string* value = fields.some(name);
+  if (value == nullptr || *value == "\"\"") return nullptr;
+  if (!is_string(value)) {
+    throw input_error("{}: field \"{}\": expected a text, found {}", row.place, name,
+                      printable(*value));
+  }
+  return value;
+}
+
 bool read_sharegpt(const DataRow& row, RowFields& fields) {
   bool changed = false;
+  const std::string* turns = fields.some("conversations");
+  if (turns != nullptr && !is_list(turns) && fields.some("messages") == nullptr) {
+    throw input_error("{}: field \"conversations\": expected a list of messages, found {}",
+                      row.place, printable(*turns));
+  }
   if (is_list(fields.find("conversations")) && fields.some("messages") == nullptr) {
     std::vector<std::string> messages =
         messages_of(row.place, "conversations", *fields.find("conversations"));
-    const std::string* system = fields.some("system");
-    if (is_string(system) && *system != "\"\"" && !begins_with_system(messages)) {
+    const std::string* system = text_of(row, fields, "system");
+    if (system != nullptr && !begins_with_system(messages)) {
       messages.insert(messages.begin(), message_of("system", *system));
     }
     fields.remove("conversations");
@@ -188,7 +205,11 @@ bool is_alpaca(RowFields& fields) {
 // `history` holds pairs of a question and its answer.
 void add_history(const DataRow& row, RowFields& fields, std::vector<std::string>& messages) {
   const std::string* history = fields.some("history");
-  if (history == nullptr || !is_list(history)) return;
+  if (history == nullptr) return;
+  if (!is_list(history)) {
+    throw input_error("{}: field \"history\": expected a list of pairs, found {}", row.place,
+                      printable(*history));
+  }
   for (const std::string_view pair : json_entries(*history)) {
     const auto turn = pair.starts_with('[') ? json_entries(pair) : std::vector<std::string_view>{};
     if (turn.size() != 2) {
@@ -202,15 +223,18 @@ void add_history(const DataRow& row, RowFields& fields, std::vector<std::string>
 
 void read_alpaca(const DataRow& row, bool conversational, RowFields& fields) {
   std::string question = *fields.find("instruction");
-  if (const std::string* input = fields.some("input"); is_string(input) && *input != "\"\"") {
+  if (const std::string* input = text_of(row, fields, "input")) {
     const bool alone = question == "\"\"";
     question.pop_back();
     question += (alone ? "" : "\\n") + input->substr(1);
   }
   const std::string output = *fields.find("output");
+  if (!is_string(&output)) {
+    throw input_error("{}: field \"output\" is {}; expected a text", row.place, printable(output));
+  }
   std::vector<std::string> messages;
-  const std::string* system = fields.some("system");
-  const bool has_system = is_string(system) && *system != "\"\"";
+  const std::string* system = text_of(row, fields, "system");
+  const bool has_system = system != nullptr;
   if (has_system) messages.push_back(message_of("system", *system));
   add_history(row, fields, messages);
   if (!conversational && !messages.empty()) {

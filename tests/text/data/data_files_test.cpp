@@ -95,6 +95,7 @@ TEST_F(DataFiles, OfOtherEncodingsAndFormatsAreNamed) {
       {"a.json", "[{\"prompt\": \"x\"}\n{}]"s, "a.json:2: the file is a list; expected ',' or ']'"},
       {"a.json", "[{\"prompt\": \"x\"},]"s, "expected a row, found ]"},
       {"a.json", "[]"s, "has no rows"},
+      {"a.jsonl", "{\"text\": null}"s, "field \"text\" is null; expected a text"},
       {"a.json", "{\"prompt\": \"x\",\n \"id\": 1"s, "a.json:1 is not valid JSON"},
       {"a.jsonl", "{\"prompt\": {\"x\": NaN}, \"y\": 1}"s, "field \"prompt\" has NaN or Infinity"},
   };

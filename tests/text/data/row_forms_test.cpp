@@ -85,6 +85,25 @@ TEST(RowForms, ReadAlpaca) {
   EXPECT_EQ(in_our_form(R"({"instruction": "x", "output": "y", "prompt": "p"})"), Json::object());
 }
 
+// Fields that are no texts were once left out without a word, and an output of null learned as
+// none.
+TEST(RowForms, RefuseFieldsThatAreNoTexts) {
+  const std::pair<const char*, const char*> table[] = {
+      {R"({"instruction": "a", "output": null})", "field \"output\" is null; expected a text"},
+      {R"({"instruction": "a", "output": 5})", "field \"output\" is 5"},
+      {R"({"instruction": "a", "input": 5, "output": "b"})", "field \"input\": expected a text"},
+      {R"({"instruction": "a", "system": [], "output": "b"})", "field \"system\": expected a text"},
+      {R"({"instruction": "a", "history": "x", "output": "b"})", "field \"history\": expected a"},
+      {R"({"instruction": "a", "history": [["x"]], "output": "b"})", "expected pairs of two texts"},
+      {R"({"conversations": [], "system": 5})", "field \"system\": expected a text, found 5"},
+      {R"({"conversations": {"from": "human"}})", "field \"conversations\": expected a list"},
+  };
+  for (const auto& [row, expected] : table) {
+    const std::string told = error_of([&, text = row] { in_our_form(text); });
+    EXPECT_NE(told.find(expected), told.npos) << row << ": " << told;
+  }
+}
+
 TEST(RowForms, RenameColumns) {
   EXPECT_EQ(in_our_form(R"({"question": "q", "answer": 5, "prompt": "old"})",
                         {"prompt=question,completion=answer"}),
