@@ -31,6 +31,27 @@ constexpr std::array<std::string_view, 2> digits_then_gpt2 = {R"(\p{N})", byte_l
 constexpr std::array<std::string_view, 3> deepseek3 = {
     R"(\p{N}{1,3})", "[一-龥぀-ゟ゠-ヿ]+",
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
+constexpr std::string_view line_ends = R"([\r\n])";
+// Ideographs and Hangul, with the range that DeepSeek meant otherwise.
+constexpr std::string_view ideographs = "[一-龥ࠀ-一가-퟿]+";
+constexpr std::array<std::string_view, 6> deepseek_llm = {
+    line_ends,
+    R"(\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+)",
+    R"(\s?[!-/:-~！-／：-～‘-‟　-。]+)",
+    R"(\s+$)",
+    ideographs,
+    R"(\p{N}+)"};
+constexpr std::array<std::string_view, 5> deepseek_coder = {line_ends, R"(\s?\p{L}+)",
+                                                            R"(\s?\p{P}+)", ideographs, R"(\p{N})"};
+constexpr std::array<std::string_view, 3> falcon = {R"([\p{P}\$\+<=>\^~\|`]+)", byte_level,
+                                                    "[0-9][0-9][0-9]"};
+constexpr std::string_view words_alone = R"( ?[^(\s|.,!?…。，、।۔،)]+)";
+constexpr Patterns poro = {words_alone};
+constexpr std::array<std::string_view, 2> viking = {words_alone, R"(\p{N})"};
+constexpr Patterns seed_coder = {
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+)"};
+constexpr Patterns kimi_k2 = {
+    R"([\p{Han}]+|[^\r\n\p{L}\p{N}]?(?:(?!\p{Han})[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])*(?:(?!\p{Han})[\p{Ll}\p{Lm}\p{Lo}\p{M}])+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?(?:(?!\p{Han})[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])+(?:(?!\p{Han})[\p{Ll}\p{Lm}\p{Lo}\p{M}])*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
 constexpr std::array<std::string_view, 4> unnamed = {R"([\p{P}\$\+<=>\^~\|]+)", byte_level,
                                                      R"(\p{N}+)", "[0-9][0-9][0-9]"};
 
@@ -42,12 +63,19 @@ const std::array table = {
     GgufPreTokenizer{"mpt", gpt2},
     GgufPreTokenizer{"jais", gpt2},
     GgufPreTokenizer{"exaone4", gpt2},
+    GgufPreTokenizer{"gigachat", gpt2},
+    GgufPreTokenizer{"a.x-4.0", gpt2},
+    GgufPreTokenizer{"mellum", gpt2},
+    GgufPreTokenizer{"trillion", gpt2},
+    GgufPreTokenizer{"granite-docling", gpt2},
     GgufPreTokenizer{"llama-bpe", llama3, true, true},
     GgufPreTokenizer{"llama3", llama3, true, true},
     GgufPreTokenizer{"llama-v3", llama3, true, true},
     GgufPreTokenizer{"falcon3", llama3, true, true},
     GgufPreTokenizer{"pixtral", llama3, true, true},
     GgufPreTokenizer{"lfm2", llama3, true, true},
+    GgufPreTokenizer{"falcon-h1", llama3, true, true},
+    GgufPreTokenizer{"midm-2.0", llama3, true, true},
     GgufPreTokenizer{"dbrx", llama3},
     GgufPreTokenizer{"smaug-bpe", llama3},
     GgufPreTokenizer{"glm4", llama3},
@@ -55,11 +83,16 @@ const std::array table = {
     GgufPreTokenizer{"qwen2", qwen2, false, false, true},
     GgufPreTokenizer{"qwen35", qwen35, false, false, true},
     GgufPreTokenizer{"deepseek-r1-qwen", qwen2, false, false, true},
+    GgufPreTokenizer{"kormo", qwen2},
     GgufPreTokenizer{"stablelm2", qwen2},
+    GgufPreTokenizer{"solar-open", qwen2},
     GgufPreTokenizer{"megrez", qwen2},
     GgufPreTokenizer{"hunyuan", qwen2},
     GgufPreTokenizer{"gpt-4o", gpt4o},
     GgufPreTokenizer{"llama4", gpt4o},
+    GgufPreTokenizer{"kanana2", gpt4o},
+    GgufPreTokenizer{"talkie", gpt4o},
+    GgufPreTokenizer{"minimax-m2", gpt4o},
     GgufPreTokenizer{"tekken", tekken, true, true},
     GgufPreTokenizer{"smollm", digits_then_gpt2},
     GgufPreTokenizer{"starcoder", digits_then_gpt2},
@@ -69,6 +102,17 @@ const std::array table = {
     GgufPreTokenizer{"exaone", digits_then_gpt2},
     GgufPreTokenizer{"minerva-7b", digits_then_gpt2},
     GgufPreTokenizer{"deepseek-v3", deepseek3},
+    GgufPreTokenizer{"hunyuan-dense", deepseek3},
+    GgufPreTokenizer{"joyai-llm", deepseek3},
+    GgufPreTokenizer{"deepseek-llm", deepseek_llm},
+    GgufPreTokenizer{"deepseek-coder", deepseek_coder},
+    GgufPreTokenizer{"kimi-k2", kimi_k2},
+    GgufPreTokenizer{"falcon", falcon},
+    GgufPreTokenizer{"poro-chat", poro},
+    GgufPreTokenizer{"bloom", poro},
+    GgufPreTokenizer{"gpt3-finnish", poro},
+    GgufPreTokenizer{"viking", viking},
+    GgufPreTokenizer{"seed-coder", seed_coder},
     GgufPreTokenizer{"default", unnamed},
 };
 
