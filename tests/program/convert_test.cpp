@@ -256,5 +256,46 @@ TEST(Convert, HoldsOneTensorAtATime) {
   }
 }
 
+// Prevents parts that the program itself does not read, and files that it replaces unasked.
+TEST(Convert, WritesPartsThatAreTheModel) {
+  const fs::path folder = fresh_folder(), file = folder / "m.gguf";
+  const std::string model = (fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/llama").string();
+  const std::string split = "convert --model " + model + " --split-size 30K --out " + file.string();
+  const Outcome there = alambic(split);
+  ASSERT_EQ(there.code, 0) << there.text;
+  EXPECT_NE(there.text.find("m-00001-of-00003.gguf and 2 more"), std::string::npos) << there.text;
+  EXPECT_FALSE(fs::exists(file));
+  EXPECT_EQ(alambic(split).code, 2);
+  EXPECT_EQ(alambic(split + " --overwrite").code, 0);
+  const fs::path second = folder / "m-00002-of-00003.gguf", back = folder / "back";
+  const Outcome again = alambic("convert --model " + second.string() + " --out " + back.string());
+  ASSERT_EQ(again.code, 0) << again.text;
+  EXPECT_TRUE(read_file(back / "model.safetensors") ==
+              read_file(fs::path(model) / "model.safetensors"));
+  fs::remove(folder / "m-00003-of-00003.gguf");
+  const Outcome missing = alambic("info --model " + second.string());
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_NE(missing.text.find("there is no m-00003-of-00003.gguf"), std::string::npos)
+      << missing.text;
+}
+
+TEST(Convert, RefusesSizesOfPartsThatAreNone) {
+  const fs::path folder = fresh_folder();
+  const std::string model = (fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/llama").string();
+  const auto text = [&](const std::string& rest) {
+    const Outcome outcome = alambic("convert --model " + model + " " + rest);
+    EXPECT_EQ(outcome.code, 2) << rest;
+    return outcome.text;
+  };
+  for (const std::string size : {"4", "G", "-1G", "0M", "4X", "99999999G"}) {
+    EXPECT_NE(text("--out " + (folder / "m.gguf").string() + " --split-size=" + size)
+                  .find("--split-size: expected"),
+              std::string::npos)
+        << size;
+  }
+  EXPECT_NE(text("--out " + (folder / "m").string() + " --split-size 1G").find("--split-size"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace alambic

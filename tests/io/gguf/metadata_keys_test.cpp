@@ -6,6 +6,7 @@
 #include "alambic/base/files.h"
 #include "alambic/base/random.h"
 #include "alambic/io/gguf/config.h"
+#include "alambic/io/gguf/types.h"
 #include "tests/io/gguf/gguf_testing.h"
 
 namespace alambic {
@@ -169,11 +170,20 @@ void expect_read_or_refused(uint64_t draws) {
 TEST(GgufMetadataKeys, AnyValuesAreReadOrRefused) { expect_read_or_refused(2'000); }
 TEST(GgufMetadataKeys, AnyValuesAreReadOrRefusedSlow) { expect_read_or_refused(1'000'000); }
 
-// Prevents a list in the documentation that is another.
+// Prevents lists in the documentation that are not those of the reader.
 TEST(GgufMetadataKeys, AreThoseOfTheDocumentation) {
-  const std::string docs = read_file(fs::path(ALAMBIC_SOURCE_DIR) / "docs/formats.md");
+  const std::string all = read_file(fs::path(ALAMBIC_SOURCE_DIR) / "docs/formats.md");
+  const std::string docs = all.substr(all.find("\n## GGUF"));
   for (const GgufKey& key : gguf_keys()) {
     EXPECT_NE(docs.find("`" + std::string(key.name) + "`"), std::string::npos) << key.name;
+  }
+  for (const GgufArchitecture* family : gguf_architectures()) {
+    EXPECT_NE(docs.find(family->name), std::string::npos) << family->name;
+  }
+  for (uint32_t number = 0; number < 64; ++number) {
+    const auto dtype = dtype_of_ggml(number);
+    if (!dtype) continue;
+    EXPECT_NE(docs.find(" " + name_of(*dtype)), std::string::npos) << name_of(*dtype);
   }
 }
 

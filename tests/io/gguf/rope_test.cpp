@@ -1,6 +1,7 @@
 // Rotary settings of GGUF files, as llama.cpp's load_hparams and llama-context.cpp take them.
 #include <cmath>
 
+#include "alambic/io/gguf/llama_cpp_limits.h"
 #include "tests/io/gguf/gguf_testing.h"
 
 namespace alambic {
@@ -127,6 +128,22 @@ TEST(GgufRope, ComesBack) {
     const Json back = ModelFolder::open(written(config, model.tensors())).config();
     EXPECT_EQ(back["rope_parameters"], rope) << rope;
   }
+}
+
+// Prevents a file that llama.cpp does not load, or reads otherwise, from being written without a
+// word.
+TEST(GgufRope, WhatLlamaCppHasNotIsSaid) {
+  const auto limits = [](const std::string& name, const Json& rope) {
+    Json config = golden(name).config();
+    config["rope_parameters"] = rope;
+    return llama_cpp_limits(config, "m").size();
+  };
+  const Json llama3 = {{"rope_type", "llama3"}, {"factor", 8}};
+  EXPECT_EQ(limits("llama", llama3), 0U);
+  EXPECT_EQ(limits("qwen3", llama3), 1U);
+  EXPECT_EQ(limits("llama", {{"rope_type", "yarn"}, {"beta_fast", 32}, {"beta_slow", nullptr}}),
+            0U);
+  EXPECT_EQ(limits("llama", {{"rope_type", "yarn"}, {"beta_fast", 16}}), 1U);
 }
 
 TEST(GgufRope, WhatIsNotReadIsNamed) {
