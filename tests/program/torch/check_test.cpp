@@ -152,7 +152,7 @@ TEST_F(Check, CountsRowsThatAreTooLong) {
   write_file(at("long.jsonl"),
              "{\"prompt\": \"3 =\"}\n" + Json{{"prompt", std::string(200, '7')}}.dump() + "\n");
   expect(check("good", "--data " + at("long.jsonl")), 4,
-         {"1 of 2 rows are too long", "line 2", "64"});
+         {"1 of 2 rows are too long", "long.jsonl:2", "64"});
   expect(check("good", "--max-completion-length 63"), 0, {"may be cut off"});
 }
 
