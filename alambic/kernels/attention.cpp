@@ -184,7 +184,6 @@ bool ordinary(const AttentionOptions& options) {
 }
 
 Tensor generic_packed(const Packing& packing) {
-  const bool grouped = packing.group > 1;
   std::vector<Tensor> outputs;
   for (int64_t s = 0; s < packing.sequences; ++s) {
     const auto heads_first = [](const Tensor& x, int64_t begin, int64_t count) {
@@ -194,14 +193,19 @@ Tensor generic_packed(const Packing& packing) {
     const Tensor q_HTd = heads_first(packing.q, packing.query_offsets[s], queries);
     const Tensor k_KUd = heads_first(packing.k, packing.offsets[s], length);
     const Tensor v_KUd = heads_first(packing.v, packing.offsets[s], length);
-    // The library's causal mask counts positions from the first query.
-    if (!ordinary(packing.options) || queries < length) {
+    if (!ordinary(packing.options)) {
       outputs.push_back(by_definition(q_HTd, k_KUd, v_KUd, packing.options).transpose(0, 1));
       continue;
     }
+    // The library's own causal mask counts positions from the first query.
+    std::optional<Tensor> seen_TU;
+    if (queries < length) {
+      seen_TU = at::ones({queries, length}, q_HTd.options().dtype(at::kBool).requires_grad(false))
+                    .tril(length - queries);
+    }
     const Tensor y = at::scaled_dot_product_attention(
-        q_HTd.unsqueeze(0), k_KUd.unsqueeze(0), v_KUd.unsqueeze(0), {}, 0.0,
-        /*is_causal=*/true, packing.options.scale, grouped);
+        q_HTd.unsqueeze(0), k_KUd.unsqueeze(0), v_KUd.unsqueeze(0), seen_TU, 0.0,
+        /*is_causal=*/!seen_TU, packing.options.scale, packing.group > 1);
     outputs.push_back(y.squeeze(0).transpose(0, 1));
   }
   return outputs.empty() ? packing.q.clone() : at::cat(outputs, 0);
@@ -291,8 +295,7 @@ Tensor packed_attention(const Tensor& q_MHd, const Tensor& k_NKd, const Tensor& 
   check_options(options, q_MHd.size(1));
   const at::ScalarType type = q_MHd.scalar_type();
   const bool narrow = type == at::kBFloat16 || type == at::kHalf;
-  const bool whole = query_offsets == offsets;
-  if (q_MHd.is_cpu() && narrow && !(ordinary(options) && whole)) {
+  if (q_MHd.is_cpu() && narrow && !(ordinary(options) && query_offsets == offsets)) {
     // By plain operations the scores of whole sequences would be kept for the backward pass.
     AttentionOptions wide = options;
     if (wide.sinks_H.defined()) wide.sinks_H = wide.sinks_H.to(at::kFloat);
