@@ -122,6 +122,15 @@ void AdapterFit::fit(Model& model) {
   std::set<std::string> places;  // modules that can have an adapter
   model.visit_linears([&](const std::string& module, Linear&) { places.insert(module); });
   for (const std::string& name : model.embedding_names()) places.insert(module_of(name));
+  const auto is_target = [&](const std::string& module) {
+    return config_.is_target(module, is_head_module(module));
+  };
+  if (std::ranges::none_of(places, is_target) && !is_target("lm_head")) {
+    throw input_error(
+        "cannot load the adapter of {}: \"target_modules\" fit no linear map of the model",
+        config_.where)
+        .with_hint("is it an adapter of this model?");
+  }
   for (const auto& [module, views] : tensors_.loras()) {
     const std::string place = canonical(model, module);
     if (is_adapted(module) && places.contains(place)) {
@@ -146,8 +155,9 @@ void AdapterFit::fit_wholes(Model& model, const std::set<std::string>& names) {
   for (const auto& [name, whole] : tensors_.wholes()) {
     const std::string module = module_of(name);
     const bool wrapped = is_adapted(module) || tensors_.rows().contains(module);
-    // Below an adapter PEFT calls it base_layer; elsewhere it does not.
-    if (wrapped != whole.below_adapter && !config_.is_saved(module)) {
+    // Below an adapter PEFT calls it base_layer; elsewhere, and where it is saved whole, it does
+    // not.
+    if ((wrapped && !config_.is_saved(module)) != whole.below_adapter) {
       unused_.insert(whole.view->name);
       continue;
     }

@@ -38,6 +38,9 @@ struct AdapterKind : testing::TestWithParam<std::string> {
     const Tensor ids = golden(folder / "golden.safetensors", "tokens").to(at::kInt).contiguous();
     return {ids.data_ptr<int32_t>(), ids.data_ptr<int32_t>() + ids.numel()};
   }
+  // Singular vectors of two libraries differ by more than rounding (2.8e-4 measured on GPT-2's);
+  // the base weights left as they are would be off by 2.4 standard deviations.
+  double tolerance() const { return GetParam().starts_with("pissa") ? 2e-3 : 3e-5; }
   Tensor expected() const { return golden(folder / "golden.safetensors", "logits"); }
 };
 
@@ -46,7 +49,7 @@ struct AdapterKind : testing::TestWithParam<std::string> {
 // that follows the embedding where PEFT parts them, embeddings of another size refused.
 TEST_P(AdapterKind, GivesPeftsLogits) {
   const auto model = load_model(base, {.adapter = folder});
-  EXPECT_LT(distance(logits_of(*model, tokens()), expected()), 3e-5);
+  EXPECT_LT(distance(logits_of(*model, tokens()), expected()), tolerance());
 }
 
 // Bug: a head that the adapter parts from the embedding is tied again in the folder.
@@ -56,7 +59,7 @@ TEST_P(AdapterKind, IsMergedIntoAModelOfItsOwn) {
   const TemporaryFolder saved;
   save_model(*model, saved.path() / "model", nullptr);
   const auto again = load_model(saved.path() / "model", {});
-  EXPECT_LT(distance(logits_of(*again, tokens()), expected()), 3e-5);
+  EXPECT_LT(distance(logits_of(*again, tokens()), expected()), tolerance());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AdapterKind, testing::ValuesIn(all_kinds()),

@@ -56,24 +56,38 @@ double number(const Json& rope, const char* key, double otherwise) {
   return JsonFields{rope, "rope"}.number(key, otherwise);
 }
 
-// Settings of the angles with every default, of each kind of layers.
-Json angles(const Json& rope) {
+// The factor of queries and keys, given or as transformers' rope utilities work it out.
+double attention_factor(const Json& rope, const std::string& type, double factor) {
+  const double given = number(rope, "attention_factor", 0);
+  if (given != 0 || factor <= 1) return given != 0 ? given : 1;
+  const auto scale = [&](double m) { return 0.1 * m * std::log(factor) + 1; };
+  if (type == "longrope") {
+    return std::sqrt(1 + std::log(factor) /
+                             std::log(number(rope, "original_max_position_embeddings", 0)));
+  }
+  if (type != "yarn") return 1;
+  const double m = number(rope, "mscale", 0), all = number(rope, "mscale_all_dim", 0);
+  return m != 0 && all != 0 ? scale(m) / scale(all) : scale(1);
+}
+
+// Settings of the angles with every default, of each kind of layers; DeepSeek's scores also take
+// mscale_all_dim.
+Json angles(const Json& rope, bool deepseek) {
   if (rope.contains("full_attention")) {
-    return {angles(rope["full_attention"]), angles(rope["sliding_attention"])};
+    return {angles(rope["full_attention"], deepseek), angles(rope["sliding_attention"], deepseek)};
   }
   const std::string type = rope["rope_type"];
-  const double factor = number(rope, "factor", 1), usual = 0.1 * std::log(factor) + 1;
+  const double factor = number(rope, "factor", 1);
   Json all = {type, rope["rope_theta"], number(rope, "partial_rotary_factor", 1), factor};
   if (type == "yarn" || type == "llama3") all.push_back(rope["original_max_position_embeddings"]);
   for (const auto& [key, value] : {std::pair("beta_fast", 32.0),
                                    {"beta_slow", 1.0},
-                                   {"mscale", 0.0},
-                                   {"mscale_all_dim", 0.0},
-                                   {"attention_factor", type == "yarn" ? usual : 1},
                                    {"low_freq_factor", 0.0},
                                    {"high_freq_factor", 0.0}}) {
     all.push_back(number(rope, key, value));
   }
+  all.push_back(attention_factor(rope, type, factor));
+  all.push_back(deepseek ? number(rope, "mscale_all_dim", 0) : 0.0);
   return all;
 }
 
@@ -91,7 +105,9 @@ std::string difference(const Json& folder, const Json& file) {
     if (!close(a, b)) return fmt::format("{} is {}, in GGUF {}", key, a.dump(), b.dump());
   }
   if (!folder.contains("rope_parameters")) return "";
-  const Json a = angles(folder["rope_parameters"]), b = angles(file["rope_parameters"]);
+  const bool deepseek = folder["model_type"].get<std::string>().starts_with("deepseek");
+  const Json a = angles(folder["rope_parameters"], deepseek);
+  const Json b = angles(file["rope_parameters"], deepseek);
   return close(a, b) ? "" : fmt::format("angles are {}, in GGUF {}", a.dump(), b.dump());
 }
 

@@ -33,6 +33,7 @@ fs::path file_of_family(const std::string& architecture) {
   std::vector<TensorView> tensors = model.tensors();
   if (name == "qwen2" || name == "smollm3") {
     config["use_sliding_window"] = false;
+    config.erase("layer_types");
     config["no_rope_layers"] = {1, 1};
   }
   if (name == "gemma2" || name == "gemma3") config["query_pre_attn_scalar"] = config["head_dim"];

@@ -138,12 +138,22 @@ TEST(GgufRope, WhatLlamaCppHasNotIsSaid) {
     config["rope_parameters"] = rope;
     return llama_cpp_limits(config, "m").size();
   };
-  const Json llama3 = {{"rope_type", "llama3"}, {"factor", 8}};
+  const Json llama3 = {{"rope_type", "llama3"},
+                       {"factor", 8},
+                       {"low_freq_factor", 1},
+                       {"high_freq_factor", 4},
+                       {"original_max_position_embeddings", 16}};
   EXPECT_EQ(limits("llama", llama3), 0U);
   EXPECT_EQ(limits("qwen3", llama3), 1U);
-  EXPECT_EQ(limits("llama", {{"rope_type", "yarn"}, {"beta_fast", 32}, {"beta_slow", nullptr}}),
-            0U);
-  EXPECT_EQ(limits("llama", {{"rope_type", "yarn"}, {"beta_fast", 16}}), 1U);
+  const auto yarn = [](double fast) {
+    return Json{{"rope_type", "yarn"},
+                {"factor", 2},
+                {"original_max_position_embeddings", 16},
+                {"beta_fast", fast},
+                {"beta_slow", nullptr}};
+  };
+  EXPECT_EQ(limits("llama", yarn(32)), 0U);
+  EXPECT_EQ(limits("llama", yarn(16)), 1U);
 }
 
 TEST(GgufRope, WhatIsNotReadIsNamed) {

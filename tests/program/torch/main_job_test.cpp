@@ -199,7 +199,7 @@ TEST_F(MainJob, GivesTheGoldenLogits) {
                          std::vector<int64_t>(all.begin() + 16, all.end())};
     write_file(at("tokens.json"), tokens.dump());
     succeed("logits --model " + model.string() + " --tokens " + at("tokens.json") +
-            " --hidden --out " + at("logits.safetensors") + kMachine);
+            " --hidden --overwrite --out " + at("logits.safetensors") + kMachine);
     const SafetensorsFile found = SafetensorsFile::open(at("logits.safetensors"));
     const auto* expected = reinterpret_cast<const float*>(golden.find("logits")->bytes.data());
     for (int i = 0; i < 2; ++i) {
@@ -332,8 +332,11 @@ TEST_F(MainJob, RefusesBrokenModelsByName) {
        [&](const fs::path& m) { edit(m / "config.json", "num_hidden_layers", 3); },
        {"num_hidden_layers", "2 layers"}},
       {"architecture",
-       [&](const fs::path& m) { edit(m / "config.json", "architectures", {"MambaForCausalLM"}); },
-       {"MambaForCausalLM", "LlamaForCausalLM", "GPT2LMHeadModel"}},
+       [&](const fs::path& m) {
+         edit(m / "config.json", "model_type", "mamba");
+         edit(m / "config.json", "architectures", {"MambaForCausalLM"});
+       },
+       {"MambaForCausalLM"}},
       {"tokenizer",
        [](const fs::path& m) { fs::remove(m / "tokenizer.json"); },
        {"tokenizer.json"}},
@@ -366,12 +369,12 @@ TEST_F(MainJob, RefusesBadOptionsAndDataByName) {
   refuse(distill + " --objective x*tvd+0.3*akl", {"'x' is not a positive number"});
   refuse(distill + " --objective 0.5*tvd+", {"there is no objective ''"});
   refuse(distill + " --lmbda 0.5", {"prompts.jsonl:1", "completion"});
-  refuse(distill + " --lmbda 0.5 --data " + at("no_completion.jsonl"),
+  refuse(with_options(distill, "--lmbda 0.5 --data " + at("no_completion.jsonl")),
          {"no_completion.jsonl:13", "completion"});
   refuse(distill + " --data " + at("no_prompt.jsonl"),
          {"no_prompt.jsonl:13", "prompt", "question"});
   refuse(distill + " --data " + at("long.jsonl"), {"long.jsonl:13", "200", "64"});
-  refuse(distill + " --data " + at("none.jsonl"), {"none.jsonl", "no such file"});
+  refuse(distill + " --data " + at("none.jsonl"), {"none.jsonl", "No such file or directory"});
   refuse(distill + " --adam-beta2 1", {"--adam-beta2"});
   refuse(train_command("never", "--sequence-length 8"), {"--sequence-length"});
   refuse(train_command("never", "--data " + at("text.txt") + " --sequence-length 65"),

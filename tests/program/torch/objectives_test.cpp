@@ -194,7 +194,7 @@ TEST_F(Objectives, LearnFromCompletionsThatTheTeacherWrites) {
   EXPECT_EQ(torn.text.find("wrote 8 completions"), std::string::npos) << torn.text;
   EXPECT_EQ(read_file(at("torn/model/model.safetensors")),
             read_file(at("written/model/model.safetensors")));
-  refuse(2, completions + at("new/completions.jsonl") + " --teacher-temperature 0.5",
+  refuse(2, with_options(completions + at("new/completions.jsonl"), "--teacher-temperature 0.5"),
          {"completions.jsonl", "temperature is 0.0 there, 0.5 here"});
   std::string edited = file;
   edited.replace(edited.rfind("\"tokens\":["), 10, "\"tokens\":[9999,");
