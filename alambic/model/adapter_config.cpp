@@ -263,8 +263,8 @@ AdapterConfig read_adapter_config(const std::filesystem::path& file) {
   config.rslora = reader.flag("use_rslora");
   config.dora = reader.flag("use_dora");
   config.ensure_weight_tying = reader.flag("ensure_weight_tying");
-  const Json* bias = reader.find("bias");
-  if (bias != nullptr && *bias != "none" && *bias != "all" && *bias != "lora_only") {
+  const Json bias = reader.json.value("bias", Json("none"));  // null is not its default
+  if (bias != "none" && bias != "all" && bias != "lora_only") {
     reader.wrong("bias", "\"none\", \"all\" or \"lora_only\"");
   }
   const auto read_rank = [&](const char* key, const Json& one) { return reader.rank(key, one); };

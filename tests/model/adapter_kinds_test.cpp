@@ -91,7 +91,8 @@ TEST(AdapterConfig, IsReadKeyByKeyAsPeftReadsIt) {
     write_file(copy.path() / "adapter_config.json", edited(config, edit).dump());
     try {
       const auto model = load_model(golden_folder("llama"), {.adapter = copy.path()});
-      ASSERT_TRUE(one.contains("row")) << "PEFT refuses " << edit;
+      EXPECT_TRUE(one.contains("row")) << "PEFT refuses " << edit;
+      if (!one.contains("row")) continue;
       const Tensor found = logits_of(*model, {3, 11, 40, 7, 1, 5, 62, 0}).select(0, 7);
       EXPECT_LT(distance(found, logits.select(0, one["row"])), 1e-4) << edit;
       ++read;
