@@ -13,7 +13,7 @@ namespace alambic {
 
 namespace {
 
-using std::string_view_literals::operator""sv;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): clang 14
 
 struct Magic {
   size_t at;
