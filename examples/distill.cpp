@@ -16,9 +16,9 @@ int main(int argc, char** argv) try {
   Pretrained student = from_pretrained(argv[1], load);
   check_same_vocabulary(student, expert, argv[1], argv[2]);
   const LocalTeacher teacher(std::move(expert.model), student.vocabulary);
+  RowFit fit{.positions = student.model->shape().positions};
   const std::vector<TokenizedExample> examples =
-      tokenize(read_examples(argv[3], {{"prompt"}}), student.tokenizer,
-               student.model->shape().positions, argv[3]);
+      tokenize(read_examples(argv[3], {{"prompt"}}), student.tokenizer, fit);
   DataOrder order(/*seed=*/1, std::ssize(examples));
   AdamW optimizer(*student.model, {});
 

@@ -43,7 +43,7 @@ class Fetch {
                    Progress& progress, int64_t& done) const {
     fetch_listed(HubKind::model, name_, settings_, listing, names, progress, done);
   }
-  std::set<std::string> shards_of(const HubListing& listing, const std::string& index) const;
+  std::set<std::string> shards_of(const HubListing& listing, const std::string& name) const;
   bool has_all(const HubListing& listing) const;
   void remember(const HubListing& listing) const;
 

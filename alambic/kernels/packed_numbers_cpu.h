@@ -60,7 +60,7 @@ struct Spread {
   }
 };
 template <int first, int place>
-inline constexpr Spread<first, place> spread;
+static constexpr Spread<first, place> spread;
 #else
 /// Bytes first … first + 4 of 16 in the lower or the upper quarters of words.
 template <int first, bool upper>
