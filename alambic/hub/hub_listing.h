@@ -30,12 +30,12 @@ struct HubListing {
 
 /// What a revision holds. Nothing where the hub cannot be reached or does not let us, and there is
 /// something to fall back to (`has_other`). Errors are fetch_model's.
-std::optional<HubListing> list_hub_files(HubKind kind, const HubName& name,
+std::optional<HubListing> list_hub_files(HubKind kind, const HubName& repository,
                                          const HubSettings& settings, bool has_other);
 
 /// Fetches these files of the listing that the snapshot lacks. `done`: bytes of what is there so
 /// far, for the progress.
-void fetch_listed(HubKind kind, const HubName& name, const HubSettings& settings,
+void fetch_listed(HubKind kind, const HubName& repository, const HubSettings& settings,
                   const HubListing& listing, const std::vector<std::string>& names,
                   Progress& progress, int64_t& done);
 

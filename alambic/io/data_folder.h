@@ -20,7 +20,7 @@ namespace alambic {
 /// (folders with the same splits) of which none was chosen.
 std::vector<std::string> choose_data_files(const std::string& place,
                                            const std::vector<std::string>& names,
-                                           const std::string& split);
+                                           const std::string& wanted);
 
 /// The same of the files in a folder and below it, hidden folders aside.
 std::vector<fs::path> data_files(const fs::path& folder, const std::string& split);

@@ -385,10 +385,11 @@ GgufWritten write_gguf_model(const GgufPlace& place, const Json& whole_config,
          }});
   }
   for (const auto& [name, numbers] : factors) {
-    written.insert(written.begin(), {.name = name,
-                                     .dtype = Dtype::F32,
-                                     .shape = {std::ssize(numbers)},
-                                     .bytes = [&] { return encode(Dtype::F32, numbers); }});
+    written.insert(written.begin(),
+                   {.name = name,
+                    .dtype = Dtype::F32,
+                    .shape = {std::ssize(numbers)},
+                    .bytes = [&numbers = numbers] { return encode(Dtype::F32, numbers); }});
   }
   GgufWritten result;
   result.files = write_gguf(place, header_of(family, type, tokenizer, settings), written);
