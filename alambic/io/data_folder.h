@@ -13,7 +13,7 @@ namespace alambic {
 /// dataset_info.json, …) and unknown kinds are none; of several kinds (JSON, text, Parquet, Arrow)
 /// the one with the most files is taken, and the others are named on stderr. Where names say a
 /// split (train, validation, test in their common spellings; "test-00000-of-00001.…",
-/// "test/a.jsonl"), `split` chooses; empty: train. "CONFIGURATION/SPLIT" or "CONFIGURATION/"
+/// "test/a.jsonl"), `wanted` chooses; empty: train. "CONFIGURATION/SPLIT" or "CONFIGURATION/"
 /// chooses a folder first.
 ///
 /// Input errors: no data files, no such split (with those that there are), several configurations
