@@ -109,6 +109,32 @@ PackedRows packed_rows(const Tensor& matrix) {
 
 bool takes_packed_kernel(int64_t rows) { return rows <= 16 || cpu().lanes >= 8; }
 
+namespace {
+
+// Splits the rows of c, or its columns, between threads in steps of `step`; kernel(part, the first
+// column of it).
+template <class Kernel>
+void for_parts(const PackedArgs& all, int64_t step, bool by_rows, const Kernel& kernel) {
+  const int64_t parts = ((by_rows ? all.M : all.E) + step - 1) / step;
+  const double item = by_rows ? duration(static_cast<double>(all.E * all.K), step)
+                              : duration(static_cast<double>(step * all.K), all.M);
+  parallel(parts, item, [&](int64_t begin, int64_t end) {
+    PackedArgs part = all;
+    const int64_t first = begin * step;
+    if (by_rows) {
+      part.M = std::min(end * step, all.M) - first;
+      part.a += first * part.a_row;
+      part.c += first * part.c_row;
+    } else {
+      part.E = std::min(end * step, all.E) - first;
+      part.c += first;
+    }
+    kernel(part, by_rows ? 0 : first);
+  });
+}
+
+}  // namespace
+
 void packed_product(const Tensor& y_NE, const Tensor& x_ND, const PackedRows& weight_ED,
                     bool accumulate) {
   PackedArgs all = args_of(x_ND, weight_ED, y_NE);
@@ -120,21 +146,8 @@ void packed_product(const Tensor& y_NE, const Tensor& x_ND, const PackedRows& we
   // Few rows are done soon: small steps share them evenly. One step of floats is a cache line.
   const int64_t step = many ? 64 : 16;
   const bool by_rows = all.M >= 4 * step && all.M > all.E;
-  const int64_t parts = ((by_rows ? all.M : all.E) + step - 1) / step;
-  const double item = by_rows ? duration(static_cast<double>(all.E * all.K), step)
-                              : duration(static_cast<double>(step * all.K), all.M);
-  parallel(parts, item, [&](int64_t begin, int64_t end) {
-    PackedArgs part = all;
-    const int64_t first = begin * step;
-    if (by_rows) {
-      part.M = std::min(end * step, all.M) - first;
-      part.a += first * part.a_row;
-      part.c += first * part.c_row;
-    } else {
-      part.E = std::min(end * step, all.E) - first;
-      part.b += first * part.b_row;
-      part.c += first;
-    }
+  for_parts(all, step, by_rows, [&](PackedArgs part, int64_t column) {
+    part.b += column * part.b_row;
     kernel(part);
   });
 }
@@ -145,22 +158,8 @@ void packed_input_grad(const Tensor& dx_ND, const Tensor& dy_NE, const PackedRow
         "packed_input_grad: [{}, {}] by [{}, {}]", all.M, all.K, weight_ED.rows, weight_ED.columns);
   const bool by_rows = all.M >= 256 && all.M > all.E;
   const int64_t step = by_rows ? 64 : std::max<int64_t>(64, weight_ED.block);
-  const int64_t parts = ((by_rows ? all.M : all.E) + step - 1) / step;
-  const double item = by_rows ? duration(static_cast<double>(all.E * all.K), step)
-                              : duration(static_cast<double>(step * all.K), all.M);
-  parallel(parts, item, [&](int64_t begin, int64_t end) {
-    PackedArgs part = all;
-    const int64_t first = begin * step;
-    if (by_rows) {
-      part.M = std::min(end * step, all.M) - first;
-      part.a += first * part.a_row;
-      part.c += first * part.c_row;
-    } else {
-      part.E = std::min(end * step, all.E) - first;
-      part.c += first;
-    }
-    cpu().packed_input_grad(part, by_rows ? 0 : first);
-  });
+  for_parts(all, step, by_rows,
+            [&](const PackedArgs& part, int64_t column) { cpu().packed_input_grad(part, column); });
 }
 
 }  // namespace alambic::kernels
