@@ -11,6 +11,7 @@
 #include <limits>
 #include <utility>
 
+#include "alambic/base/log.h"
 #include "alambic/base/units.h"
 
 namespace alambic {
@@ -145,7 +146,7 @@ void Progress::update(int64_t done, std::string_view phase, std::string details)
   state_.done = done;
   state_.phase = phase;
   state_.details = std::move(details);
-  if (!finished_ && due()) draw();
+  if (!finished_ && !is_follower() && due()) draw();
 }
 
 void Progress::draw() {
@@ -170,7 +171,7 @@ void Progress::draw() {
 }
 
 void Progress::finish() {
-  if (finished_) return;
+  if (finished_ || is_follower()) return;
   finished_ = true;
   draw();
   if (terminal_) write_stderr("\n");
