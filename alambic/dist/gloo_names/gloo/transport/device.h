@@ -1,0 +1,1 @@
+#include <gloo/context.h>  // all names are there

@@ -1,0 +1,118 @@
+#include "alambic/dist/world.h"
+
+#include <gtest/gtest.h>
+
+#include "alambic/base/error.h"
+#include "alambic/base/process_group.h"
+
+namespace alambic {
+namespace {
+
+TEST(World, OfOneProcessDoesNothing) {
+  const World world;
+  EXPECT_TRUE(world.alone() && world.leads());
+  const Tensor numbers = at::full({3}, 2.0);
+  world.sum({numbers}, "testing");
+  EXPECT_EQ(numbers[0].item<float>(), 2);
+  EXPECT_EQ(world.sum(int64_t{5}, "testing"), 5);
+  EXPECT_EQ(world.gather("text", "testing"), std::vector<std::string>{"text"});
+  world.wait_for_all("testing");
+  world.require_equal("a", "options");
+}
+
+TEST(World, SharesItemsAlmostEvenly) {
+  for (const int64_t size : {1, 2, 3, 7}) {
+    for (const int64_t count : {0, 1, 2, 10, 64}) {
+      int64_t next = 0;
+      for (int64_t rank = 0; rank < size; ++rank) {
+        EXPECT_EQ(count * rank / size, next);
+        const int64_t end = count * (rank + 1) / size;
+        EXPECT_LE(std::abs((end - next) * size - count), size);
+        next = end;
+      }
+      EXPECT_EQ(next, count);
+    }
+  }
+}
+
+// This test program again, once a rank, with what torchrun sets.
+GroupResult run_ranks(int64_t size, const std::string& filter, const std::string& port) {
+  std::vector<GroupProcess> ranks;
+  for (int64_t rank = 0; rank < size; ++rank) {
+    ranks.push_back({.words = {"/proc/self/exe", "--gtest_brief=1", "--gtest_filter=" + filter,
+                               "--gtest_also_run_disabled_tests", "--gtest_output="},
+                     .variables = {{"RANK", std::to_string(rank)},
+                                   {"WORLD_SIZE", std::to_string(size)},
+                                   {"LOCAL_RANK", std::to_string(rank)},
+                                   {"LOCAL_WORLD_SIZE", std::to_string(size)},
+                                   {"MASTER_ADDR", "127.0.0.1"},
+                                   {"MASTER_PORT", port},
+                                   {"GTEST_OUTPUT", ""},
+                                   {"GTEST_TOTAL_SHARDS", "1"},
+                                   {"GTEST_SHARD_INDEX", "0"}},
+                     .name = "rank " + std::to_string(rank)});
+  }
+  return run_group(ranks, 75);
+}
+
+TEST(Worlds, OfTwoAndThreeTellEachOther) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Rank.TellsTheOthers", "29611").exit_code, 0);
+  EXPECT_EQ(run_ranks(3, "DISABLED_Rank.TellsTheOthers", "29612").exit_code, 0);
+}
+
+// One rank of the tests above.
+TEST(DISABLED_Rank, TellsTheOthers) {
+  const World world(launch_environment(), 60);
+  const int64_t size = world.size(), rank = world.rank();
+  const auto sum = static_cast<double>(size * (size + 1) / 2);
+  // More than one message, narrow floats, an empty tensor and a view.
+  const Tensor big = at::full({5 << 20}, static_cast<double>(rank + 1));
+  const Tensor narrow = at::full({7}, static_cast<double>(rank + 1), at::kBFloat16);
+  const Tensor base = at::zeros({4, 2});
+  const Tensor view = base.select(1, 0);
+  view.fill_(static_cast<double>(rank + 1));
+  world.sum({big, at::empty({0}), narrow, view}, "testing");
+  EXPECT_EQ(big[0].item<double>(), sum);
+  EXPECT_EQ(big[-1].item<double>(), sum);
+  EXPECT_EQ(narrow[6].item<double>(), sum);
+  EXPECT_EQ(base.sum().item<double>(), 4 * sum);
+  EXPECT_EQ(world.sum(rank + 1, "testing"), static_cast<int64_t>(sum));
+  // Texts of other lengths, with a NUL.
+  const auto texts = world.gather(std::string(static_cast<size_t>(rank), '\0'), "testing");
+  ASSERT_EQ(std::ssize(texts), size);
+  for (int64_t r = 0; r < size; ++r) EXPECT_EQ(std::ssize(texts[r]), r);
+  EXPECT_EQ(world.from_first(rank == 0 ? "first" : "other", "testing"), "first");
+  EXPECT_EQ(world.from_first(static_cast<double>(rank) + 0.5, "testing"), 0.5);
+  world.require_equal("same", "options");
+  try {
+    world.require_equal("a\nb" + std::to_string(rank), "options");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::input);
+    EXPECT_NE(std::string(error.what()).find("options of rank 1"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("\"b1\", and \"b0\" there"), std::string::npos)
+        << error.what();
+  }
+}
+
+// Prevents a job that hangs where one of its ranks has died.
+TEST(Worlds, EndWithOneRank) {
+  EXPECT_EQ(run_ranks(3, "DISABLED_Rank.Dies", "29613").exit_code, 9);
+}
+
+TEST(DISABLED_Rank, Dies) {
+  const World world(launch_environment(), 60);
+  world.wait_for_all("testing");
+  if (world.rank() == 1) ::_exit(9);
+  try {
+    world.sum(1.0, "adding up");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::environment);
+    EXPECT_NE(std::string(error.what()).find("adding up: a rank has ended"), std::string::npos)
+        << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace alambic
