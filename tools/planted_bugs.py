@@ -232,4 +232,13 @@ BUGS = [
     Bug("rows-from-a-changed-file", "alambic/text/data/data_rows.cpp",
         "part.file.check_unchanged();", "", "text_test",
         "DataFiles.ThatAreWrittenToWhileTheyAreReadAreRefused", "SIGBUS, or other rows"),
+    # Several ranks.
+    Bug("mean-of-means", "alambic/train/completions.cpp",
+        'completions.tokens = world.sum(completions.tokens, "counting tokens");', "",
+        "program_test", "Ranks.DistillLikeOne", "a rank's loss over its own tokens (verl, TRL)"),
+    Bug("advantages-of-a-rank", "alambic/train/group_scores.cpp",
+        "int64_t first = world.begin(completions.sequences / size) * size;", "int64_t first = 0;",
+        "program_test", "Ranks.LearnFromRewardsLikeOne", "the first rank's advantages everywhere"),
+    Bug("gradients-of-a-rank", "alambic/train/trainer.cpp", "sum_gradients(*parts.world, optimizer);",
+        "", "program_test", "Ranks.TrainLikeOneWithFewerRowsThanRanks", "ranks drift apart"),
 ]

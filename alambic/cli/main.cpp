@@ -18,6 +18,7 @@
 #include "alambic/cli/commands.h"
 #include "alambic/cli/completion.h"
 #include "alambic/cli/help.h"
+#include "alambic/cli/launch_words.h"
 #include "alambic/cli/man_pages.h"
 #include "alambic/cli/markdown_pages.h"
 #include "alambic/cli/run_config.h"
@@ -117,12 +118,8 @@ int run_program(const Words& given, CommonFlags& flags) {
     throw input_error("expected a command before '{}'", first)
         .with_hint("alambic COMMAND --key value; alambic --help lists the commands");
   }
-  return run_command(find_command(commands, first), rest, flags);
-}
-
-void print_error(const std::string& message, const std::string& hint) {
-  say("error: " + message);
-  if (!hint.empty()) say("hint: " + hint);
+  const Words arguments = first == "launch" ? words_of_launch(rest) : rest;
+  return run_command(find_command(commands, first), arguments, flags);
 }
 
 // libtorch reports an allocation that fails as its own exception with this text.
@@ -132,17 +129,17 @@ bool is_out_of_memory(const std::string& message) {
 }
 
 int report_full_output() {
-  print_error("cannot write the result to standard output", "");
+  say_error("cannot write the result to standard output", "");
   return static_cast<int>(Exit::environment);
 }
 
 int report_out_of_memory(const std::string& message) {
-  print_error(message, "a smaller --batch-size or shorter sequences need less");
+  say_error(message, "a smaller --batch-size or shorter sequences need less");
   return static_cast<int>(Exit::environment);
 }
 
 int report_bug(const std::string& message, bool debug) {
-  print_error(
+  say_error(
       "this is a bug in Alambic: " + (debug ? message : message.substr(0, message.find('\n'))),
       debug ? "" : "--debug shows it in full; please report it with the command line");
   return static_cast<int>(Exit::bug);
@@ -154,16 +151,16 @@ int run_guarded(const Words& words) {
     return run_program(words, flags);
   } catch (const Error& error) {
     if (error.exit() == Exit::bug) return report_bug(error.what(), flags.debug);
-    print_error(error.what(), error.hint());
+    say_error(error.what(), error.hint());
     return static_cast<int>(error.exit());
   } catch (const std::bad_alloc&) {
     return report_out_of_memory("out of memory");
   } catch (const fs::filesystem_error& error) {
-    print_error(path_error(error).what(), "");
+    say_error(path_error(error).what(), "");
     return static_cast<int>(Exit::environment);
   } catch (const std::system_error& error) {  // a thread, a stream
     if (std::ferror(stdout) != 0) return report_full_output();
-    print_error(error.what(), "the system or its limits refused something; `ulimit -a` shows them");
+    say_error(error.what(), "the system or its limits refused something; `ulimit -a` shows them");
     return static_cast<int>(Exit::environment);
   } catch (const std::exception& error) {
     const std::string message = error.what();

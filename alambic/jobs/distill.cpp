@@ -1,6 +1,7 @@
 #include "alambic/jobs/distill.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
@@ -8,6 +9,7 @@
 #include "alambic/jobs/distill_setup.h"
 #include "alambic/jobs/distill_validation.h"
 #include "alambic/jobs/preflight/preflight.h"
+#include "alambic/jobs/ranks.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_length.h"
 #include "alambic/jobs/run_recorder.h"
@@ -51,37 +53,59 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
           .config = config_toml("distill", options, as_hub_name)};
 }
 
+/// Everything that a distillation's steps need.
+struct Job {
+  std::unique_ptr<DistillSetup> setup;
+  std::function<Metrics(int64_t)> validate;
+  std::unique_ptr<TrainingTask> task;
+  int64_t rows = 0;
+
+  Job(const DistillOptions& options, const std::shared_ptr<const World>& world) {
+    DistillOptions of_rank = options;
+    of_rank.machine.threads = threads_of_rank(*world, options.machine.threads);
+    DistillPlan plan(of_rank);
+    plan.world = world;
+    warn_or_refuse(preflight(plan));
+    setup = std::make_unique<DistillSetup>(std::move(plan));
+    check_teacher_context(*setup);
+    validate = distill_validation(*setup);
+    rows = setup->examples().size();
+    task = setup->task();
+  }
+};
+
 }  // namespace
 
 RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
-  DistillPlan plan(options);
-  warn_or_refuse(preflight(plan));
-  DistillSetup setup(std::move(plan));
-  check_teacher_context(setup);
-  const auto validate = distill_validation(setup);
+  const std::shared_ptr<const World> world = join_ranks("distill", options);
+  const auto make = [&] { return Job(options, world); };
+  // Completions and grades of teachers that are kept on the disk are there when the others look.
+  const bool keeps = !options.teachers.cache.empty() || options.completions.by_teacher();
+  const Job job = keeps ? world->first_alone("waiting for rank 0's teachers", make) : make();
+  DistillSetup& setup = *job.setup;
   const TrainingOptions training =
-      with_steps(options.training, setup.examples().size(), options.loss.num_iterations);
-  const std::unique_ptr<TrainingTask> task = setup.task();
+      with_steps(options.training, job.rows, options.loss.num_iterations);
 
-  const RunFolder folder("distill", options, options.run);
+  const RunFolder folder("distill", options, options.run, *world);
   const std::unique_ptr<Recorder> recorder = run_recorder(folder, observer);
   CollapseWatch watch(static_cast<double>(options.max_completion_length));
-  const TrainingResult trained = alambic::train(
-      training,
-      {.student = *setup.student().model,
-       .task = *task,
-       .recorder = *recorder,
-       .validate = validate,
-       .checkpoints = folder.checkpoints(),
-       .watch = &watch,
-       .on_collapse = options.on_collapse,
-       .history = folder.resumes() ? figures_so_far(folder) : std::vector<Metrics>()},
-      folder.resumes());
+  const TrainingResult trained =
+      alambic::train(training,
+                     {.student = *setup.student().model,
+                      .task = *job.task,
+                      .recorder = *recorder,
+                      .validate = job.validate,
+                      .checkpoints = folder.checkpoints(),
+                      .watch = &watch,
+                      .on_collapse = options.on_collapse,
+                      .history = folder.resumes() ? figures_so_far(folder) : std::vector<Metrics>(),
+                      .world = world},
+                     folder.resumes());
   RunResult result = run_result(trained);
   if (!trained.collapse.empty() && options.on_collapse == OnCollapse::stop) {
     result.ending = RunEnding::collapsed;
   }
-  if (result.ending != RunEnding::finished) return result;
+  if (result.ending != RunEnding::finished || !world->leads()) return result;
   export_student(setup.student(), options.student, options.trainable, folder.path(),
                  card_of(options, result.validation), options.run.save_dtype);
   setup.plan().chats.save_to(folder.model());

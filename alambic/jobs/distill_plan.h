@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "alambic/dist/world.h"
 #include "alambic/jobs/distill_options.h"
 #include "alambic/jobs/teacher_options.h"
 #include "alambic/model/pretrained.h"
@@ -43,6 +44,8 @@ struct DistillPlan {
   Examples rows;                       ///< rows of --data
   std::vector<LayerPair> layer_pairs;  ///< layers with compared hidden states; empty: none
   EngineOptions engine;  ///< how the student's completions are drawn, but for a mixed-in teacher
+  /// Ranks of the run.
+  std::shared_ptr<const World> world = std::make_shared<World>();
 
   /// Nothing is read but headers, tokenizers and the rows, so that a run that does not fit into
   /// memory is told before it is loaded. Input errors: those of check_options, of the models and of

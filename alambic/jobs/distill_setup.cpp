@@ -67,6 +67,7 @@ DistillationSettings distillation_settings(const DistillPlan& plan, const Teache
           .micro_batch_size = options.training.micro_batch_size,
           .recompute_layers = options.training.activation_checkpointing,
           .shares = plan.rows.shares(),
+          .world = plan.world,
           .seed = static_cast<uint64_t>(options.training.seed),
           .engine = engine};
 }

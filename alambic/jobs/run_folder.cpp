@@ -167,9 +167,17 @@ FileLock lock_folder(const fs::path& folder) {
 
 }  // namespace
 
-RunFolder::RunFolder(const std::string& command, const Options& options, const RunOptions& run)
+RunFolder::RunFolder(const std::string& command, const Options& options, const RunOptions& run,
+                     const World& world)
     : path_(run.out) {
-  const std::string config = as_kept(config_toml(command, options, as_hub_name));
+  if (world.leads()) {
+    make_ready(as_kept(config_toml(command, options, as_hub_name)), options, run);
+  }
+  resumes_ = world.from_first(resumes_ ? 1.0 : 0.0, "preparing the run folder") > 0;
+}
+
+void RunFolder::make_ready(const std::string& config, const Options& options,
+                           const RunOptions& run) {
   check_outputs(OptionTable(options));
   files_of_run(path_);  // no lock goes into a folder that is no run's
   lock_.emplace(lock_folder(path_));

@@ -65,9 +65,18 @@ struct RunRecorder : Recorder {
   }
 };
 
+struct SilentRecorder : Recorder {
+  void begin(std::optional<int64_t>) override {}
+  void phase(int64_t, const std::string&) override {}
+  void step(const Metrics&) override {}
+  void sample(const nlohmann::ordered_json&) override {}
+  void end() override {}
+};
+
 }  // namespace
 
 std::unique_ptr<Recorder> run_recorder(const RunFolder& folder, Recorder* observer) {
+  if (!folder.writes()) return std::make_unique<SilentRecorder>();
   return std::make_unique<RunRecorder>(folder.path(), observer);
 }
 

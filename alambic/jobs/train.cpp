@@ -7,6 +7,7 @@
 #include "alambic/base/names.h"
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/model_card.h"
+#include "alambic/jobs/ranks.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_length.h"
 #include "alambic/jobs/run_recorder.h"
@@ -76,6 +77,7 @@ std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
   BatchOptions held_out = batch;
   held_out.seed = 0;  // the same rows whatever the run's seed
   held_out.micro_batch_size = 0;
+  held_out.world = std::make_shared<World>();  // rank 0 alone validates
   const Dataset data = Dataset::open(options.valid_data, parse_columns(options.data_form.columns));
   const auto source = source_of(data, student, chats, options, held_out);
   std::vector<TokenBatch> batches;
@@ -98,34 +100,41 @@ std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
 }  // namespace
 
 RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
-  const LoadOptions load = prepare_machine(options.machine);
+  const std::shared_ptr<const World> world = join_ranks("train", options);
+  MachineOptions machine = options.machine;
+  machine.threads = threads_of_rank(*world, machine.threads);
+  const LoadOptions load = prepare_machine(machine);
   Pretrained student = load_student(options.model, load, options.trainable,
                                     static_cast<uint64_t>(options.training.seed));
   const BatchOptions batch{.batch_size = options.training.batch_size,
                            .micro_batch_size = options.training.micro_batch_size,
                            .seed = static_cast<uint64_t>(options.training.seed),
-                           .device = load.device};
+                           .device = load.device,
+                           .world = world};
   const ChatSource chats(options.model, student.tokenizer, options.chat);
   const Dataset data =
       Dataset::open(parse_data_sources(options.data), parse_columns(options.data_form.columns));
   auto source = source_of(data, student, chats, options, batch);
   const TrainingOptions training = with_steps(options.training, source->sequences_per_epoch());
   const std::unique_ptr<TrainingTask> task =
-      next_token_task(*student.model, std::move(source), student.vocabulary,
-                      options.training.activation_checkpointing);
+      next_token_task(*student.model, std::move(source),
+                      {.vocabulary = student.vocabulary,
+                       .recompute_layers = options.training.activation_checkpointing,
+                       .world = world});
   chats.check_effect(data.name());
   const auto validate = validation_of(options, student, chats, batch);
 
-  const RunFolder folder("train", options, options.run);
+  const RunFolder folder("train", options, options.run, *world);
   const std::unique_ptr<Recorder> recorder = run_recorder(folder, observer);
   RunResult result = run_result(alambic::train(training,
                                                {.student = *student.model,
                                                 .task = *task,
                                                 .recorder = *recorder,
                                                 .validate = validate,
-                                                .checkpoints = folder.checkpoints()},
+                                                .checkpoints = folder.checkpoints(),
+                                                .world = world},
                                                folder.resumes()));
-  if (result.ending != RunEnding::finished) return result;
+  if (result.ending != RunEnding::finished || !world->leads()) return result;
   const ModelCard card{.title = folder.path().filename().string() + ", trained",
                        .base_model = options.model,
                        .tags = {"alambic"},

@@ -50,8 +50,8 @@ std::string deciding_metric(const std::string& chosen, const Metrics& figures) {
 
 }  // namespace
 
-BestWeights::BestWeights(const TrainingOptions& options, fs::path checkpoints)
-    : options_(options), checkpoints_(std::move(checkpoints)) {}
+BestWeights::BestWeights(const TrainingOptions& options, fs::path checkpoints, const World& world)
+    : options_(options), checkpoints_(std::move(checkpoints)), world_(world) {}
 
 void BestWeights::see(int64_t step, const Metrics& validation, const AdamW& optimizer) {
   if (!watches()) return;
@@ -66,7 +66,7 @@ void BestWeights::see(int64_t step, const Metrics& validation, const AdamW& opti
   }
   const int64_t before = best_ ? best_->step : 0;
   best_ = {.metric = metric, .value = value, .step = step, .figures = validation};
-  if (!options_.load_best) return;
+  if (!options_.load_best || !world_.leads()) return;
   make_folder(checkpoints_);
   const fs::path file = best_weights_file(checkpoints_, step);
   auto weights = optimizer.weights();
@@ -85,8 +85,11 @@ bool BestWeights::patience_is_over() const {
 std::optional<Metrics> BestWeights::load(AdamW& optimizer) const {
   if (!options_.load_best || !best_) return std::nullopt;
   const fs::path file = best_weights_file(checkpoints_, best_->step);
+  world_.wait_for_all("loading the best weights");
   restore_tensors(file, optimizer.weights());
-  if (!has_checkpoint(checkpoints_)) remove_file(file);  // nothing goes on from it
+  world_.wait_for_all("loading the best weights");
+  // Nothing goes on from it without a checkpoint.
+  if (world_.leads() && !has_checkpoint(checkpoints_)) remove_file(file);
   say("the weights after step {} are the best: {} {:.6g}", best_->step, best_->metric,
       best_->value);
   return best_->figures;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/dist/world.h"
 #include "alambic/train/best_validation.h"
 #include "alambic/train/optimizer.h"
 #include "alambic/train/options.h"
@@ -10,7 +11,9 @@ namespace alambic {
 /// validations seen, so that a resumed run finds the same.
 class BestWeights {
  public:
-  BestWeights(const TrainingOptions& options, std::filesystem::path checkpoints);
+  /// Rank 0 writes the files, every rank reads them.
+  BestWeights(const TrainingOptions& options, std::filesystem::path checkpoints,
+              const World& world);
 
   /// Whether the run looks for the best at all.
   bool watches() const { return options_.load_best || options_.early_stopping > 0; }
@@ -31,6 +34,7 @@ class BestWeights {
  private:
   const TrainingOptions& options_;
   std::filesystem::path checkpoints_;
+  const World& world_;
   std::optional<BestValidation> best_;
 };
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "alambic/text/chat/continuation.h"
+#include "alambic/train/rank_exchange.h"
 
 namespace alambic {
 
@@ -58,30 +59,32 @@ nlohmann::ordered_json shown_prompt(const TokenizedRows& examples, int64_t row,
   return tokenizer.decode(examples[row].prompt, true);
 }
 
-/// Cuts the rows into micro-batches, each made by `rollouts(first, count)`.
+/// Cuts this rank's part of the rows into micro-batches, each made by `rollouts(first, count)`.
+/// `copies` rows in a row are of one prompt and stay together.
 template <class Make>
-StepBatch pieces(const CompletionSource& source, const std::vector<int64_t>& rows,
+StepBatch pieces(const CompletionSource& source, const std::vector<int64_t>& rows, int64_t copies,
                  const Make& make) {
-  StepBatch completions;
-  for (const auto& [first, count, group] : source.teachers.pieces(rows, source.micro_batch_size)) {
-    Rollouts rollouts = make(first, count);
-    rollouts.row_S.assign(rows.begin() + first, rows.begin() + first + count);
+  const World& world = source.world;
+  const int64_t prompts = std::ssize(rows) / copies;
+  const int64_t own = world.begin(prompts) * copies;
+  const std::vector<int64_t> own_rows(rows.begin() + own,
+                                      rows.begin() + world.end(prompts) * copies);
+  StepBatch completions{.sequences = std::ssize(rows)};
+  for (const auto& [first, count, group] :
+       source.teachers.pieces(own_rows, source.micro_batch_size)) {
+    Rollouts rollouts = make(own + first, count);
+    rollouts.row_S.assign(own_rows.begin() + first, own_rows.begin() + first + count);
     completions.tokens += rollouts.completion_mask_N.sum().item<int64_t>();
     completions.micro_batches.push_back({.rollouts = std::move(rollouts)});
   }
+  completions.tokens = world.sum(completions.tokens, "counting tokens");
   return completions;
 }
 
 }  // namespace
 
-int64_t StepBatch::sequences() const {
-  int64_t count = 0;
-  for (const MicroBatch& batch : micro_batches) count += batch.rollouts.sequences.sequences();
-  return count;
-}
-
 StepBatch CompletionSource::given(const std::vector<int64_t>& rows) const {
-  return pieces(*this, rows, [&](size_t first, size_t count) {
+  return pieces(*this, rows, 1, [&](size_t first, size_t count) {
     std::vector<TokenizedExample> chosen;
     for (size_t i = first; i < first + count; ++i) chosen.push_back(examples[rows[i]]);
     return given_rollouts(chosen, device);
@@ -101,7 +104,12 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
       row_S.push_back(row);
     }
   }
-  const std::vector<Completion> completions = generate(student, requests, engine);
+  const World& world = source.world;
+  const auto prompts = std::ssize(rows);
+  const std::vector<Request> own(requests.begin() + world.begin(prompts) * count,
+                                 requests.begin() + world.end(prompts) * count);
+  const std::vector<Completion> completions =
+      all_completions(world, generate(student, own, engine));
   report.extra = {{"completion_length", mean_length(completions)},
                   {"eos_share", eos_share(completions)},
                   {"repetition", mean_repetition(completions)}};
@@ -113,7 +121,7 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
          {"prompt", shown_prompt(source.examples, row_S[i], tokenizer)},
          {"completion", continuation(tokenizer, requests[i].prompt, completions[i].tokens)}});
   }
-  return pieces(source, row_S, [&](size_t first, size_t size) {
+  return pieces(source, row_S, count, [&](size_t first, size_t size) {
     return to_rollouts(std::span(requests).subspan(first, size),
                        std::span(completions).subspan(first, size), step, source.device);
   });

@@ -1,6 +1,7 @@
 // The completions that one optimizer step learns from.
 #pragma once
 
+#include "alambic/dist/world.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/teacher/teacher_mixture.h"
 #include "alambic/text/tokenizer/tokenizer.h"
@@ -19,10 +20,9 @@ struct MicroBatch {
 };
 
 struct StepBatch {
-  std::vector<MicroBatch> micro_batches;
-  int64_t tokens = 0;  ///< graded
-
-  int64_t sequences() const;
+  std::vector<MicroBatch> micro_batches;  ///< this rank's
+  int64_t tokens = 0;                     ///< graded, of all ranks
+  int64_t sequences = 0;                  ///< of all ranks
 };
 
 /// The rows of a batch whose completions the data gives, in the form of sampled ones (without
@@ -35,13 +35,15 @@ struct CompletionSource {
   const TeacherMixture& teachers;
   size_t micro_batch_size = 0;  ///< 0: one piece per group of teachers
   at::Device device;
+  const World& world;  ///< ranks that share the rows of a step, as near to equal parts as can be
 
-  /// The given completions of these rows.
+  /// The given completions of these rows, this rank's alone in the micro-batches.
   StepBatch given(const std::vector<int64_t>& rows) const;
 };
 
-/// `count` completions of the student to each of these rows, one after the other. Every prompt and
-/// completion has its own random stream of engine.step. Adds completion_length, eos_share,
+/// `count` completions of the student to each of these rows, one after the other; each rank writes
+/// those of its rows. Every prompt and completion has its own random stream of engine.step, so that
+/// they are the same on any number of ranks. Adds completion_length, eos_share,
 /// repetition (the share of 4-grams that a completion has had before) and the first `samples`
 /// completions to the report.
 StepBatch write_completions(const CompletionSource& source, const Model& student,

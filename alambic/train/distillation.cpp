@@ -78,7 +78,8 @@ struct DistillationTask : TrainingTask {
         source{.examples = examples,
                .teachers = teachers,
                .micro_batch_size = static_cast<size_t>(options.micro_batch_size),
-               .device = student.options().device()},
+               .device = student.options().device(),
+               .world = *this->options.world},
         compares_outputs(!options.divergence.terms.empty() || hidden.on()),
         reads_drawn_logp(options.policy.reads_teacher()) {
     check(!this->options.policy.has(PolicyKind::grpo) || auxiliary.reward,
@@ -135,8 +136,8 @@ struct DistillationTask : TrainingTask {
                                     engine, options.samples_per_step, report);
     if (!auxiliary.reward) return;
     clock.begin("score");
-    score_completions(*auxiliary.reward, dropped, options.num_generations, options.advantage,
-                      completions, report);
+    score_completions(*auxiliary.reward, *options.world, dropped, options.num_generations,
+                      options.advantage, completions, report);
   }
 
   // The outputs of a micro-batch's teachers, one at a time: the next teacher is evaluated when the
@@ -198,7 +199,9 @@ struct DistillationTask : TrainingTask {
   StudentPass forward(int64_t step, size_t number, const MicroBatch& batch) {
     StudentPass seen{.loss_positions_M = batch.rollouts.loss_positions_M(),
                      .layers = {.layers = hidden.layers()}};
-    student.seed_dropout(step, static_cast<int64_t>(number));
+    // A number of its own on every rank.
+    student.seed_dropout(
+        step, static_cast<int64_t>(number) * options.world->size() + options.world->rank());
     const RecomputeLayers recompute(options.recompute_layers);
     Pass pass(batch.rollouts.sequences);
     pass.outputs = &seen.layers;
@@ -274,7 +277,7 @@ struct DistillationTask : TrainingTask {
     const auto longest = static_cast<double>(options.engine.sampling.max_new_tokens);
     for (PolicyTerm& term : policy.terms) {
       if (term.kind == PolicyKind::grpo) {
-        term.weight *= tokens / (static_cast<double>(completions.sequences()) * longest);
+        term.weight *= tokens / (static_cast<double>(completions.sequences) * longest);
       }
     }
     return policy;

@@ -26,6 +26,8 @@ struct DistillationSettings {
   bool recompute_layers = false;  ///< activation checkpointing (nn/recompute.h)
   int64_t samples_per_step = 2;   ///< completions that go to samples.jsonl
   std::vector<RowShare> shares;   ///< of a mixture; empty: none
+  /// Ranks that share each step's rows.
+  std::shared_ptr<const World> world = std::make_shared<World>();
   uint64_t seed = 0;
   EngineOptions engine;  ///< its step is set by the task
 };

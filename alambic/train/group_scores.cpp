@@ -1,6 +1,10 @@
 #include "alambic/train/group_scores.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "alambic/base/error.h"
+#include "alambic/train/rank_exchange.h"
 
 namespace alambic {
 namespace {
@@ -17,19 +21,23 @@ Tensor sequence_of_M(const Rollouts& rollouts) {
 
 }  // namespace
 
-void score_completions(const RewardScorer& reward, DroppedScores& dropped, int64_t size,
-                       AdvantageKind kind, StepBatch& completions, StepReport& report) {
-  std::vector<float> scores;
+void score_completions(const RewardScorer& reward, const World& world, DroppedScores& dropped,
+                       int64_t size, AdvantageKind kind, StepBatch& completions,
+                       StepReport& report) {
+  std::vector<Score> own;
   for (const MicroBatch& batch : completions.micro_batches) {
-    const std::vector<Score> found = reward.score(batch.rollouts);
+    std::vector<Score> found = reward.score(batch.rollouts);
     check(std::ssize(found) == batch.rollouts.sequences.sequences(), "{} scores of {} completions",
           found.size(), batch.rollouts.sequences.sequences());
-    dropped.count(found);
-    for (const Score& score : found) scores.push_back(score.value);
+    std::ranges::move(found, std::back_inserter(own));
   }
+  const std::vector<Score> all_scored = all_scores(world, std::move(own));
+  dropped.count(all_scored);
+  std::vector<float> scores;
+  for (const Score& score : all_scored) scores.push_back(score.value);
   const GroupAdvantages found = group_advantages(scores, size, kind);
   const Tensor advantages = at::tensor(found.advantages, at::kDouble);
-  int64_t first = 0;
+  int64_t first = world.begin(completions.sequences / size) * size;
   for (MicroBatch& batch : completions.micro_batches) {
     const int64_t count = batch.rollouts.sequences.sequences();
     const Tensor sequence_M = sequence_of_M(batch.rollouts);

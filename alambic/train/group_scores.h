@@ -8,11 +8,13 @@
 
 namespace alambic {
 
-/// Scores all completions and sets every micro-batch's advantage_M, within groups of `size`
-/// completions to one prompt, which may lie in several micro-batches. Adds reward, reward_std,
-/// dropped_share (of completions without a score) and equal_share (of groups that teach nothing) to
-/// report.extra. Errors: those of the scorer and of `dropped`, which counts every score.
-void score_completions(const RewardScorer& reward, DroppedScores& dropped, int64_t size,
-                       AdvantageKind kind, StepBatch& completions, StepReport& report);
+/// Scores all completions, each rank its own, and sets every micro-batch's advantage_M, within
+/// groups of `size` completions to one prompt, which may lie in several micro-batches. Adds reward,
+/// reward_std, dropped_share (of completions without a score) and equal_share (of groups that teach
+/// nothing) to report.extra. Errors: those of the scorer and of `dropped`, which counts every
+/// score.
+void score_completions(const RewardScorer& reward, const World& world, DroppedScores& dropped,
+                       int64_t size, AdvantageKind kind, StepBatch& completions,
+                       StepReport& report);
 
 }  // namespace alambic

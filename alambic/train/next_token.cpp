@@ -45,13 +45,14 @@ TokenBatch window_batch(const std::vector<std::vector<int32_t>>& windows, at::De
 
 namespace {
 
-// Calls make(first, last) for each micro-batch of a batch.
+// Calls make(first, last) for each micro-batch of this rank's part of a batch.
 template <class Make>
 std::vector<TokenBatch> micro_batches(const BatchOptions& options, Make make) {
   const int64_t max = options.micro_batch_size ? options.micro_batch_size : options.batch_size;
   std::vector<TokenBatch> batches;
-  for (int64_t first = 0; first < options.batch_size; first += max) {
-    batches.push_back(make(first, std::min(first + max, options.batch_size)));
+  const int64_t end = options.world->end(options.batch_size);
+  for (int64_t first = options.world->begin(options.batch_size); first < end; first += max) {
+    batches.push_back(make(first, std::min(first + max, end)));
   }
   return batches;
 }
@@ -131,33 +132,33 @@ Loss batch_loss(const Model& model, const TokenBatch& batch, int64_t vocabulary,
 struct NextTokenTask : TrainingTask {
   Model& student;
   std::unique_ptr<BatchSource> source;
-  int64_t vocabulary;
-  bool recompute_layers;
+  NextTokenSettings settings;
 
-  NextTokenTask(Model& student, std::unique_ptr<BatchSource> source, int64_t vocabulary,
-                bool recompute_layers)
-      : student(student),
-        source(std::move(source)),
-        vocabulary(vocabulary),
-        recompute_layers(recompute_layers) {}
+  NextTokenTask(Model& student, std::unique_ptr<BatchSource> source,
+                const NextTokenSettings& settings)
+      : student(student), source(std::move(source)), settings(settings) {}
 
   StepReport forward_backward(int64_t step, const PhaseCallback& phase) override {
     phase("learn");
     Stopwatch watch;
     StepReport report;
     const std::vector<TokenBatch> batches = source->step(step);
+    const World& world = *settings.world;
     for (const TokenBatch& batch : batches) report.tokens += batch.targets_M.numel();
-    int64_t micro_batch = 0;
+    report.tokens = world.sum(report.tokens, "counting tokens");
+    int64_t micro_batch = world.rank();  // a number of its own on every rank
     for (const TokenBatch& batch : batches) {
-      student.seed_dropout(step, micro_batch++);
-      const RecomputeLayers recompute(recompute_layers);
-      const Loss loss = batch_loss(student, batch, vocabulary, static_cast<double>(report.tokens));
+      student.seed_dropout(step, micro_batch);
+      micro_batch += world.size();
+      const RecomputeLayers recompute(settings.recompute_layers);
+      const Loss loss =
+          batch_loss(student, batch, settings.vocabulary, static_cast<double>(report.tokens));
       loss.value.backward();
       for (const auto& [name, sum] : loss.sums) {
         report.means[name] += sum / static_cast<double>(report.tokens);
       }
     }
-    report.loss = report.means.at("cross_entropy");
+    report.loss = report.means["cross_entropy"];
     report.seconds = {{"learn_seconds", watch.seconds()}};
     return report;
   }
@@ -182,8 +183,8 @@ std::unique_ptr<BatchSource> windows_source(std::vector<WeightedText> texts, int
 }
 
 std::unique_ptr<TrainingTask> next_token_task(Model& student, std::unique_ptr<BatchSource> source,
-                                              int64_t vocabulary, bool recompute_layers) {
-  return std::make_unique<NextTokenTask>(student, std::move(source), vocabulary, recompute_layers);
+                                              const NextTokenSettings& settings) {
+  return std::make_unique<NextTokenTask>(student, std::move(source), settings);
 }
 
 double mean_cross_entropy(const Model& model, const std::vector<TokenBatch>& batches,

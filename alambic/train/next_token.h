@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "alambic/dist/world.h"
 #include "alambic/flow/packed.h"
 #include "alambic/model/model.h"
 #include "alambic/text/data/token_spool.h"
@@ -30,7 +31,8 @@ TokenBatch window_batch(const std::vector<std::vector<int32_t>>& windows, at::De
 /// Source of the batches of a run.
 struct BatchSource {
   virtual ~BatchSource() = default;
-  /// The micro-batches of a step, together `batch_size` sequences.
+  /// The micro-batches of a step that are this rank's, on all ranks together `batch_size`
+  /// sequences.
   virtual std::vector<TokenBatch> step(int64_t step) = 0;
   /// Sequences of one pass over the data: examples, or the windows that the text is long.
   virtual int64_t sequences_per_epoch() const = 0;
@@ -41,6 +43,8 @@ struct BatchOptions {
   int64_t micro_batch_size = 0;  ///< 0: the whole batch
   uint64_t seed = 0;
   at::Device device = at::kCPU;
+  /// Ranks that share each step's sequences.
+  std::shared_ptr<const World> world = std::make_shared<World>();
 };
 
 /// Every example needs a completion. `shares`: those of a mixture; empty: none.
@@ -58,9 +62,15 @@ struct WeightedText {
 std::unique_ptr<BatchSource> windows_source(std::vector<WeightedText> texts, int64_t length,
                                             const BatchOptions& options);
 
-/// `recompute_layers`: activation checkpointing (nn/recompute.h).
+struct NextTokenSettings {
+  int64_t vocabulary = 0;         ///< tokens of the head that are learned
+  bool recompute_layers = false;  ///< activation checkpointing (nn/recompute.h)
+  /// Ranks of the source.
+  std::shared_ptr<const World> world = std::make_shared<World>();
+};
+
 std::unique_ptr<TrainingTask> next_token_task(Model& student, std::unique_ptr<BatchSource> source,
-                                              int64_t vocabulary, bool recompute_layers = false);
+                                              const NextTokenSettings& settings);
 
 /// Mean cross-entropy per graded token over batches, no gradient.
 double mean_cross_entropy(const Model& model, const std::vector<TokenBatch>& batches,

@@ -33,6 +33,16 @@ NamedTensors AdamW::weights() const {
   return weights;
 }
 
+std::vector<Tensor> AdamW::gradients() const {
+  std::vector<Tensor> gradients;
+  for (const Parameter& parameter : parameters_) {
+    const Tensor& weight = parameter.weight;
+    if (!weight.grad().defined()) weight.mutable_grad() = at::zeros_like(weight.detach());
+    gradients.push_back(weight.grad());
+  }
+  return gradients;
+}
+
 double AdamW::gradient_norm() const {
   double sum = 0;
   for (const Parameter& parameter : parameters_) {

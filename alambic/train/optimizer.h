@@ -24,6 +24,8 @@ class AdamW {
   /// those beside it.
   AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside = {});
 
+  /// The gradient of every parameter, in the order of weights(): zeros are made where none came.
+  std::vector<Tensor> gradients() const;
   /// Global L2 norm of all gradients, float64. Not finite if any gradient is not.
   double gradient_norm() const;
   /// One step with the gradients multiplied by `scale`; then clears them.

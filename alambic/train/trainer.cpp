@@ -10,6 +10,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/train/best_weights.h"
+#include "alambic/train/rank_exchange.h"
 #include "alambic/train/router_watch.h"
 #include "alambic/train/schedule.h"
 #include "alambic/train/stop_signal.h"
@@ -55,7 +56,7 @@ struct Run {
                  .warmup = static_cast<double>(options.warmup_steps),
                  .floor_ratio = options.min_lr_ratio},
         routers(parts.student),
-        best(options, parts.checkpoints) {
+        best(options, parts.checkpoints, *parts.world) {
     check(options.max_steps > 0, "a run of {} steps", options.max_steps);
   }
 
@@ -77,8 +78,10 @@ struct Run {
     routers.start();
     StepReport report = parts.task.forward_backward(
         step, [&](const std::string& phase) { parts.recorder.phase(step, phase); });
-    const Metrics balance = routers.finish();
+    add_ranks(*parts.world, report);
+    const Metrics balance = routers.finish(*parts.world);
     report.extra.insert(report.extra.end(), balance.begin(), balance.end());
+    sum_gradients(*parts.world, optimizer);
     const double norm = optimizer.gradient_norm();
     const double rate = learning_rate();
     const bool finite = std::isfinite(report.loss) && std::isfinite(norm);
@@ -89,7 +92,7 @@ struct Run {
     } else {
       skip(report.loss, norm);
     }
-    const double elapsed = watch.seconds();
+    const double elapsed = parts.world->from_first(watch.seconds(), "comparing times");
     seconds += elapsed;
     ++step;
     for (const auto& sample : report.samples) parts.recorder.sample(sample);
@@ -126,7 +129,13 @@ struct Run {
     return row;
   }
 
+  Metrics validate() const {
+    return figures_of_first(*parts.world, "waiting for rank 0's validation",
+                            [&] { return parts.validate(step); });
+  }
+
   void save() const {
+    if (!parts.world->leads()) return;
     save_checkpoint(parts.checkpoints, optimizer,
                     {.step = step, .seconds = seconds, .best = best.so_far()},
                     options.keep_checkpoints);
@@ -158,6 +167,7 @@ void go_back(Run& run, const CollapseSign& sign) {
   const std::string stop = fmt::format("stopped after step {}: {}", run.step, sign.text);
   std::optional<TrainingState> state;
   try {
+    run.parts.world->wait_for_all("going back to a checkpoint");
     state = load_checkpoint(run.parts.checkpoints, run.optimizer, before);
   } catch (const Error& error) {
     throw Error(error.exit(), fmt::format("{}; cannot go back: {}", stop, error.what()),
@@ -176,6 +186,8 @@ void go_back(Run& run, const CollapseSign& sign) {
 // Continues from the newest checkpoint; a run that ended before its first begins again.
 void resume_run(Run& run) {
   const auto state = load_checkpoint(run.parts.checkpoints, run.optimizer);
+  run.parts.world->require_equal(fmt::format("step {}", state ? state->step : 0),
+                                 "newest checkpoints");
   if (!state) {
     say("no checkpoint was written yet: the run begins again with step 1");
     return;
@@ -204,12 +216,13 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
   while (!run.ended() && !(sign && rests)) {
     Metrics row = run.advance();
     rests = parts.task.can_checkpoint_after(run.step);
-    const bool stopping = signal.requested() && rests;
+    const bool asked = parts.world->sum(int64_t{signal.requested()}, "looking for a signal") > 0;
+    const bool stopping = asked && rests;
     // A resumed run goes on after this step and would never make up for its validation.
     const bool validates = !stopping || run.best.watches();
     if (parts.validate && validates && (due(run.step, options.valid_every) || run.ended())) {
       parts.recorder.phase(run.step, "validate");
-      validation = parts.validate(run.step);
+      validation = run.validate();
       row.insert(row.end(), validation.begin(), validation.end());
       run.best.see(run.step, validation, run.optimizer);
     }
@@ -229,7 +242,7 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
   if (sign && parts.on_collapse == OnCollapse::stop && rests) run.save();
   if (sign && parts.on_collapse == OnCollapse::rollback) {
     go_back(run, *sign);
-    if (parts.validate) validation = parts.validate(run.step);
+    if (parts.validate) validation = run.validate();
   } else if (const auto better = run.best.load(run.optimizer)) {
     validation = *better;
   }

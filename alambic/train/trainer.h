@@ -4,8 +4,10 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 
+#include "alambic/dist/world.h"
 #include "alambic/train/checkpoint.h"
 #include "alambic/train/collapse.h"
 #include "alambic/train/optimizer.h"
@@ -37,6 +39,9 @@ struct TrainerParts {
   OnCollapse on_collapse = OnCollapse::warn;
   /// Figures of the steps before, of a resumed run: the watch sees them first.
   std::vector<Metrics> history;
+  /// Ranks that take each step together: they sum their gradients, so that all have the same
+  /// weights. Rank 0 alone validates, records and writes checkpoints; every rank reads them.
+  std::shared_ptr<const World> world = std::make_shared<World>();
 };
 
 /// Trains until max_steps (above 0 here), max_seconds, early_stopping or a signal. With `load_best`

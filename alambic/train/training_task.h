@@ -11,13 +11,14 @@
 
 namespace alambic {
 
-/// Report of one step up to the optimizer: the gradients are in the parameters.
+/// Report of one step up to the optimizer: the gradients are in the parameters. Of a job of several
+/// ranks loss, means and gradients are this rank's summands, the rest is of the whole step.
 struct StepReport {
   double loss = 0;                              ///< mean over the step's graded tokens
   int64_t tokens = 0;                           ///< graded
   std::map<std::string, double> means;          ///< per graded token: reverse_kl, agreement, …
   Metrics extra;                                ///< completion_length, eos_share, …
-  Metrics seconds;                              ///< per phase: generate, grade, learn
+  Metrics seconds;                              ///< per phase: generate, grade, learn; this rank's
   std::vector<nlohmann::ordered_json> samples;  ///< rows for samples.jsonl; "step" from 1
 };
 

@@ -125,7 +125,9 @@ TEST_F(GroupScores, GiveEveryTokenTheAdvantageOfItsCompletion) {
     const auto student = trainable_model();
     const TokenizedRows examples = make_examples(10);
     const TeacherMixture none = TeacherMixture::none();
-    const CompletionSource source{.examples = examples, .teachers = none, .device = at::kCPU};
+    const World alone;
+    const CompletionSource source{
+        .examples = examples, .teachers = none, .device = at::kCPU, .world = alone};
     EngineOptions engine = options.engine;
     engine.step = 1;
     StepReport report;

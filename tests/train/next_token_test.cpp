@@ -85,7 +85,7 @@ std::unique_ptr<TrainingTask> task_of(Model& model, int64_t micro_batch_size, bo
   return next_token_task(model,
                          windows ? windows_source({{TokenSpool(text)}}, 9, options)
                                  : examples_source(make_examples(10), options),
-                         50);
+                         {.vocabulary = 50});
 }
 
 // Dividing by the micro-batch's tokens weighs short sequences more. In float64, so that only
@@ -110,8 +110,9 @@ TEST(NextTokenTask, ReportsTheMeanOverTheGradedTokens) {
   const BatchOptions options{.batch_size = 5, .seed = 4};
   const double expected =
       mean_cross_entropy(*model, examples_source(make_examples(10), options)->step(3), 50);
-  const StepReport report = next_token_task(*model, examples_source(make_examples(10), options), 50)
-                                ->forward_backward(3, [](auto&) {});
+  const StepReport report =
+      next_token_task(*model, examples_source(make_examples(10), options), {.vocabulary = 50})
+          ->forward_backward(3, [](auto&) {});
   EXPECT_NEAR(report.loss, expected, 1e-6);
 }
 

@@ -251,10 +251,10 @@ Tensor run_training(bool distills, const std::filesystem::path& folder, int64_t 
     distillation.policy.terms = {{PolicyKind::sampled_reverse_kl}};
   }
   const auto task =
-      distills
-          ? distillation_task(*student, teacher, make_examples(10), tokenizer, distillation)
-          : next_token_task(*student,
-                            examples_source(make_examples(10), {.batch_size = 3, .seed = 3}), 50);
+      distills ? distillation_task(*student, teacher, make_examples(10), tokenizer, distillation)
+               : next_token_task(*student,
+                                 examples_source(make_examples(10), {.batch_size = 3, .seed = 3}),
+                                 {.vocabulary = 50});
   KeepingRecorder recorder;
   TrainingOptions options;
   options.max_steps = 8;  // of the schedule; a shorter run stops by its signal
@@ -297,11 +297,11 @@ TEST(Experts, AreReportedAsTheStepUsedThem) {
   options.max_steps = 1;
   for (const bool distills : {false, true}) {
     const auto task =
-        distills
-            ? distillation_task(*student, teacher, rows, tokenizer,
-                                {.batch_size = 6, .engine = {.vocabulary = 50}})
-            : next_token_task(*student,
-                              examples_source(rows, {.batch_size = 6, .micro_batch_size = 2}), 64);
+        distills ? distillation_task(*student, teacher, rows, tokenizer,
+                                     {.batch_size = 6, .engine = {.vocabulary = 50}})
+                 : next_token_task(*student,
+                                   examples_source(rows, {.batch_size = 6, .micro_batch_size = 2}),
+                                   {.vocabulary = 64});
     KeepingRecorder recorder;
     train(options, {.student = *student, .task = *task, .recorder = recorder, .checkpoints = {}},
           false);
