@@ -98,15 +98,19 @@ void AddedTokens::add(AddedToken token) {
 }
 
 void AddedTokens::index(const std::function<std::string(const std::string&)>& normalize) {
-  before_ = after_ = TokenTrie();
+  before_ = after_ = plain_before_ = plain_after_ = TokenTrie();
   for (auto& [id, token] : tokens_) {
     token.surface = token.normalized ? normalize(token.content) : token.content;
     (token.normalized ? after_ : before_).insert(token.surface, id);
+    if (token.special) continue;
+    (token.normalized ? plain_after_ : plain_before_).insert(token.surface, id);
   }
 }
 
-std::vector<TextPart> AddedTokens::split(std::string_view text, bool normalized) const {
-  const TokenTrie& trie = normalized ? after_ : before_;
+std::vector<TextPart> AddedTokens::split(std::string_view text, bool normalized,
+                                         bool special) const {
+  const TokenTrie& all = normalized ? after_ : before_;
+  const TokenTrie& trie = special ? all : normalized ? plain_after_ : plain_before_;
   std::vector<TextPart> parts;
   size_t done = 0;
   for (size_t i = 0; i < text.size();) {

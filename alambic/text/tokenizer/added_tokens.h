@@ -67,8 +67,9 @@ class AddedTokens {
   /// Builds the search; `normalize` is the tokenizer's normalizer.
   void index(const std::function<std::string(const std::string&)>& normalize);
 
-  /// Cuts text at the tokens that are looked for before normalization, or after it.
-  std::vector<TextPart> split(std::string_view text, bool normalized) const;
+  /// Cuts text at the tokens that are looked for before normalization, or after it; special ones
+  /// stay text where `special` is false.
+  std::vector<TextPart> split(std::string_view text, bool normalized, bool special = true) const;
 
   const AddedToken* find(int32_t id) const;
   const AddedToken* find(std::string_view content) const;
@@ -78,6 +79,7 @@ class AddedTokens {
   std::map<int32_t, AddedToken> tokens_;
   std::unordered_map<std::string, int32_t> ids_;
   TokenTrie before_, after_;
+  TokenTrie plain_before_, plain_after_;  // without the special ones
 };
 
 }  // namespace alambic

@@ -1,27 +1,18 @@
 #include "alambic/text/tokenizer/decoder.h"
 
-#include <charconv>
-
 #include "alambic/base/json_view.h"
 #include "alambic/base/names.h"
 #include "alambic/base/utf8.h"
 #include "alambic/text/tokenizer/byte_level.h"
 #include "alambic/text/tokenizer/metaspace.h"
 #include "alambic/text/tokenizer/pattern.h"
+#include "alambic/text/tokenizer/vocabulary.h"
 #include "alambic/text/tokenizer/word_decoders.h"
 
 namespace alambic {
 namespace {
 
 using Tokens = std::vector<std::string>;
-
-struct SequenceDecoder : TokenDecoder {
-  std::vector<std::unique_ptr<TokenDecoder>> steps;
-  Tokens decode(Tokens tokens) const override {
-    for (const auto& step : steps) tokens = step->decode(std::move(tokens));
-    return tokens;
-  }
-};
 
 // The bytes of a token, or the token itself when some character stands for no byte.
 void append_bytes(std::string& bytes, std::string_view token) {
@@ -43,15 +34,12 @@ struct ByteLevelDecoder : TokenDecoder {
     for (const std::string& token : tokens) append_bytes(bytes, token);
     return {replace_invalid_utf8(bytes)};
   }
+  std::optional<std::string> bytes(const std::string& token) const override {
+    std::string bytes;
+    append_bytes(bytes, token);
+    return bytes;
+  }
 };
-
-// 0–255 for "<0x41>", -1 for anything else.
-int fallback_byte(std::string_view token) {
-  if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with(">")) return -1;
-  int byte = -1;
-  const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, byte, 16);
-  return error == std::errc() && end == token.data() + 5 ? byte : -1;
-}
 
 struct ByteFallbackDecoder : TokenDecoder {
   Tokens decode(Tokens tokens) const override {
@@ -67,6 +55,10 @@ struct ByteFallbackDecoder : TokenDecoder {
     }
     flush(bytes, out);
     return out;
+  }
+  std::optional<std::string> bytes(const std::string& token) const override {
+    const int byte = fallback_byte(token);
+    return byte >= 0 ? std::string(1, static_cast<char>(byte)) : token;
   }
 
   // A run of bytes that is not UTF-8 becomes one U+FFFD per byte, as in tokenizers.
@@ -90,10 +82,14 @@ struct ReplaceDecoder : TokenDecoder {
     for (std::string& token : tokens) token = pattern.replace_all(token, content);
     return tokens;
   }
+  std::optional<std::string> bytes(const std::string& token) const override {
+    return pattern.replace_all(token, content);
+  }
 };
 
 struct FuseDecoder : TokenDecoder {
   Tokens decode(Tokens tokens) const override { return {join(tokens, "")}; }
+  std::optional<std::string> bytes(const std::string& token) const override { return token; }
 };
 
 // Up to `start` leading and `stop` trailing copies of one character, from every token.
@@ -114,6 +110,9 @@ struct StripDecoder : TokenDecoder {
     }
     return tokens;
   }
+  std::optional<std::string> bytes(const std::string& token) const override {
+    return decode({token}).front();
+  }
 };
 
 struct MetaspaceDecoder : TokenDecoder {
@@ -127,6 +126,28 @@ struct MetaspaceDecoder : TokenDecoder {
       tokens[i] = marks.replace_all(tokens[i], drop ? "" : " ");
     }
     return tokens;
+  }
+  std::optional<std::string> bytes(const std::string& token) const override {
+    return marks.replace_all(token, " ");
+  }
+};
+
+struct SequenceDecoder : TokenDecoder {
+  std::vector<std::unique_ptr<TokenDecoder>> steps;
+  Tokens decode(Tokens tokens) const override {
+    for (const auto& step : steps) tokens = step->decode(std::move(tokens));
+    return tokens;
+  }
+  std::optional<std::string> bytes(const std::string& token) const override {
+    std::optional<std::string> bytes = token;
+    bool whole = false;  // further steps see the text as one
+    for (const auto& step : steps) {
+      if (!bytes || !is_valid_utf8(*bytes)) break;  // a byte of a character is no text any more
+      whole |= dynamic_cast<const FuseDecoder*>(step.get()) != nullptr;
+      const bool strips = dynamic_cast<const StripDecoder*>(step.get()) != nullptr;
+      if (!(whole && strips)) bytes = step->bytes(*bytes);
+    }
+    return bytes;
   }
 };
 

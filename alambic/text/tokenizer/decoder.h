@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ class TokenDecoder {
   virtual ~TokenDecoder() = default;
   /// Tokens in, tokens out; the text is the concatenation of what the last decoder returns.
   virtual std::vector<std::string> decode(std::vector<std::string> tokens) const = 0;
+  /// Bytes that a token stands for where others are around it; nothing where they depend on those.
+  virtual std::optional<std::string> bytes(const std::string& /*token*/) const {
+    return std::nullopt;
+  }
 };
 
 /// Known types: Sequence, ByteLevel, ByteFallback, Replace, Fuse, Strip, Metaspace,

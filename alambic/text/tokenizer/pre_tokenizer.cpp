@@ -107,7 +107,8 @@ struct ByteLevelPreTokenizer : PreTokenizer {
     std::string text;
     for (Range& range : pieces.ranges) {
       const size_t begin = text.size();
-      if (pieces.text[range.begin] != unless) text += prefix;
+      const bool goes_on = pieces.continued && range.begin == 0;
+      if (pieces.text[range.begin] != unless && !goes_on) text += prefix;
       text += pieces.piece(range);
       range = {begin, text.size()};
     }
@@ -130,7 +131,10 @@ struct MetaspacePreTokenizer : PreTokenizer {
       const bool wanted = options.prepend == Metaspace::Prepend::always ||
                           (options.prepend == Metaspace::Prepend::first && first);
       const size_t begin = text.size();
-      if (wanted && !piece.starts_with(options.replacement)) text += options.replacement;
+      const bool goes_on = pieces.continued && range.begin == 0;
+      if (wanted && !goes_on && !piece.starts_with(options.replacement)) {
+        text += options.replacement;
+      }
       text += piece;
       range = {begin, text.size()};
     }

@@ -17,7 +17,8 @@ class JsonView;
 struct Pieces {
   std::string text;
   std::vector<Range> ranges;
-  bool at_start = false;  ///< nothing of the user's text came before
+  bool at_start = false;   ///< nothing of the user's text came before
+  bool continued = false;  ///< the text goes on from another: no space is put before it
 
   std::string_view piece(const Range& range) const {
     return std::string_view(text).substr(range.begin, range.end - range.begin);

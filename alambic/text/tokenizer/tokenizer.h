@@ -78,6 +78,15 @@ class Tokenizer {
   /// form UTF-8 become U+FFFD. `skip_special` leaves out special tokens.
   std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
 
+  /// Ids of bytes that go on from a text: nothing is put before or around them, and special tokens
+  /// that they spell out stay text. What is no UTF-8 (a character that was cut) becomes the tokens
+  /// of its bytes; a byte that has none is left out.
+  std::vector<int32_t> encode_continuation(std::string_view bytes) const;
+
+  /// Bytes that a token stands for within a text; none for special and unknown tokens and for ids
+  /// that no token has. Nothing where they depend on the neighbors (WordPiece).
+  std::optional<std::string> bytes_of(int32_t id) const;
+
   /// Largest token id + 1, added tokens included. A model's embedding may have more rows.
   int64_t size() const;
   std::optional<int32_t> id_of(std::string_view token) const;
@@ -113,6 +122,11 @@ class Tokenizer {
   void apply_model_config(const JsonView& config);
   void index_added_tokens();
   void tokenize_between(std::string_view text, bool at_start, std::vector<int32_t>& ids) const;
+  void tokenize_continuation(std::string_view text, std::vector<int32_t>& ids) const;
+  void tokenize_as_text(std::string_view text, std::vector<int32_t>& ids) const;
+  void tokenize_broken(std::string_view bytes, std::vector<int32_t>& ids) const;
+  std::string normalize_inside(std::string_view text) const;
+  std::optional<int32_t> id_of_byte(unsigned char byte) const;
 
   std::map<std::string, std::string> files_;  // name in the folder -> bytes
   std::unique_ptr<Normalizer> normalizer_;    // may be null, as the next and the decoder

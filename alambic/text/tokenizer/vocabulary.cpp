@@ -1,8 +1,17 @@
 #include "alambic/text/tokenizer/vocabulary.h"
 
+#include <charconv>
+
 #include "alambic/base/json_view.h"
 
 namespace alambic {
+
+int fallback_byte(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with(">")) return -1;
+  int byte = -1;
+  const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, byte, 16);
+  return error == std::errc() && end == token.data() + 5 ? byte : -1;
+}
 
 int64_t largest_id_allowed(int64_t tokens) { return 4 * tokens + 100'000; }
 

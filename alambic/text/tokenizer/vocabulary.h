@@ -38,6 +38,9 @@ class Vocabulary {
   std::unordered_map<std::string_view, int32_t> ids_;  // views into tokens_, which stays put
 };
 
+/// 0–255 for "<0x41>", -1 for anything else.
+int fallback_byte(std::string_view token);
+
 /// Ids may leave gaps, but not so many that a small file asks for gigabytes.
 int64_t largest_id_allowed(int64_t tokens);
 
