@@ -2,8 +2,10 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -34,13 +36,20 @@ class Hasher {
   std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_{EVP_MD_CTX_new(), EVP_MD_CTX_free};
 };
 
-void add_file(Hasher& hasher, const std::filesystem::path& path) {
+constexpr uint64_t whole_file = std::numeric_limits<uint64_t>::max();
+
+void add_file(Hasher& hasher, const std::filesystem::path& path, uint64_t begin = 0,
+              uint64_t end = whole_file) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw input_error("cannot read {}", path.string());
+  if (begin > 0) stream.seekg(static_cast<std::streamoff>(begin));
   std::vector<char> piece(1 << 20);
-  while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())),
-         stream.gcount() > 0) {
-    hasher.add({piece.data(), static_cast<size_t>(stream.gcount())});
+  for (uint64_t left = end - begin; left > 0;) {
+    stream.read(piece.data(), static_cast<std::streamsize>(std::min<uint64_t>(left, piece.size())));
+    const auto count = static_cast<size_t>(stream.gcount());
+    if (count == 0) break;
+    hasher.add({piece.data(), count});
+    left -= count;
   }
   if (stream.bad()) throw environment_error("cannot read {}", path.string());
 }
@@ -56,6 +65,13 @@ std::string sha256(std::string_view bytes) {
 std::string sha256_file(const std::filesystem::path& path) {
   Hasher hasher;
   add_file(hasher, path);
+  return hasher.finish();
+}
+
+std::string sha256_range(const std::filesystem::path& path, uint64_t begin, uint64_t end) {
+  check(begin <= end, "a range from {} to {}", begin, end);
+  Hasher hasher;
+  add_file(hasher, path, begin, end);
   return hasher.finish();
 }
 

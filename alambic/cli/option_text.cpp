@@ -39,7 +39,10 @@ std::string facts_of(const OptionEntry& entry) {
 std::string usage_of(const OptionTable& table) {
   std::string usage;
   for (const OptionEntry& entry : table.entries()) {
-    if (entry.is_required) usage += term_of(entry.name, placeholder_of(entry)) + " ";
+    if (!entry.is_required) continue;
+    const bool alone = entry.name == "folder";  // `alambic verify FOLDER`
+    usage += alone ? "FOLDER" : term_of(entry.name, placeholder_of(entry));
+    usage += ' ';
   }
   return usage + "[--config run.toml] [--key value ...]";
 }

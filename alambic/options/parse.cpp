@@ -56,9 +56,14 @@ bool take_flag(const std::string& word, Line& line) {
 // the next option for it).
 Line split_words(const std::vector<std::string>& words, OptionTable& table) {
   Line line;
+  const OptionEntry* alone = table.find("folder");  // by convention
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     if (take_flag(word, line)) continue;
+    if (alone != nullptr && !word.starts_with('-')) {
+      line.given.push_back({alone->name, word});
+      continue;
+    }
     const size_t equals = word.find('=');
     Given item;
     if (word.starts_with("--")) item.name = with_dashes(word.substr(2, equals - 2));

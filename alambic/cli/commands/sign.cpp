@@ -1,0 +1,22 @@
+#include <fmt/core.h>
+
+#include "alambic/base/output_place.h"
+#include "alambic/cli/commands/sign_options.h"
+#include "alambic/cli/run.h"
+#include "alambic/provenance/sign_folder.h"
+
+namespace alambic {
+
+int run(const SignOptions& options) {
+  const fs::path folder = options.folder;
+  const fs::path signature = options.out.empty() ? folder / signature_name : fs::path(options.out);
+  const BundleSigner signer =
+      read_signer(options.key, {options.certificates.begin(), options.certificates.end()});
+  check_output_file("--out", signature, options.overwrite);
+  const SignedManifest manifest = sign_folder(folder, signer, signature);
+  fmt::print("{}: {} files signed, root {}\n", signature.string(), manifest.resources.size(),
+             manifest.root);
+  return 0;
+}
+
+}  // namespace alambic

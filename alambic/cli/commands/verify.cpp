@@ -1,0 +1,92 @@
+#include <fmt/core.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "alambic/base/error.h"
+#include "alambic/base/printable.h"
+#include "alambic/cli/commands/verify_options.h"
+#include "alambic/cli/run.h"
+#include "alambic/provenance/sign_folder.h"
+
+namespace alambic {
+namespace {
+
+std::time_t time_of(const std::string& day) {
+  if (day.empty()) return std::time(nullptr);
+  std::tm parts{};
+  const char* end = ::strptime(day.c_str(), "%Y-%m-%d", &parts);
+  if (end == nullptr || *end != '\0') {
+    throw input_error("--valid-at: expected a day as 2026-11-24, found '{}'", day);
+  }
+  return ::timegm(&parts);
+}
+
+TrustedSigner trusted_of(const VerifyOptions& options) {
+  if (!options.key.empty()) return {.key = read_public_key(options.key)};
+  return {.key = nullptr,
+          .roots = read_certificates(options.trust_root),
+          .when = time_of(options.valid_at)};
+}
+
+// A folder that was looked at, or why it was not: nobody whom we trust signed it.
+struct Outcome {
+  std::optional<CheckedFolder> checked;
+  std::string refusal;
+
+  bool good() const { return checked && checked->faults.empty(); }
+};
+
+nlohmann::ordered_json json_of(const Outcome& outcome) {
+  nlohmann::ordered_json json = {{"verified", outcome.good()}};
+  if (!outcome.checked) {
+    json["refused"] = outcome.refusal;
+    return json;
+  }
+  json["signer"] = outcome.checked->signer;
+  json["root"] = outcome.checked->manifest.root;
+  json["files"] = outcome.checked->manifest.resources.size();
+  json["not_covered"] = outcome.checked->not_covered;
+  json["faults"] = nlohmann::ordered_json::array();
+  for (const FolderFault& fault : outcome.checked->faults) {
+    json["faults"].push_back(
+        {{"kind", kind_name(fault.kind)}, {"where", fault.where}, {"what", fault.what}});
+  }
+  return json;
+}
+
+void print_text(const CheckedFolder& checked, const std::string& folder) {
+  for (const FolderFault& fault : checked.faults) {
+    fmt::print("{}: {}: {}\n", kind_name(fault.kind), printable(fault.where),
+               printable(fault.what));
+  }
+  for (const std::string& name : checked.not_covered) {
+    fmt::print("note: {} is not covered by the signature\n", printable(name));
+  }
+  fmt::print("signed by  {}\nroot       {}\nfiles      {}\n", checked.signer, checked.manifest.root,
+             checked.manifest.resources.size());
+  fmt::print("{}: {}\n", folder, checked.faults.empty() ? "verified" : "NOT what was signed");
+}
+
+}  // namespace
+
+int run(const VerifyOptions& options) {
+  const TrustedSigner trusted = trusted_of(options);
+  Outcome outcome;
+  try {
+    outcome.checked = check_folder(options.folder, trusted, options.signature);
+  } catch (const Error& error) {
+    if (error.exit() != Exit::refused || !options.json) throw;
+    outcome.refusal = error.what();
+  }
+  if (options.json) {
+    fmt::print("{}\n", json_of(outcome).dump(-1, ' ', false,
+                                             nlohmann::ordered_json::error_handler_t::replace));
+  } else {
+    print_text(*outcome.checked, options.folder);
+  }
+  return static_cast<int>(outcome.good() ? Exit::done : Exit::refused);
+}
+
+}  // namespace alambic
