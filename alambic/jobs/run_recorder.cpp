@@ -63,6 +63,13 @@ struct RunRecorder : Recorder {
   void end() override {
     if (observer != nullptr) observer->end();
   }
+  LogHead log_head() const override { return writers->metrics.head(); }
+  void check_log(const LogHead& then) override {
+    if (observer != nullptr) observer->check_log(then);
+  }
+  void saved(int64_t step) override {
+    if (observer != nullptr) observer->saved(step);
+  }
 };
 
 struct SilentRecorder : Recorder {

@@ -58,8 +58,10 @@ std::vector<Json> read_json_lines(const fs::path& path) {
 JsonLinesWriter::JsonLinesWriter(const fs::path& path, std::optional<int64_t> resume_step)
     : file_((keep_through(path, resume_step), path)) {}
 
-void JsonLinesWriter::append(const Json& row) {
-  file_.append(row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+std::string JsonLinesWriter::append(const Json& row) {
+  std::string line = row.dump(-1, ' ', false, Json::error_handler_t::replace);
+  file_.append(line + "\n");
+  return line;
 }
 
 }  // namespace alambic

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "alambic/report/append_file.h"
@@ -21,8 +22,8 @@ class JsonLinesWriter {
   explicit JsonLinesWriter(const fs::path& path, std::optional<int64_t> resume_step = {});
 
   /// Doubles keep every bit; NaN and infinities become null. Bytes that are not UTF-8 (a sample
-  /// cut inside a character) become U+FFFD.
-  void append(const nlohmann::ordered_json& row);
+  /// cut inside a character) become U+FFFD. The line as it was written, without its line break.
+  std::string append(const nlohmann::ordered_json& row);
 
  private:
   AppendFile file_;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/error.h"
+#include "alambic/base/sha256.h"
 
 namespace alambic {
 namespace {
@@ -40,7 +41,8 @@ void MetricsWriter::append(const MetricsRow& row) {
   for (const auto& [name, value] : row.entries) {
     std::visit([&, key = &name](const auto& held) { line[*key] = held; }, value);
   }
-  lines_.append(line);
+  line[chain_field] = chain_link(head_);
+  head_ = {head_.lines + 1, sha256(lines_.append(line))};
 }
 
 std::vector<MetricsRow> read_metrics(const fs::path& path) {
@@ -48,7 +50,7 @@ std::vector<MetricsRow> read_metrics(const fs::path& path) {
   for (const Json& line : read_json_lines(path)) {
     MetricsRow& row = rows.emplace_back();
     for (const auto& [name, value] : line.items()) {
-      row.add(name, metric_value(value, name, path));
+      if (name != chain_field) row.add(name, metric_value(value, name, path));
     }
   }
   return rows;

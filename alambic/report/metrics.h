@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "alambic/report/json_lines.h"
+#include "alambic/report/log_chain.h"
 
 namespace alambic {
 
@@ -24,18 +25,21 @@ struct MetricsRow {
   std::optional<double> number(std::string_view name) const;
 };
 
-/// Appends rows; see JsonLinesWriter for what resuming and values that are not finite do.
+/// Appends rows as a chain (log_chain.h); see JsonLinesWriter for what resuming and values that are
+/// not finite do.
 class MetricsWriter {
  public:
   explicit MetricsWriter(const fs::path& path, std::optional<int64_t> resume_step = {})
-      : lines_(path, resume_step) {}
+      : lines_(path, resume_step), head_(log_head_of(path)) {}
   void append(const MetricsRow& row);
+  const LogHead& head() const { return head_; }
 
  private:
   JsonLinesWriter lines_;
+  LogHead head_;
 };
 
-/// null reads as NaN, true as 1. A nested value is an input error.
+/// null reads as NaN, true as 1; the chain's field is left out. A nested value is an input error.
 std::vector<MetricsRow> read_metrics(const fs::path& path);
 
 }  // namespace alambic

@@ -87,8 +87,11 @@ TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
   restore_tensors(folder / weights_name, optimizer.weights());
   restore_tensors(folder / optimizer_name, optimizer.state());
   optimizer.set_steps(state.integer("optimizer_steps"));
-  return {
-      .step = state.integer("step"), .seconds = state.number("seconds"), .best = std::move(best)};
+  const JsonFields log = state.object("log");
+  return {.step = state.integer("step"),
+          .seconds = state.number("seconds"),
+          .best = std::move(best),
+          .log = {log.integer("lines", 0), log.text("hash", "")}};
 }
 
 // Error about the newest of the checkpoints, where none can be used.
@@ -150,6 +153,7 @@ void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const Train
   Json json = {
       {"step", state.step}, {"optimizer_steps", optimizer.steps()}, {"seconds", state.seconds}};
   if (state.best) json["best"] = json_of(*state.best);
+  if (state.log.lines > 0) json["log"] = {{"lines", state.log.lines}, {"hash", state.log.hash}};
   write_file(temporary / state_name, json.dump(2) + "\n");
   write_manifest(temporary);
   remove_path(folder / name);  // a folder of an earlier attempt at this step

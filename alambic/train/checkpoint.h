@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "alambic/base/log_head.h"
 #include "alambic/train/best_validation.h"
 #include "alambic/train/optimizer.h"
 
@@ -12,6 +13,7 @@ struct TrainingState {
   int64_t step = 0;                    ///< finished optimizer steps
   double seconds = 0;                  ///< training time so far
   std::optional<BestValidation> best;  ///< of a run that looks for it
+  LogHead log;                         ///< where metrics.jsonl stood; no lines: not known
 };
 
 /// Writes `folder`/step-NNNNNNNN with the weights that are trained, the optimizer's state,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "alambic/base/log_head.h"
 #include "alambic/base/metrics.h"
 
 namespace alambic {
@@ -23,6 +24,12 @@ struct Recorder {
   /// A completion of a finished step; its "step" counts as that of the figures.
   virtual void sample(const nlohmann::ordered_json& row) = 0;
   virtual void end() = 0;
+  /// Where the log of figures stands; of a receiver without one, nowhere.
+  virtual LogHead log_head() const { return {}; }
+  /// Told after begin() of a resumed run where the log stood at the checkpoint.
+  virtual void check_log(const LogHead& /*then*/) {}
+  /// Told after a checkpoint has been written.
+  virtual void saved(int64_t /*step*/) {}
 };
 
 }  // namespace alambic

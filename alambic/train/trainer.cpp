@@ -41,6 +41,7 @@ struct Run {
   int64_t step = 0;    // finished
   double seconds = 0;  // training time
   int failures = 0;    // steps in a row that were not finite
+  LogHead log;         // where the log stood at the checkpoint that a resumed run goes on from
 
   Run(const TrainingOptions& options, const TrainerParts& parts)
       : options(options),
@@ -136,9 +137,11 @@ struct Run {
 
   void save() const {
     if (!parts.world->leads()) return;
-    save_checkpoint(parts.checkpoints, optimizer,
-                    {.step = step, .seconds = seconds, .best = best.so_far()},
-                    options.keep_checkpoints);
+    save_checkpoint(
+        parts.checkpoints, optimizer,
+        {.step = step, .seconds = seconds, .best = best.so_far(), .log = parts.recorder.log_head()},
+        options.keep_checkpoints);
+    parts.recorder.saved(step);
   }
 };
 
@@ -195,6 +198,7 @@ void resume_run(Run& run) {
   run.step = state->step;
   run.seconds = state->seconds;
   run.best.go_on_from(state->best);
+  run.log = state->log;
   say("resuming after step {}", run.step);
   if (run.parts.watch == nullptr) return;
   for (const Metrics& row : run.parts.history) {
@@ -209,6 +213,7 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
   if (resume) resume_run(run);
   parts.recorder.plan(options.max_steps);
   parts.recorder.begin(resume ? std::optional(run.step) : std::nullopt);
+  if (run.log.lines > 0) parts.recorder.check_log(run.log);
   const StopSignal signal;
   Metrics validation;
   std::optional<CollapseSign> sign;

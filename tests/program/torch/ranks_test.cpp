@@ -98,6 +98,7 @@ struct Ranks : testing::Test {
         for (const auto& item : expected[i].items()) {
           const std::string& name = item.key();
           if (name.find("second") != name.npos || name.ends_with("_bytes")) continue;
+          if (!item.value().is_number()) continue;  // the chain over the clock's figures
           const double x = item.value(), y = rows[i].at(name);
           EXPECT_NEAR(x, y, 1e-5 * std::max(1.0, std::fabs(x))) << name << " of step " << i + 1;
         }
