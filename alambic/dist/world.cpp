@@ -49,6 +49,15 @@ at::ScalarType sum_type(const Tensor& tensor) {
              : tensor.scalar_type();
 }
 
+// Of `numbers` from `place` on, of `count` in a row, those of rank `owner`: first and one past the
+// last, counted from `place`.
+std::pair<int64_t, int64_t> overlap(int64_t place, int64_t numbers, int64_t count, int64_t owner,
+                                    int64_t ranks) {
+  const int64_t first = std::clamp<int64_t>(count * owner / ranks - place, 0, numbers);
+  const int64_t last = std::clamp<int64_t>(count * (owner + 1) / ranks - place, 0, numbers);
+  return {first, last};
+}
+
 // The first line that is not the same in both.
 std::pair<std::string, std::string> different_lines(const std::string& a, const std::string& b) {
   std::istringstream lines_a(a), lines_b(b);
@@ -61,7 +70,25 @@ std::pair<std::string, std::string> different_lines(const std::string& a, const 
   return {};
 }
 
+// What rank `owner` has of the tensors: flat views, no empty ones.
+std::vector<Tensor> parts_of(const std::vector<Tensor>& tensors, int64_t owner, int64_t ranks) {
+  int64_t count = 0;
+  for (const Tensor& tensor : tensors) count += tensor.numel();
+  std::vector<Tensor> parts;
+  int64_t place = 0;
+  for (const Tensor& tensor : tensors) {
+    const auto [first, last] = overlap(place, tensor.numel(), count, owner, ranks);
+    if (last > first) parts.push_back(tensor.detach().view({-1}).narrow(0, first, last - first));
+    place += tensor.numel();
+  }
+  return parts;
+}
+
 }  // namespace
+
+std::pair<int64_t, int64_t> World::part(int64_t place, int64_t numbers, int64_t count) const {
+  return overlap(place, numbers, count, rank(), size());
+}
 
 struct World::Link {
   LaunchEnvironment place;
@@ -132,6 +159,50 @@ void World::sum(const std::vector<Tensor>& tensors, const std::string& doing) co
       target.copy_(bucket.narrow(0, place, target.numel()).view(target.sizes()));
       place += target.numel();
     }
+  }
+}
+
+void World::spread(const std::vector<Tensor>& tensors, const std::string& doing) const {
+  if (alone()) return;
+  const at::NoGradGuard no_grad;
+  for (int64_t owner = 0; owner < size(); ++owner) {
+    const std::vector<Tensor> parts = parts_of(tensors, owner, size());
+    for (size_t first = 0, last = 0; first < parts.size(); first = last) {
+      std::vector<Tensor> message;
+      for (int64_t numbers = 0; last < parts.size(); ++last) {
+        numbers += parts[last].numel();
+        if (last > first && numbers > bucket_numbers) break;
+        message.push_back(parts[last]);
+      }
+      std::vector<Tensor> bucket = {at::cat(message)};
+      c10d::BroadcastOptions options;
+      options.rootRank = owner;
+      link_->run(doing, [&] { return link_->group->broadcast(bucket, options); });
+      int64_t place = 0;
+      for (Tensor& part : message) {
+        part.copy_(bucket[0].narrow(0, place, part.numel()));
+        place += part.numel();
+      }
+    }
+  }
+}
+
+void World::to_first(const Tensor& tensor, int64_t place, int64_t count,
+                     const std::string& doing) const {
+  if (alone()) return;
+  const at::NoGradGuard no_grad;
+  if (!leads()) {
+    std::vector<Tensor> message = {tensor.contiguous()};
+    if (tensor.numel() == 0) return;
+    link_->run(doing, [&] { return link_->group->send(message, 0, 0); });
+    return;
+  }
+  const Tensor flat = tensor.view({-1});
+  for (int64_t owner = 1; owner < size(); ++owner) {
+    const auto [first, last] = overlap(place, flat.numel(), count, owner, size());
+    if (first == last) continue;
+    std::vector<Tensor> message = {flat.narrow(0, first, last - first)};
+    link_->run(doing, [&] { return link_->group->recv(message, static_cast<int>(owner), 0); });
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "alambic/base/launch_environment.h"
@@ -37,9 +38,19 @@ class World {
   int64_t begin(int64_t count) const { return count * place_.rank / place_.size; }
   int64_t end(int64_t count) const { return count * (place_.rank + 1) / place_.size; }
 
+  /// Of a tensor's `numbers`, which begin at `place` of `count` in a row, those that are this
+  /// rank's: the first and one past the last, counted from the tensor's first.
+  std::pair<int64_t, int64_t> part(int64_t place, int64_t numbers, int64_t count) const;
+
   /// Adds the ranks' tensors up, in place: all ranks then hold the same bits. Narrower floats are
   /// added in float32 and rounded once. Every rank gives the same shapes.
   void sum(const std::vector<Tensor>& tensors, const std::string& doing) const;
+  /// Completes tensors of which every rank has its part: of all their numbers in a row those from
+  /// begin() to end(). Contiguous, and the same shapes on every rank.
+  void spread(const std::vector<Tensor>& tensors, const std::string& doing) const;
+  /// The same of one tensor, whose numbers begin at `place` of `count` in a row, on rank 0 alone:
+  /// the others give their part of it.
+  void to_first(const Tensor& tensor, int64_t place, int64_t count, const std::string& doing) const;
   /// Sum of one number of each rank.
   double sum(double number, const std::string& doing) const;
   int64_t sum(int64_t number, const std::string& doing) const;

@@ -78,6 +78,34 @@ std::vector<fs::path> newest_first(const fs::path& folder) {
   return checkpoints;
 }
 
+SafetensorsFile open_saved(const fs::path& file, size_t count) {
+  SafetensorsFile saved = SafetensorsFile::open(file);
+  if (saved.tensors().size() == count) return saved;
+  throw input_error("{} holds {} tensors, this run has {}", file.string(), saved.tensors().size(),
+                    count);
+}
+
+const TensorView& saved_tensor(const SafetensorsFile& saved, const fs::path& file,
+                               const std::string& name, const std::vector<int64_t>& shape) {
+  const TensorView* view = saved.find(name);
+  if (view != nullptr && view->shape == shape) return *view;
+  throw input_error("{} has no tensor {} of this run's shape", file.string(), name);
+}
+
+/// Copies what this rank has of a file's tensors, strict both ways.
+void restore_state(const fs::path& file, const std::vector<OptimizerTensor>& targets) {
+  const at::NoGradGuard no_grad;
+  const SafetensorsFile saved = open_saved(file, targets.size());
+  for (const OptimizerTensor& target : targets) {
+    const TensorView& view = saved_tensor(saved, file, target.name, target.shape);
+    const Tensor whole = to_tensor(view, target.part.scalar_type(), target.part.device());
+    Tensor part = target.part;
+    part.copy_(part.numel() == whole.numel()
+                   ? whole.view(part.sizes())
+                   : whole.view({-1}).narrow(0, target.first, part.numel()));
+  }
+}
+
 TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
   check_manifest(folder);
   const Json json = read_json_object(folder / state_name);
@@ -85,7 +113,7 @@ TrainingState load_one(const fs::path& folder, AdamW& optimizer) {
   std::optional<BestValidation> best = best_of(json);
   if (best) check_best_weights(folder.parent_path(), *best);
   restore_tensors(folder / weights_name, optimizer.weights());
-  restore_tensors(folder / optimizer_name, optimizer.state());
+  restore_state(folder / optimizer_name, optimizer.state());
   optimizer.set_steps(state.integer("optimizer_steps"));
   const JsonFields log = state.object("log");
   return {.step = state.integer("step"),
@@ -123,23 +151,18 @@ void remove_other_bests(const fs::path& folder, const std::vector<fs::path>& che
 
 void restore_tensors(const fs::path& file, const NamedTensors& targets) {
   const at::NoGradGuard no_grad;
-  const SafetensorsFile saved = SafetensorsFile::open(file);
-  if (saved.tensors().size() != targets.size()) {
-    throw input_error("{} holds {} tensors, this run has {}", file.string(), saved.tensors().size(),
-                      targets.size());
-  }
+  const SafetensorsFile saved = open_saved(file, targets.size());
   for (const auto& [name, target] : targets) {
-    const TensorView* view = saved.find(name);
-    if (view == nullptr || view->shape != target.sizes().vec()) {
-      throw input_error("{} has no tensor {} of this run's shape", file.string(), name);
-    }
+    const TensorView& view = saved_tensor(saved, file, name, target.sizes().vec());
     Tensor destination = target;
-    destination.copy_(to_tensor(*view, target.scalar_type(), target.device()));
+    destination.copy_(to_tensor(view, target.scalar_type(), target.device()));
   }
 }
 
 void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const TrainingState& state,
                      int64_t keep) {
+  auto moments = optimizer.whole_state();
+  if (!optimizer.leads()) return;
   const std::string name = checkpoint_name(state.step);
   const fs::path temporary = folder / fmt::format("{}.tmp-{}", name, ::getpid());
   make_folder(folder);
@@ -148,7 +171,6 @@ void save_checkpoint(const fs::path& folder, const AdamW& optimizer, const Train
   // Frozen tensors come from the model's folder again.
   auto weights = optimizer.weights();
   write_safetensors(temporary / weights_name, to_views(weights), {{"format", "pt"}});
-  auto moments = optimizer.state();
   write_safetensors(temporary / optimizer_name, to_views(moments), {});
   Json json = {
       {"step", state.step}, {"optimizer_steps", optimizer.steps()}, {"seconds", state.seconds}};

@@ -19,7 +19,9 @@ struct TrainingState {
 /// Writes `folder`/step-NNNNNNNN with the weights that are trained, the optimizer's state,
 /// state.json and a manifest of sizes and SHA-256 digests: into a temporary folder first, renamed
 /// when everything is on the disk, so a crash never leaves a half checkpoint under a good name.
-/// Only then the oldest beyond `keep` are removed, and the best weights that no checkpoint names.
+/// Of a job of several ranks all call it, to give their parts of the optimizer's state, and rank 0
+/// writes. Only then the oldest beyond `keep` are removed, and the best weights that no checkpoint
+/// names.
 void save_checkpoint(const std::filesystem::path& folder, const AdamW& optimizer,
                      const TrainingState& state, int64_t keep);
 

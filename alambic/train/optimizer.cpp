@@ -2,27 +2,47 @@
 
 #include <cmath>
 
+#include "alambic/base/error.h"
+
 namespace alambic {
 
-AdamW::AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside)
-    : options_(options) {
+AdamW::AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside,
+             std::shared_ptr<const World> world)
+    : options_(options), world_(std::move(world)) {
   model.visit([&](const std::string& name, Tensor& tensor) {
     if (tensor.requires_grad()) add(name, tensor);
   });
   for (const auto& [name, tensor] : beside) add(name, tensor);
+  take_parts();
 }
 
 void AdamW::add(const std::string& name, const Tensor& tensor) {
-  const Tensor weight = tensor.detach();  // shares the storage
-  const Tensor master = weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kDouble
-                            ? weight
-                            : weight.to(at::kFloat);
   parameters_.push_back({.name = name,
                          .weight = tensor,
-                         .master = master,
-                         .mean = at::zeros_like(master),
-                         .square = at::zeros_like(master),
-                         .decays = options_.decay_vectors || tensor.dim() >= 2});
+                         .decays = options_.decay_vectors || tensor.dim() >= 2,
+                         .place = numbers_});
+  numbers_ += tensor.numel();
+}
+
+void AdamW::take_parts() {
+  for (Parameter& parameter : parameters_) {
+    Tensor part = parameter.weight.detach();  // shares the storage
+    const auto [first, last] = world_->part(parameter.place, part.numel(), numbers_);
+    parameter.first = first;
+    check(world_->alone() || part.is_contiguous(), "the trained tensor {} is not contiguous",
+          parameter.name);
+    if (last - first < part.numel()) part = part.view({-1}).narrow(0, first, last - first);
+    const bool wide = part.scalar_type() == at::kFloat || part.scalar_type() == at::kDouble;
+    parameter.master = wide ? part : part.to(at::kFloat);
+    parameter.mean = at::zeros_like(parameter.master);
+    parameter.square = at::zeros_like(parameter.master);
+  }
+}
+
+Tensor AdamW::own_part(const Parameter& parameter, const Tensor& whole) {
+  const int64_t numbers = parameter.master.numel();
+  if (numbers == whole.numel()) return whole;
+  return whole.reshape({-1}).narrow(0, parameter.first, numbers);
 }
 
 NamedTensors AdamW::weights() const {
@@ -57,11 +77,12 @@ double AdamW::gradient_norm() const {
 void AdamW::update(bool decaying, double learning_rate) {
   std::vector<Tensor> masters, gradients, means, squares, counts;
   for (const Parameter& parameter : parameters_) {
-    if (parameter.decays != decaying) continue;
+    if (parameter.decays != decaying || parameter.master.numel() == 0) continue;
     // No gradient is a gradient of zero: an expert to which no token came keeps its momentum and
     // its decay, as in a tensor of all experts.
-    const Tensor gradient = parameter.weight.grad().defined() ? parameter.weight.grad()
-                                                              : at::zeros_like(parameter.weight);
+    const Tensor gradient = parameter.weight.grad().defined()
+                                ? own_part(parameter, parameter.weight.grad())
+                                : at::zeros_like(parameter.mean);
     masters.push_back(parameter.master);
     gradients.push_back(gradient.to(parameter.master.scalar_type()));
     means.push_back(parameter.mean);
@@ -85,30 +106,58 @@ void AdamW::step(double learning_rate, double scale) {
   update(true, learning_rate);
   update(false, learning_rate);
   for (Parameter& parameter : parameters_) {
-    if (parameter.master.is_alias_of(parameter.weight)) {
-      // The fused step does not count its change; what is kept per version (DoRA's norms) needs it.
-      parameter.weight.unsafeGetTensorImpl()->bump_version();
-    } else {
-      parameter.weight.copy_(parameter.master);
+    if (!parameter.master.is_alias_of(parameter.weight)) {
+      own_part(parameter, parameter.weight.detach()).copy_(parameter.master);
     }
+    // The fused step does not count its change; what is kept per version (DoRA's norms) needs it.
+    parameter.weight.unsafeGetTensorImpl()->bump_version();
   }
   clear_gradients();
+  if (world_->alone()) return;
+  std::vector<Tensor> weights;
+  for (const Parameter& parameter : parameters_) weights.push_back(parameter.weight);
+  world_->spread(weights, "sharing the updated weights");
 }
 
 void AdamW::clear_gradients() {
   for (Parameter& parameter : parameters_) parameter.weight.mutable_grad() = Tensor();
 }
 
-NamedTensors AdamW::state() const {
-  NamedTensors state;
+std::vector<OptimizerTensor> AdamW::state() const {
+  std::vector<OptimizerTensor> state;
   for (const Parameter& parameter : parameters_) {
-    state.emplace_back(parameter.name + ".exp_avg", parameter.mean);
-    state.emplace_back(parameter.name + ".exp_avg_sq", parameter.square);
-    if (!parameter.master.is_alias_of(parameter.weight)) {
-      state.emplace_back(parameter.name + ".master", parameter.master);
-    }
+    const auto add = [&](const char* what, const Tensor& part) {
+      state.push_back({.name = parameter.name + what,
+                       .shape = parameter.weight.sizes().vec(),
+                       .first = parameter.first,
+                       .part = part});
+    };
+    add(".exp_avg", parameter.mean);
+    add(".exp_avg_sq", parameter.square);
+    if (!parameter.master.is_alias_of(parameter.weight)) add(".master", parameter.master);
   }
   return state;
+}
+
+NamedTensors AdamW::whole_state() const {
+  NamedTensors whole;
+  const auto add = [&](const Parameter& parameter, const char* what, const Tensor& part) {
+    Tensor tensor = part;
+    if (world_->leads() && part.numel() < parameter.weight.numel()) {
+      tensor = at::zeros(parameter.weight.sizes(), part.options());
+      own_part(parameter, tensor).copy_(part);
+    }
+    world_->to_first(tensor, parameter.place, numbers_, "collecting the optimizer's state");
+    if (world_->leads()) whole.emplace_back(parameter.name + what, tensor);
+  };
+  for (const Parameter& parameter : parameters_) {
+    add(parameter, ".exp_avg", parameter.mean);
+    add(parameter, ".exp_avg_sq", parameter.square);
+    if (!parameter.master.is_alias_of(parameter.weight)) {
+      add(parameter, ".master", parameter.master);
+    }
+  }
+  return whole;
 }
 
 }  // namespace alambic

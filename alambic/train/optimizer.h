@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "alambic/dist/world.h"
 #include "alambic/model/model.h"
 
 namespace alambic {
@@ -16,19 +18,32 @@ struct AdamWOptions {
   bool decay_vectors = false;
 };
 
+/// A tensor of the optimizer's state, or the part of it that this rank has.
+struct OptimizerTensor {
+  std::string name;
+  std::vector<int64_t> shape;  ///< of the whole tensor
+  int64_t first = 0;           ///< the part's place in the whole one, in numbers
+  Tensor part;                 ///< whole or flat; shares the optimizer's storage
+};
+
 /// AdamW (Loshchilov and Hutter, arXiv 1711.05101) with float32 moments and float32 master
 /// weights: where the model's weights are narrower, they are rounded from the master each step.
+/// Of a job of several ranks each has the moments and masters of its part of all numbers and
+/// updates that part (ZeRO stage 1, Rajbhandari et al., arXiv 1910.02054); every number's update is
+/// that of one process.
 class AdamW {
  public:
   /// Takes every tensor of the model that requires a gradient, in the order of visit(), and then
   /// those beside it.
-  AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside = {});
+  AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside = {},
+        std::shared_ptr<const World> world = std::make_shared<World>());
 
   /// The gradient of every parameter, in the order of weights(): zeros are made where none came.
   std::vector<Tensor> gradients() const;
   /// Global L2 norm of all gradients, float64. Not finite if any gradient is not.
   double gradient_norm() const;
-  /// One step with the gradients multiplied by `scale`; then clears them.
+  /// One step with the gradients multiplied by `scale`; then clears them. Of several ranks all step
+  /// together, with the same gradients.
   void step(double learning_rate, double scale);
   void clear_gradients();
   int64_t steps() const { return steps_; }
@@ -37,20 +52,33 @@ class AdamW {
   NamedTensors weights() const;
   /// Everything a bit-exact resume needs besides the weights themselves: moments, masters that
   /// differ from the weights, under "<tensor>.exp_avg", "<tensor>.exp_avg_sq", "<tensor>.master".
-  NamedTensors state() const;
+  /// This rank's parts.
+  std::vector<OptimizerTensor> state() const;
+  /// The same in whole tensors, on rank 0 alone; all ranks ask together.
+  NamedTensors whole_state() const;
+  /// Whether this rank is the one that writes.
+  bool leads() const { return world_->leads(); }
   void set_steps(int64_t steps) { steps_ = steps; }
 
  private:
   struct Parameter {
     std::string name;
-    Tensor weight, master, mean, square;
+    Tensor weight;
     bool decays = false;
+    int64_t place = 0;            // in the row of all parameters' numbers
+    int64_t first = 0;            // of the weight's numbers, the first that is this rank's
+    Tensor master, mean, square;  // whole, or this rank's part, flat
   };
+  // Of a tensor of the weight's shape what this rank has.
+  static Tensor own_part(const Parameter& parameter, const Tensor& whole);
   void add(const std::string& name, const Tensor& tensor);
+  void take_parts();
   void update(bool decaying, double learning_rate);
 
   AdamWOptions options_;
+  std::shared_ptr<const World> world_;
   std::vector<Parameter> parameters_;
+  int64_t numbers_ = 0;  // of all parameters
   int64_t steps_ = 0;
 };
 

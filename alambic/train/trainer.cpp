@@ -51,7 +51,7 @@ struct Run {
                    .beta2 = options.adam_beta2,
                    .epsilon = options.adam_epsilon,
                    .weight_decay = options.weight_decay},
-                  parts.task.extra_parameters()),
+                  parts.task.extra_parameters(), parts.world),
         schedule{.peak = options.learning_rate,
                  .shape = options.lr_schedule,
                  .warmup = static_cast<double>(options.warmup_steps),
@@ -136,7 +136,6 @@ struct Run {
   }
 
   void save() const {
-    if (!parts.world->leads()) return;
     save_checkpoint(
         parts.checkpoints, optimizer,
         {.step = step, .seconds = seconds, .best = best.so_far(), .log = parts.recorder.log_head()},

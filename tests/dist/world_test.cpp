@@ -83,6 +83,24 @@ TEST(DISABLED_Rank, TellsTheOthers) {
   for (int64_t r = 0; r < size; ++r) EXPECT_EQ(std::ssize(texts[r]), r);
   EXPECT_EQ(world.from_first(rank == 0 ? "first" : "other", "testing"), "first");
   EXPECT_EQ(world.from_first(static_cast<double>(rank) + 0.5, "testing"), 0.5);
+  // Parts of which an owner's end lies inside of a tensor, between tensors, and an empty one.
+  const std::vector<Tensor> whole = {at::arange(7, at::kFloat), at::empty({0}),
+                                     at::arange(6, at::kFloat).view({2, 3}).to(at::kBFloat16),
+                                     at::arange(5, at::kFloat)};
+  std::vector<Tensor> known;
+  int64_t place = 0;
+  for (const Tensor& tensor : whole) {
+    const auto [first, last] = world.part(place, tensor.numel(), 18);
+    known.push_back(at::full_like(tensor, -1));
+    const Tensor part = tensor.view({-1}).narrow(0, first, last - first);
+    known.back().view({-1}).narrow(0, first, last - first).copy_(part);
+    const Tensor at_first = rank == 0 ? known.back().clone() : part.clone();
+    world.to_first(at_first, place, 18, "testing");
+    EXPECT_TRUE(rank > 0 || at_first.equal(tensor));
+    place += tensor.numel();
+  }
+  world.spread(known, "testing");
+  for (size_t i = 0; i < whole.size(); ++i) EXPECT_TRUE(known[i].equal(whole[i])) << i;
   world.require_equal("same", "options");
   try {
     world.require_equal("a\nb" + std::to_string(rank), "options");

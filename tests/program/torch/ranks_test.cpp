@@ -159,6 +159,23 @@ TEST_F(Ranks, ResumeOnAnotherNumber) {
   EXPECT_EQ(read_file(folder / "whole/samples.jsonl"), read_file(folder / "parts/samples.jsonl"));
 }
 
+// Prevents masters and moments that are lost where each rank has a part of them.
+TEST_F(Ranks, OfAsManyResumeToTheByte) {
+  const auto command = [&](const std::string& out, const std::string& steps) {
+    return with_options(distill(out, ""), "--max-steps " + steps) +
+           " --save-every 1 --dtype bfloat16 --lr-schedule constant";
+  };
+  const Outcome whole = launch(2, command("whole", "6"));
+  ASSERT_EQ(whole.code, 0) << whole.text;
+  ASSERT_EQ(launch(2, command("parts", "3")).code, 0);
+  const Outcome rest = launch(2, command("parts", "6") + " --resume --allow-change");
+  ASSERT_EQ(rest.code, 0) << rest.text;
+  for (const char* file : {"model/model.safetensors", "samples.jsonl",
+                           "checkpoints/step-00000006/optimizer.safetensors"}) {
+    EXPECT_EQ(read_file(folder / "whole" / file), read_file(folder / "parts" / file)) << file;
+  }
+}
+
 // Prevents a job that hangs, or that says nothing of the rank that failed.
 TEST_F(Ranks, EndWhereOneIsKilled) {
   const std::string out = at("killed");
