@@ -65,7 +65,7 @@ std::string told(const std::string& option, const std::string& nothing, const ch
 Plan plan_of(const LaunchOptions& options) {
   Plan plan;
   const std::string here = told(options.processes, "auto", "PET_NPROC_PER_NODE");
-  const bool automatic = here == "auto" || here == "gpu";
+  const bool automatic = here == "auto" || here == "gpu" || here == "cpu";
   plan.here =
       automatic ? std::max<int64_t>(1, nvidia_devices()) : number("--nproc-per-node", here, 1);
   plan.nodes = number("--nnodes", told(fmt::format("{}", options.nodes), "1", "PET_NNODES"), 1);
