@@ -220,6 +220,19 @@ int64_t World::sum(int64_t number, const std::string& doing) const {
   return one.item<int64_t>();
 }
 
+std::vector<int64_t> World::sum(const std::vector<int64_t>& numbers,
+                                const std::string& doing) const {
+  std::vector<int64_t> sums;
+  const auto* bytes = reinterpret_cast<const char*>(numbers.data());
+  for (const std::string& text : gather({bytes, numbers.size() * sizeof(int64_t)}, doing)) {
+    std::vector<int64_t> part(text.size() / sizeof(int64_t));
+    std::memcpy(part.data(), text.data(), text.size());
+    sums.resize(std::max(sums.size(), part.size()), 0);
+    for (size_t i = 0; i < part.size(); ++i) sums[i] += part[i];
+  }
+  return sums;
+}
+
 std::vector<std::string> World::gather(const std::string& bytes, const std::string& doing) const {
   if (alone()) return {bytes};
   Tensor sizes = at::zeros({size()}, at::kLong);

@@ -54,6 +54,8 @@ class World {
   /// Sum of one number of each rank.
   double sum(double number, const std::string& doing) const;
   int64_t sum(int64_t number, const std::string& doing) const;
+  /// Number by number; lists that are shorter on some ranks end in zeros there.
+  std::vector<int64_t> sum(const std::vector<int64_t>& numbers, const std::string& doing) const;
   /// The bytes of every rank, by rank.
   std::vector<std::string> gather(const std::string& bytes, const std::string& doing) const;
   double from_first(double number, const std::string& doing) const;

@@ -5,6 +5,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/flow/head.h"
+#include "alambic/flow/span_map.h"
 
 namespace alambic {
 
@@ -24,10 +25,17 @@ struct TopK {
   Tensor token_MK;  ///< int64
 };
 
+/// A teacher with another tokenizer, which read the same bytes in tokens of its own.
+struct AlignedStates {
+  HiddenStates states;  ///< at its own L graded positions
+  SpanMap map;
+};
+
 /// A teacher's view of every graded token of some Rollouts, in one of these forms. Row m stands for
-/// the m-th graded position (Rollouts::loss_positions_M). No gradient. Who reads it visits it
-/// (std::visit), so that a new form does not compile before everybody says what it means.
-using TeacherOutput = std::variant<HiddenStates, TopK>;
+/// the m-th graded position (Rollouts::loss_positions_M), but for AlignedStates. No gradient. Who
+/// reads it visits it (std::visit), so that a new form does not compile before everybody says what
+/// it means.
+using TeacherOutput = std::variant<HiddenStates, TopK, AlignedStates>;
 
 /// The output's hidden states, for what cannot be made from top-K: log-probabilities of drawn
 /// tokens and layers. An internal error (base/error.h) where the output has another form.

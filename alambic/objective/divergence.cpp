@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/objective/divergence_rows.h"
 #include "alambic/objective/head_chunks.h"
+#include "alambic/objective/span_divergence.h"
 #include "alambic/objective/topk.h"
 
 namespace alambic {
@@ -109,6 +110,7 @@ struct StudentBeside {
   const Head& student;
   double normalizer;
   const ChunkOptions& chunk;
+  const Tensor& token_M;
 
   Loss operator()(const HiddenStates& teacher) const {
     check_pair(student_MD, student, teacher);
@@ -119,6 +121,10 @@ struct StudentBeside {
   }
   Loss operator()(const TopK& teacher) const {
     return topk_sum(row(), chosen(), student_MD, student, teacher, chunk);
+  }
+  Loss operator()(const AlignedStates& teacher) const {
+    check(token_M.defined() && divergence.topk == 0, "spans are compared of known tokens");
+    return span_sum(row(), student_MD, student, token_M, teacher, chunk);
   }
 
   TopKChoice chosen() const { return {.size = divergence.topk, .by = divergence.topk_by}; }
@@ -142,21 +148,23 @@ Divergence generalized_jsd(double beta, double kd_temperature, bool normalize) {
 
 Loss divergence_loss(const Divergence& divergence, const Tensor& student_MD, const Head& student,
                      const TeacherOutput& teacher_output, double normalizer,
-                     const ChunkOptions& chunk) {
+                     const ChunkOptions& chunk, const Tensor& token_M) {
   check_temperature(divergence.kd_temperature);
   check(normalizer > 0 && std::isfinite(normalizer), "normalizer {}", normalizer);
   return std::visit(StudentBeside{.divergence = divergence,
                                   .student_MD = student_MD,
                                   .student = student,
                                   .normalizer = normalizer,
-                                  .chunk = chunk},
+                                  .chunk = chunk,
+                                  .token_M = token_M},
                     teacher_output);
 }
 
 Loss measure_divergence(const Divergence& divergence, const Tensor& student_MD, const Head& student,
-                        const TeacherOutput& teacher_output, const ChunkOptions& chunk) {
+                        const TeacherOutput& teacher_output, const ChunkOptions& chunk,
+                        const Tensor& token_M) {
   const at::NoGradGuard no_gradient;
-  return divergence_loss(divergence, student_MD, student, teacher_output, 1, chunk);
+  return divergence_loss(divergence, student_MD, student, teacher_output, 1, chunk, token_M);
 }
 
 }  // namespace alambic

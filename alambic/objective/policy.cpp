@@ -35,6 +35,7 @@ void check_policy(const Policy& policy, const Tensor& student_MD, const DrawnTok
   expect(policy.has(PolicyKind::grpo), drawn.advantage_M, "advantages");
   expect(policy.has(PolicyKind::long_term_kl), drawn.return_M, "returns");
   expect(drawn.weight_M.defined(), drawn.weight_M, "weights");
+  expect(drawn.teacher_share_M.defined(), drawn.teacher_share_M, "shares of teachers");
 }
 
 Surrogate surrogate_of(PolicyKind kind, const PolicyRows& rows, double clip) {
@@ -125,6 +126,7 @@ Loss policy_loss(const Policy& policy, const Tensor& student_MD, const Head& stu
                       {.logp_C = logp_C,
                        .ratio_C = (logp_C - part(drawn.sampler_logp_M)).exp(),
                        .teacher_logp_C = part(drawn.teacher_logp_M),
+                       .teacher_share_C = part(drawn.teacher_share_M),
                        .reference_logp_C = part(drawn.reference_logp_M),
                        .advantage_C = part(drawn.advantage_M),
                        .return_C = part(drawn.return_M)},

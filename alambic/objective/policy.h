@@ -32,6 +32,9 @@ struct DrawnTokens {
   Tensor sampler_logp_M;  ///< when it was drawn: Rollouts::logp_N
   // Undefined where no term reads them.
   Tensor teacher_logp_M, reference_logp_M;
+  /// Factor of log q in sampled_reverse_kl's advantage where a teacher grades spans: their share of
+  /// the loss, 0 for tokens in none; teacher_logp_M has the same factor already. Undefined: 1.
+  Tensor teacher_share_M;
   Tensor advantage_M;  ///< advantage of the token's completion
   Tensor return_M;     ///< return of the completion's later tokens (returns.h)
   /// The policy's probability over that of another distribution which drew the token; undefined: 1.

@@ -5,6 +5,7 @@
 #include "alambic/rollout/engine.h"
 #include "alambic/teacher/teacher_mixture.h"
 #include "alambic/text/tokenizer/tokenizer.h"
+#include "alambic/train/span_grades.h"
 #include "alambic/train/tokenized_rows.h"
 #include "alambic/train/training_task.h"
 
@@ -16,6 +17,8 @@ struct MicroBatch {
   /// Log-probabilities of the graded tokens by the teachers and the reference, kept for all steps
   /// on the same completions; undefined: not asked yet, or read by no term.
   Tensor teacher_logp_M, reference_logp_M;
+  double teacher_share = 0;       ///< weights of the teachers in teacher_logp_M
+  std::vector<SpanGrades> spans;  ///< grades of the teachers with other tokenizers
   Tensor advantage_M;  ///< advantage of each graded token's completion; undefined: no scores
 };
 
@@ -23,6 +26,9 @@ struct StepBatch {
   std::vector<MicroBatch> micro_batches;  ///< this rank's
   int64_t tokens = 0;                     ///< graded, of all ranks
   int64_t sequences = 0;                  ///< of all ranks
+  /// What the teachers of every group compare in all of it (Teacher::graded), in their order, on
+  /// all ranks.
+  std::vector<int64_t> graded;
 };
 
 /// The rows of a batch whose completions the data gives, in the form of sampled ones (without

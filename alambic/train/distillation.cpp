@@ -1,5 +1,6 @@
 #include "alambic/train/distillation.h"
 
+#include <algorithm>
 #include <span>
 
 #include "alambic/base/error.h"
@@ -9,6 +10,7 @@
 #include "alambic/objective/returns.h"
 #include "alambic/train/data_order.h"
 #include "alambic/train/group_scores.h"
+#include "alambic/train/mask_watch.h"
 #include "alambic/train/phase_clock.h"
 
 namespace alambic {
@@ -29,10 +31,8 @@ struct MicroLoss {
     const Tensor part = weight == 1 ? loss.value : loss.value * weight;
     value = value.defined() ? value + part : part;
   }
-  void report_sums(const Loss& loss, double weight) const {
-    for (const auto& [name, sum] : loss.sums) {
-      report.means[name] += weight * sum / normalizer();
-    }
+  void report_sums(const std::map<std::string, double>& sums, double normalizer) const {
+    for (const auto& [name, sum] : sums) report.means[name] += sum / normalizer;
   }
   double normalizer() const { return static_cast<double>(report.tokens); }
 };
@@ -62,6 +62,7 @@ struct DistillationTask : TrainingTask {
   int64_t round = -1;
   bool own = true;
   DroppedScores dropped;
+  MaskWatch masks;
 
   DistillationTask(Model& student, TeacherMixture teachers_of_rows, TokenizedRows rows,
                    const Tokenizer& tokenizer, const DistillationSettings& options,
@@ -81,7 +82,7 @@ struct DistillationTask : TrainingTask {
                .device = student.options().device(),
                .world = *this->options.world},
         compares_outputs(!options.divergence.terms.empty() || hidden.on()),
-        reads_drawn_logp(options.policy.reads_teacher()) {
+        reads_drawn_logp(options.policy.reads_teacher() || options.samples_spans) {
     check(!this->options.policy.has(PolicyKind::grpo) || auxiliary.reward,
           "nothing scores the completions");
     check(this->options.policy.kl_weight == 0 || auxiliary.reference, "there is no reference");
@@ -106,7 +107,7 @@ struct DistillationTask : TrainingTask {
       const StudentPass pass = forward(step, i, batch);
       MicroLoss loss{.report = report};
       for (; !teacher.done(); teacher.next()) {
-        add_divergence(pass, teacher.output, teacher.weight(), loss);
+        add_divergence(pass, batch, teacher, loss);
         add_hidden_match(pass, teacher.output, loss);
       }
       add_policy(pass, batch, loss);
@@ -114,6 +115,10 @@ struct DistillationTask : TrainingTask {
       loss.value.backward();
       report.loss += loss.value.item<double>();
     }
+    const auto masked = report.means.find("masked_share");
+    const double share = options.world->sum(masked == report.means.end() ? 0.0 : masked->second,
+                                            "counting masked tokens");
+    masks.see(share * static_cast<double>(report.tokens), report.tokens);
     report.seconds = clock.seconds();
     return report;
   }
@@ -127,6 +132,7 @@ struct DistillationTask : TrainingTask {
     own = on_policy(options.seed, round, options.lmbda);
     if (!own) {
       completions = source.given(rows);
+      count_graded();
       return;
     }
     clock.begin("generate");
@@ -134,10 +140,23 @@ struct DistillationTask : TrainingTask {
     engine.step = static_cast<uint64_t>(step);
     completions = write_completions(source, student, tokenizer, rows, options.num_generations,
                                     engine, options.samples_per_step, report);
+    count_graded();
     if (!auxiliary.reward) return;
     clock.begin("score");
     score_completions(*auxiliary.reward, *options.world, dropped, options.num_generations,
                       options.advantage, completions, report);
+  }
+
+  // A loss is divided by what its teachers compare in the whole step: tokens, or spans of them.
+  void count_graded() {
+    for (const MicroBatch& batch : completions.micro_batches) {
+      const auto& members = teachers.members(teachers.group_of(batch.rollouts.row_S.front()));
+      completions.graded.resize(std::max(completions.graded.size(), members.size()), 0);
+      for (size_t i = 0; i < members.size(); ++i) {
+        completions.graded[i] += members[i].teacher->graded(batch.rollouts);
+      }
+    }
+    completions.graded = options.world->sum(completions.graded, "counting what is compared");
   }
 
   // The outputs of a micro-batch's teachers, one at a time: the next teacher is evaluated when the
@@ -148,12 +167,17 @@ struct DistillationTask : TrainingTask {
     PhaseClock& clock;
     std::span<const WeightedTeacher> teachers;  // from the present one on
     bool keeps_logp;
+    size_t number = 0;  // of the present one
     TeacherOutput output;
 
     bool done() const { return teachers.empty(); }
     double weight() const { return teachers.front().weight; }
+    double graded() const {
+      return std::max(1.0, static_cast<double>(task.completions.graded.at(number)));
+    }
     void next() {
       teachers = teachers.subspan(1);
+      ++number;
       evaluate();
     }
     void evaluate() {
@@ -161,13 +185,14 @@ struct DistillationTask : TrainingTask {
       if (done()) return;
       clock.begin("grade");
       output = teachers.front().teacher->evaluate(batch.rollouts);
-      if (keeps_logp) task.keep_logp(batch, output, weight());
+      if (keeps_logp) task.keep_logp(batch, *this);
       clock.begin("learn");
     }
   };
 
   Evaluation evaluate_teachers(MicroBatch& batch, PhaseClock& clock) {
-    const bool keeps_logp = reads_drawn_logp && !batch.teacher_logp_M.defined();
+    const bool known = batch.teacher_logp_M.defined() || !batch.spans.empty();
+    const bool keeps_logp = own && reads_drawn_logp && !known;
     Evaluation first{.task = *this, .batch = batch, .clock = clock, .keeps_logp = keeps_logp};
     if (compares_outputs || keeps_logp) {
       first.teachers = teachers.members(teachers.group_of(batch.rollouts.row_S.front()));
@@ -183,10 +208,21 @@ struct DistillationTask : TrainingTask {
   }
 
   // Teachers' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
-  void keep_logp(MicroBatch& batch, const TeacherOutput& output, double weight) const {
-    const Tensor logp_M = this->logp_M(batch.rollouts, output);
+  void keep_logp(MicroBatch& batch, const Evaluation& teacher) const {
+    if (const auto* aligned = std::get_if<AlignedStates>(&teacher.output)) {
+      SpanGrades& grades =
+          batch.spans.emplace_back(SpanGrades::of(*aligned, options.policy.temperature));
+      grades.lookahead = options.span_lookahead;
+      grades.weight = teacher.weight();
+      grades.share = grades.weight * static_cast<double>(completions.tokens) / teacher.graded();
+      return;
+    }
+    if (!options.policy.reads_teacher()) return;
+    const double weight = teacher.weight();
+    const Tensor logp_M = this->logp_M(batch.rollouts, teacher.output);
     Tensor& known = batch.teacher_logp_M;
     known = known.defined() ? known + weight * logp_M : weight * logp_M;
+    batch.teacher_share += weight;
   }
 
   // Log-probabilities of the drawn tokens under the teacher.
@@ -220,13 +256,21 @@ struct DistillationTask : TrainingTask {
     return whole == nullptr ? head() : student.head().cut(whole->head.vocabulary());
   }
 
-  void add_divergence(const StudentPass& pass, const TeacherOutput& output, double weight,
+  void add_divergence(const StudentPass& pass, const MicroBatch& batch, const Evaluation& teacher,
                       MicroLoss& loss) const {
     if (options.divergence.terms.empty()) return;
-    const Loss part = divergence_loss(options.divergence, pass.hidden_MD, head_beside(output),
-                                      output, loss.normalizer() / weight);
+    const bool aligned = std::holds_alternative<AlignedStates>(teacher.output);
+    if (aligned && own && options.samples_spans) return;  // add_policy
+    const double normalizer = teacher.graded() / teacher.weight();
+    const Loss part =
+        divergence_loss(options.divergence, pass.hidden_MD, head_beside(teacher.output),
+                        teacher.output, normalizer, {}, batch.rollouts.targets_M());
     loss.add(part, 1);
-    loss.report_sums(part, weight);
+    loss.report_sums(part.sums, normalizer);
+    if (!aligned) return;
+    const Tensor& span_M = std::get<AlignedStates>(teacher.output).map.span_M;
+    const auto masked = static_cast<double>((span_M < 0).sum().item<int64_t>());
+    loss.report_sums({{"masked_share", masked}}, loss.normalizer() / teacher.weight());
   }
 
   void add_hidden_match(const StudentPass& pass, const TeacherOutput& output,
@@ -235,11 +279,11 @@ struct DistillationTask : TrainingTask {
     const Loss part =
         hidden.loss(pass.layers, pass.loss_positions_M, hidden_states(output), loss.normalizer());
     loss.add(part, options.hidden.weight);
-    loss.report_sums(part, 1);
+    loss.report_sums(part.sums, loss.normalizer());
   }
 
   void add_policy(const StudentPass& pass, const MicroBatch& batch, MicroLoss& loss) const {
-    if (options.policy.terms.empty()) return;
+    if (!own || (options.policy.terms.empty() && batch.spans.empty())) return;
     const Rollouts& rollouts = batch.rollouts;
     const Tensor place_M = pass.loss_positions_M + 1;
     DrawnTokens drawn{.token_M = rollouts.targets_M(),
@@ -247,14 +291,36 @@ struct DistillationTask : TrainingTask {
                       .teacher_logp_M = batch.teacher_logp_M,
                       .reference_logp_M = batch.reference_logp_M,
                       .advantage_M = batch.advantage_M};
+    if (!batch.spans.empty()) add_spans(pass, batch, drawn, loss);
     if (rollouts.weight_N.defined()) drawn.weight_M = rollouts.weight_N.index_select(0, place_M);
     if (options.policy.has(PolicyKind::long_term_kl)) {
       drawn.return_M = returns_M(batch.teacher_logp_M - drawn.sampler_logp_M, lengths_of(rollouts));
     }
-    const Loss part =
-        policy_loss(scaled_policy(), pass.hidden_MD, head(), drawn, loss.normalizer());
+    const Policy policy = policy_of(batch);
+    const Loss part = policy_loss(policy, pass.hidden_MD, head(), drawn, loss.normalizer());
     loss.add(part, 1);
-    loss.report_sums(part, 1);
+    loss.report_sums(part.sums, loss.normalizer());
+  }
+
+  void add_spans(const StudentPass& pass, const MicroBatch& batch, DrawnTokens& drawn,
+                 const MicroLoss& loss) const {
+    if (drawn.teacher_logp_M.defined()) {
+      drawn.teacher_share_M = at::full_like(drawn.sampler_logp_M, batch.teacher_share);
+    }
+    for (const SpanGrades& grades : batch.spans) {
+      alambic::add_spans(grades, pass.hidden_MD, head(), options.policy.temperature, drawn);
+      loss.report_sums(span_figures(grades, drawn), loss.normalizer());
+    }
+  }
+
+  // Where a teacher of the batch grades spans, the reverse KL is sampled.
+  Policy policy_of(const MicroBatch& batch) const {
+    Policy policy = scaled_policy();
+    if (batch.spans.empty() || !options.samples_spans) return policy;
+    double weight = 0;
+    for (const DivergenceTerm& term : options.divergence.terms) weight += term.weight;
+    policy.terms.push_back({.kind = PolicyKind::sampled_reverse_kl, .weight = weight});
+    return policy;
   }
 
   // Graded tokens of every completion.

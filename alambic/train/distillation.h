@@ -16,13 +16,17 @@ struct DistillationSettings {
   Divergence divergence;  ///< no terms: none
   Policy policy;          ///< terms for the student's own completions; no terms: none
   AdvantageKind advantage = AdvantageKind::grpo;
-  HiddenMatchOptions hidden;      ///< the student's layers beside the only teacher's
-  double ce_weight = 0;           ///< factor of the cross-entropy added on given completions
-  double lmbda = 1;               ///< share of steps on the student's own completions
-  int64_t batch_size = 16;        ///< prompts a step
-  int64_t num_generations = 1;    ///< completions a prompt
-  int64_t num_iterations = 1;     ///< steps that learn from the same completions
-  int64_t micro_batch_size = 0;   ///< completions per forward and backward pass; 0: all
+  HiddenMatchOptions hidden;     ///< the student's layers beside the only teacher's
+  double ce_weight = 0;          ///< factor of the cross-entropy added on given completions
+  double lmbda = 1;              ///< share of steps on the student's own completions
+  int64_t batch_size = 16;       ///< prompts a step
+  int64_t num_generations = 1;   ///< completions a prompt
+  int64_t num_iterations = 1;    ///< steps that learn from the same completions
+  int64_t micro_batch_size = 0;  ///< completions per forward and backward pass; 0: all
+  /// On the student's own completions `divergence`, which is then the reverse KL, is a policy
+  /// gradient where the teacher has another tokenizer.
+  bool samples_spans = false;
+  int64_t span_lookahead = 1;     ///< next spans whose advantages a span has too
   bool recompute_layers = false;  ///< activation checkpointing (nn/recompute.h)
   int64_t samples_per_step = 2;   ///< completions that go to samples.jsonl
   std::vector<RowShare> shares;   ///< of a mixture; empty: none

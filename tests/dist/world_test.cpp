@@ -77,6 +77,10 @@ TEST(DISABLED_Rank, TellsTheOthers) {
   EXPECT_EQ(narrow[6].item<double>(), sum);
   EXPECT_EQ(base.sum().item<double>(), 4 * sum);
   EXPECT_EQ(world.sum(rank + 1, "testing"), static_cast<int64_t>(sum));
+  const std::vector<int64_t> list(static_cast<size_t>(rank), 1);
+  const std::vector<int64_t> lists = world.sum(list, "testing");
+  ASSERT_EQ(std::ssize(lists), size - 1);
+  for (int64_t i = 0; i + 1 < size; ++i) EXPECT_EQ(lists[i], size - 1 - i);
   // Texts of other lengths, with a NUL.
   const auto texts = world.gather(std::string(static_cast<size_t>(rank), '\0'), "testing");
   ASSERT_EQ(std::ssize(texts), size);

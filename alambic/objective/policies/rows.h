@@ -10,7 +10,7 @@ struct PolicyRows {
   Tensor logp_C;   ///< log-probability under the student
   Tensor ratio_C;  ///< exp(logp − the sampler's logp)
   // Undefined where no objective reads them.
-  Tensor teacher_logp_C, reference_logp_C;
+  Tensor teacher_logp_C, teacher_share_C, reference_logp_C;
   Tensor advantage_C;  ///< advantage of the token's completion
   Tensor return_C;     ///< sum or mean over the completion's later tokens
 };

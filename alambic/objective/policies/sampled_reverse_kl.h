@@ -14,7 +14,9 @@ struct SampledReverseKl {
   static constexpr int temperature_power = 2;
 
   static Surrogate at(const PolicyRows& rows, double clip) {
-    return clipped_surrogate(rows.ratio_C, rows.teacher_logp_C - rows.logp_C, clip);
+    const Tensor& share_C = rows.teacher_share_C;
+    const Tensor logp_C = share_C.defined() ? share_C * rows.logp_C : rows.logp_C;
+    return clipped_surrogate(rows.ratio_C, rows.teacher_logp_C - logp_C, clip);
   }
 };
 

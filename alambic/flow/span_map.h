@@ -1,0 +1,24 @@
+#pragma once
+
+#include <vector>
+
+#include "alambic/tensor/tensor.h"
+
+namespace alambic {
+
+/// Spans of a batch: runs of a student's and a teacher's tokens that write the same bytes
+/// (text/align/). M graded tokens of the student, L of the teacher.
+struct SpanMap {
+  Tensor span_M;      ///< int64: span of each of the student's tokens, from 0, rising; -1: in none
+  Tensor span_L;      ///< the same of the teacher's
+  Tensor sequence_K;  ///< int64: sequence of each of the K spans, rising
+  Tensor end_M;       ///< bool: the token ends a completion, and so may each of student_ends
+  Tensor end_L;
+  Tensor token_L;  ///< int64: the teacher's tokens
+  std::vector<int64_t> student_ends, teacher_ends;
+  int64_t student_vocabulary = 0;  ///< tokens of the student's tokenizer
+
+  int64_t spans() const { return sequence_K.numel(); }
+};
+
+}  // namespace alambic

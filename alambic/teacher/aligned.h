@@ -1,0 +1,43 @@
+// A teacher with another tokenizer: it reads the bytes that the student wrote, behind its own
+// prompt.
+#pragma once
+
+#include <memory>
+
+#include "alambic/teacher/privileged.h"
+#include "alambic/teacher/teacher.h"
+#include "alambic/text/align/aligner.h"
+
+namespace alambic {
+
+class AlignedTeacher : public Teacher {
+ public:
+  /// `inner` gives hidden states in its own tokens. `prompts` are in those too, one for every row
+  /// of the data; `positions` is its context: what a completion has beyond it is masked.
+  AlignedTeacher(std::shared_ptr<const Teacher> inner, std::shared_ptr<const Aligner> aligner,
+                 TeacherPrompts prompts, int64_t positions)
+      : inner_(std::move(inner)),
+        aligner_(std::move(aligner)),
+        prompts_(std::move(prompts)),
+        positions_(positions) {}
+
+  TeacherOutput evaluate(const Rollouts& rollouts) const override;
+  int64_t graded(const Rollouts& rollouts) const override;
+
+  /// The sequences as the teacher reads them, and the spans of both.
+  struct Read {
+    Rollouts rollouts;
+    SpanMap map;
+  };
+  Read read(const Rollouts& rollouts) const;
+
+ private:
+  Alignment align(const Rollouts& rollouts, int64_t sequence) const;
+
+  std::shared_ptr<const Teacher> inner_;
+  std::shared_ptr<const Aligner> aligner_;
+  TeacherPrompts prompts_;
+  int64_t positions_;
+};
+
+}  // namespace alambic
