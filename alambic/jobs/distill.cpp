@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
@@ -12,6 +13,7 @@
 #include "alambic/jobs/ranks.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_length.h"
+#include "alambic/jobs/run_provenance.h"
 #include "alambic/jobs/run_recorder.h"
 #include "alambic/jobs/student.h"
 #include "alambic/options/config_toml.h"
@@ -74,6 +76,22 @@ struct Job {
   }
 };
 
+RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup& setup,
+                              const nlohmann::json& machines) {
+  return {.command = "distill",
+          .options = options,
+          .hardware = machines,
+          .student = options.student,
+          .teachers = parse_teachers(options.teachers.teacher),
+          .data = options.data,
+          .rows = static_cast<int64_t>(setup.plan().rows.size()),
+          .shares = setup.plan().rows.shares(),
+          .held_out = options.valid_data,
+          .seed = options.training.seed,
+          .precision = at::toString(setup.plan().load.dtype),
+          .parameters = static_cast<double>(setup.student().model->parameters())};
+}
+
 }  // namespace
 
 RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
@@ -87,7 +105,13 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
       with_steps(options.training, job.rows, options.loss.num_iterations);
 
   const RunFolder folder("distill", options, options.run, *world);
-  const std::unique_ptr<Recorder> recorder = run_recorder(folder, observer);
+  const nlohmann::json machines = hardware_of_ranks(*world);
+  std::optional<RunProvenance> provenance;
+  if (folder.writes()) {
+    provenance.emplace(folder, ingredients_of(options, setup, machines), observer);
+  }
+  const std::unique_ptr<Recorder> recorder =
+      run_recorder(folder, provenance ? &*provenance : observer);
   CollapseWatch watch(static_cast<double>(options.max_completion_length));
   const TrainingResult trained =
       alambic::train(training,
@@ -105,10 +129,15 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   if (!trained.collapse.empty() && options.on_collapse == OnCollapse::stop) {
     result.ending = RunEnding::collapsed;
   }
-  if (result.ending != RunEnding::finished || !world->leads()) return result;
+  if (!provenance) return result;  // rank 0 writes the model
+  if (result.ending != RunEnding::finished) {
+    provenance->finish(result);
+    return result;
+  }
   export_student(setup.student(), options.student, options.trainable, folder.path(),
                  card_of(options, result.validation), options.run.save_dtype);
   setup.plan().chats.save_to(folder.model());
+  provenance->finish(result);
   result.model = folder.model();
   return result;
 }

@@ -1,6 +1,7 @@
 #include "alambic/jobs/train.h"
 
 #include <cmath>
+#include <optional>
 
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
@@ -10,6 +11,7 @@
 #include "alambic/jobs/ranks.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_length.h"
+#include "alambic/jobs/run_provenance.h"
 #include "alambic/jobs/run_recorder.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/text_data.h"
@@ -125,7 +127,26 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   const auto validate = validation_of(options, student, chats, batch);
 
   const RunFolder folder("train", options, options.run, *world);
-  const std::unique_ptr<Recorder> recorder = run_recorder(folder, observer);
+  const nlohmann::json machines = hardware_of_ranks(*world);
+  std::optional<RunProvenance> provenance;
+  if (folder.writes()) {
+    provenance.emplace(
+        folder,
+        RunIngredients{.command = "train",
+                       .options = options,
+                       .hardware = machines,
+                       .student = options.model,
+                       .data = options.data,
+                       .rows = static_cast<int64_t>(data.rows.size()),
+                       .shares = data.rows.shares(),
+                       .held_out = options.valid_data,
+                       .seed = options.training.seed,
+                       .precision = at::toString(load.dtype),
+                       .parameters = static_cast<double>(student.model->parameters())},
+        observer);
+  }
+  const std::unique_ptr<Recorder> recorder =
+      run_recorder(folder, provenance ? &*provenance : observer);
   RunResult result = run_result(alambic::train(training,
                                                {.student = *student.model,
                                                 .task = *task,
@@ -134,7 +155,11 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                                                 .checkpoints = folder.checkpoints(),
                                                 .world = world},
                                                folder.resumes()));
-  if (result.ending != RunEnding::finished || !world->leads()) return result;
+  if (!provenance) return result;  // rank 0 writes the model
+  if (result.ending != RunEnding::finished) {
+    provenance->finish(result);
+    return result;
+  }
   const ModelCard card{.title = folder.path().filename().string() + ", trained",
                        .base_model = options.model,
                        .tags = {"alambic"},
@@ -144,6 +169,7 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   export_student(student, options.model, options.trainable, folder.path(), card,
                  options.run.save_dtype);
   chats.save_to(folder.model());
+  provenance->finish(result);
   result.model = folder.model();
   return result;
 }

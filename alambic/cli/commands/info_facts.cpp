@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <fstream>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 
 #include "alambic/base/cpu_threads.h"
 #include "alambic/base/file_system.h"
+#include "alambic/base/processor_name.h"
 #include "alambic/base/version.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
@@ -20,16 +20,6 @@ namespace alambic {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// "model name : Intel …" of /proc/cpuinfo; "" where the kernel names none.
-std::string cpu_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "";
-}
 
 // The sizes that families spell differently: ours, then the spellings of config.json.
 const std::vector<std::pair<std::string, std::vector<std::string>>> kSizes = {
@@ -60,7 +50,7 @@ Json machine_facts() {
   const double bytes = pages * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   return {{"alambic", kVersion},
           {"system", std::string(system.sysname) + " " + system.release + " " + system.machine},
-          {"cpu", cpu_name()},
+          {"cpu", processor_name()},
           {"threads", default_threads()},
           {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
           {"nvidia_driver", path_exists("/dev/nvidiactl")},

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -8,7 +9,8 @@
 #include "alambic/base/printable.h"
 #include "alambic/cli/commands/verify_options.h"
 #include "alambic/cli/run.h"
-#include "alambic/provenance/sign_folder.h"
+#include "alambic/provenance/record_lines.h"
+#include "alambic/provenance/run_record.h"
 
 namespace alambic {
 namespace {
@@ -33,6 +35,7 @@ TrustedSigner trusted_of(const VerifyOptions& options) {
 // A folder that was looked at, or why it was not: nobody whom we trust signed it.
 struct Outcome {
   std::optional<CheckedFolder> checked;
+  std::optional<nlohmann::json> record;
   std::string refusal;
 
   bool good() const { return checked && checked->faults.empty(); }
@@ -48,6 +51,7 @@ nlohmann::ordered_json json_of(const Outcome& outcome) {
   json["root"] = outcome.checked->manifest.root;
   json["files"] = outcome.checked->manifest.resources.size();
   json["not_covered"] = outcome.checked->not_covered;
+  if (outcome.record) json["record"] = *outcome.record;
   json["faults"] = nlohmann::ordered_json::array();
   for (const FolderFault& fault : outcome.checked->faults) {
     json["faults"].push_back(
@@ -56,7 +60,8 @@ nlohmann::ordered_json json_of(const Outcome& outcome) {
   return json;
 }
 
-void print_text(const CheckedFolder& checked, const std::string& folder) {
+void print_text(const Outcome& outcome, const std::string& folder) {
+  const CheckedFolder& checked = *outcome.checked;
   for (const FolderFault& fault : checked.faults) {
     fmt::print("{}: {}: {}\n", kind_name(fault.kind), printable(fault.where),
                printable(fault.what));
@@ -66,7 +71,28 @@ void print_text(const CheckedFolder& checked, const std::string& folder) {
   }
   fmt::print("signed by  {}\nroot       {}\nfiles      {}\n", checked.signer, checked.manifest.root,
              checked.manifest.resources.size());
+  if (outcome.record) {
+    for (const auto& [name, text] : record_lines(*outcome.record)) {
+      fmt::print("{:<10} {}\n", name, text);
+    }
+  }
   fmt::print("{}: {}\n", folder, checked.faults.empty() ? "verified" : "NOT what was signed");
+}
+
+// The record beside the signature; where there is none that is a fault.
+void look_at_record(const VerifyOptions& options, Outcome& outcome) {
+  std::vector<FolderFault>& faults = outcome.checked->faults;
+  outcome.record = read_record(options.folder);
+  if (outcome.record) {
+    for (FolderFault& fault : record_faults(options.folder, *outcome.record)) {
+      const auto same = [&](const FolderFault& known) { return known.where == fault.where; };
+      if (std::ranges::none_of(faults, same)) faults.push_back(std::move(fault));
+    }
+  } else if (!options.without_record) {
+    faults.push_back({FolderFault::Kind::record, record_name,
+                      "is not there: nothing tells what made this model; --without-record accepts "
+                      "that"});
+  }
 }
 
 }  // namespace
@@ -76,6 +102,7 @@ int run(const VerifyOptions& options) {
   Outcome outcome;
   try {
     outcome.checked = check_folder(options.folder, trusted, options.signature);
+    look_at_record(options, outcome);
   } catch (const Error& error) {
     if (error.exit() != Exit::refused || !options.json) throw;
     outcome.refusal = error.what();
@@ -84,7 +111,7 @@ int run(const VerifyOptions& options) {
     fmt::print("{}\n", json_of(outcome).dump(-1, ' ', false,
                                              nlohmann::ordered_json::error_handler_t::replace));
   } else {
-    print_text(*outcome.checked, options.folder);
+    print_text(outcome, options.folder);
   }
   return static_cast<int>(outcome.good() ? Exit::done : Exit::refused);
 }

@@ -8,7 +8,7 @@ namespace alambic {
 
 struct VerifyOptions : Options {
   std::string folder, key, trust_root, signature, valid_at;
-  bool json = false;
+  bool json = false, without_record = false;
 
   void visit(OptionVisitor& v) override {
     v.text("folder", folder, "folder of a model or of a run").required().path();
@@ -24,6 +24,8 @@ struct VerifyOptions : Options {
         .only_with("trust-root");
     v.text("signature", signature, "file of the signature; default: model.sig in the folder")
         .path();
+    v.flag("without-record", without_record,
+           "accept a folder without a record of what made it, as other tools write them");
     v.flag("json", json, "print one JSON object");
   }
 };

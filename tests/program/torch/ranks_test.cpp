@@ -92,6 +92,8 @@ struct Ranks : testing::Test {
       if (fs::exists(samples)) {
         EXPECT_EQ(read_file(samples), read_file(folder / out / "samples.jsonl"));
       }
+      const Json record = Json::parse(read_file(folder / out / "provenance/record.json"));
+      EXPECT_EQ(record["hardware"]["ranks"].size(), static_cast<size_t>(ranks));
       const std::vector<Json> rows = rows_of(out);
       ASSERT_EQ(rows.size(), expected.size());
       for (size_t i = 0; i < rows.size(); ++i) {

@@ -1,0 +1,111 @@
+#include "alambic/provenance/machine.h"
+
+#include <link.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "alambic/base/cpu_threads.h"
+#include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
+#include "alambic/base/processor_name.h"
+#include "alambic/base/version.h"
+#include "alambic/provenance/folder_digests.h"
+
+namespace alambic {
+namespace {
+
+using Json = nlohmann::json;
+
+template <class Value>
+Json fact(const Value& value, bool known) {
+  return known ? Json(value) : unknown_fact("the driver does not say");
+}
+
+Json json_of(const Gpu& gpu) {
+  return {{"name", fact(gpu.name, !gpu.name.empty())},
+          {"uuid", fact(gpu.uuid, !gpu.uuid.empty())},
+          {"pci_bus", fact(gpu.pci_bus, !gpu.pci_bus.empty())},
+          {"driver", fact(gpu.driver, !gpu.driver.empty())},
+          {"compute_capability", fact(gpu.compute_capability, !gpu.compute_capability.empty())},
+          {"ecc", fact(gpu.ecc.value_or(false), gpu.ecc.has_value())},
+          {"mig", fact(gpu.mig.value_or(false), gpu.mig.has_value())},
+          {"memory_bytes", fact(gpu.memory_bytes.value_or(0), gpu.memory_bytes.has_value())},
+          {"power_limit_milliwatts",
+           fact(gpu.power_limit_milliwatts.value_or(0), gpu.power_limit_milliwatts.has_value())}};
+}
+
+Json gpu_facts() {
+  const GpuList list = list_gpus();
+  if (!list.unknown.empty()) return unknown_fact(list.unknown);
+  Json gpus = Json::array();
+  for (const Gpu& gpu : list.gpus) gpus.push_back(json_of(gpu));
+  return gpus;
+}
+
+// The program itself and what it loaded of us and of the libraries that compute.
+std::vector<fs::path> code_files() {
+  std::vector<fs::path> files;
+  std::error_code error;
+  files.push_back(fs::read_symlink("/proc/self/exe", error));
+  const auto add = [](dl_phdr_info* info, size_t, void* found) {
+    const fs::path path = info->dlpi_name;
+    const std::string name = path.filename().string();
+    for (const char* ours :
+         {"libalambic", "libtorch", "libc10", "libcudnn", "libcublas", "libnccl"}) {
+      if (name.starts_with(ours)) static_cast<std::vector<fs::path>*>(found)->push_back(path);
+    }
+    return 0;
+  };
+  ::dl_iterate_phdr(add, &files);
+  return files;
+}
+
+Json read_code() {
+  std::vector<FilePart> parts;
+  for (const fs::path& file : code_files()) {
+    std::error_code error;
+    const uint64_t bytes = fs::file_size(file, error);
+    if (!error) parts.push_back({file.string(), 0, bytes});
+  }
+  const std::vector<std::string> digests = digests_of("/", parts);
+  Json files = Json::array();
+  for (size_t i = 0; i < parts.size(); ++i) {
+    files.push_back({{"name", fs::path(parts[i].name).filename().string()},
+                     {"bytes", parts[i].end},
+                     {"sha256", digests[i]}});
+  }
+  std::sort(files.begin(), files.end(),
+            [](const Json& a, const Json& b) { return a["name"] < b["name"]; });
+  return files;
+}
+
+}  // namespace
+
+Json unknown_fact(const std::string& reason) { return {{"unknown", reason}}; }
+
+Json hardware_facts() {
+  utsname system{};
+  ::uname(&system);
+  const auto pages = static_cast<uint64_t>(std::max(0L, ::sysconf(_SC_PHYS_PAGES)));
+  const std::string cpu = processor_name();
+  const Json rank = {
+      {"cpu", cpu.empty() ? unknown_fact("the kernel names none") : Json(cpu)},
+      {"threads", default_threads()},
+      {"memory_bytes", pages * static_cast<uint64_t>(::sysconf(_SC_PAGE_SIZE))},
+      {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)},
+      {"gpus", gpu_facts()}};
+  return {{"self_reported", true}, {"ranks", Json::array({rank})}};
+}
+
+Json tool_facts() {
+  static const Json files = read_code();
+  return {{"name", "alambic"},
+          {"version", kVersion},
+          {"compiler", __VERSION__},
+          {"commit", unknown_fact("a build does not know it")},
+          {"files", files}};
+}
+
+}  // namespace alambic

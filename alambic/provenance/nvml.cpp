@@ -1,0 +1,100 @@
+// NVIDIA's management library, as far as a record and the policy ask, loaded where it is there: no
+// header of it is needed to build, and no GPU to start.
+#include <dlfcn.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+
+#include "alambic/base/error.h"
+#include "alambic/provenance/machine.h"
+
+namespace alambic {
+namespace {
+
+// As in nvml.h, whose layouts do not change for a name with its version.
+using Device = void*;
+struct Memory {
+  unsigned long long total, free, used;
+};
+struct Pci {
+  std::array<char, 16> legacy;
+  unsigned domain, bus, device, id, subsystem;
+  std::array<char, 32> bus_id;
+};
+
+class Library {
+ public:
+  explicit Library(const char* name) : handle_(::dlopen(name, RTLD_NOW | RTLD_LOCAL)) {}
+  ~Library() {
+    if (began_) call("nvmlShutdown");
+    if (handle_ != nullptr) ::dlclose(handle_);
+  }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+  bool is_there() const { return handle_ != nullptr; }
+  bool begin() { return began_ = call("nvmlInit_v2"); }
+  template <class... Args>
+  bool call(const char* name, Args... args) const {
+    auto* function = reinterpret_cast<int (*)(Args...)>(::dlsym(handle_, name));
+    return function != nullptr && function(args...) == 0;
+  }
+  template <class... Args>
+  std::string text(const char* name, Args... args) const {
+    std::array<char, 128> buffer{};
+    if (!call(name, args..., buffer.data(), static_cast<unsigned>(buffer.size() - 1))) return "";
+    return buffer.data();
+  }
+
+ private:
+  void* handle_;
+  bool began_ = false;
+};
+
+std::optional<bool> mode_of(const Library& nvml, const char* name, Device device) {
+  unsigned current = 0, pending = 0;
+  if (!nvml.call(name, device, &current, &pending)) return {};
+  return current != 0;
+}
+
+Gpu describe(const Library& nvml, Device device) {
+  Gpu gpu{.name = nvml.text("nvmlDeviceGetName", device),
+          .uuid = nvml.text("nvmlDeviceGetUUID", device),
+          .driver = nvml.text("nvmlSystemGetDriverVersion"),
+          .ecc = mode_of(nvml, "nvmlDeviceGetEccMode", device),
+          .mig = mode_of(nvml, "nvmlDeviceGetMigMode", device)};
+  Pci pci{};
+  if (nvml.call("nvmlDeviceGetPciInfo_v3", device, &pci)) gpu.pci_bus = pci.bus_id.data();
+  Memory memory{};
+  if (nvml.call("nvmlDeviceGetMemoryInfo", device, &memory)) gpu.memory_bytes = memory.total;
+  unsigned limit = 0;
+  if (nvml.call("nvmlDeviceGetPowerManagementLimit", device, &limit)) {
+    gpu.power_limit_milliwatts = limit;
+  }
+  int major = 0, minor = 0;
+  if (nvml.call("nvmlDeviceGetCudaComputeCapability", device, &major, &minor)) {
+    gpu.compute_capability = fmt::format("{}.{}", major, minor);
+  }
+  return gpu;
+}
+
+}  // namespace
+
+GpuList list_gpus() {
+  const char* named = std::getenv("ALAMBIC_NVML");
+  Library nvml(named == nullptr ? "libnvidia-ml.so.1" : named);
+  if (!nvml.is_there()) return {.unknown = "there is no NVIDIA management library"};
+  if (!nvml.begin()) return {.unknown = "NVIDIA's management library does not start"};
+  unsigned count = 0;
+  if (!nvml.call("nvmlDeviceGetCount_v2", &count)) return {.unknown = "it counts no devices"};
+  GpuList list;
+  for (unsigned i = 0; i < count; ++i) {
+    Device device = nullptr;
+    const bool found = nvml.call("nvmlDeviceGetHandleByIndex_v2", i, &device);
+    list.gpus.push_back(found ? describe(nvml, device) : Gpu{});
+  }
+  return list;
+}
+
+}  // namespace alambic

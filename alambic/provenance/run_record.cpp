@@ -1,0 +1,226 @@
+#include "alambic/provenance/run_record.h"
+
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
+#include "alambic/base/json_object.h"
+#include "alambic/base/sha256.h"
+#include "alambic/provenance/canonical_json.h"
+#include "alambic/provenance/license.h"
+#include "alambic/provenance/machine.h"
+#include "alambic/report/metrics.h"
+
+namespace alambic {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array fields = {"clock",    "command",   "counters", "data",   "evaluation",
+                               "events",   "format",    "hardware", "output", "parents",
+                               "policy",   "precision", "seed",     "state",  "student",
+                               "teachers", "tokenizer", "tool"};
+
+// Of a folder all but what signs it; of a file the file.
+Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root) {
+  const bool folder = is_folder(path);
+  std::vector<FilePart> parts;
+  if (folder) {
+    const std::vector<std::string> ignored = {".git", signature_name, slsa_name};
+    for (const FolderFile& file : list_files(path, ignored, /*follow_links=*/true).files) {
+      parts.push_back({file.name, 0, file.bytes});
+    }
+  } else {
+    parts.push_back({path.filename().string(), 0, file_bytes(path)});
+  }
+  const std::vector<std::string> digests = digests_of(folder ? path : path.parent_path(), parts);
+  Json files = Json::array();
+  for (size_t i = 0; i < parts.size(); ++i) {
+    bytes += parts[i].end;
+    files.push_back({{"name", parts[i].name}, {"bytes", parts[i].end}, {"sha256", digests[i]}});
+  }
+  root = root_of(digests);
+  return files;
+}
+
+Json license_facts(const fs::path& model) {
+  const LicenseFacts facts = license_of(model);
+  return {{"id", facts.id.empty() ? unknown_fact("no license that is known") : Json(facts.id)},
+          {"told_by", source_name(facts.source)},
+          {"file", facts.file},
+          {"sha256", facts.sha256},
+          {"card", facts.card}};
+}
+
+double number_of(const MetricsRow& row, const char* name) { return row.number(name).value_or(0); }
+
+void check_same(std::vector<FolderFault>& faults, const std::string& where, const char* what,
+                const Json& recorded, int64_t found) {
+  if (recorded == found) return;
+  faults.push_back(
+      {FolderFault::Kind::record, where,
+       fmt::format("its {} are {}, the record says {}", what, found, recorded.dump())});
+}
+
+void check_log(const fs::path& folder, const Json& record, std::vector<FolderFault>& faults) {
+  const fs::path metrics = folder / "metrics.jsonl";
+  const Json& log = record.at("clock").at("log");
+  const auto lines = log.value("lines", int64_t{0});
+  if (!is_file(metrics)) {
+    if (is_file(folder / "config.toml") && lines > 0) {
+      faults.push_back({FolderFault::Kind::missing, "metrics.jsonl", "is in the record"});
+    }
+    return;
+  }
+  const LogHead end{lines, log.value("hash", "")};
+  if (const auto fault = log_fault(metrics, {}, end)) {
+    faults.push_back(
+        {FolderFault::Kind::chain, fmt::format("metrics.jsonl:{}", fault->line), fault->what});
+    return;
+  }
+  const LogCounters found = counters_of(metrics);
+  const Json& counters = record.at("counters");
+  check_same(faults, "metrics.jsonl", "steps", counters.at("steps"), found.steps);
+  check_same(faults, "metrics.jsonl", "graded tokens", counters.at("graded_tokens"),
+             found.graded_tokens);
+  check_same(faults, "metrics.jsonl", "skipped steps", counters.at("skipped_steps"),
+             found.skipped_steps);
+}
+
+// Of a run its folder model/, of a model itself.
+void check_files(const fs::path& folder, const Json& record, std::vector<FolderFault>& faults) {
+  const Json& output = record.at("output");
+  if (!output.contains("files")) return;
+  const bool is_run = is_file(folder / "config.toml");
+  const fs::path model = is_run ? folder / "model" : folder;
+  const std::string prefix = is_run ? "model/" : "";
+  std::map<std::string, const Json*> recorded;
+  for (const Json& file : output.at("files")) recorded[file.at("name").get<std::string>()] = &file;
+  for (const Json& file : file_facts(model)) {
+    const std::string name = file["name"];
+    const auto known = recorded.find(name);
+    if (known == recorded.end()) {
+      faults.push_back({FolderFault::Kind::added, prefix + name, "is not in the record"});
+    } else if (*known->second != file) {
+      faults.push_back({FolderFault::Kind::altered, prefix + name, "is not what the record says"});
+    }
+    if (known != recorded.end()) recorded.erase(known);
+  }
+  for (const auto& [name, file] : recorded) {
+    faults.push_back({FolderFault::Kind::missing, prefix + name, "is in the record"});
+  }
+}
+
+}  // namespace
+
+Json model_facts(const std::string& name, const fs::path& folder) {
+  uint64_t bytes = 0;
+  std::string root;
+  const Json files = digests_below(folder, bytes, root);
+  return {{"name", name},
+          {"root", root},
+          {"files", files.size()},
+          {"bytes", bytes},
+          {"license", license_facts(folder)}};
+}
+
+Json data_facts(const std::string& name, int64_t rows) {
+  Json facts = {{"name", name},
+                {"rows", rows < 0 ? unknown_fact("not counted") : Json(rows)},
+                {"license", unknown_fact("nothing beside the data says it")}};
+  if (!is_file(name) && !is_folder(name)) {
+    facts["sha256"] = unknown_fact("it is read once, and is no file");
+    return facts;
+  }
+  uint64_t bytes = 0;
+  std::string root;
+  const Json files = digests_below(name, bytes, root);
+  facts["bytes"] = bytes;
+  facts["sha256"] = is_file(name) ? files[0]["sha256"] : Json(root);
+  return facts;
+}
+
+Json file_facts(const fs::path& folder) {
+  if (!is_folder(folder)) return Json::array();
+  Json files = Json::array();
+  uint64_t bytes = 0;
+  std::string root;
+  for (const Json& file : digests_below(folder, bytes, root)) {
+    if (file["name"] != record_name) files.push_back(file);
+  }
+  return files;
+}
+
+Json parents_of(const std::vector<fs::path>& models) {
+  Json parents = Json::array();
+  for (const fs::path& model : models) {
+    const fs::path file = model / record_name;
+    if (!is_folder(model) || !is_file(file)) continue;
+    Json parent = {{"sha256", sha256_file(file)}, {"verified", false}};
+    if (const auto record = read_record(model)) {
+      parent["student"] = record->at("student").value("license", Json());
+      parent["teachers"] = Json::array();
+      for (const Json& teacher : record->at("teachers")) {
+        parent["teachers"].push_back(teacher.is_object() ? teacher.value("license", Json())
+                                                         : Json());
+      }
+      parent["parents"] = record->at("parents");
+    }
+    parents.push_back(std::move(parent));
+  }
+  return parents;
+}
+
+LogCounters counters_of(const fs::path& metrics) {
+  LogCounters counters;
+  if (!is_file(metrics)) return counters;
+  for (const MetricsRow& row : read_metrics(metrics)) {
+    counters.steps = static_cast<int64_t>(number_of(row, "step"));
+    counters.graded_tokens += static_cast<int64_t>(number_of(row, "tokens"));
+    counters.seconds = number_of(row, "seconds");
+    const double size = number_of(row, "loss") + number_of(row, "grad_norm");
+    if (!std::isfinite(size)) ++counters.skipped_steps;
+  }
+  counters.head = log_head_of(metrics);
+  return counters;
+}
+
+void write_record(const fs::path& folder, const Json& record) {
+  make_folder(folder / "provenance");
+  write_file(folder / record_name, canonical_json(record) + "\n");
+}
+
+std::optional<Json> read_record(const fs::path& folder) {
+  const fs::path file = folder / record_name;
+  if (!is_file(file)) return {};
+  const std::string where = file.string(), text = read_file(file, 64 << 20);
+  Json record = parse_json_object<Json>(text, where);
+  for (const char* field : fields) {
+    if (!record.contains(field)) throw input_error("{} has no \"{}\"", where, field);
+  }
+  for (const char* field : {"clock", "counters", "output", "student", "tool", "tokenizer"}) {
+    if (!record[field].is_object()) throw input_error("{}: \"{}\" is no object", where, field);
+  }
+  for (const char* field : {"data", "events", "parents", "teachers"}) {
+    if (!record[field].is_array()) throw input_error("{}: \"{}\" is no list", where, field);
+  }
+  if (canonical_json(record) + "\n" != text) {
+    throw input_error("{} is not in canonical JSON: it was not written by Alambic", where);
+  }
+  return record;
+}
+
+std::vector<FolderFault> record_faults(const fs::path& folder, const Json& record) {
+  std::vector<FolderFault> faults;
+  try {
+    check_files(folder, record, faults);
+    check_log(folder, record, faults);
+  } catch (const Json::exception&) {
+    throw input_error("{}: a field has another type than a record's", record_name);
+  }
+  return faults;
+}
+
+}  // namespace alambic

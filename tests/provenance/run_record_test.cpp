@@ -1,0 +1,118 @@
+#include "alambic/provenance/run_record.h"
+
+#include "alambic/base/sha256.h"
+#include "alambic/provenance/canonical_json.h"
+#include "alambic/provenance/record_lines.h"
+#include "tests/provenance/record_fixture.h"
+
+namespace alambic {
+namespace {
+
+struct RunRecord : RecordFixture {
+  void expect_fault(const fs::path& folder, const std::string& words) const {
+    const std::string found = faults(folder);
+    EXPECT_NE(found.find(words), std::string::npos) << words << "\n" << found;
+  }
+};
+
+TEST_F(RunRecord, HoldsOfTheRunAndOfItsModel) {
+  EXPECT_EQ(faults(run), "");
+  EXPECT_EQ(faults(model), "");
+}
+
+TEST_F(RunRecord, FiguresAreThoseOfTheFiles) {
+  const nlohmann::json made = *read_record(run);
+  EXPECT_EQ(made["counters"]["steps"], 4);
+  EXPECT_EQ(made["counters"]["graded_tokens"], 40);
+  EXPECT_EQ(made["data"][0]["sha256"], sha256_file(scratch.path() / "rows.jsonl"));
+  EXPECT_EQ(made["output"]["files"].size(), 2u);
+  EXPECT_EQ(made["output"]["files"][1]["sha256"], sha256(std::string(100, 'w')));
+}
+
+TEST_F(RunRecord, FindsChangedFilesOfTheModel) {
+  write_file(model / "model.safetensors", std::string(100, 'v'));
+  expect_fault(run, "altered: model/model.safetensors");
+  expect_fault(model, "altered: model.safetensors");
+  fs::remove(model / "model.safetensors");
+  write_file(model / "other", "");
+  expect_fault(model, "missing: model.safetensors");
+  expect_fault(model, "added: other");
+}
+
+TEST_F(RunRecord, FindsAChangedFigureByItsLine) {
+  std::string text = read_file(run / "metrics.jsonl");
+  text.replace(text.find("\"loss\":0.5"), 10, "\"loss\":0.4");
+  write_file(run / "metrics.jsonl", text);
+  expect_fault(run, "chain: metrics.jsonl:2: was altered");
+  fs::remove(run / "metrics.jsonl");
+  expect_fault(run, "missing: metrics.jsonl");
+}
+
+TEST_F(RunRecord, FindsChangedCounters) {
+  for (const char* name : {"steps", "graded_tokens", "skipped_steps"}) {
+    nlohmann::json changed = record();
+    changed["counters"][name] = 5;
+    write_record(run, changed);
+    expect_fault(run, "the record says 5");
+  }
+}
+
+// Prevents: a field that is taken away and that nobody misses.
+TEST_F(RunRecord, MissesEveryField) {
+  const nlohmann::json whole = record();
+  for (auto field = whole.begin(); field != whole.end(); ++field) {
+    nlohmann::json less = whole;
+    less.erase(field.key());
+    write_record(run, less);
+    try {
+      read_record(run);
+      ADD_FAILURE() << field.key();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit(), Exit::input);
+      EXPECT_NE(std::string(error.what()).find(field.key()), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST_F(RunRecord, RefusesWhatIsNoRecord) {
+  const std::string good = canonical_json(record()) + "\n";
+  for (const std::string& bad : {std::string(), std::string("[]"), std::string("{"), " " + good,
+                                 std::string(good).insert(1, "\"seed\":1,"),
+                                 good.substr(0, good.size() - 1), good.substr(0, 200)}) {
+    write_file(run / record_name, bad);
+    EXPECT_THROW(read_record(run), Error) << bad.substr(0, 40);
+  }
+  nlohmann::json wrong = record();
+  wrong["teachers"] = nlohmann::json::object();
+  write_record(run, wrong);
+  EXPECT_THROW(read_record(run), Error);
+  wrong = record();
+  wrong["output"]["files"] = {1, 2};
+  write_record(run, wrong);
+  EXPECT_THROW(record_faults(run, *read_record(run)), Error);
+  wrong = record();
+  wrong["clock"] = nlohmann::json::object();
+  write_record(run, wrong);
+  EXPECT_THROW(record_faults(run, *read_record(run)), Error);
+  wrong["student"] = nlohmann::json::object();
+  EXPECT_THROW(record_lines(wrong), Error);
+}
+
+TEST_F(RunRecord, BecomesAParent) {
+  const nlohmann::json parents = parents_of({model, scratch.path(), model / "config.json"});
+  ASSERT_EQ(parents.size(), 1u);
+  EXPECT_EQ(parents[0]["sha256"], sha256_file(model / record_name));
+  EXPECT_EQ(parents[0]["verified"], false);
+  EXPECT_EQ(parents[0]["student"]["told_by"], "none");
+}
+
+TEST_F(RunRecord, FitsOnAScreen) {
+  std::string text;
+  for (const auto& [name, line] : record_lines(record())) text += name + " " + line + "\n";
+  EXPECT_NE(text.find("student m, license unknown (record), root "), std::string::npos) << text;
+  EXPECT_NE(text.find("(self-reported)"), std::string::npos) << text;
+  EXPECT_NE(text.find("unknown "), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace alambic
