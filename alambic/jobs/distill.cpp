@@ -9,6 +9,7 @@
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/distill_setup.h"
 #include "alambic/jobs/distill_validation.h"
+#include "alambic/jobs/policy_gate.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/ranks.h"
 #include "alambic/jobs/run_folder.h"
@@ -77,7 +78,7 @@ struct Job {
 };
 
 RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup& setup,
-                              const nlohmann::json& machines) {
+                              const nlohmann::json& machines, const nlohmann::json& policy) {
   return {.command = "distill",
           .options = options,
           .hardware = machines,
@@ -89,13 +90,21 @@ RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup&
           .held_out = options.valid_data,
           .seed = options.training.seed,
           .precision = at::toString(setup.plan().load.dtype),
-          .parameters = static_cast<double>(setup.student().model->parameters())};
+          .parameters = static_cast<double>(setup.student().model->parameters()),
+          .policy = policy};
 }
 
 }  // namespace
 
 RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   const std::shared_ptr<const World> world = join_ranks("distill", options);
+  const nlohmann::json policy =
+      ask_policy(options.policy, {.student = options.student,
+                                  .teachers = parse_teachers(options.teachers.teacher),
+                                  .data = options.data,
+                                  .held_out = options.valid_data,
+                                  .out = options.run.out,
+                                  .device = options.machine.device});
   const auto make = [&] { return Job(options, world); };
   // Completions and grades of teachers that are kept on the disk are there when the others look.
   const bool keeps = !options.teachers.cache.empty() || options.completions.by_teacher();
@@ -108,7 +117,7 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   const nlohmann::json machines = hardware_of_ranks(*world);
   std::optional<RunProvenance> provenance;
   if (folder.writes()) {
-    provenance.emplace(folder, ingredients_of(options, setup, machines), observer);
+    provenance.emplace(folder, ingredients_of(options, setup, machines, policy), observer);
   }
   const std::unique_ptr<Recorder> recorder =
       run_recorder(folder, provenance ? &*provenance : observer);

@@ -5,6 +5,7 @@
 #include "alambic/jobs/teacher_options.h"
 #include "alambic/model/lora_options.h"
 #include "alambic/objective/options.h"
+#include "alambic/provenance/policy/policy_options.h"
 #include "alambic/rollout/sampling.h"
 #include "alambic/teacher/reward_options.h"
 #include "alambic/tensor/machine_options.h"
@@ -39,6 +40,7 @@ struct DistillOptions : Options {
   OnCollapse on_collapse = OnCollapse::warn;
   OnTooLittleMemory on_too_little_memory = OnTooLittleMemory::refuse;
   MachineOptions machine;
+  PolicyOptions policy;
   RunOptions run;
 
   void visit(OptionVisitor& v) override {
@@ -92,6 +94,7 @@ struct DistillOptions : Options {
              {{"refuse", OnTooLittleMemory::refuse}, {"warn", OnTooLittleMemory::warn}},
              "when the plan of memory, an estimate, is more than is free");
     machine.visit(v);
+    policy.visit(v);
     run.visit(v);
   }
 };

@@ -42,8 +42,9 @@ std::string value_of(const Settings& settings, const std::string& key) {
 
 // Options that say nothing about what is computed.
 bool is_free(const std::string& key) {
-  constexpr std::array free = {"resume",     "overwrite",        "allow-change",
-                               "save-every", "keep-checkpoints", "on-collapse"};
+  constexpr std::array free = {"resume",           "overwrite",      "allow-change", "save-every",
+                               "keep-checkpoints", "on-collapse",    "policy",       "attest",
+                               "attested-by",      "override-policy"};
   return std::ranges::find(free, key) != free.end();
 }
 

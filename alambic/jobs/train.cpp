@@ -8,6 +8,7 @@
 #include "alambic/base/names.h"
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/model_card.h"
+#include "alambic/jobs/policy_gate.h"
 #include "alambic/jobs/ranks.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_length.h"
@@ -103,6 +104,11 @@ std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
 
 RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   const std::shared_ptr<const World> world = join_ranks("train", options);
+  const nlohmann::json policy = ask_policy(options.policy, {.student = options.model,
+                                                            .data = options.data,
+                                                            .held_out = options.valid_data,
+                                                            .out = options.run.out,
+                                                            .device = options.machine.device});
   MachineOptions machine = options.machine;
   machine.threads = threads_of_rank(*world, machine.threads);
   const LoadOptions load = prepare_machine(machine);
@@ -142,7 +148,8 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                        .held_out = options.valid_data,
                        .seed = options.training.seed,
                        .precision = at::toString(load.dtype),
-                       .parameters = static_cast<double>(student.model->parameters())},
+                       .parameters = static_cast<double>(student.model->parameters()),
+                       .policy = policy},
         observer);
   }
   const std::unique_ptr<Recorder> recorder =

@@ -2,6 +2,7 @@
 
 #include "alambic/jobs/run_options.h"
 #include "alambic/model/lora_options.h"
+#include "alambic/provenance/policy/policy_options.h"
 #include "alambic/tensor/machine_options.h"
 #include "alambic/text/chat/chat_options.h"
 #include "alambic/text/data/data_options.h"
@@ -26,6 +27,7 @@ struct TrainOptions : Options {
   TrainableOptions trainable;
   TrainingOptions training;
   MachineOptions machine;
+  PolicyOptions policy;
   RunOptions run;
 
   void visit(OptionVisitor& v) override {
@@ -58,6 +60,7 @@ struct TrainOptions : Options {
     trainable.visit(v);
     training.visit(v);
     machine.visit(v);
+    policy.visit(v);
     run.visit(v);
   }
 };

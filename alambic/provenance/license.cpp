@@ -88,6 +88,8 @@ std::string license_of_text(std::string_view text) {
 LicenseFacts license_of(const fs::path& model) {
   const fs::path folder = is_folder(model) ? model : model.parent_path();
   LicenseFacts facts{.card = card_license(folder)};
+  // A LICENSE beside a single file may be that of a whole project; a card beside it is its own.
+  if (!is_folder(model) && facts.card.empty()) return facts;
   const fs::path file = license_file(folder);
   if (!file.empty()) {
     facts.file = file.filename().string();

@@ -25,7 +25,7 @@ struct LicenseFacts {
 };
 
 /// A folder's license: by the text of its LICENSE file before what its card says, since a card can
-/// be wrong. A file of a model (GGUF) is asked beside it.
+/// be wrong. Of a single file the folder around it is asked where a card there names a license.
 LicenseFacts license_of(const fs::path& model);
 
 /// A text as it is compared: letters and digits in lower case, one space between words, so that

@@ -8,7 +8,7 @@ namespace alambic {
 
 struct VerifyOptions : Options {
   std::string folder, key, trust_root, signature, valid_at;
-  bool json = false, without_record = false;
+  bool json = false, without_record = false, policy = false;
 
   void visit(OptionVisitor& v) override {
     v.text("folder", folder, "folder of a model or of a run").required().path();
@@ -26,6 +26,8 @@ struct VerifyOptions : Options {
         .path();
     v.flag("without-record", without_record,
            "accept a folder without a record of what made it, as other tools write them");
+    v.flag("policy", policy,
+           "fail too where the policy was not asked before the run, refused it, or was overridden");
     v.flag("json", json, "print one JSON object");
   }
 };

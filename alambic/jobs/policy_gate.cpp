@@ -1,0 +1,31 @@
+#include "alambic/jobs/policy_gate.h"
+
+#include "alambic/base/log.h"
+#include "alambic/hub/hub_models.h"
+#include "alambic/provenance/policy/gate.h"
+#include "alambic/text/data/data_sources.h"
+
+namespace alambic {
+
+nlohmann::json ask_policy(const PolicyOptions& options, const PolicyCase& about) {
+  using Role = Ingredient::Role;
+  PolicyQuestion question{.product = about.out, .gpus = list_gpus()};
+  question.uses_gpu = about.device == DeviceChoice::cuda ||
+                      (about.device == DeviceChoice::automatic && !question.gpus.gpus.empty());
+  const auto add = [&](Role role, const std::string& folder) {
+    question.ingredients.push_back(ingredient_of(role, as_hub_name(folder), folder));
+  };
+  add(Role::student, about.student);
+  for (const NamedFolder& teacher : about.teachers) {
+    if (teacher.folder != "self") add(Role::teacher, teacher.folder);
+  }
+  for (const DataSource& source : parse_data_sources(about.data)) add(Role::data, source.name);
+  if (!about.held_out.empty()) add(Role::data, about.held_out);
+  const PolicyDecision decision =
+      decide(read_rules(options.policy), question, options, today_utc());
+  for (const std::string& warning : decision.warnings) warn(warning);
+  refuse_unless_permitted(decision);
+  return decision.json();
+}
+
+}  // namespace alambic

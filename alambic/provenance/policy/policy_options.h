@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+/// What an operator says to the policy.
+struct PolicyOptions {
+  std::string policy, attested_by;
+  std::vector<std::string> attest, override_policy;
+
+  void visit(OptionVisitor& v) {
+    v.group("Policy");
+    v.text("policy", policy,
+           "TOML file with rules of one's own before the shipped ones, and the declared hardware "
+           "(docs/provenance.md)")
+        .path();
+    v.list("attest", attest,
+           "RULE=TEXT: the condition of this rule is met, for this reason; it is recorded")
+        .only_with("attested-by");
+    v.text("attested-by", attested_by, "who says so");
+    v.list(
+        "override-policy", override_policy,
+        "RULE=REASON: go on against this rule; it is recorded, and `verify --policy` then fails");
+  }
+};
+
+}  // namespace alambic
