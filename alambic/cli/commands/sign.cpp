@@ -3,7 +3,8 @@
 #include "alambic/base/output_place.h"
 #include "alambic/cli/commands/sign_options.h"
 #include "alambic/cli/run.h"
-#include "alambic/provenance/sign_folder.h"
+#include "alambic/provenance/run_record.h"
+#include "alambic/provenance/slsa.h"
 
 namespace alambic {
 
@@ -13,7 +14,9 @@ int run(const SignOptions& options) {
   const BundleSigner signer =
       read_signer(options.key, {options.certificates.begin(), options.certificates.end()});
   check_output_file("--out", signature, options.overwrite);
+  const auto record = read_record(folder);
   const SignedManifest manifest = sign_folder(folder, signer, signature);
+  if (record) write_slsa(folder, signer, manifest, *record);
   fmt::print("{}: {} files signed, root {}\n", signature.string(), manifest.resources.size(),
              manifest.root);
   return 0;

@@ -11,6 +11,7 @@
 #include "alambic/cli/run.h"
 #include "alambic/provenance/record_lines.h"
 #include "alambic/provenance/run_record.h"
+#include "alambic/provenance/slsa.h"
 
 namespace alambic {
 namespace {
@@ -117,6 +118,9 @@ int run(const VerifyOptions& options) {
   try {
     outcome.checked = check_folder(options.folder, trusted, options.signature);
     look_at_record(options, outcome);
+    for (FolderFault& fault : slsa_faults(options.folder, trusted, outcome.checked->manifest)) {
+      outcome.checked->faults.push_back(std::move(fault));
+    }
   } catch (const Error& error) {
     if (error.exit() != Exit::refused || !options.json) throw;
     outcome.refusal = error.what();
