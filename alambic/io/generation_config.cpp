@@ -1,6 +1,9 @@
 #include "alambic/io/generation_config.h"
 
+#include "alambic/base/file_system.h"
 #include "alambic/base/json_object.h"
+#include "alambic/io/gguf/generation.h"
+#include "alambic/io/gguf/gguf.h"
 
 namespace alambic {
 
@@ -13,17 +16,14 @@ constexpr const char* key = "eos_token_id";
 }  // namespace
 
 Json read_generation_config(const fs::path& model) {
+  if (is_file(model)) return generation_config_of_gguf(GgufFile::open(model).metadata());
   const fs::path file = model / "generation_config.json";
   std::error_code error;
   return fs::exists(file, error) ? read_json_object(file) : Json(nullptr);
 }
 
-Json generation_config_of(const Json& config) {
-  Json generation = Json::object();
-  for (const char* name : {"bos_token_id", key}) {
-    if (config.contains(name)) generation[name] = config[name];
-  }
-  return generation;
+std::string generation_config_name(const fs::path& model) {
+  return is_file(model) ? model.string() : (model / "generation_config.json").string();
 }
 
 std::vector<int32_t> eos_token_ids(const Json& config) {
@@ -36,17 +36,11 @@ std::vector<int32_t> eos_token_ids(const Json& config) {
   return ids;
 }
 
-std::optional<int32_t> second_eos(const Json& config, std::optional<int32_t> eos) {
-  if (!config.is_object() || !config.contains(key) || !config[key].is_array()) return std::nullopt;
-  for (const int32_t id : eos_token_ids(config)) {
-    if (id != eos.value_or(-1)) return id;
-  }
-  return std::nullopt;
-}
-
-void add_second_eos(Json& config, int64_t id) {
-  if (!config.contains(key) || config[key] == id) return;
-  config[key] = Json::array({config[key], id});
+std::vector<int32_t> further_eos(const Json& config, std::optional<int32_t> eos) {
+  if (!config.is_object() || !config.contains(key) || !config[key].is_array()) return {};
+  std::vector<int32_t> ids = eos_token_ids(config);
+  std::erase(ids, eos.value_or(-1));
+  return ids;
 }
 
 }  // namespace alambic

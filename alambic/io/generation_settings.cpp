@@ -1,8 +1,10 @@
 #include "alambic/io/generation_settings.h"
 
+#include <cmath>
 #include <limits>
 
 #include "alambic/base/error.h"
+#include "alambic/base/json_fields.h"
 #include "alambic/base/names.h"
 
 namespace alambic {
@@ -60,7 +62,7 @@ std::vector<int32_t> ids_of(const Json& config, const char* key, const std::stri
   std::vector<int32_t> ids;
   const auto refuse = [&] {
     return input_error("{}: {}: expected a list of token ids, found {:.60}", file, key,
-                       value.dump());
+                       json_excerpt(value));
   };
   if (value.is_null()) return ids;
   if (!value.is_array()) throw refuse();
@@ -99,9 +101,9 @@ GenerationSettings generation_settings(const Json& config, const std::string& fi
   const Json penalty = value_of(config, "repetition_penalty");
   if (!penalty.is_null()) {
     const double value = penalty.is_number() ? penalty.get<double>() : 0;
-    if (!(value > 0)) {
+    if (!(value > 0) || std::isinf(value)) {
       throw input_error("{}: repetition_penalty: expected a number above 0, found {:.60}", file,
-                        penalty.dump());
+                        json_excerpt(penalty));
     }
     settings.repetition_penalty = value;
   }
@@ -110,6 +112,10 @@ GenerationSettings generation_settings(const Json& config, const std::string& fi
   for (const auto& [key, neutral] : neutral_values()) {
     const Json value = value_of(config, key);
     if (!value.is_null() && value != neutral) settings.others.emplace_back(key, value);
+  }
+  if (!config.is_object()) return settings;
+  for (const auto& [key, value] : config.items()) {
+    if (key.starts_with("general.sampling.")) settings.others.emplace_back(key, value);
   }
   return settings;
 }

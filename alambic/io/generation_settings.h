@@ -13,7 +13,8 @@ namespace alambic {
 struct GenerationSettings {
   double repetition_penalty = 1;  ///< 1: none
   std::vector<int32_t> suppress_tokens, begin_suppress_tokens;
-  /// Other keys that change what transformers draws and stand at a value that does, with it.
+  /// Other keys that change what transformers draws and stand at a value that does, with it; and
+  /// those that a GGUF file has for llama.cpp alone (gguf/generation.h).
   std::vector<std::pair<std::string, nlohmann::ordered_json>> others;
 
   /// "repetition_penalty 1.1, suppress_tokens [7, 8]": all but `others`; "" for none.

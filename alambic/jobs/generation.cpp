@@ -3,9 +3,11 @@
 #include <functional>
 
 #include "alambic/base/error.h"
+#include "alambic/base/json_fields.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/io/generation_config.h"
 #include "alambic/io/generation_settings.h"
 #include "alambic/rollout/chat_session.h"
 #include "alambic/rollout/requests.h"
@@ -29,7 +31,7 @@ bool says_so(const GenerateOptions& options, const std::string& key, const Json&
 // Takes what the engine can do, and names what changes transformers' completions and not these.
 void apply_generation_config(const Json& config, const GenerateOptions& options,
                              Sampling& sampling) {
-  const std::string file = (fs::path(options.model) / "generation_config.json").string();
+  const std::string file = generation_config_name(options.model);
   GenerationSettings settings = generation_settings(config, file);
   if (options.repetition_penalty > 0) settings.repetition_penalty = options.repetition_penalty;
   sampling.repetition_penalty = settings.repetition_penalty;
@@ -41,7 +43,7 @@ void apply_generation_config(const Json& config, const GenerateOptions& options,
   std::vector<std::string> ignored;
   for (const auto& [key, value] : settings.others) {
     if (!says_so(options, key, value))
-      ignored.push_back(fmt::format("{} {:.60}", key, value.dump()));
+      ignored.push_back(fmt::format("{} {:.60}", key, json_excerpt(value)));
   }
   if (ignored.empty()) return;
   say("{} also asks for what the options do not say, and it is not applied: {}", file,

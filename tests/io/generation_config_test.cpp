@@ -17,16 +17,11 @@ TEST(GenerationConfig, NamesOneEndOfSequenceOrSeveral) {
   EXPECT_EQ(eos_token_ids(nullptr), Ids{});
 }
 
-TEST(GenerationConfig, HasASecondEndInAListAlone) {
-  EXPECT_EQ(second_eos({{"eos_token_id", {2, 7, 9}}}, 2), 7);
-  EXPECT_EQ(second_eos({{"eos_token_id", {7, 2}}}, 2), 7);
-  EXPECT_EQ(second_eos({{"eos_token_id", 7}}, 2), std::nullopt);
-  EXPECT_EQ(second_eos(nullptr, 2), std::nullopt);
-  Json config = {{"eos_token_id", 2}};
-  add_second_eos(config, 2);
-  EXPECT_EQ(config["eos_token_id"], 2);
-  add_second_eos(config, 7);
-  EXPECT_EQ(config["eos_token_id"], (Json{2, 7}));
+TEST(GenerationConfig, HasFurtherEndsInAListAlone) {
+  EXPECT_EQ(further_eos({{"eos_token_id", {2, 7, 9}}}, 2), (Ids{7, 9}));
+  EXPECT_EQ(further_eos({{"eos_token_id", {7, 2}}}, 2), Ids{7});
+  EXPECT_EQ(further_eos({{"eos_token_id", 7}}, 2), Ids{});
+  EXPECT_EQ(further_eos(nullptr, 2), Ids{});
 }
 
 TEST(GenerationConfig, IsNullWhereThereIsNone) {

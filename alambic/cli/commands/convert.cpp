@@ -38,12 +38,6 @@ constexpr FolderDtype folder_dtypes[] = {{"float32", "f32", Dtype::F32},
                                          {"float16", "f16", Dtype::F16},
                                          {"bfloat16", "bf16", Dtype::BF16}};
 
-// Beside the model, or where a GGUF file has it.
-Json generation_config(const ConvertOptions& options, const ModelFolder& model) {
-  return is_file(options.model) ? generation_config_of(model.config())
-                                : read_generation_config(options.model);
-}
-
 bool has_mxfp4(const ModelFolder& model) {
   return std::ranges::any_of(model.tensors(), [](const TensorView& tensor) {
     return tensor.dtype == Dtype::F4 && !tensor.tiles.bytes.empty();
@@ -87,7 +81,7 @@ void write_file_of(const ConvertOptions& options, const ModelFolder& model, Dtyp
   std::string note;
   const GgufMetadata tokenizer =
       gguf_metadata_of_tokenizer(tokenizer_folder(options.model, options.adapter), model.config(),
-                                 generation_config(options, model), note);
+                                 read_generation_config(options.model), note);
   if (!note.empty()) say("{}", note);
   const GgufPlace place{.path = options.out,
                         .part_bytes = split_bytes(options.split_size),
@@ -134,7 +128,7 @@ void write_folder_of(const ConvertOptions& options, const ModelFolder& model, Dt
   }
   const std::string tokenizer = tokenizer_folder(options.model, options.adapter);
   if (has_tokenizer(tokenizer)) load_tokenizer(tokenizer).save_to(options.out);
-  write_model_folder(options.out, config, generation_config(options, model), tensors);
+  write_model_folder(options.out, config, read_generation_config(options.model), tensors);
 }
 
 void write_model(const ConvertOptions& options, const ModelFolder& model, Dtype own) {

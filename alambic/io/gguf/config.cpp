@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "alambic/io/generation_config.h"
 #include "alambic/io/gguf/architectures/words.h"
+#include "alambic/io/gguf/generation.h"
 #include "alambic/io/gguf/metadata_keys.h"
 #include "alambic/io/gguf/rope.h"
 
@@ -125,13 +125,10 @@ bool any_bias(const std::vector<TensorView>& tensors, std::string_view name) {
 }
 
 void read_tokens(const GgufMetadata& metadata, Json& config) {
-  for (const std::string role : {"bos", "eos"}) {
-    const auto id = metadata.integer("tokenizer.ggml." + role + "_token_id");
-    if (id) config[role + "_token_id"] = *id;
+  const Json generation = generation_config_of_gguf(metadata);
+  for (const char* key : {"bos_token_id", "eos_token_id"}) {
+    if (!value_of(generation, key).is_null()) config[key] = generation[key];
   }
-  // A second end of sequence: of a turn in a conversation.
-  const auto turn = metadata.integer("tokenizer.ggml.eot_token_id");
-  if (turn) add_second_eos(config, *turn);
 }
 
 void check_constants(const GgufWriting& to, const Json& config) {

@@ -20,7 +20,7 @@ std::map<std::string, std::string> tokenizer_of_gguf(const GgufMetadata& metadat
 /// Special tokens, which a tokenizer's files do not name plainly.
 struct GgufSpecialTokens {
   std::optional<int32_t> bos, eos, unk, pad;
-  std::optional<int32_t> eot;  ///< another end of sequence of generation_config.json
+  std::optional<int32_t> eot, eom;  ///< further ends of sequence of generation_config.json
   /// Whether BOS and EOS go around a text; nothing where the tokenizer adds something else.
   std::optional<bool> adds_bos, adds_eos;
 };

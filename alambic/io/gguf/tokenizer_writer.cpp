@@ -107,11 +107,9 @@ bool has_prefix(const Json& tokenizer) {
 }
 
 void add_special(GgufMetadata& metadata, const GgufSpecialTokens& special) {
-  const std::pair<const char*, std::optional<int32_t>> ids[] = {{"bos", special.bos},
-                                                                {"eos", special.eos},
-                                                                {"eot", special.eot},
-                                                                {"unknown", special.unk},
-                                                                {"padding", special.pad}};
+  const std::pair<const char*, std::optional<int32_t>> ids[] = {
+      {"bos", special.bos}, {"eos", special.eos},     {"eot", special.eot},
+      {"eom", special.eom}, {"unknown", special.unk}, {"padding", special.pad}};
   for (const auto& [role, id] : ids) {
     if (!id) continue;
     metadata.add(fmt::format("tokenizer.ggml.{}_token_id", role), static_cast<uint32_t>(*id));
