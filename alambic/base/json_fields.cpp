@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
+#include "alambic/base/json_nan.h"
 #include "alambic/base/printable.h"
 
 namespace alambic {
@@ -23,9 +24,7 @@ bool is_list_of(const Json& list, bool (*fits)(const Json&)) {
 
 }  // namespace
 
-std::string json_excerpt(const Json& value) {
-  return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
+std::string json_excerpt(const Json& value) { return printable(python_json(value, -1)); }
 
 bool JsonFields::has(const std::string& key) const { return !value(key).is_null(); }
 
@@ -45,6 +44,7 @@ int64_t JsonFields::integer(const std::string& key) const {
 
 double JsonFields::number(const std::string& key) const {
   expect(value(key).is_number(), key, "a number");
+  expect(json_nan_word(value(key)).empty(), key, "a finite number");
   return value(key).get<double>();
 }
 
@@ -86,8 +86,9 @@ std::vector<int64_t> JsonFields::integers(const std::string& key) const {
 }
 
 std::vector<double> JsonFields::numbers(const std::string& key) const {
-  const bool fits = is_list_of(value(key), [](const Json& one) { return one.is_number(); });
-  expect(fits, key, "a list of numbers");
+  const bool fits = is_list_of(
+      value(key), [](const Json& one) { return one.is_number() && json_nan_word(one).empty(); });
+  expect(fits, key, "a list of finite numbers");
   return value(key).get<std::vector<double>>();
 }
 

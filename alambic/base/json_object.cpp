@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "alambic/base/error.h"
+#include "alambic/base/json_nan.h"
 #include "alambic/base/printable.h"
 
 namespace alambic {
@@ -87,7 +88,11 @@ template nlohmann::json parse_json_object(std::string_view, const std::string&);
 template nlohmann::ordered_json parse_json_object(std::string_view, const std::string&);
 
 nlohmann::ordered_json read_json_object(const fs::path& path) {
-  return parse_json_object<nlohmann::ordered_json>(read_file(path, 64 << 20), path.string());
+  const std::string text = read_file(path, 64 << 20);
+  if (!has_json_nan(text)) return parse_json_object<nlohmann::ordered_json>(text, path.string());
+  auto object = parse_json_object<nlohmann::ordered_json>(json_nan_as_strings(text), path.string());
+  nan_of_strings(object);
+  return object;
 }
 
 }  // namespace alambic

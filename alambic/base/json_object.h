@@ -15,7 +15,8 @@ namespace alambic {
 template <class Json>
 Json parse_json_object(std::string_view text, const std::string& where);
 
-/// The JSON object in a file of at most 64 MB; input errors name the file.
+/// The JSON object in a file of at most 64 MB, with NaN and the infinities as Python's json reads
+/// them; input errors name the file.
 nlohmann::ordered_json read_json_object(const fs::path& path);
 
 }  // namespace alambic

@@ -5,6 +5,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
+#include "alambic/base/json_nan.h"
 #include "alambic/base/printable.h"
 #include "alambic/io/base_class.h"
 #include "alambic/io/count_limits.h"
@@ -193,9 +194,9 @@ void write_model_folder(const fs::path& folder, const nlohmann::ordered_json& co
                         const nlohmann::ordered_json& generation_config,
                         const std::vector<TensorSource>& tensors, uint64_t max_shard_bytes) {
   make_folder(folder);
-  write_file(folder / "config.json", config.dump(2) + "\n");
+  write_file(folder / "config.json", python_json(config, 2) + "\n");
   if (!generation_config.is_null()) {
-    write_file(folder / "generation_config.json", generation_config.dump(2) + "\n");
+    write_file(folder / "generation_config.json", python_json(generation_config, 2) + "\n");
   }
   const auto shards = split(tensors, max_shard_bytes);
   if (shards.size() == 1) {

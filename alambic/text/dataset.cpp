@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "alambic/base/json_nan.h"
 #include "alambic/base/json_view.h"
 #include "alambic/base/names.h"
 #include "alambic/base/printable.h"

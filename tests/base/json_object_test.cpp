@@ -1,5 +1,9 @@
 #include "alambic/base/json_object.h"
 
+#include <cmath>
+
+#include "alambic/base/json_fields.h"
+#include "alambic/base/json_nan.h"
 #include "tests/io/io_testing.h"
 
 namespace alambic {
@@ -34,6 +38,27 @@ TEST(JsonObject, IsRefusedWithTheFileAndTheReason) {
   refused(R"({"a":{"b":1,"b":2}})", "\"b\" stands twice");
   refused(std::string(1'000'000, '['), "a JSON object");
   refused("{\"a\":" + std::string(1'000'000, '['), "deeper than 64");
+}
+
+// Bug: a config.json in which Python wrote NaN, which transformers reads, was no JSON.
+TEST(JsonObject, OfAFileHasPythonsNumbers) {
+  const fs::path file = fresh_folder() / "config.json";
+  write_file(file, R"({"a": NaN, "b": [Infinity, {"c": -Infinity}], "NaN": "NaN, Infinity"})");
+  const ordered_json json = read_json_object(file);
+  EXPECT_TRUE(std::isnan(json["a"].get<double>()));
+  EXPECT_EQ(json["b"][0].get<double>(), HUGE_VAL);
+  EXPECT_EQ(json["b"][1]["c"].get<double>(), -HUGE_VAL);
+  EXPECT_EQ(json["NaN"], "NaN, Infinity");
+  EXPECT_EQ(python_json(json, -1),
+            R"({"a":NaN,"b":[Infinity,{"c":-Infinity}],"NaN":"NaN, Infinity"})");
+  EXPECT_EQ(json_excerpt(json["b"]), R"([Infinity,{"c":-Infinity}])");
+  const JsonFields fields{json, "config.json"};
+  expect_refused([&] { fields.number("a"); }, {"\"a\"", "a finite number", "NaN"});
+  expect_refused([&] { fields.numbers("b"); }, {"\"b\"", "finite numbers"});
+  for (const char* broken : {R"({"a": -NaN})", R"({"a": nan})", R"({"a": NaNs})"}) {
+    write_file(file, broken);
+    expect_refused([&] { read_json_object(file); }, {"config.json", "not valid JSON"});
+  }
 }
 
 TEST(JsonObject, WithVeryManyNamesIsRefusedInOrderAndReadSorted) {

@@ -3,53 +3,23 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "alambic/base/json_nan.h"
+
 namespace alambic {
 
 namespace {
 
 constexpr std::string_view white = " \t\r\n";
 
-// The place after the string that begins at `at`. A raw line break ends a broken one.
-size_t string_end(std::string_view text, size_t at) {
-  for (size_t i = at + 1; i < text.size(); ++i) {
-    i = text.find_first_of("\"\\\n", i);
-    if (i == text.npos || text[i] == '\n') break;
-    if (text[i] == '"') return i + 1;
-    ++i;  // what is escaped
-  }
-  return std::min(text.find('\n', at), text.size());
-}
-
 size_t skip_white(std::string_view text, size_t at) {
   return std::min(text.find_first_not_of(white, at), text.size());
-}
-
-// Calls visit(first, one past the last) for every such word outside of strings.
-template <class Visit>
-void for_each_nan(std::string_view text, const Visit& visit) {
-  for (size_t i = 0; i < text.size();) {
-    i = text.find_first_of("\"NI", i);
-    if (i == text.npos) return;
-    if (text[i] == '"') {
-      i = string_end(text, i);
-      continue;
-    }
-    const std::string_view word = text[i] == 'N' ? "NaN" : "Infinity";
-    if (!text.substr(i).starts_with(word)) {
-      ++i;
-      continue;
-    }
-    const size_t first = i > 0 && text[i - 1] == '-' ? i - 1 : i;
-    i += word.size();
-    visit(first, i);
-  }
 }
 
 }  // namespace
 
 size_t json_value_end(std::string_view text, size_t at, bool lines) {
   if (at >= text.size()) return text.size();
-  if (text[at] == '"') return string_end(text, at);
+  if (text[at] == '"') return json_string_end(text, at);
   if (text[at] != '{' && text[at] != '[') {
     return std::min(text.find_first_of(",:]}{[\" \t\r\n", at + 1), text.size());
   }
@@ -60,7 +30,7 @@ size_t json_value_end(std::string_view text, size_t at, bool lines) {
     const char c = text[i];
     if (c == '\n' || c == '\r') return i;
     if (c == '"') {
-      i = string_end(text, i);
+      i = json_string_end(text, i);
       continue;
     }
     ++i;
@@ -77,7 +47,7 @@ std::vector<JsonMember> json_members(std::string_view object) {
   size_t at = skip_white(object, object.find('{') + 1);
   while (at < object.size() && object[at] == '"') {
     JsonMember member;
-    const size_t name_end = string_end(object, at);
+    const size_t name_end = json_string_end(object, at);
     member.name = object.substr(at, name_end - at);
     at = skip_white(object, skip_white(object, name_end) + 1);
     const size_t end = json_value_end(object, at);
@@ -109,24 +79,6 @@ std::string json_unquoted(std::string_view quoted) {
   if (quoted.find('\\') == quoted.npos) return std::string(quoted.substr(1, quoted.size() - 2));
   const auto json = nlohmann::json::parse(quoted, nullptr, false);
   return json.is_string() ? json.get<std::string>() : std::string(quoted);
-}
-
-bool has_json_nan(std::string_view text) {
-  if (text.find("NaN") == text.npos && text.find("Infinity") == text.npos) return false;
-  bool found = false;
-  for_each_nan(text, [&](size_t, size_t) { found = true; });
-  return found;
-}
-
-std::string json_nan_as_null(std::string_view text) {
-  std::string without;
-  size_t begin = 0;
-  for_each_nan(text, [&](size_t first, size_t end) {
-    without += text.substr(begin, first - begin);
-    without += "null";
-    begin = end;
-  });
-  return without += text.substr(begin);
 }
 
 }  // namespace alambic

@@ -29,11 +29,4 @@ std::string json_string(std::string_view text);
 /// The text of a JSON string that is valid; its escapes are read.
 std::string json_unquoted(std::string_view quoted);
 
-/// Whether NaN, Infinity or -Infinity, which Python writes though JSON has no such numbers, stand
-/// in the text outside of its strings.
-bool has_json_nan(std::string_view text);
-
-/// The text with null in their place.
-std::string json_nan_as_null(std::string_view text);
-
 }  // namespace alambic
