@@ -30,6 +30,9 @@ struct TensorView {
 /// Count of the numbers that a shape holds.
 int64_t count_of(const std::vector<int64_t>& shape);
 
+/// "[2, 3]"
+std::string shape_text(const std::vector<int64_t>& shape);
+
 /// Null when there is none.
 const TensorView* tensor_named(const std::vector<TensorView>& tensors, std::string_view name);
 

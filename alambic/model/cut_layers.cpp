@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
+#include "alambic/io/tensor_view.h"
 #include "alambic/model/families.h"
+#include "alambic/model/kept_layers.h"
 #include "alambic/model/load.h"
 
 namespace alambic {
@@ -49,7 +51,7 @@ std::unique_ptr<Model> cut_model(const std::string& source, int64_t layers, cons
   if (layers == 0) layers = all;
   if (widths.any()) cut_width(tensors, config, widths, source);
   const std::vector<int64_t> kept = evenly_spaced(layers, all);
-  whole->keep_layers(config, kept);
+  keep_layers(config, source + "/config.json", whole->layer_count_key(), all, kept);
   std::unique_ptr<Model> model = make_model(config, source + "/config.json");
   model->visit([&](const std::string& name, Tensor& tensor) {
     const auto found = tensors.find(with_layer(name, kept));
@@ -60,7 +62,13 @@ std::unique_ptr<Model> cut_model(const std::string& source, int64_t layers, cons
           layers, source, with_layer(name, kept), name)
           .with_hint("keep all layers, or another number of them");
     }
-    check(tensor.sizes() == found->second.sizes(), "{} was cut to another shape", name);
+    // As of the embeddings for each layer that Gemma 4's small models have.
+    if (tensor.sizes() != found->second.sizes()) {
+      throw input_error("cannot keep {} layers of {}: its {} has the shape {}, which would be {}",
+                        layers, source, found->first, shape_text(found->second.sizes().vec()),
+                        shape_text(tensor.sizes().vec()))
+          .with_hint("keep all layers, or another number of them");
+    }
     tensor = found->second;
   });
   return model;

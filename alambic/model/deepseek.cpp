@@ -1,7 +1,6 @@
 // DeepSeek-V2 and V2-Lite (arXiv 2405.04434), V3 and R1 (arXiv 2412.19437): latent attention, and
 // after the first layers routed experts beside one that sees every token. V3.2 (arXiv 2512.02556)
 // attends to the positions that an indexer chooses.
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -24,17 +23,6 @@ struct DeepSeek : Decoder {
     std::from_chars(name.data() + start.size(), name.data() + name.size(), layer);
     const bool beyond = layer >= std::ssize(layers) && layer < std::ssize(layers) + predictors;
     return beyond ? "layers for multi-token prediction" : "";
-  }
-  std::vector<std::string> layer_lists() const override {
-    return {"layer_types", "mlp_layer_types"};
-  }
-  // Dense layers come first: as many as are kept of them.
-  void keep_layers(Json& config, const std::vector<int64_t>& kept) const override {
-    Decoder::keep_layers(config, kept);
-    const auto dense = config.find("first_k_dense_replace");
-    if (dense == config.end() || !dense->is_number_integer()) return;
-    const int64_t first = *dense;
-    *dense = std::ranges::count_if(kept, [=](int64_t layer) { return layer < first; });
   }
   bool is_constant(const std::string& name) const override {
     return is_correction(name) || is_indexer(name);

@@ -7,7 +7,6 @@
 #include "alambic/base/error.h"
 #include "alambic/base/free_memory.h"
 #include "alambic/base/log.h"
-#include "alambic/base/names.h"
 #include "alambic/base/printable.h"
 #include "alambic/base/units.h"
 #include "alambic/io/beside_model.h"
@@ -24,12 +23,6 @@
 namespace alambic {
 
 namespace {
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::vector<std::string> sizes;
-  for (const int64_t size : shape) sizes.push_back(std::to_string(size));
-  return "[" + join(sizes) + "]";
-}
 
 // The files' tensors under the names that the model uses, which may have experts one by one that
 // are stacked in the files.

@@ -43,17 +43,6 @@ std::vector<Router*> Model::routers() {
   return found;
 }
 
-void Model::keep_layers(Json& config, const std::vector<int64_t>& kept) const {
-  config[layer_count_key()] = kept.size();
-  for (const std::string& key : layer_lists()) {
-    if (!config.contains(key) || !config[key].is_array()) continue;
-    const Json all = config[key];
-    if (std::ssize(all) < shape().cache.layers) continue;
-    config[key] = Json::array();
-    for (const int64_t layer : kept) config[key].push_back(all[layer]);
-  }
-}
-
 void Model::set_trainable(bool trainable) {
   visit([&](const std::string& name, Tensor& tensor) {
     tensor.set_requires_grad(trainable && !is_constant(name));

@@ -49,10 +49,6 @@ struct Model {
   virtual std::vector<std::string> embedding_names() const { return {"model.embed_tokens.weight"}; }
   /// Key of the number of layers in config.json.
   virtual std::string layer_count_key() const { return "num_hidden_layers"; }
-  /// Keys of config.json whose lists have an entry for each layer.
-  virtual std::vector<std::string> layer_lists() const { return {"layer_types"}; }
-  /// Makes `config` that of a model with these layers of this one, rising.
-  virtual void keep_layers(Json& config, const std::vector<int64_t>& kept) const;
   /// The model's own name of a tensor of a file, which may have an older spelling or lack a prefix.
   /// The default is the name itself; "": the tensor is to be ignored.
   virtual std::string canonical_name(const std::string& name) const { return name; }

@@ -125,9 +125,6 @@ struct DeepSeekV4 : Model {
     }
   }
 
-  std::vector<std::string> layer_lists() const override {
-    return {"layer_types", "mlp_layer_types", "compress_ratios"};
-  }
   bool is_constant(const std::string& name) const override {
     return is_table(name) || is_correction(name) || is_indexer(name);
   }
