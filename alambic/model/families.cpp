@@ -29,6 +29,21 @@ const Family families[] = {
 #undef FAMILY
 };
 
+// For a configuration of no known family. An architecture of ours under another type may be ours
+// with changes.
+std::string hint_for(const JsonFields& config) {
+  const Json& list = config.value("architectures");
+  const auto* family =
+      list.is_array() && !list.empty() && list[0].is_string()
+          ? std::ranges::find(families, list[0].get<std::string>(), &Family::architecture)
+          : std::end(families);
+  if (family == std::end(families)) return "known architectures: " + join(known_architectures());
+  return fmt::format(
+      "transformers goes by model_type, and does not know this one either: if the model is a plain "
+      "{}, write \"{}\" there",
+      family->architecture, family->model_type);
+}
+
 // A model's config.json as we save it: without layers for multi-token prediction.
 Json saved_config(Json config, const Json& completed) {
   const JsonFields fields{completed, ""};
@@ -55,7 +70,7 @@ std::unique_ptr<Model> make_model(const Json& json, const std::string& where,
     throw input_error("cannot build the model of {}: unknown architecture {} (model_type {})",
                       where, json_excerpt(fields.value("architectures")),
                       json_excerpt(fields.value("model_type")))
-        .with_hint("known architectures: " + join(known_architectures()));
+        .with_hint(hint_for(fields));
   }
   std::vector<std::string> notes;
   const Json completed = complete_config(json, where, limits, layers, &notes);

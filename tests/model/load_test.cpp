@@ -162,6 +162,25 @@ TEST(LoadModel, ListsTheKnownArchitecturesForAnUnknownOne) {
   EXPECT_NE(error.find("LlamaForCausalLM"), std::string::npos) << error;
 }
 
+// Bug: a type that nobody knows was read as whatever "architectures" said, by Llama's code; for
+// transformers the type counts alone, also where both are known.
+TEST(LoadModel, GoesByModelTypeAsTransformers) {
+  const fs::path folder = copy_of_llama("type");
+  edit_config(folder, [](Json& config) { config["model_type"] = "llama_with_changes"; });
+  const std::string error = error_of(folder);
+  EXPECT_NE(error.find("llama_with_changes"), std::string::npos) << error;
+  edit_config(folder, [](Json& config) {
+    config["model_type"] = "llama";
+    config["architectures"] = {"Qwen2ForCausalLM"};
+  });
+  EXPECT_LT(distance_from_golden(folder, "llama"), 1e-4);
+  edit_config(folder, [](Json& config) {
+    config.erase("model_type");
+    config["architectures"] = {"LlamaForCausalLM"};
+  });
+  EXPECT_LT(distance_from_golden(folder, "llama"), 1e-4);
+}
+
 TEST(LoadModel, RefusesASettingThatIsNotBuiltInsteadOfIgnoringIt) {
   const fs::path folder = copy_of_llama("rope");
   edit_config(folder, [](Json& config) {

@@ -141,22 +141,17 @@ std::string model_type_of(const JsonFields& config) {
   const std::vector<std::string> architectures =
       config.has("architectures") ? config.texts("architectures") : std::vector<std::string>();
   const std::string architecture = architectures.empty() ? "" : architectures[0];
-  const auto find = [&](const std::string& model_type, const std::string& class_name) {
-    return !type.empty() && type == model_type ? 2 : architecture == class_name ? 1 : 0;
+  // As in transformers, the type counts alone where there is one.
+  const auto is_it = [&](const std::string& model_type, const std::string& class_name) {
+    return type.empty() ? architecture == class_name : type == model_type;
   };
-  std::string found;
-  int best = 0;
   for (const Row& row : rows) {
-    if (const int how = find(row.model_type, row.architecture); how > best) {
-      found = row.model_type, best = how;
-    }
+    if (is_it(row.model_type, row.architecture)) return row.model_type;
   }
   for (const WholeModel& whole : whole_models()) {
-    if (const int how = find(whole.model_type, whole.architecture); how > best) {
-      found = whole.model_type, best = how;
-    }
+    if (is_it(whole.model_type, whole.architecture)) return whole.model_type;
   }
-  return found;
+  return "";
 }
 
 }  // namespace alambic

@@ -52,8 +52,8 @@ struct WholeModel {
 };
 const std::vector<WholeModel>& whole_models();
 
-/// "model_type" where it is one that we know, else that of the first of "architectures"; "":
-/// neither.
+/// "model_type", or where there is none that of the first of "architectures"; "": one that we do
+/// not know. transformers goes by the type alone, and so a type that is unknown is not made up for.
 std::string model_type_of(const JsonFields& config);
 
 }  // namespace alambic

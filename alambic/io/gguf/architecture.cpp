@@ -78,12 +78,14 @@ const GgufArchitecture& gguf_architecture_of(const nlohmann::ordered_json& confi
   const std::string name = named ? list[0].get<std::string>() : "";
   std::vector<std::string> known;
   for (const GgufArchitecture* family : gguf_architectures()) {
-    if (named ? name == family->architecture : type == family->model_type) return *family;
+    const bool of_type = type.is_null() ? named : type == family->model_type;
+    if (of_type && (!named || name == family->architecture)) return *family;
     known.emplace_back(family->architecture);
   }
-  const Error error =
-      input_error("cannot convert {}: GGUF files of the architecture {} are not written", where,
-                  printable(named ? list[0].dump() : type.dump()));
+  const Error error = input_error(
+      "cannot convert {}: GGUF files of the architecture {} (model_type {}) are not "
+      "written",
+      where, printable(named ? list[0].dump() : "null"), printable(type.dump()));
   const std::string_view reason = why_no_gguf(name);
   throw error.with_hint(reason.empty() ? "known architectures: " + join(known)
                                        : std::string(reason));
