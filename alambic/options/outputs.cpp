@@ -25,13 +25,19 @@ std::optional<fs::path> real_path(const fs::path& path) {
   return error ? std::nullopt : std::optional(real);
 }
 
-// "a=b" may be a file of that name, or a name before or a weight behind the file's.
+// "a=b" may be a file of that name, or a name before or a weight behind the file's; "a:b" a file
+// too, or a split of a folder.
 std::vector<std::string> paths_in(const std::string& value) {
   std::vector<std::string> paths = {value};
-  const size_t first = value.find('='), last = value.rfind('=');
-  if (first == std::string::npos) return paths;
-  paths.push_back(value.substr(first + 1));
-  paths.push_back(value.substr(0, last));
+  if (const size_t first = value.find('='); first != std::string::npos) {
+    paths.push_back(value.substr(first + 1));
+    paths.push_back(value.substr(0, value.rfind('=')));
+  }
+  for (size_t i = 0, all = paths.size(); i < all; ++i) {
+    if (const size_t colon = paths[i].rfind(':'); colon != std::string::npos) {
+      paths.push_back(paths[i].substr(0, colon));
+    }
+  }
   return paths;
 }
 

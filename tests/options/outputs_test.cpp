@@ -88,6 +88,18 @@ TEST_F(Outputs, AreNoInputInAListWithNamesAndWeights) {
   EXPECT_EQ(told("data.jsonl"), "");
 }
 
+// Bug: FOLDER:SPLIT was no path, and `eval --data FOLDER:test --out FOLDER/test.jsonl --overwrite`
+// replaced the data.
+TEST_F(Outputs, AreNoFileOfAFolderWhoseSplitIsRead) {
+  for (const char* value : {":test", ":main/test", ":test=0.5"}) {
+    options.data = {at("model") + value};
+    EXPECT_EQ(told("model/answers.jsonl"),
+              "--out model/answers.jsonl is a file in --data model, which the same command reads");
+  }
+  options.data = {at("none:") + at("model")};
+  EXPECT_EQ(told("model/answers.jsonl"), "");
+}
+
 // Prevents: `logits --model X --out X/config.json --overwrite`.
 TEST_F(Outputs, AreNoFileOfAFolderThatIsRead) {
   options.model = at("model");
