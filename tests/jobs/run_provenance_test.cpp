@@ -1,4 +1,6 @@
 // Every run leaves a record that is true of its files.
+#include <cstdlib>
+
 #include "alambic/jobs/distill.h"
 #include "alambic/jobs/train.h"
 #include "alambic/provenance/canonical_json.h"
@@ -34,6 +36,25 @@ TEST_F(RunProvenanceTest, TellsWhatMadeTheModel) {
   EXPECT_EQ(record["command"]["config"]["max-steps"], "4");
   EXPECT_EQ(record["clock"]["log"]["lines"], 4);
   EXPECT_GT(record_lines(record).size(), 5u);
+}
+
+// docs/run_record.schema.json, where the interpreter that ALAMBIC_ORACLE names has jsonschema.
+TEST_F(RunProvenanceTest, IsThatOfItsSchema) {
+  const char* named = std::getenv("ALAMBIC_ORACLE");
+  const std::string python = named == nullptr ? "python3" : named;
+  if (std::system((python + " -c 'import jsonschema' 2> /dev/null").c_str()) != 0) {
+    GTEST_SKIP() << python << " has no jsonschema; ALAMBIC_ORACLE names one that has";
+  }
+  jobs::distill(distillation("distilled"));
+  jobs::train(training("trained"));
+  for (const std::string out : {"distilled", "trained"}) {
+    const std::string check = fmt::format(
+        "{} -c 'import json, sys; from jsonschema import Draft202012Validator as V; "
+        "V(json.load(open(sys.argv[1]))).validate(json.load(open(sys.argv[2])))' "
+        "{}/docs/run_record.schema.json {}",
+        python, ALAMBIC_SOURCE_DIR, (folder / out / record_name).string());
+    EXPECT_EQ(std::system(check.c_str()), 0) << read_file(folder / out / record_name);
+  }
 }
 
 // Prevents: a clock, an address or a draw in what should be the same twice.
