@@ -130,6 +130,11 @@ def main():
     alambic.run("report", "--overwrite", "--run", str(distilled), "--run", str(tuned), out=report,
                 title="Word problems: distilled against fine-tuned")
 
+    key, model = out / "maker", str(distilled / "model")
+    if not key.exists():
+        alambic.run("keygen", out=key)
+    alambic.run("sign", model, "--overwrite", key=key)
+    print(alambic.run("verify", model, key=f"{key}.pub"))
     print_samples(before, after)
     print_table(rows)
     print(f"\n{note}\nreport: {report}")

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include "alambic/base/file_system.h"
 #include "alambic/base/output_place.h"
 #include "alambic/cli/commands/sign_options.h"
 #include "alambic/cli/run.h"
@@ -16,7 +17,11 @@ int run(const SignOptions& options) {
   check_output_file("--out", signature, options.overwrite);
   const auto record = read_record(folder);
   const SignedManifest manifest = sign_folder(folder, signer, signature);
-  if (record) write_slsa(folder, signer, manifest, *record);
+  if (record) {
+    write_slsa(folder, signer, manifest, *record);
+  } else {
+    remove_file(folder / slsa_name);  // of an earlier signature
+  }
   fmt::print("{}: {} files signed, root {}\n", signature.string(), manifest.resources.size(),
              manifest.root);
   return 0;

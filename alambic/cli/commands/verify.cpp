@@ -6,12 +6,14 @@
 #include <optional>
 
 #include "alambic/base/error.h"
+#include "alambic/base/output_place.h"
 #include "alambic/base/printable.h"
 #include "alambic/cli/commands/verify_options.h"
 #include "alambic/cli/run.h"
 #include "alambic/provenance/record_lines.h"
 #include "alambic/provenance/run_record.h"
 #include "alambic/provenance/slsa.h"
+#include "alambic/provenance/verify_page.h"
 
 namespace alambic {
 namespace {
@@ -61,6 +63,17 @@ nlohmann::ordered_json json_of(const Outcome& outcome) {
   return json;
 }
 
+std::vector<std::pair<std::string, std::string>> lines_of(const Outcome& outcome) {
+  const SignedManifest& manifest = outcome.checked->manifest;
+  std::vector<std::pair<std::string, std::string>> lines = {
+      {"signed by", outcome.checked->signer},
+      {"root", manifest.root},
+      {"files", std::to_string(manifest.resources.size())}};
+  if (!outcome.record) return lines;
+  for (auto& line : record_lines(*outcome.record)) lines.push_back(std::move(line));
+  return lines;
+}
+
 void print_text(const Outcome& outcome, const std::string& folder) {
   const CheckedFolder& checked = *outcome.checked;
   for (const FolderFault& fault : checked.faults) {
@@ -70,13 +83,7 @@ void print_text(const Outcome& outcome, const std::string& folder) {
   for (const std::string& name : checked.not_covered) {
     fmt::print("note: {} is not covered by the signature\n", printable(name));
   }
-  fmt::print("signed by  {}\nroot       {}\nfiles      {}\n", checked.signer, checked.manifest.root,
-             checked.manifest.resources.size());
-  if (outcome.record) {
-    for (const auto& [name, text] : record_lines(*outcome.record)) {
-      fmt::print("{:<10} {}\n", name, text);
-    }
-  }
+  for (const auto& [name, text] : lines_of(outcome)) fmt::print("{:<10} {}\n", name, text);
   fmt::print("{}: {}\n", folder, checked.faults.empty() ? "verified" : "NOT what was signed");
 }
 
@@ -114,6 +121,7 @@ void look_at_record(const VerifyOptions& options, Outcome& outcome) {
 
 int run(const VerifyOptions& options) {
   const TrustedSigner trusted = trusted_of(options);
+  check_output_file("--html", options.html, /*overwrite=*/false);
   Outcome outcome;
   try {
     outcome.checked = check_folder(options.folder, trusted, options.signature);
@@ -124,6 +132,10 @@ int run(const VerifyOptions& options) {
   } catch (const Error& error) {
     if (error.exit() != Exit::refused || !options.json) throw;
     outcome.refusal = error.what();
+  }
+  if (!options.html.empty() && outcome.checked) {
+    write_file(options.html,
+               verify_page(options.folder, outcome.checked->faults, lines_of(outcome)));
   }
   if (options.json) {
     fmt::print("{}\n", json_of(outcome).dump(-1, ' ', false,

@@ -7,7 +7,7 @@
 namespace alambic {
 
 struct VerifyOptions : Options {
-  std::string folder, key, trust_root, signature, valid_at;
+  std::string folder, key, trust_root, signature, valid_at, html;
   bool json = false, without_record = false, policy = false;
 
   void visit(OptionVisitor& v) override {
@@ -28,6 +28,7 @@ struct VerifyOptions : Options {
            "accept a folder without a record of what made it, as other tools write them");
     v.flag("policy", policy,
            "fail too where the policy was not asked before the run, refused it, or was overridden");
+    v.text("html", html, "a new file for a page that says the same").path();
     v.flag("json", json, "print one JSON object");
   }
 };
