@@ -42,16 +42,11 @@ std::string cached_commit(const HubCache& cache, const HubData& data) {
   return commit;
 }
 
-void fetch(const HubData& data, const HubSettings& settings, const HubCache& cache,
-           const HubListing& listing) {
-  const std::vector<std::string> names =
-      choose_data_files(data.name.id, listing.names(), data.split);
-  const fs::path snapshot = cache.snapshot(listing.commit);
-  const auto there = [&](const std::string& name) { return path_exists(snapshot / name); };
-  if (std::ranges::all_of(names, there)) return;
+void fetch_names(const HubData& data, const HubSettings& settings, const HubCache& cache,
+                 const HubListing& listing, const std::vector<std::string>& names) {
   make_folder(cache.lock().parent_path());
   const HubLock lock(cache.lock());
-  make_folder(snapshot);
+  make_folder(cache.snapshot(listing.commit));
   int64_t total = 0, done = 0;
   for (const std::string& name : names) {
     total += static_cast<int64_t>(listing.files.at(name).bytes.value_or(0));
@@ -59,6 +54,21 @@ void fetch(const HubData& data, const HubSettings& settings, const HubCache& cac
   Progress progress("fetch " + data.name.id, total);
   fetch_listed(HubKind::dataset, data.name, settings, listing, names, progress, done);
   progress.finish();
+}
+
+void fetch(const HubData& data, const HubSettings& settings, const HubCache& cache,
+           const HubListing& listing) {
+  const fs::path snapshot = cache.snapshot(listing.commit);
+  const auto there = [&](const std::string& name) { return path_exists(snapshot / name); };
+  // First the card, which may say what the files are.
+  const bool has_card = listing.files.contains(data_card_name);
+  if (has_card && !there(data_card_name)) {
+    fetch_names(data, settings, cache, listing, {data_card_name});
+  }
+  const std::vector<std::string> names =
+      choose_data_files(data.name.id, listing.names(), data.split,
+                        has_card ? read_file(snapshot / data_card_name, max_card_bytes) : "");
+  if (!std::ranges::all_of(names, there)) fetch_names(data, settings, cache, listing, names);
 }
 
 // For the next time, without a network too. A cache of others that we may only read has the data

@@ -10,6 +10,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
+#include "alambic/io/data_card.h"
 
 namespace alambic {
 
@@ -30,7 +31,7 @@ constexpr SplitWord split_words[] = {
 constexpr std::array described_by = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json",
                                      "state.json",        "requirements.txt",   "LICENSE.txt"};
 
-// "JSON", "text", "Parquet", "Arrow"; empty: not data.
+// "JSON", "text", "CSV", "Parquet", "Arrow"; empty: not data.
 std::string_view kind_of(const fs::path& path) {
   fs::path name = path.filename();
   const std::string packed = name.extension().string();
@@ -39,6 +40,7 @@ std::string_view kind_of(const fs::path& path) {
   if (std::ranges::find(described_by, name.string()) != described_by.end()) return "";
   if (extension == ".jsonl" || extension == ".json" || extension == ".ndjson") return "JSON";
   if (extension == ".txt") return "text";
+  if (extension == ".csv" || extension == ".tsv") return "CSV";
   if (extension == ".parquet") return "Parquet";
   if (extension == ".arrow") return "Arrow";
   return "";
@@ -158,11 +160,10 @@ std::vector<std::string> names_of(const std::vector<Found>& found) {
   return names;
 }
 
-}  // namespace
-
-std::vector<std::string> choose_data_files(const std::string& place,
-                                           const std::vector<std::string>& names,
-                                           const std::string& wanted) {
+// By the words in the names.
+std::vector<std::string> choose_by_names(const std::string& place,
+                                         const std::vector<std::string>& names,
+                                         const std::string& wanted) {
   const size_t slash = wanted.rfind('/');
   const std::string configuration = slash == wanted.npos ? "" : wanted.substr(0, slash + 1);
   const std::string split = wanted.substr(configuration.size());
@@ -178,7 +179,7 @@ std::vector<std::string> choose_data_files(const std::string& place,
     throw input_error("{}{} has no data files", place,
                       configuration.empty() ? "" : "/" + configuration)
         .with_hint(
-            "data files end with .jsonl, .json, .txt, .parquet or .arrow, also with .gz or "
+            "data files end with .jsonl, .json, .csv, .txt, .parquet or .arrow, also with .gz or "
             ".zst behind");
   }
   keep_one_kind(place, found);
@@ -213,11 +214,91 @@ std::vector<std::string> choose_data_files(const std::string& place,
   return names_of(found);
 }
 
+const DataConfiguration& chosen_configuration(const std::string& place,
+                                              const std::vector<DataConfiguration>& all,
+                                              const std::string& wanted) {
+  std::vector<std::string> names;
+  const DataConfiguration* usual = all.size() == 1 ? &all.front() : nullptr;
+  for (const DataConfiguration& one : all) {
+    if (one.name == wanted) return one;
+    if (one.is_default || (one.name == "default" && usual == nullptr)) usual = &one;
+    names.push_back(one.name);
+  }
+  if (wanted.empty() && usual != nullptr) return *usual;
+  throw input_error("{} {}: its README.md has {}", place,
+                    wanted.empty() ? "has several configurations"
+                                   : fmt::format("has no configuration \"{}\"", wanted),
+                    join(names))
+      .with_hint(fmt::format("{}:{}/train names one", place, names.front()));
+}
+
+// By the README.md's `configs`.
+std::vector<std::string> choose_by_card(const std::string& place,
+                                        const std::vector<std::string>& names,
+                                        const std::vector<DataConfiguration>& configurations,
+                                        const std::string& wanted) {
+  const size_t slash = wanted.rfind('/');
+  const std::string name = slash == wanted.npos ? "" : wanted.substr(0, slash);
+  const std::string split = slash == wanted.npos ? wanted : wanted.substr(slash + 1);
+  const DataConfiguration& chosen = chosen_configuration(place, configurations, name);
+  if (!chosen.unread.empty()) {
+    throw input_error("{}: configuration \"{}\" of its README.md has \"{}\", which is not read",
+                      place, chosen.name, chosen.unread)
+        .with_hint("name the data files themselves: --data FILE");
+  }
+  const std::string below = chosen.folder.empty() ? "" : chosen.folder + "/";
+  if (chosen.splits.empty()) return choose_by_names(place, names, below + split);
+  std::vector<std::string> there;
+  for (const auto& [of, patterns] : chosen.splits) there.push_back(of);
+  const std::string of = split.empty() ? "train" : split;
+  const auto found = std::ranges::find(there, of);
+  if (found == there.end()) {
+    throw input_error("{} has no split \"{}\"; its README.md has: {}", place, of, join(there))
+        .with_hint(fmt::format("{}:{} names one", place, there.front()));
+  }
+  std::vector<Found> files;
+  for (const std::string& pattern : chosen.splits[found - there.begin()].second) {
+    std::vector<std::string> matching;
+    for (const std::string& file : names) {
+      if (matches_path(below + pattern, file) && !kind_of(file).empty()) matching.push_back(file);
+    }
+    if (matching.empty()) {
+      throw input_error(
+          "{}: its README.md says \"{}\" for split \"{}\", and no data file has such "
+          "a name",
+          place, pattern, of);
+    }
+    std::ranges::sort(matching);
+    for (const std::string& file : matching) {
+      if (std::ranges::find(files, file, &Found::name) == files.end()) {
+        files.push_back({file, kind_of(file)});
+      }
+    }
+  }
+  keep_one_kind(place, files);
+  if (split.empty() && there.size() > 1) {
+    say("{}: split \"{}\" of its README.md is read, {} files", place, of, files.size());
+  }
+  return names_of(files);
+}
+
+}  // namespace
+
+std::vector<std::string> choose_data_files(const std::string& place,
+                                           const std::vector<std::string>& names,
+                                           const std::string& wanted, const std::string& readme) {
+  const auto configurations = data_configurations(readme, place + "/README.md");
+  return configurations.empty() ? choose_by_names(place, names, wanted)
+                                : choose_by_card(place, names, configurations, wanted);
+}
+
 std::vector<fs::path> data_files(const fs::path& folder, const std::string& split) {
   std::vector<std::string> names;
   walk(folder, "", 0, names);
   std::vector<fs::path> files;
-  for (const std::string& name : choose_data_files(folder.string(), names, split)) {
+  const fs::path card = folder / data_card_name;
+  const std::string readme = is_file(card) ? read_file(card, max_card_bytes) : "";
+  for (const std::string& name : choose_data_files(folder.string(), names, split, readme)) {
     files.push_back(folder / name);
   }
   return files;

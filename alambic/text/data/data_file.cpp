@@ -14,6 +14,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/io/mapped_file.h"
+#include "alambic/text/data/csv_rows.h"
 #include "alambic/text/data/spool.h"
 #include "alambic/text/data/table_library.h"
 #include "alambic/text/data/unpack.h"
@@ -73,6 +74,15 @@ fs::path without_packing(fs::path path) {
   return path;
 }
 
+// What separates the fields of a table of text; nothing for other files, which their names do not
+// tell.
+std::optional<char> separator_of(const fs::path& path) {
+  const std::string extension = without_packing(path).extension().string();
+  if (extension == ".csv") return ',';
+  if (extension == ".tsv") return '\t';
+  return std::nullopt;
+}
+
 // Changes when a file is written to.
 struct FileStamp {
   ino_t file = 0;
@@ -103,6 +113,16 @@ struct DataFile::State {
   void map(const fs::path& path) {
     file.emplace(MappedFile::open(path));
     text = as_text(*file);
+  }
+
+  // Makes jsonl of a table of text.
+  void read_table(char separator) {
+    check_is_text(name, text);
+    auto rows = std::make_unique<Spool>();
+    write_csv_rows(name, text, separator, [&](std::string_view bytes) { rows->write(bytes); });
+    map(rows->path());
+    spool = std::move(rows);
+    stamp.reset();
   }
 
   void unpack(const fs::path& path, DataPacking packing) {
@@ -159,6 +179,7 @@ DataFile DataFile::open(const fs::path& path) {
   }
   if (state->text.starts_with(mark)) state->text.remove_prefix(mark.size());
   check_begins_as_text(state->name, state->text);
+  if (const auto separator = separator_of(path)) state->read_table(*separator);
   const size_t first = state->text.find_first_not_of(" \t\r\n");
   const bool rows =
       first != state->text.npos && (state->text[first] == '{' || state->text[first] == '[');

@@ -135,7 +135,8 @@ Guess guess_eight_bit(std::string_view bytes, size_t at) {
 }
 
 std::string expected_formats() {
-  return "expected text in UTF-8: jsonl, JSON or .txt, as it is or packed by gzip or zstd; or "
+  return "expected text in UTF-8: jsonl, JSON, .csv or .txt, as it is or packed by gzip or zstd; "
+         "or "
          "Parquet or Arrow";
 }
 
