@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/names.h"
+#include "alambic/text/chat/learned_messages.h"
 #include "alambic/text/chat/turns.h"
 #include "alambic/text/jinja/json_value.h"
 
@@ -70,9 +71,32 @@ Value read_tools(const JsonView& json) {
   return jinja::value_of(file.root());
 }
 
+// Leaves the blocks of messages that are not learned out.
+void drop_unlearned(const Chat& chat, std::vector<jinja::Span>& blocks) {
+  std::vector<bool> learned;
+  for (const Value& message : chat.messages) {
+    const bool counts = is_learned(message);  // which also refuses what another's message says
+    if (is_assistant(message)) learned.push_back(counts);
+  }
+  if (std::ranges::find(learned, false) == learned.end()) return;
+  if (blocks.size() != learned.size()) {
+    throw input_error(
+        "a message of the assistant is not to be learned, but the template marks {} parts of {} "
+        "messages with {{% generation %}}",
+        blocks.size(), learned.size())
+        .with_hint("a template that marks each message of the assistant once, or none");
+  }
+  std::vector<jinja::Span> kept;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    if (learned[i]) kept.push_back(blocks[i]);
+  }
+  blocks = std::move(kept);
+}
+
 LearnedText marked_text(const ChatTemplate& chat_template, const Chat& chat) {
   jinja::Rendered rendered =
       render_messages(chat_template, chat, chat.messages.size(), /*open=*/false);
+  drop_unlearned(chat, rendered.generated);
   LearnedText marked{.text = std::move(rendered.text), .marked = true};
   size_t given = 0;
   if (chat.first > 0) {
@@ -92,7 +116,7 @@ void expect_one_text(const ChatTemplate& chat_template, const Chat& chat,
   if (texts.size() <= 1 && std::ranges::all_of(texts, is_written)) return;
   const std::string whole = render_messages(chat_template, chat, chat.messages.size(), false).text;
   for (size_t i = chat.first; i < chat.messages.size(); ++i) {
-    if (!is_assistant(chat.messages[i])) continue;
+    if (!is_learned(chat.messages[i])) continue;
     expect_beginning(render_messages(chat_template, chat, i, true).text, whole, i,
                      "the request for it as");
     expect_beginning(render_messages(chat_template, chat, i + 1, false).text, whole, i,
@@ -176,6 +200,12 @@ ChatText write_chat(const ChatTemplate& chat_template, const Chat& chat, ChatUse
   if (!chat.has_completion()) {
     throw input_error("the conversation ends with a message of role \"{}\": no completion to learn",
                       role_of(chat.messages.back()));
+  }
+  if (!is_learned(chat.messages[chat.completion])) {
+    throw input_error(
+        "the last message of the assistant is the completion, but it says that it is "
+        "not to be learned")
+        .with_hint("leave the row out, or the message: then the model's own completion counts");
   }
   const Turn turn = turn_of(chat_template, chat, chat.completion);
   written.prompt = turn.text.substr(0, turn.begin);

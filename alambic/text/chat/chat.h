@@ -71,10 +71,11 @@ std::string plain_text(const jinja::Value& message);
 
 bool is_assistant(const jinja::Value& message);
 
-/// Lets the template write the conversation. What is learned are the {% generation %} blocks; where
-/// the template has none, a completion is what it writes beyond the text that asks for one
-/// (add_generation_prompt), in the conversation up to it (turns.h). An error where that does not
-/// begin with the request, where there is no completion to learn, and what the template raises.
+/// Lets the template write the conversation. What is learned are, of messages that are
+/// (learned_messages.h), the {% generation %} blocks; where the template has none, a completion is
+/// what it writes beyond the text that asks for one (add_generation_prompt), in the conversation up
+/// to it (turns.h). An error where that does not begin with the request, where there is no
+/// completion to learn, and what the template raises.
 ChatText write_chat(const ChatTemplate& chat_template, const Chat& chat, ChatUse use);
 
 /// The places around the first difference of two texts, in quotes, as errors show them.

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "alambic/base/error.h"
+#include "alambic/text/chat/learned_messages.h"
 
 namespace alambic {
 namespace {
@@ -157,7 +158,7 @@ Turn turn_of(const ChatTemplate& chat_template, const Chat& chat, size_t message
 std::vector<LearnedText> texts_of_turns(const ChatTemplate& chat_template, const Chat& chat) {
   std::vector<LearnedText> texts;
   for (size_t i = chat.first; i < chat.messages.size(); ++i) {
-    if (!is_assistant(chat.messages[i])) continue;
+    if (!is_learned(chat.messages[i])) continue;
     const Turn turn = turn_of(chat_template, chat, i);
     if (turn.begin == turn.text.size()) continue;
     if (texts.empty() || !join(texts.back(), turn)) texts.push_back({.text = turn.text});

@@ -25,7 +25,7 @@ struct Turn {
 /// not begin the text with the request, nor opens a tag in it that a message's thinking closes.
 Turn turn_of(const ChatTemplate& chat_template, const Chat& chat, size_t message);
 
-/// The turns from `chat.first` on as texts to be learned, in order. A turn whose text is how a
+/// The turns from `chat.first` on that are learned, as texts in order. A turn whose text is how a
 /// later one's begins is part of that text: its tokens are there once.
 std::vector<LearnedText> texts_of_turns(const ChatTemplate& chat_template, const Chat& chat);
 
