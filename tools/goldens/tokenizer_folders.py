@@ -96,8 +96,10 @@ def folder_of(draw, vocab):
         for name in ["add_bos_token", "add_eos_token"]:
             if draw.random() < 0.3:
                 config[name] = draw.random() < 0.6
-        if not whole and draw.random() < 0.5:
+        if draw.random() < 0.5:
             config["add_prefix_space"] = draw.choice([True, True, False, None])
+        if draw.random() < 0.2:
+            config["split_special_tokens"] = draw.choice([True, True, False])
     if config or draw.random() < 0.3:
         files["tokenizer_config.json"] = config
     if draw.random() < 0.5:

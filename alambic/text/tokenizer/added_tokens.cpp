@@ -97,10 +97,12 @@ void AddedTokens::add(AddedToken token) {
   tokens_[token.id] = std::move(token);
 }
 
-void AddedTokens::index(const std::function<std::string(const std::string&)>& normalize) {
+void AddedTokens::index(const std::function<std::string(const std::string&)>& normalize,
+                        bool split_special) {
   before_ = after_ = plain_before_ = plain_after_ = TokenTrie();
   for (auto& [id, token] : tokens_) {
     token.surface = token.normalized ? normalize(token.content) : token.content;
+    if (split_special && token.special) continue;
     (token.normalized ? after_ : before_).insert(token.surface, id);
     if (token.special) continue;
     (token.normalized ? plain_after_ : plain_before_).insert(token.surface, id);

@@ -64,8 +64,9 @@ class AddedTokens {
  public:
   /// Errors: an empty token, an id that another token has.
   void add(AddedToken token);
-  /// Builds the search; `normalize` is the tokenizer's normalizer.
-  void index(const std::function<std::string(const std::string&)>& normalize);
+  /// Builds the search; `normalize` is the tokenizer's normalizer. `split_special`: special tokens
+  /// are not looked for.
+  void index(const std::function<std::string(const std::string&)>& normalize, bool split_special);
 
   /// Cuts text at the tokens that are looked for before normalization, or after it; special ones
   /// stay text where `special` is false.

@@ -161,6 +161,7 @@ class Reader {
     facts.adds_bos = bos.value_or(false);
     facts.adds_eos = eos.value_or(false);
     facts.add_prefix_space = flag("add_prefix_space");
+    facts.splits_special = flag("split_special_tokens").value_or(false);
   }
 
   void read_map(const JsonView& map) {

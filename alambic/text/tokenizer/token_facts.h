@@ -24,6 +24,7 @@ struct TokenFacts {
   bool adds_bos = false, adds_eos = false;
   bool says_around = false;  ///< the config has add_bos_token or add_eos_token
   std::optional<bool> add_prefix_space;
+  bool splits_special = false;  ///< special tokens that are written out in a text are text
 };
 
 /// Whether a tokenizer.json cuts text into bytes.

@@ -67,9 +67,10 @@ void Tokenizer::add_token(AddedToken token) {
 }
 
 void Tokenizer::index_added_tokens() {
-  added_.index([this](const std::string& text) {
+  const auto normalize = [this](const std::string& text) {
     return normalizer_ ? normalizer_->normalize(text) : text;
-  });
+  };
+  added_.index(normalize, splits_special_);
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special) const {

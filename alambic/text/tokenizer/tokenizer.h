@@ -135,6 +135,7 @@ class Tokenizer {
   std::unique_ptr<TokenDecoder> decoder_;
   PostProcessor post_processor_;
   AddedTokens added_;
+  bool splits_special_ = false;  // special tokens that are written out in a text are text
   TokenRoles roles_;
   SpecialTokens special_;
 };

@@ -7,6 +7,7 @@
 #include "alambic/base/json_view.h"
 #include "alambic/base/names.h"
 #include "alambic/text/chat/template_sources.h"
+#include "alambic/text/tokenizer/prefix_space.h"
 #include "alambic/text/tokenizer/token_facts.h"
 #include "alambic/text/tokenizer/tokenizer.h"
 #include "alambic/text/tokenizer/vocabulary_files.h"
@@ -128,9 +129,17 @@ Tokenizer Tokenizer::from_files(const fs::path& model_folder,
     const auto file = tokenizer.files_.find(name);
     if (file != tokenizer.files_.end()) said[name] = file->second;
   }
-  tokenizer.apply(
-      read_token_facts(model_folder.string(), said, tokenizer.added_.all(), is_byte_level(bytes)),
-      origin);
+  const TokenFacts facts =
+      read_token_facts(model_folder.string(), said, tokenizer.added_.all(), is_byte_level(bytes));
+  const std::string spaced =
+      origin == TokenizerJson::of_folder ? with_prefix_space(bytes, facts) : "";
+  if (!spaced.empty()) {
+    Tokenizer other;
+    other.files_ = std::move(tokenizer.files_);
+    other.read((model_folder / "tokenizer.json").string(), spaced);
+    tokenizer = std::move(other);
+  }
+  tokenizer.apply(facts, origin);
   if (!model_config.empty()) {
     const JsonFile json = JsonFile::parse((model_folder / "config.json").string(), model_config);
     tokenizer.apply_model_config(json.root());
@@ -169,6 +178,7 @@ void Tokenizer::apply(const TokenFacts& facts, TokenizerJson origin) {
     if (bos && special_.bos) post_processor_.before = {*special_.bos};
     if (eos && special_.eos) post_processor_.after = {*special_.eos};
   }
+  splits_special_ = facts.splits_special;
   index_added_tokens();
   if (origin == TokenizerJson::made_here) complete_file();
 }
