@@ -4,14 +4,19 @@ merge_and_unload leaves.
 
     python tools/goldens/adapters.py        (versions: tests/golden/requirements.txt)
     python tools/goldens/adapters.py check MODEL ADAPTER TOKENS.json LOGITS.safetensors
+    python tools/goldens/adapters.py trained [PROGRAM]
 
 The second form loads an adapter in PEFT and prints the largest difference from the logits that
 `alambic logits --adapter` wrote; above 1e-5 it fails. Computed in float64 from float32 weights.
+The third one trains some with the program (build/release/alambic), whole modules beside the low ranks
+among them, and checks each.
 """
 import json
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 
 import torch
 import torch.nn.functional as F
@@ -86,8 +91,54 @@ def check(name, adapter, tokens, logits):
     assert worst < 1e-5
 
 
-if len(sys.argv) > 1:
+# Options of `alambic train`, and whether the model's head is its embedding.
+TRAINED = {
+    "low ranks": ("--lora-targets q_proj --lora-targets v_proj", False),
+    "dora": ("--dora", False),
+    "whole head": ("--lora-modules-to-save lm_head", False),
+    "whole embedding, norm and head": (
+        "--lora-modules-to-save embed_tokens --lora-modules-to-save norm --lora-modules-to-save lm_head", False),
+    "whole down_proj beside others": ("--lora-targets q_proj --lora-modules-to-save down_proj",
+                                      False),
+    "whole embedding, tied": ("--lora-modules-to-save embed_tokens", True),
+}
+
+
+def trained(program):
+    tokenizer = os.path.join(GOLDEN, "../../recipes/word_problems/tokenizer")
+
+    def run(*words):
+        subprocess.run([program, *words, "--device", "cpu"] if words[0] != "init" else [program, *words],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    with tempfile.TemporaryDirectory() as folder:
+        at = lambda *names: os.path.join(folder, *names)
+        with open(at("rows.jsonl"), "w") as rows:
+            for i in range(8):
+                rows.write(json.dumps({"prompt": f"{i} + 1 =", "completion": f" {i + 1}"}) + "\n")
+        with open(at("tokens.json"), "w") as tokens:
+            json.dump([[5, 9, 40, 7], [3, 3, 11]], tokens)
+        for tied in (False, True):
+            config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 16,
+                      "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
+                      "max_position_embeddings": 64, "tie_word_embeddings": tied, "eos_token_id": 0}
+            with open(at("config.json"), "w") as file:
+                json.dump(config, file)
+            run("init", "--model-config", at("config.json"), "--tokenizer", tokenizer, "--out", at(f"base{tied}"))
+        for i, (title, (options, tied)) in enumerate(TRAINED.items()):
+            run("train", "--model", at(f"base{tied}"), "--data", at("rows.jsonl"), "--out", at(f"run{i}"), "--max-steps",
+                "5", "--batch-size", "4", "--learning-rate", "0.05", "--lora-rank", "2", *options.split())
+            logits = at(f"logits{i}.safetensors")
+            run("logits", "--model", at(f"base{tied}"), "--adapter", at(f"run{i}", "adapter"), "--tokens",
+                at("tokens.json"), "--out", logits)
+            print(title, end=": ")
+            check(at(f"base{tied}"), at(f"run{i}", "adapter"), at("tokens.json"), logits)
+
+
+if sys.argv[1:2] == ["check"]:
     check(*sys.argv[2:])
+elif sys.argv[1:2] == ["trained"]:
+    trained(sys.argv[2] if len(sys.argv) > 2 else os.path.join(GOLDEN, "../../build/release/alambic"))
 else:
     for case, (name, options) in CASES.items():
         make(case, name, options)
