@@ -1,10 +1,17 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "alambic/tensor/tensor.h"
 
 namespace alambic {
+
+/// Cells of two vocabularies (text/align/cells.h): the cell of each token, int64.
+struct TokenCells {
+  Tensor student_V, teacher_V;
+  int64_t count = 0;
+};
 
 /// Spans of a batch: runs of a student's and a teacher's tokens that write the same bytes
 /// (text/align/). M graded tokens of the student, L of the teacher.
@@ -16,7 +23,9 @@ struct SpanMap {
   Tensor end_L;
   Tensor token_L;  ///< int64: the teacher's tokens
   std::vector<int64_t> student_ends, teacher_ends;
-  int64_t student_vocabulary = 0;  ///< tokens of the student's tokenizer
+  int64_t student_vocabulary = 0;           ///< tokens of the student's tokenizer
+  std::shared_ptr<const TokenCells> cells;  ///< null: the spans alone are compared
+  Tensor cell_K;  ///< int64: with cells that of each span's bytes; -1: a bucket of its own
 
   int64_t spans() const { return sequence_K.numel(); }
 };

@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/objective/divergence_rows.h"
 #include "alambic/objective/head_chunks.h"
+#include "alambic/objective/piece_divergence.h"
 #include "alambic/objective/span_divergence.h"
 #include "alambic/objective/topk.h"
 
@@ -124,7 +125,8 @@ struct StudentBeside {
   }
   Loss operator()(const AlignedStates& teacher) const {
     check(token_M.defined() && divergence.topk == 0, "spans are compared of known tokens");
-    return span_sum(row(), student_MD, student, token_M, teacher, chunk);
+    const auto sum = teacher.map.cells ? piece_sum : span_sum;
+    return sum(row(), student_MD, student, token_M, teacher, chunk);
   }
 
   TopKChoice chosen() const { return {.size = divergence.topk, .by = divergence.topk_by}; }

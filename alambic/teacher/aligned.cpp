@@ -98,8 +98,45 @@ AlignedTeacher::Read AlignedTeacher::read(const Rollouts& given) const {
                   .student_vocabulary = aligner_->student().tokenizer.size()}};
 }
 
+// A span of one token on both sides in one cell stays there; any other goes to that of its bytes.
+void AlignedTeacher::add_cells(const std::vector<int64_t>& token_M, SpanMap& map) const {
+  if (!cells_) return;
+  const Tensor span_M = map.span_M.cpu(), span_L = map.span_L.cpu(), token_L = map.token_L.cpu();
+  const auto* of_M = span_M.const_data_ptr<int64_t>();
+  const auto* of_L = span_L.const_data_ptr<int64_t>();
+  const auto* teacher = token_L.const_data_ptr<int64_t>();
+  std::vector<std::string> bytes(map.spans());
+  std::vector<int64_t> own(map.spans(), -1), other(map.spans(), -1);
+  constexpr int64_t several = -2;
+  const auto see = [](int64_t& cell, int32_t found) { cell = cell == -1 ? found : several; };
+  for (int64_t m = 0; m < std::ssize(token_M); ++m) {
+    if (of_M[m] < 0) continue;
+    bytes[of_M[m]] += aligner_->student_bytes().of(static_cast<int32_t>(token_M[m]));
+    see(own[of_M[m]], cells_->of_student.at(token_M[m]));
+  }
+  for (int64_t l = 0; l < token_L.numel(); ++l) {
+    if (of_L[l] >= 0) see(other[of_L[l]], cells_->of_teacher.at(teacher[l]));
+  }
+  std::vector<int64_t> cell_K(map.spans());
+  for (int64_t k = 0; k < map.spans(); ++k) {
+    const bool stays = own[k] >= 0 && own[k] == other[k];
+    cell_K[k] = stays ? own[k] : cells_->of_bytes(bytes[k]);
+  }
+  const at::Device device = map.span_M.device();
+  const auto numbers = [&](const auto& values) {
+    return at::tensor(std::vector<int64_t>(values.begin(), values.end()), at::kLong).to(device);
+  };
+  map.cell_K = numbers(cell_K);
+  map.cells = std::make_shared<TokenCells>(TokenCells{.student_V = numbers(cells_->of_student),
+                                                      .teacher_V = numbers(cells_->of_teacher),
+                                                      .count = cells_->count});
+}
+
 TeacherOutput AlignedTeacher::evaluate(const Rollouts& rollouts) const {
   Read read = this->read(rollouts);
+  const Tensor token_M = rollouts.targets_M().cpu();
+  const auto* tokens = token_M.const_data_ptr<int64_t>();
+  add_cells({tokens, tokens + token_M.numel()}, read.map);
   return AlignedStates{.states = hidden_states(inner_->evaluate(read.rollouts)),
                        .map = std::move(read.map)};
 }

@@ -7,19 +7,23 @@
 #include "alambic/teacher/privileged.h"
 #include "alambic/teacher/teacher.h"
 #include "alambic/text/align/aligner.h"
+#include "alambic/text/align/cells.h"
 
 namespace alambic {
 
 class AlignedTeacher : public Teacher {
  public:
   /// `inner` gives hidden states in its own tokens. `prompts` are in those too, one for every row
-  /// of the data; `positions` is its context: what a completion has beyond it is masked.
+  /// of the data; `positions` is its context: what a completion has beyond it is masked. With
+  /// `cells` the distributions over them are compared, else the spans alone.
   AlignedTeacher(std::shared_ptr<const Teacher> inner, std::shared_ptr<const Aligner> aligner,
-                 TeacherPrompts prompts, int64_t positions)
+                 TeacherPrompts prompts, int64_t positions,
+                 std::shared_ptr<const Cells> cells = nullptr)
       : inner_(std::move(inner)),
         aligner_(std::move(aligner)),
         prompts_(std::move(prompts)),
-        positions_(positions) {}
+        positions_(positions),
+        cells_(std::move(cells)) {}
 
   TeacherOutput evaluate(const Rollouts& rollouts) const override;
   int64_t graded(const Rollouts& rollouts) const override;
@@ -33,11 +37,13 @@ class AlignedTeacher : public Teacher {
 
  private:
   Alignment align(const Rollouts& rollouts, int64_t sequence) const;
+  void add_cells(const std::vector<int64_t>& token_M, SpanMap& map) const;
 
   std::shared_ptr<const Teacher> inner_;
   std::shared_ptr<const Aligner> aligner_;
   TeacherPrompts prompts_;
   int64_t positions_;
+  std::shared_ptr<const Cells> cells_;
 };
 
 }  // namespace alambic

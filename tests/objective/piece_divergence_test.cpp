@@ -23,7 +23,6 @@ std::vector<WeightedTerm> weighted(DivergenceKind kind, double parameter, double
 struct PieceProblem : Problem {
   Tensor token_M;
   AlignedStates aligned;
-  PieceMap pieces;
 
   Loss loss(DivergenceKind kind, double parameter = 0, double T = 1,
             const ChunkOptions& chunk = {}) const {
@@ -37,7 +36,7 @@ struct PieceProblem : Problem {
                             .weight = 1,
                             .softcap = head.softcap,
                             .gradient = false};
-    return piece_sum(row, hidden_MD, head, token_M, aligned, pieces, chunk);
+    return piece_sum(row, hidden_MD, head, token_M, aligned, chunk);
   }
   Gradients gradients(DivergenceKind kind, double parameter = 0, double T = 1,
                       const ChunkOptions& chunk = {}) const {
@@ -64,7 +63,9 @@ PieceProblem identical() {
                          .token_L = problem.token_M,
                          .student_ends = {},
                          .teacher_ends = {}};
-  problem.pieces = {at::arange(37), at::arange(37), 37, problem.token_M};
+  problem.aligned.map.cells =
+      std::make_shared<TokenCells>(TokenCells{at::arange(37), at::arange(37), 37});
+  problem.aligned.map.cell_K = problem.token_M;
   return problem;
 }
 
@@ -83,8 +84,9 @@ PieceProblem different(bool bias = false) {
                          .token_L = ids({4, 2, 9, 9, 0, 1, 22, 11, 12}),
                          .student_ends = {},
                          .teacher_ends = {}};
-  problem.pieces = {at::arange(37).remainder(11), at::arange(23).remainder(11), 11,
-                    ids({9, -1, 10, 3})};
+  problem.aligned.map.cells = std::make_shared<TokenCells>(
+      TokenCells{at::arange(37).remainder(11), at::arange(23).remainder(11), 11});
+  problem.aligned.map.cell_K = ids({9, -1, 10, 3});
   return problem;
 }
 
@@ -120,13 +122,12 @@ double definition(const PieceProblem& problem, DivergenceKind kind, double param
   const SpanMap& map = problem.aligned.map;
   double total = 0;
   for (int64_t k = 0; k < map.spans(); ++k) {
-    const auto span_cell = problem.pieces.cell_K[k].item<int64_t>();
-    reference::Row q =
-        buckets(problem.student_MD, problem.student, problem.token_M, map.span_M,
-                problem.pieces.student_cell_V, problem.pieces.cells, k, span_cell, T);
+    const auto span_cell = map.cell_K[k].item<int64_t>();
+    reference::Row q = buckets(problem.student_MD, problem.student, problem.token_M, map.span_M,
+                               map.cells->student_V, map.cells->count, k, span_cell, T);
     reference::Row p =
         buckets(problem.aligned.states.hidden_MD, problem.aligned.states.head, map.token_L,
-                map.span_L, problem.pieces.teacher_cell_V, problem.pieces.cells, k, span_cell, T);
+                map.span_L, map.cells->teacher_V, map.cells->count, k, span_cell, T);
     double sum_q = 0, sum_p = 0;
     for (const double mass : q) sum_q += mass;
     for (const double mass : p) sum_p += mass;

@@ -32,12 +32,13 @@ struct AlignedTask : testing::Test {
     options.engine.sampling.max_new_tokens = 8;
   }
 
-  std::shared_ptr<const Teacher> aligned(int64_t positions = 64) const {
+  std::shared_ptr<const Teacher> aligned(int64_t positions = 64, bool pieces = false) const {
     TeacherPrompts prompts;
     for (const TokenizedExample& row : rows) prompts.push_back(row.prompt);
     const AlignedTokenizer side{tokenizer, {0}, "a model"};
-    return std::make_shared<AlignedTeacher>(local, std::make_shared<Aligner>(side, side), prompts,
-                                            positions);
+    const auto aligner = std::make_shared<Aligner>(side, side);
+    const auto cells = pieces ? std::make_shared<Cells>(common_cells(*aligner)) : nullptr;
+    return std::make_shared<AlignedTeacher>(local, aligner, prompts, positions, cells);
   }
   struct Step {
     StepReport report;
@@ -74,6 +75,22 @@ TEST_F(AlignedTask, OfEqualTokenizersIsTheSampledReverseKl) {
   const Step whole = step(*local);
   EXPECT_TRUE(whole.report.means.contains("reverse_kl"));
   EXPECT_FALSE(whole.report.means.contains("sampled_reverse_kl"));
+}
+
+// Cells of equal tokenizers: the exact divergence of the same run, on own and given completions.
+TEST_F(AlignedTask, PiecesOfEqualTokenizersAreTheExactDivergence) {
+  for (const double lmbda : {0.0, 1.0}) {
+    for (const DivergenceTerm& term :
+         {DivergenceTerm{DivergenceKind::reverse_kl}, DivergenceTerm{DivergenceKind::forward_kl},
+          DivergenceTerm{DivergenceKind::jsd, 0.3}}) {
+      options.lmbda = lmbda;
+      options.divergence.terms = {term};
+      const Step exact = step(*local), found = step(*aligned(64, true));
+      EXPECT_NEAR(found.report.loss, exact.report.loss, 1e-6);
+      EXPECT_LT(relative_distance(found.gradients, exact.gradients), 1e-4);
+      EXPECT_NEAR(found.report.means.at("agreement"), exact.report.means.at("agreement"), 1e-6);
+    }
+  }
 }
 
 TEST_F(AlignedTask, TeachersOfSeveralTokenizersAddUp) {
