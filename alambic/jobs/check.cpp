@@ -38,6 +38,7 @@ Finding first_batch(const StepReport& report) {
       {"topk_reverse_kl", "reverse KL over top K and tail"},
       {"topk_forward_kl", "forward KL over top K and tail"},
       {"sampled_reverse_kl", "reverse KL of the drawn tokens"},
+      {"span_reverse_kl", "reverse KL of the spans"},
       {"cross_entropy", "cross-entropy"}};
   std::vector<std::string> facts;
   for (const auto& [name, words] : figures) {

@@ -1,5 +1,7 @@
 #include "alambic/jobs/distill_checks.h"
 
+#include <algorithm>
+
 #include "alambic/base/error.h"
 #include "alambic/objective/parse.h"
 #include "alambic/options/conditions.h"
@@ -109,6 +111,50 @@ void check_hidden(const DistillOptions& options, const Objective& objective) {
   throw input_error("--hidden-weight needs one teacher, found {}", options.teachers.teacher.size());
 }
 
+// Spans have a policy gradient of the reverse KL alone, and no returns of tokens.
+void check_spans(const DistillOptions& options, const Objective& objective) {
+  const bool only_reverse = std::ranges::all_of(
+      objective.divergence.terms,
+      [](const DivergenceTerm& term) { return term.kind == DivergenceKind::reverse_kl; });
+  const bool twice =
+      objective.policy.has(PolicyKind::sampled_reverse_kl) && !objective.divergence.terms.empty();
+  if (!objective.policy.has(PolicyKind::long_term_kl) && !twice &&
+      (options.lmbda == 0 || only_reverse)) {
+    return;
+  }
+  throw input_error(
+      "--cross-tokenizer span learns from the student's own completions by the policy gradient of "
+      "reverse_kl, found --objective {} with --lmbda {}",
+      options.loss.objective, options.lmbda)
+      .with_hint(
+          "--objective reverse_kl; --lmbda 0 for a divergence on given completions; or "
+          "--cross-tokenizer pieces");
+}
+
+void check_cross_tokenizer(const DistillOptions& options, const Objective& objective) {
+  if (options.teachers.cross_tokenizer == CrossTokenizer::none) return;
+  if (!objective.compares_tokens()) {
+    throw input_error("--cross-tokenizer has no effect with --objective {}: no teacher grades",
+                      options.loss.objective)
+        .with_hint("completions of a teacher and a judge's scores need no alignment");
+  }
+  if (options.teachers.cache_topk > 0) {
+    throw input_error(
+        "--cross-tokenizer has no effect with --teacher-cache-topk: spans need the "
+        "probabilities of all of the teacher's tokens")
+        .with_hint("a cache of hidden states, without --teacher-cache-topk");
+  }
+  if (options.teachers.cross_tokenizer == CrossTokenizer::pieces) {
+    if (!objective.policy.reads_teacher()) return;
+    throw input_error(
+        "--cross-tokenizer pieces compares distributions, but --objective {} learns from the drawn "
+        "tokens' probabilities",
+        options.loss.objective)
+        .with_hint("a divergence, as --objective reverse_kl, or --cross-tokenizer span");
+  }
+  check_spans(options, objective);
+}
+
 // A mixed-in teacher must be one model that reads the student's own prompt.
 void check_mix(const DistillOptions& options) {
   if (options.loss.teacher_mix == 0) return;
@@ -143,6 +189,7 @@ Objective check_options(const DistillOptions& options) {
   check_scores(options, objective);
   check_hidden(options, objective);
   check_mix(options);
+  check_cross_tokenizer(options, objective);
   check_rollback(options);
   return objective;
 }

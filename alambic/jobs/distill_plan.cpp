@@ -75,19 +75,36 @@ DistillPlan::DistillPlan(const DistillOptions& given)
   select_trained(*student.model.model, options.trainable, 0);
   rows.check();
   chats.check_effect(rows.name());
+  for (PlannedTeacher& teacher : teachers) {
+    if (!teacher.model) continue;
+    teacher.difference =
+        describe_difference(student.model.tokenizer, teacher.model->model.tokenizer, "the student",
+                            teacher.model->folder);
+  }
   if (!options.reward.judge.empty()) judge = meta_model(options.reward.judge, load);
   layer_pairs = pair_layers(*this);
   engine = engine_of(*this);
 }
 
 bool DistillPlan::loads_teachers() const {
-  return objective.asks_teachers() || !options.valid_data.empty();
+  if (objective.asks_teachers()) return true;
+  const bool comparable = options.teachers.cross_tokenizer != CrossTokenizer::none ||
+                          alike_models().size() == teacher_models().size();
+  return !options.valid_data.empty() && comparable;
 }
 
 std::vector<const MetaModel*> DistillPlan::teacher_models() const {
   std::vector<const MetaModel*> models;
   for (const PlannedTeacher& teacher : teachers) {
     if (teacher.model) models.push_back(&*teacher.model);
+  }
+  return models;
+}
+
+std::vector<const MetaModel*> DistillPlan::alike_models() const {
+  std::vector<const MetaModel*> models;
+  for (const PlannedTeacher& teacher : teachers) {
+    if (teacher.model && teacher.difference.empty()) models.push_back(&*teacher.model);
   }
   return models;
 }

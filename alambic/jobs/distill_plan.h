@@ -27,6 +27,7 @@ struct PlannedTeacher {
   NamedFolder source;
   double share = 1;                ///< share of the loss, with --teacher-weight
   std::optional<MetaModel> model;  ///< nothing: the student itself
+  std::string difference = {};  ///< how its vocabulary differs from the student's; "": it does not
 };
 
 /// Everything about a run that is known before a weight is read: what its preflight, its check and
@@ -55,8 +56,9 @@ struct DistillPlan {
   /// Whether teachers are loaded beside the student: not where they only write completions and
   /// none compares the student with them.
   bool loads_teachers() const;
-  /// Models of the teachers that have a folder.
+  /// Models of the teachers that have a folder; of those with the student's vocabulary.
   std::vector<const MetaModel*> teacher_models() const;
+  std::vector<const MetaModel*> alike_models() const;
 };
 
 /// Options to load teachers with: as everything that is only read, in --teacher-dtype.

@@ -55,6 +55,7 @@ DistillationSettings distillation_settings(const DistillPlan& plan, const Teache
   const DistillOptions& options = plan.options;
   EngineOptions engine = plan.engine;
   engine.mixed_teacher = mixed_teacher_of(plan, pool);
+  const bool spans = options.teachers.cross_tokenizer == CrossTokenizer::span;
   return {.divergence = plan.objective.divergence,
           .policy = plan.objective.policy,
           .advantage = options.loss.advantage,
@@ -65,6 +66,8 @@ DistillationSettings distillation_settings(const DistillPlan& plan, const Teache
           .num_generations = options.num_generations,
           .num_iterations = options.loss.num_iterations,
           .micro_batch_size = options.training.micro_batch_size,
+          .samples_spans = spans && !plan.objective.divergence.terms.empty(),
+          .span_lookahead = options.teachers.span_lookahead,
           .recompute_layers = options.training.activation_checkpointing,
           .shares = plan.rows.shares(),
           .world = plan.world,

@@ -9,6 +9,7 @@
 #include "alambic/base/sha256.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/jobs/completion_file.h"
+#include "alambic/jobs/other_tokenizer.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/teacher/digest.h"
 #include "alambic/text/chat/chat_tokens.h"
@@ -26,12 +27,24 @@ struct Task {
 
 const std::string& name_of(const PlannedTeacher& teacher) { return teacher.source.name; }
 
-std::vector<Task> tasks_of(const DistillPlan& plan, const TokenizedRows& examples) {
+/// Of every teacher; null: it has the student's tokenizer.
+using OtherTokenizers = std::vector<std::unique_ptr<const OtherTokenizer>>;
+
+OtherTokenizers other_tokenizers(const DistillPlan& plan) {
+  OtherTokenizers others;
+  for (const PlannedTeacher& teacher : plan.teachers) {
+    const bool other = !teacher.difference.empty();
+    others.push_back(other ? std::make_unique<const OtherTokenizer>(plan, teacher) : nullptr);
+  }
+  return others;
+}
+
+std::vector<Task> tasks_of(const DistillPlan& plan, const OtherTokenizers& others,
+                           const TokenizedRows& examples) {
   std::vector<Task> tasks;
   for (int64_t r = 0; r < examples.size(); ++r) {
     const Example row = plan.rows[r];
-    Task task{.prompt = row.teacher_prompt ? teacher_prompt_ids(plan.student.model.tokenizer, row)
-                                           : examples[r].prompt};
+    Task task;
     if (plan.teachers.size() > 1) {
       const std::string name = row.teacher.value_or("");
       const auto place = std::ranges::find(plan.teachers, name, name_of);
@@ -40,6 +53,12 @@ std::vector<Task> tasks_of(const DistillPlan& plan, const TokenizedRows& example
                           row.place);
       }
       task.teacher = place - plan.teachers.begin();
+    }
+    if (const auto& other = others[task.teacher]) {
+      task.prompt = other->prompt(row);
+    } else {
+      task.prompt = row.teacher_prompt ? teacher_prompt_ids(plan.student.model.tokenizer, row)
+                                       : examples[r].prompt;
     }
     tasks.push_back(std::move(task));
   }
@@ -80,11 +99,15 @@ void write_missing(const DistillPlan& plan, const PlannedTeacher& teacher,
   const NamedFolder& source = teacher.source;
   check(teacher.model.has_value(), "the student as its own teacher writes no completions");
   const Pretrained& about = teacher.model->model;
-  check_same_vocabulary(plan.student.model, about, options.student, source.folder);
   const auto model = load_model(source.folder, teacher_load(options.teachers, plan.load));
   std::vector<int32_t> stop_tokens = about.stop_tokens;
-  const std::vector<int32_t>& others = plan.engine.stop_tokens;
-  stop_tokens.insert(stop_tokens.end(), others.begin(), others.end());
+  if (teacher.difference.empty()) {
+    const std::vector<int32_t>& more = plan.engine.stop_tokens;
+    stop_tokens.insert(stop_tokens.end(), more.begin(), more.end());
+  } else {
+    const OtherTokenizer other(plan, teacher);
+    stop_tokens = other.aligner()->teacher().ends;
+  }
   EngineOptions engine{.sampling = {.temperature = options.completions.temperature,
                                     .top_k = options.completions.top_k,
                                     .top_p = options.completions.top_p,
@@ -137,7 +160,8 @@ void check_tokens(const KeptCompletion& completion, int64_t vocabulary,
 }  // namespace
 
 void fill_completions(const DistillPlan& plan, int64_t positions, TokenizedRows& examples) {
-  const std::vector<Task> tasks = tasks_of(plan, examples);
+  const OtherTokenizers others = other_tokenizers(plan);
+  const std::vector<Task> tasks = tasks_of(plan, others, examples);
   CompletionFile file(plan.options.completions.file, made_by(plan));
   for (size_t t = 0; t < plan.teachers.size(); ++t) {
     const PlannedTeacher& teacher = plan.teachers[t];
@@ -155,9 +179,13 @@ void fill_completions(const DistillPlan& plan, int64_t positions, TokenizedRows&
   for (int64_t r = 0; r < examples.size(); ++r) {
     const KeptCompletion& completion =
         *file.find(name_of(plan.teachers[tasks[r].teacher]), tasks[r].prompt);
-    check_tokens(completion, plan.student.model.vocabulary, plan.options, plan.rows[r].place);
+    const PlannedTeacher& teacher = plan.teachers[tasks[r].teacher];
+    const int64_t vocabulary =
+        teacher.model ? teacher.model->model.vocabulary : plan.student.model.vocabulary;
+    check_tokens(completion, vocabulary, plan.options, plan.rows[r].place);
     TokenizedExample example = examples[r];
-    example.completion = completion.tokens;
+    const auto& other = others[tasks[r].teacher];
+    example.completion = other ? other->in_student_tokens(completion.tokens) : completion.tokens;
     const auto room = static_cast<size_t>(positions) - example.prompt.size();
     if (example.completion->size() > room) example.completion->resize(room);
     filled.add(example, examples.row(r));

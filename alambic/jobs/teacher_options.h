@@ -4,9 +4,14 @@
 
 namespace alambic {
 
+/// How a teacher with another tokenizer grades.
+enum class CrossTokenizer { none, span, pieces };
+
 struct TeacherOptions {
   std::vector<std::string> teacher, weight;
   DtypeChoice dtype = DtypeChoice::automatic;
+  CrossTokenizer cross_tokenizer = CrossTokenizer::none;
+  int64_t span_lookahead = 1;
   std::string cache;
   DtypeChoice cache_dtype = DtypeChoice::bfloat16;
   int64_t cache_topk = 0;
@@ -25,6 +30,24 @@ struct TeacherOptions {
                    .hint = "without it each row's `teacher` field says so"});
     v.choice("teacher-dtype", dtype, dtype_choices(),
              "type of the teachers' weights in memory; auto: as --dtype");
+    v.choice("cross-tokenizer", cross_tokenizer,
+             {{"none", CrossTokenizer::none},
+              {"span", CrossTokenizer::span},
+              {"pieces", CrossTokenizer::pieces}},
+             "a teacher with another tokenizer: none refuses it; otherwise it reads the bytes that "
+             "the student wrote in tokens of its own, and runs of tokens of both that write the "
+             "same bytes (spans) are compared; span: on the student's own completions by a policy "
+             "gradient with the whole span's advantage (--objective reverse_kl), on given "
+             "completions by the divergence of {the span, anything else}; pieces: by any "
+             "divergence of the distributions over the strings that are tokens of both")
+        .not_with("kd-topk", {.reason = "spans are compared, not tokens"})
+        .not_with("hidden-weight", {.reason = "the positions of the models are others"})
+        .not_with("teacher-mix", {.reason = "no token is the same for both"});
+    v.integer("span-lookahead", span_lookahead,
+              "a span has the advantages of this many next ones too: what a student knows of the "
+              "text to come by its own tokens is then paid back; 0: its own alone",
+              {.min = 0})
+        .only_with("cross-tokenizer span");
     v.text("teacher-cache", cache,
            "folder that keeps the teachers' grades of the given completions (--lmbda 0): filled "
            "once, "

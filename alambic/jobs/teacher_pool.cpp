@@ -9,6 +9,7 @@
 #include "alambic/base/progress.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/base/units.h"
+#include "alambic/teacher/aligned.h"
 #include "alambic/teacher/digest.h"
 #include "alambic/teacher/local.h"
 #include "alambic/text/chat/chat_tokens.h"
@@ -30,7 +31,8 @@ TeacherPool::TeacherPool(const DistillPlan& plan)
 }
 
 // Shows the layers that hidden states are compared at.
-std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> model) const {
+std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> model,
+                                                  int64_t vocabulary) const {
   std::vector<int64_t> layers;
   if (!plan_.layer_pairs.empty()) {
     if (!model->has_hidden_states() || !student_.model->has_hidden_states()) {
@@ -40,7 +42,7 @@ std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> m
     }
     for (const LayerPair& pair : plan_.layer_pairs) layers.push_back(pair.teacher);
   }
-  return std::make_shared<LocalTeacher>(std::move(model), student_.vocabulary, std::move(layers));
+  return std::make_shared<LocalTeacher>(std::move(model), vocabulary, std::move(layers));
 }
 
 TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
@@ -52,15 +54,23 @@ TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
       throw input_error("--teacher-cache cannot keep --teacher self: the student changes");
     // Not owned: the student is there for longer.
     const std::shared_ptr<const Model> self(std::shared_ptr<const Model>(), student_.model.get());
-    return {.source = source, .teacher = local(self)};
+    return {.source = source, .teacher = local(self, student_.vocabulary)};
   }
   LoadOptions load = load_;
   load.head_only = cached;
   const Pretrained& about = planned.model->model;
-  check_same_vocabulary(student_, about, plan_.options.student, source.folder);
-  positions_ = std::min(positions_, about.model->shape().positions);
+  Member member{.source = source, .vocabulary = about.vocabulary};
+  if (planned.difference.empty()) {
+    positions_ = std::min(positions_, about.model->shape().positions);
+  } else if (options.cross_tokenizer == CrossTokenizer::none) {
+    check_same_vocabulary(student_, about, plan_.options.student, source.folder);
+  } else {
+    member.other = std::make_shared<OtherTokenizer>(plan_, planned);
+    member.positions = about.model->shape().positions;
+  }
   if (!cached) {
-    return {.source = source, .teacher = local(load_model(source.folder, load))};
+    member.teacher = local(load_model(source.folder, load), member.vocabulary);
+    return member;
   }
   if (options.cache_topk > student_.vocabulary) {
     throw input_error("--teacher-cache-topk is {}, but there are {} tokens", options.cache_topk,
@@ -78,15 +88,14 @@ TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
       .teacher_digest = model_digest(source.folder),
       .tokenizer_digest = about.tokenizer.digest(),
       .template_digest = template_digest(source.folder),
-      .vocabulary = student_.vocabulary,
+      .vocabulary = member.vocabulary,
       .computed_in = load.dtype == at::kFloat ? "float32" : "bfloat16"};
-  const auto cache = std::make_shared<TeacherCache>(fs::path(options.cache) / source.name, needed);
-  const auto head = [folder = source.folder, load, vocabulary = student_.vocabulary] {
+  member.cache = std::make_shared<TeacherCache>(fs::path(options.cache) / source.name, needed);
+  const auto head = [folder = source.folder, load, vocabulary = member.vocabulary] {
     return load_model(folder, load)->head().cut(vocabulary);
   };
-  return {.source = source,
-          .teacher = std::make_shared<CachedTeacher>(cache, head_cache_, head),
-          .cache = cache};
+  member.teacher = std::make_shared<CachedTeacher>(member.cache, head_cache_, head);
+  return member;
 }
 
 const Model* TeacherPool::only_model() const {
@@ -137,8 +146,26 @@ TeacherPrompts TeacherPool::prompts_of(const GradedRows& rows) const {
   return any ? prompts : TeacherPrompts();
 }
 
-// Grades these rows where the cache lacks them, in batches of some thousand tokens.
-void TeacherPool::fill(const Member& member, const GradedRows& rows, const TeacherPrompts& prompts,
+// In its own tokens, one for every row.
+TeacherPrompts TeacherPool::own_prompts_of(const Member& member, const GradedRows& rows) const {
+  TeacherPrompts prompts;
+  for (const Example example : rows.examples) {
+    prompts.push_back(member.other->prompt(example));
+    const int64_t length = std::ssize(prompts.back());
+    if (length == 0 || length >= member.positions) {
+      throw input_error(
+          "{}: the prompt has {} tokens of {}; it needs at least one, and fewer than its context "
+          "of "
+          "{}",
+          example.place, length, member.source.folder, member.positions);
+    }
+  }
+  return prompts;
+}
+
+// Grades these rows where the cache lacks them, in batches of some thousand tokens. `read`: the
+// rollouts as the teacher sees them.
+void TeacherPool::fill(const Member& member, const GradedRows& rows, const Read& read,
                        const std::vector<size_t>& graded) const {
   constexpr int64_t tokens_per_pass = 4096;
   std::vector<Rollouts> batches;
@@ -147,7 +174,7 @@ void TeacherPool::fill(const Member& member, const GradedRows& rows, const Teach
   int64_t tokens = 0;
   const auto see = [&](Rollouts rollouts, std::vector<int64_t> numbers) {
     rollouts.row_S = std::move(numbers);
-    return prompts.empty() ? rollouts : with_prompts(rollouts, prompts);
+    return read(rollouts);
   };
   const auto close = [&] {
     if (!chosen.empty()) batches.push_back(see(given_rollouts(chosen, load_.device), chosen_rows));
@@ -168,7 +195,7 @@ void TeacherPool::fill(const Member& member, const GradedRows& rows, const Teach
   close();
   if (batches.empty()) return;
   Stopwatch watch;
-  const LocalTeacher teacher(load_model(member.source.folder, load_), student_.vocabulary);
+  const LocalTeacher teacher(load_model(member.source.folder, load_), member.vocabulary);
   Progress progress("teacher cache", std::ssize(batches));
   for (size_t i = 0; i < batches.size(); ++i) {
     member.cache->fill(teacher, batches[i]);
@@ -184,6 +211,14 @@ void TeacherPool::fill(const Member& member, const GradedRows& rows, const Teach
 
 std::shared_ptr<const Teacher> TeacherPool::over(const Member& member, const GradedRows& rows,
                                                  const std::vector<size_t>& graded) const {
+  if (member.other) {
+    const auto aligned = std::make_shared<AlignedTeacher>(member.teacher, member.other->aligner(),
+                                                          own_prompts_of(member, rows),
+                                                          member.positions, member.other->cells());
+    const auto read = [&](const Rollouts& rollouts) { return aligned->read(rollouts).rollouts; };
+    if (member.cache) fill(member, rows, read, graded);
+    return aligned;
+  }
   TeacherPrompts prompts = prompts_of(rows);
   if (prompts.empty() && member.source.folder == "self") {
     throw input_error(
@@ -191,7 +226,10 @@ std::shared_ptr<const Teacher> TeacherPool::over(const Member& member, const Gra
         "to teach",
         rows.examples.name());
   }
-  if (member.cache) fill(member, rows, prompts, graded);
+  const auto read = [&](const Rollouts& rollouts) {
+    return prompts.empty() ? rollouts : with_prompts(rollouts, prompts);
+  };
+  if (member.cache) fill(member, rows, read, graded);
   if (prompts.empty()) return member.teacher;
   return std::make_shared<PrivilegedTeacher>(member.teacher, std::move(prompts));
 }

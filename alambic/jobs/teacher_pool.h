@@ -1,11 +1,13 @@
 // The teachers of a run, from its plan.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "alambic/jobs/distill_plan.h"
+#include "alambic/jobs/other_tokenizer.h"
 #include "alambic/teacher/cached.h"
 #include "alambic/teacher/privileged.h"
 #include "alambic/teacher/teacher_mixture.h"
@@ -24,7 +26,8 @@ struct GradedRows {
 class TeacherPool {
  public:
   /// Loads the teachers, if any; with a cache only their heads. A cache of log-probabilities keeps
-  /// them at --kd-temperature. Refused: vocabularies that are not the student's, more kept tokens
+  /// them at --kd-temperature. Refused: vocabularies that are not the student's without
+  /// --cross-tokenizer, more kept tokens
   /// than there are, layers that cannot be shown. The plan's student has its weights: as its own
   /// teacher it is that very model. `plan` must outlive the pool.
   explicit TeacherPool(const DistillPlan& plan);
@@ -47,14 +50,20 @@ class TeacherPool {
     std::shared_ptr<const Teacher> teacher;
     std::shared_ptr<TeacherCache> cache;  // null: live
     double share = 1;
+    int64_t vocabulary = 0;
+    std::shared_ptr<const OtherTokenizer> other;  // null: it has the student's
+    int64_t positions = 0;                        // where it has another tokenizer: its context
   };
+  using Read = std::function<Rollouts(const Rollouts&)>;
   Member make_member(const PlannedTeacher& planned);
-  std::shared_ptr<const Teacher> local(std::shared_ptr<const Model> model) const;
+  std::shared_ptr<const Teacher> local(std::shared_ptr<const Model> model,
+                                       int64_t vocabulary) const;
   std::vector<size_t> route(const GradedRows& rows) const;
   std::shared_ptr<const Teacher> over(const Member& member, const GradedRows& rows,
                                       const std::vector<size_t>& graded) const;
   TeacherPrompts prompts_of(const GradedRows& rows) const;
-  void fill(const Member& member, const GradedRows& rows, const TeacherPrompts& prompts,
+  TeacherPrompts own_prompts_of(const Member& member, const GradedRows& rows) const;
+  void fill(const Member& member, const GradedRows& rows, const Read& read,
             const std::vector<size_t>& graded) const;
 
   const DistillPlan& plan_;

@@ -57,8 +57,9 @@ void check_same_vocabulary(const Pretrained& student, const Pretrained& teacher,
   throw input_error("cannot distill {} into {}: their vocabularies differ: {}", teacher_folder,
                     student_folder, difference)
       .with_hint(
-          "the teacher grades token by token, so both need the same tokenizer; choose a "
-          "student of the teacher's family, or make one with `alambic init --tokenizer`");
+          "the teacher grades token by token, so both need the same tokenizer: choose a "
+          "student of the teacher's family, or make one with `alambic init --tokenizer`; `alambic "
+          "distill --cross-tokenizer span` grades runs of tokens that write the same bytes");
 }
 
 void export_model(Pretrained& loaded, const std::string& folder, const std::string& card,

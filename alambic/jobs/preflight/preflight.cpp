@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "alambic/jobs/preflight/template_check.h"
+#include "alambic/jobs/preflight/tokenizer_pair.h"
 #include "alambic/text/chat/chat_tokens.h"
 
 namespace alambic {
@@ -56,7 +57,7 @@ Finding check_end(const Pretrained& student) {
 
 int64_t shortest_context(const DistillPlan& plan) {
   int64_t positions = plan.student.model.model->shape().positions;
-  for (const MetaModel* teacher : plan.teacher_models()) {
+  for (const MetaModel* teacher : plan.alike_models()) {
     positions = std::min(positions, teacher->model.model->shape().positions);
   }
   return positions;
@@ -64,15 +65,33 @@ int64_t shortest_context(const DistillPlan& plan) {
 
 }  // namespace
 
+namespace {
+
+// A teacher with another vocabulary: by the option, or by its text alone.
+void check_pair(const DistillPlan& plan, const PlannedTeacher& teacher, Findings& findings) {
+  const bool grades = plan.objective.asks_teachers();
+  const bool refused = grades && plan.options.teachers.cross_tokenizer == CrossTokenizer::none;
+  if (refused) {
+    findings.push_back(
+        {Level::refused, "vocabulary", "the vocabularies differ: " + teacher.difference,
+         "the teacher grades token by token, so both need the same tokenizer; "
+         "--cross-tokenizer span compares runs of tokens that write the same bytes"});
+  } else if (!grades) {
+    findings.push_back({Level::good, "vocabulary",
+                        teacher.difference + ": its completions are text, which needs no alignment",
+                        ""});
+    return;
+  }
+  for (Finding& finding : describe_pair(plan, teacher)) findings.push_back(std::move(finding));
+}
+
+}  // namespace
+
 Findings check_vocabularies(const DistillPlan& plan) {
   Findings findings;
   const Pretrained& student = plan.student.model;
-  for (const MetaModel* teacher : plan.teacher_models()) {
-    const std::string difference = describe_difference(student.tokenizer, teacher->model.tokenizer,
-                                                       "the student", teacher->folder);
-    if (difference.empty()) continue;
-    findings.push_back({Level::refused, "vocabulary", "the vocabularies differ: " + difference,
-                        "the teacher grades token by token, so both need the same tokenizer"});
+  for (const PlannedTeacher& teacher : plan.teachers) {
+    if (!teacher.difference.empty()) check_pair(plan, teacher, findings);
   }
   if (findings.empty()) {
     findings.push_back({Level::good, "vocabulary",
@@ -87,7 +106,7 @@ Findings check_vocabularies(const DistillPlan& plan) {
 
 Findings check_forms(const DistillPlan& plan) {
   Findings findings = {check_end(plan.student.model)};
-  for (const MetaModel* teacher : plan.teacher_models()) {
+  for (const MetaModel* teacher : plan.alike_models()) {
     check_special(plan.student.model, teacher->model, findings);
   }
   for (Finding& finding : check_templates(plan)) findings.push_back(std::move(finding));

@@ -81,7 +81,7 @@ struct Check {
     }
     if (student) check_student(*student, trials.front());
     bool any = student.has_value();
-    for (const MetaModel* teacher_model : plan.teacher_models()) {
+    for (const MetaModel* teacher_model : plan.alike_models()) {
       const auto teacher = find_chat_template(teacher_model->folder);
       any |= teacher.has_value();
       if (!teacher && !student) continue;
