@@ -53,7 +53,9 @@ struct Card {
       if (path.starts_with("./")) path.erase(0, 2);
       const bool leaves =
           path.starts_with('/') || path.find("..") != path.npos || path.find("://") != path.npos;
-      if (leaves || path.empty()) throw wrong("path", "one within the data set");
+      constexpr size_t longest = 4096;  // of a path of the system
+      if (leaves || path.empty() || path.size() > longest)
+        throw wrong("path", "one within the data set");
     }
     return paths;
   }
@@ -116,30 +118,45 @@ bool matches_set(std::string_view& pattern, char c) {
   return found != other && c != '/';
 }
 
-bool matches(std::string_view pattern, std::string_view path) {
-  while (!pattern.empty()) {
-    if (pattern.starts_with("**/") && matches(pattern.substr(3), path)) return true;
+// A pattern on a path; what did not match from one place in both is not tried again, or a pattern
+// of many stars would take forever.
+class Match {
+ public:
+  Match(std::string_view pattern, std::string_view path)
+      : pattern_(pattern), path_(path), failed_((pattern.size() + 1) * (path.size() + 1), false) {}
+
+  bool from(size_t i, size_t j) {
+    if (i == pattern_.size()) return j == path_.size();
+    const size_t place = i * (path_.size() + 1) + j;
+    if (failed_[place]) return false;
+    const bool found = try_from(i, j);
+    failed_[place] = !found;
+    return found;
+  }
+
+ private:
+  bool try_from(size_t i, size_t j) {
+    std::string_view pattern = pattern_.substr(i);
+    if (pattern.starts_with("**/") && from(i + 3, j)) return true;
     if (pattern.front() == '*') {
       const bool deep = pattern.starts_with("**");
-      const std::string_view rest = pattern.substr(deep ? 2 : 1);
-      for (size_t i = 0; i <= path.size(); ++i) {
-        if (matches(rest, path.substr(i))) return true;
-        if (i < path.size() && path[i] == '/' && !deep) return false;
+      for (size_t end = j; end <= path_.size(); ++end) {
+        if (from(i + (deep ? 2 : 1), end)) return true;
+        if (end < path_.size() && path_[end] == '/' && !deep) return false;
       }
       return false;
     }
-    if (path.empty()) return false;
+    if (j == path_.size()) return false;
     if (pattern.front() == '[' && pattern.find(']', 2) != pattern.npos) {
-      if (!matches_set(pattern, path.front())) return false;
-    } else {
-      const bool any = pattern.front() == '?' && path.front() != '/';
-      if (!any && pattern.front() != path.front()) return false;
-      pattern.remove_prefix(1);
+      return matches_set(pattern, path_[j]) && from(pattern_.size() - pattern.size(), j + 1);
     }
-    path.remove_prefix(1);
+    const bool any = pattern.front() == '?' && path_[j] != '/';
+    return (any || pattern.front() == path_[j]) && from(i + 1, j + 1);
   }
-  return path.empty();
-}
+
+  std::string_view pattern_, path_;
+  std::vector<bool> failed_;
+};
 
 std::vector<std::string_view> parts_of(std::string_view path) {
   std::vector<std::string_view> parts;
@@ -171,7 +188,7 @@ std::vector<DataConfiguration> data_configurations(std::string_view readme,
 }
 
 bool matches_path(std::string_view pattern, std::string_view path) {
-  if (!matches(pattern, path)) return false;
+  if (!Match(pattern, path).from(0, 0)) return false;
   const std::vector<std::string_view> named = parts_of(pattern);
   const auto hidden = [](const auto& parts) { return std::ranges::count_if(parts, is_hidden); };
   return hidden(parts_of(path)) <= hidden(named);

@@ -79,6 +79,14 @@ TEST(DataCard, MatchesPathsAsFsspec) {
   }
 }
 
+// Prevents: a pattern that takes forever.
+TEST(DataCard, MatchesManyStarsSoon) {
+  std::string stars, path(200, 'a');
+  for (int i = 0; i < 60; ++i) stars += "*a";
+  EXPECT_FALSE(matches_path(stars + "b", path));
+  EXPECT_TRUE(matches_path(stars + "*", path));
+}
+
 TEST(BlockYaml, IsReadAsItIsLaidOut) {
   const YamlValue value = yaml_member(
       "x: 1\nlist:\n- a: b # c\n  d:\n  - 'it''s'\n  - \"q\\\"\"\n-\n  - {e: [f, g]}\n- h#i\ny: "
