@@ -6,6 +6,7 @@
 
 #include "alambic/base/names.h"
 #include "alambic/jobs/distill_setup.h"
+#include "alambic/jobs/policy_gate.h"
 #include "alambic/jobs/preflight/preflight.h"
 
 namespace alambic {
@@ -80,6 +81,7 @@ Findings measure(DistillPlan plan) {
 }  // namespace
 
 Findings jobs::check(const DistillOptions& options) {
+  ask_policy(options);
   DistillPlan plan(options);
   Findings findings = check_vocabularies(plan);
   add(findings, check_forms(plan));

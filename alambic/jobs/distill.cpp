@@ -98,13 +98,7 @@ RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup&
 
 RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   const std::shared_ptr<const World> world = join_ranks("distill", options);
-  const nlohmann::json policy =
-      ask_policy(options.policy, {.student = options.student,
-                                  .teachers = parse_teachers(options.teachers.teacher),
-                                  .data = options.data,
-                                  .held_out = options.valid_data,
-                                  .out = options.run.out,
-                                  .device = options.machine.device});
+  const nlohmann::json policy = ask_policy(options);
   const auto make = [&] { return Job(options, world); };
   // Completions and grades of teachers that are kept on the disk are there when the others look.
   const bool keeps = !options.teachers.cache.empty() || options.completions.by_teacher();

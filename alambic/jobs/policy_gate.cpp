@@ -28,4 +28,13 @@ nlohmann::json ask_policy(const PolicyOptions& options, const PolicyCase& about)
   return decision.json();
 }
 
+nlohmann::json ask_policy(const DistillOptions& options) {
+  return ask_policy(options.policy, {.student = options.student,
+                                     .teachers = parse_teachers(options.teachers.teacher),
+                                     .data = options.data,
+                                     .held_out = options.valid_data,
+                                     .out = options.run.out,
+                                     .device = options.machine.device});
+}
+
 }  // namespace alambic

@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "alambic/jobs/teacher_options.h"
-#include "alambic/provenance/policy/policy_options.h"
+#include "alambic/jobs/distill_options.h"
 
 namespace alambic {
 
@@ -22,5 +21,7 @@ struct PolicyCase {
 /// The policy's verdict for the run's record. Says its warnings. Reads licenses and records, no
 /// weights, and asks no network. Refused (exit 4) where a rule is not met.
 nlohmann::json ask_policy(const PolicyOptions& options, const PolicyCase& about);
+/// The same of a distillation.
+nlohmann::json ask_policy(const DistillOptions& options);
 
 }  // namespace alambic

@@ -8,6 +8,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/json_object.h"
 #include "alambic/base/sha256.h"
+#include "alambic/io/gguf/split.h"
 #include "alambic/provenance/canonical_json.h"
 #include "alambic/provenance/license.h"
 #include "alambic/provenance/machine.h"
@@ -23,7 +24,7 @@ constexpr std::array fields = {"clock",    "command",   "counters", "data",   "e
                                "policy",   "precision", "seed",     "state",  "student",
                                "teachers", "tokenizer", "tool"};
 
-// Of a folder all but what signs it; of a file the file.
+// Of a folder all but what signs it; of a file the file, with the other parts of a model in GGUF.
 Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root) {
   const bool folder = is_folder(path);
   std::vector<FilePart> parts;
@@ -33,7 +34,10 @@ Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root) {
       parts.push_back({file.name, 0, file.bytes});
     }
   } else {
-    parts.push_back({path.filename().string(), 0, file_bytes(path)});
+    const bool is_model = path.extension() == ".gguf";
+    for (const fs::path& file : is_model ? gguf_files_of(path) : std::vector{path}) {
+      parts.push_back({file.filename().string(), 0, file_bytes(file)});
+    }
   }
   const std::vector<std::string> digests = digests_of(folder ? path : path.parent_path(), parts);
   Json files = Json::array();
