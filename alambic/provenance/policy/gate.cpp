@@ -238,8 +238,7 @@ Ingredient ingredient_of(Role role, const std::string& name, const fs::path& fol
   if (!is_folder(folder)) return of;
   for (const Json& parent : parents_of({folder})) find_inherited(parent, of.inherited);
   std::ranges::sort(of.inherited);
-  const auto repeated = std::ranges::unique(of.inherited);
-  of.inherited.erase(repeated.begin(), repeated.end());
+  of.inherited.erase(std::unique(of.inherited.begin(), of.inherited.end()), of.inherited.end());
   return of;
 }
 
