@@ -21,20 +21,23 @@ std::string adapter_text(const LoraOptions& lora) {
 
 int64_t trained_parameters(Model& model) {
   int64_t count = 0;
-  model.visit([&](const std::string&, Tensor& tensor) {
-    if (tensor.requires_grad()) count += tensor.numel();
+  model.visit([&](const std::string&, const Weight& weight) {
+    if (weight.requires_grad()) count += weight.numel();
   });
   return count;
 }
 
 LoadOptions load_for(const TrainableOptions& what, LoadOptions load) {
-  load.own_head = what.lora.rank > 0 && needs_own_head(what.lora);
+  if (what.lora.rank > 0) load.lora = what.lora;
   return load;
 }
 
 void select_trained(Model& model, const TrainableOptions& what, uint64_t seed) {
-  model.set_trainable(true);
-  if (what.lora.rank > 0) attach_adapter(model, what.lora, seed);
+  if (what.lora.rank > 0) {
+    attach_adapter(model, what.lora, seed);
+  } else {
+    model.set_trainable(true);
+  }
   if (what.freeze == Frozen::embeddings) freeze_embeddings(model);
 }
 
@@ -54,7 +57,7 @@ void make_trainable(Model& model, const TrainableOptions& what, uint64_t seed) {
 Pretrained load_student(const std::string& folder, LoadOptions load, const TrainableOptions& what,
                         uint64_t seed) {
   load = load_for(what, load);
-  load.trainable = true;
+  load.trainable = !load.lora;
   Pretrained student = from_pretrained(folder, load);
   make_trainable(*student.model, what, seed);
   return student;
@@ -63,7 +66,7 @@ Pretrained load_student(const std::string& folder, LoadOptions load, const Train
 void load_student_weights(Pretrained& student, const std::string& folder, LoadOptions load,
                           const TrainableOptions& what, uint64_t seed) {
   load = load_for(what, load);
-  load.trainable = true;
+  load.trainable = !load.lora;
   student.model = load_model(folder, load);
   make_trainable(*student.model, what, seed);
 }
@@ -77,7 +80,6 @@ void export_student(Pretrained& student, const std::string& folder, const Traina
     ModelCard beside = card;
     beside.library = "peft";
     write_file(run / "adapter" / "README.md", model_card(beside));
-    merge_adapter(*student.model);
   }
   export_model(student, run / "model", model_card(card), save_dtype);
 }

@@ -10,7 +10,7 @@ namespace alambic {
 /// Sets which tensors of a loaded model are trained, and attaches the adapter.
 void select_trained(Model& model, const TrainableOptions& what, uint64_t seed);
 
-/// `load`, with what the model must be like for these options: a head of its own.
+/// `load`, with what the model must be like for these options: beside an adapter, only read.
 LoadOptions load_for(const TrainableOptions& what, LoadOptions load);
 
 int64_t trained_parameters(Model& model);
@@ -25,7 +25,7 @@ void load_student_weights(Pretrained& student, const std::string& folder, LoadOp
                           const TrainableOptions& what, uint64_t seed);
 
 /// Writes `run`/model, whole and ready for any tool; where an adapter was trained, `run`/adapter
-/// too, as PEFT reads it, and merges it into the model. The card gets a fact on what was trained.
+/// too, as PEFT reads it, and the model has it merged. The card gets a fact on what was trained.
 void export_student(Pretrained& student, const std::string& folder, const TrainableOptions& what,
                     const fs::path& run, ModelCard card, DtypeChoice save_dtype);
 

@@ -7,7 +7,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/base/random.h"
-#include "alambic/nn/linear.h"
+#include "alambic/nn/dense_parts.h"
 
 namespace alambic {
 
@@ -42,7 +42,7 @@ std::shared_ptr<Lora> new_lora(const Linear& linear, const LoraOptions& options,
   lora->b_ER = at::zeros({linear.out(), options.rank}, type);
   if (options.dora) {
     lora->magnitude_E =
-        linear.weight_OI().to(at::kFloat).norm(2, {1}).to(type.dtype().toScalarType());
+        decoded_OI(linear).to(at::kFloat).norm(2, {1}).to(type.dtype().toScalarType());
   }
   lora->scaling = options.scaling(options.rank);
   lora->index = index;
@@ -86,29 +86,6 @@ bool ends_as(const std::vector<std::string>& modules, const std::string& name) {
                              [&](const std::string& module) { return module.ends_with(name); });
 }
 
-// Names of the model's tensors that are trained whole.
-std::set<std::string> saved_tensors(Model& model, const std::vector<std::string>& saved) {
-  std::set<std::string> tensors, met, ends;
-  model.visit([&](const std::string& tensor, const Weight&) {
-    const std::vector<std::string> modules = modules_of(tensor);
-    ends.insert(last_part(modules.front()));
-    for (const std::string& name : saved) {
-      if (!ends_as(modules, name)) continue;
-      met.insert(name);
-      tensors.insert(tensor);
-      if (tensor.find(".experts.") == std::string::npos) continue;
-      throw input_error("--lora-modules-to-save {}: routed experts cannot be saved whole", name)
-          .with_hint("PEFT could not read them: transformers has a layer's experts in one tensor");
-    }
-  });
-  for (const std::string& name : saved) {
-    if (!name.empty() && met.contains(name)) continue;
-    throw input_error("--lora-modules-to-save {}: no module of the model is called so", name)
-        .with_hint("there are " + join({ends.begin(), ends.end()}));
-  }
-  return tensors;
-}
-
 // Every target must have been met by a module.
 void check_targets(const LoraOptions& options, const std::vector<std::string>& modules,
                    const std::vector<std::string>& experts) {
@@ -132,6 +109,28 @@ void check_targets(const LoraOptions& options, const std::vector<std::string>& m
 
 }  // namespace
 
+std::set<std::string> tensors_saved_whole(Model& model, const LoraOptions& options) {
+  std::set<std::string> tensors, met, ends;
+  model.visit([&](const std::string& tensor, const Weight&) {
+    const std::vector<std::string> modules = modules_of(tensor);
+    ends.insert(last_part(modules.front()));
+    for (const std::string& name : options.modules_to_save) {
+      if (!ends_as(modules, name)) continue;
+      met.insert(name);
+      tensors.insert(tensor);
+      if (tensor.find(".experts.") == std::string::npos) continue;
+      throw input_error("--lora-modules-to-save {}: routed experts cannot be saved whole", name)
+          .with_hint("PEFT could not read them: transformers has a layer's experts in one tensor");
+    }
+  });
+  for (const std::string& name : options.modules_to_save) {
+    if (!name.empty() && met.contains(name)) continue;
+    throw input_error("--lora-modules-to-save {}: no module of the model is called so", name)
+        .with_hint("there are " + join({ends.begin(), ends.end()}));
+  }
+  return tensors;
+}
+
 bool needs_own_head(const LoraOptions& options) {
   for (const std::string module :
        {"lm_head", "embed_out", "model.embed_tokens", "transformer.wte", "gpt_neox.embed_in"}) {
@@ -149,16 +148,16 @@ double LoraOptions::scaling(int64_t rank_of_target) const {
 void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed) {
   check(options.rank > 0 && !has_adapter(model), "an adapter of rank {}", options.rank);
   const at::NoGradGuard no_grad;
-  model.visit([](const std::string&, Tensor& tensor) { tensor.set_requires_grad(false); });
+  model.set_trainable(false);
   if (options.dropout > 0) {
     model.dropout = std::make_shared<LoraDropout>();
     model.dropout->rate = options.dropout;
     model.dropout->seed = seed;
   }
-  const std::set<std::string> saved = saved_tensors(model, options.modules_to_save);
-  model.visit([&](const std::string& name, Tensor& tensor) {
+  const std::set<std::string> saved = tensors_saved_whole(model, options);
+  model.visit(of_dense([&](const std::string& name, Tensor& tensor) {
     if (saved.contains(name)) tensor.set_requires_grad(!model.is_constant(name));
-  });
+  }));
   const Weight head = model.head().weight_VD;
   const std::set<std::string> of_experts = names_of_experts(model);
   std::vector<std::string> plain, experts;  // modules that can have an adapter, and cannot

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 
 #include "alambic/model/lora_options.h"
 #include "alambic/model/model.h"
@@ -15,11 +16,15 @@ namespace alambic {
 /// entry that no module answers to, routed experts, and a head that is tied (see needs_own_head).
 void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed);
 
+/// Names of the tensors that modules_to_save has trained whole. An input error names an entry that
+/// no module answers to, and refuses routed experts.
+std::set<std::string> tensors_saved_whole(Model& model, const LoraOptions& options);
+
 /// Whether modules_to_save names the embedding or the head: PEFT trains each as a copy of its own,
 /// so a model that ties them must be loaded with LoadOptions::own_head.
 bool needs_own_head(const LoraOptions& options);
 
-/// Makes the adapters part of the weights: `save_model` then writes the adapted model.
+/// Makes the adapters part of the weights, which are dense then.
 void merge_adapter(Model& model);
 
 bool has_adapter(Model& model);

@@ -7,7 +7,7 @@
 #include "alambic/base/printable.h"
 #include "alambic/io/beside_model.h"
 #include "alambic/model/adapter_fit.h"
-#include "alambic/nn/linear.h"
+#include "alambic/nn/dense_parts.h"
 #include "alambic/tensor/decomposition.h"
 #include "alambic/tensor/view.h"
 
@@ -94,7 +94,7 @@ void AdapterFit::attach_linears(Model& model) {
 
 // Low-rank maps of embeddings, and new rows of them and of the head.
 void AdapterFit::attach_rows(Model& model) {
-  model.visit([&](const std::string& name, Tensor& tensor) {
+  model.visit(of_dense([&](const std::string& name, Tensor& tensor) {
     const std::string module = name.substr(0, name.rfind('.'));
     const auto low = lows_.find(module);
     if (low != lows_.end() && low->second.views->of_rows && tensor.dim() == 2 &&
@@ -119,7 +119,7 @@ void AdapterFit::attach_rows(Model& model) {
     const Tensor values = take(view, module, {count, tensor.size(1)}, tensor.options());
     for (int64_t i = 0; i < count; ++i) tensor.select(0, tokens[i]).copy_(values.select(0, i));
     ++used_;
-  });
+  }));
 }
 
 void AdapterFit::tell_unused() const {
@@ -147,7 +147,7 @@ void AdapterFit::tell_unused() const {
 
 void AdapterFit::attach(Model& model, at::Device device, at::ScalarType dtype) {
   const at::NoGradGuard no_grad;
-  model.visit([&](const std::string& name, Tensor& tensor) {
+  model.visit(of_dense([&](const std::string& name, Tensor& tensor) {
     const auto found = wholes_.find(name);
     if (found == wholes_.end()) return;
     const bool trained = tensor.requires_grad();
@@ -155,7 +155,7 @@ void AdapterFit::attach(Model& model, at::Device device, at::ScalarType dtype) {
     tensor = take(&found->second, name, tensor.sizes().vec(), type);
     tensor.set_requires_grad(trained);
     ++used_;
-  });
+  }));
   attach_linears(model);
   attach_rows(model);
   tell_unused();

@@ -151,6 +151,20 @@ void AdapterFit::fit(Model& model) {
   unused_.insert(tensors_.others().begin(), tensors_.others().end());
 }
 
+std::set<std::string> AdapterFit::changed(Model& model) const {
+  std::set<std::string> names;
+  const Weight head = model.head().weight_VD;
+  model.visit_linears([&](const std::string& module, Linear& linear) {
+    const bool merges = config_.base_change != BaseChange::none || linear.weight.is_same(head);
+    if (merges && lows_.contains(module)) names.insert(module + std::string(weight_end));
+  });
+  for (const auto& [module, low] : lows_) {
+    if (low.views->of_rows) names.insert(module + std::string(weight_end));
+  }
+  for (const auto& [module, rows] : rows_) names.insert(module + std::string(weight_end));
+  return names;
+}
+
 void AdapterFit::fit_wholes(Model& model, const std::set<std::string>& names) {
   for (const auto& [name, whole] : tensors_.wholes()) {
     const std::string module = module_of(name);

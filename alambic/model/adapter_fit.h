@@ -36,6 +36,8 @@ class AdapterFit {
 
   /// Names of the model's tensors whose numbers the adapter brings, after `fit`.
   const std::map<std::string, TensorView>& wholes() const { return wholes_; }
+  /// Names of the model's tensors that `attach` writes to, after `fit`: they must be dense.
+  std::set<std::string> changed(Model& model) const;
   /// Gives a loaded model, all of whose tensors but `wholes` have their numbers, the adapter: low-
   /// rank maps beside linear maps, those of embeddings and the head added to their weights. Warns
   /// of tensors that are not used.

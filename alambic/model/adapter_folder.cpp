@@ -10,7 +10,7 @@
 #include "alambic/base/json_object.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/adapter_fit.h"
-#include "alambic/nn/linear.h"
+#include "alambic/nn/dense_parts.h"
 #include "alambic/tensor/view.h"
 
 namespace alambic {
@@ -59,10 +59,10 @@ void save_adapter(Model& model, const LoraOptions& options, const std::string& b
   check(!tensors.empty(), "save_adapter: the model has none");
   const Json saved = options.modules_to_save.empty() ? Json() : Json(options.modules_to_save);
   if (!saved.is_null()) {  // all that is trained but the adapters
-    model.visit([&](const std::string& name, Tensor& tensor) {
+    model.visit(of_dense([&](const std::string& name, Tensor& tensor) {
       if (!tensor.requires_grad() || name.find(".lora_") != std::string::npos) return;
       tensors.emplace_back(prefix + name, tensor.detach());
-    });
+    }));
   }
   const Json config = {{"base_model_name_or_path", base},
                        {"bias", "none"},

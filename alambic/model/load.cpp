@@ -18,6 +18,7 @@
 #include "alambic/model/adapter_fit.h"
 #include "alambic/model/families.h"
 #include "alambic/tensor/normal_fill.h"
+#include "alambic/tensor/packed_view.h"
 #include "alambic/tensor/view.h"
 
 namespace alambic {
@@ -74,14 +75,12 @@ void tell_unused(const std::set<std::string>& names, const std::string& folder) 
 class Loader {
  public:
   Loader(Model& model, std::shared_ptr<const ModelFolder> files, const LoadOptions& options,
-         std::string folder, bool only_read)
+         std::string folder, std::optional<std::set<std::string>> written)
       : model_(model),
         files_(std::move(files)),
         options_(options),
         folder_(std::move(folder)),
-        packs_(options.device.is_cpu() && only_read),
-        in_place_(options.device.is_cpu() &&
-                  (only_read || files_->pages() == Pages::copy_on_write)),
+        written_(std::move(written)),
         head_(model.head()),
         found_(canonical(model, files_->tensors())) {}
 
@@ -126,13 +125,9 @@ class Loader {
   void fill(const std::string& name, Weight& place) {
     const auto view = take(name, place);
     if (!view) return;
-    if (packs_ && is_block(view->dtype) && needs_numbers(place)) {
-      place = Weight(PackedMatrix{.dtype = view->dtype,
-                                  .rows = view->shape.at(0),
-                                  .columns = view->shape.at(1),
-                                  .bytes = view->bytes,
-                                  .owner = files_,
-                                  .type = model_.type_of(name, options_.dtype)});
+    const at::ScalarType type = model_.type_of(name, options_.dtype);
+    if (is_only_read(name) && stays_packed(*view, type) && needs_numbers(place)) {
+      place = Weight(to_packed(*view, type, files_));
     } else {
       fill(name, *view, place.dense());
     }
@@ -141,7 +136,7 @@ class Loader {
   void fill(const std::string& name, const TensorView& view, Tensor& place) {
     if (needs_numbers(place)) {
       const at::ScalarType type = model_.type_of(name, options_.dtype);
-      place = in_place_ && !copied_.contains(name) && in_place(view, type)
+      place = stays_in_file(name) && in_place(view, type)
                   ? to_tensor_in_place(view, files_)
                   : to_tensor(view, type, options_.device,
                               [&](std::span<const std::byte> part) { files_->release(part); });
@@ -173,6 +168,17 @@ class Loader {
     return node.mapped();
   }
 
+  // Whether the tensor is on the CPU and nobody will write to it.
+  bool is_only_read(const std::string& name) const {
+    return options_.device.is_cpu() && written_ && !written_->contains(name);
+  }
+
+  bool stays_in_file(const std::string& name) const {
+    const bool private_pages = options_.device.is_cpu() &&
+                               files_->pages() == Pages::copy_on_write && !copied_.contains(name);
+    return private_pages || is_only_read(name);
+  }
+
   bool needs_numbers(const Weight& place) const {
     if (options_.on_meta) return false;
     return !options_.head_only || place.is_same(head_.weight_VD) ||
@@ -183,10 +189,9 @@ class Loader {
   std::shared_ptr<const ModelFolder> files_;
   const LoadOptions& options_;
   std::string folder_;
-  bool packs_;                               // block formats are kept
-  bool in_place_;                            // tensors of the right dtype stay in the mapped files
-  Head head_;                                // placeholders
-  std::map<std::string, TensorView> found_;  // tensors that no place has taken yet
+  std::optional<std::set<std::string>> written_;  // tensors that are written to; nothing: all
+  Head head_;                                     // placeholders
+  std::map<std::string, TensorView> found_;       // tensors that no place has taken yet
   std::vector<std::string> missing_;
   std::set<std::string> left_out_;  // of places that others fill
   std::set<std::string> copied_;    // of places whose numbers another place has too
@@ -219,6 +224,18 @@ void check_fits_in_memory(Model& model, const LoadOptions& options) {
 
 namespace {
 
+// Names of the tensors that will be written to; nothing: all. `adapter`: one to be attached, which
+// stays beside the weights.
+std::optional<std::set<std::string>> written_tensors(Model& model, const LoadOptions& options,
+                                                     const std::optional<AdapterFit>& adapter,
+                                                     bool merges) {
+  if (!options.frozen || options.trainable || merges) return std::nullopt;
+  std::set<std::string> names;
+  if (options.lora) names = tensors_saved_whole(model, *options.lora);
+  if (adapter) names.merge(adapter->changed(model));
+  return names;
+}
+
 // What the adapter asks of the model, made anew where it must be.
 std::unique_ptr<Model> model_for(const ModelFolder& files, bool own_head,
                                  std::optional<AdapterFit>& adapter) {
@@ -241,16 +258,19 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
   options.adapter = adapter_of(folder.string(), given.adapter.string());
   const bool within = !options.adapter.empty() && given.adapter.empty();
   options.head_only &= !within;
-  const bool only_read = options.frozen && !options.trainable && options.adapter.empty();
+  const bool own_head = options.lora && needs_own_head(*options.lora);
+  const bool only_read =
+      options.frozen && !options.trainable && options.adapter.empty() && !options.lora;
   const bool to_be_written = options.device.is_cpu() && !only_read;
   const auto files = std::make_shared<const ModelFolder>(
       ModelFolder::open(folder, to_be_written ? Pages::copy_on_write : Pages::read_only));
   check_quantization(*files);
   std::optional<AdapterFit> adapter;
   if (!options.adapter.empty()) adapter.emplace(options.adapter);
-  std::unique_ptr<Model> model = model_for(*files, options.own_head, adapter);
-  Loader loader(*model, files, options, folder.string(), only_read);
-  if (options.own_head || adapter) loader.part_head();
+  std::unique_ptr<Model> model = model_for(*files, own_head, adapter);
+  Loader loader(*model, files, options, folder.string(),
+                written_tensors(*model, options, adapter, within));
+  if (own_head || adapter) loader.part_head();
   if (adapter) loader.leave_out(adapter->wholes());
   const std::set<std::string> unused = loader.run();
   if (options.head_only && model->head().weight_VD.is_meta()) {
@@ -287,20 +307,6 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
   });
   model.set_trainable(options.trainable);
   model.move_buffers(options.device, options.dtype);
-}
-
-void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
-                std::optional<at::ScalarType> dtype) {
-  check(!has_adapter(model), "save_model: the adapter has not been merged");
-  const at::ScalarType type = dtype.value_or(model.options().dtype().toScalarType());
-  std::vector<std::pair<std::string, Tensor>> tensors;
-  model.visit([&](const std::string& name, Tensor& tensor) {
-    tensors.emplace_back(name, tensor.detach().to(model.type_of(name, type)));
-  });
-  Json config = model.config;
-  config.erase("torch_dtype");
-  config["dtype"] = at::toString(type) == std::string("BFloat16") ? "bfloat16" : "float32";
-  write_model_folder(folder, config, generation_config, to_views(tensors));
 }
 
 }  // namespace alambic

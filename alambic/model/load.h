@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
+#include "alambic/model/lora_options.h"
 #include "alambic/model/model.h"
 
 namespace alambic {
@@ -13,13 +15,14 @@ struct LoadOptions {
   bool trainable = false;  ///< tensors require gradients
   bool on_meta = false;    ///< everything stays on the meta device
   /// Nothing will write to the tensors: on a CPU those of the right dtype stay in the mapped files,
-  /// and matrices in GGUF's block formats stay packed (tensor/weight.h). Not with an
-  /// adapter.
+  /// and matrices in block formats or of 16 bits stay packed (tensor/weight.h), but for those that
+  /// an adapter changes or saves whole.
   bool frozen = false;
   bool head_only = false;              ///< the rest stays on the meta device: shapes without data
   std::filesystem::path adapter = {};  ///< folder of an adapter to attach; empty: none
-  /// A head that is tied to the embedding becomes a tensor of its own, of the same numbers.
-  bool own_head = false;
+  /// Adapter that is to be attached and trained, while the rest is only read. A tied head that it
+  /// trains apart from the embedding becomes a tensor of its own, of the same numbers.
+  std::optional<LoraOptions> lora = {};
 };
 
 /// Loads a Hugging Face folder or a GGUF file. A tensor that the files lack is an input error
@@ -33,8 +36,8 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
 void init_weights(Model& model, uint64_t seed, const LoadOptions& options);
 
 /// Writes config.json, generation_config.json (when `generation_config` is not null) and the
-/// weights, in the model's dtype or in `dtype`, as transformers reads them. An adapter must have
-/// been merged.
+/// weights, in the model's dtype or in `dtype`, as transformers reads them. Packed weights are
+/// decoded and adapters merged, one matrix at a time; the model stays as it is.
 void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
                 std::optional<at::ScalarType> dtype = {});
 

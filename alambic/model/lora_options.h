@@ -27,7 +27,9 @@ struct LoraOptions {
 
   void visit(OptionVisitor& v) {
     const Because rank_hint{.hint = "--lora-rank 16 trains an adapter of rank 16"};
-    v.integer("lora-rank", rank, "train low-rank adapters of this rank instead; 0: no adapter",
+    v.integer("lora-rank", rank,
+              "train low-rank adapters of this rank instead, beside weights that stay as their "
+              "file has them (a GGUF file's in its blocks); 0: no adapter",
               {.min = 0});
     v.number("lora-alpha", alpha, "the adapter is scaled by this over its rank", {.min = 0})
         .only_with("lora-rank", rank_hint);

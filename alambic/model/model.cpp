@@ -1,5 +1,6 @@
 #include "alambic/model/model.h"
 
+#include "alambic/nn/dense_parts.h"
 #include "alambic/nn/moe.h"
 
 namespace alambic {
@@ -44,9 +45,10 @@ std::vector<Router*> Model::routers() {
 }
 
 void Model::set_trainable(bool trainable) {
-  visit([&](const std::string& name, Tensor& tensor) {
+  const auto set = [&](const std::string& name, Tensor& tensor) {
     tensor.set_requires_grad(trainable && !is_constant(name));
-  });
+  };
+  visit(trainable ? TensorVisitor(set) : of_dense(set));
 }
 
 void Model::visit_linears(const TensorVisitor::OnLinear& visitor) {

@@ -2,6 +2,7 @@
 
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/weight_linear.h"
+#include "alambic/nn/dense_parts.h"
 
 namespace alambic {
 
@@ -23,7 +24,7 @@ Tensor Linear::operator()(const Tensor& x_ND) const {
   // DoRA: (magnitude / norm) · (W + scaling · B A) x + bias, where dropout, as in PEFT, spares
   // one W x.
   const Tensor base_NE = map(dropped_ND, Tensor());
-  const Tensor scale_E = lora->magnitude_E / lora->norm_E(weight_OI());
+  const Tensor scale_E = lora->magnitude_E / lora->norm_E(decoded_OI(*this));
   Tensor y_NE = scale_E * (base_NE + update_NE);
   if (!dropped_ND.is_same(x_ND)) y_NE = y_NE + map(x_ND, Tensor()) - base_NE;
   return bias.defined() ? y_NE + bias : y_NE;
@@ -43,7 +44,11 @@ void Linear::visit(const std::string& prefix, const TensorVisitor& visitor) {
 
 void Linear::merge_lora() {
   const at::NoGradGuard no_grad;
-  weight_OI().copy_(lora->merged(weight_OI()));
+  if (weight.is_packed()) {
+    weight = merged_weight(*this).to(weight.scalar_type());
+  } else {
+    weight.dense().copy_(merged_weight(*this));
+  }
   lora.reset();
 }
 

@@ -22,8 +22,8 @@ struct Known {
 /// The value and its gradients are already known: this node only remembers them.
 struct KnownGradient : torch::autograd::Function<KnownGradient> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& /*hidden_MD*/,
-                        const Tensor& /*weight_VD*/, const std::optional<Tensor>& /*bias_V*/,
-                        Known known) {
+                        const std::optional<Tensor>& /*weight_VD*/,
+                        const std::optional<Tensor>& /*bias_V*/, Known known) {
     context->saved_data["gradients"] = std::vector<Tensor>{
         std::move(known.hidden_MD), std::move(known.weight_VD), std::move(known.bias_V), Tensor()};
     return known.value;
@@ -90,7 +90,7 @@ HeadGradient::HeadGradient(const Tensor& hidden_MD, const Head& head)
   hidden_needed_ = enabled && hidden_.requires_grad();
   weight_needed_ = enabled && head.weight_VD.requires_grad();
   bias_needed_ = enabled && bias_.defined() && bias_.requires_grad();
-  if (needed()) weight_ = head.weight_VD.dense();  // a packed head has no gradient
+  if (weight_needed_) weight_ = head.weight_VD.dense();
 }
 
 void HeadGradient::add(const HeadChunks& chunks, int64_t begin, const Tensor& gradient_CV) {
@@ -101,8 +101,8 @@ void HeadGradient::add(const HeadChunks& chunks, int64_t begin, const Tensor& gr
   if (scale != 1) gradient_CV.mul_(scale);
   if (hidden_needed_) {
     if (!hidden_MD_.defined()) hidden_MD_ = at::empty(hidden_.sizes(), options);
-    kernels::write_product(hidden_MD_.narrow(0, begin, count), gradient_CV,
-                           chunks.head().weight_VD.dense());
+    kernels::write_input_grad(hidden_MD_.narrow(0, begin, count), gradient_CV,
+                              chunks.head().weight_VD);
   }
   if (weight_needed_) {
     const Tensor hidden_CD = chunks.hidden_MD().narrow(0, begin, count).to(options.dtype());
@@ -128,8 +128,10 @@ Tensor HeadGradient::attach(const Tensor& value) && {
   Tensor hidden = finish(hidden_needed_, hidden_MD_, hidden_);
   Tensor weight = finish(weight_needed_, weight_VD_, weight_);
   Tensor bias = finish(bias_needed_, bias_V_, bias_);
-  const auto bias_input = bias_.defined() ? std::optional<Tensor>(bias_) : std::nullopt;
-  return KnownGradient::apply(hidden_, weight_, bias_input,
+  const auto input = [](const Tensor& tensor) {
+    return tensor.defined() ? std::optional<Tensor>(tensor) : std::nullopt;
+  };
+  return KnownGradient::apply(hidden_, input(weight_), input(bias_),
                               Known{value, std::move(hidden), std::move(weight), std::move(bias)});
 }
 

@@ -2,6 +2,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/io/dtype.h"
+#include "alambic/tensor/packed_view.h"
 
 namespace alambic {
 
@@ -86,7 +87,9 @@ Weight Weight::first(int64_t count) const {
 
 Weight Weight::constant(at::ScalarType dtype) const {
   if (is_packed()) return *this;
-  return std::get<Tensor>(form_).detach().to(dtype);
+  const Tensor& dense_ED = std::get<Tensor>(form_);
+  if (dtype == at::kFloat && can_be_packed(dense_ED)) return Weight(packed_from(dense_ED, dtype));
+  return dense_ED.detach().to(dtype);
 }
 
 }  // namespace alambic

@@ -3,15 +3,16 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
+#include "alambic/nn/dense_parts.h"
 
 namespace alambic {
 
 AdamW::AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside,
              std::shared_ptr<const World> world)
     : options_(options), world_(std::move(world)) {
-  model.visit([&](const std::string& name, Tensor& tensor) {
+  model.visit(of_dense([&](const std::string& name, Tensor& tensor) {
     if (tensor.requires_grad()) add(name, tensor);
-  });
+  }));
   for (const auto& [name, tensor] : beside) add(name, tensor);
   take_parts();
 }

@@ -299,7 +299,7 @@ TEST_F(AdapterTest, RefusesWhatItDoesNotBuildByName) {
 struct SavedModules : testing::Test {
   LoraOptions options = {.rank = 2, .targets = {"q_proj"}, .modules_to_save = {"lm_head", "norm"}};
   std::unique_ptr<Model> model =
-      load_model(golden_folder("llama_tied"), {.trainable = true, .own_head = true});
+      load_model(golden_folder("llama_tied"), {.frozen = true, .lora = options});
   Packed input = pack({{1, 2, 3, 4, 5}, {6, 7, 8}});
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "alambic/base/free_memory.h"
 #include "alambic/base/units.h"
@@ -11,6 +12,7 @@
 #include "alambic/jobs/student.h"
 #include "alambic/nn/shared_prefixes.h"
 #include "alambic/objective/head_chunks.h"
+#include "alambic/tensor/packed_view.h"
 #include "alambic/tensor/view.h"
 #include "alambic/text/chat/chat_tokens.h"
 
@@ -24,22 +26,46 @@ double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, dou
                   4 * static_cast<double>(shape.state_numel()));
 }
 
-// Weights that are only read: on a CPU, tensors of the right dtype and blocks stay in their files.
-void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
-                const std::vector<const MetaModel*>& models, at::Device device,
-                at::ScalarType dtype) {
+struct WeightBytes {
   double memory = 0, files = 0;
-  for (const MetaModel* meta_model : models) {
-    const auto folder = ModelFolder::open(meta_model->folder);
+
+  // Those of a model of which all but the tensors `written` is only read: on a CPU, tensors of the
+  // right dtype and blocks stay in their files.
+  void add(const MetaModel& meta_model, const std::set<std::string>& written, at::Device device,
+           at::ScalarType dtype) {
+    const auto folder = ModelFolder::open(meta_model.folder);
     for (const TensorView& view : folder.tensors()) {
-      const bool stays = device.is_cpu() && (is_block(view.dtype) || view.dtype == dtype_of(dtype));
+      if (written.contains(meta_model.model.model->canonical_name(view.name))) continue;
+      const bool stays =
+          device.is_cpu() && (stays_packed(view, dtype) || view.dtype == dtype_of(dtype));
       const auto numbers = static_cast<double>(count_of(view.shape));
       (stays ? files : memory) += stays ? static_cast<double>(view.bytes.size())
                                         : numbers * static_cast<double>(c10::elementSize(dtype));
     }
   }
-  if (memory > 0) plan.push_back({name, memory});
-  if (files > 0) plan.push_back({name + " in files", files, true});
+  void put(const std::string& name, std::vector<MemoryPart>& plan) const {
+    if (memory > 0) plan.push_back({name, memory});
+    if (files > 0) plan.push_back({name + " in files", files, true});
+  }
+};
+
+void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
+                const std::vector<const MetaModel*>& models, at::Device device,
+                at::ScalarType dtype) {
+  WeightBytes bytes;
+  for (const MetaModel* meta_model : models) bytes.add(*meta_model, {}, device, dtype);
+  bytes.put(name, plan);
+}
+
+// All of a student that is trained whole is in memory; of one that has an adapter, what is trained.
+WeightBytes student_weights(const DistillPlan& plan) {
+  Model& student = *plan.student.model.model;
+  const auto element = static_cast<double>(c10::elementSize(plan.load.dtype));
+  const LoraOptions& lora = plan.options.trainable.lora;
+  if (lora.rank == 0) return {.memory = element * static_cast<double>(student.parameters())};
+  WeightBytes bytes{.memory = element * static_cast<double>(trained_parameters(student))};
+  bytes.add(plan.student, tensors_saved_whole(student, lora), plan.load.device, plan.load.dtype);
+  return bytes;
 }
 
 // Tokens of a prompt of mean length (of the first 1000) and of a completion at its longest.
@@ -135,15 +161,16 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
     }
     auxiliary.push_back({"teacher's completions' cache", max});
   }
-  std::vector<MemoryPart> parts = {
-      {"student's weights", element * static_cast<double>(student.parameters())},
-      {"gradients", element * trained},
-      {"optimizer", state * trained},
-      {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
-      {"learning pass",
-       kept_element * kept_rows(options, length, micro) *
-           saved_activations(student, tokens, options.training.activation_checkpointing)},
-      {"logits' chunks", logits}};
+  std::vector<MemoryPart> parts;
+  student_weights(plan).put("student's weights", parts);
+  parts.insert(parts.end(),
+               {{"gradients", element * trained},
+                {"optimizer", state * trained},
+                {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
+                {"learning pass",
+                 kept_element * kept_rows(options, length, micro) *
+                     saved_activations(student, tokens, options.training.activation_checkpointing)},
+                {"logits' chunks", logits}});
   parts.insert(parts.end(), auxiliary.begin(), auxiliary.end());
   return parts;
 }

@@ -1,0 +1,65 @@
+#include <map>
+#include <set>
+
+#include "alambic/io/model_folder.h"
+#include "alambic/model/load.h"
+#include "alambic/nn/dense_parts.h"
+#include "alambic/tensor/view.h"
+
+namespace alambic {
+
+namespace {
+
+// Tensor of a file that is made when its turn to be written has come.
+TensorSource source_of(const std::string& name, at::ScalarType type, std::vector<int64_t> shape,
+                       std::function<Tensor()> make) {
+  const auto write = [type, make = std::move(make)](const ByteSink& sink) {
+    const at::NoGradGuard no_grad;
+    const Tensor numbers = make().to(at::kCPU, type).contiguous();
+    sink({static_cast<const std::byte*>(numbers.const_data_ptr()), numbers.nbytes()});
+  };
+  return {.name = name, .dtype = dtype_of(type), .shape = std::move(shape), .write = write};
+}
+
+// Linear maps that have an adapter by the names of their weights, and the adapters' own tensors.
+struct Adapted {
+  std::map<std::string, const Linear*> maps;
+  std::set<std::string> tensors;
+
+  explicit Adapted(Model& model) {
+    model.visit_linears([this](const std::string& module, Linear& linear) {
+      if (!linear.lora) return;
+      maps[module + ".weight"] = &linear;
+      linear.lora->visit(module,
+                         [this](const std::string& name, Tensor&) { tensors.insert(name); });
+    });
+  }
+};
+
+}  // namespace
+
+void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
+                std::optional<at::ScalarType> dtype) {
+  const at::ScalarType type = dtype.value_or(model.options().dtype().toScalarType());
+  const Adapted adapted(model);
+  std::vector<TensorSource> tensors;
+  model.visit([&](const std::string& name, const Weight& weight) {
+    if (adapted.tensors.contains(name)) return;
+    const at::ScalarType own = model.type_of(name, type);
+    const auto map = adapted.maps.find(name);
+    std::function<Tensor()> make = [weight, own] {
+      if (!weight.is_packed()) return weight.dense();
+      PackedMatrix matrix = weight.packed();
+      matrix.type = own;  // rounded once
+      return matrix.decoded(0, matrix.rows);
+    };
+    if (map != adapted.maps.end()) make = [map = map->second] { return merged_weight(*map); };
+    tensors.push_back(source_of(name, own, weight.sizes(), std::move(make)));
+  });
+  Json config = model.config;
+  config.erase("torch_dtype");
+  config["dtype"] = at::toString(type) == std::string("BFloat16") ? "bfloat16" : "float32";
+  write_model_folder(folder, config, generation_config, tensors);
+}
+
+}  // namespace alambic
