@@ -1,12 +1,17 @@
-// Products of few rows with packed weights. One or two rows take each block's numbers from
-// registers; more of them share a slab that is decoded to the first-level cache. Each sum is that
-// of product_transposed (product_cpu.cpp): vectors along k, added up at the end.
+// Products of few rows with packed weights. As many rows as registers hold sums of, and any number
+// with plain formats, take each block's numbers from registers; more of them share a slab that is
+// decoded to the first-level cache. Each sum is that of product_transposed (product_cpu.cpp):
+// vectors along k, added up at the end.
 #include "alambic/kernels/packed_dispatch_cpu.h"
+#include "alambic/kernels/row_tiles_cpu.h"
 
 namespace alambic::kernels::ALAMBIC_ISA {
 namespace {
 
 constexpr bool many_registers = lanes == 16;
+
+/// Rows of a whose sums with four rows of b fit the registers.
+constexpr int most_rows = many_registers ? 6 : 3;
 
 /// Rows of c made together, which share the decoded slab; their sums stay in the caches.
 constexpr int64_t row_block = 32;
@@ -41,7 +46,7 @@ struct Totals {
   /// cannot be numbered otherwise.
   template <int e>
   [[gnu::always_inline]] void add(int64_t k, Vec weight) {
-#pragma GCC unroll 2
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) total[r][e] += load(a + r * a_row + k) * weight;
   }
   template <int e, class Format>
@@ -72,42 +77,52 @@ template <class Format, int R>
   }
 }
 
+/// Products of R rows of a from m on with four rows of b; `ahead`: those after them will be next.
 template <class Format, int R>
-void dot_rows(const PackedArgs& job) {
-  for (int64_t e = 0; e < job.E; e += 4) {
-    const FourRows b(job, e);
-    Totals<R> totals{job.a, job.a_row};
-    int64_t at = 0, k = 0;
-    for (; k + Format::numbers <= job.K; k += Format::numbers, at += Format::bytes) {
-      for (int i = 0; i < 4; ++i) {
-        for (int line = 0; line < Format::bytes; line += 64) {
-          __builtin_prefetch(b.row[i] + at + 4 * job.b_row + line);
-        }
-      }
-      add_blocks<Format>(b, at, k, totals);
-    }
-    if constexpr (is_plain<Format>) {
-      if (k < job.K) {
-        for (int r = 0; r < R; ++r) {
-          const Vec value = load_some(job.a + r * job.a_row + k, job.K - k);
-          for (int i = 0; i < 4; ++i) {
-            totals.total[r][i] += value * some<Format>(b.row[i] + at, job.K - k);
-          }
-        }
+void dot_tile(const PackedArgs& job, const FourRows& b, int64_t m, int64_t e, bool ahead) {
+  Totals<R> totals{job.a + m * job.a_row, job.a_row};
+  int64_t at = 0, k = 0;
+  for (; k + Format::numbers <= job.K; k += Format::numbers, at += Format::bytes) {
+    for (int i = 0; ahead && i < 4; ++i) {
+      for (int line = 0; line < Format::bytes; line += 64) {
+        __builtin_prefetch(b.row[i] + at + 4 * job.b_row + line);
       }
     }
-#pragma GCC unroll 2
-    for (int r = 0; r < R; ++r) put(job, r, e, totals.total[r]);
+    add_blocks<Format>(b, at, k, totals);
   }
+  if constexpr (is_plain<Format>) {
+    if (k < job.K) {
+      for (int r = 0; r < R; ++r) {
+        const Vec value = load_some(totals.a + r * job.a_row + k, job.K - k);
+        for (int i = 0; i < 4; ++i) {
+          totals.total[r][i] += value * some<Format>(b.row[i] + at, job.K - k);
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) put(job, m + r, e, totals.total[r]);
+}
+
+/// `rows` ≤ R rows of a.
+template <class Format, int R>
+[[gnu::always_inline]] inline void dot_some(const PackedArgs& job, const FourRows& b, int64_t m,
+                                            int64_t e, int64_t rows) {
+  if (rows == R) return dot_tile<Format, R>(job, b, m, e, m == 0);
+  if constexpr (R > 1) dot_some<Format, R - 1>(job, b, m, e, rows);
 }
 
 template <class Format>
-struct OneRow {
-  static void run(const PackedArgs& job) { dot_rows<Format, 1>(job); }
-};
-template <class Format>
-struct TwoRows {
-  static void run(const PackedArgs& job) { dot_rows<Format, 2>(job); }
+struct DotRows {
+  static void run(const PackedArgs& job) {
+    for (int64_t e = 0; e < job.E; e += 4) {
+      const FourRows b(job, e);
+      for (int64_t m = 0, rows = 0; m < job.M; m += rows) {
+        rows = even_part(job.M - m, most_rows);
+        dot_some<Format, most_rows>(job, b, m, e, rows);
+      }
+    }
+  }
 };
 
 /// Four decoded rows of weights from column k on, zeros beyond the last.
@@ -152,8 +167,15 @@ template <int R>
   }
 }
 
+/// `rows` ≤ R rows of a.
+template <int R>
+[[gnu::always_inline]] inline void add_some(const PackedArgs& job, const Slab& slab, int64_t m,
+                                            Vec (*sums_of)[4], int64_t rows) {
+  if (rows == R) return add_slab<R>(job, slab, m, sums_of);
+  if constexpr (R > 1) add_some<R - 1>(job, slab, m, sums_of, rows);
+}
+
 void by_slabs(const PackedArgs& job) {
-  constexpr int rows = many_registers ? 4 : 2;
   Slab slab;
   for (int64_t e = 0; e < job.E; e += 4) {
     const FourRows b(job, e);
@@ -164,12 +186,10 @@ void by_slabs(const PackedArgs& job) {
         decode_packed(job, b.row[i], slab.k, slab.n, slab.row[i]);
         for (int64_t k = slab.n; k % lanes != 0; ++k) slab.row[i][k] = 0;
       }
-      int64_t m = 0;
-      for (; m + rows <= job.M; m += rows) add_slab<rows>(job, slab, m, total + m);
-      if constexpr (rows == 4) {
-        if (m + 2 <= job.M) add_slab<2>(job, slab, m, total + m), m += 2;
+      for (int64_t m = 0, rows = 0; m < job.M; m += rows) {
+        rows = even_part(job.M - m, most_rows);
+        add_some<most_rows>(job, slab, m, total + m, rows);
       }
-      if (m < job.M) add_slab<1>(job, slab, m, total + m);
     }
     for (int64_t m = 0; m < job.M; ++m) put(job, m, e, total[m]);
   }
@@ -178,15 +198,15 @@ void by_slabs(const PackedArgs& job) {
 }  // namespace
 
 void packed_few(const PackedArgs& all) {
+  auto* kernel = kernel_of<DotRows>(all.format);
+  const bool is_plain = all.format == PackedFormat::bf16 || all.format == PackedFormat::f16;
   for (int64_t m = 0; m < all.M; m += row_block) {
     PackedArgs part = all;
     part.a += m * all.a_row;
     part.c += m * all.c_row;
     part.M = min(row_block, all.M - m);
-    auto* kernel = part.M == 1   ? kernel_of<OneRow>(all.format)
-                   : part.M == 2 ? kernel_of<TwoRows>(all.format)
-                                 : nullptr;
-    if (kernel) {
+    // A number of a plain format costs little to decode again for the next rows.
+    if (kernel && (part.M <= most_rows || is_plain)) {
       kernel(part);
     } else {
       by_slabs(part);

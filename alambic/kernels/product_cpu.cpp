@@ -1,6 +1,6 @@
 // Products of few rows, as decoding makes them. Weights are read where they lie, in row-major
 // order: there is no packed copy that could go stale after an optimizer step.
-#include "alambic/kernels/kernels_cpu.h"
+#include "alambic/kernels/row_tiles_cpu.h"
 
 namespace alambic::kernels::ALAMBIC_ISA {
 namespace {
@@ -8,7 +8,8 @@ namespace {
 // Registers decide: 32 vectors with AVX-512, 16 below.
 constexpr bool many_registers = lanes == 16;
 
-/// Four weight rows against R rows of x, vectors along d.
+/// Four weight rows against R rows of x, vectors along d. `ahead`: distance of the rows that will
+/// be next; 0: these are still needed.
 template <int R>
 [[gnu::always_inline]] inline void dot_block(const float* x, int64_t x_row,
                                              const float* const (&w)[4], int64_t D, int64_t ahead,
@@ -20,7 +21,7 @@ template <int R>
 #pragma GCC unroll 4
     for (int e = 0; e < 4; ++e) {
       weight[e] = load(w[e] + d);
-      __builtin_prefetch(w[e] + d + ahead);
+      if (ahead > 0) __builtin_prefetch(w[e] + d + ahead);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
@@ -42,17 +43,26 @@ template <int R>
 }
 
 template <int R>
-[[gnu::always_inline]] inline void dot_rows(const ProductArgs& job, int64_t m, int64_t e) {
+[[gnu::always_inline]] inline void dot_rows(const ProductArgs& job, int64_t m, int64_t e,
+                                            int64_t ahead) {
   const int64_t last = job.E - 1;
   const float* w[4];
   for (int i = 0; i < 4; ++i) w[i] = job.b + (e + i < last ? e + i : last) * job.b_row;
   Quad y[R];
-  dot_block<R>(job.a + m * job.a_row, job.a_row, w, job.K, 4 * job.b_row, y);
+  dot_block<R>(job.a + m * job.a_row, job.a_row, w, job.K, ahead, y);
   for (int r = 0; r < R; ++r) {
     float* row = job.c + (m + r) * job.c_row + e;
     const int64_t n = job.E - e < 4 ? job.E - e : 4;
     for (int64_t i = 0; i < n; ++i) row[i] = y[r][i] + (job.accumulate ? row[i] : 0.0f);
   }
+}
+
+/// `rows` ≤ R rows of x.
+template <int R>
+[[gnu::always_inline]] inline void dot_some(const ProductArgs& job, int64_t m, int64_t e,
+                                            int64_t ahead, int64_t rows) {
+  if (rows == R) return dot_rows<R>(job, m, e, ahead);
+  if constexpr (R > 1) dot_some<R - 1>(job, m, e, ahead, rows);
 }
 
 template <int R, int V>
@@ -158,16 +168,14 @@ void product(const ProductArgs& all) {
 }
 
 void product_transposed(const ProductArgs& all) {
-  constexpr int rows = many_registers ? 4 : 2;
+  constexpr int most = many_registers ? 6 : 3;
   for (int64_t first = 0; first < all.M; first += row_block) {
     const int64_t end = min(first + row_block, all.M);
     for (int64_t e = 0; e < all.E; e += 4) {
-      int64_t m = first;
-      for (; m + rows <= end; m += rows) dot_rows<rows>(all, m, e);
-      if constexpr (rows == 4) {
-        if (m + 2 <= end) dot_rows<2>(all, m, e), m += 2;
+      for (int64_t m = first, rows = 0; m < end; m += rows) {
+        rows = even_part(end - m, most);
+        dot_some<most>(all, m, e, m == first ? 4 * all.b_row : 0, rows);
       }
-      if (m < end) dot_rows<1>(all, m, e);
     }
   }
 }

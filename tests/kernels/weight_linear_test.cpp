@@ -41,6 +41,26 @@ TEST(Weight, GivesTheSameNumbersInBothForms) {
   EXPECT_EQ(w.packed.first(40).size(0), 40);
 }
 
+// Bug: bfloat16 at batch 1 was no faster than float32, and its sums depended on the batch.
+TEST(Weight, MultipliesBfloat16InFloat32) {
+  const Weight weight = at::randn({70, 33}).to(at::kBFloat16);
+  const Tensor x_ND = at::randn({16, 33}).to(at::kBFloat16),
+               bias_E = at::randn({70}).to(at::kBFloat16);
+  const Tensor y_NE = kernels::linear(x_ND, weight, bias_E);
+  EXPECT_EQ(y_NE.scalar_type(), at::kBFloat16);
+  const Tensor exact =
+      at::linear(x_ND.to(at::kDouble), weight.dense().to(at::kDouble), bias_E.to(at::kDouble));
+  EXPECT_LT((y_NE.to(at::kDouble) - exact).abs().max().item<double>(),
+            0.004 * exact.abs().max().item<double>());
+  for (int64_t rows = 1; rows < 16; ++rows) {
+    EXPECT_TRUE(at::equal(kernels::linear(x_ND.narrow(0, 0, rows), weight, bias_E),
+                          y_NE.narrow(0, 0, rows)));
+  }
+  // As a constant beside float32 it stays as it is.
+  EXPECT_TRUE(weight.constant(at::kFloat).is_packed());
+  EXPECT_TRUE(at::equal(weight.constant(at::kFloat).decoded(), weight.dense().to(at::kFloat)));
+}
+
 // A tied head is the embedding, whatever form both have.
 TEST(Weight, KnowsItsOwnNumbers) {
   const Forms w;
