@@ -164,5 +164,20 @@ TEST_F(OutputFiles, OfARunAreNoInputOfIt) {
   EXPECT_TRUE(fs::exists(at("project/model")));
 }
 
+// A model may not be made in the folder of its own tokenizer: were it to fail halfway, the folder
+// would hold neither what was there nor a model.
+TEST_F(OutputFiles, OfInitAreNotItsTokenizer) {
+  const fs::path tokenizer = fs::path(ALAMBIC_SOURCE_DIR) / "recipes/word_problems/tokenizer";
+  fs::copy(tokenizer, at("tokenizer"));
+  const std::string before = read_file(at("tokenizer/tokenizer.json"));
+  for (const std::string more : {"", " --overwrite"}) {
+    expect_refused(alambic("init --model-config " + at("config.json") + " --tokenizer " +
+                           at("tokenizer") + " --out " + at("tokenizer") + more),
+                   2, "--tokenizer");
+  }
+  EXPECT_EQ(read_file(at("tokenizer/tokenizer.json")), before);
+  EXPECT_FALSE(fs::exists(at("tokenizer/config.json")));
+}
+
 }  // namespace
 }  // namespace alambic
