@@ -110,5 +110,36 @@ TEST_F(TokenizerFolders, WhatIsExportedHasTheSameIds) {
   }
 }
 
+// Bug: the space before a text was tokenizer.json's alone, where transformers makes the class anew
+// with the add_prefix_space of tokenizer_config.json.
+TEST_F(TokenizerFolders, HaveTheSpaceOfTheirClass) {
+  struct Case {
+    const char *file, *config, *first;
+  };
+  const Case cases[] = {
+      {"gpt2_prefix", R"({"tokenizer_class": "PreTrainedTokenizerFast"})", "Ġthe"},
+      {"gpt2_prefix", R"({"tokenizer_class": "GPT2Tokenizer"})", "t"},
+      {"gpt2_prefix", R"({"tokenizer_class": "GPT2TokenizerFast", "add_prefix_space": true})",
+       "Ġthe"},
+      {"gpt2", R"({"tokenizer_class": "Qwen2Tokenizer", "add_prefix_space": true})", "Ġthe"},
+      {"gpt2", R"({"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": true})", "t"},
+      {"llama2", R"({"tokenizer_class": "LlamaTokenizer"})", "▁the"},
+      {"llama2", R"({"tokenizer_class": "LlamaTokenizer", "add_prefix_space": false})", "t"},
+      {"metaspace_always",
+       R"({"tokenizer_class": "CodeLlamaTokenizer", "add_prefix_space": false})", "t"},
+      {"metaspace_never", R"({"tokenizer_class": "LlamaTokenizerFast"})", "▁the"},
+      {"metaspace_never", R"({"tokenizer_class": "GemmaTokenizer"})", "t"},
+  };
+  for (const auto& [file, config, first] : cases) {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    fs::copy(kGolden / "tokenizers" / file / "tokenizer.json", folder / "tokenizer.json");
+    write_file(folder / "tokenizer_config.json", config);
+    const Tokenizer tokenizer = Tokenizer::load(folder);
+    const std::vector<int32_t> ids = tokenizer.encode("the cat sat", /*add_special=*/false);
+    EXPECT_EQ(tokenizer.token_of(ids.front()), first) << file << " " << config;
+  }
+}
+
 }  // namespace
 }  // namespace alambic
