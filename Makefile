@@ -16,7 +16,7 @@ help:
 	@echo "make build                build/release/alambic"
 	@echo "make install PREFIX=DIR   DIR/bin/alambic, which runs from anywhere, and the library (default /usr/local)"
 	@echo "make debug | asan         debug build | torch-free tests under AddressSanitizer and UBSan"
-	@echo "make bench                build and run the benchmarks"
+	@echo "make bench                compare with pinned peers (40 minutes; BENCH='--quick' or '--only decode')"
 	@echo "make lint | format        check layers, format, and what changed by clang-tidy | format the code"
 	@echo "make setup                install what is missing: Debian packages, libtorch (tools/setup --plan says what)"
 	@echo "make clean                remove build/"
@@ -48,9 +48,8 @@ asan: setup
 
 bench: setup
 	$(CONFIGURE) release -DALAMBIC_BENCH=ON
-	cmake --build --preset release -j $(JOBS)
-	build/release/bench/kernels_bench
-	@echo "against the reference libraries: the Python scripts in bench/ (each says what it needs)"
+	cmake --build --preset release -j $(JOBS) --target alambic decode_bench load_bench tokenize_bench
+	python3 bench/run.py --build build/release $(BENCH)
 
 install: build
 	cmake --install build/release --prefix "$(abspath $(PREFIX))"

@@ -1,11 +1,13 @@
-"""Decoding speed against transformers.generate, both in one run, interleaved.
+"""Decoding and prefill against transformers.generate and llama.cpp, in one run, in turn.
 
-A random Llama of 15 M parameters (hidden 288, 6 layers, 6 heads, intermediate 768, vocabulary
-32,000, tied head) in float32; prompts of 32 tokens, 128 new tokens, no end-of-text token. Greedy
-tokens must be equal before a speed is printed.
+A random Llama of 110 M parameters (hidden 768, 12 layers, 12 heads, intermediate 2,048, vocabulary
+32,000, tied head); prompts of 32 tokens, 128 new tokens, no end of text. Against transformers in
+float32 the greedy tokens must be equal before a speed is printed; llama.cpp rounds activations of
+quantized models to 8 bits, so there the files and the numbers of tokens are the same. llama.cpp
+decodes with float32 keys and values, as we do.
 
-  cmake --preset release -DALAMBIC_BENCH=ON && ninja -C build/release decode_bench
-  ORACLE/bin/python bench/decode.py [--rounds 10] [--threads 2] [--batches 1 16]
+  cmake --preset release -DALAMBIC_BENCH=ON && ninja -C build/release decode_bench alambic
+  PYTHON bench/decode.py [--rounds 5] [--threads 2] [--batches 1 16] [--formats f32 q4_k]
 """
 
 import argparse
@@ -13,147 +15,170 @@ import json
 import os
 import pathlib
 import random
-import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from measure import ROOT, TOKENIZER, Records, in_turn
+
+VOCABULARY = 32000
+SHAPES = {  # width, layers, heads, intermediate
+    "110M": (768, 12, 12, 2048),
+    "15M": (288, 6, 6, 768),
+}
 
 
 def arguments():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--binary", default=ROOT / "build/release/bench/decode_bench")
-    parser.add_argument("--rounds", type=int, default=10)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--shape", choices=SHAPES, default="110M")
     parser.add_argument("--prompt", type=int, default=32)
     parser.add_argument("--new-tokens", type=int, default=128)
+    parser.add_argument("--prefill", type=int, default=512, help="tokens of a prompt alone; 0: none")
+    parser.add_argument("--peers", nargs="+", default=["transformers", "llama.cpp"])
+    parser.add_argument("--formats", nargs="+", default=["f32", "bf16", "q8_0", "q4_k"])
+    parser.add_argument("--json", help="file for the records")
     return parser.parse_args()
 
 
 options = arguments()
 os.environ["OMP_NUM_THREADS"] = str(options.threads)
-
-import torch  # noqa: E402  (reads OMP_NUM_THREADS when it is loaded)
-import transformers  # noqa: E402
+CONTEXT = max(options.prompt + options.new_tokens, options.prefill) + 8
 
 
-class Ours:
-    def __init__(self, folder):
-        command = [options.binary, folder, str(options.threads)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+class Process:
+    """A side that reads orders from its standard input."""
 
-    def generate(self, prompts, temperature, seed):
-        order = dict(
-            prompts=prompts,
-            new_tokens=options.new_tokens,
-            temperature=temperature,
-            seed=seed,
-        )
+    def __init__(self, *command):
+        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def ask(self, prompts, new_tokens, temperature=0.0, seed=0):
+        order = dict(prompts=prompts, new_tokens=new_tokens, temperature=temperature, seed=seed)
         print(json.dumps(order), file=self.process.stdin, flush=True)
         reply = json.loads(self.process.stdout.readline())
-        return reply["seconds"], reply["tokens"]
+        counts = reply.get("counts") or [len(tokens) for tokens in reply["tokens"]]
+        assert counts == [new_tokens] * len(prompts), counts
+        return reply["seconds"], reply.get("tokens")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
-class Theirs:
-    def __init__(self, folder):
-        self.model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32
-        )
+def ours(model, kind):
+    dtype = "bfloat16" if kind == "bf16-activations" else "float32"
+    return Process(options.build / "bench/decode_bench", model, options.threads, dtype)
 
-    @torch.inference_mode()
-    def generate(self, prompts, temperature, seed):
+
+def llama_cpp(model, slots):
+    return Process(sys.executable, ROOT / "bench/decode_llama_cpp.py", model, options.threads, slots,
+                   CONTEXT)
+
+
+class Transformers:
+    def __init__(self, folder, dtype):
+        import torch
+        import transformers
+
+        self.torch, self.name = torch, f"transformers {transformers.__version__}"
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        self.model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        self.model.generation_config.eos_token_id = None
+
+    def ask(self, prompts, new_tokens, temperature=0.0, seed=0):
+        torch = self.torch
         torch.manual_seed(seed)
         ids = torch.tensor(prompts)
         sampling = dict(do_sample=False)
         if temperature:
             sampling = dict(do_sample=True, temperature=temperature, top_k=0)
         start = time.perf_counter()
-        out = self.model.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=options.new_tokens,
-            eos_token_id=None,
-            pad_token_id=0,
-            **sampling,
-        )
-        seconds = time.perf_counter() - start
-        return seconds, out[:, ids.shape[1] :].tolist()
+        with torch.inference_mode():
+            out = self.model.generate(ids, attention_mask=torch.ones_like(ids),
+                                      max_new_tokens=new_tokens, eos_token_id=None, pad_token_id=0,
+                                      **sampling)
+        return time.perf_counter() - start, out[:, ids.shape[1] :].tolist()
+
+    def close(self):
+        del self.model
 
 
 def make_model(folder):
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=32000,
-        hidden_size=288,
-        intermediate_size=768,
-        num_hidden_layers=6,
-        num_attention_heads=6,
-        max_position_embeddings=1024,
-        tie_word_embeddings=True,
-        initializer_range=0.06,
-        eos_token_id=None,
-        bos_token_id=None,
-    )
-    model = transformers.LlamaForCausalLM(config)
-    model.save_pretrained(folder)
-    return model.num_parameters()
+    width, layers, heads, intermediate = SHAPES[options.shape]
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": width,
+              "intermediate_size": intermediate, "num_hidden_layers": layers,
+              "num_attention_heads": heads, "max_position_embeddings": 1024, "rms_norm_eps": 1e-5,
+              "vocab_size": VOCABULARY, "tie_word_embeddings": True, "initializer_range": 0.06}
+    (folder / "config.json").write_text(json.dumps(config))
+    alambic("init", "--model-config", folder / "config.json", "--tokenizer", TOKENIZER, "--out",
+            folder / "f32")
+    return folder / "f32"
 
 
-def interval(ours, theirs):
-    """95 % bootstrap interval of the ratio of medians."""
-    draw = random.Random(0)
-    ratios = sorted(
-        statistics.median(draw.choices(theirs, k=len(theirs)))
-        / statistics.median(draw.choices(ours, k=len(ours)))
-        for _ in range(2000)
-    )
-    return ratios[50], ratios[1949]
+def alambic(*words):
+    subprocess.run([options.build / "alambic", *map(str, words)], check=True, capture_output=True)
+
+
+def prompts_of(batch, length):
+    draw = random.Random(batch)
+    return [[draw.randrange(VOCABULARY) for _ in range(length)] for _ in range(batch)]
+
+
+def compare(records, name, peer, sides, exact):
+    """Decoding at each batch, greedy and drawn, and one prompt alone."""
+    for batch in options.batches:
+        prompts = prompts_of(batch, options.prompt)
+        first = {side: s.ask(prompts, options.new_tokens)[1] for side, s in sides.items()}
+        if exact:  # the gate: the same greedy tokens for 64 steps
+            for mine, other in zip(first["ours"], first["theirs"]):
+                assert mine[:64] == other[:64], "greedy tokens differ: no speed to report"
+        seconds = in_turn(sides, options.rounds,
+                          lambda side, seed: rested(side, prompts, options.new_tokens, seed))
+        records.add(f"decode, {name}, batch {batch}", peer, seconds["ours"], seconds["theirs"],
+                    "64 greedy tokens" if exact else "model, prompts, number of tokens",
+                    batch * options.new_tokens, "tokens/s")
+    if options.prefill:
+        prompts = prompts_of(1, options.prefill)
+        for side in sides.values():
+            side.ask(prompts, 1)
+        seconds = in_turn(sides, options.rounds, lambda side, seed: rested(side, prompts, 1, seed))
+        records.add(f"prefill, {name}, {options.prefill} tokens", peer, seconds["ours"],
+                    seconds["theirs"], "model, prompt", options.prefill, "tokens/s")
+    for side in sides.values():
+        side.close()
+
+
+def rested(side, prompts, new_tokens, seed):
+    time.sleep(0.05)  # the other side's threads stop spinning
+    return side.ask(prompts, new_tokens, 1.0 if seed % 2 else 0.0, seed)[0]
 
 
 def main():
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    with tempfile.TemporaryDirectory() as folder:
-        parameters = make_model(folder)
-        sides = dict(ours=Ours(folder), theirs=Theirs(folder))
-        print(
-            f"{parameters / 1e6:.1f} M parameters, float32, {options.threads} threads, "
-            f"transformers {transformers.__version__}, torch {torch.__version__}, "
-            f"load average {os.getloadavg()[0]:.1f}"
-        )
-        for batch in options.batches:
-            for temperature in (0.0, 1.0):
-                measure(sides, batch, temperature)
-
-
-def measure(sides, batch, temperature):
-    draw = random.Random(batch)
-    prompts = [[draw.randrange(32000) for _ in range(options.prompt)] for _ in range(batch)]
-    # Warm-up, and the gate: the same greedy tokens for 64 steps.
-    first = {name: side.generate(prompts, 0.0, 0)[1] for name, side in sides.items()}
-    for ours, theirs in zip(first["ours"], first["theirs"]):
-        assert ours[:64] == theirs[:64], "greedy tokens differ: no speed to report"
-    seconds = dict(ours=[], theirs=[])
-    for round in range(options.rounds):
-        for name in random.sample(sorted(sides), 2):
-            seconds[name].append(sides[name].generate(prompts, temperature, round)[0])
-            time.sleep(0.05)  # let the other side's threads stop spinning
-    tokens = batch * options.new_tokens
-    median = {name: statistics.median(s) for name, s in seconds.items()}
-    least = {name: min(s) for name, s in seconds.items()}
-    low, high = interval(seconds["ours"], seconds["theirs"])
-    print(
-        f"batch {batch:3d}, {'greedy' if temperature == 0 else 'T=1   '}: "
-        f"ours {tokens / median['ours']:7.0f} tokens/s (best {tokens / least['ours']:7.0f}), "
-        f"transformers {tokens / median['theirs']:7.0f} (best {tokens / least['theirs']:7.0f}), "
-        f"ratio of medians {median['theirs'] / median['ours']:.2f} [{low:.2f}, {high:.2f}], "
-        f"of bests {least['theirs'] / least['ours']:.2f}",
-        flush=True,
-    )
+    records = Records(options.json)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        model = make_model(folder)
+        if "transformers" in options.peers:
+            for kind, dtype in (("f32", "float32"), ("bf16", "bfloat16")):
+                if kind not in options.formats:
+                    continue
+                peer = Transformers(model, dtype)
+                sides = {"ours": ours(model, "bf16-activations" if kind == "bf16" else kind),
+                         "theirs": peer}
+                compare(records, kind, peer.name, sides, exact=kind == "f32")
+        if "llama.cpp" in options.peers:
+            for kind in options.formats:
+                file = folder / f"{kind}.gguf"
+                alambic("convert", "--model", model, "--type", kind, "--out", file)
+                sides = {"ours": ours(file, kind), "theirs": llama_cpp(file, max(options.batches))}
+                compare(records, kind.upper(), "llama.cpp", sides, exact=False)
+    records.write()
 
 
 main()

@@ -2,7 +2,7 @@
 // line of JSON.
 //   {"prompts": [[1, 2], …], "new_tokens": 128, "temperature": 0, "seed": 1}
 //   → {"seconds": 0.5, "tokens": [[…], …]}
-// Usage: decode_bench MODEL_FOLDER THREADS
+// Usage: decode_bench MODEL THREADS float32|bfloat16
 #include <fmt/core.h>
 
 #include <chrono>
@@ -31,9 +31,10 @@ Json completion(const Model& model, const Json& order) {
   return reply;
 }
 
-int run(const std::string& folder, int threads) {
+int run(const std::string& folder, int threads, bool narrow) {
   at::set_num_threads(threads);
-  const std::unique_ptr<Model> model = load_model(folder, {});
+  const std::unique_ptr<Model> model =
+      load_model(folder, {.dtype = narrow ? at::kBFloat16 : at::kFloat, .frozen = true});
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << completion(*model, Json::parse(line)) << std::endl;
   }
@@ -44,12 +45,12 @@ int run(const std::string& folder, int threads) {
 }  // namespace alambic
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    fmt::print(stderr, "usage: decode_bench MODEL_FOLDER THREADS\n");
+  if (argc != 4) {
+    fmt::print(stderr, "usage: decode_bench MODEL THREADS float32|bfloat16\n");
     return 2;
   }
   try {
-    return alambic::run(argv[1], std::stoi(argv[2]));
+    return alambic::run(argv[1], std::stoi(argv[2]), argv[3] == std::string("bfloat16"));
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
     return 1;

@@ -31,8 +31,8 @@ int main(int argc, char** argv) {
   const int64_t before = peak_bytes();
   const alambic::Stopwatch watch;
   const auto model = alambic::load_model(argv[1], {.trainable = !frozen, .frozen = frozen});
-  model->visit([&](const std::string&, alambic::Tensor& tensor) {
-    sum += tensor.detach().sum().item<double>();
+  model->visit([&](const std::string&, const alambic::Weight& weight) {
+    sum += weight.decoded().detach().sum().item<double>();
   });
   const double seconds = watch.seconds();
   const int64_t grew = peak_bytes() - before;

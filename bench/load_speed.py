@@ -11,14 +11,13 @@ float32, "narrow" the same one in bfloat16. Memory is the peak's growth over flo
 
 import argparse
 import json
-import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from measure import ROOT, TOKENIZER, Records
+
 SHAPE = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 1024,
          "intermediate_size": 3072, "num_hidden_layers": 9, "num_attention_heads": 16,
          "max_position_embeddings": 256, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
@@ -42,20 +41,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", help="file for the records")
     options = parser.parse_args()
+    records = Records(options.json)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "config.json").write_text(json.dumps(SHAPE))
         subprocess.run([options.build / "alambic", "init", "--model-config", folder / "config.json",
-                        "--tokenizer", ROOT / "recipes/word_problems/tokenizer", "--out",
+                        "--tokenizer", TOKENIZER, "--out",
                         folder / "model"], check=True, capture_output=True)
         subprocess.run([options.build / "alambic", "convert", "--model", folder / "model", "--dtype",
                         "bfloat16", "--out", folder / "narrow"], check=True, capture_output=True)
         for part in "model", "narrow":
-            compare(folder / part, options)
+            compare(folder / part, options, records)
+    records.write()
 
 
-def compare(model, options):
+def compare(model, options, records):
     file = model / "model.safetensors"
     stored = file.read_bytes()  # the page cache is warm for all
     size = len(stored) * (2 if model.name == "narrow" else 1)  # in float32
@@ -69,13 +71,12 @@ def compare(model, options):
             runs[side].append(json.loads(subprocess.check_output(command)))
     sums = [run[0]["sum"] for run in runs.values()]
     assert max(sums) - min(sums) < 1e-3 * max(map(abs, sums)) + 1, f"sums differ: {sums}"
-    reference = statistics.median(run["seconds"] for run in runs["safetensors"])
-    print(f"{model.name}: {size / 1e6:.0f} MB in float32, load average {os.getloadavg()[0]:.1f}")
-    for side, results in runs.items():
-        seconds = statistics.median(run["seconds"] for run in results)
-        grew = max(run["grew"] for run in results)
-        print(f"{side:12} {seconds:.3f} s, safetensors' time / ours {reference / seconds:.2f}, "
-              f"peak memory grew by {grew / size:.2f} of the weights")
+    for side in "frozen", "trained":
+        ours, theirs = runs[side], runs["safetensors"]
+        records.add(f"load, {model.name}, {side}", "safetensors", [run["seconds"] for run in ours],
+                    [run["seconds"] for run in theirs], "sum of all numbers",
+                    ours_memory=max(run["grew"] for run in ours) / size,
+                    peer_memory=max(run["grew"] for run in theirs) / size)
 
 
 main()

@@ -16,7 +16,6 @@ import json
 import os
 import pathlib
 import random
-import statistics
 import subprocess
 import sysconfig
 import tempfile
@@ -29,7 +28,7 @@ import numpy  # noqa: E402
 import tokenizers  # noqa: E402
 import transformers  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from measure import ROOT, Records  # noqa: E402
 
 
 def fresh_lines(files, size, seen):
@@ -83,11 +82,13 @@ def theirs(tokenizer, documents):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folders", nargs="+")
-    parser.add_argument("--binary", default=ROOT / "build/release/bench/tokenize_bench")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--json", help="file for the records")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=float, default=10)
     options = parser.parse_args()
     documents = mixed_text(options.megabytes)
+    records = Records(options.json)
     size = sum(len(d.encode()) for d in documents) / 1e6
     print(f"{size:.1f} MB in {len(documents)} documents, tokenizers {tokenizers.__version__}, "
           f"load average {os.getloadavg()[0]:.1f}")
@@ -95,24 +96,24 @@ def main():
         texts, out = os.path.join(folder, "texts"), os.path.join(folder, "ids")
         pathlib.Path(texts).write_bytes(b"".join(d.encode() + b"\0" for d in documents))
         for name in options.folders:
-            measure(options, name, documents, size, texts, out)
+            measure(options, records, name, documents, size, texts, out)
+    records.write()
 
 
-def measure(options, name, documents, size, texts, out):
+def measure(options, records, name, documents, size, texts, out):
     # The file as it is, with the tokens that tokenizer_config.json adds.
     tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(name).backend_tokenizer
     ours, reference = [], []
     for _ in range(options.rounds):
         # A fresh process: our cache of words is empty, theirs is only in the first round.
-        reply = subprocess.check_output([options.binary, name, texts, "1", out], text=True)
+        reply = subprocess.check_output([options.build / "bench/tokenize_bench", name, texts, "1", out], text=True)
         ours.append(json.loads(reply)[0])
         seconds, ids = theirs(tokenizer, documents)
         reference.append(seconds)
     flat = numpy.concatenate([numpy.array(i, dtype=numpy.int32) for i in ids])
     assert numpy.array_equal(numpy.fromfile(out, dtype=numpy.int32), flat), "ids differ: no speed"
-    a, b = statistics.median(ours), statistics.median(reference)
-    print(f"{pathlib.Path(name).name:20} ours {size / a:6.1f} MB/s, tokenizers {size / b:6.1f} MB/s, "
-          f"ratio of medians {b / a:.2f}, of bests {min(reference) / min(ours):.2f}", flush=True)
+    records.add(f"tokenize, {pathlib.Path(name).name}", f"tokenizers {tokenizers.__version__}", ours,
+                reference, "all ids", size, "MB/s")
 
 
 main()

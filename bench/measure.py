@@ -1,0 +1,61 @@
+"""What the comparisons share: medians, intervals, and the records that bench/run.py collects.
+
+A record is one comparison: seconds of both sides for the same work, measured in turn in one run.
+"""
+
+import json
+import os
+import pathlib
+import random
+import statistics
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOKENIZER = ROOT / "recipes/word_problems/tokenizer"
+
+
+def interval(ours, theirs):
+    """95 % bootstrap interval of the ratio of medians."""
+    draw = random.Random(0)
+    ratios = sorted(
+        statistics.median(draw.choices(theirs, k=len(theirs)))
+        / statistics.median(draw.choices(ours, k=len(ours)))
+        for _ in range(2000)
+    )
+    return ratios[50], ratios[1949]
+
+
+def in_turn(sides, rounds, measure):
+    """Seconds of every side: measure(side, round) for all of them in each round, the order drawn."""
+    seconds = {name: [] for name in sides}
+    draw = random.Random(1)
+    for number in range(rounds):
+        for name in draw.sample(sorted(sides), len(sides)):
+            seconds[name].append(measure(sides[name], number))
+    return seconds
+
+
+class Records:
+    """The comparisons of a script, printed as they are made and written to `file` at the end."""
+
+    def __init__(self, file=None):
+        self.file, self.all = file, []
+
+    def add(self, name, peer, ours, theirs, equal, work=1, unit="s", **more):
+        """`work` in so many `unit`s; "s": seconds themselves. `equal`: what was checked to be the
+        same on both sides."""
+        mine, other = statistics.median(ours), statistics.median(theirs)
+        low, high = interval(ours, theirs)
+        self.all.append(
+            dict(name=name, peer=peer, unit=unit, work=work, ours_seconds=ours, peer_seconds=theirs,
+                 ours=mine if unit == "s" else work / mine,
+                 peers=other if unit == "s" else work / other,
+                 ratio=other / mine, ratio_low=low, ratio_high=high, equal=equal,
+                 load=os.getloadavg()[0], **more)
+        )
+        last = self.all[-1]
+        print(f"{name}: {last['ours']:.3g} {unit}, {peer} {last['peers']:.3g} {unit}, "
+              f"{last['ratio']:.2f} times as fast [{low:.2f}, {high:.2f}]", flush=True)
+
+    def write(self):
+        if self.file:
+            pathlib.Path(self.file).write_text(json.dumps(self.all, indent=1) + "\n")
