@@ -93,6 +93,15 @@ void check_log(const fs::path& folder, const Json& record, std::vector<FolderFau
              found.skipped_steps);
 }
 
+// A chain that went on from a line which somebody had edited holds; that it did is an event.
+void check_events(const Json& record, std::vector<FolderFault>& faults) {
+  for (const Json& event : record.at("events")) {
+    if (event.at("kind") != "log changed") continue;
+    faults.push_back({FolderFault::Kind::chain, "metrics.jsonl",
+                      "was changed before the run went on: " + event.value("what", "")});
+  }
+}
+
 // Of a run its folder model/, of a model itself.
 void check_files(const fs::path& folder, const Json& record, std::vector<FolderFault>& faults) {
   const Json& output = record.at("output");
@@ -221,6 +230,7 @@ std::vector<FolderFault> record_faults(const fs::path& folder, const Json& recor
   try {
     check_files(folder, record, faults);
     check_log(folder, record, faults);
+    check_events(record, faults);
   } catch (const Json::exception&) {
     throw input_error("{}: a field has another type than a record's", record_name);
   }

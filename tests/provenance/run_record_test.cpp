@@ -48,6 +48,16 @@ TEST_F(RunRecord, FindsAChangedFigureByItsLine) {
   expect_fault(run, "missing: metrics.jsonl");
 }
 
+// Bug: a resumed run went on from an edited last line, and the chain held from there.
+TEST_F(RunRecord, FindsALogThatWasChangedBeforeTheRunWentOn) {
+  nlohmann::json changed = record();
+  nlohmann::json event = {{"kind", "log changed"}};
+  event["what"] = "line 1 was altered";
+  changed["events"].push_back(event);
+  write_record(run, changed);
+  expect_fault(run, "chain: metrics.jsonl: was changed before the run went on: line 1");
+}
+
 TEST_F(RunRecord, FindsChangedCounters) {
   for (const char* name : {"steps", "graded_tokens", "skipped_steps"}) {
     nlohmann::json changed = record();
