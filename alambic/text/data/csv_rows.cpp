@@ -1,6 +1,8 @@
 #include "alambic/text/data/csv_rows.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "alambic/base/error.h"
@@ -98,14 +100,16 @@ class Table {
 // As pandas: an empty name becomes Unnamed: N, the second of two NAME.1.
 std::vector<std::string> column_names(const std::vector<std::string>& header) {
   std::vector<std::string> names;
+  const std::unordered_set<std::string> written(header.begin(), header.end());
+  std::unordered_set<std::string> used;
+  std::unordered_map<std::string, int> counts;  // a name's last number
   for (size_t i = 0; i < header.size(); ++i) {
     const std::string plain = header[i].empty() ? fmt::format("Unnamed: {}", i) : header[i];
     std::string name = plain;
-    const auto taken = [&] {
-      return std::ranges::find(names, name) != names.end() ||
-             (name != plain && std::ranges::find(header, name) != header.end());
-    };
-    for (int count = 1; taken(); ++count) name = fmt::format("{}.{}", plain, count);
+    while (used.contains(name) || (name != plain && written.contains(name))) {
+      name = fmt::format("{}.{}", plain, ++counts[plain]);
+    }
+    used.insert(name);
     names.push_back(name);
   }
   return names;

@@ -59,6 +59,16 @@ TEST(CsvRows, AreRefusedByFileAndLine) {
   EXPECT_NE(error_of("p,c\n\n\"a\r\nb").find("a.csv:3: a quote"), std::string::npos);
 }
 
+// Prevents: a header of many equal names that takes forever.
+TEST(CsvRows, HaveManyColumnsSoon) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += "p,";
+  const Json row = rows_of("a.csv", text + "\na\n")[0];
+  EXPECT_EQ(row.size(), 20'001U);
+  EXPECT_EQ(row["p"], "a");
+  EXPECT_TRUE(row["p.19999"].is_null());
+}
+
 TEST(CsvRows, AreRowsOfADataSetPackedOrNot) {
   const TemporaryFolder folder;
   const std::string file = folder.path() / "rows.csv";
