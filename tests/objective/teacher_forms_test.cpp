@@ -20,10 +20,14 @@ std::vector<TeacherOutput> every_form(const Problem& problem) {
   if constexpr (Index == std::variant_size_v<TeacherOutput>) {
     return {};
   } else {
-    std::variant_alternative_t<Index, TeacherOutput> form;
-    show(problem, form);
     std::vector<TeacherOutput> forms = every_form<Index + 1>(problem);
-    forms.emplace_back(std::move(form));
+    using Form = std::variant_alternative_t<Index, TeacherOutput>;
+    // Spans have a loss of their own (span_divergence_test.cpp, piece_divergence_test.cpp).
+    if constexpr (!std::is_same_v<Form, AlignedStates>) {
+      Form form;
+      show(problem, form);
+      forms.emplace_back(std::move(form));
+    }
     return forms;
   }
 }
@@ -41,7 +45,7 @@ TEST(TeacherOutput, GivesTheSameLossOverKTokensInEveryForm) {
     EXPECT_LT(relative_difference(found.weight_VD, expected.weight_VD), 1e-5) << form.index();
     ++seen;
   }
-  EXPECT_EQ(seen, std::variant_size_v<TeacherOutput>);
+  EXPECT_EQ(seen, std::variant_size_v<TeacherOutput> - 1);
 }
 
 // What cannot be made from top-K is an error, never an undefined tensor further on.
