@@ -66,8 +66,9 @@ int64_t jobs::init(const InitOptions& options) {
                                        .vocabulary = tokenizer.size(),
                                        .seed = static_cast<uint64_t>(options.seed)})
           : cut_model(options.from, options.layers, widths_of(options));
-  const Json generation =
-      read_generation_config(options.from.empty() ? options.config : options.from);
+  const std::string& source = options.from.empty() ? options.config : options.from;
+  const bool of_a_config = options.from.empty() && is_file(source);
+  const Json generation = of_a_config ? Json() : read_generation_config(source);
   make_folder(options.out);
   tokenizer.write(options.out);
   save_model(*model, options.out, generation);

@@ -10,6 +10,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
 #include "alambic/cli/commands.h"
+#include "alambic/cli/launch_words.h"
 #include "alambic/cli/run_config.h"
 #include "alambic/options/common_options.h"
 #include "alambic/options/config_toml.h"
@@ -111,9 +112,13 @@ std::string error_of(Words words, bool whole) {
   const std::set<std::string> others = {"help",    "--help",     "--version",
                                         "version", "completion", "run"};
   if (words.empty() || others.contains(words.front()) || words.front() == "COMMAND") return "";
-  if (words.size() > 1 && words[0] == "tokenizer") {
+  if (words.size() > 1 && std::ranges::count(commands, words[0] + "-" + words[1], &Command::name)) {
+    words[1] = words[0] + "-" + words[1];
     words.erase(words.begin());
-    words[0] = "tokenizer-" + words[0];
+  }
+  if (words.front() == "launch") {
+    words = words_of_launch({words.begin() + 1, words.end()});
+    words.insert(words.begin(), "launch");
   }
   const auto command = std::ranges::find(commands, words.front(), &Command::name);
   if (command == commands.end()) return "there is no such command";
@@ -168,9 +173,10 @@ TEST(Docs, RecipesAreFilesOfOptions) {
 
 std::set<std::string> known_options() {
   // Of tools, scripts and other programs that the pages tell of.
-  std::set<std::string> known = {"plan",  "fix",  "lint",  "write-seeds", "gtest-filter", "preset",
-                                 "build", "only", "steps", "alambic",     "key",          "man",
-                                 "start", "all",  "names", "markdown",    "check",        "arrow"};
+  std::set<std::string> known = {"plan",     "fix",   "lint",  "write-seeds", "gtest-filter",
+                                 "preset",   "build", "only",  "steps",       "alambic",
+                                 "key",      "man",   "start", "all",         "names",
+                                 "markdown", "check", "arrow", "no-python",   "ntasks-per-node"};
   for (const CommonOption& option : common_options()) known.insert(option.name);
   for (const Command& command : all_commands()) {
     const OptionTable table(*command.options);
