@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -72,7 +73,7 @@ struct Environment {
       for (const auto& [name, value] : variables) replaced |= text.starts_with(name + "=");
       if (!replaced) texts.push_back(text);
     }
-    for (const auto& [name, value] : variables) texts.push_back(name + "=" + value);
+    for (const auto& [name, value] : variables) texts.push_back(fmt::format("{}={}", name, value));
     for (std::string& text : texts) pointers.push_back(text.data());
     pointers.push_back(nullptr);
   }
@@ -110,7 +111,7 @@ Child start(const GroupProcess& what) {
 }
 
 void write_line(Child& child) {
-  const std::string text = "[" + child.name + "] " + child.line + "\n";
+  const std::string text = fmt::format("[{}] {}\n", child.name, child.line);
   child.line.clear();
   const ssize_t ignored = ::write(STDERR_FILENO, text.data(), text.size());
   static_cast<void>(ignored);
@@ -152,21 +153,26 @@ void signal_all(const std::vector<Child>& children, int signal) {
   }
 }
 
-// The process that failed first, or one a second later that knows the reason.
+// Whether an exit code tells a reason of the process's own: not a lost connection to another, nor
+// that it was killed.
+bool tells_why(int code) {
+  return code != static_cast<int>(Exit::environment) && code != 128 + SIGTERM &&
+         code != 128 + SIGKILL;
+}
+
+// The process that failed first, or one within a second of it that knows the reason.
 std::optional<size_t> first_failure(const std::vector<Child>& children, int resumable) {
-  std::optional<size_t> first;
+  std::vector<size_t> failed;
   for (size_t i = 0; i < children.size(); ++i) {
-    if (!children[i].failed(resumable)) continue;
-    if (!first || children[i].ended < children[*first].ended) first = i;
+    if (children[i].failed(resumable)) failed.push_back(i);
   }
-  if (!first || *children[*first].code != static_cast<int>(Exit::environment)) return first;
-  for (size_t i = 0; i < children.size(); ++i) {
-    const Child& child = children[i];
-    if (!child.failed(resumable) || *child.code == static_cast<int>(Exit::environment)) continue;
-    if (*child.code == 128 + SIGTERM || *child.code == 128 + SIGKILL) continue;  // by us
-    if (child.ended - children[*first].ended < std::chrono::seconds(1)) return i;
+  if (failed.empty()) return std::nullopt;
+  std::ranges::stable_sort(failed, {}, [&](size_t i) { return children[i].ended; });
+  for (const size_t i : failed) {
+    const bool in_time = children[i].ended - children[failed[0]].ended < std::chrono::seconds(1);
+    if (in_time && tells_why(*children[i].code)) return i;
   }
-  return first;
+  return failed[0];
 }
 
 /// Waits until all have ended, and ends them where one has failed.

@@ -127,7 +127,7 @@ class Flow {
   }
 
   YamlValue list(int depth) {
-    YamlValue read{.kind = YamlValue::Kind::list, .text = {}, .items = {}, .members = {}};
+    YamlValue read{.kind = YamlValue::Kind::list, .text = {}, .keys = {}, .items = {}};
     for (++at_; skip(), next() != ']';) {
       read.items.push_back(value(",]", depth + 1));
       skip();
@@ -141,13 +141,14 @@ class Flow {
   }
 
   YamlValue mapping(int depth) {
-    YamlValue read{.kind = YamlValue::Kind::mapping, .text = {}, .items = {}, .members = {}};
+    YamlValue read{.kind = YamlValue::Kind::mapping, .text = {}, .keys = {}, .items = {}};
     for (++at_; skip(), next() != '}';) {
       const std::string key = value(":,}", depth + 1).text;
       skip();
       if (next() != ':') throw wrong();
       ++at_;
-      read.members.emplace_back(key, value(",}", depth + 1));
+      read.keys.push_back(key);
+      read.items.push_back(value(",}", depth + 1));
       skip();
       if (next() == ',')
         ++at_;
@@ -222,7 +223,7 @@ class Block {
   }
 
   YamlValue list(size_t indent, int depth) {
-    YamlValue read{.kind = YamlValue::Kind::list, .text = {}, .items = {}, .members = {}};
+    YamlValue read{.kind = YamlValue::Kind::list, .text = {}, .keys = {}, .items = {}};
     while (here(indent) && is_item(lines_[at_])) {
       Line& line = lines_[at_];
       const size_t begin = line.text.find_first_not_of(" \t", 1);
@@ -241,7 +242,7 @@ class Block {
   }
 
   YamlValue mapping(size_t indent, int depth) {
-    YamlValue read{.kind = YamlValue::Kind::mapping, .text = {}, .items = {}, .members = {}};
+    YamlValue read{.kind = YamlValue::Kind::mapping, .text = {}, .keys = {}, .items = {}};
     while (here(indent) && !is_item(lines_[at_])) {
       const Line& line = lines_[at_];
       const size_t length = key_length(line.text);
@@ -250,9 +251,10 @@ class Block {
       const std::string_view rest = line.text.substr(length + 1);
       const size_t begin = rest.find_first_not_of(" \t");
       ++at_;
-      read.members.emplace_back(key, begin == std::string_view::npos
-                                         ? below(indent, /*items_beside=*/true, depth)
-                                         : Flow(where_, line, rest.substr(begin)).whole());
+      read.keys.push_back(key);
+      read.items.push_back(begin == std::string_view::npos
+                               ? below(indent, /*items_beside=*/true, depth)
+                               : Flow(where_, line, rest.substr(begin)).whole());
     }
     if (at_ < lines_.size() && lines_[at_].indent > indent) throw wrong();
     return read;
@@ -266,9 +268,8 @@ class Block {
 }  // namespace
 
 const YamlValue* YamlValue::find(std::string_view key) const {
-  const auto found =
-      std::ranges::find(members, key, [](const auto& member) { return member.first; });
-  return found == members.end() ? nullptr : &found->second;
+  const auto found = std::ranges::find(keys, key);
+  return found == keys.end() ? nullptr : &items[found - keys.begin()];
 }
 
 YamlValue yaml_member(std::string_view text, std::string_view key, const std::string& where,

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace alambic {
@@ -13,8 +12,8 @@ struct YamlValue {
   enum class Kind { text, list, mapping };
   Kind kind = Kind::text;
   std::string text;  ///< as it is written, without quotes: numbers, true and null are texts too
-  std::vector<YamlValue> items;
-  std::vector<std::pair<std::string, YamlValue>> members;
+  std::vector<std::string> keys;  ///< of a mapping
+  std::vector<YamlValue> items;   ///< of a list, or the values of a mapping's keys
 
   /// Null where there is none.
   const YamlValue* find(std::string_view key) const;

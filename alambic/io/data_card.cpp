@@ -80,7 +80,9 @@ struct Card {
   DataConfiguration configuration_of(const YamlValue& entry) const {
     if (entry.kind != Kind::mapping) throw wrong("configs", "a list of entries with config_name");
     DataConfiguration configuration;
-    for (const auto& [key, value] : entry.members) {
+    for (size_t i = 0; i < entry.keys.size(); ++i) {
+      const std::string& key = entry.keys[i];
+      const YamlValue& value = entry.items[i];
       if (key == "config_name") configuration.name = text_of(value, key);
       if (key == "data_dir") configuration.folder = text_of(value, key);
       if (key == "default") configuration.is_default = text_of(value, key) == "true";

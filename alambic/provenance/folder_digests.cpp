@@ -31,7 +31,7 @@ class Lister {
   void list(const std::string& folder) {
     for (const fs::path& entry : list_folder(root_ / folder)) {
       const std::string last = entry.filename().string();
-      add(folder.empty() ? last : folder + "/" + last, entry);
+      add(folder.empty() ? last : fmt::format("{}/{}", folder, last), entry);
     }
   }
 

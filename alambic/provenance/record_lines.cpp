@@ -46,7 +46,9 @@ void find_unknown(const Json& value, const std::string& path, std::vector<std::s
   } else if (value.is_structured()) {
     for (auto entry = value.begin(); entry != value.end(); ++entry) {
       const std::string name = value.is_object() ? entry.key() : "";
-      find_unknown(*entry, path.empty() ? name : name.empty() ? path : path + "." + name, found);
+      find_unknown(*entry,
+                   path.empty() || name.empty() ? path + name : fmt::format("{}.{}", path, name),
+                   found);
     }
   }
 }

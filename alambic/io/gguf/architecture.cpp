@@ -10,6 +10,7 @@ namespace alambic {
 
 namespace gguf {
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the name that is declared
 #define ARCHITECTURES(list) extern const std::span<const GgufArchitecture> list;
 #include "alambic/io/gguf/architectures/all.def"
 #undef ARCHITECTURES

@@ -220,7 +220,8 @@ class Reader {
       return std::ranges::find(tokens, content, &AddedToken::content) != tokens.end();
     };
     std::vector<AddedToken> order;
-    for (const auto& [id, token] : listed_) {
+    for (const auto& listed : listed_) {
+      const AddedToken& token = listed.second;
       const bool kept = std::ranges::any_of(known, [&](const auto& t) { return same(t, token); });
       if (!kept) order.push_back(token);
     }
