@@ -49,6 +49,30 @@ at::ScalarType sum_type(const Tensor& tensor) {
              : tensor.scalar_type();
 }
 
+// Sends tensors in messages of one type and, where they are not larger themselves, of
+// bucket_numbers at most: `exchange` changes a message's numbers, which then are the tensors'.
+template <class Exchange>
+void in_buckets(const std::vector<Tensor>& tensors, const Exchange& exchange) {
+  for (size_t first = 0; first < tensors.size();) {
+    const at::ScalarType type = sum_type(tensors[first]);
+    std::vector<Tensor> flat;
+    size_t last = first;
+    for (int64_t numbers = 0; last < tensors.size() && sum_type(tensors[last]) == type; ++last) {
+      numbers += tensors[last].numel();
+      if (last > first && numbers > bucket_numbers) break;
+      flat.push_back(tensors[last].detach().reshape({-1}).to(at::kCPU, type));
+    }
+    Tensor bucket = at::cat(flat);
+    exchange(bucket);
+    int64_t place = 0;
+    for (; first < last; ++first) {
+      Tensor target = tensors[first].detach();
+      target.copy_(bucket.narrow(0, place, target.numel()).view(target.sizes()));
+      place += target.numel();
+    }
+  }
+}
+
 // Of `numbers` from `place` on, of `count` in a row, those of rank `owner`: first and one past the
 // last, counted from `place`.
 std::pair<int64_t, int64_t> overlap(int64_t place, int64_t numbers, int64_t count, int64_t owner,
@@ -142,48 +166,19 @@ World& World::operator=(World&&) noexcept = default;
 void World::sum(const std::vector<Tensor>& tensors, const std::string& doing) const {
   if (alone()) return;
   const at::NoGradGuard no_grad;
-  for (size_t first = 0; first < tensors.size();) {
-    const at::ScalarType type = sum_type(tensors[first]);
-    std::vector<Tensor> flat;
-    size_t last = first;
-    for (int64_t numbers = 0; last < tensors.size() && sum_type(tensors[last]) == type; ++last) {
-      numbers += tensors[last].numel();
-      if (last > first && numbers > bucket_numbers) break;
-      flat.push_back(tensors[last].detach().reshape({-1}).to(at::kCPU, type));
-    }
-    Tensor bucket = at::cat(flat);
-    link_->add_up(bucket, doing);
-    int64_t place = 0;
-    for (; first < last; ++first) {
-      Tensor target = tensors[first].detach();
-      target.copy_(bucket.narrow(0, place, target.numel()).view(target.sizes()));
-      place += target.numel();
-    }
-  }
+  in_buckets(tensors, [&](Tensor& numbers) { link_->add_up(numbers, doing); });
 }
 
 void World::spread(const std::vector<Tensor>& tensors, const std::string& doing) const {
   if (alone()) return;
   const at::NoGradGuard no_grad;
   for (int64_t owner = 0; owner < size(); ++owner) {
-    const std::vector<Tensor> parts = parts_of(tensors, owner, size());
-    for (size_t first = 0, last = 0; first < parts.size(); first = last) {
-      std::vector<Tensor> message;
-      for (int64_t numbers = 0; last < parts.size(); ++last) {
-        numbers += parts[last].numel();
-        if (last > first && numbers > bucket_numbers) break;
-        message.push_back(parts[last]);
-      }
-      std::vector<Tensor> bucket = {at::cat(message)};
-      c10d::BroadcastOptions options;
-      options.rootRank = owner;
-      link_->run(doing, [&] { return link_->group->broadcast(bucket, options); });
-      int64_t place = 0;
-      for (Tensor& part : message) {
-        part.copy_(bucket[0].narrow(0, place, part.numel()));
-        place += part.numel();
-      }
-    }
+    c10d::BroadcastOptions options;
+    options.rootRank = owner;
+    in_buckets(parts_of(tensors, owner, size()), [&](Tensor& numbers) {
+      std::vector<Tensor> message = {numbers};
+      link_->run(doing, [&] { return link_->group->broadcast(message, options); });
+    });
   }
 }
 

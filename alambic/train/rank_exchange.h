@@ -24,13 +24,10 @@ void add_ranks(const World& world, StepReport& report);
 /// Sums the gradients over the ranks; a parameter without one on a rank counts as zeros there.
 void sum_gradients(const World& world, AdamW& optimizer);
 
-/// Figures of rank 0, which alone makes them.
-template <class Make>
-Metrics figures_of_first(const World& world, const std::string& doing, const Make& make);
-
 std::string to_bytes(const Metrics& figures);
 Metrics metrics_of_bytes(const std::string& bytes);
 
+/// Figures of rank 0, which alone makes them.
 template <class Make>
 Metrics figures_of_first(const World& world, const std::string& doing, const Make& make) {
   if (world.alone()) return make();
