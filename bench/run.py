@@ -6,9 +6,10 @@ usage: bench/run.py [--only decode distill …] [--quick] [--threads 2] [--pytho
 
 Makes an environment of pinned peers (bench/requirements.txt, about 4 GB with what torch asks for) in
 the cache folder, unless --python names one that has them; runs the comparisons one after another, both
-sides of each in turn and with equal work checked; writes DATE.json and DATE.svg, and prints a table. The
-whole takes at most 40 minutes on two cores; --quick makes small models and one round, to see that it
-works, and writes nothing but what --out names.
+sides of each in turn and with equal work checked; writes DATE.json and DATE.svg after each, and prints a
+table. Parts that --only leaves out are kept as that day's file has them. The whole takes about 40 minutes
+on two cores; --quick makes small models and one round, to see that it works, and writes nothing but what
+--out names.
 """
 
 import argparse
@@ -113,24 +114,36 @@ def table(records):
     return "\n".join(lines)
 
 
+def kept(file, parts):
+    """The records of a day's file whose parts are not measured anew."""
+    if not file.exists():
+        return []
+    return [record for record in json.loads(file.read_text())["records"] if record["part"] not in parts]
+
+
+def write(out, about, records):
+    out.mkdir(parents=True, exist_ok=True)
+    day = about["date"].split()[0]
+    (out / f"{day}.json").write_text(json.dumps(dict(**about, records=records), indent=1) + "\n")
+    (out / f"{day}.svg").write_text(chart(records, about))
+
+
 def main():
     options = arguments()
     python = options.python or environment()
-    start, failed, records = datetime.datetime.now(), [], []
+    start, failed = datetime.datetime.now(), []
+    out = options.out or (None if options.quick else ROOT / "docs/bench")
+    records = kept(out / f"{start:%Y-%m-%d}.json", options.only) if out else []
+    about = dict(date=start.strftime("%Y-%m-%d %H:%M"), machine=machine(), commit=commit(),
+                 threads=options.threads, quick=options.quick)
     for part in options.only:
         found, code = measured(options, python, part)
-        records += found
+        records = sorted(records + found, key=lambda record: list(PARTS).index(record["part"]))
         failed += [part] if code else []
-    about = dict(date=start.strftime("%Y-%m-%d %H:%M"), machine=machine(), commit=commit(),
-                 threads=options.threads, quick=options.quick,
-                 seconds=round((datetime.datetime.now() - start).total_seconds()))
-    out = options.out or (None if options.quick else ROOT / "docs/bench")
+        if out and found:
+            write(out, about, records)
     if out and records:
-        out.mkdir(parents=True, exist_ok=True)
-        name = start.strftime("%Y-%m-%d")
-        (out / f"{name}.json").write_text(json.dumps(dict(**about, records=records), indent=1) + "\n")
-        (out / f"{name}.svg").write_text(chart(records, about))
-        print(f"{out / name}.json, {name}.svg\n")
+        print(f"{out}/{start:%Y-%m-%d}.json, {start:%Y-%m-%d}.svg\n")
     print(f"{about['date']}, {about['machine']}, {about['threads']} threads, commit {about['commit']}\n")
     print(table(records))
     if failed:

@@ -61,15 +61,17 @@ def make_tokenizer():
     """A byte-level BPE of VOCABULARY tokens: words that grow letter by letter, drawn."""
     draw = random.Random(0)
     vocabulary = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    known, merges, words = set(vocabulary), [], ["Ġ"]
+    known, merges, growing = set(vocabulary), [], ["Ġ"]
     while len(vocabulary) < VOCABULARY - 1:
-        head, letter = draw.choice(words[-5000:]), draw.choice("abcdefghijklmnopqrstuvwxyz")
-        if len(head) > 9 or head + letter in known:
+        head, letter = draw.choice(growing), draw.choice("abcdefghijklmnopqrstuvwxyz")
+        word = head + letter
+        if word in known:
             continue
         merges.append((head, letter))
-        for group in vocabulary, words:
-            group.append(head + letter)
-        known.add(head + letter)
+        vocabulary.append(word)
+        known.add(word)
+        if len(word) <= 9:
+            growing.append(word)
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(
         vocab={token: i for i, token in enumerate([EOS] + vocabulary)}, merges=merges))
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
