@@ -7,6 +7,7 @@
 #include "alambic/base/random.h"
 #include "alambic/io/gguf/config.h"
 #include "alambic/io/gguf/types.h"
+#include "tests/docs_list.h"
 #include "tests/io/gguf/gguf_testing.h"
 
 namespace alambic {
@@ -172,20 +173,29 @@ TEST(GgufMetadataKeys, AnyValuesAreReadOrRefused) { expect_read_or_refused(2'000
 TEST(GgufMetadataKeysSlow, AnyValuesAreReadOrRefused) { expect_read_or_refused(1'000'000); }
 
 // Prevents lists in the documentation that are not those of the reader.
-TEST(GgufMetadataKeys, AreThoseOfTheDocumentation) {
-  const std::string all = read_file(fs::path(ALAMBIC_SOURCE_DIR) / "docs/formats.md");
-  const std::string docs = all.substr(all.find("\n## GGUF"));
-  for (const GgufKey& key : gguf_keys()) {
-    EXPECT_NE(docs.find("`" + std::string(key.name) + "`"), std::string::npos) << key.name;
-  }
-  for (const GgufArchitecture* family : gguf_architectures()) {
-    EXPECT_NE(docs.find(family->name), std::string::npos) << family->name;
-  }
+TEST(GgufDocsLists, AreTheReaders) {
+  const std::string page = "docs/formats.md";
+  const auto keys = [](GgufKeyUse use) {
+    std::vector<std::string> names;
+    for (const GgufKey& key : gguf_keys()) {
+      const bool known = std::ranges::find(names, key.name) != names.end();
+      if (key.use == use && !known) names.emplace_back(key.name);
+    }
+    return names;
+  };
+  expect_docs_list(page, "GGUF keys: read", keys(GgufKeyUse::read));
+  expect_docs_list(page, "GGUF keys: held", keys(GgufKeyUse::held));
+  expect_docs_list(page, "GGUF keys: no effect", keys(GgufKeyUse::none));
+  std::vector<std::string> types, architectures;
   for (uint32_t number = 0; number < 64; ++number) {
-    const auto dtype = dtype_of_ggml(number);
-    if (!dtype) continue;
-    EXPECT_NE(docs.find(" " + name_of(*dtype)), std::string::npos) << name_of(*dtype);
+    if (const auto dtype = dtype_of_ggml(number)) types.push_back(name_of(*dtype));
   }
+  expect_docs_list(page, "GGUF types", types, "", " ");
+  for (const GgufArchitecture* family : gguf_architectures()) {
+    const bool known = std::ranges::find(architectures, family->name) != architectures.end();
+    if (!known) architectures.emplace_back(family->name);
+  }
+  expect_docs_list(page, "GGUF architectures", architectures, "");
 }
 
 // Prevents a sharper reading than llama.cpp's: keys that it does not know say nothing.

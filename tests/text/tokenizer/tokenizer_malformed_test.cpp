@@ -4,11 +4,13 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
 
 #include "alambic/base/error.h"
 #include "alambic/base/utf8.h"
 #include "alambic/text/tokenizer/charsmap.h"
 #include "alambic/text/tokenizer/tokenizer.h"
+#include "tests/docs_list.h"
 
 namespace alambic {
 namespace {
@@ -184,6 +186,32 @@ TEST(MalformedTokenizerFile, MayHoldARunawayPattern) {
   file["pre_tokenizer"]["pattern"]["Regex"] = "(?:a+)+[bc]";
   const Tokenizer tokenizer = Tokenizer::parse("tokenizer.json", file.dump());
   EXPECT_THROW(tokenizer.encode(std::string(100, 'a')), Error);
+}
+
+// What an error about a part of an unknown type names as known.
+std::vector<std::string> known_types(const std::string& part) {
+  json file = small();
+  file[part] = {{"type", "Nonsense"}};
+  const std::string message = error_of(file.dump()), before = "known: ";
+  const size_t begin = message.find(before) + before.size();
+  std::istringstream list(message.substr(begin, message.find(" | ", begin) - begin));
+  std::vector<std::string> names;
+  for (std::string name; std::getline(list >> std::ws, name, ',');) names.push_back(name);
+  return names;
+}
+
+// Prevents lists in the documentation, and in errors, that are not those of the reader.
+TEST(TokenizerDocsLists, AreTheReaders) {
+  for (const char* part : {"model", "normalizer", "pre_tokenizer", "post_processor", "decoder"}) {
+    const std::vector<std::string> names = known_types(part);
+    EXPECT_GT(names.size(), 3U) << part;
+    for (const std::string& name : names) {
+      json file = small();
+      file[part]["type"] = name;
+      EXPECT_EQ(error_of(file.dump()).find("is not built"), std::string::npos) << part << name;
+    }
+    expect_docs_list("docs/formats.md", std::string("tokenizer: ") + part, names, "", " ");
+  }
 }
 
 }  // namespace
