@@ -44,6 +44,13 @@ enum class PackedFormat {
 /// Columns that are decoded at a time: whole blocks of every format.
 inline constexpr int64_t packed_slab = 256;
 
+/// Scales of tiles of `rows` × `columns` numbers of F8_E4M3; null: the rows have none.
+struct TileArgs {
+  const float* scales = nullptr;  ///< `across` of them for each row of tiles
+  int64_t rows = 1, columns = 1, across = 1;
+  int64_t first_row = 0;  ///< place of the first row of b in its first row of tiles, or below
+};
+
 /// c (+)= a·bᵀ with packed rows of b, or, where a kernel says so, c = a·b. The sums are those of
 /// the kernel for the decoded b, bit for bit.
 struct PackedArgs {
@@ -56,6 +63,7 @@ struct PackedArgs {
   /// Decodes whole blocks that code `count` numbers; `dtype` is passed on to it.
   void (*decode)(int dtype, const uint8_t* blocks, int64_t count, float* numbers);
   int dtype;
+  TileArgs tiles = {};
   float* c;
   int64_t c_row;
   int64_t M, K, E;  ///< K: columns of a

@@ -125,6 +125,28 @@ template <Code code, int first = 0, class Sink>
 #endif
 }
 
+/// `lanes` bytes in the lower quarters of words.
+[[gnu::always_inline]] inline WordVec words_of_bytes(const uint8_t* from) {
+#if defined(__AVX512F__)
+  return (WordVec)_mm512_maskz_cvtepu8_epi32(0xffff, read<__m128i>(from));
+#elif defined(__AVX2__)
+  return (WordVec)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+#else
+  WordVec words;
+  for (int i = 0; i < lanes; ++i) words[i] = from[i];
+  return words;
+#endif
+}
+
+/// `lanes` numbers of F8_E4M3: exponent bias 7, no infinities, all bits but the sign are NaN.
+[[gnu::always_inline]] inline Vec e4m3(const uint8_t* from) {
+  const WordVec bits = words_of_bytes(from), size = bits & 0x7f;
+  // The exponent of float32 is 120 larger; the product makes subnormal numbers right too.
+  const WordVec scaled = (WordVec)((Vec)(size << 20) * 0x1p120f);
+  const WordVec special = (WordVec)(size == 0x7f) & 0x7fc00000;
+  return (Vec)(scaled | special | (bits & 0x80) << 24);
+}
+
 [[gnu::always_inline]] inline Vec bfloats(const uint8_t* from) {
   return (Vec)(words_of_halves(from) << 16);
 }

@@ -69,6 +69,7 @@ PackedArgs args_of(const Tensor& a_MK, const PackedRows& b, const Tensor& c_ME) 
           .block_bytes = b.block_bytes,
           .decode = decode_blocks,
           .dtype = static_cast<int>(b.dtype),
+          .tiles = b.tiles,
           .c = c_ME.mutable_data_ptr<float>(),
           .c_row = c_ME.stride(0),
           .M = a_MK.size(0),
@@ -96,8 +97,16 @@ void decode_blocks(int dtype, const uint8_t* blocks, int64_t count, float* numbe
 
 PackedRows packed_rows(const PackedMatrix& matrix) {
   const auto rows = std::max<int64_t>(1, matrix.rows);
-  return rows_of(matrix.dtype, matrix.bytes.data(), std::ssize(matrix.bytes) / rows, matrix.rows,
-                 matrix.columns);
+  PackedRows packed = rows_of(matrix.dtype, matrix.bytes.data(), std::ssize(matrix.bytes) / rows,
+                              matrix.rows, matrix.columns);
+  if (matrix.tiles) {
+    packed.tiles = {.scales = matrix.tiles->scales.data(),
+                    .rows = matrix.tiles->rows,
+                    .columns = matrix.tiles->columns,
+                    .across = matrix.tiles->across,
+                    .first_row = matrix.first_row};
+  }
+  return packed;
 }
 
 PackedRows packed_rows(const Tensor& matrix) {
@@ -148,6 +157,7 @@ void packed_product(const Tensor& y_NE, const Tensor& x_ND, const PackedRows& we
   const bool by_rows = all.M >= 4 * step && all.M > all.E;
   for_parts(all, step, by_rows, [&](PackedArgs part, int64_t column) {
     part.b += column * part.b_row;
+    part.tiles.first_row += column;
     kernel(part);
   });
 }

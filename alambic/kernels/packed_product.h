@@ -14,6 +14,7 @@ struct PackedRows {
   PackedFormat format = PackedFormat::other;
   int64_t block = 1, block_bytes = 1;  ///< numbers and bytes
   Dtype dtype = Dtype::F32;
+  TileArgs tiles = {};
 };
 
 PackedRows packed_rows(const PackedMatrix& matrix);

@@ -47,12 +47,7 @@ void save_model(Model& model, const std::filesystem::path& folder, const Json& g
     if (adapted.tensors.contains(name)) return;
     const at::ScalarType own = model.type_of(name, type);
     const auto map = adapted.maps.find(name);
-    std::function<Tensor()> make = [weight, own] {
-      if (!weight.is_packed()) return weight.dense();
-      PackedMatrix matrix = weight.packed();
-      matrix.type = own;  // rounded once
-      return matrix.decoded(0, matrix.rows);
-    };
+    std::function<Tensor()> make = [weight, own] { return weight.decoded(own); };
     if (map != adapted.maps.end()) make = [map = map->second] { return merged_weight(*map); };
     tensors.push_back(source_of(name, own, weight.sizes(), std::move(make)));
   });

@@ -4,6 +4,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/io/quant/decode.h"
+#include "alambic/io/quant/tile_scales.h"
 
 namespace alambic {
 
@@ -11,6 +12,17 @@ namespace {
 
 // Threads pay from so many numbers on: a number takes about a nanosecond.
 constexpr int64_t numbers_per_thread = 1 << 15;
+
+void decode_row(const PackedMatrix& matrix, int64_t row, std::span<const std::byte> bytes,
+                float* numbers) {
+  if (matrix.tiles) {
+    const Tiles& tiles = *matrix.tiles;
+    const int64_t tile = (matrix.first_row + row) / tiles.rows * tiles.across;
+    decode_fp8_row(bytes, tiles.scales.data() + tile, tiles.columns, numbers);
+  } else {
+    decode(matrix.dtype, bytes, {numbers, static_cast<size_t>(matrix.columns)});
+  }
+}
 
 // Decodes into row i of the result the row that `row_of(i)` says.
 template <class RowOf>
@@ -23,9 +35,9 @@ Tensor decode_rows(const PackedMatrix& matrix, int64_t count, const RowOf& row_o
       std::max<int64_t>(1, numbers_per_thread / std::max<int64_t>(1, matrix.columns));
   at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      decode(matrix.dtype,
-             matrix.bytes.subspan(static_cast<size_t>(row_of(i)) * row_bytes, row_bytes),
-             {out + i * matrix.columns, static_cast<size_t>(matrix.columns)});
+      decode_row(matrix, row_of(i),
+                 matrix.bytes.subspan(static_cast<size_t>(row_of(i)) * row_bytes, row_bytes),
+                 out + i * matrix.columns);
     }
   });
   return numbers.to(matrix.type);
@@ -48,14 +60,15 @@ Tensor PackedMatrix::decoded(const Tensor& rows_N) const {
   return decode_rows(*this, indices.numel(), [=](int64_t i) { return row[i]; });
 }
 
-PackedMatrix PackedMatrix::first(int64_t count) const {
-  check(count >= 0 && count <= rows, "the first {} rows of {}", count, rows);
+PackedMatrix PackedMatrix::part(int64_t begin, int64_t count) const {
+  check(begin >= 0 && count >= 0 && begin + count <= rows, "rows {} to {} of {}", begin,
+        begin + count, rows);
   PackedMatrix part = *this;
-  part.bytes =
-      rows == 0
-          ? bytes
-          : bytes.first(bytes.size() / static_cast<size_t>(rows) * static_cast<size_t>(count));
+  const size_t row = rows == 0 ? 0 : bytes.size() / static_cast<size_t>(rows);
+  part.bytes = bytes.subspan(row * static_cast<size_t>(begin), row * static_cast<size_t>(count));
   part.rows = count;
+  part.first_row += begin;
+  part.matrices = 0;
   return part;
 }
 

@@ -6,10 +6,11 @@
 
 namespace alambic {
 
-/// Whether a matrix is computed with in its file's format where nobody writes to it: blocks, and
-/// numbers of 16 bits in float32, which products decode as exactly in half the memory.
+/// Whether a matrix, or a stack of them, is computed with in its file's format where nobody writes
+/// to it: blocks, FP8 and FP4 numbers with scales, and numbers of 16 bits in float32, which
+/// products decode as exactly in half the memory.
 bool stays_packed(const TensorView& view, at::ScalarType dtype);
-/// Such a matrix. `owner` keeps the view's memory.
+/// Such a matrix. `owner` keeps the view's memory. FP4 numbers get as much memory of their own.
 PackedMatrix to_packed(const TensorView& view, at::ScalarType dtype,
                        const std::shared_ptr<const void>& owner);
 

@@ -32,20 +32,21 @@ const PackedMatrix& Weight::packed() const {
   return *std::get<Packed>(form_);
 }
 
-int64_t Weight::dim() const { return is_packed() ? 2 : std::get<Tensor>(form_).dim(); }
+int64_t Weight::dim() const { return std::ssize(sizes()); }
 
-int64_t Weight::size(int64_t axis) const {
-  if (!is_packed()) return std::get<Tensor>(form_).size(axis);
-  return axis == 0 ? packed().rows : packed().columns;
-}
+int64_t Weight::size(int64_t axis) const { return sizes().at(static_cast<size_t>(axis)); }
 
 int64_t Weight::numel() const {
   return is_packed() ? packed().rows * packed().columns : std::get<Tensor>(form_).numel();
 }
 
 std::vector<int64_t> Weight::sizes() const {
-  if (is_packed()) return {packed().rows, packed().columns};
-  return std::get<Tensor>(form_).sizes().vec();
+  if (!is_packed()) return std::get<Tensor>(form_).sizes().vec();
+  const PackedMatrix& stack = packed();
+  if (stack.matrices == 0) return {stack.rows, stack.columns};
+  const int64_t rows = stack.rows / stack.matrices;
+  if (stack.order == StackOrder::input_major) return {stack.matrices, stack.columns, rows};
+  return {stack.matrices, rows, stack.columns};
 }
 
 at::TensorOptions Weight::options() const {
@@ -76,12 +77,31 @@ Tensor Weight::rows(const Tensor& ids_N) const {
   return is_packed() ? packed().decoded(ids_N) : at::embedding(std::get<Tensor>(form_), ids_N);
 }
 
-Tensor Weight::decoded() const {
-  return is_packed() ? packed().decoded(0, packed().rows) : std::get<Tensor>(form_);
+Tensor Weight::decoded() const { return decoded(scalar_type()); }
+
+Tensor Weight::decoded(at::ScalarType dtype) const {
+  if (!is_packed()) return std::get<Tensor>(form_).to(dtype);
+  PackedMatrix matrix = packed();
+  matrix.type = dtype;
+  const Tensor numbers = matrix.decoded(0, matrix.rows);
+  if (matrix.matrices == 0) return numbers;
+  const Tensor stack = numbers.view({matrix.matrices, -1, matrix.columns});
+  return matrix.order == StackOrder::input_major ? stack.transpose(1, 2) : stack;
+}
+
+std::vector<Weight> Weight::matrices() const {
+  std::vector<Weight> parts;
+  if (!is_packed()) {
+    for (const Tensor& part : std::get<Tensor>(form_).unbind()) parts.emplace_back(part);
+    return parts;
+  }
+  const int64_t count = packed().matrices, rows = count == 0 ? 0 : packed().rows / count;
+  for (int64_t i = 0; i < count; ++i) parts.emplace_back(packed().part(i * rows, rows));
+  return parts;
 }
 
 Weight Weight::first(int64_t count) const {
-  if (is_packed()) return Weight(packed().first(count));
+  if (is_packed()) return Weight(packed().part(0, count));
   return std::get<Tensor>(form_).narrow(0, 0, count);
 }
 

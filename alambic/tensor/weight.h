@@ -9,10 +9,10 @@
 
 namespace alambic {
 
-/// Weight matrix of a model, [E, D] or a vocabulary's [V, D], in one of two forms: dense, or packed
-/// in the blocks of its GGUF file and decoded a few rows at a time, where it is used. A handle, as
-/// a Tensor is: copies share the numbers. Its products are kernels::linear (kernels/
-/// weight_linear.h), the one other place that asks for the form.
+/// Weight matrix of a model, [E, D] or a vocabulary's [V, D], or a stack of an MoE layer's, in one
+/// of two forms: dense, or packed in the format of its file and decoded a few rows at a time, where
+/// it is used. A handle, as a Tensor is: copies share the numbers. Its products are kernels::linear
+/// (kernels/weight_linear.h), the one other place that asks for the form.
 class Weight {
  public:
   Weight() = default;  ///< neither form: see defined()
@@ -45,9 +45,14 @@ class Weight {
 
   /// Rows that `ids_N` (int64) names, [N, D]: an embedding. Differentiable where dense.
   Tensor rows(const Tensor& ids_N) const;
-  /// All rows, [E, D]: a dense weight's own tensor, a packed one's decoded anew. For matrices that
-  /// are small beside the model.
+  /// All numbers in the shape of sizes(): a dense weight's own tensor, a packed one's decoded anew.
+  /// For matrices that are small beside the model, and those that are written to a file.
   Tensor decoded() const;
+  /// The same; packed numbers are rounded to `dtype` alone.
+  Tensor decoded(at::ScalarType dtype) const;
+  /// The matrices of a stack: those of a dense one are its parts along the first axis, and their
+  /// gradients one tensor; those of a packed one have their outputs as rows.
+  std::vector<Weight> matrices() const;
   /// Weight of the first `count` rows; shares the numbers.
   Weight first(int64_t count) const;
   /// Weight for products with inputs of `dtype` that are not differentiated: dense numbers are

@@ -36,6 +36,7 @@ PackedArgs args(const Tensor& a, const PackedMatrix& b, const Tensor& c) {
           .block_bytes = rows.block_bytes,
           .decode = decode_blocks,
           .dtype = static_cast<int>(rows.dtype),
+          .tiles = rows.tiles,
           .c = c.mutable_data_ptr<float>(),
           .c_row = c.stride(0),
           .M = a.size(0),

@@ -122,37 +122,29 @@ void join(TensorView& matrix, const TensorView& scales, const Tile& tile,
 
 void decode_fp8(const TensorView& matrix, std::span<float> numbers) {
   const int64_t rows = matrix.shape.at(0), columns = matrix.shape.at(1);
-  const TileScales& tiles = matrix.tiles;
-  const std::span<const std::byte> bytes = matrix.bytes, tile_bytes = tiles.bytes;
-  const int64_t across = parts(columns, tiles.columns), count = parts(rows, tiles.rows) * across;
-  const bool exponents = std::ssize(tile_bytes) == count;
-  check(std::ssize(numbers) == rows * columns && std::ssize(bytes) == rows * columns &&
-            (exponents || std::ssize(tile_bytes) == count * 4),
-        "the tiles of {} do not fit it", matrix.name);
-  const std::array<float, 256>& values = e4m3_numbers();
-  std::vector<float> scales(static_cast<size_t>(across));
+  const std::span<const std::byte> bytes = matrix.bytes;
+  check(std::ssize(numbers) == rows * columns && std::ssize(bytes) == rows * columns,
+        "the numbers of {} do not fit it", matrix.name);
+  const std::vector<float> scales = tile_scales(matrix);
+  const int64_t across = parts(columns, matrix.tiles.columns);
   for (int64_t r = 0; r < rows; ++r) {
-    const int64_t first = r / tiles.rows * across;
-    if (exponents) {
-      std::transform(tile_bytes.data() + first, tile_bytes.data() + first + across, scales.begin(),
-                     e8m0_to_float);
-    } else {
-      std::memcpy(scales.data(), tile_bytes.data() + first * 4, static_cast<size_t>(across) * 4);
-    }
-    for (int64_t c = 0; c < columns; ++c) {
-      const auto bits = static_cast<uint8_t>(bytes[static_cast<size_t>(r * columns + c)]);
-      numbers[static_cast<size_t>(r * columns + c)] =
-          values.at(bits) * scales[static_cast<size_t>(c / tiles.columns)];
-    }
+    decode_fp8_row(bytes.subspan(static_cast<size_t>(r * columns), static_cast<size_t>(columns)),
+                   scales.data() + r / matrix.tiles.rows * across, matrix.tiles.columns,
+                   numbers.data() + r * columns);
   }
 }
 
-void decode_fp4_rows(const TensorView& matrix, std::span<float> numbers) {
-  const std::span<const std::byte> bytes = matrix.bytes, scales = matrix.tiles.bytes;
-  check(std::ssize(numbers) == matrix.shape.at(0) * matrix.shape.at(1) &&
-            std::ssize(bytes) * 2 == std::ssize(numbers) &&
-            std::ssize(scales) * fp4_block == std::ssize(numbers),
+void check_fp4_rows(const TensorView& matrix) {
+  const int64_t numbers = matrix.shape.at(0) * matrix.shape.at(1);
+  check(static_cast<int64_t>(matrix.bytes.size()) * 2 == numbers &&
+            static_cast<int64_t>(matrix.tiles.bytes.size()) * fp4_block == numbers,
         "the blocks of {} do not fit it", matrix.name);
+}
+
+void decode_fp4_rows(const TensorView& matrix, std::span<float> numbers) {
+  check_fp4_rows(matrix);
+  const std::span<const std::byte> bytes = matrix.bytes, scales = matrix.tiles.bytes;
+  check(numbers.size() == bytes.size() * 2, "{} has another size", matrix.name);
   for (size_t i = 0; i < numbers.size(); ++i) {
     const int both = std::to_integer<int>(bytes[i / 2]);
     numbers[i] =
@@ -204,6 +196,48 @@ void join_tile_scales(Json& config, std::vector<TensorView>& tensors, const std:
   }
   config.erase("quantization_config");
   config.erase("expert_dtype");  // V4: that of the files
+}
+
+std::vector<float> tile_scales(const TensorView& matrix) {
+  const TileScales& tiles = matrix.tiles;
+  const int64_t count =
+      parts(matrix.shape.at(0), tiles.rows) * parts(matrix.shape.at(1), tiles.columns);
+  const std::span<const std::byte> bytes = tiles.bytes;
+  const bool exponents = std::ssize(bytes) == count;
+  check(exponents || std::ssize(bytes) == count * 4, "the tiles of {} do not fit it", matrix.name);
+  std::vector<float> scales(static_cast<size_t>(count));
+  if (exponents) {
+    std::ranges::transform(bytes, scales.begin(), e8m0_to_float);
+  } else {
+    std::memcpy(scales.data(), bytes.data(), bytes.size());
+  }
+  return scales;
+}
+
+void decode_fp8_row(std::span<const std::byte> row, const float* scales, int64_t tile_columns,
+                    float* numbers) {
+  const std::array<float, 256>& values = e4m3_numbers();
+  for (size_t c = 0; c < row.size(); ++c) {
+    numbers[c] =
+        values.at(std::to_integer<uint8_t>(row[c])) * scales[c / static_cast<size_t>(tile_columns)];
+  }
+}
+
+std::vector<std::byte> mxfp4_blocks(const TensorView& matrix) {
+  check_fp4_rows(matrix);
+  const std::span<const std::byte> bytes = matrix.bytes, scales = matrix.tiles.bytes;
+  std::vector<std::byte> blocks;
+  blocks.reserve(bytes.size() + scales.size());
+  const auto code = [&](size_t number) {  // the lower half of a byte is the first of its two
+    return number % 2 == 0 ? bytes[number / 2] & std::byte{15} : bytes[number / 2] >> 4;
+  };
+  for (size_t block = 0; block < scales.size(); ++block) {
+    blocks.push_back(scales[block]);
+    for (size_t i = block * fp4_block; i < block * fp4_block + fp4_block / 2; ++i) {
+      blocks.push_back(code(i) | code(i + fp4_block / 2) << 4);
+    }
+  }
+  return blocks;
 }
 
 void decode_tiles(const TensorView& tensor, std::span<float> numbers) {

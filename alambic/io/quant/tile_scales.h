@@ -24,6 +24,17 @@ namespace alambic {
 void join_tile_scales(nlohmann::ordered_json& config, std::vector<TensorView>& tensors,
                       const std::string& where);
 
+/// Scales of a matrix of F8_E4M3 in float32: those of its first row of tiles, then of the next.
+std::vector<float> tile_scales(const TensorView& matrix);
+
+/// One row of such a matrix, of whose tiles these are the scales.
+void decode_fp8_row(std::span<const std::byte> row, const float* scales, int64_t tile_columns,
+                    float* numbers);
+
+/// The F4 rows of DeepSeek-V4's experts as GGUF's blocks of MXFP4, row after row: as many bytes,
+/// the same numbers.
+std::vector<std::byte> mxfp4_blocks(const TensorView& matrix);
+
 /// The numbers of a tensor with tile scales (MXFP4 too: mxfp4.h), multiplied out. `numbers` are as
 /// many as it has.
 void decode_tiles(const TensorView& tensor, std::span<float> numbers);

@@ -39,8 +39,9 @@ struct WeightBytes {
       const bool stays =
           device.is_cpu() && (stays_packed(view, dtype) || view.dtype == dtype_of(dtype));
       const auto numbers = static_cast<double>(count_of(view.shape));
-      (stays ? files : memory) += stays ? static_cast<double>(view.bytes.size())
-                                        : numbers * static_cast<double>(c10::elementSize(dtype));
+      const bool mapped = stays && view.dtype != Dtype::F4;  // whose blocks are put together
+      (mapped ? files : memory) += stays ? static_cast<double>(view.bytes.size())
+                                         : numbers * static_cast<double>(c10::elementSize(dtype));
     }
   }
   void put(const std::string& name, std::vector<MemoryPart>& plan) const {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "alambic/kernels/activation.h"
-#include "alambic/kernels/linear.h"
+#include "alambic/kernels/weight_linear.h"
 #include "alambic/nn/norm.h"
 
 namespace alambic {
@@ -23,8 +23,7 @@ Tensor ScaledExperts::forward(const Tensor& seen_ND, const Tensor& x_ND, const P
   const Tensor scale_NK =
       per_expert_scale_E.index_select(0, choice.experts_NK.flatten()).view_as(choice.experts_NK);
   choice.weights_NK = choice.weights_NK * scale_NK;
-  // The gradient of unbind is one tensor; that of select would be one for each expert.
-  const std::vector<Tensor> both = gate_up_proj.unbind(), down = down_proj.unbind();
+  const std::vector<Weight> both = gate_up_proj.matrices(), down = down_proj.matrices();
   const auto expert = [&](int64_t e, const Tensor& x_PD) {
     const std::vector<Tensor> halves = kernels::linear(x_PD, both[e], Tensor()).chunk(2, -1);
     return kernels::linear(kernels::geglu(halves[0], halves[1]), down[e], Tensor());

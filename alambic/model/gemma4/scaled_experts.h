@@ -12,8 +12,8 @@ struct ScaledExperts {
   double epsilon;
   Tensor scale_D;             ///< scale of what the router sees, which is normed first
   Tensor per_expert_scale_E;  ///< factors of the weights, once these sum to one
-  Tensor gate_up_proj;        ///< [E, 2 · inner, width]
-  Tensor down_proj;           ///< [E, width, inner]
+  Weight gate_up_proj;        ///< [E, 2 · inner, width]
+  Weight down_proj;           ///< [E, width, inner]
 
   ScaledExperts(const MlpShape& shape, const RouterOptions& options, double epsilon);
   /// `seen_ND` chooses the experts, `x_ND` goes through them.

@@ -1,6 +1,7 @@
 #include "alambic/model/gpt_oss/clamped_experts.h"
 
 #include "alambic/kernels/linear.h"
+#include "alambic/kernels/weight_linear.h"
 
 namespace alambic {
 
@@ -13,17 +14,26 @@ ClampedExperts::ClampedExperts(const ClampedShape& shape, const RouterOptions& o
   down_proj_bias = placeholder({E, shape.width});
 }
 
+namespace {
+
+// Packed matrices have their outputs as rows, dense ones their inputs.
+Tensor mapped(const Tensor& x_PD, const Weight& weight, const Tensor& bias) {
+  return weight.is_packed() ? kernels::linear(x_PD, weight, bias)
+                            : kernels::linear_input_major(x_PD, weight.dense(), bias);
+}
+
+}  // namespace
+
 Tensor ClampedExperts::forward(const Tensor& x_ND, const Pass& pass) const {
-  // The gradient of unbind is one tensor; that of select would be one for each expert.
-  const std::vector<Tensor> both = gate_up_proj.unbind(), both_bias = gate_up_proj_bias.unbind();
-  const std::vector<Tensor> down = down_proj.unbind(), down_bias = down_proj_bias.unbind();
+  const std::vector<Weight> both = gate_up_proj.matrices(), down = down_proj.matrices();
+  const std::vector<Tensor> both_bias = gate_up_proj_bias.unbind();
+  const std::vector<Tensor> down_bias = down_proj_bias.unbind();
   const auto expert = [&](int64_t e, const Tensor& x_PD) {
-    const Tensor pairs =
-        kernels::linear_input_major(x_PD, both[e], both_bias[e]).unflatten(-1, {-1, 2});
+    const Tensor pairs = mapped(x_PD, both[e], both_bias[e]).unflatten(-1, {-1, 2});
     const Tensor gate = pairs.select(-1, 0).clamp_max(shape.limit);
     const Tensor up = pairs.select(-1, 1).clamp(-shape.limit, shape.limit);
     const Tensor inner = (up + 1) * (gate * (gate * shape.alpha).sigmoid());
-    return kernels::linear_input_major(inner, down[e], down_bias[e]);
+    return mapped(inner, down[e], down_bias[e]);
   };
   return mix_experts(x_ND, router(x_ND, pass), router.options, expert, at::zeros_like(x_ND));
 }

@@ -15,8 +15,8 @@ struct ClampedShape {
 struct ClampedExperts : FeedForward {
   ClampedShape shape;
   Router router;
-  Tensor gate_up_proj, gate_up_proj_bias;  ///< [E, width, 2 · inner], [E, 2 · inner]
-  Tensor down_proj, down_proj_bias;        ///< [E, inner, width], [E, width]
+  Weight gate_up_proj, down_proj;            ///< [E, width, 2 · inner], [E, inner, width]
+  Tensor gate_up_proj_bias, down_proj_bias;  ///< [E, 2 · inner], [E, width]
 
   ClampedExperts(const ClampedShape& shape, const RouterOptions& options);
   Tensor forward(const Tensor& x_ND, const Pass& pass) const override;

@@ -1,0 +1,96 @@
+// FP8 weights that stay packed where nobody writes to them: every family computes what it computes
+// with the numbers multiplied out.
+#include <gtest/gtest.h>
+
+#include "alambic/base/files.h"
+#include "alambic/io/model_folder.h"
+#include "alambic/io/safetensors.h"
+#include "alambic/model/load.h"
+#include "alambic/nn/head_logits.h"
+#include "alambic/tensor/packed_view.h"
+#include "alambic/tensor/view.h"
+#include "tests/golden_models.h"
+
+namespace alambic {
+namespace {
+
+constexpr int64_t tile_rows = 10, tile_columns = 16;  // no golden matrix is whole tiles of these
+
+bool can_be_fp8(const std::string& name, const Tensor& tensor) {
+  return tensor.dim() == 2 && tensor.is_floating_point() && name.ends_with(".weight");
+}
+
+// The folder of a golden model whose matrices are F8_E4M3 with a scale to a tile.
+fs::path fp8_of(const std::string& name) {
+  const ModelFolder golden = ModelFolder::open(golden_folder(name));
+  fs::path folder = fs::path(testing::TempDir()) / ("alambic_fp8_" + name);
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const TensorView& view : golden.tensors()) {
+    const Tensor numbers = to_tensor(view, scalar_type(view), at::kCPU, {});
+    if (!can_be_fp8(view.name, numbers)) {
+      tensors.emplace_back(view.name, numbers);
+      continue;
+    }
+    const int64_t down = (numbers.size(0) + tile_rows - 1) / tile_rows;
+    const int64_t across = (numbers.size(1) + tile_columns - 1) / tile_columns;
+    tensors.emplace_back(view.name, (numbers.to(at::kFloat) * 64).to(at::kFloat8_e4m3fn));
+    tensors.emplace_back(view.name + "_scale_inv",
+                         at::linspace(0.01, 0.02, down * across).view({down, across}));
+  }
+  write_safetensors(folder / "model.safetensors", to_views(tensors), {});
+  nlohmann::ordered_json config =
+      nlohmann::ordered_json::parse(read_file(golden_folder(name) / "config.json"));
+  config["quantization_config"] = {{"quant_method", "fp8"},
+                                   {"fmt", "e4m3"},
+                                   {"activation_scheme", "dynamic"},
+                                   {"weight_block_size", {tile_rows, tile_columns}}};
+  write_file(folder / "config.json", config.dump());
+  return folder;
+}
+
+class FrozenFp8 : public testing::TestWithParam<std::string> {};
+
+// Bug: a teacher in FP8 was multiplied out, four times its file.
+TEST_P(FrozenFp8, ComputesWhatTheDecodedModelDoes) {
+  const at::NoGradGuard no_grad;
+  const fs::path folder = fp8_of(GetParam());
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const auto packed = load_model(folder, {.dtype = type, .frozen = true}),
+               plain = load_model(folder, {.dtype = type});
+    int64_t count = 0;
+    packed->visit([&](const std::string&, const Weight& weight) { count += weight.is_packed(); });
+    EXPECT_GT(count, 0);
+    const Packed tokens = pack({{1, 5, 9, 3, 7, 2, 8, 4}, {6, 1}});
+    const Tensor hidden = plain->hidden(Pass(tokens));
+    EXPECT_FALSE(hidden.isnan().any().item<bool>());
+    if (type == at::kFloat) {
+      EXPECT_TRUE(at::equal(packed->hidden(Pass(tokens)), hidden));
+    } else {  // the decoded matrix's products are libtorch's
+      EXPECT_TRUE(at::allclose(packed->hidden(Pass(tokens)), hidden, 5e-2, 5e-2));
+    }
+    EXPECT_TRUE(at::allclose(head_logits(packed->head(), hidden),
+                             head_logits(plain->head(), hidden), 1e-2, 1e-2));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FrozenFp8, testing::ValuesIn(golden_models()), golden_name);
+
+// Prevents: numbers at other places than in the rows that are read together.
+TEST(FrozenFp4, RowsAreThoseOfTheDecodedMatrix) {
+  std::vector<std::byte> bytes(3 * 48), exponents(3 * 3);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 37 + 11);
+  for (size_t i = 0; i < exponents.size(); ++i) exponents[i] = static_cast<std::byte>(120 + i);
+  const TensorView view = {.name = "experts.0.w1.weight",
+                           .dtype = Dtype::F4,
+                           .shape = {3, 96},
+                           .bytes = std::span<const std::byte>(bytes),
+                           .tiles = {std::span<const std::byte>(exponents), 1, 32}};
+  ASSERT_TRUE(stays_packed(view, at::kFloat));
+  EXPECT_TRUE(at::equal(to_packed(view, at::kFloat, nullptr).decoded(0, 3),
+                        to_tensor(view, at::kFloat, at::kCPU, {})));
+}
+
+}  // namespace
+}  // namespace alambic
