@@ -1,10 +1,12 @@
 # alambic_rooms(TARGET ROOM…): all sources of these rooms, their sub-rooms included. What lies in a
 # room's folder is compiled: no list names it again.
 #
-# Files called *_cpu.cpp are compiled once per instruction set (isa_kernels.cmake).
+# Files called *_cpu.cpp are compiled once per instruction set (isa_kernels.cmake); those in folders
+# called cuda/ are a library of their own (cuda.cmake, tests/cuda).
 function(alambic_rooms target)
   foreach(room ${ARGN})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/alambic/${room}/*.cpp")
+    list(FILTER sources EXCLUDE REGEX "/cuda/[^/]*$")
     set(isa_sources ${sources})
     list(FILTER isa_sources INCLUDE REGEX "_cpu\\.cpp$")
     list(FILTER sources EXCLUDE REGEX "_cpu\\.cpp$")

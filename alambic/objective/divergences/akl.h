@@ -14,8 +14,8 @@ struct Akl {
   static constexpr DivergenceParameter parameter = {DivergenceParameter::head_share};
 
   template <class A>
-  [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
-                                                   const typename A::Number& share) {
+  [[gnu::always_inline]] static constexpr Contribution<A> at(const Entry<A>& e,
+                                                             const typename A::Number& share) {
     const auto rest = 1.0f - share;
     return {
         share * positive_term<A>(e.p, e.q, e.delta) + rest * positive_term<A>(e.q, e.p, -e.delta),

@@ -11,8 +11,8 @@ struct ForwardKl {
   static constexpr DivergenceParameter parameter = {};
 
   template <class A>
-  [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
-                                                   const typename A::Number& /*parameter*/) {
+  [[gnu::always_inline]] static constexpr Contribution<A> at(
+      const Entry<A>& e, const typename A::Number& /*parameter*/) {
     return {positive_term<A>(e.p, e.q, e.delta), e.q - e.p};
   }
 

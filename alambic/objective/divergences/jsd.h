@@ -13,8 +13,8 @@ struct Jsd {
       DivergenceParameter::beta, DivergenceKind::forward_kl, DivergenceKind::reverse_kl};
 
   template <class A>
-  [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
-                                                   const typename A::Number& beta) {
+  [[gnu::always_inline]] static constexpr Contribution<A> at(const Entry<A>& e,
+                                                             const typename A::Number& beta) {
     const auto rest = 1.0f - beta;
     const ToMixture<A> to = to_mixture<A>(e.delta, beta);
     const auto m = e.p * beta + e.q * rest;

@@ -13,8 +13,8 @@ struct SkewKl {
       DivergenceParameter::alpha, DivergenceKind::forward_kl, DivergenceKind::forward_kl};
 
   template <class A>
-  [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
-                                                   const typename A::Number& alpha) {
+  [[gnu::always_inline]] static constexpr Contribution<A> at(const Entry<A>& e,
+                                                             const typename A::Number& alpha) {
     const auto rest = 1.0f - alpha;
     const auto m = e.p * alpha + e.q * rest;
     return {positive_term<A>(e.p, m, to_mixture<A>(e.delta, alpha).teacher),

@@ -13,8 +13,8 @@ struct SkewReverseKl {
       DivergenceParameter::alpha, DivergenceKind::reverse_kl, DivergenceKind::reverse_kl};
 
   template <class A>
-  [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
-                                                   const typename A::Number& alpha) {
+  [[gnu::always_inline]] static constexpr Contribution<A> at(const Entry<A>& e,
+                                                             const typename A::Number& alpha) {
     const auto rest = 1.0f - alpha;
     const auto m = e.p * rest + e.q * alpha;
     const auto to_student = to_mixture<A>(e.delta, rest).student;

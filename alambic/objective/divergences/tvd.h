@@ -15,8 +15,8 @@ struct Tvd {
   static constexpr DivergenceParameter parameter = {};
 
   template <class A>
-  [[gnu::always_inline]] static Contribution<A> at(const Entry<A>& e,
-                                                   const typename A::Number& /*parameter*/) {
+  [[gnu::always_inline]] static constexpr Contribution<A> at(
+      const Entry<A>& e, const typename A::Number& /*parameter*/) {
     const auto& x = e.delta;
     // p·(eˣ − 1) where q − p would cancel.
     const auto difference =
