@@ -15,6 +15,7 @@ class Bug(NamedTuple):
 
 
 OBJECTIVE = "alambic/objective/"
+CUDA = "alambic/kernels/cuda/"
 
 BUGS = [
     # What the loss is.
@@ -294,4 +295,40 @@ BUGS = [
         "const bool apart = same_names(own, others);",
         "const bool apart = same_names(own, others) && false;", "text_test",
         "Cells.OfEqualVocabulariesAreTheTokens", "a byte and a letter are one: no identity"),
+
+    # Kernels of a GPU, built for a CPU (docs/kernels.md).
+    Bug("shared-memory-race", CUDA + "reduce.h",
+        "  __syncthreads();  // of_warp may still be read\n", "", "cuda_test",
+        "DeviceDivergence.TermsAddUpAndWhatIsReportedIsThere",
+        "a warp that is ahead overwrites the sums that others still read"),
+    Bug("partial-tile", CUDA + "decode.cu",
+        "static_cast<int>(to - base < tile ? to - base : tile);", "tile;", "cuda_test",
+        "DeviceDecode.IsTheDefinitionForEveryGroupingAndBothTypes",
+        "entries behind a sequence's end have weights"),
+    Bug("off-by-one-page", CUDA + "decode.cu", "e / pages.page];", "(e + 1) / pages.page];",
+        "cuda_test", "DeviceDecode.LongSequencesAreSplitAtPartsAndPages",
+        "the last entry of each page is read from the next"),
+    Bug("bfloat16-accumulation", CUDA + "norm.cu",
+        "sum += widen(dy[n * D + d]) * (widen(s[n * D + d]) * inverse[n]);",
+        "sum = widen(narrow<T>(sum + widen(dy[n * D + d]) * (widen(s[n * D + d]) * inverse[n])));",
+        "cuda_test",
+        "DeviceRmsNorm.WeightGradientCrossesPartsOfRowsAndTakesWhatComesFromElsewhere",
+        "a sum in bfloat16 stops to grow after a few hundred terms"),
+    Bug("combine-by-arrival", CUDA + "moe.cu",
+        "for (unsigned i = 0; i < threadIdx.x; ++i) place += experts[i] == e;",
+        "place = atomicAdd(&job.scratch[blockIdx.x * job.E + e], 1);", "cuda_test",
+        "DeviceRoute.OrdersPairsByExpertStably",
+        "places by arrival: the sums' order differs from run to run"),
+    Bug("wrong-slot", CUDA + "heads.cu", "job.pages.table[n * job.pages.table_row",
+        "job.pages.table[0 * job.pages.table_row", "cuda_test",
+        "DeviceHeads.RowsGoToTheirPageOfTheCache", "every sequence writes to the first one's pages"),
+    Bug("coin-of-another-row", CUDA + "sample.cu", "static_cast<uint64_t>(job.id[blockIdx.x])",
+        "static_cast<uint64_t>(job.id[0])", "cuda_test",
+        "DeviceSample.TakesTheSameTokensAsTheCpu", "answers that depend on their place in the batch"),
+    Bug("sums-not-brought-down", CUDA + "decode.cu", "sums[h][c] *= scales[h];",
+        "sums[h][c] *= 1.0f;", "cuda_test", "DeviceDecode.LongSequencesAreSplitAtPartsAndPages",
+        "online softmax: an entry that is larger than all before must shrink their sums"),
+    Bug("scale-of-the-next-tile", CUDA + "packed_numbers.h", "c / rows.tile]",
+        "(c + 1) / rows.tile]", "cuda_test", "DevicePackedRows.DecodeToTheBitsOfTheFile",
+        "the last column of each FP8 tile takes its neighbor's scale"),
 ]

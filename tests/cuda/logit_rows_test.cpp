@@ -82,7 +82,7 @@ double parameter_of(DivergenceKind kind, double parameter, double temperature, c
 TEST(DeviceDivergence, EveryKindIsItsDefinitionWithItsGradient) {
   for (const DivergenceInfo& info : divergence_infos()) {
     for (const double T : {1.0, 2.5}) {
-      const Rows rows{.count = 2, .V = 517};
+      const Rows rows{.count = T == 1 ? 2 : 1, .V = 517};
       const double power = std::pow(T, info.temperature_power);
       const Found found = divergence(rows, {{info.kind, 0.3, power, power / T}}, T, 0.5);
       double value = 0;

@@ -136,6 +136,24 @@ void give_turn(unsigned i) {
                          " have ended)");
 }
 
+// Runs one warp as far as it comes without the others: what it must not overtake, it overtakes.
+// False when it could not move.
+template <class At>
+bool run_warp(unsigned warp, const At& at) {
+  bool moved = false;
+  for (bool someone = true; someone; moved |= someone) {
+    someone = false;
+    for (unsigned lane = 0; lane < warp_size; ++lane) {
+      const unsigned i = warp * warp_size + at(lane, warp_size);
+      if (!block->fibers[i].can_run()) continue;
+      someone = true;
+      give_turn(i);
+      if (block->error) std::rethrow_exception(block->error);
+    }
+  }
+  return moved;
+}
+
 void run_block() {
   Block& b = *block;
   for (unsigned i = 0; i < b.count; ++i) {
@@ -147,15 +165,11 @@ void run_block() {
   b.all = {};
   std::ranges::fill(b.warps, Barrier{});
   const bool backward = order == Order::descending;
+  const auto at = [&](unsigned i, unsigned count) { return backward ? count - 1 - i : i; };
+  const auto warps = static_cast<unsigned>(b.warps.size());
   for (bool someone = true; someone;) {
     someone = false;
-    for (unsigned turn = 0; turn < b.count; ++turn) {
-      const unsigned i = backward ? b.count - 1 - turn : turn;
-      if (!b.fibers[i].can_run()) continue;
-      someone = true;
-      give_turn(i);
-      if (b.error) std::rethrow_exception(b.error);
-    }
+    for (unsigned w = 0; w < warps; ++w) someone |= run_warp(at(w, warps), at);
   }
   if (!std::ranges::all_of(b.fibers, &Fiber::done)) tell_deadlock();
 }
