@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "alambic/base/escape.h"
+#include "alambic/base/secret.h"
 
 namespace alambic {
 namespace {
@@ -13,10 +14,10 @@ namespace {
 int64_t follower_rank = 0;
 
 // "\r\033[K" wipes a progress bar that shares the terminal line; the bar redraws itself. Control
-// characters are escaped: messages quote files.
+// characters are escaped: messages quote files. Keys are taken out: they quote servers too.
 void write_line(const std::string& message) {
   const char* wipe = isatty(STDERR_FILENO) ? "\r\033[K" : "";
-  const std::string line = wipe + escape_controls(message, /*lines=*/true) + "\n";
+  const std::string line = wipe + escape_controls(redacted(message), /*lines=*/true) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);
 }
