@@ -54,13 +54,14 @@ bench: setup
 install: build
 	cmake --install build/release --prefix "$(abspath $(PREFIX))"
 
-# The asan build's commands are those of the torch-free rooms.
+# The asan build's commands are those of the torch-free rooms; the release build has nvcc's.
 lint: ALAMBIC_WERROR = ON
 lint: setup-lint
 	tools/lint/layers
 	tools/lint/format
 	$(CONFIGURE) asan
 	tools/lint/tidy build/asan
+	tools/lint/cuda build/release
 
 format: setup-lint
 	tools/lint/format --fix

@@ -33,10 +33,19 @@ if(ALAMBIC_TORCH)
   install(CODE "file(RPATH_SET FILE \"${_torch}\" NEW_RPATH \"\\$ORIGIN\")")
 endif()
 
+if(TARGET alambic_cuda)
+  install(TARGETS alambic_cuda LIBRARY DESTINATION ${ALAMBIC_LIBRARIES} OPTIONAL)
+  set(_cuda "\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${ALAMBIC_LIBRARIES}/libalambic_cuda.so")
+  install(CODE "if(EXISTS \"${_cuda}\")
+    file(RPATH_SET FILE \"${_cuda}\" NEW_RPATH \"\\$ORIGIN\")
+  endif()")
+endif()
+
 # The rooms' headers, and the tables that some of them include. The command line is no library.
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/alambic/" "${CMAKE_BINARY_DIR}/generated/alambic/"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/alambic"
-        FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN cli EXCLUDE PATTERN arrow EXCLUDE)
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN cli EXCLUDE PATTERN arrow EXCLUDE
+        PATTERN cuda EXCLUDE)
 configure_package_config_file(cmake/alambicConfig.cmake.in "${CMAKE_BINARY_DIR}/alambicConfig.cmake"
   INSTALL_DESTINATION ${ALAMBIC_PACKAGE} PATH_VARS ALAMBIC_LIBRARIES)
 write_basic_package_version_file("${CMAKE_BINARY_DIR}/alambicConfigVersion.cmake"
