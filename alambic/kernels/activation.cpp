@@ -1,6 +1,7 @@
 #include "alambic/kernels/activation.h"
 
 #include "alambic/kernels/cpu.h"
+#include "alambic/kernels/device_functions.h"
 #include "alambic/kernels/launch.h"
 #include "alambic/tensor/function.h"
 
@@ -64,10 +65,16 @@ Tensor fused(Gate kind, const Tensor& gate_NF, const Tensor& up_NF) {
   return GatedFunction::apply(kind, gate, up.defined() ? std::optional(up) : std::nullopt);
 }
 
+bool same_on_device(const Tensor& gate_NF, const Tensor& up_NF) {
+  return gate_NF.sizes() == up_NF.sizes() && gate_NF.scalar_type() == up_NF.scalar_type() &&
+         kernels_of(gate_NF, up_NF) != nullptr;
+}
+
 }  // namespace
 
 Tensor gated(Gate gate, const Tensor& gate_NF, const Tensor& up_NF) {
   if (plain(gate_NF, up_NF)) return fused(gate, gate_NF, up_NF);
+  if (same_on_device(gate_NF, up_NF)) return on_device::gated(gate, gate_NF, up_NF);
   return (gate == Gate::silu ? at::silu(gate_NF) : at::gelu(gate_NF, "tanh")) * up_NF;
 }
 
@@ -80,8 +87,9 @@ Tensor geglu(const Tensor& gate_NF, const Tensor& up_NF) {
 }
 
 Tensor gelu_tanh(const Tensor& x_NF) {
-  if (!plain(x_NF)) return at::gelu(x_NF, "tanh");
-  return fused(Gate::gelu_tanh, x_NF, Tensor());
+  if (plain(x_NF)) return fused(Gate::gelu_tanh, x_NF, Tensor());
+  if (kernels_of(x_NF) != nullptr) return on_device::gated(Gate::gelu_tanh, x_NF, Tensor());
+  return at::gelu(x_NF, "tanh");
 }
 
 }  // namespace alambic::kernels

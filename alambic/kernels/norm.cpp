@@ -1,6 +1,7 @@
 #include "alambic/kernels/norm.h"
 
 #include "alambic/kernels/cpu.h"
+#include "alambic/kernels/device_functions.h"
 #include "alambic/kernels/launch.h"
 #include "alambic/tensor/function.h"
 
@@ -89,6 +90,7 @@ Tensor rms_norm(const Tensor& x_ND, const Tensor& weight_D, double epsilon) {
     return wants_gradient(x, weight_D) ? RmsNormFunction::apply(x, weight_D, epsilon)
                                        : fused_forward(x, weight_D, epsilon, nullptr);
   }
+  if (kernels_of(x_ND, weight_D) != nullptr) return on_device::rms_norm(x_ND, weight_D, epsilon);
   const auto wide = x_ND.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const Tensor x = x_ND.to(wide);
   const Tensor scale = (x.square().mean(-1, true) + epsilon).rsqrt();

@@ -1,6 +1,7 @@
 #include "alambic/kernels/rope.h"
 
 #include "alambic/kernels/cpu.h"
+#include "alambic/kernels/device_functions.h"
 #include "alambic/kernels/launch.h"
 #include "alambic/tensor/function.h"
 
@@ -60,6 +61,10 @@ Tensor rope(const Tensor& x_NHd, const Tensor& cos_Nd, const Tensor& sin_Nd) {
           "rope: tables of another shape than the heads");
     return wants_gradient(x_NHd) ? RopeFunction::apply(x_NHd, cos_Nd, sin_Nd)
                                  : rotate(x_NHd, cos_Nd, sin_Nd, 1);
+  }
+  if (x_NHd.dim() == 3 && cos_Nd.scalar_type() == at::kFloat &&
+      kernels_of(x_NHd, cos_Nd, sin_Nd) != nullptr) {
+    return on_device::rope(x_NHd, cos_Nd, sin_Nd);
   }
   const Tensor low = x_NHd.narrow(-1, 0, half);
   const Tensor high = x_NHd.narrow(-1, half, half);

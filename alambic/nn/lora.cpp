@@ -1,30 +1,37 @@
 #include "alambic/nn/lora.h"
 
 #include "alambic/base/random.h"
+#include "alambic/kernels/device_functions.h"
 #include "alambic/kernels/linear.h"
 
 namespace alambic {
 
 namespace {
 
+using Mask = kernels::on_device::DropoutMask;
+
 // 0 with the dropout's probability, else 1 / (1 − rate); one Philox block for four elements.
-Tensor mask(at::IntArrayRef sizes, const LoraDropout& dropout, uint64_t adapter) {
-  const auto words = random_words({.seed = dropout.seed,
-                                   .stream = Stream::dropout,
-                                   .step = dropout.step,
-                                   .sample = dropout.micro_batch,
-                                   .position = static_cast<uint32_t>(adapter)});
+Mask mask_of(const LoraDropout& dropout, uint64_t adapter) {
+  return {.words = random_words({.seed = dropout.seed,
+                                 .stream = Stream::dropout,
+                                 .step = dropout.step,
+                                 .sample = dropout.micro_batch,
+                                 .position = static_cast<uint32_t>(adapter)}),
+          .least = static_cast<uint64_t>(dropout.rate * 0x1p32),
+          .kept = static_cast<float>(1 / (1 - dropout.rate))};
+}
+
+Tensor mask(at::IntArrayRef sizes, const Mask& of) {
+  const auto& words = of.words;
   const Tensor mask = at::empty(sizes, at::kFloat);
   float* value = mask.mutable_data_ptr<float>();
-  const auto min = static_cast<uint64_t>(dropout.rate * 0x1p32);
-  const auto kept = static_cast<float>(1 / (1 - dropout.rate));
   const int64_t count = mask.numel();
   at::parallel_for(0, (count + 3) / 4, 4096, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const auto low = static_cast<uint32_t>(block), high = static_cast<uint32_t>(block >> 32);
       const auto drawn = philox({low, high, words[2], words[3]}, {words[0], words[1]});
       for (int64_t i = 4 * block; i < std::min(4 * block + 4, count); ++i) {
-        value[i] = drawn[i % 4] >= min ? kept : 0;
+        value[i] = drawn[i % 4] >= of.least ? of.kept : 0;
       }
     }
   });
@@ -42,7 +49,11 @@ bool same(const Tensor& kept, int64_t version, const Tensor& now) {
 
 Tensor Lora::drop(const Tensor& x_ND) const {
   if (!dropout || dropout->rate == 0 || !at::GradMode::is_enabled()) return x_ND;
-  return x_ND * mask(x_ND.sizes(), *dropout, index).to(x_ND.options().requires_grad(false));
+  const Mask drawn = mask_of(*dropout, index);
+  if (!x_ND.is_cpu() && kernels::kernels_of(x_ND) != nullptr) {
+    return kernels::on_device::dropout(x_ND, drawn);
+  }
+  return x_ND * mask(x_ND.sizes(), drawn).to(x_ND.options().requires_grad(false));
 }
 
 Tensor Lora::update(const Tensor& x_ND) const {

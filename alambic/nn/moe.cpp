@@ -1,6 +1,7 @@
 #include "alambic/nn/moe.h"
 
 #include "alambic/base/error.h"
+#include "alambic/kernels/device_moe.h"
 
 namespace alambic {
 
@@ -8,6 +9,11 @@ namespace {
 
 at::ScalarType score_type(const Tensor& weight) {
   return weight.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+std::vector<int64_t> on_host(const Tensor& counts_E) {
+  const Tensor counts = counts_E.to(at::kCPU, at::kLong);
+  return {counts.const_data_ptr<int64_t>(), counts.const_data_ptr<int64_t>() + counts.numel()};
 }
 
 // The (token, expert) pairs ordered by expert.
@@ -18,10 +24,28 @@ struct Dispatch {
   Dispatch(const Tensor& experts_NK, int64_t experts) {
     const Tensor flat = experts_NK.flatten();
     order = flat.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
-    const Tensor bins = at::bincount(flat, {}, experts).to(at::kCPU);
-    counts.assign(bins.const_data_ptr<int64_t>(), bins.const_data_ptr<int64_t>() + experts);
+    counts = on_host(at::bincount(flat, {}, experts));
   }
 };
+
+// What the experts make of their parts of the rows, one below the other.
+Tensor by_experts(const Tensor& x_PD, const std::vector<int64_t>& counts,
+                  const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert) {
+  std::vector<Tensor> outputs;
+  int64_t first = 0;
+  for (int64_t e = 0; e < std::ssize(counts); ++e) {
+    if (counts[e] > 0) outputs.push_back(expert(e, x_PD.narrow(0, first, counts[e])));
+    first += counts[e];
+  }
+  return at::cat(outputs);
+}
+
+// Whether an accelerator's kernels sort and combine the rows.
+bool has_kernels(const Tensor& x_ND, const Tensor& base_ND, const RouterOptions& options) {
+  return options.experts <= kernels::most_experts && x_ND.dim() == 2 &&
+         base_ND.scalar_type() == x_ND.scalar_type() &&
+         kernels::kernels_of(x_ND, base_ND) != nullptr;
+}
 
 // The choices with those outside of each token's best groups at −∞.
 Tensor in_best_groups(const Tensor& choice_NE, const RouterOptions& options) {
@@ -92,20 +116,19 @@ Moe::Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames
 Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
                    const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
                    const Tensor& base_ND) {
+  if (choice.experts_NK.numel() == 0) return base_ND;
+  if (has_kernels(x_ND, base_ND, options)) {
+    const auto routed = kernels::on_device::route(choice.experts_NK, options.experts);
+    const Tensor x_PD = kernels::on_device::gather_rows(x_ND, routed);
+    const Tensor y_PD = by_experts(x_PD, on_host(routed.counts_E), expert);
+    return kernels::on_device::combine_rows(y_PD, choice.weights_NK, base_ND, routed);
+  }
   const Dispatch dispatch(choice.experts_NK, options.experts);
   const Tensor token_P = dispatch.order.floor_divide(options.top_k);
-  const Tensor x_PD = x_ND.index_select(0, token_P);
-  std::vector<Tensor> outputs;
-  int64_t first = 0;
-  for (int64_t e = 0; e < options.experts; ++e) {
-    const int64_t count = dispatch.counts[e];
-    if (count > 0) outputs.push_back(expert(e, x_PD.narrow(0, first, count)));
-    first += count;
-  }
-  if (outputs.empty()) return base_ND;
+  const Tensor y_PD = by_experts(x_ND.index_select(0, token_P), dispatch.counts, expert);
   const Tensor weight_P1 =
       choice.weights_NK.flatten().index_select(0, dispatch.order).unsqueeze(-1);
-  const Tensor weighted_PD = (at::cat(outputs) * weight_P1).to(x_ND.scalar_type());
+  const Tensor weighted_PD = (y_PD * weight_P1).to(x_ND.scalar_type());
   return base_ND.index_add(0, token_P, weighted_PD);
 }
 

@@ -1,6 +1,8 @@
 #include "alambic/objective/cross_entropy_rows.h"
 
 #include "alambic/base/error.h"
+#include "alambic/kernels/device.h"
+#include "alambic/objective/device_rows.h"
 
 namespace alambic {
 namespace {
@@ -39,13 +41,38 @@ CrossEntropyRows rows_by_tensors(const CrossEntropyRow& row, const Tensor& logit
   return rows;
 }
 
+CrossEntropyRows rows_on_device(const kernels::DeviceKernels& kernels, const CrossEntropyRow& row,
+                                const Tensor& logits_CV, const Tensor& targets_C) {
+  const kernels::DeviceCall call(kernels, logits_CV.device());
+  const auto numbers = logits_CV.options().dtype(at::kDouble);
+  const int64_t count = logits_CV.size(0);
+  const CrossEntropyRows rows{at::empty({count}, numbers), at::empty({count}, numbers)};
+  call.run(static_cast<const DeviceRows*>(kernels.rows)->cross_entropy,
+           {.logits = call.at<float>(logits_CV),
+            .targets = call.at<int64_t>(targets_C),
+            .rows = count,
+            .vocabulary = row.vocabulary,
+            .stride = logits_CV.stride(0),
+            .temperature = row.temperature,
+            .weight = row.weight,
+            .softcap = row.softcap,
+            .gradient = row.gradient,
+            .cross_entropy = call.at<double>(rows.cross_entropy_C),
+            .agreement = call.at<double>(rows.agreement_C)});
+  return rows;
+}
+
 }  // namespace
 
 CrossEntropyRows cross_entropy_rows(const CrossEntropyRow& row, const Tensor& logits_CV,
                                     const Tensor& targets_C) {
-  const bool kernel = logits_CV.is_cpu() && logits_CV.scalar_type() == at::kFloat;
-  return kernel ? rows_on_cpu(row, logits_CV, targets_C)
-                : rows_by_tensors(row, logits_CV, targets_C);
+  const bool single = logits_CV.scalar_type() == at::kFloat;
+  if (single && logits_CV.is_cpu()) return rows_on_cpu(row, logits_CV, targets_C);
+  const auto* kernels = single ? kernels::kernels_of(logits_CV) : nullptr;
+  if (kernels != nullptr && targets_C.is_contiguous()) {
+    return rows_on_device(*kernels, row, logits_CV, targets_C);
+  }
+  return rows_by_tensors(row, logits_CV, targets_C);
 }
 
 Tensor checked_targets(const Tensor& hidden_MD, const Head& head, const Tensor& targets_M) {

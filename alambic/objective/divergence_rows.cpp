@@ -1,7 +1,10 @@
 #include "alambic/objective/divergence_rows.h"
 
+#include <algorithm>
 #include <vector>
 
+#include "alambic/kernels/device.h"
+#include "alambic/objective/device_rows.h"
 #include "alambic/objective/divergences/all.h"
 #include "alambic/objective/tensor_arithmetic.h"
 
@@ -93,6 +96,37 @@ void rows_by_tensors(const DivergenceRow& row, const Tensor& student_CV, const T
   student_CV.copy_(gradient);
 }
 
+// Rows that an accelerator has a kernel for.
+const kernels::DeviceKernels* kernels_of_rows(const DivergenceRow& row, const Tensor& student_CV,
+                                              const Tensor& teacher_CV) {
+  const bool rows = student_CV.scalar_type() == at::kFloat &&
+                    teacher_CV.scalar_type() == at::kFloat &&
+                    student_CV.stride(0) == teacher_CV.stride(0) && student_CV.stride(1) == 1 &&
+                    teacher_CV.stride(1) == 1 && std::ssize(row.terms) <= most_device_terms;
+  return rows ? kernels::kernels_of(student_CV, teacher_CV) : nullptr;
+}
+
+void rows_on_device(const kernels::DeviceKernels& kernels, const DivergenceRow& row,
+                    const Tensor& student_CV, const Tensor& teacher_CV, const Tensor& total) {
+  const kernels::DeviceCall call(kernels, student_CV.device());
+  const Tensor sums = at::empty({student_CV.size(0), 6}, total.options());
+  DeviceDivergence job = {.student = call.at<float>(student_CV),
+                          .teacher = call.at<float>(teacher_CV),
+                          .rows = student_CV.size(0),
+                          .vocabulary = row.vocabulary,
+                          .stride = student_CV.stride(0),
+                          .terms = {},
+                          .term_count = static_cast<int>(row.terms.size()),
+                          .temperature = row.temperature,
+                          .weight = row.weight,
+                          .softcap = row.softcap,
+                          .gradient = row.gradient,
+                          .sums = call.at<double>(sums),
+                          .total = call.at<double>(total)};
+  std::ranges::copy(row.terms, job.terms);
+  call.run(static_cast<const DeviceRows*>(kernels.rows)->divergence, job);
+}
+
 }  // namespace
 
 void divergence_rows(const DivergenceRow& row, const Tensor& student_CV, const Tensor& teacher_CV,
@@ -100,6 +134,8 @@ void divergence_rows(const DivergenceRow& row, const Tensor& student_CV, const T
   const at::NoGradGuard no_gradient;
   if (student_CV.is_cpu() && student_CV.scalar_type() == at::kFloat) {
     rows_on_cpu(row, student_CV, teacher_CV, total);
+  } else if (const auto* kernels = kernels_of_rows(row, student_CV, teacher_CV)) {
+    rows_on_device(*kernels, row, student_CV, teacher_CV, total);
   } else {
     rows_by_tensors(row, student_CV, teacher_CV, total);
   }
