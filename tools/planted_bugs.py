@@ -328,7 +328,7 @@ BUGS = [
     Bug("sums-not-brought-down", CUDA + "decode.cu", "sums[h][c] *= scales[h];",
         "sums[h][c] *= 1.0f;", "cuda_test", "DeviceDecode.LongSequencesAreSplitAtPartsAndPages",
         "online softmax: an entry that is larger than all before must shrink their sums"),
-    Bug("scale-of-the-next-tile", CUDA + "packed_numbers.h", "c / rows.tile]",
-        "(c + 1) / rows.tile]", "cuda_test", "DevicePackedRows.DecodeToTheBitsOfTheFile",
+    Bug("scale-of-the-next-tile", CUDA + "packed_numbers.h", "c / tile]",
+        "(c + 1) / tile]", "cuda_test", "DevicePackedRows.DecodeToTheBitsOfTheFile",
         "the last column of each FP8 tile takes its neighbor's scale"),
 ]

@@ -13,7 +13,8 @@ __global__ void decode_rows(DeviceUnpack job) {
   const int64_t i = global_thread(), C = job.rows.C;
   if (i >= job.count * C) return;
   const int64_t r = job.ids != nullptr ? job.ids[i / C] : job.first + i / C;
-  static_cast<T*>(job.y)[i] = narrow<T>(number_at<format>(job.rows, r, i % C));
+  static_cast<T*>(job.y)[i] =
+      narrow<T>(number_at<format>(job.rows, r, static_cast<uint32_t>(i % C)));
 }
 
 // A row of the weights to a warp; each number is decoded once for all rows of x.
@@ -24,11 +25,18 @@ __global__ void few_rows(DevicePackedFew job) {
   if (r >= job.rows.R) return;  // a whole warp
   const T* x = static_cast<const T*>(job.x);
   float sums[packed_few_rows] = {};
-  for (int64_t c = lane; c < job.rows.C; c += simt::warp_size) {
-    const float weight = number_at<format>(job.rows, r, c);
+  const auto C = static_cast<uint32_t>(job.rows.C);
+  // Four neighbors to a lane: of one block, whose scale is decoded once.
+  for (uint32_t first = 4 * lane; first < C; first += 4 * simt::warp_size) {
 #pragma unroll
-    for (int n = 0; n < packed_few_rows; ++n) {
-      if (n < job.N) sums[n] += weight * widen(x[n * job.x_row + c]);
+    for (uint32_t i = 0; i < 4; ++i) {
+      const uint32_t c = first + i;
+      if (c >= C) break;
+      const float weight = number_at<format>(job.rows, r, c);
+#pragma unroll
+      for (int n = 0; n < packed_few_rows; ++n) {
+        if (n < job.N) sums[n] += weight * widen(x[n * job.x_row + c]);
+      }
     }
   }
 #pragma unroll

@@ -31,20 +31,20 @@ __device__ __forceinline__ float half_of_power(uint32_t e) {
 }
 
 template <DevicePacked format>
-__device__ __forceinline__ float number_at(const DevicePackedRows& rows, int64_t r, int64_t c);
+__device__ __forceinline__ float number_at(const DevicePackedRows& rows, int64_t r, uint32_t c);
 
 template <>
 __device__ __forceinline__ float number_at<DevicePacked::fp8_tiles>(const DevicePackedRows& rows,
-                                                                    int64_t r, int64_t c) {
-  const int64_t across = (rows.C + rows.tile - 1) / rows.tile;
-  const float scale =
-      static_cast<const float*>(rows.scales)[r / rows.tile * across + c / rows.tile];
+                                                                    int64_t r, uint32_t c) {
+  const auto tile = static_cast<uint32_t>(rows.tile);
+  const int64_t across = (rows.C + tile - 1) / tile;
+  const float scale = static_cast<const float*>(rows.scales)[r / tile * across + c / tile];
   return __fmul_rn(e4m3_to_float(rows.bytes[r * rows.row_bytes + c]), scale);
 }
 
 template <>
 __device__ __forceinline__ float number_at<DevicePacked::q8_0>(const DevicePackedRows& rows,
-                                                               int64_t r, int64_t c) {
+                                                               int64_t r, uint32_t c) {
   const uint8_t* block = rows.bytes + r * rows.row_bytes + c / 32 * 34;
   return __fmul_rn(static_cast<float>(static_cast<int8_t>(block[2 + c % 32])), half_at(block));
 }
@@ -52,7 +52,7 @@ __device__ __forceinline__ float number_at<DevicePacked::q8_0>(const DevicePacke
 // d, m, scales[12], q[128]. Runs of 64 share 32 bytes, two numbers in each.
 template <>
 __device__ __forceinline__ float number_at<DevicePacked::q4_k>(const DevicePackedRows& rows,
-                                                               int64_t r, int64_t c) {
+                                                               int64_t r, uint32_t c) {
   const uint8_t* block = rows.bytes + r * rows.row_bytes + c / 256 * 144;
   const int i = static_cast<int>(c % 256), s = i / 32;
   const uint8_t* packed = block + 4;
@@ -67,7 +67,7 @@ __device__ __forceinline__ float number_at<DevicePacked::q4_k>(const DevicePacke
 // low[128], high[64], scale[16] signed, d. Runs of 128 share 64 low bytes and 32 high ones.
 template <>
 __device__ __forceinline__ float number_at<DevicePacked::q6_k>(const DevicePackedRows& rows,
-                                                               int64_t r, int64_t c) {
+                                                               int64_t r, uint32_t c) {
   const uint8_t* block = rows.bytes + r * rows.row_bytes + c / 256 * 210;
   const int i = static_cast<int>(c % 256), s = i / 16;
   const int low = block[s / 8 * 64 + s % 4 * 16 + i % 16] >> s % 8 / 4 * 4 & 0xf;
@@ -80,7 +80,7 @@ __device__ __forceinline__ float number_at<DevicePacked::q6_k>(const DevicePacke
 // exponent, q[16]: the upper halves are the last 16 numbers.
 template <>
 __device__ __forceinline__ float number_at<DevicePacked::mxfp4>(const DevicePackedRows& rows,
-                                                                int64_t r, int64_t c) {
+                                                                int64_t r, uint32_t c) {
   const uint8_t* block = rows.bytes + r * rows.row_bytes + c / 32 * 17;
   const int i = static_cast<int>(c % 32);
   return twice_e2m1(block[1 + i % 16] >> i / 16 * 4 & 0xf) * half_of_power(block[0]);
@@ -88,7 +88,7 @@ __device__ __forceinline__ float number_at<DevicePacked::mxfp4>(const DevicePack
 
 template <>
 __device__ __forceinline__ float number_at<DevicePacked::mxfp4_split>(const DevicePackedRows& rows,
-                                                                      int64_t r, int64_t c) {
+                                                                      int64_t r, uint32_t c) {
   const uint8_t byte = rows.bytes[r * rows.row_bytes + c / 2];
   const uint8_t exponent = static_cast<const uint8_t*>(rows.scales)[r * (rows.C / 32) + c / 32];
   return twice_e2m1(byte >> c % 2 * 4 & 0xf) * half_of_power(exponent);
