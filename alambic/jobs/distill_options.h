@@ -42,16 +42,18 @@ struct DistillOptions : Options {
   MachineOptions machine;
   PolicyOptions policy;
   RunOptions run;
+  bool data_required = true;  ///< false for commands that may plan without rows
 
   void visit(OptionVisitor& v) override {
     v.group("Models and data");
     v.text("student", student, "model folder to train").required().model();
     teachers.visit(v);
-    v.list("data", data,
-           "rows with `prompt` (text or messages) or `messages`; and `completion` where --lmbda is "
-           "below 1; several are mixed, NAME=WEIGHT in these shares")
-        .required()
-        .path();
+    OptionFacts& rows = v.list("data", data,
+                               "rows with `prompt` (text or messages) or `messages`; and "
+                               "`completion` where --lmbda is "
+                               "below 1; several are mixed, NAME=WEIGHT in these shares")
+                            .path();
+    if (data_required) rows.required();
     data_form.visit(v);
     long_rows.visit(v);
     v.text("valid-data", valid_data,

@@ -101,6 +101,11 @@ Axis x_axis(const Chart& chart) {
     }
   }
   if (!(axis.low <= axis.high)) axis.low = axis.high = 0;
+  if (chart.x_may_be_logarithmic && axis.low > 0 && axis.high > 50 * axis.low) {
+    axis.logarithmic = true;
+    axis.ticks = log_ticks(axis.low, axis.high);
+    return axis;
+  }
   if (axis.low > 0 && axis.low < 0.3 * axis.high) axis.low = 0;
   if (axis.high - axis.low <= 1e-9 * std::abs(axis.high))
     axis.high += std::max(1.0, 0.1 * std::abs(axis.high));

@@ -34,8 +34,9 @@ std::string body(const ReportInput& input) {
   html += results_section(input.results);
   html += comparison_section(input);
   html += charts_section(input);
-  const bool empty = std::all_of(input.runs.begin(), input.runs.end(),
-                                 [](const ReportRun& run) { return run.metrics.empty(); });
+  const bool empty =
+      input.charts.empty() && std::all_of(input.runs.begin(), input.runs.end(),
+                                          [](const ReportRun& run) { return run.metrics.empty(); });
   if (empty) {
     html += R"(<h2>Learning</h2><p class="empty">metrics.jsonl holds no steps yet, )"
             "so there are no curves to draw.</p>";

@@ -94,7 +94,9 @@ std::string comparison_section(const ReportInput& input) {
 std::string charts_section(const ReportInput& input) {
   std::string html;
   const std::optional<Chart> shown_above = comparison_chart(input);
-  for (ChartGroup& group : charts_of(input)) {
+  std::vector<ChartGroup> groups = charts_of(input);
+  groups.insert(groups.begin(), {.title = "Charts", .charts = input.charts});
+  for (ChartGroup& group : groups) {
     if (shown_above) {
       std::erase_if(group.charts,
                     [&](const Chart& chart) { return chart.title == shown_above->title; });

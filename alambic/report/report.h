@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "alambic/report/metrics.h"
+#include "alambic/report/svg_chart.h"
 
 namespace alambic {
 
@@ -50,6 +51,7 @@ struct ReportInput {
   std::string title = {};
   std::string summary = {};  ///< one sentence; made from the runs when empty
   ResultsTable results = {};
+  std::vector<Chart> charts = {};    ///< beside those of the runs
   std::vector<ReportRun> runs = {};  ///< several: their curves share each chart
 };
 

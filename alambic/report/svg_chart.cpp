@@ -100,6 +100,11 @@ std::string dots_path(const Plot& plot, const std::vector<ChartPoint>& points) {
   return path;
 }
 
+std::string x_name(const Chart& chart) {
+  if (!chart.x_name.empty()) return escape_html(chart.x_name);
+  return chart.x_kind == MetricKind::seconds ? "time" : "step";
+}
+
 std::string axes(const Plot& plot) {
   const double right = plot.left + plot.width, bottom = plot.top + plot.height;
   std::string svg;
@@ -111,7 +116,7 @@ std::string axes(const Plot& plot) {
   }
   svg += fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}H{:.1f}"/>)", plot.left, bottom, right);
   svg += fmt::format(R"(<text class="axis-name" x="2" y="{:.1f}">{}</text>)", bottom + 16,
-                     plot.chart.x_kind == MetricKind::seconds ? "time" : "step");
+                     x_name(plot.chart));
   for (const double tick : plot.x.ticks) {
     const double x = plot.at_x(tick);
     const std::string_view anchor = x > right - 12 ? "end" : "middle";

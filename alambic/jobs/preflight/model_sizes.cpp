@@ -1,0 +1,44 @@
+#include "alambic/jobs/preflight/model_sizes.h"
+
+#include <algorithm>
+#include <map>
+
+#include "alambic/nn/layer_of_name.h"
+#include "alambic/nn/linear.h"
+#include "alambic/nn/moe.h"
+
+namespace alambic {
+
+ModelSizes sizes_of(Model& model, const std::string& name, double length) {
+  const ModelShape shape = model.shape();
+  const Head head = model.head();
+  ModelSizes sizes{.name = name,
+                   .layers = static_cast<double>(shape.cache.layers),
+                   .width = static_cast<double>(shape.width),
+                   .vocabulary = static_cast<double>(shape.vocabulary),
+                   .cache = static_cast<double>(shape.cache.numel()),
+                   .activations = model.saved_activations(length)};
+  std::map<int64_t, double> by_layer;
+  model.visit([&](const std::string& tensor, const Weight& weight) {
+    const auto numbers = static_cast<double>(weight.numel());
+    const int64_t layer = layer_of_name(tensor);
+    by_layer[layer] += numbers;
+    sizes.parameters += numbers;
+    if (!weight.requires_grad()) return;
+    sizes.trained += numbers;
+    if (layer < 0) sizes.trained_outside += numbers;
+  });
+  for (const auto& [layer, numbers] : by_layer) {
+    if (layer >= 0) sizes.largest_layer = std::max(sizes.largest_layer, numbers);
+  }
+  sizes.outside = by_layer[-1];
+  sizes.head = static_cast<double>(head.weight_VD.numel());
+  model.visit(TensorVisitor::of_expert_linears([&](const std::string&, Linear& linear) {
+    sizes.experts += static_cast<double>(linear.weight.numel());
+  }));
+  const std::vector<Router*> routers = model.routers();
+  if (!routers.empty()) sizes.expert_share = routers.front()->options.share();
+  return sizes;
+}
+
+}  // namespace alambic

@@ -1,0 +1,66 @@
+#include "alambic/scale/layouts.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace alambic {
+namespace {
+
+std::vector<TeacherWeights> teacher_ways(const ScaleJob& job, const LayoutChoice& choice) {
+  if (job.teacher.parameters == 0) return {TeacherWeights::none};
+  if (choice.teacher) return {*choice.teacher};
+  return {TeacherWeights::resident, TeacherWeights::sharded, TeacherWeights::host};
+}
+
+std::vector<int64_t> shards(const ScaleJob& job, const LayoutChoice& choice) {
+  if (choice.shard) return {std::min(*choice.shard, job.layout.devices)};
+  std::vector<int64_t> sizes = {job.layout.node()};
+  if (job.layout.devices > job.layout.node()) sizes.push_back(job.layout.devices);
+  return sizes;
+}
+
+// As few passes as fit: 1, 2, 4, … up to one for each completion.
+ScalePlan with_passes(ScaleJob job) {
+  const double rows =
+      std::max(1.0, std::ceil(job.work.completions / static_cast<double>(job.layout.devices)));
+  ScalePlan plan = plan_of(job);
+  for (double passes = 2; !plan.fits && passes < 2 * rows; passes *= 2) {
+    job.work.micro_passes = std::min(passes, rows);
+    plan = plan_of(job);
+  }
+  return plan;
+}
+
+bool is_better(const ScalePlan& one, const ScalePlan& other) {
+  if (one.fits != other.fits) return one.fits;
+  return one.fits ? one.time.seconds < other.time.seconds : total(one.memory) < total(other.memory);
+}
+
+}  // namespace
+
+ScalePlan plan_of(const ScaleJob& job) {
+  ScalePlan plan{.job = job, .memory = memory_of_rank(job), .time = step_time(job)};
+  plan.fits = total(plan.memory) <= usable_memory * job.device.memory;
+  return plan;
+}
+
+ScalePlan best_plan(const ScaleJob& job, const LayoutChoice& choice) {
+  std::optional<ScalePlan> best;
+  const std::vector<int64_t> stages =
+      choice.zero_stage ? std::vector<int64_t>{*choice.zero_stage} : std::vector<int64_t>{1, 2, 3};
+  for (const int64_t shard : shards(job, choice)) {
+    for (const int64_t stage : stages) {
+      for (const TeacherWeights teacher : teacher_ways(job, choice)) {
+        ScaleJob tried = job;
+        tried.layout.zero_stage = stage;
+        tried.layout.shard = shard;
+        tried.layout.teacher = teacher;
+        ScalePlan plan = with_passes(tried);
+        if (!best || is_better(plan, *best)) best = std::move(plan);
+      }
+    }
+  }
+  return *best;
+}
+
+}  // namespace alambic

@@ -1,0 +1,32 @@
+// Ways to lay a job's models on its devices, the cheapest first.
+#pragma once
+
+#include <optional>
+
+#include "alambic/scale/rank_memory.h"
+#include "alambic/scale/step_time.h"
+
+namespace alambic {
+
+/// What the user fixes of a layout; nothing: to be chosen.
+struct LayoutChoice {
+  std::optional<int64_t> zero_stage, shard;
+  std::optional<TeacherWeights> teacher;
+};
+
+struct ScalePlan {
+  ScaleJob job;
+  std::vector<RankBytes> memory;
+  StepTime time;
+  bool fits = false;
+};
+
+/// The plan of a job as it stands.
+ScalePlan plan_of(const ScaleJob& job);
+
+/// Of the layouts that fit into usable_memory of each device the one with the shortest step; where
+/// none does, the one that needs least. Sharding stays within a node where that is enough. A step
+/// may be cut into micro-passes, as few as fit.
+ScalePlan best_plan(const ScaleJob& job, const LayoutChoice& choice = {});
+
+}  // namespace alambic

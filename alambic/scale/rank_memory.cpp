@@ -1,0 +1,73 @@
+#include "alambic/scale/rank_memory.h"
+
+#include <cmath>
+
+namespace alambic {
+namespace {
+
+// Rows of logits that a chunk of the loss has, with their gradient, in float32.
+constexpr double chunk_rows = 2048;
+
+double teacher_bytes(const ScaleJob& job) {
+  const ModelSizes& teacher = job.teacher;
+  const double element = job.work.teacher_element;
+  const double passing = element * (teacher.outside + 2 * teacher.largest_layer);
+  switch (job.layout.teacher) {
+    case TeacherWeights::none:
+      return 0;
+    case TeacherWeights::resident:
+      return element * teacher.parameters;
+    case TeacherWeights::sharded:
+      return passing + element * teacher.in_layers() / static_cast<double>(job.layout.shard);
+    case TeacherWeights::host:
+      return passing;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
+  const ModelSizes& student = job.student;
+  const ScaleWork& work = job.work;
+  const ScaleLayout& layout = job.layout;
+  const auto shard = static_cast<double>(layout.shard);
+  const int64_t stage = layout.zero_stage;
+  const double state = work.element < 4 ? 12 : 8;
+  const double over_all = static_cast<double>(layout.devices);
+  const double state_share = stage == 0 ? 1 : stage == 1 ? over_all : shard;
+  std::vector<RankBytes> parts = {{"student's weights", work.element * student.parameters}};
+  if (stage == 3) {
+    parts.push_back({"student's shard", work.element * student.in_layers() / shard});
+  }
+  parts.push_back(
+      {"gradients", stage < 2 ? work.element * student.trained : 4 * student.trained / shard});
+  parts.push_back({"optimizer", state * student.trained / state_share});
+  parts.push_back({"teacher", teacher_bytes(job)});
+  const double rows = work.completions / static_cast<double>(layout.devices);
+  const double length = work.prompt + work.completion;
+  parts.push_back({"answers' cache",
+                   std::min(work.slots, std::ceil(rows)) * length * student.cache * work.element});
+  // Wide sums and softmaxes are kept in float32 in part (jobs/preflight/memory_plan.cpp).
+  const double kept = std::max(work.element, 4.0);
+  const double numbers = work.recompute
+                             ? student.layers * student.width + student.activations / student.layers
+                             : student.activations;
+  parts.push_back({"learning pass", kept * std::ceil(rows / work.micro_passes) * length * numbers});
+  parts.push_back({"logits' chunks", 8 * chunk_rows * student.vocabulary});
+  std::erase_if(parts, [](const RankBytes& part) { return part.bytes == 0; });
+  return parts;
+}
+
+double total(const std::vector<RankBytes>& parts) {
+  double sum = 0;
+  for (const RankBytes& part : parts) sum += part.bytes;
+  return sum;
+}
+
+double host_memory_of_node(const ScaleJob& job) {
+  if (job.layout.teacher != TeacherWeights::host) return 0;
+  return job.work.teacher_element * job.teacher.parameters;
+}
+
+}  // namespace alambic

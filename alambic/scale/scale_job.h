@@ -1,0 +1,77 @@
+// A distillation on many devices, as far as its time and memory depend on it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "alambic/scale/device_kind.h"
+
+namespace alambic {
+
+/// Sizes of a model, in numbers (not bytes).
+struct ModelSizes {
+  std::string name;
+  double parameters = 0;
+  double outside = 0;        ///< of them, those of no layer: embedding, last norm, head
+  double head = 0;           ///< those that logits are made with
+  double experts = 0;        ///< those of routed experts
+  double expert_share = 1;   ///< share of the tokens that comes to a routed expert
+  double largest_layer = 0;  ///< those of the largest layer
+  double layers = 0;
+  double width = 0;
+  double vocabulary = 0;
+  double cache = 0;            ///< numbers kept of each token while answers are written
+  double activations = 0;      ///< numbers per token that the backward pass of all layers needs
+  double trained = 0;          ///< numbers that are trained; 0: none
+  double trained_outside = 0;  ///< of them, those of no layer
+
+  double in_layers() const { return parameters - outside; }
+  /// Numbers of the layers that one token is multiplied with.
+  double active() const { return in_layers() - experts * (1 - expert_share); }
+  /// Numbers of layers and head that a pass over so many tokens reads: experts to which none of
+  /// them comes are not.
+  double read_by(double tokens) const;
+};
+
+/// What each step is to do.
+struct ScaleWork {
+  double completions = 0;   ///< of a step, on all devices
+  double prompt = 0;        ///< tokens
+  double completion = 0;    ///< tokens
+  double shared = 1;        ///< completions to one prompt, whose tokens are computed once
+  double micro_passes = 1;  ///< forward and backward passes of a device in a step
+  double slots = 64;        ///< most completions that a device writes side by side
+  bool recompute = true;    ///< layers run again in the backward pass
+  bool fp8_teacher = false;
+  double element = 2;          ///< bytes of the student's weights
+  double teacher_element = 2;  ///< bytes of the teacher's as they are kept and sent
+
+  double tokens() const { return completions * (prompt + completion); }
+};
+
+enum class TeacherWeights { none, resident, sharded, host };
+
+/// How the models lie on the devices.
+struct ScaleLayout {
+  int64_t devices = 1;
+  int64_t per_node = 8;
+  int64_t zero_stage = 1;  ///< Rajbhandari et al., arXiv 1910.02054
+  int64_t shard = 1;       ///< devices that share one copy of what is sharded
+  TeacherWeights teacher = TeacherWeights::none;
+
+  int64_t node() const { return std::min(devices, per_node); }
+  double copies() const { return static_cast<double>(devices) / static_cast<double>(shard); }
+};
+
+struct ScaleJob {
+  DeviceKind device;
+  ModelSizes student, teacher;
+  ScaleWork work;
+  ScaleLayout layout;
+};
+
+std::string name_of(TeacherWeights weights);
+
+}  // namespace alambic

@@ -1,0 +1,72 @@
+#include "alambic/scale/traffic.h"
+
+#include <cmath>
+
+namespace alambic {
+namespace {
+
+constexpr double gradient_element = 4;  // reduced in float32 whatever the weights are
+
+double others(double ranks) { return (ranks - 1) / ranks; }
+
+}  // namespace
+
+std::vector<Traffic> traffic_of(const ScaleJob& job) {
+  const ScaleLayout& layout = job.layout;
+  const ModelSizes& student = job.student;
+  const auto all = static_cast<double>(layout.devices);
+  const auto shard = static_cast<double>(layout.shard);
+  const double passes = job.work.micro_passes;
+  const double gradients = gradient_element * student.trained;
+  const double outside = gradient_element * student.trained_outside;
+  const double weights = job.work.element * student.trained;
+  const double layers = student.layers;
+  std::vector<Traffic> messages;
+  const auto add = [&](const char* name, double bytes, Beside beside, double ranks,
+                       double exchanges) {
+    const bool between_nodes = ranks > static_cast<double>(layout.node());
+    if (bytes > 0) messages.push_back({name, bytes, beside, ranks, exchanges, between_nodes});
+  };
+  if (layout.zero_stage < 2) {
+    add("gradients", 2 * gradients * others(all), Beside::update, all, 1);
+    if (layout.zero_stage == 1) add("weights", weights * others(all), Beside::update, all, 1);
+  } else {
+    const double copies = layout.copies();
+    add("layers' gradients", passes * (gradients - outside) * others(shard), Beside::learn, shard,
+        passes * layers);
+    add("other gradients", outside * others(shard), Beside::update, shard, 1);
+    if (copies > 1) {
+      messages.push_back({"gradients between copies", 2 * gradients / shard * others(copies),
+                          Beside::update, copies, 1, layout.devices > layout.node()});
+    }
+    if (layout.zero_stage == 2) {
+      add("weights", weights * others(shard), Beside::update, shard, 1);
+    } else {
+      const double in_layers = job.work.element * student.in_layers() * others(shard);
+      add("other weights", job.work.element * student.trained_outside * others(shard),
+          Beside::update, shard, 1);
+      add("weights for learning", 2 * passes * in_layers, Beside::learn, shard,
+          2 * passes * layers);
+      add("weights for completions", in_layers, Beside::generate, shard, layers);
+    }
+  }
+  const double teacher = passes * job.work.teacher_element * job.teacher.in_layers();
+  if (layout.teacher == TeacherWeights::sharded) {
+    add("teacher's weights", teacher * others(shard), Beside::grade, shard,
+        passes * job.teacher.layers);
+  } else if (layout.teacher == TeacherWeights::host) {
+    messages.push_back({"teacher's weights", teacher, Beside::grade, 1, passes * job.teacher.layers,
+                        /*between_nodes=*/false, /*from_host=*/true});
+  }
+  return messages;
+}
+
+double seconds_of(const Traffic& traffic, const DeviceKind& device) {
+  if (traffic.from_host) return traffic.bytes / device.host;
+  if (traffic.ranks <= 1) return 0;
+  const double latency = (traffic.between_nodes ? 20e-6 : 10e-6) * std::log2(traffic.ranks);
+  return traffic.bytes / (traffic.between_nodes ? device.network : device.link) +
+         traffic.exchanges * latency;
+}
+
+}  // namespace alambic

@@ -1,0 +1,72 @@
+// `check --world-size`: a machine that this process is not on.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "alambic/base/files.h"
+#include "alambic/base/temporary_folder.h"
+#include "tests/program/torch/tiny_llama.h"
+
+namespace alambic {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Plan : testing::Test {
+  TemporaryFolder scratch;
+  fs::path folder = scratch.path();
+
+  // Of the models there is config.json alone.
+  void SetUp() override {
+    for (const char* name : {"student", "teacher"}) {
+      init_tiny_llama(folder / "whole", "4");
+      fs::create_directories(folder / name);
+      fs::rename(folder / "whole/config.json", folder / name / "config.json");
+      fs::remove_all(folder / "whole");
+    }
+  }
+  Outcome check(const std::string& more) const {
+    return alambic("check --student " + (folder / "student").string() + " --teacher " +
+                   (folder / "teacher").string() + " " + more);
+  }
+};
+
+// Prevents a plan that asks this machine, or needs weights, rows or a tokenizer.
+TEST_F(Plan, NeedsTheConfigurationsAlone) {
+  const fs::path page = folder / "scale.html";
+  const Outcome outcome = check(
+      "--world-size 64 --nodes 8 --accelerator h200 --device-memory 141GB --batch-size 256 --scale "
+      "--scale-report " +
+      page.string() + " --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.text;
+  const Json json = Json::parse(outcome.text);
+  EXPECT_EQ(json["verdict"], "good");
+  EXPECT_EQ(json["plan"]["devices"], 64);
+  EXPECT_EQ(json["plan"]["per_node"], 8);
+  EXPECT_GT(json["plan"]["step_seconds"], 0);
+  EXPECT_EQ(json["scale"]["points"].back()["devices"], 10000);
+  EXPECT_NE(read_file(page).find("devices"), std::string::npos);
+}
+
+TEST_F(Plan, SaysWhatDominatesAndWhatToChange) {
+  const Outcome outcome = check("--world-size 8 --batch-size 64");
+  ASSERT_EQ(outcome.code, 0) << outcome.text;
+  for (const char* part :
+       {"ZeRO stage", "of a device's", "a rank receives", "most of it", "hint:"}) {
+    EXPECT_NE(outcome.text.find(part), std::string::npos) << part << "\n" << outcome.text;
+  }
+}
+
+// Prevents a job of a day's queue that ends in its first step.
+TEST_F(Plan, RefusesWhatFitsInNoWay) {
+  const Outcome outcome = check("--world-size 8 --device-memory 1MB");
+  EXPECT_EQ(outcome.code, 4) << outcome.text;
+  EXPECT_NE(outcome.text.find("does not fit, however it is sharded"), std::string::npos);
+  EXPECT_EQ(check("--world-size 8 --device-memory much").code, 2);
+  EXPECT_EQ(check("--world-size 8 --accelerator h300").code, 2);
+  EXPECT_EQ(check("--world-size 9 --nodes 2").code, 2);
+  EXPECT_EQ(check("").code, 2);  // no --data
+}
+
+}  // namespace
+}  // namespace alambic
