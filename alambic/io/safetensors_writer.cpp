@@ -6,6 +6,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/io/safetensors.h"
+#include "alambic/io/safetensors_bytes.h"
 
 namespace alambic {
 
@@ -46,23 +47,39 @@ std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-}  // namespace
-
-void write_safetensors(const fs::path& path, std::vector<TensorSource> tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  check_tensors(tensors);
+// Hands the file's parts to `write`, in order.
+template <class Write>
+void write_parts(std::vector<TensorSource> tensors,
+                 const std::map<std::string, std::string>& metadata, const Write& write) {
   std::ranges::sort(tensors, [](const TensorSource& a, const TensorSource& b) {
     return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name;
   });
   const std::string header = header_of(tensors, metadata);
   const uint64_t length = header.size();
-  AtomicFile file(path);
-  file.write(text_of(std::as_bytes(std::span(&length, 1))));
-  file.write(header);
+  write(text_of(std::as_bytes(std::span(&length, 1))));
+  write(header);
   for (const TensorSource& tensor : tensors) {
-    write_bytes(tensor, [&](std::span<const std::byte> bytes) { file.write(text_of(bytes)); });
+    write_bytes(tensor, [&](std::span<const std::byte> bytes) { write(text_of(bytes)); });
   }
+}
+
+}  // namespace
+
+void write_safetensors(const fs::path& path, std::vector<TensorSource> tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  check_tensors(tensors);  // before there is a file
+  AtomicFile file(path);
+  write_parts(std::move(tensors), metadata, [&](std::string_view part) { file.write(part); });
   file.commit();
+}
+
+std::string safetensors_bytes(const std::vector<TensorView>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
+  std::vector<TensorSource> sources = sources_of(tensors);
+  check_tensors(sources);
+  std::string bytes;
+  write_parts(std::move(sources), metadata, [&](std::string_view part) { bytes += part; });
+  return bytes;
 }
 
 void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
