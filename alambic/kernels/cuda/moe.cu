@@ -7,7 +7,7 @@
 namespace alambic::kernels::device {
 namespace {
 
-constexpr int threads = 256;
+constexpr unsigned threads = 256;
 
 // How many pairs of a block of route_block go to each expert: scratch [blocks, E].
 __global__ void count_pairs(DeviceRoute job) {
@@ -115,22 +115,22 @@ void route(const DeviceRoute& job, void* stream) {
 
 void moe_gather(const DeviceMoe& job, void* stream) {
   with_type(job.type, [&](auto number) {
-    simt::launch(gather_row<decltype(number)>, static_cast<unsigned>(job.N * job.k), threads, 0,
-                 stream, job);
+    simt::launch(gather_row<decltype(number)>, static_cast<unsigned>(job.N * job.k),
+                 threads_for(job.D, threads), 0, stream, job);
   });
 }
 
 void moe_combine(const DeviceMoe& job, void* stream) {
   with_type(job.type, [&](auto number) {
-    simt::launch(combine_row<decltype(number)>, static_cast<unsigned>(job.N), threads, 0, stream,
-                 job);
+    simt::launch(combine_row<decltype(number)>, static_cast<unsigned>(job.N),
+                 threads_for(job.D, threads), 0, stream, job);
   });
 }
 
 void moe_combine_grad(const DeviceMoe& job, void* stream) {
   with_type(job.type, [&](auto number) {
-    simt::launch(combine_row_grad<decltype(number)>, static_cast<unsigned>(job.N * job.k), threads,
-                 0, stream, job);
+    simt::launch(combine_row_grad<decltype(number)>, static_cast<unsigned>(job.N * job.k),
+                 threads_for(job.D, threads), 0, stream, job);
   });
 }
 

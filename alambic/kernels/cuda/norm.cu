@@ -6,7 +6,8 @@
 namespace alambic::kernels::device {
 namespace {
 
-constexpr int threads = 256;
+constexpr unsigned threads = 256;
+constexpr int warp = 32;  // a thread to a column: small blocks, so that all processors have some
 
 template <class T, class W>
 __global__ void norm_row(const T* x, const T* residual, T* sum, const W* weight, T* y,
@@ -81,8 +82,8 @@ void rms_norm(const DeviceNorm& job, void* stream) {
     with_type(job.weight_type, [&](auto weight) {
       using T = decltype(number);
       using W = decltype(weight);
-      simt::launch(norm_row<T, W>, static_cast<unsigned>(job.N), threads, 0, stream,
-                   static_cast<const T*>(job.x), static_cast<const T*>(job.residual),
+      simt::launch(norm_row<T, W>, static_cast<unsigned>(job.N), threads_for(job.D, threads), 0,
+                   stream, static_cast<const T*>(job.x), static_cast<const T*>(job.residual),
                    static_cast<T*>(job.sum), static_cast<const W*>(job.weight),
                    static_cast<T*>(job.y), job.inverse, job.D, job.epsilon);
     });
@@ -96,16 +97,16 @@ void rms_norm_grad(const DeviceNormGrad& job, void* stream) {
       using W = decltype(weight);
       const auto *s = static_cast<const T*>(job.s), *dy = static_cast<const T*>(job.dy);
       if (job.dx != nullptr) {
-        simt::launch(norm_row_grad<T, W>, static_cast<unsigned>(job.N), threads, 0, stream, s,
-                     static_cast<const W*>(job.weight), dy, job.inverse,
+        simt::launch(norm_row_grad<T, W>, static_cast<unsigned>(job.N), threads_for(job.D, threads),
+                     0, stream, s, static_cast<const W*>(job.weight), dy, job.inverse,
                      static_cast<const T*>(job.ds), static_cast<T*>(job.dx), job.D);
       }
       if (job.dweight == nullptr) return;
       const int64_t parts = norm_grad_parts(job.N);
       simt::launch(weight_grad_parts<T>,
-                   dim3(blocks_for(job.D, threads), static_cast<unsigned>(parts)), threads, 0,
-                   stream, s, dy, job.inverse, job.parts, job.N, job.D);
-      simt::launch(weight_grad_sum<W>, blocks_for(job.D, threads), threads, 0, stream,
+                   dim3(blocks_for(job.D, warp), static_cast<unsigned>(parts)), warp, 0, stream, s,
+                   dy, job.inverse, job.parts, job.N, job.D);
+      simt::launch(weight_grad_sum<W>, blocks_for(job.D, warp), warp, 0, stream,
                    static_cast<const float*>(job.parts), static_cast<W*>(job.dweight), parts,
                    job.D);
     });

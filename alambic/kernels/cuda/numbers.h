@@ -40,6 +40,12 @@ inline unsigned blocks_for(int64_t n, int64_t size) {
   return static_cast<unsigned>((n + size - 1) / size);
 }
 
+/// Threads of a block for a row of n numbers: whole warps, no more than it has work for.
+inline unsigned threads_for(int64_t n, unsigned most) {
+  const int64_t whole = (n + simt::warp_size - 1) / simt::warp_size * simt::warp_size;
+  return static_cast<unsigned>(whole < 1 ? simt::warp_size : whole > most ? most : whole);
+}
+
 /// This thread among all of a one-dimensional grid.
 __device__ __forceinline__ int64_t global_thread() {
   return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;

@@ -7,8 +7,7 @@
 namespace alambic::kernels::device {
 namespace {
 
-constexpr int threads = 512;
-constexpr int64_t segments = threads / simt::warp_size;
+constexpr unsigned threads = 512;
 
 /// Weights of a row's tokens, whole numbers of weight_unit, the largest 2⁴⁴ of them.
 struct Weights {
@@ -69,9 +68,10 @@ __device__ Filtered filtered(const DeviceSample& job, const Weights& weight,
 /// sums a stretch of ids; then one warp walks the stretch that holds the place.
 template <class Weight>
 __device__ int32_t draw(int64_t V, double coin, const Weight& weight) {
-  SIMT_SHARED(unsigned long long, sums, segments);
+  SIMT_SHARED(unsigned long long, sums, threads / 32);
   SIMT_SHARED(int32_t, drawn, 1);
   const unsigned warp = threadIdx.x / simt::warp_size, lane = threadIdx.x % simt::warp_size;
+  const int64_t segments = blockDim.x / simt::warp_size;
   const int64_t stretch = (V + segments - 1) / segments;
   const auto end_of = [&](int64_t segment) {
     return (segment + 1) * stretch < V ? (segment + 1) * stretch : V;
@@ -154,7 +154,8 @@ __global__ void sample_row(DeviceSample job) {
 }  // namespace
 
 void sample(const DeviceSample& job, void* stream) {
-  simt::launch(sample_row, static_cast<unsigned>(job.B), threads, 0, stream, job);
+  simt::launch(sample_row, static_cast<unsigned>(job.B), threads_for(job.V, threads), 0, stream,
+               job);
 }
 
 }  // namespace alambic::kernels::device

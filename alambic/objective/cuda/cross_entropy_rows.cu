@@ -1,4 +1,5 @@
 // Cross-entropy of rows of logits with its gradient, a row to a block (cross_entropy_cpu.cpp).
+#include "alambic/kernels/cuda/numbers.h"
 #include "alambic/objective/cuda/rows.h"
 #include "alambic/objective/cuda/softmax.h"
 
@@ -33,7 +34,8 @@ __global__ void cross_entropy_row(DeviceCrossEntropy job) {
 }  // namespace
 
 void cross_entropy_rows(const DeviceCrossEntropy& job, void* stream) {
-  simt::launch(cross_entropy_row, static_cast<unsigned>(job.rows), row_threads, 0, stream, job);
+  simt::launch(cross_entropy_row, static_cast<unsigned>(job.rows),
+               threads_for(job.vocabulary, row_threads), 0, stream, job);
 }
 
 }  // namespace alambic::device

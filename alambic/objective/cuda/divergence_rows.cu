@@ -163,9 +163,10 @@ __global__ void add_rows(const double* sums, double* total, int64_t rows) {
 
 void divergence_rows(const DeviceDivergence& job, void* stream) {
   if (job.rows == 0) return;
-  simt::launch(divergence_row, static_cast<unsigned>(job.rows), row_threads, 0, stream, job);
-  simt::launch(add_rows, 6, row_threads, 0, stream, static_cast<const double*>(job.sums), job.total,
-               job.rows);
+  simt::launch(divergence_row, static_cast<unsigned>(job.rows),
+               threads_for(job.vocabulary, row_threads), 0, stream, job);
+  simt::launch(add_rows, 6, threads_for(job.rows, row_threads), 0, stream,
+               static_cast<const double*>(job.sums), job.total, job.rows);
 }
 
 }  // namespace alambic::device

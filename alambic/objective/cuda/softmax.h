@@ -7,7 +7,7 @@ namespace alambic::device {
 
 using namespace kernels::device;  // NOLINT(google-build-using-namespace): one vocabulary
 
-inline constexpr int row_threads = 512;
+inline constexpr unsigned row_threads = 512;
 /// Terms of a float32 sum before it goes on in double.
 inline constexpr int run_length = 64;
 
