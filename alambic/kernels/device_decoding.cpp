@@ -130,6 +130,7 @@ void adamw(const AdamWStep& step, const Tensor& master, const Tensor& mean, cons
                                 .square = call.at<float>(square),
                                 .gradient = call.at(gradient),
                                 .weight = call.at(weight),
+                                .factor = static_cast<float>(step.factor),
                                 .scale = call.at<float>(scale),
                                 .n = gradient.numel(),
                                 .learning_rate = static_cast<float>(step.learning_rate),

@@ -43,10 +43,11 @@ DrawnRows draw(const Tensor& logits_BV, const DrawOptions& options, const Tensor
 /// type.
 struct AdamWStep {
   double learning_rate, beta1, beta2, epsilon, weight_decay;
-  int64_t step;  ///< from 1
+  int64_t step;       ///< from 1
+  double factor = 1;  ///< of the gradient
 };
 /// `weight` is rounded from the master, or undefined: the master is the weight. `scale`: one
-/// float32 on the device, the factor of the gradient; undefined: 1.
+/// float32 on the device, another factor of the gradient; undefined: 1.
 void adamw(const AdamWStep& step, const Tensor& master, const Tensor& mean, const Tensor& square,
            const Tensor& gradient, const Tensor& weight, const Tensor& scale);
 

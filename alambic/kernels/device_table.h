@@ -141,7 +141,8 @@ struct DeviceAdamW {
   float *master, *mean, *square;
   const void* gradient;
   void* weight;        ///< of `type`; null: the master is the weight
-  const float* scale;  ///< one number, on the device: factor of the gradient; null: 1
+  float factor;        ///< of the gradient
+  const float* scale;  ///< one number, on the device: another factor; null: 1
   int64_t n;
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   float correction1, correction2;  ///< 1 − beta^step

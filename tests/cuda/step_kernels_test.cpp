@@ -31,6 +31,7 @@ TEST(DeviceAdamW, StepsAsTheDefinitionWithMastersBesideTheWeights) {
                      .square = square.data(),
                      .gradient = gradient.data(),
                      .weight = weight.data(),
+                     .factor = 0.5f,
                      .scale = scale.data(),
                      .n = n,
                      .learning_rate = static_cast<float>(options.learning_rate),
@@ -44,7 +45,7 @@ TEST(DeviceAdamW, StepsAsTheDefinitionWithMastersBesideTheWeights) {
                     nullptr);
       const auto g = gradient.values();
       for (size_t i = 0; i < n; ++i) {
-        expected[i] = ref::adamw(options, step, expected[i], 0.5 * g[i]);
+        expected[i] = ref::adamw(options, step, expected[i], 0.25 * g[i]);
       }
     }
     std::vector<double> masters, found;
@@ -65,6 +66,7 @@ TEST(DeviceAdamW, AFactorOfZeroKeepsWhatIsNotFiniteOut) {
                  .square = square.data(),
                  .gradient = gradient.data(),
                  .weight = nullptr,
+                 .factor = 1,
                  .scale = scale.data(),
                  .n = 1,
                  .learning_rate = 0.1f,

@@ -121,6 +121,26 @@ TEST_F(DeviceFunctions, PackedRowsStayPackedInTheirProducts) {
   EXPECT_FALSE(on_device::device_format(Dtype::Q5_K).has_value());
 }
 
+TEST_F(DeviceFunctions, AStepOfAdamWRoundsTheWeightFromItsMaster) {
+  const Tensor gradient = draw({40}, 1).to(at::kBFloat16), weight = at::empty_like(gradient);
+  const Tensor master = draw({40}, 2).to(at::kFloat), mean = at::zeros({40}), square = mean.clone();
+  const Tensor before = master.clone();
+  const auto clipped = on_device::clipped_norm({gradient, gradient}, 1);
+  const double norm = gradient.to(at::kDouble).norm().item<double>() * std::sqrt(2.0);
+  EXPECT_NEAR(clipped.norm.item<double>(), norm, 1e-9 * norm);
+  on_device::adamw({.learning_rate = 0.1,
+                    .beta1 = 0.9,
+                    .beta2 = 0.99,
+                    .epsilon = 1e-8,
+                    .weight_decay = 0,
+                    .step = 1},
+                   master, mean, square, gradient, weight, clipped.scale);
+  // The first step moves each number by the learning rate, towards the gradient's other side.
+  EXPECT_LT(error(before - master, gradient.to(at::kFloat).sign() * 0.1), 1e-5);
+  EXPECT_TRUE(at::equal(weight, master.to(at::kBFloat16)));
+  EXPECT_LT(error(mean, gradient.to(at::kFloat) * (0.1 / norm)), 1e-5);
+}
+
 TEST_F(DeviceFunctions, DecodingTakesSlotsAndPlaces) {
   const Tensor q = draw({2, 4, 8}, 1), keys = draw({3, 2, 16, 8}, 2),
                values = draw({3, 2, 16, 8}, 3);

@@ -12,7 +12,7 @@ template <class T>
 __global__ void adamw_step(DeviceAdamW job) {
   const int64_t i = global_thread();
   if (i >= job.n) return;
-  const float scale = job.scale != nullptr ? *job.scale : 1.0f;
+  const float scale = job.scale != nullptr ? job.factor * *job.scale : job.factor;
   float gradient = widen(static_cast<const T*>(job.gradient)[i]);
   // Selected, not multiplied: what is not finite times 0 would reach the moments.
   gradient = scale == 0 ? 0.0f : gradient * scale;
