@@ -90,7 +90,10 @@ Tensor rms_norm(const Tensor& x_ND, const Tensor& weight_D, double epsilon) {
     return wants_gradient(x, weight_D) ? RmsNormFunction::apply(x, weight_D, epsilon)
                                        : fused_forward(x, weight_D, epsilon, nullptr);
   }
-  if (kernels_of(x_ND, weight_D) != nullptr) return on_device::rms_norm(x_ND, weight_D, epsilon);
+  if (weight_D.dim() == 1 && weight_D.numel() == x_ND.size(-1) &&
+      kernels_of(x_ND, weight_D) != nullptr) {
+    return on_device::rms_norm(x_ND, weight_D, epsilon);
+  }
   const auto wide = x_ND.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const Tensor x = x_ND.to(wide);
   const Tensor scale = (x.square().mean(-1, true) + epsilon).rsqrt();

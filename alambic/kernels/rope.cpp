@@ -62,7 +62,10 @@ Tensor rope(const Tensor& x_NHd, const Tensor& cos_Nd, const Tensor& sin_Nd) {
     return wants_gradient(x_NHd) ? RopeFunction::apply(x_NHd, cos_Nd, sin_Nd)
                                  : rotate(x_NHd, cos_Nd, sin_Nd, 1);
   }
-  if (x_NHd.dim() == 3 && cos_Nd.scalar_type() == at::kFloat &&
+  const bool rows = x_NHd.dim() == 3 && x_NHd.size(2) % 2 == 0 &&
+                    cos_Nd.sizes() == sin_Nd.sizes() && cos_Nd.size(0) == x_NHd.size(0) &&
+                    cos_Nd.size(1) == half;
+  if (rows && cos_Nd.scalar_type() == at::kFloat && sin_Nd.scalar_type() == at::kFloat &&
       kernels_of(x_NHd, cos_Nd, sin_Nd) != nullptr) {
     return on_device::rope(x_NHd, cos_Nd, sin_Nd);
   }
