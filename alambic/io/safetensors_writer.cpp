@@ -49,7 +49,7 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 
 // Hands the file's parts to `write`, in order.
 template <class Write>
-void write_parts(std::vector<TensorSource> tensors,
+void write_parts(std::vector<TensorSource>&& tensors,
                  const std::map<std::string, std::string>& metadata, const Write& write) {
   std::ranges::sort(tensors, [](const TensorSource& a, const TensorSource& b) {
     return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name;
