@@ -66,7 +66,7 @@ Finding layout_of(const ScalePlan& plan) {
 std::string advice(const ScalePlan& plan, const PhaseSeconds& most) {
   if (most.traffic > most.compute) {
     return "messages between the ranks take most of it: more tokens for each device (--batch-size, "
-           "--num-generations), or a --shard-size within a node";
+           "--num-generations)";
   }
   if (most.name == "generate") {
     return "writing completions waits for the weights: more completions side by side "
