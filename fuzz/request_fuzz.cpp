@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string text(text_of(data, size));
   // '0' is the first path.
-  HttpCall call{.method = "POST", .path = paths[(static_cast<uint8_t>(text[0]) + 2) % 5]};
+  ServerRequest call{.method = "POST", .path = paths[(static_cast<uint8_t>(text[0]) + 2) % 5]};
   call.body = text.substr(1);
   parse_or_refuse([&] {
     HttpReply reply = test.server.reply(call, [] {});

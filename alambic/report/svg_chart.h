@@ -33,7 +33,7 @@ struct ChartLevel {
 struct Chart {
   std::string title;
   std::string unit;
-  std::string x_name = "";  ///< empty: "step" or "time"
+  std::string x_name = {};  ///< empty: "step" or "time"
   bool x_may_be_logarithmic = false;
   MetricKind x_kind = MetricKind::count;  ///< count (steps) or seconds
   MetricKind y_kind = MetricKind::number;

@@ -53,7 +53,9 @@ ResultsTable results_of(const std::vector<CurvePoint>& curve) {
                          "length; published runs are met within 15 %."};
   for (const CurvePoint& point : curve) {
     const ScalePlan& plan = point.plan;
-    const auto text = [](std::string words) { return ResultsCell{.value = {}, .text = words}; };
+    const auto text = [](const std::string& words) {
+      return ResultsCell{.value = {}, .text = words};
+    };
     table.rows.push_back({.name = fmt::format("{} devices", plan.job.layout.devices),
                           .cells = {text(layout_of(plan) + (plan.fits ? "" : ": does not fit")),
                                     text(human_bytes(total(plan.memory))),

@@ -61,12 +61,9 @@ std::map<std::string, std::string> facts_of(const GradeJob& job, const ServedMod
 }
 
 template <class T>
-TensorView view_of(const char* name, Dtype dtype, std::vector<int64_t> shape,
+TensorView view_of(const char* name, Dtype dtype, const std::vector<int64_t>& shape,
                    const std::vector<T>& values) {
-  return {.name = name,
-          .dtype = dtype,
-          .shape = std::move(shape),
-          .bytes = std::as_bytes(std::span(values))};
+  return {.name = name, .dtype = dtype, .shape = shape, .bytes = std::as_bytes(std::span(values))};
 }
 
 Json rows_json(const Grades& grades, int64_t row) {

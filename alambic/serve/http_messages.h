@@ -12,7 +12,7 @@
 
 namespace alambic {
 
-struct HttpCall {
+struct ServerRequest {
   std::string method;  ///< "GET", "POST", …
   std::string path;    ///< without the query, percent signs decoded
   std::string body;
@@ -49,8 +49,8 @@ using Wake = std::function<void()>;
 using HttpReply = std::variant<HttpAnswer, std::unique_ptr<PendingAnswer>>;
 /// What answers calls: by itself before a body is read (an answer refuses it), and then by a reply.
 struct HttpService {
-  std::function<std::optional<HttpAnswer>(const HttpCall&)> refuse;
-  std::function<HttpReply(const HttpCall&, Wake)> reply;
+  std::function<std::optional<HttpAnswer>(const ServerRequest&)> refuse;
+  std::function<HttpReply(const ServerRequest&, Wake)> reply;
 };
 
 }  // namespace alambic

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -54,7 +55,7 @@ struct Bell {
 
 // One request on a connection.
 struct Exchange {
-  HttpCall call;
+  ServerRequest call;
   std::shared_ptr<Bell> bell = std::make_shared<Bell>();
   int socket = -1;
   std::optional<HttpAnswer> refusal;  // where the body need not be read
@@ -104,7 +105,7 @@ ssize_t read_stream(void* of_exchange, uint64_t, char* buffer, size_t size) {
     return MHD_CONTENT_READER_END_WITH_ERROR;
   }
   const size_t count = std::min(size, exchange.unsent.size() - exchange.sent);
-  std::memcpy(buffer, exchange.unsent.data() + exchange.sent, count);
+  std::copy_n(exchange.unsent.data() + exchange.sent, count, buffer);
   exchange.sent += count;
   return static_cast<ssize_t>(count);
 }

@@ -65,11 +65,12 @@ Server::Server(ServerOptions options, std::vector<ServedModel> models, WorkQueue
                    .count()) {}
 
 HttpService Server::service() {
-  return {.refuse = [this](const HttpCall& call) { return refuse(call); },
-          .reply = [this](const HttpCall& call, const Wake& wake) { return reply(call, wake); }};
+  return {
+      .refuse = [this](const ServerRequest& call) { return refuse(call); },
+      .reply = [this](const ServerRequest& call, const Wake& wake) { return reply(call, wake); }};
 }
 
-std::optional<HttpAnswer> Server::refuse(const HttpCall& call) const {
+std::optional<HttpAnswer> Server::refuse(const ServerRequest& call) const {
   if (call.path == "/health" || call.path == "/") return std::nullopt;
   if (options_.key.empty()) {
     if (is_own_host(call.host)) return std::nullopt;
@@ -87,7 +88,7 @@ std::optional<HttpAnswer> Server::refuse(const HttpCall& call) const {
                                "", "invalid_api_key"));
 }
 
-HttpReply Server::reply(const HttpCall& call, const Wake& wake) const {
+HttpReply Server::reply(const ServerRequest& call, const Wake& wake) const {
   try {
     return answer(call, wake);
   } catch (const ApiError& error) {
@@ -104,7 +105,7 @@ HttpReply Server::reply(const HttpCall& call, const Wake& wake) const {
   }
 }
 
-HttpReply Server::answer(const HttpCall& call, const Wake& wake) const {
+HttpReply Server::answer(const ServerRequest& call, const Wake& wake) const {
   const bool is_model = call.path.starts_with("/v1/models/");
   if (!is_model && !contains(get_paths, call.path) && !contains(post_paths, call.path)) {
     throw ApiError(404, fmt::format("there is nothing at {:.200}", call.path), "", "not_found");
@@ -129,7 +130,7 @@ size_t Server::model_index(const std::string& name) const {
                  "model_not_found");
 }
 
-HttpReply Server::post(const HttpCall& call, const Wake& wake) const {
+HttpReply Server::post(const ServerRequest& call, const Wake& wake) const {
   const JsonFile body = parse_request(call.body);
   const RequestFields fields(body.root());
   const size_t index = model_index(fields.text("model", ""));
@@ -149,7 +150,7 @@ HttpReply Server::post(const HttpCall& call, const Wake& wake) const {
                                       index, model, queue_, wake);
 }
 
-HttpAnswer Server::get(const HttpCall& call) const {
+HttpAnswer Server::get(const ServerRequest& call) const {
   if (call.path == "/health") {
     if (queue_.closed()) return error_answer(busy("this server is stopping", 10));
     return json_answer({{"status", "ok"}});
@@ -207,7 +208,7 @@ HttpAnswer Server::detokenized(const RequestFields& fields, const ServedModel& m
   return json_answer({{"prompt", model.tokenizer->decode(ids)}});
 }
 
-HttpAnswer Server::run_file(const HttpCall& call) const {
+HttpAnswer Server::run_file(const ServerRequest& call) const {
   if (options_.run.empty()) {
     throw ApiError(404, "this server shows no training run: start it with --run DIR", "", "no_run");
   }

@@ -27,19 +27,19 @@ class Server {
          const ServerMetrics& metrics);
 
   /// What a call is refused with before its body is read; nothing: it is not.
-  std::optional<HttpAnswer> refuse(const HttpCall& call) const;
-  HttpReply reply(const HttpCall& call, const Wake& wake) const;
+  std::optional<HttpAnswer> refuse(const ServerRequest& call) const;
+  HttpReply reply(const ServerRequest& call, const Wake& wake) const;
   HttpService service();
 
  private:
   size_t model_index(const std::string& name) const;
-  HttpReply answer(const HttpCall& call, const Wake& wake) const;
-  HttpReply post(const HttpCall& call, const Wake& wake) const;
-  HttpAnswer get(const HttpCall& call) const;
+  HttpReply answer(const ServerRequest& call, const Wake& wake) const;
+  HttpReply post(const ServerRequest& call, const Wake& wake) const;
+  HttpAnswer get(const ServerRequest& call) const;
   HttpAnswer models_list(const std::string& name) const;
   HttpAnswer tokenized(const RequestFields& fields, const ServedModel& model) const;
   HttpAnswer detokenized(const RequestFields& fields, const ServedModel& model) const;
-  HttpAnswer run_file(const HttpCall& call) const;
+  HttpAnswer run_file(const ServerRequest& call) const;
 
   ServerOptions options_;
   std::vector<ServedModel> models_;
