@@ -23,6 +23,13 @@ struct HiddenStates {
 struct TopK {
   Tensor logp_MK;   ///< float32, falling
   Tensor token_MK;  ///< int64
+  /// float32: of the graded token itself, which may be none of the K; undefined: not known.
+  Tensor logp_M;
+};
+
+/// A teacher that grades each token by one number: its log-probability of the token.
+struct TokenLogp {
+  Tensor logp_M;  ///< float32
 };
 
 /// A teacher with another tokenizer, which read the same bytes in tokens of its own.
@@ -35,7 +42,7 @@ struct AlignedStates {
 /// the m-th graded position (Rollouts::loss_positions_M), but for AlignedStates. No gradient. Who
 /// reads it visits it (std::visit), so that a new form does not compile before everybody says what
 /// it means.
-using TeacherOutput = std::variant<HiddenStates, TopK, AlignedStates>;
+using TeacherOutput = std::variant<HiddenStates, TopK, TokenLogp, AlignedStates>;
 
 /// The output's hidden states, for what cannot be made from top-K: log-probabilities of drawn
 /// tokens and layers. An internal error (base/error.h) where the output has another form.

@@ -14,7 +14,7 @@ namespace alambic {
 
 struct HttpPool::Transfer {
   size_t number = 0;
-  HttpCall call;
+  PooledCall call;
   HttpOutcome outcome;
   CURL* handle = nullptr;
   curl_slist* headers = nullptr;
@@ -68,7 +68,7 @@ HttpPool::~HttpPool() {
   curl.multi_cleanup(multi_);
 }
 
-void HttpPool::start(size_t number, HttpCall call) {
+void HttpPool::start(size_t number, PooledCall call) {
   const CurlLibrary& curl = curl_library();
   auto transfer = std::make_unique<Transfer>();
   transfer->number = number;
@@ -76,7 +76,7 @@ void HttpPool::start(size_t number, HttpCall call) {
   transfer->handle = curl.init();
   if (transfer->handle == nullptr) throw environment_error("libcurl cannot start a transfer");
   CURL* const h = transfer->handle;
-  const HttpCall& of = transfer->call;
+  const PooledCall& of = transfer->call;
   const auto add = [&](const std::string& line) {
     transfer->headers = curl.slist_append(transfer->headers, line.c_str());
   };

@@ -13,7 +13,7 @@
 namespace alambic {
 
 /// One request. Redirects are not followed: a key and a body are for the host that was named.
-struct HttpCall {
+struct PooledCall {
   std::string url;
   std::string body = {};                    ///< JSON of a POST; empty: a GET
   std::vector<std::string> headers = {};    ///< "name: value"
@@ -44,7 +44,7 @@ class HttpPool {
   HttpPool& operator=(const HttpPool&) = delete;
 
   /// Begins a call; `number` names it to the caller.
-  void start(size_t number, HttpCall call);
+  void start(size_t number, PooledCall call);
   /// Calls that ended, with their numbers; waits up to `seconds` for the first.
   std::vector<std::pair<size_t, HttpOutcome>> wait(double seconds);
   size_t running() const { return transfers_.size(); }

@@ -67,6 +67,7 @@ Findings measure(DistillPlan plan) {
   DistillOptions& options = plan.options;
   options.teachers.cache.clear();
   options.completions.file.clear();
+  options.run.out.clear();  // replies of servers are kept there
   options.lmbda = options.lmbda > 0 ? 1 : 0;
   plan.rows = plan.rows.limit(sample_rows);
   const int64_t batch = options.training.batch_size;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/jobs/remote_teachers.h"
 #include "alambic/objective/parse.h"
 #include "alambic/options/conditions.h"
 #include "alambic/train/collapse.h"
@@ -191,6 +192,7 @@ Objective check_options(const DistillOptions& options) {
   check_mix(options);
   check_cross_tokenizer(options, objective);
   check_rollback(options);
+  check_remote(options, objective);
   return objective;
 }
 

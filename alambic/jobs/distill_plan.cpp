@@ -1,7 +1,10 @@
 #include "alambic/jobs/distill_plan.h"
 
+#include <algorithm>
+
 #include "alambic/jobs/distill_checks.h"
 #include "alambic/jobs/preflight/preflight.h"
+#include "alambic/jobs/remote_teachers.h"
 #include "alambic/jobs/student.h"
 #include "alambic/tensor/device.h"
 #include "alambic/train/hidden_layers.h"
@@ -22,7 +25,11 @@ std::vector<PlannedTeacher> plan_teachers(const TeacherOptions& options, const L
   for (size_t i = 0; i < sources.size(); ++i) {
     PlannedTeacher& teacher = teachers.emplace_back(PlannedTeacher{.source = sources[i]});
     if (!shares.empty()) teacher.share = shares[i];
-    if (sources[i].folder != "self") teacher.model = meta_model(sources[i].folder, load);
+    if (is_endpoint(sources[i].folder)) {
+      teacher.endpoint = parse_endpoint(sources[i].folder);
+    } else if (sources[i].folder != "self") {
+      teacher.model = meta_model(sources[i].folder, load);
+    }
   }
   return teachers;
 }
@@ -81,13 +88,17 @@ DistillPlan::DistillPlan(const DistillOptions& given)
         describe_difference(student.model.tokenizer, teacher.model->model.tokenizer, "the student",
                             teacher.model->folder);
   }
-  if (!options.reward.judge.empty()) judge = meta_model(options.reward.judge, load);
+  if (!options.reward.judge.empty() && !is_endpoint(options.reward.judge))
+    judge = meta_model(options.reward.judge, load);
+  budget = budget_of(options.teachers.remote);
   layer_pairs = pair_layers(*this);
   engine = engine_of(*this);
 }
 
 bool DistillPlan::loads_teachers() const {
   if (objective.asks_teachers()) return true;
+  const auto is_far = [](const PlannedTeacher& teacher) { return teacher.endpoint.has_value(); };
+  if (std::ranges::any_of(teachers, is_far)) return false;
   const bool comparable = options.teachers.cross_tokenizer != CrossTokenizer::none ||
                           alike_models().size() == teacher_models().size();
   return !options.valid_data.empty() && comparable;

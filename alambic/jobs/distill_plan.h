@@ -10,6 +10,8 @@
 #include "alambic/jobs/teacher_options.h"
 #include "alambic/model/pretrained.h"
 #include "alambic/objective/parse.h"
+#include "alambic/remote/budget.h"
+#include "alambic/remote/endpoint.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/text/chat/chat_source.h"
 #include "alambic/text/dataset.h"
@@ -26,8 +28,11 @@ struct MetaModel {
 struct PlannedTeacher {
   NamedFolder source;
   double share = 1;                ///< share of the loss, with --teacher-weight
-  std::optional<MetaModel> model;  ///< nothing: the student itself
+  std::optional<MetaModel> model;  ///< nothing: the student itself, or behind an address
+  std::optional<Endpoint> endpoint = {};
   std::string difference = {};  ///< how its vocabulary differs from the student's; "": it does not
+
+  bool is_self() const { return !model && !endpoint; }
 };
 
 /// Everything about a run that is known before a weight is read: what its preflight, its check and
@@ -44,6 +49,7 @@ struct DistillPlan {
   std::optional<MetaModel> judge;
   Examples rows;                       ///< rows of --data
   std::vector<LayerPair> layer_pairs;  ///< layers with compared hidden states; empty: none
+  std::shared_ptr<Budget> budget;      ///< of all that servers are asked
   EngineOptions engine;  ///< how the student's completions are drawn, but for a mixed-in teacher
   /// Ranks of the run.
   std::shared_ptr<const World> world = std::make_shared<World>();

@@ -76,7 +76,10 @@ DistillationSettings distillation_settings(const DistillPlan& plan, const Teache
 }
 
 std::shared_ptr<const RewardScorer> load_scorer(const DistillPlan& plan) {
-  std::shared_ptr<const Reward> reward = load_reward(plan.options.reward, plan.load);
+  const std::string& out = plan.options.run.out;
+  std::shared_ptr<const Reward> reward = load_reward(
+      plan.options.reward, plan.load, out.empty() ? fs::path() : fs::path(out) / "remote/judge",
+      fmt::format("rank-{}", plan.world->rank()));
   std::vector<std::vector<std::string>> expected;
   for (const Example row : plan.rows) {
     if (reward->needs_expected() && row.answers.empty()) {

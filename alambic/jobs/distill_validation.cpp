@@ -28,7 +28,8 @@ struct Validation {
                                     student.model->options().device()));
       batches.back().row_S.assign(rows.begin() + first, rows.begin() + first + count);
     }
-    for (const auto& [name, value] : agreement(*student.model, teachers, batches)) {
+    for (const auto& [name, value] :
+         agreement(*student.model, teachers, batches, student.vocabulary)) {
       figures.emplace_back("valid_" + name, value);
     }
     return figures;

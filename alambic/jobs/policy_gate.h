@@ -14,6 +14,7 @@ struct PolicyCase {
   std::vector<NamedFolder> teachers;  ///< a folder "self" is the student
   std::vector<std::string> data;      ///< as --data has it
   std::string held_out;               ///< "" without
+  std::string judge;                  ///< "" without
   std::string out;
   DeviceChoice device = DeviceChoice::automatic;
 };

@@ -42,9 +42,12 @@ std::string value_of(const Settings& settings, const std::string& key) {
 
 // Options that say nothing about what is computed.
 bool is_free(const std::string& key) {
-  constexpr std::array free = {"resume",           "overwrite",      "allow-change", "save-every",
-                               "keep-checkpoints", "on-collapse",    "policy",       "attest",
-                               "attested-by",      "override-policy"};
+  constexpr std::array free = {"resume",          "overwrite",        "allow-change",
+                               "save-every",      "keep-checkpoints", "on-collapse",
+                               "policy",          "attest",           "attested-by",
+                               "override-policy", "teacher-key-env",  "teacher-key-file",
+                               "teacher-timeout", "teacher-retries",  "teacher-in-flight-tokens",
+                               "teacher-price",   "teacher-budget",   "teacher-budget-tokens"};
   return std::ranges::find(free, key) != free.end();
 }
 

@@ -8,10 +8,13 @@
 #include "alambic/base/log.h"
 #include "alambic/base/sha256.h"
 #include "alambic/hub/hub_models.h"
+#include "alambic/jobs/remote_teachers.h"
 #include "alambic/options/option_table.h"
 #include "alambic/provenance/machine.h"
 #include "alambic/provenance/run_record.h"
+#include "alambic/remote/journal_usage.h"
 #include "alambic/report/log_chain.h"
+#include "alambic/report/run_files.h"
 #include "alambic/teacher/digest.h"
 
 namespace alambic {
@@ -39,6 +42,7 @@ Record command_facts(const RunIngredients& of) {
 }
 
 Record teacher_facts(const NamedFolder& teacher) {
+  if (is_endpoint(teacher.folder)) return endpoint_facts(teacher);
   Record facts = model_facts(as_hub_name(teacher.folder), teacher.folder);
   facts["tag"] = teacher.name;
   return facts;
@@ -80,7 +84,8 @@ Record tokenizer_facts(const fs::path& model) {
 std::vector<fs::path> models_of(const RunIngredients& of) {
   std::vector<fs::path> models = {of.student};
   for (const NamedFolder& teacher : of.teachers) {
-    if (teacher.folder != "self") models.push_back(teacher.folder);
+    const bool far = is_endpoint(teacher.folder);
+    if (teacher.folder != "self" && !far) models.push_back(teacher.folder);
   }
   return models;
 }
@@ -118,6 +123,24 @@ Record figures_of(const Metrics& metrics) {
     figures[name] = std::isfinite(value) ? Record(value) : unknown_fact("not finite");
   }
   return figures;
+}
+
+// What teachers behind an address have been asked so far: by their journals.
+void add_spent(const fs::path& run, Record& record) {
+  int64_t calls = 0;
+  bool far = false;
+  for (Record& teacher : record["teachers"]) {
+    if (!is_endpoint(teacher["name"].get<std::string>())) continue;
+    const std::string tag = teacher["tag"];
+    const JournalUsage all =
+        journal_usage(run / run_files::remote / (tag.empty() ? "teacher" : tag));
+    teacher["spent"] = {{"replies", all.replies},
+                        {"input_tokens", all.usage.input_tokens},
+                        {"output_tokens", all.usage.output_tokens}};
+    calls += all.replies;
+    far = true;
+  }
+  if (far) record["counters"]["teacher_calls"] = calls;
 }
 
 }  // namespace
@@ -178,6 +201,7 @@ void RunProvenance::write(const std::string& state) {
         {"formula",
          "6 x parameters of the student x graded tokens; generation, prompts and the "
          "teachers are not in it"}}}};
+  add_spent(folder_.path(), record_);
   record_["clock"]["updated"] = now();
   record_["clock"]["training_seconds"] = log.seconds;
   record_["clock"]["energy_joules"] = unknown_fact("no counter was read");

@@ -10,6 +10,7 @@
 #include "alambic/base/stopwatch.h"
 #include "alambic/jobs/completion_file.h"
 #include "alambic/jobs/other_tokenizer.h"
+#include "alambic/jobs/remote_completions.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/teacher/digest.h"
 #include "alambic/text/chat/chat_tokens.h"
@@ -69,7 +70,8 @@ nlohmann::ordered_json made_by(const DistillPlan& plan) {
   const DistillOptions& options = plan.options;
   nlohmann::ordered_json digests = nlohmann::ordered_json::object();
   for (const PlannedTeacher& teacher : plan.teachers) {
-    digests[teacher.source.name] = model_digest(teacher.source.folder);
+    digests[teacher.source.name] =
+        teacher.endpoint ? teacher.endpoint->name() : model_digest(teacher.source.folder);
   }
   const TeacherCompletionsOptions& completions = options.completions;
   return {{"form", "teacher answers"},
@@ -146,6 +148,19 @@ void write_missing(const DistillPlan& plan, const PlannedTeacher& teacher,
       100 * static_cast<double>(ended) / count);
 }
 
+/// Has a server write the completions that the file lacks.
+void ask_missing(const DistillPlan& plan, const PlannedTeacher& teacher,
+                 const std::vector<std::vector<int32_t>>& prompts, const std::vector<Task>& tasks,
+                 CompletionFile& file) {
+  std::map<std::vector<int32_t>, size_t> row_of;
+  for (size_t r = 0; r < tasks.size(); ++r) row_of.emplace(tasks[r].prompt, r);
+  std::vector<RemotePrompt> asked;
+  for (const std::vector<int32_t>& prompt : prompts) {
+    asked.push_back({.tokens = prompt, .row = row_of.at(prompt)});
+  }
+  ask_completions(plan, teacher, asked, file);
+}
+
 // A file may have been edited.
 void check_tokens(const KeptCompletion& completion, int64_t vocabulary,
                   const DistillOptions& options, const std::string& place) {
@@ -173,7 +188,12 @@ void fill_completions(const DistillPlan& plan, int64_t positions, TokenizedRows&
     }
     std::ranges::sort(missing);
     missing.erase(std::ranges::unique(missing).begin(), missing.end());
-    if (!missing.empty()) write_missing(plan, teacher, std::move(missing), file);
+    if (missing.empty()) continue;
+    if (teacher.endpoint) {
+      ask_missing(plan, teacher, missing, tasks, file);
+    } else {
+      write_missing(plan, teacher, std::move(missing), file);
+    }
   }
   TokenizedRows filled = examples.emptied();
   for (int64_t r = 0; r < examples.size(); ++r) {

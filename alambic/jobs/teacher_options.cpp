@@ -8,12 +8,14 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
 #include "alambic/base/names.h"
+#include "alambic/remote/endpoint.h"
 
 namespace alambic {
 
 NamedFolder parse_teacher(const std::string& text) {
   const size_t equals = text.find('=');
-  if (equals == text.npos || path_exists(text)) return {.name = "", .folder = text};
+  if (equals == text.npos || is_endpoint(text) || path_exists(text))
+    return {.name = "", .folder = text};
   if (equals == 0 || equals + 1 == text.size()) {
     throw input_error("--teacher {}: expected NAME=FOLDER, or a folder alone", text);
   }

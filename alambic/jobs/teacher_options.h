@@ -1,11 +1,76 @@
 #pragma once
 
+#include "alambic/remote/protocol.h"
 #include "alambic/tensor/machine_options.h"
 
 namespace alambic {
 
 /// How a teacher with another tokenizer grades.
 enum class CrossTokenizer { none, span, pieces };
+
+/// Teachers behind an address.
+struct RemoteOptions {
+  Protocol protocol = Protocol::automatic;
+  std::string key_env, key_file, tokenizer, price;
+  double timeout = 600, budget = 0, noise = 0.05;
+  int64_t retries = 5, in_flight_tokens = 65536, budget_tokens = 0;
+
+  void visit(OptionVisitor& v) {
+    v.choice("teacher-protocol", protocol,
+             {{"auto", Protocol::automatic},
+              {"vllm", Protocol::vllm},
+              {"llamacpp", Protocol::llamacpp},
+              {"sglang", Protocol::sglang},
+              {"echo", Protocol::echo},
+              {"alambic", Protocol::alambic},
+              {"chat", Protocol::chat}},
+             "how teachers behind an address are spoken to; auto: as their list of models says; "
+             "vllm serves TRL's server too; echo: completions that repeat their prompt "
+             "(Fireworks); chat: text alone, for --completions-by teacher")
+        .only_with("teacher");
+    v.text("teacher-tokenizer", tokenizer,
+           "folder with the tokenizer of teachers behind an address; none: the student's")
+        .path()
+        .only_with("teacher");
+    v.text("teacher-key-env", key_env,
+           "environment variable with the key of teachers behind an address; none: "
+           "ALAMBIC_KEY_ and the host's name, as ALAMBIC_KEY_API_OPENAI_COM, where there is one")
+        .only_with("teacher")
+        .not_with("teacher-key-file");
+    v.text("teacher-key-file", key_file, "file with that key, which others may not read")
+        .path()
+        .only_with("teacher");
+    v.number("teacher-timeout", timeout,
+             "seconds that a server may take for a reply, and longest "
+             "wait that it may ask for",
+             {.min = 0.1})
+        .only_with("teacher");
+    v.integer("teacher-retries", retries,
+              "tries after the first, of a request that a server did "
+              "not answer",
+              {.min = 0})
+        .only_with("teacher");
+    v.integer("teacher-in-flight-tokens", in_flight_tokens,
+              "tokens that a server has to work at, at a time", {.min = 1})
+        .only_with("teacher");
+    v.number("teacher-noise", noise,
+             "nats by which a server may grade one text differently from one time to the next",
+             {.min = 0})
+        .only_with("teacher");
+    v.text("teacher-price", price,
+           "IN,OUT: what a million tokens cost to read and to write, for --teacher-budget and the "
+           "record")
+        .only_with("teacher");
+    v.number("teacher-budget", budget,
+             "most that all requests of the run may cost, by --teacher-price; the run stops before "
+             "(exit code 75); 0: no limit",
+             {.min = 0})
+        .only_with("teacher-price");
+    v.integer("teacher-budget-tokens", budget_tokens,
+              "most tokens that servers may read and write for the run; 0: no limit", {.min = 0})
+        .only_with("teacher");
+  }
+};
 
 struct TeacherOptions {
   std::vector<std::string> teacher, weight;
@@ -15,10 +80,12 @@ struct TeacherOptions {
   std::string cache;
   DtypeChoice cache_dtype = DtypeChoice::bfloat16;
   int64_t cache_topk = 0;
+  RemoteOptions remote;
 
   void visit(OptionVisitor& v) {
     v.list("teacher", teacher,
-           "model folder that grades; NAME=FOLDER several times: each row is graded by the one "
+           "model folder that grades, or the address of a server, https://host[:port][/v1][#model] "
+           "(docs/remote.md); NAME=FOLDER several times: each row is graded by the one "
            "that its `teacher` field names; self: the student as it is, which then needs rows with "
            "`teacher_prompt`")
         .model();
@@ -75,13 +142,14 @@ struct TeacherOptions {
         .only_with("kd-topk-by teacher",
                    {.reason = "the teacher's own most likely tokens are kept, not the student's",
                     .hint = "--kd-topk-by teacher, or a cache of hidden states"});
+    remote.visit(v);
   }
 };
 
 /// "math=models/m" is {"math", "models/m"}; a folder alone, even one with a '=' in its name, has no
 /// name.
 struct NamedFolder {
-  std::string name, folder;
+  std::string name, folder;  ///< the folder may be an address (remote/endpoint.h)
 };
 NamedFolder parse_teacher(const std::string& text);
 /// Errors: several teachers of which one has no name, a name twice.

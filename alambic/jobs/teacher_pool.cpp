@@ -9,6 +9,7 @@
 #include "alambic/base/progress.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/base/units.h"
+#include "alambic/jobs/remote_teachers.h"
 #include "alambic/teacher/aligned.h"
 #include "alambic/teacher/digest.h"
 #include "alambic/teacher/local.h"
@@ -23,7 +24,7 @@ TeacherPool::TeacherPool(const DistillPlan& plan)
       load_(teacher_load(plan.options.teachers, plan.load)),
       positions_(student_.model->shape().positions) {
   if (!plan.loads_teachers()) return;
-  if (!plan.teachers.empty() && plan.teachers.front().model) positions_ = INT64_MAX;
+  if (!plan.teachers.empty() && !plan.teachers.front().is_self()) positions_ = INT64_MAX;
   for (const PlannedTeacher& planned : plan.teachers) {
     members_.push_back(make_member(planned));
     members_.back().share = planned.share;
@@ -45,11 +46,19 @@ std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> m
   return std::make_shared<LocalTeacher>(std::move(model), vocabulary, std::move(layers));
 }
 
+TeacherPool::Member TeacherPool::make_remote(const PlannedTeacher& planned) {
+  const RemoteMember member = make_remote_teacher(plan_, planned);
+  // Beside the text there must be room for the token that servers insist on writing.
+  if (member.positions > 0) positions_ = std::min(positions_, member.positions - 1);
+  return {.source = planned.source, .teacher = member.teacher, .vocabulary = student_.vocabulary};
+}
+
 TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
   const TeacherOptions& options = plan_.options.teachers;
   const NamedFolder& source = planned.source;
   const bool cached = !options.cache.empty();
-  if (!planned.model) {
+  if (planned.endpoint) return make_remote(planned);
+  if (planned.is_self()) {
     if (cached)
       throw input_error("--teacher-cache cannot keep --teacher self: the student changes");
     // Not owned: the student is there for longer.

@@ -25,8 +25,9 @@ struct GradedRows {
 
 class TeacherPool {
  public:
-  /// Loads the teachers, if any; with a cache only their heads. A cache of log-probabilities keeps
-  /// them at --kd-temperature. Refused: vocabularies that are not the student's without
+  /// Loads the teachers, if any; with a cache only their heads; servers are probed. A cache of
+  /// log-probabilities keeps them at --kd-temperature. Refused: vocabularies that are not the
+  /// student's without
   /// --cross-tokenizer, more kept tokens
   /// than there are, layers that cannot be shown. The plan's student has its weights: as its own
   /// teacher it is that very model. `plan` must outlive the pool.
@@ -56,6 +57,7 @@ class TeacherPool {
   };
   using Read = std::function<Rollouts(const Rollouts&)>;
   Member make_member(const PlannedTeacher& planned);
+  Member make_remote(const PlannedTeacher& planned);
   std::shared_ptr<const Teacher> local(std::shared_ptr<const Model> model,
                                        int64_t vocabulary) const;
   std::vector<size_t> route(const GradedRows& rows) const;

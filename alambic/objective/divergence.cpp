@@ -123,6 +123,10 @@ struct StudentBeside {
   Loss operator()(const TopK& teacher) const {
     return topk_sum(row(), chosen(), student_MD, student, teacher, chunk);
   }
+  Loss operator()(const TokenLogp& /*teacher*/) const {
+    throw input_error("this teacher grades each token by one number, which is no distribution")
+        .with_hint("--objective sampled_reverse_kl");
+  }
   Loss operator()(const AlignedStates& teacher) const {
     check(token_M.defined() && divergence.topk == 0, "spans are compared of known tokens");
     const auto sum = teacher.map.cells ? piece_sum : span_sum;

@@ -49,7 +49,8 @@ struct ChunkOptions {
 /// "student_entropy", "teacher_entropy", "agreement" (same most likely token); over buckets
 /// "topk_reverse_kl", "topk_forward_kl" and both models' "…_topk_mass" instead.
 /// Vocabularies must agree: cut both heads to the tokenizer's size first (Head::cut).
-/// A teacher's TopK must be at kd_temperature; with it, `topk` 0 means all K of them. Beside
+/// A teacher's TopK must be at kd_temperature; with it, `topk` 0 means all K of them. TokenLogp is
+/// an input error. Beside
 /// AlignedStates the sum is over spans (span_divergence.h), of the graded tokens `token_M`, which
 /// nothing else reads.
 Loss divergence_loss(const Divergence& divergence, const Tensor& student_MD, const Head& student,

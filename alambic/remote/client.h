@@ -59,6 +59,8 @@ class Client {
   const Endpoint& endpoint() const { return endpoint_; }
   void use_model(const std::string& model) { endpoint_.model = model; }
   const Budget& budget() const { return *budget_; }
+  /// Counts what an earlier part of the run has spent.
+  void take_over(const Usage& spent) { budget_->add(spent); }
   /// Requests sent, tries included.
   int64_t sent() const { return sent_; }
 

@@ -17,7 +17,13 @@ RemoteGrader::RemoteGrader(GraderSettings settings, const Tokenizer& tokenizer,
       client_(settings_.endpoint, settings_.key, settings_.client, std::move(budget)) {}
 
 const ServerFacts& RemoteGrader::probe() {
+  identify();
   if (!wire_) probe_server(*this);
+  return facts_;
+}
+
+const ServerFacts& RemoteGrader::identify() {
+  if (facts_.protocol == Protocol::automatic) identify_server(*this);
   return facts_;
 }
 
@@ -26,7 +32,14 @@ void RemoteGrader::keep_in(fs::path folder, std::string name) {
   journal_name_ = std::move(name);
 }
 
-// All that a grade depends on.
+Journal* RemoteGrader::journal() {
+  if (!journal_ && !journal_folder_.empty()) {
+    journal_ = std::make_unique<Journal>(journal_folder_, journal_name_);
+    client_.take_over(journal_->usage());
+  }
+  return journal_.get();
+}
+
 std::string RemoteGrader::key_of_part(const GradeRequest& part, int64_t k) const {
   std::string text =
       fmt::format("grade 1\n{}\n{}\n{}\n{}\n{}\n{}\n", settings_.endpoint.url(""),
@@ -162,9 +175,7 @@ struct Grading {
 
 std::vector<TokenGrades> RemoteGrader::grade(std::span<const GradeRequest> requests) {
   probe();
-  if (!journal_ && !journal_folder_.empty()) {
-    journal_ = std::make_unique<Journal>(journal_folder_, journal_name_);
-  }
+  journal();
   Grading grading{.grader = *this, .k = settings_.k};
   std::vector<size_t> first_part;
   for (const GradeRequest& request : requests) {

@@ -44,6 +44,8 @@ class RemoteGrader {
   /// Asks the server what it is, once, and checks that its grades are what they should be. Errors:
   /// input errors where it is another model or cannot do what is wanted, those of Client.
   const ServerFacts& probe();
+  /// The first part of it: which model, which kind of server.
+  const ServerFacts& identify();
   const ServerFacts& facts() const { return facts_; }
 
   /// Grades of all sequences in their order. From the journal where it has them; what comes from
@@ -57,12 +59,15 @@ class RemoteGrader {
   const Tokenizer& tokenizer() const { return tokenizer_; }
   Client& client() { return client_; }
   int64_t replayed() const { return replayed_; }
+  /// Where replies are kept; null without. Opened when it is first asked for.
+  Journal* journal();
+  /// All that a grade of the K most likely tokens depends on; K = -1: hidden states.
+  std::string key_of_part(const GradeRequest& part, int64_t k) const;
 
  private:
   friend struct Probe;
   friend struct Grading;
   const GradeWire& wire() const { return *wire_; }
-  std::string key_of_part(const GradeRequest& part, int64_t k) const;
 
   GraderSettings settings_;
   const Tokenizer& tokenizer_;

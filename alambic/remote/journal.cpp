@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/error.h"
@@ -14,6 +15,7 @@
 #include "alambic/base/output_place.h"
 #include "alambic/base/sha256.h"
 #include "alambic/base/write_all.h"
+#include "alambic/remote/journal_usage.h"
 
 namespace alambic {
 namespace {
@@ -58,35 +60,13 @@ size_t next_line(const std::string& text, bool last) {
                                                          : text.size() - begin_of_line.size() - 1;
 }
 
-}  // namespace
+/// A whole reply in a file: its line's fields, and where its bytes begin.
+using Found = std::function<void(const Json& line, uint64_t begin)>;
 
-Journal::Journal(fs::path folder, const std::string& name) {
-  make_folder(folder);
-  files_ = {folder / (name + ".journal")};
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".journal" && entry.path() != files_.front()) {
-      files_.push_back(entry.path());
-    }
-  }
-  std::sort(files_.begin() + 1, files_.end());
-  descriptor_ = ::open(files_.front().c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) throw write_error(files_.front(), errno);
-  for (size_t file = 0; file < files_.size(); ++file) {
-    const uint64_t whole = read(file);
-    // A reply that is added next must not lie in the place of one that was not written to its end.
-    if (file == 0 && whole < file_bytes(files_[0])) set_file_bytes(files_[0], whole);
-  }
-  end_ = file_bytes(files_.front());
-  if (end_ == 0) sync_folder(folder);
-}
-
-Journal::~Journal() { ::close(descriptor_); }
-
-// The end of the last whole reply.
-uint64_t Journal::read(size_t file) {
-  std::ifstream in(files_[file], std::ios::binary);
-  const uint64_t size = file_bytes(files_[file]);
+// Tells of every whole reply; returns the end of the last one. Bytes are not looked at.
+uint64_t scan(const fs::path& path, const Found& found) {
+  std::ifstream in(path, std::ios::binary);
+  const uint64_t size = file_bytes(path);
   uint64_t at = 0, torn = 0, whole = 0;
   std::string text;
   while (at < size) {
@@ -102,21 +82,71 @@ uint64_t Journal::read(size_t file) {
                           : Json();
     const uint64_t begin = at + newline + 1;
     if (line.is_object() && line["bytes"].get<uint64_t>() < size - begin) {
-      const auto bytes = line["bytes"].get<uint64_t>();
-      usage_ += {.input_tokens = line["input_tokens"], .output_tokens = line["output_tokens"]};
-      places_.insert_or_assign(line["key"].get<std::string>(),
-                               Place{file, begin, bytes, line["sha256"]});
-      whole = at = begin + bytes + 1;
+      found(line, begin);
+      whole = at = begin + line["bytes"].get<uint64_t>() + 1;
       continue;
     }
     const size_t step = next_line(text, at + text.size() == size);
     torn += step;
     at += step;
   }
-  if (torn > 0) {
-    warn("{}: {} bytes that were torn are left out", files_[file].string(), torn);
-  }
+  if (torn > 0) warn("{}: {} bytes that were torn are left out", path.string(), torn);
   return whole;
+}
+
+Usage usage_of(const Json& line) {
+  return {.input_tokens = line["input_tokens"], .output_tokens = line["output_tokens"]};
+}
+
+std::vector<fs::path> journals_of(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".journal") files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+}  // namespace
+
+JournalUsage journal_usage(const fs::path& folder) {
+  JournalUsage all;
+  for (const fs::path& file : journals_of(folder)) {
+    scan(file, [&](const Json& line, uint64_t) {
+      all.usage += usage_of(line);
+      ++all.replies;
+    });
+  }
+  return all;
+}
+
+Journal::Journal(fs::path folder, const std::string& name) {
+  make_folder(folder);
+  files_ = {folder / (name + ".journal")};
+  for (const fs::path& file : journals_of(folder)) {
+    if (file != files_.front()) files_.push_back(file);
+  }
+  descriptor_ = ::open(files_.front().c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw write_error(files_.front(), errno);
+  for (size_t file = 0; file < files_.size(); ++file) {
+    const uint64_t whole = read(file);
+    // A reply that is added next must not lie in the place of one that was not written to its end.
+    if (file == 0 && whole < file_bytes(files_[0])) set_file_bytes(files_[0], whole);
+  }
+  end_ = file_bytes(files_.front());
+  if (end_ == 0) sync_folder(folder);
+}
+
+Journal::~Journal() { ::close(descriptor_); }
+
+// The end of the last whole reply.
+uint64_t Journal::read(size_t file) {
+  return scan(files_[file], [&](const Json& line, uint64_t begin) {
+    usage_ += usage_of(line);
+    places_.insert_or_assign(line["key"].get<std::string>(),
+                             Place{file, begin, line["bytes"], line["sha256"]});
+  });
 }
 
 std::optional<std::string> Journal::find(const std::string& key) const {

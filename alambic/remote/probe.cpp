@@ -93,10 +93,13 @@ struct Probe {
 
   std::string name() const { return grader.client().endpoint().name(); }
 
-  void run() {
+  void identify() {
     const Models models = ask_models();
     choose_model(models);
     choose_protocol(models);
+  }
+
+  void run() {
     grader.wire_ = make_grade_wire(facts.protocol, grader.tokenizer());
     try {
       check_abilities();
@@ -280,5 +283,6 @@ struct Probe {
 };
 
 void probe_server(RemoteGrader& grader) { Probe{.grader = grader}.run(); }
+void identify_server(RemoteGrader& grader) { Probe{.grader = grader}.identify(); }
 
 }  // namespace alambic

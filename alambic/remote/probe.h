@@ -19,6 +19,9 @@ namespace alambic {
 /// change by more than the settings' noise. Errors of Client.
 void probe_server(RemoteGrader& grader);
 
+/// The first of these alone: which model, which kind of server.
+void identify_server(RemoteGrader& grader);
+
 /// The token ids of a text of about so many tokens, none of them special.
 std::vector<int32_t> probe_tokens(const Tokenizer& tokenizer, size_t count, size_t variant);
 

@@ -115,6 +115,7 @@ ReplyClass class_of(const HttpOutcome& outcome, const ErrorWords& words) {
   if (asked != outcome.headers.end()) {
     return asked->second == "true" ? ReplyClass::busy : ReplyClass::rejected;
   }
+  if (contains(words.codes, "other_tokenizer")) return ReplyClass::rejected;  // ours: 409
   const bool passing = status == 408 || status == 409 || status == 425 || status == 429;
   const bool never = status == 501 || status == 505;
   return passing || (status >= 500 && !never) ? ReplyClass::busy : ReplyClass::rejected;

@@ -6,7 +6,7 @@ namespace alambic {
 
 /// Options of the scores of whole completions: a checkable reward or a judge.
 struct RewardOptions {
-  std::string reward, judge, rubric;
+  std::string reward, judge, rubric, judge_key_env, judge_key_file;
   std::vector<std::string> judge_scores;
   bool judge_pairs = false;
   double seconds = 10;
@@ -21,7 +21,17 @@ struct RewardOptions {
     v.number("reward-seconds", seconds, "most time of a reward command for one completion",
              {.min = 1e-3})
         .only_with("reward");
-    v.text("judge", judge, "model folder that scores completions by a rubric instead").model();
+    v.text("judge", judge,
+           "model folder that scores completions by a rubric instead; or the address of a server "
+           "of chats, https://host[:port][/v1][#model] (docs/remote.md)")
+        .model();
+    v.text("judge-key-env", judge_key_env,
+           "environment variable with the key of such a server; none: ALAMBIC_KEY_ and its name")
+        .only_with("judge");
+    v.text("judge-key-file", judge_key_file, "file with that key, which others may not read")
+        .path()
+        .only_with("judge")
+        .not_with("judge-key-env");
     v.text(
          "judge-rubric", rubric,
          "text file with {prompt}, {answer} and perhaps {reference} (the row's `answer`), or with "

@@ -2,6 +2,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/model/pretrained.h"
+#include "alambic/teacher/chat_judge.h"
 #include "alambic/teacher/judge.h"
 
 namespace alambic {
@@ -21,10 +22,19 @@ Rubric rubric_of(const RewardOptions& options) {
 
 }  // namespace
 
-std::unique_ptr<Reward> load_reward(const RewardOptions& options, const LoadOptions& load) {
+std::unique_ptr<Reward> load_reward(const RewardOptions& options, const LoadOptions& load,
+                                    const fs::path& replies, const std::string& name) {
   if (!options.any()) throw input_error("expected one of --reward and --judge, found neither");
   if (options.judge.empty()) {
     return make_reward(options.reward, {.seconds = options.seconds});
+  }
+  if (is_endpoint(options.judge)) {
+    const Endpoint endpoint = parse_endpoint(options.judge);
+    const auto key = key_of(endpoint, options.judge_key_env, options.judge_key_file);
+    auto writer = std::make_unique<RemoteWriter>(endpoint, key, ClientOptions(),
+                                                 std::make_shared<Budget>(0, 0, Prices{}));
+    if (!replies.empty()) writer->keep_in(replies, name);
+    return std::make_unique<ChatJudge>(std::move(writer), rubric_of(options));
   }
   Pretrained judge = from_pretrained(options.judge, load);
   return std::make_unique<Judge>(std::move(judge.model),

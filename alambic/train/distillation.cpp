@@ -227,6 +227,9 @@ struct DistillationTask : TrainingTask {
 
   // Log-probabilities of the drawn tokens under the teacher.
   Tensor logp_M(const Rollouts& rollouts, const TeacherOutput& output) const {
+    if (const auto* token = std::get_if<TokenLogp>(&output)) return token->logp_M;
+    const auto* topk = std::get_if<TopK>(&output);
+    if (topk != nullptr && topk->logp_M.defined()) return topk->logp_M;
     const HiddenStates& states = hidden_states(output);
     return target_log_probabilities(states.hidden_MD, states.head, rollouts.targets_M(),
                                     options.policy.temperature);

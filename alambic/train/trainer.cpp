@@ -100,6 +100,22 @@ struct Run {
     return row(report, norm, rate, elapsed);
   }
 
+  // The same; nothing where the step cannot be made for now and the run has been saved as it was
+  // before it: a server that is gone, a budget that is spent. `rests`: the step before was one to
+  // save after.
+  std::optional<Metrics> advance_or_stop(bool rests) {
+    try {
+      return advance();
+    } catch (const Error& error) {
+      // Of several ranks the others wait for this one: they end with it.
+      if (error.exit() != Exit::stopped || !parts.world->alone()) throw;
+      say_error(error.what(), error.hint());
+      optimizer.clear_gradients();
+      if (step > 0 && rests) save();
+      return {};
+    }
+  }
+
   void skip(double loss, double norm) {
     optimizer.clear_gradients();
     warn("step {}: loss {} and gradient norm {} are not both finite; the weights keep their values",
@@ -218,7 +234,12 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
   std::optional<CollapseSign> sign;
   bool save_due = false, rests = true;
   while (!run.ended() && !(sign && rests)) {
-    Metrics row = run.advance();
+    const std::optional<Metrics> advanced = run.advance_or_stop(rests);
+    if (!advanced) {
+      parts.recorder.end();
+      return {.steps = run.step, .seconds = run.seconds, .stopped = true};
+    }
+    Metrics row = *advanced;
     rests = parts.task.can_checkpoint_after(run.step);
     const bool asked = parts.world->sum(int64_t{signal.requested()}, "looking for a signal") > 0;
     const bool stopping = asked && rests;

@@ -26,6 +26,30 @@ struct PolicyGate : RunFixture {
   }
 };
 
+// Bug: the terms of a server are asked for after its first reply, or not at all.
+TEST_F(PolicyGate, AsksTheTermsOfAHostBeforeItIsSpokenTo) {
+  DistillOptions options = distillation("run");
+  options.loss.kd_topk = 5;
+  std::string text;
+  const auto run = [&] { jobs::distill(options); };
+  options.teachers.teacher = {"https://api.openai.com/v1#gpt"};
+  EXPECT_EQ(exit_of(run, text), Exit::refused);
+  EXPECT_NE(text.find("openai-api"), std::string::npos) << text;
+  options.teachers.teacher = {"https://teacher.invalid/v1#m"};
+  EXPECT_EQ(exit_of(run, text), Exit::refused);
+  EXPECT_NE(text.find("teacher.invalid"), std::string::npos) << text;
+  options.teachers.teacher = {"http://127.0.0.1:1"};
+  options.teachers.remote.retries = 0;
+  EXPECT_EQ(exit_of(run, text), Exit::stopped) << "this machine's terms are ours";
+  options.loss.objective = "grpo";
+  options.loss.kd_topk = 0;
+  options.teachers.teacher.clear();
+  options.num_generations = 2;
+  options.reward.judge = "https://api.anthropic.com#judge";
+  EXPECT_EQ(exit_of(run, text), Exit::refused);
+  EXPECT_NE(text.find("anthropic-api"), std::string::npos) << text;
+}
+
 TEST_F(PolicyGate, RefusesBeforeAnythingIsWritten) {
   license("teacher", "LLAMA 2 COMMUNITY LICENSE AGREEMENT");
   DistillOptions options = distillation("run");

@@ -8,6 +8,7 @@
 
 #include "alambic/base/file_system.h"
 #include "alambic/base/temporary_folder.h"
+#include "alambic/remote/journal_usage.h"
 
 namespace alambic {
 namespace {
@@ -32,6 +33,9 @@ TEST_F(JournalFile, GivesBackWhatItWasGiven) {
   EXPECT_EQ(journal.replies(), 3);
   EXPECT_EQ(journal.usage(), (Usage{.input_tokens = 21, .output_tokens = 6}));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(journal.find("key" + std::to_string(i)), reply(i));
+  EXPECT_EQ(journal_usage(folder).usage, journal.usage());
+  EXPECT_EQ(journal_usage(folder).replies, 3);
+  EXPECT_EQ(journal_usage(scratch.path() / "none").replies, 0);
   EXPECT_FALSE(journal.find("key3"));
 }
 

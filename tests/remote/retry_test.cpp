@@ -61,6 +61,7 @@ TEST(Retry, ClassOfEveryStatus) {
       {reply(404), ReplyClass::rejected},
       {reply(408), ReplyClass::busy},
       {reply(409), ReplyClass::busy},
+      {reply(409, R"({"error":{"code":"other_tokenizer"}})"), ReplyClass::rejected},
       {reply(413), ReplyClass::rejected},
       {reply(422), ReplyClass::rejected},
       {reply(425), ReplyClass::busy},

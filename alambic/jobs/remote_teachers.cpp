@@ -1,0 +1,206 @@
+#include "alambic/jobs/remote_teachers.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "alambic/base/error.h"
+#include "alambic/base/log.h"
+#include "alambic/provenance/machine.h"
+#include "alambic/report/run_files.h"
+
+namespace alambic {
+
+Prices parse_prices(const std::string& text) {
+  if (text.empty()) return {};
+  double values[2] = {};
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (double& value : values) {
+    const auto [next, error] = std::from_chars(at, end, value);
+    const bool last = &value == &values[1];
+    if (error != std::errc() || !(value >= 0) ||
+        (last ? next != end : next == end || *next != ',')) {
+      throw input_error("--teacher-price {}: expected IN,OUT, what a million tokens cost, as 0.5,2",
+                        text);
+    }
+    at = next + 1;
+  }
+  return {.input = values[0], .output = values[1]};
+}
+
+std::shared_ptr<Budget> budget_of(const RemoteOptions& options) {
+  return std::make_shared<Budget>(options.budget, options.budget_tokens,
+                                  parse_prices(options.price));
+}
+
+ClientOptions client_options(const RemoteOptions& options) {
+  return {.seconds = options.timeout,
+          .retries = options.retries,
+          .tokens_in_flight = options.in_flight_tokens};
+}
+
+namespace {
+
+// What no server can do.
+void check_one(const DistillOptions& options, const Objective& objective, const std::string& name) {
+  const ObjectiveOptions& loss = options.loss;
+  if (loss.hidden_weight > 0) {
+    throw input_error("--hidden-weight compares layers, which {} does not show", name);
+  }
+  if (loss.teacher_mix > 0) {
+    throw input_error("--teacher-mix draws with the teacher token by token, and {} is far away",
+                      name);
+  }
+  if (!objective.compares_tokens()) return;
+  if (options.teachers.remote.protocol == Protocol::chat) {
+    throw input_error("--teacher-protocol chat gives text, and --objective {} learns from grades",
+                      loss.objective)
+        .with_hint("--completions-by teacher --objective cross_entropy --lmbda 0");
+  }
+  if (options.teachers.cross_tokenizer != CrossTokenizer::none) {
+    throw input_error("--cross-tokenizer aligns teachers of this machine; {} is a server", name);
+  }
+  if (!options.teachers.cache.empty()) {
+    throw input_error("--teacher-cache keeps grades of teachers of this machine; {} is a server",
+                      name)
+        .with_hint("replies of servers are kept in the run's folder, and none is asked for twice");
+  }
+}
+
+// What a server that gives the K most likely tokens, or one number a token, cannot do.
+void check_grades_suffice(const DistillOptions& options, const Objective& objective,
+                          const std::string& name, int64_t vocabulary) {
+  const ObjectiveOptions& loss = options.loss;
+  const bool compares = !objective.divergence.terms.empty();
+  if (compares && loss.kd_topk == 0) {
+    throw input_error(
+        "--objective {} compares the probabilities of all tokens, of which {} gives the most "
+        "likely ones",
+        loss.objective, name)
+        .with_hint(
+            "--kd-topk 20 compares so many and one bucket for all others; --objective "
+            "sampled_reverse_kl needs one number a token; `alambic serve` gives all");
+  }
+  if (compares && loss.kd_topk_by != TopKBy::teacher) {
+    throw input_error("--kd-topk-by: {} gives its own most likely tokens, not the student's", name)
+        .with_hint("--kd-topk-by teacher");
+  }
+  if (compares && loss.kd_temperature != 1 && loss.kd_topk < vocabulary) {
+    throw input_error(
+        "--kd-temperature {}: {} grades at temperature 1, and its {} most likely tokens do not say "
+        "how all {} look at another one",
+        loss.kd_temperature, name, loss.kd_topk, vocabulary)
+        .with_hint("--kd-temperature 1");
+  }
+  if (objective.policy.reads_teacher() && options.sampling.temperature != 1) {
+    throw input_error(
+        "--temperature {}: {} grades at temperature 1, and --objective {} learns from "
+        "the distribution that tokens are drawn from",
+        options.sampling.temperature, name, loss.objective)
+        .with_hint("--temperature 1");
+  }
+}
+
+}  // namespace
+
+void check_remote(const DistillOptions& options, const Objective& objective) {
+  for (const NamedFolder& teacher : parse_teachers(options.teachers.teacher)) {
+    if (!is_endpoint(teacher.folder)) continue;
+    const std::string name = parse_endpoint(teacher.folder).name();
+    check_one(options, objective, name);
+    const Protocol protocol = options.teachers.remote.protocol;
+    // Of a server that says itself what it is this comes when it has been asked.
+    if (protocol == Protocol::automatic || protocol == Protocol::alambic) continue;
+    check_grades_suffice(options, objective, name, 0);
+  }
+  parse_prices(options.teachers.remote.price);
+}
+
+namespace {
+
+bool divergence_needs_states(const ObjectiveOptions& loss) {
+  return loss.kd_topk == 0 || loss.kd_topk_by != TopKBy::teacher || loss.kd_temperature != 1;
+}
+
+// What only hidden states can tell.
+bool needs_states(const DistillPlan& plan) {
+  const Objective& objective = plan.objective;
+  const bool compares = !objective.divergence.terms.empty();
+  return (compares && divergence_needs_states(plan.options.loss)) ||
+         (objective.policy.reads_teacher() && plan.options.sampling.temperature != 1);
+}
+
+GraderSettings settings_of(const DistillPlan& plan, const Endpoint& endpoint) {
+  const DistillOptions& options = plan.options;
+  const RemoteOptions& remote = options.teachers.remote;
+  const bool compares = !plan.objective.divergence.terms.empty();
+  const int64_t k = compares ? options.loss.kd_topk : 0;
+  if (k > plan.student.model.vocabulary) {
+    throw input_error("--kd-topk is {}, but there are {} tokens", k, plan.student.model.vocabulary);
+  }
+  return {.endpoint = endpoint,
+          .protocol = remote.protocol,
+          .key = key_of(endpoint, remote.key_env, remote.key_file),
+          .client = client_options(remote),
+          .k = k,
+          .needs_logp = plan.objective.policy.reads_teacher(),
+          .temperature = compares ? options.loss.kd_temperature : 1,
+          .noise = remote.noise};
+}
+
+void tell(const RemoteGrader& grader) {
+  const ServerFacts& facts = grader.facts();
+  say("{}: {} by {}, {}{:.0f} tokens/s one request at a time, {:.2g} nats between two grades of "
+      "one text",
+      grader.settings().endpoint.name(), facts.model, protocol_name(facts.protocol),
+      facts.positions > 0 ? fmt::format("context {}, ", facts.positions) : "",
+      facts.tokens_per_second, facts.noise);
+}
+
+}  // namespace
+
+RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& teacher) {
+  const Tokenizer& tokenizer = plan.student.model.tokenizer;
+  GraderSettings settings = settings_of(plan, *teacher.endpoint);
+  auto grader = std::make_shared<RemoteGrader>(settings, tokenizer, plan.budget);
+  const bool ours = grader->identify().protocol == Protocol::alambic;
+  const bool states = ours && needs_states(plan);
+  if (states) {
+    // What the probe looks at are a few candidates.
+    settings.protocol = Protocol::alambic;
+    settings.k = std::min<int64_t>(4, tokenizer.size());
+    settings.temperature = 1;
+    grader = std::make_shared<RemoteGrader>(settings, tokenizer, plan.budget);
+  } else {
+    check_grades_suffice(plan.options, plan.objective, teacher.endpoint->name(), tokenizer.size());
+  }
+  grader->probe();
+  tell(*grader);
+  if (!plan.options.run.out.empty()) {
+    const std::string folder = teacher.source.name.empty() ? "teacher" : teacher.source.name;
+    grader->keep_in(fs::path(plan.options.run.out) / run_files::remote / folder,
+                    fmt::format("rank-{}", plan.world->rank()));
+  }
+  std::shared_ptr<const Teacher> made;
+  if (states) {
+    made = std::make_shared<RemoteStates>(std::make_shared<HiddenGrader>(grader));
+  } else {
+    made = std::make_shared<RemoteTeacher>(grader);
+  }
+  return {.teacher = std::move(made), .positions = grader->facts().positions};
+}
+
+nlohmann::json endpoint_facts(const NamedFolder& teacher) {
+  const Endpoint endpoint = parse_endpoint(teacher.folder);
+  return {{"name", endpoint.name()},
+          {"tag", teacher.name},
+          {"root", unknown_fact("the model is behind an address")},
+          {"license",
+           {{"id", unknown_fact("the model is behind an address")},
+            {"told_by", "none"},
+            {"file", ""},
+            {"sha256", ""},
+            {"card", ""}}}};
+}
+
+}  // namespace alambic

@@ -1,0 +1,37 @@
+// Teachers behind an address: what of a plan concerns them.
+#pragma once
+
+#include <memory>
+
+#include "alambic/jobs/distill_plan.h"
+#include "alambic/teacher/remote.h"
+
+namespace alambic {
+
+/// Prices by --teacher-price. An input error: anything but IN,OUT.
+Prices parse_prices(const std::string& text);
+
+/// Money and tokens of all servers of a run.
+std::shared_ptr<Budget> budget_of(const RemoteOptions& options);
+
+ClientOptions client_options(const RemoteOptions& options);
+
+/// Refuses by name what a server cannot do for the objective, before anything is asked of it.
+void check_remote(const DistillOptions& options, const Objective& objective);
+
+/// A teacher whose server has been probed, and its context (0: not known).
+struct RemoteMember {
+  std::shared_ptr<const Teacher> teacher;
+  int64_t positions = 0;
+};
+
+/// The teacher of a plan that has an endpoint: hidden states where its server has them and the
+/// objective needs them, else the K most likely tokens or one number a token. Replies are kept in
+/// `remote` of the run's folder, where there is one. Errors: those of RemoteGrader::probe, and what
+/// the server cannot do for the objective.
+RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& teacher);
+
+/// What a run's record says of a server.
+nlohmann::json endpoint_facts(const NamedFolder& teacher);
+
+}  // namespace alambic

@@ -1,0 +1,79 @@
+#include "alambic/teacher/chat_judge.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "alambic/teacher/rewards.h"
+#include "tests/loopback_server.h"
+
+namespace alambic {
+namespace {
+
+using Json = nlohmann::json;
+
+Json answer(const std::string& text, const Json& logprobs = nullptr) {
+  return {{"choices", {{{"message", {{"content", text}}}, {"logprobs", logprobs}}}}};
+}
+
+Json candidates(const std::vector<std::pair<std::string, double>>& words) {
+  Json top = Json::array();
+  for (const auto& [word, probability] : words) {
+    top.push_back({{"token", word}, {"logprob", std::log(probability)}});
+  }
+  return {{"content", {{{"token", "x"}, {"top_logprobs", top}}}}};
+}
+
+struct ChatJudgeTest : testing::Test {
+  std::unique_ptr<Reward> judge(const LoopbackServer& server, bool pairs = false) {
+    return load_reward({.judge = server.address() + "#judge", .judge_pairs = pairs}, {});
+  }
+  static const std::vector<Attempt>& attempts() {
+    static const std::vector<Attempt> all = {{.prompt = "2 + 2?", .completion = "4"},
+                                             {.prompt = "2 + 3?", .completion = "good"}};
+    return all;
+  }
+};
+
+// Bug: the most likely word counts, and two answers of 49 % and 51 % are five grades apart.
+TEST_F(ChatJudgeTest, ExpectsOverTheCandidates) {
+  const LoopbackServer server([](const ServedRequest& request) {
+    const bool good = request.body.find("good") != std::string::npos;
+    return ServedReply{.body =
+                           answer("x", good ? candidates({{"5", 0.5}, {" 4", 0.25}, {"The", 0.2}})
+                                            : candidates({{"The", 0.9}, {"5", 0.01}}))
+                               .dump()};
+  });
+  const auto scores = judge(server)->score(attempts());
+  EXPECT_NE(scores[0].dropped.find("no score"), std::string::npos) << scores[0].dropped;
+  EXPECT_NEAR(scores[1].value, (0.5 * 1 + 0.25 * 0.75) / 0.75, 1e-6);
+}
+
+// Bug: a model that gives no log-probabilities, and refuses to be asked for them, judges nothing.
+TEST_F(ChatJudgeTest, TakesTheWordWhereThereAreNoCandidates) {
+  const LoopbackServer server([](const ServedRequest& request) {
+    if (Json::parse(request.body).contains("logprobs")) {
+      return ServedReply{.status = 400,
+                         .body = R"({"error":{"message":"logprobs are not supported"}})"};
+    }
+    const bool good = request.body.find("good") != std::string::npos;
+    return ServedReply{.body = answer(good ? "**4** of 5" : "10").dump()};
+  });
+  const auto scores = judge(server)->score(attempts());
+  EXPECT_NE(scores[0].dropped.find("\"10\""), std::string::npos) << scores[0].dropped;
+  EXPECT_FLOAT_EQ(scores[1].value, 0.75F);
+}
+
+// Bug: a judge that prefers the first completion is worth more than a coin.
+TEST_F(ChatJudgeTest, AsksPairsInBothOrders) {
+  const LoopbackServer server(
+      [](const ServedRequest&) { return ServedReply{.body = answer("A").dump()}; });
+  std::vector<Attempt> pairs = attempts();
+  for (Attempt& one : pairs) one.expected = "5";
+  for (const Score& score : judge(server, true)->score(pairs)) EXPECT_FLOAT_EQ(score.value, 0.5F);
+  EXPECT_EQ(server.requests().size(), 4u);
+}
+
+}  // namespace
+}  // namespace alambic
