@@ -226,7 +226,7 @@ TEST_F(RemoteTeacherTest, AServerThatGoesStopsTheRunWhereItWas) {
 TEST_F(RemoteTeacherTest, ABudgetStopsBeforeItIsSpentAndSaves) {
   serve();
   DistillOptions options = remote("broke");
-  options.teachers.remote.budget_tokens = 200;
+  options.teachers.remote.budget_tokens = 160;
   const RunResult result = jobs::distill(options);
   EXPECT_EQ(result.ending, RunEnding::stopped);
   EXPECT_TRUE(fs::exists(folder / "broke/checkpoints") || result.steps == 0);
