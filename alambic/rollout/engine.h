@@ -7,39 +7,9 @@
 #include <span>
 
 #include "alambic/flow/rollouts.h"
-#include "alambic/model/model.h"
-#include "alambic/rollout/sampling.h"
+#include "alambic/rollout/batch.h"
 
 namespace alambic {
-
-/// One sequence to write. `id` names the draws: the token at position t of the whole sequence,
-/// prompt included, is drawn with Draw{seed, Stream::sampling, step, id, t}. So the same prompt and
-/// id give the same completion in any batch, and a prompt that ends in the beginning of an earlier
-/// completion gives the rest of it.
-struct Request {
-  std::vector<int32_t> prompt;
-  uint64_t id = 0;
-};
-
-enum class Ending { stop_token, length };
-
-struct Completion {
-  std::vector<int32_t> tokens;  ///< ids without the prompt, with a drawn stop token
-  std::vector<float> logp;      ///< log softmax(logits / temperature)[token] of the model, before
-                                ///< any filter; at temperature 0 of the logits themselves
-  Ending ending = Ending::length;
-  /// Weights with a mixed-in teacher: the model's probability of the token over that of the mixture
-  /// which drew it. Empty: 1, the model alone drew.
-  std::vector<float> weights;
-};
-
-/// A second model whose distribution is mixed in. Tokens are drawn from share·p + (1 − share)·q, p
-/// the mixed-in teacher's and q the model's softmax(logits / temperature): MiniLLM's teacher-mixed
-/// sampling (Gu et al., arXiv 2306.08543, §2.2). Without filters, at a temperature above 0.
-struct MixedTeacher {
-  const Model* model = nullptr;  ///< null: none
-  double share = 0;              ///< above 0, below 1
-};
 
 struct EngineOptions {
   Sampling sampling;

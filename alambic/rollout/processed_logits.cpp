@@ -19,6 +19,9 @@ std::vector<float> processed_logits(std::span<const float> logits_V, const Sampl
       }
     }
   }
+  for (const std::pair<int32_t, float>& bias : sampling.logit_bias) {
+    if (is_there(bias.first)) processed[static_cast<size_t>(bias.first)] += bias.second;
+  }
   const auto suppress = [&](const std::vector<int32_t>& tokens) {
     for (const int32_t token : tokens) {
       if (is_there(token))

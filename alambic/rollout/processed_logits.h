@@ -11,7 +11,8 @@ namespace alambic {
 /// RepetitionPenaltyLogitsProcessor, SuppressTokensLogitsProcessor and
 /// SuppressTokensAtBeginLogitsProcessor give: each token of prompt or completion once, its logit
 /// divided by the penalty, or multiplied where it is negative; suppressed tokens get the lowest
-/// float (there: −∞). Ids outside of the row are passed over.
+/// float (there: −∞). A bias is added behind the penalty, as OpenAI's logit_bias. Ids outside of
+/// the row are passed over.
 std::vector<float> processed_logits(std::span<const float> logits_V, const Sampling& sampling,
                                     std::span<const int32_t> prompt,
                                     std::span<const int32_t> completion);

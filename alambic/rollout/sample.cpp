@@ -57,6 +57,33 @@ float log_probability(std::span<const float> logits_V, double temperature, int32
   return logp_of(scanned, std::accumulate(sums.begin(), sums.end(), 0.0), temperature, token);
 }
 
+std::vector<std::pair<int32_t, float>> most_likely(std::span<const float> logits_V, int64_t count,
+                                                   int32_t token, float logp) {
+  const auto kept = static_cast<size_t>(std::min(count, std::ssize(logits_V)));
+  std::vector<int32_t> ids;  // a heap whose first is the one to give way
+  const auto before = [&](int32_t a, int32_t b) {
+    const float x = logits_V[static_cast<size_t>(a)], y = logits_V[static_cast<size_t>(b)];
+    return x != y ? x > y : a < b;
+  };
+  for (int32_t id = 0; kept > 0 && id < std::ssize(logits_V); ++id) {
+    if (ids.size() == kept) {
+      if (!before(id, ids.front())) continue;
+      std::ranges::pop_heap(ids, before);
+      ids.pop_back();
+    }
+    ids.push_back(id);
+    std::ranges::push_heap(ids, before);
+  }
+  std::ranges::sort_heap(ids, before);
+  std::vector<std::pair<int32_t, float>> likely;
+  const double logit = logits_V[static_cast<size_t>(token)];
+  for (const int32_t id : ids) {
+    const double difference = logits_V[static_cast<size_t>(id)] - logit;
+    likely.emplace_back(id, static_cast<float>(logp + difference));
+  }
+  return likely;
+}
+
 Drawn sample(std::span<const float> logits_V, const Sampling& sampling, double coin) {
   const Scan scanned = scan(logits_V);
   const bool greedy = sampling.temperature == 0;

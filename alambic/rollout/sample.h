@@ -1,6 +1,8 @@
 #pragma once
 
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "alambic/rollout/sampling.h"
 
@@ -18,5 +20,10 @@ Drawn sample(std::span<const float> logits_V, const Sampling& sampling, double c
 
 /// log softmax(logits / temperature)[token]; at temperature 0 of the logits themselves.
 float log_probability(std::span<const float> logits_V, double temperature, int32_t token);
+
+/// The `count` most likely tokens with their log softmax(logits), falling, of equal ones the lower
+/// id first. `logp` of any `token` is known already, from which the others' follow.
+std::vector<std::pair<int32_t, float>> most_likely(std::span<const float> logits_V, int64_t count,
+                                                   int32_t token, float logp);
 
 }  // namespace alambic

@@ -1,6 +1,7 @@
 // Settings of the draw of the next token. Torch-free: the command line parses it.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "alambic/options/options.h"
@@ -16,11 +17,13 @@ struct Sampling {
   int64_t max_new_tokens = 256;
   // As transformers' processors, before all filters; no options of their own.
   double repetition_penalty = 1;  ///< of tokens that the sequence has had, prompt included; 1: none
-  std::vector<int32_t> suppressed;           ///< ids that are never drawn
-  std::vector<int32_t> suppressed_at_first;  ///< ids that begin no completion
+  std::vector<std::pair<int32_t, float>> logit_bias;  ///< ids with what is added to their logits
+  std::vector<int32_t> suppressed;                    ///< ids that are never drawn
+  std::vector<int32_t> suppressed_at_first;           ///< ids that begin no completion
 
   bool changes_logits() const {
-    return repetition_penalty != 1 || !suppressed.empty() || !suppressed_at_first.empty();
+    return repetition_penalty != 1 || !logit_bias.empty() || !suppressed.empty() ||
+           !suppressed_at_first.empty();
   }
 
   void visit(OptionVisitor& v) {

@@ -1,0 +1,284 @@
+#include "alambic/rollout/batch.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "alambic/base/random.h"
+#include "alambic/nn/head_logits.h"
+#include "alambic/rollout/cache_moves.h"
+#include "alambic/rollout/filter.h"
+#include "alambic/rollout/processed_logits.h"
+
+namespace alambic {
+
+namespace {
+
+// Log-probabilities of the mixture and of the model alone, float32.
+struct Mixture {
+  Tensor mixed_BV, own_BV;
+};
+
+Mixture mixture(const Tensor& own_BV, const Tensor& mixed_BV, double share, double temperature) {
+  const auto log_softmax = [&](const Tensor& logits) {
+    return at::log_softmax(logits.to(at::kFloat) / temperature, -1);
+  };
+  const Tensor q_BV = log_softmax(own_BV);
+  return {at::logaddexp(log_softmax(mixed_BV) + std::log(share), q_BV + std::log1p(-share)), q_BV};
+}
+
+KvCache make_cache(const Model& model, const Head& head, int64_t slots, int64_t capacity) {
+  const KvCache::Shape shape = model.shape().cache;
+  try {
+    return {shape, slots, capacity, head.weight_VD.options().requires_grad(false)};
+  } catch (const c10::OutOfMemoryError&) {
+    const double gigabytes = 1e-9 *
+                             static_cast<double>(at::elementSize(head.weight_VD.scalar_type())) *
+                             static_cast<double>(slots) *
+                             static_cast<double>(shape.numel() * capacity + shape.state_numel());
+    throw environment_error(
+        "not enough memory for the keys and values of {} sequences of {} tokens: {:.1f} GB", slots,
+        capacity, gigabytes)
+        .with_hint("generate fewer sequences at a time, or shorter ones");
+  }
+}
+
+bool same_prompt(const RunningSequence& a, const RunningSequence& b) {
+  return a.request->prompt == b.request->prompt;
+}
+
+}  // namespace
+
+Batch::Batch(const Model& model, const BatchShape& options) : options_(options) {
+  check(options.slots > 0 && options.capacity > 0, "{} slots of {} tokens", options.slots,
+        options.capacity);
+  check(options.vocabulary <= model.shape().vocabulary,
+        "a vocabulary of {} tokens, the head has {}", options.vocabulary, model.shape().vocabulary);
+  add_sampled(model);
+  if (options.mixed_teacher.model != nullptr) add_sampled(*options.mixed_teacher.model);
+  for (int64_t slot = options.slots; slot-- > 0;) free_slots_.push_back(slot);
+  last_tokens_ = at::empty({options.slots}, at::kLong);
+}
+
+void Batch::add_sampled(const Model& model) {
+  const int64_t size = options_.vocabulary;
+  const Head head = size > 0 ? model.head().cut(size) : model.head();
+  sampled_.push_back({model, head, make_cache(model, head, options_.slots, options_.capacity)});
+}
+
+// Twice as much as before, so that each token is copied about once.
+void Batch::reserve(int64_t capacity) {
+  if (capacity <= this->capacity()) return;
+  const int64_t most = std::max(capacity, sampled_.front().model.shape().positions);
+  const int64_t larger_capacity = std::clamp(2 * this->capacity(), capacity, most);
+  for (SampledModel& sampled : sampled_) {
+    KvCache larger = make_cache(sampled.model, sampled.head, options_.slots, larger_capacity);
+    move_cache(sampled.cache, larger);
+    sampled.cache = std::move(larger);
+  }
+}
+
+int64_t Batch::cached_tokens() const {
+  int64_t tokens = 0;
+  for (const RunningSequence* running : running_) {
+    tokens += sampled_.front().cache.lengths[static_cast<size_t>(running->slot)];
+  }
+  return tokens;
+}
+
+// As many as there are slots, and prompt tokens in one pass; prompts in a row that are alike are
+// one.
+std::span<RunningSequence* const> Batch::first_that_fit(
+    std::span<RunningSequence* const> waiting) const {
+  int64_t tokens = 0;
+  size_t count = 0;
+  for (; count < waiting.size() && std::ssize(waiting.first(count)) < free_slots(); ++count) {
+    if (count > 0 && same_prompt(*waiting[count - 1], *waiting[count])) continue;
+    tokens += std::ssize(waiting[count]->request->prompt);
+    if (count > 0 && tokens > options_.prefill_tokens) break;
+  }
+  return waiting.first(count);
+}
+
+size_t Batch::join(std::span<RunningSequence* const> waiting, const OnDrawn& on_drawn) {
+  const std::span<RunningSequence* const> joining = first_that_fit(waiting);
+  check(!joining.empty(), "a prompt joins a batch without a free slot");
+  int64_t longest = 0;
+  for (const RunningSequence* sequence : joining) {
+    // The last token is drawn and never read.
+    longest = std::max(longest, std::ssize(sequence->request->prompt) + sequence->room - 1);
+  }
+  reserve(longest);  // before anything is changed: there may not be the memory
+  Packed input{.tokens_N = {}, .offsets = {0}};
+  std::vector<int64_t> tokens, slots, last_positions;
+  std::vector<std::pair<int64_t, int64_t>> copies;  // slots: of a prompt that is read, and alike
+  const size_t first = running_.size();
+  for (RunningSequence* sequence : joining) {
+    const std::vector<int32_t>& prompt = sequence->request->prompt;
+    sequence->slot = free_slots_.back();
+    free_slots_.pop_back();
+    if (running_.size() > first && same_prompt(*running_.back(), *sequence)) {
+      copies.emplace_back(slots.back(), sequence->slot);
+    } else {
+      tokens.insert(tokens.end(), prompt.begin(), prompt.end());
+      input.offsets.push_back(std::ssize(tokens));
+      slots.push_back(sequence->slot);
+    }
+    last_positions.push_back(std::ssize(tokens) - 1);
+    running_.push_back(sequence);
+  }
+  input.tokens_N = to_device(at::tensor(tokens, at::kLong));
+  const Tensor last = to_device(at::tensor(last_positions, at::kLong));
+  std::vector<Tensor> logits_BV;
+  for (SampledModel& sampled : sampled_) {
+    Pass pass(input, sampled.cache, slots);
+    logits_BV.push_back(
+        head_logits(sampled.head, sampled.model.hidden(pass).index_select(0, last)));
+    pass.finish();
+    for (const std::pair<int64_t, int64_t>& copy : copies) {
+      copy_slot(sampled.cache, copy.first, copy.second);
+    }
+  }
+  draw(logits_BV, first, on_drawn);
+  return joining.size();
+}
+
+void Batch::step(const OnDrawn& on_drawn) {
+  const int64_t batch = std::ssize(running_);
+  Packed input{.tokens_N = last_tokens_.narrow(0, 0, batch), .offsets = {0}};
+  std::vector<int64_t> slots;
+  for (int64_t b = 0; b < batch; ++b) {
+    last_tokens_.data_ptr<int64_t>()[b] = running_[b]->completion.tokens.back();
+    slots.push_back(running_[b]->slot);
+    input.offsets.push_back(b + 1);
+  }
+  input.tokens_N = to_device(input.tokens_N);
+  std::vector<Tensor> logits_BV;
+  for (SampledModel& sampled : sampled_) {
+    Pass pass(input, sampled.cache, slots);
+    logits_BV.push_back(head_logits(sampled.head, sampled.model.hidden(pass)));
+    pass.finish();
+  }
+  draw(logits_BV, 0, on_drawn);
+}
+
+void Batch::leave(RunningSequence& sequence) {
+  const auto place = std::ranges::find(running_, &sequence);
+  check(place != running_.end(), "a sequence leaves a batch that it is not in");
+  running_.erase(place);
+  release(sequence);
+}
+
+void Batch::release(RunningSequence& sequence) {
+  for (SampledModel& sampled : sampled_) sampled.cache.lengths[sequence.slot] = 0;
+  free_slots_.push_back(sequence.slot);
+  sequence.slot = -1;
+  sequence.ended = true;
+}
+
+namespace {
+
+// Takes the token; true when the completion goes on.
+bool append(RunningSequence& sequence, const Drawn& drawn) {
+  Completion& completion = sequence.completion;
+  completion.tokens.push_back(drawn.token);
+  completion.logp.push_back(drawn.logp);
+  if (std::ranges::find(sequence.stop_tokens, drawn.token) != sequence.stop_tokens.end()) {
+    completion.ending = Ending::stop_token;
+    return false;
+  }
+  return std::ssize(completion.tokens) < sequence.room;
+}
+
+}  // namespace
+
+// Draws the next token of running_[first], … from the rows of every voice's logits, and lets the
+// sequences go that have ended.
+void Batch::draw(const std::vector<Tensor>& of_sampled, size_t first, const OnDrawn& on_drawn) {
+  const auto on_cpu = [](const Tensor& t) {
+    return t.to(at::TensorOptions(at::kCPU).dtype(at::kFloat)).contiguous();
+  };
+  Mixture mixed;
+  if (of_sampled.size() > 1) {
+    mixed = mixture(of_sampled[0], of_sampled[1], options_.mixed_teacher.share,
+                    running_[first]->sampling->temperature);
+  }
+  const Tensor logits_BV = on_cpu(of_sampled.size() > 1 ? mixed.mixed_BV : of_sampled[0]);
+  const int64_t batch = logits_BV.size(0), vocabulary = logits_BV.size(1);
+  drawn_.assign(static_cast<size_t>(batch), std::nullopt);
+  // A thread should have work for some microseconds at least.
+  const int64_t rows_per_thread = std::max<int64_t>(1, (1 << 15) / vocabulary);
+  at::parallel_for(0, batch, rows_per_thread, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      const float* row = logits_BV.const_data_ptr<float>() + b * vocabulary;
+      drawn_[b] = draw_one({row, static_cast<size_t>(vocabulary)}, *running_[first + b]);
+    }
+  });
+  if (of_sampled.size() > 1) weigh(on_cpu(mixed.own_BV), first);
+  size_t still_running = first;
+  for (size_t b = 0; b < drawn_.size(); ++b) {
+    RunningSequence& sequence = *running_[first + b];
+    if (drawn_[b] && append(sequence, *drawn_[b])) {
+      running_[still_running++] = &sequence;
+    } else {
+      release(sequence);
+    }
+    on_drawn(sequence);
+  }
+  running_.resize(still_running);
+}
+
+// Nothing where it cannot be drawn, which becomes the sequence's failure.
+std::optional<Drawn> Batch::draw_one(std::span<const float> logits_V,
+                                     RunningSequence& sequence) const {
+  const Request& request = *sequence.request;
+  const size_t position = request.prompt.size() + sequence.completion.tokens.size();
+  const double coin = uniform({.seed = sequence.seed,
+                               .stream = Stream::sampling,
+                               .step = sequence.step,
+                               .sample = request.id,
+                               .position = static_cast<uint32_t>(position)});
+  Sampling mixed;
+  const Sampling* sampling = sequence.sampling;
+  if (sampled_.size() > 1) {  // the rows are logarithms of the mixture
+    mixed = *sampling;
+    mixed.temperature = 1;
+    sampling = &mixed;
+  }
+  try {
+    Drawn drawn;
+    if (!sampling->changes_logits()) {
+      drawn = sample(logits_V, *sampling, coin);
+    } else {
+      const std::vector<float> changed =
+          processed_logits(logits_V, *sampling, request.prompt, sequence.completion.tokens);
+      drawn = sample(changed, *sampling, coin);
+      drawn.logp = log_probability(logits_V, sampling->temperature, drawn.token);
+    }
+    if (sequence.top >= 0) {
+      const bool plain = sampling->temperature == 0 || sampling->temperature == 1;
+      sequence.plain_logp = plain ? drawn.logp : log_probability(logits_V, 1, drawn.token);
+      sequence.alternatives = most_likely(logits_V, sequence.top, drawn.token, sequence.plain_logp);
+    }
+    return drawn;
+  } catch (const Error& e) {
+    sequence.failure =
+        Error(e.exit(), fmt::format("position {}: {}", position, e.what()), e.hint());
+    return std::nullopt;
+  }
+}
+
+// Weights and the model's own log-probabilities of the tokens just drawn from the mixture.
+void Batch::weigh(const Tensor& own_BV, size_t first) {
+  for (size_t b = 0; b < drawn_.size(); ++b) {
+    if (!drawn_[b]) continue;
+    const float own = own_BV.const_data_ptr<float>()[b * own_BV.size(1) + drawn_[b]->token];
+    running_[first + b]->completion.weights.push_back(std::exp(own - drawn_[b]->logp));
+    drawn_[b]->logp = own;
+  }
+}
+
+Tensor Batch::to_device(const Tensor& tensor) const {
+  return tensor.to(sampled_.front().head.weight_VD.device());
+}
+
+}  // namespace alambic
