@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""What clients of other libraries get from a running `alambic serve`, each where it is installed.
+
+usage: recipes/serving/clients.py http://127.0.0.1:8000 [MODEL]
+
+openai (completions, streams, chat, errors), litellm, TRL's VLLMClient.get_sequence_logprobs, and
+lm-evaluation-harness's local-completions. Prints a line for each; the exit code is 1 where one is wrong.
+"""
+
+import importlib.util
+import math
+import sys
+
+ROOT = sys.argv[1].rstrip("/")
+API = ROOT + "/v1"
+
+
+def openai_client():
+    import openai
+
+    return openai.OpenAI(base_url=API, api_key="none")
+
+
+def check_openai(model):
+    import openai
+
+    client = openai_client()
+    assert model in [entry.id for entry in client.models.list().data]
+    ask = dict(model=model, prompt="Once", max_tokens=8, seed=1)
+    whole = client.completions.create(**ask, logprobs=2)
+    choice = whole.choices[0]
+    assert len(choice.logprobs.tokens) == whole.usage.completion_tokens
+    parts = client.completions.create(**ask, stream=True, stream_options={"include_usage": True})
+    chunks = list(parts)
+    assert "".join(c.choices[0].text for c in chunks if c.choices) == choice.text
+    assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
+    try:
+        client.completions.create(model=model, prompt="Once", temperature=-1)
+        raise AssertionError("a temperature of -1 was taken")
+    except openai.BadRequestError as error:
+        assert error.param == "temperature", error
+    try:
+        client.completions.create(model="nobody", prompt="Once")
+        raise AssertionError("a model that is not there answered")
+    except openai.NotFoundError:
+        pass
+    return f"{whole.usage.completion_tokens} tokens, streamed the same"
+
+
+def check_openai_chat(model):
+    client = openai_client()
+    ask = dict(model=model, messages=[{"role": "user", "content": "Hello"}], max_tokens=8, seed=2)
+    whole = client.chat.completions.create(**ask, logprobs=True, top_logprobs=3)
+    content = whole.choices[0].logprobs.content
+    assert len(content) == whole.usage.completion_tokens and len(content[0].top_logprobs) == 3
+    text = "".join(chunk.choices[0].delta.content or ""
+                   for chunk in client.chat.completions.create(**ask, stream=True))
+    assert text == whole.choices[0].message.content
+    return f"{whole.usage.completion_tokens} tokens, streamed the same"
+
+
+def check_litellm(model):
+    import litellm
+
+    answer = litellm.text_completion(model="text-completion-openai/" + model, prompt="Once",
+                                     api_base=API, api_key="none", max_tokens=8, seed=1)
+    direct = openai_client().completions.create(model=model, prompt="Once", max_tokens=8, seed=1)
+    assert answer.choices[0].text == direct.choices[0].text
+    return "the same text as openai"
+
+
+def check_trl(model):
+    import trl.generation.vllm_client as module
+
+    module.is_vllm_available = lambda *_, **__: True  # its client needs no vLLM of its own
+    client = module.VLLMClient(base_url=ROOT, connection_timeout=5.0)
+    result = client.get_sequence_logprobs(sequences=[[3, 5, 7, 9, 4], [6, 8, 2]],
+                                          prompt_lengths=[2, 1], top_logprobs=4)
+    sizes = [len(row) for row in result["logprobs"]]
+    assert sizes == [3, 2], sizes
+    assert all(len(entry) == 4 for row in result["logprobs"] for entry in row)
+    actual = [entry[0] for row in result["actual_logprobs"] for entry in row]
+    assert all(math.isfinite(value) and value < 0 for value in actual)
+    return f"log-probabilities of {len(actual)} tokens, 4 candidates each"
+
+
+def check_lm_eval(model):
+    import requests
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.openai_completions import LocalCompletionsAPI
+
+    class ServerTokenizer(LocalCompletionsAPI):
+        """Its tokens are the server's, so that no tokenizer need be found by a name."""
+
+        def tok_encode(self, string, **_):
+            return requests.post(ROOT + "/tokenize", json={"prompt": string}).json()["tokens"]
+
+    api = ServerTokenizer(model=model, base_url=API + "/completions", tokenizer_backend=None,
+                          tokenized_requests=True)
+    api.tokenizer_backend = "server"
+    context, rest = "Once upon", " a time there was"
+    request = Instance("loglikelihood", {}, (context, rest), 0)
+    api._model_call  # noqa: B018 (an older form of the class has none)
+    (logp, greedy), = api.loglikelihood([request])
+    whole = api.tok_encode(context + rest)
+    first = len(api.tok_encode(context))
+    rows = requests.post(ROOT + "/v1/grade", headers={"Accept": "application/json"},
+                         json={"model": model, "sequences": [whole], "from": [first]}).json()["logp"]
+    assert abs(logp - sum(rows)) < 1e-5 * max(1, len(rows)), (logp, sum(rows))
+    return f"log-likelihood {logp:.4f}, greedy {greedy}, equals /v1/grade's sum"
+
+
+CHECKS = [("openai", "openai", check_openai), ("openai chat", "openai", check_openai_chat),
+          ("litellm", "litellm", check_litellm), ("TRL", "trl", check_trl),
+          ("lm-evaluation-harness", "lm_eval", check_lm_eval)]
+
+
+def main():
+    import json
+    import urllib.request
+
+    with urllib.request.urlopen(API + "/models") as reply:
+        models = {entry["id"]: entry for entry in json.load(reply)["data"]}
+    model = sys.argv[2] if len(sys.argv) > 2 else next(iter(models))
+    wrong = 0
+    for name, package, check in CHECKS:
+        if importlib.util.find_spec(package) is None:
+            print(f"{name}: skipped, {package} is not installed")
+        elif check is check_openai_chat and not models[model]["chat"]:
+            print(f"{name}: skipped, {model} has no chat template")
+        else:
+            try:
+                print(f"{name}: {check(model)}")
+            except Exception as error:  # a client's own errors count as wrong answers
+                wrong += 1
+                print(f"{name}: WRONG: {type(error).__name__}: {error}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
