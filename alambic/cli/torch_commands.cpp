@@ -1,42 +1,20 @@
 // The shared library's two entries: what build it is of, and a torch command by name.
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cstring>
 #include <string>
 
 #include "alambic/base/error.h"
-#include "alambic/base/log.h"
 #include "alambic/cli/all_options.h"
 #include "alambic/cli/build.h"
 #include "alambic/cli/run.h"
 #include "alambic/options/option_table.h"
+#include "alambic/tensor/cuda_library.h"
 
 namespace alambic {
 namespace {
 
-bool has_nvidia_driver() {
-  if (::access("/dev/nvidiactl", F_OK) != 0 && ::access("/dev/nvidia0", F_OK) != 0) return false;
-  void* driver = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (driver != nullptr) ::dlclose(driver);
-  return driver != nullptr;
-}
-
-// libtorch registers its CUDA half when libtorch_cuda.so is loaded, which must come before the
-// first libtorch call. We don't link it: it needs gigabytes of libraries that a CPU has no use for.
-// Called from this library so that its rpath finds the file.
-void load_cuda() {
-  if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr) return;
-  const char* reason = ::dlerror();
-  warn("an NVIDIA driver is here, but libtorch's CUDA half cannot be loaded ({}); using the CPU",
-       reason == nullptr ? "no reason given" : reason);
-}
-
 bool wants_cuda(const Options& options) {
   OptionTable table(options);
   const OptionEntry* device = table.find("device");
-  return device != nullptr && device->toml() != "\"cpu\"";
+  return device != nullptr && device->toml() != "\"cpu\"" && device->toml() != "\"simulated\"";
 }
 
 int dispatch(const std::string& command, [[maybe_unused]] const Options& options) {
@@ -58,8 +36,14 @@ int dispatch(const std::string& command, [[maybe_unused]] const Options& options
 
 extern "C" const char* alambic_torch_version() { return alambic::kBuild; }
 
+// Why CUDA cannot be used on this machine; empty: it can be tried.
+extern "C" void alambic_torch_cuda_problem(std::string& problem) {
+  problem = alambic::load_cuda_library();
+}
+
 extern "C" int alambic_torch_run(const char* command, const alambic::Options& options) {
   using namespace alambic;
-  if (wants_cuda(options) && has_nvidia_driver()) load_cuda();
+  // Before the first libtorch call; where it fails, choose_device says why.
+  if (wants_cuda(options)) load_cuda_library();
   return dispatch(command, options);
 }

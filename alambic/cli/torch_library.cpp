@@ -15,6 +15,7 @@ namespace {
 
 using Version = const char*();
 using Run = int(const char* command, const Options& options);
+using CudaProblem = void(std::string& problem);
 
 fs::path library_path() {
   std::error_code error;
@@ -49,9 +50,8 @@ void check_version(void* library, const fs::path& path) {
       .with_hint("the program and its library come from one build: `make build` or install again");
 }
 
-}  // namespace
-
-int run_torch_command(const std::string& command, const Options& options) {
+// The function of that name in the torch library, which is loaded.
+void* torch_function(const char* name) {
   const fs::path path = library_path();
   spin_briefly();
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
@@ -60,9 +60,24 @@ int run_torch_command(const std::string& command, const Options& options) {
         .with_hint("the libtorch it was built with is gone or incomplete; `make build` again");
   }
   check_version(library, path);
-  void* symbol = ::dlsym(library, "alambic_torch_run");
-  check(symbol != nullptr, "{} has no alambic_torch_run", path.string());
-  return reinterpret_cast<Run*>(symbol)(command.c_str(), options);
+  void* symbol = ::dlsym(library, name);
+  check(symbol != nullptr, "{} has no {}", path.string(), name);
+  return symbol;
+}
+
+}  // namespace
+
+int run_torch_command(const std::string& command, const Options& options) {
+  return reinterpret_cast<Run*>(torch_function("alambic_torch_run"))(command.c_str(), options);
+}
+
+std::string cuda_problem() {
+  if (!path_exists("/dev/nvidiactl") && !path_exists("/dev/nvidia0")) {
+    return "there is no NVIDIA driver";
+  }
+  std::string problem;
+  reinterpret_cast<CudaProblem*>(torch_function("alambic_torch_cuda_problem"))(problem);
+  return problem;
 }
 
 }  // namespace alambic

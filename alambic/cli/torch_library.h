@@ -13,4 +13,8 @@ namespace alambic {
 /// cannot be loaded or is of another build; lets the command's own errors through.
 int run_torch_command(const std::string& command, const Options& options);
 
+/// Why CUDA cannot be used on this machine, as far as files tell; empty: it can be tried. Loads
+/// libtorch where there is a driver, and nothing else.
+std::string cuda_problem();
+
 }  // namespace alambic

@@ -23,8 +23,8 @@ Ingredient ingredient_of(const Endpoint& endpoint) {
 nlohmann::json ask_policy(const PolicyOptions& options, const PolicyCase& about) {
   using Role = Ingredient::Role;
   PolicyQuestion question{.product = about.out, .gpus = list_gpus()};
-  question.uses_gpu = about.device == DeviceChoice::cuda ||
-                      (about.device == DeviceChoice::automatic && !question.gpus.gpus.empty());
+  question.uses_gpu =
+      about.device.starts_with("cuda") || (about.device == "auto" && !question.gpus.gpus.empty());
   const auto add = [&](Role role, const std::string& folder) {
     question.ingredients.push_back(ingredient_of(role, as_hub_name(folder), folder));
   };

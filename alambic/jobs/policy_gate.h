@@ -16,7 +16,7 @@ struct PolicyCase {
   std::string held_out;               ///< "" without
   std::string judge;                  ///< "" without
   std::string out;
-  DeviceChoice device = DeviceChoice::automatic;
+  std::string device = "auto";
 };
 
 /// The policy's verdict for the run's record. Says its warnings. Reads licenses and records, no

@@ -1,12 +1,12 @@
 // Options of the device and the type of a command's models.
 #pragma once
 
+#include <string>
+
 #include "alambic/options/options.h"
 
 namespace alambic {
 
-/// automatic: a GPU when one can be used.
-enum class DeviceChoice { automatic, cpu, cuda };
 /// Type of weights; what automatic means is said where it is asked for.
 enum class DtypeChoice { automatic, float32, bfloat16 };
 
@@ -17,17 +17,14 @@ inline std::vector<std::pair<std::string, DtypeChoice>> dtype_choices() {
 }
 
 struct MachineOptions {
-  DeviceChoice device = DeviceChoice::automatic;
+  std::string device = "auto";
   DtypeChoice dtype = DtypeChoice::automatic;
   int64_t threads = 0;
 
   void visit(OptionVisitor& v) {
     v.group("Machine");
-    v.choice("device", device,
-             {{"auto", DeviceChoice::automatic},
-              {"cpu", DeviceChoice::cpu},
-              {"cuda", DeviceChoice::cuda}},
-             "where the models are; auto: a GPU if any");
+    v.text("device", device,
+           "where the models are: cpu, cuda, cuda:N (the N-th GPU from 0), auto (a GPU if any)");
     v.choice("dtype", dtype, dtype_choices(),
              "type of the weights in memory; auto: float32 on a CPU, bfloat16 on a GPU");
     v.integer("threads", threads,

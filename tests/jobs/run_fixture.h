@@ -45,7 +45,7 @@ struct RunFixture : testing::Test {
   void set_common(SomeOptions& options, const std::string& out) const {
     options.data = {at("rows.jsonl")};
     options.run.out = at(out);
-    options.machine.device = DeviceChoice::cpu;
+    options.machine.device = "cpu";
     options.machine.threads = 1;
     options.training.max_steps = 4;
     options.training.batch_size = 4;

@@ -10,10 +10,14 @@
 #include <vector>
 
 #include "alambic/base/cpu_threads.h"
+#include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/processor_name.h"
+#include "alambic/base/units.h"
 #include "alambic/base/version.h"
+#include "alambic/cli/torch_library.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/provenance/machine.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
 namespace alambic {
@@ -41,6 +45,39 @@ Json families() {
   });
 }
 
+// A line for every GPU: number, name, compute capability, memory, driver.
+Json gpus() {
+  const GpuList list = list_gpus();
+  Json lines = Json::array();
+  for (size_t i = 0; i < list.gpus.size(); ++i) {
+    const Gpu& gpu = list.gpus[i];
+    std::string line = fmt::format("{}: {}", i, gpu.name.empty() ? "unknown" : gpu.name);
+    if (!gpu.compute_capability.empty()) {
+      line += fmt::format(", compute capability {}", gpu.compute_capability);
+    }
+    if (gpu.memory_bytes) {
+      line += fmt::format(", {}", human_bytes(static_cast<double>(*gpu.memory_bytes)));
+    }
+    if (!gpu.driver.empty()) line += fmt::format(", driver {}", gpu.driver);
+    if (gpu.mig.value_or(false)) line += ", in MIG slices";
+    lines.push_back(line);
+  }
+  if (list.gpus.empty()) {
+    lines.push_back("none" + (list.unknown.empty() ? "" : ": " + list.unknown));
+  }
+  return lines;
+}
+
+// Whether `--device cuda` has its libraries, and what the loader says where it has not.
+std::string cuda() {
+  try {
+    const std::string problem = cuda_problem();
+    return problem.empty() ? "libraries loaded" : "cannot be used: " + problem;
+  } catch (const Error& error) {
+    return fmt::format("cannot be used: {}", error.what());
+  }
+}
+
 }  // namespace
 
 Json machine_facts() {
@@ -54,6 +91,8 @@ Json machine_facts() {
           {"threads", default_threads()},
           {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
           {"nvidia_driver", path_exists("/dev/nvidiactl")},
+          {"gpus", gpus()},
+          {"cuda", cuda()},
           {"families", families()}};
 }
 

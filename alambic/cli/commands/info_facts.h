@@ -7,7 +7,8 @@
 
 namespace alambic {
 
-/// Version, system, processor, memory, driver, model types.
+/// Version, system, processor, memory, driver, GPUs, whether CUDA can be used and why not, model
+/// types.
 nlohmann::ordered_json machine_facts();
 
 /// Architecture, sizes, parameters and their number formats, from config.json and the headers of
