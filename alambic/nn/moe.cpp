@@ -24,7 +24,12 @@ struct Dispatch {
   Dispatch(const Tensor& experts_NK, int64_t experts) {
     const Tensor flat = experts_NK.flatten();
     order = flat.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
-    counts = on_host(at::bincount(flat, {}, experts));
+    // One read of a device: bincount would make its host wait for the largest
+    // number too.
+    counts = on_host(
+        flat.is_cpu()
+            ? at::bincount(flat, {}, experts)
+            : at::zeros({experts}, flat.options()).scatter_add_(0, flat, at::ones_like(flat)));
   }
 };
 
@@ -113,6 +118,15 @@ Moe::Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames
   if (!names.shared_gate.empty()) shared_gate = {expert.width, 1, false};
 }
 
+namespace {
+
+// Each row `count` times in a row.
+Tensor copies(const Tensor& x_ND, int64_t count) {
+  return x_ND.unsqueeze(1).expand({-1, count, -1}).flatten(0, 1);
+}
+
+}  // namespace
+
 Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
                    const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
                    const Tensor& base_ND) {
@@ -124,12 +138,19 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
     return kernels::on_device::combine_rows(y_PD, choice.weights_NK, base_ND, routed);
   }
   const Dispatch dispatch(choice.experts_NK, options.experts);
-  const Tensor token_P = dispatch.order.floor_divide(options.top_k);
-  const Tensor y_PD = by_experts(x_ND.index_select(0, token_P), dispatch.counts, expert);
+  const bool on_cpu = x_ND.is_cpu();
+  const Tensor token_P = on_cpu ? dispatch.order.floor_divide(options.top_k) : Tensor();
+  const Tensor x_PD = on_cpu ? x_ND.index_select(0, token_P)
+                             : copies(x_ND, options.top_k).index_select(0, dispatch.order);
+  const Tensor y_PD = by_experts(x_PD, dispatch.counts, expert);
   const Tensor weight_P1 =
       choice.weights_NK.flatten().index_select(0, dispatch.order).unsqueeze(-1);
   const Tensor weighted_PD = (y_PD * weight_P1).to(x_ND.scalar_type());
-  return base_ND.index_add(0, token_P, weighted_PD);
+  if (on_cpu) return base_ND.index_add(0, token_P, weighted_PD);
+  // Devices add to one place in the order in which threads come; here each
+  // token's rows lie side by side, and so do their gradients.
+  const Tensor place_P = dispatch.order.argsort();
+  return base_ND + weighted_PD.index_select(0, place_P).unflatten(0, {-1, options.top_k}).sum(1);
 }
 
 Tensor Moe::forward(const Tensor& x_ND, const Pass& pass) const {

@@ -15,7 +15,7 @@ Loss cross_entropy_loss(const Tensor& hidden_MD, const Head& head, const Tensor&
   HeadGradient gradient(hidden_MD, head);
   const at::NoGradGuard no_gradient;
   const int64_t graded = hidden_MD.size(0);
-  const int64_t rows = chunk_rows(chunk, graded, head.vocabulary(), 1);
+  const int64_t rows = chunk_rows(chunk, graded, head.vocabulary(), 1, hidden_MD.device());
   const auto dtype = working_dtype(hidden_MD);
   HeadChunks chunks(hidden_MD, head, rows, dtype);
   const CrossEntropyRow row{.vocabulary = head.vocabulary(),
@@ -32,11 +32,12 @@ Loss cross_entropy_loss(const Tensor& hidden_MD, const Head& head, const Tensor&
     if (row.gradient) gradient.add(chunks, begin, logits_CV);
   });
 
+  const Tensor numbers = total.cpu();
+  const auto* sums = numbers.const_data_ptr<double>();
   const Tensor value = (total[0] / normalizer).to(dtype);
   const at::AutoGradMode with_gradient(row.gradient);
-  return {
-      .value = std::move(gradient).attach(value),
-      .sums = {{"cross_entropy", total[0].item<double>()}, {"agreement", total[1].item<double>()}}};
+  return {.value = std::move(gradient).attach(value),
+          .sums = {{"cross_entropy", sums[0]}, {"agreement", sums[1]}}};
 }
 
 Tensor target_log_probabilities(const Tensor& hidden_MD, const Head& head, const Tensor& targets_M,
@@ -45,7 +46,7 @@ Tensor target_log_probabilities(const Tensor& hidden_MD, const Head& head, const
   const Tensor targets = checked_targets(hidden_MD, head, targets_M);
   const at::NoGradGuard no_gradient;
   const int64_t graded = hidden_MD.size(0);
-  const int64_t rows = chunk_rows(chunk, graded, head.vocabulary(), 1);
+  const int64_t rows = chunk_rows(chunk, graded, head.vocabulary(), 1, hidden_MD.device());
   HeadChunks chunks(hidden_MD, head, rows, working_dtype(hidden_MD));
   const CrossEntropyRow row{.vocabulary = head.vocabulary(),
                             .temperature = temperature,

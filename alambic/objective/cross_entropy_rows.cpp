@@ -80,7 +80,8 @@ Tensor checked_targets(const Tensor& hidden_MD, const Head& head, const Tensor& 
         "{} targets for {} hidden states", targets_M.numel(), hidden_MD.size(0));
   const Tensor targets = targets_M.to(at::kLong).contiguous();
   if (targets.numel() > 0) {
-    const auto low = targets.min().item<int64_t>(), high = targets.max().item<int64_t>();
+    const Tensor ends = at::stack({targets.min(), targets.max()}).cpu();  // one read of a device
+    const int64_t low = ends.const_data_ptr<int64_t>()[0], high = ends.const_data_ptr<int64_t>()[1];
     if (low < 0 || high >= head.vocabulary()) {
       throw input_error("a target token is {}, expected 0 to {}", low < 0 ? low : high,
                         head.vocabulary() - 1)

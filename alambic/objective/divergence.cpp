@@ -81,7 +81,7 @@ Loss full_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& st
   visited.gradient = gradient.needed();
   const at::NoGradGuard no_gradient;
   const int64_t graded = student_MD.size(0);
-  const int64_t rows = chunk_rows(chunk, graded, student.vocabulary(), 2);
+  const int64_t rows = chunk_rows(chunk, graded, student.vocabulary(), 2, student_MD.device());
   const auto dtype = working_dtype(student_MD);
   HeadChunks students(student_MD, student, rows, dtype);
   HeadChunks teachers(teacher.hidden_MD, teacher.head, rows, dtype);

@@ -5,7 +5,9 @@
 #include "alambic/base/error.h"
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/weight_linear.h"
+#include "alambic/kernels/wide_product.h"
 #include "alambic/objective/row_padding.h"
+#include "alambic/tensor/device.h"
 #include "alambic/tensor/function.h"
 
 namespace alambic {
@@ -46,12 +48,17 @@ struct KnownGradient : torch::autograd::Function<KnownGradient> {
 
 }  // namespace
 
-int64_t chunk_rows(const ChunkOptions& chunk, int64_t graded, int64_t vocabulary, int buffers) {
+int64_t chunk_rows(const ChunkOptions& chunk, int64_t graded, int64_t vocabulary, int buffers,
+                   at::Device device) {
   check(chunk.rows >= 0, "chunk of {} rows", chunk.rows);
   int64_t rows = chunk.rows;
   if (rows == 0) {
     const int64_t row_bytes = buffers * 4 * std::max<int64_t>(vocabulary, 1);
-    rows = std::clamp<int64_t>(kBufferBytes / row_bytes, kFewestRows, 1024);
+    const bool on_cpu = device.is_cpu() || device.is_meta();
+    // Of all memory, not of what is free: the same machine gives the same bits.
+    const int64_t bytes =
+        on_cpu ? kBufferBytes : static_cast<int64_t>(whole_device_memory(device) / 40);
+    rows = std::clamp<int64_t>(bytes / row_bytes, kFewestRows, on_cpu ? 1024 : 4096);
   }
   return std::max<int64_t>(1, std::min(rows, graded));
 }
@@ -62,13 +69,15 @@ at::ScalarType working_dtype(const Tensor& hidden_MD) {
 
 HeadChunks::HeadChunks(const Tensor& hidden_MD, const Head& head, int64_t rows,
                        at::ScalarType dtype)
-    : hidden_MD_(hidden_MD.detach()), head_(head) {
+    : hidden_MD_(hidden_MD.detach()),
+      narrow_(dtype == at::kFloat && kernels::has_wide_product(hidden_MD, head.weight_VD)),
+      head_(head) {
   check(hidden_MD.dim() == 2 && head.weight_VD.dim() == 2, "hidden states and head are matrices");
   check(hidden_MD.size(1) == head.weight_VD.size(1),
         "hidden states of width {} for a head of width {}", hidden_MD.size(1),
         head.weight_VD.size(1));
   const at::NoGradGuard no_gradient;
-  head_.weight_VD = head.weight_VD.constant(dtype);
+  head_.weight_VD = head.weight_VD.constant(narrow_ ? at::kBFloat16 : dtype);
   if (head.bias_V.defined()) head_.bias_V = head.bias_V.detach().to(dtype);
   const int64_t stride = padded_row(head.vocabulary());
   buffer_ = at::empty({rows, stride}, hidden_MD_.options().dtype(dtype));
@@ -76,9 +85,15 @@ HeadChunks::HeadChunks(const Tensor& hidden_MD, const Head& head, int64_t rows,
 
 Tensor HeadChunks::logits_CV(int64_t begin, int64_t count) {
   const at::NoGradGuard no_gradient;
-  const Tensor hidden_CD = hidden_MD_.narrow(0, begin, count).to(buffer_.scalar_type());
+  const Tensor hidden_CD = hidden_MD_.narrow(0, begin, count);
   Tensor logits_CV = buffer_.narrow(0, 0, count).narrow(1, 0, head_.vocabulary());
-  kernels::write_linear(logits_CV, hidden_CD, head_.weight_VD, head_.bias_V);
+  if (narrow_) {
+    kernels::write_wide_product(logits_CV, hidden_CD, head_.weight_VD.dense().t());
+    if (head_.bias_V.defined()) logits_CV.add_(head_.bias_V);
+  } else {
+    kernels::write_linear(logits_CV, hidden_CD.to(buffer_.scalar_type()), head_.weight_VD,
+                          head_.bias_V);
+  }
   if (head_.scale != 1) logits_CV.mul_(head_.scale);
   if (head_.softcap > 0) logits_CV.div_(head_.softcap).tanh_().mul_(head_.softcap);
   return logits_CV;
@@ -99,12 +114,14 @@ void HeadGradient::add(const HeadChunks& chunks, int64_t begin, const Tensor& gr
   const double scale = chunks.head().scale;
   const auto options = gradient_CV.options();
   if (scale != 1) gradient_CV.mul_(scale);
-  if (hidden_needed_) {
-    if (!hidden_MD_.defined()) hidden_MD_ = at::empty(hidden_.sizes(), options);
+  if (hidden_needed_ && !hidden_MD_.defined()) hidden_MD_ = at::empty(hidden_.sizes(), options);
+  if (chunks.narrow()) {
+    add_narrow(chunks, begin, gradient_CV.to(at::kBFloat16));
+  } else if (hidden_needed_) {
     kernels::write_input_grad(hidden_MD_.narrow(0, begin, count), gradient_CV,
                               chunks.head().weight_VD);
   }
-  if (weight_needed_) {
+  if (weight_needed_ && !chunks.narrow()) {
     const Tensor hidden_CD = chunks.hidden_MD().narrow(0, begin, count).to(options.dtype());
     if (weight_VD_.defined()) {
       kernels::add_product(weight_VD_, gradient_CV.t(), hidden_CD);
@@ -116,6 +133,18 @@ void HeadGradient::add(const HeadChunks& chunks, int64_t begin, const Tensor& gr
     const Tensor part = gradient_CV.sum(0);
     bias_V_ = bias_V_.defined() ? bias_V_.add_(part) : part;
   }
+}
+
+void HeadGradient::add_narrow(const HeadChunks& chunks, int64_t begin, const Tensor& narrow_CV) {
+  const int64_t count = narrow_CV.size(0);
+  if (hidden_needed_) {
+    kernels::write_wide_product(hidden_MD_.narrow(0, begin, count), narrow_CV,
+                                chunks.head().weight_VD.dense());
+  }
+  if (!weight_needed_) return;
+  if (!weight_VD_.defined())
+    weight_VD_ = at::zeros(weight_.sizes(), hidden_.options().dtype(at::kFloat));
+  kernels::add_wide_product(weight_VD_, narrow_CV.t(), chunks.hidden_MD().narrow(0, begin, count));
 }
 
 Tensor HeadGradient::attach(const Tensor& value) && {

@@ -10,8 +10,10 @@
 namespace alambic {
 
 /// Rows whose logits exist at a time, for `buffers` float32 buffers of [rows, vocabulary]: what
-/// fits 64 MB together, within 128 and 1024; never more than `graded`.
-int64_t chunk_rows(const ChunkOptions& chunk, int64_t graded, int64_t vocabulary, int buffers);
+/// fits 64 MB together, within 128 and 1024; on a device, whose products would starve, a fortieth
+/// of its memory, within 128 and 4096. Never more than `graded`.
+int64_t chunk_rows(const ChunkOptions& chunk, int64_t graded, int64_t vocabulary, int buffers,
+                   at::Device device);
 
 /// Sums are made in the input's precision: float64 stays, everything else is widened to float32.
 at::ScalarType working_dtype(const Tensor& hidden_MD);
@@ -29,9 +31,12 @@ class HeadChunks {
   int64_t graded() const { return hidden_MD_.size(0); }
   const Head& head() const { return head_; }
   const Tensor& hidden_MD() const { return hidden_MD_; }
+  /// Whether hidden states and head stay in bfloat16 and only the results are wide.
+  bool narrow() const { return narrow_; }
 
  private:
   Tensor hidden_MD_;
+  bool narrow_;
   Head head_;  // weight and bias as constants for products in the working dtype
   Tensor buffer_;
 };
@@ -54,6 +59,9 @@ class HeadGradient {
   Tensor attach(const Tensor& value) &&;
 
  private:
+  // The same of a bfloat16 gradient whose products are wide.
+  void add_narrow(const HeadChunks& chunks, int64_t begin, const Tensor& narrow_CV);
+
   Tensor hidden_, weight_, bias_;  // the inputs, for the graph
   bool hidden_needed_, weight_needed_, bias_needed_;
   Tensor hidden_MD_, weight_VD_, bias_V_;  // their gradients

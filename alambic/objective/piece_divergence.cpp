@@ -122,7 +122,8 @@ Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& s
     const at::NoGradGuard no_gradient;
     const Tensor own_rest_K = mine.rest_logp_K(student_MD, student, T, chunk);
     const Tensor other_rest_K = other.rest_logp_K(teacher.states.hidden_MD, teacher_head, T, chunk);
-    const int64_t rows = chunk_rows(chunk, K, std::max(student.vocabulary(), cells.count), 4);
+    const int64_t rows =
+        chunk_rows(chunk, K, std::max(student.vocabulary(), cells.count), 4, student_MD.device());
     HeadChunks students(first_KD, student, rows, dtype);
     HeadChunks teachers(teacher.states.hidden_MD.index_select(0, other.first_K), teacher_head, rows,
                         dtype);

@@ -105,7 +105,7 @@ Loss policy_loss(const Policy& policy, const Tensor& student_MD, const Head& stu
   HeadGradient gradient(student_MD, student);
   const at::NoGradGuard no_gradient;
   const int64_t graded = student_MD.size(0);
-  const int64_t rows = chunk_rows(chunk, graded, student.vocabulary(), 1);
+  const int64_t rows = chunk_rows(chunk, graded, student.vocabulary(), 1, student_MD.device());
   const auto dtype = working_dtype(student_MD);
   HeadChunks chunks(student_MD, student, rows, dtype);
   const CrossEntropyRow row{.vocabulary = student.vocabulary(),
@@ -148,7 +148,13 @@ Loss policy_loss(const Policy& policy, const Tensor& student_MD, const Head& stu
 
   const at::AutoGradMode with_gradient(row.gradient);
   Loss loss{.value = std::move(gradient).attach((value / normalizer).to(dtype)), .sums = {}};
-  for (const auto& [name, sum] : totals) loss.sums[name] = sum.item<double>();
+  if (totals.empty()) return loss;
+  std::vector<Tensor> sums;
+  for (const auto& [name, sum] : totals) sums.push_back(sum.to(at::kDouble));
+  const Tensor numbers = at::stack(sums).cpu();  // one read of a device
+  for (size_t i = 0; i < totals.size(); ++i) {
+    loss.sums[totals[i].first] = numbers.const_data_ptr<double>()[i];
+  }
   return loss;
 }
 

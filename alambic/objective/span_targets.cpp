@@ -55,7 +55,7 @@ Tensor log_share_of_ends(const Tensor& hidden_MD, const Head& head, const SpanTa
   const auto dtype = working_dtype(hidden_MD);
   const Tensor hidden_ED = hidden_MD.detach().index_select(0, row_E);
   const Tensor token_E = targets.token_M.index_select(0, row_E), ends = ends_of(targets);
-  const int64_t rows = chunk_rows({}, row_E.numel(), head.vocabulary(), 1);
+  const int64_t rows = chunk_rows({}, row_E.numel(), head.vocabulary(), 1, row_E.device());
   HeadChunks chunks(hidden_ED, head, rows, dtype);
   for_each_chunk(row_E.numel(), rows, [&](int64_t begin, int64_t count) {
     const Tensor logits_CV = chunks.logits_CV(begin, count);
@@ -76,7 +76,7 @@ Tensor log_probabilities(const Tensor& hidden_MD, const Head& head, const SpanTa
   const at::NoGradGuard no_gradient;
   const Tensor token_M = checked_targets(hidden_MD, head, targets.token_M);
   const int64_t graded = hidden_MD.size(0);
-  const int64_t rows = chunk_rows(chunk, graded, head.vocabulary(), 1);
+  const int64_t rows = chunk_rows(chunk, graded, head.vocabulary(), 1, hidden_MD.device());
   HeadChunks chunks(hidden_MD, head, rows, working_dtype(hidden_MD));
   const CrossEntropyRow row = row_of(head, temperature, false);
   Tensor logp_M = log_share_of_ends(hidden_MD, head, targets, temperature);
@@ -110,7 +110,7 @@ Tensor with_slopes(const Tensor& value, const Tensor& hidden_MD, const Head& hea
   {
     const at::NoGradGuard no_gradient;
     const int64_t graded = hidden_MD.size(0);
-    const int64_t rows = chunk_rows(chunk, graded, head.vocabulary(), 1);
+    const int64_t rows = chunk_rows(chunk, graded, head.vocabulary(), 1, hidden_MD.device());
     HeadChunks chunks(hidden_MD, head, rows, working_dtype(hidden_MD));
     const CrossEntropyRow row = row_of(head, temperature, true);
     const bool several = rows_of_ends(targets).numel() > 0;

@@ -202,7 +202,7 @@ Loss sum_chunks(const DivergenceRow& row, const Tensor& student_MD, const Head& 
 }
 
 int64_t rows_of(const ChunkOptions& chunk, const Tensor& student_MD, const Head& student) {
-  return chunk_rows(chunk, student_MD.size(0), student.vocabulary(), 2);
+  return chunk_rows(chunk, student_MD.size(0), student.vocabulary(), 2, student_MD.device());
 }
 
 }  // namespace

@@ -45,11 +45,11 @@ TEST(ChunkedHead, WidensBfloat16BeforeItMultiplies) {
 
 // Bug: buffers that grow with the vocabulary, or a hundred launches for a small one.
 TEST(ChunkedHead, ChunksFitTheirBudget) {
-  EXPECT_EQ(chunk_rows({}, 2048, 50257, 2), 166);
-  EXPECT_EQ(chunk_rows({}, 2048, 600, 2), 1024);
-  EXPECT_EQ(chunk_rows({}, 100, 600, 2), 100);
-  EXPECT_EQ(chunk_rows({}, 2048, 10000000, 2), 128);
-  EXPECT_EQ(chunk_rows({.rows = 3}, 2048, 600, 2), 3);
+  EXPECT_EQ(chunk_rows({}, 2048, 50257, 2, at::kCPU), 166);
+  EXPECT_EQ(chunk_rows({}, 2048, 600, 2, at::kCPU), 1024);
+  EXPECT_EQ(chunk_rows({}, 100, 600, 2, at::kCPU), 100);
+  EXPECT_EQ(chunk_rows({}, 2048, 10000000, 2, at::kCPU), 128);
+  EXPECT_EQ(chunk_rows({.rows = 3}, 2048, 600, 2, at::kCPU), 3);
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include "alambic/base/free_memory.h"
@@ -12,6 +11,7 @@
 #include "alambic/jobs/student.h"
 #include "alambic/nn/shared_prefixes.h"
 #include "alambic/objective/head_chunks.h"
+#include "alambic/tensor/device.h"
 #include "alambic/tensor/packed_view.h"
 #include "alambic/tensor/view.h"
 #include "alambic/text/chat/chat_tokens.h"
@@ -129,9 +129,9 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   const TypicalLength length = typical_length(plan);
   const double tokens = length.all();
   const int64_t vocabulary = student.shape().vocabulary;
-  const double logits =
-      8.0 * static_cast<double>(vocabulary) *
-      static_cast<double>(chunk_rows({}, static_cast<int64_t>(micro * tokens), vocabulary, 2));
+  const double logits = 8.0 * static_cast<double>(vocabulary) *
+                        static_cast<double>(chunk_rows({}, static_cast<int64_t>(micro * tokens),
+                                                       vocabulary, 2, load.device));
   // Narrow models compute norms, gates and softmaxes in float32 and keep what they need of it.
   const double kept_element = std::max(element, 4.0);
   const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
@@ -216,8 +216,7 @@ Finding check_memory(const DistillPlan& plan, const std::vector<MemoryPart>& par
 }
 
 double available_memory(at::Device device) {
-  if (device.is_cuda()) return std::numeric_limits<double>::infinity();
-  return free_memory();
+  return device.is_cpu() ? free_memory() : free_device_memory(device);
 }
 
 }  // namespace alambic
