@@ -1,9 +1,18 @@
 #include "alambic/nn/attention.h"
 
+#include <algorithm>
+
+#include "alambic/kernels/batched_attention.h"
+#include "alambic/nn/decoding_places.h"
+
 namespace alambic {
 
 KeysValues stored(const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass, int64_t layer) {
-  if (pass.cache) {
+  if (const DecodingPlaces* places = decoding_places()) {
+    KvCache::Layer& cached = pass.cache->layers[layer];
+    kernels::write_entries(k_NKd, cached.keys, places->slots_B, places->positions_B);
+    kernels::write_entries(v_NKd, cached.values, places->slots_B, places->positions_B);
+  } else if (pass.cache) {
     const std::vector<int64_t>& offsets = pass.input.offsets;
     KvCache::Layer& cached = pass.cache->layers[layer];
     kernels::write_cache(k_NKd, offsets, cached.keys, pass.slots, pass.starts);
@@ -27,6 +36,12 @@ Tensor attend(const Tensor& q_NHd, const KeysValues& kv, const Pass& pass,
   const KvCache::Layer& cached = pass.cache->layers[kv.layer];
   std::vector<int64_t> lengths = pass.starts;
   for (int64_t& length : lengths) ++length;
+  if (const DecodingPlaces* places = decoding_places()) {
+    return kernels::batched_attention(q_NHd, cached.keys, cached.values, places->slots_B,
+                                      places->positions_B, *std::ranges::max_element(lengths),
+                                      options)
+        .flatten(1);
+  }
   return kernels::cached_attention(q_NHd, cached.keys, cached.values, pass.slots, lengths, options)
       .flatten(1);
 }

@@ -5,6 +5,7 @@
 
 #include "alambic/kernels/activation.h"
 #include "alambic/kernels/causal_convolution.h"
+#include "alambic/nn/decoding_places.h"
 
 namespace alambic {
 
@@ -20,6 +21,7 @@ Tensor of_length_one(const Tensor& x_NKd) {
 Tensor softplus(const Tensor& x) { return at::logaddexp(x, at::zeros_like(x)); }
 
 Tensor slots_of(const Pass& pass) {
+  if (const DecodingPlaces* places = decoding_places()) return places->slots_B;
   return at::tensor(pass.slots, at::kLong).to(pass.positions_N.device());
 }
 

@@ -37,8 +37,10 @@ KvCache::KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::Tensor
   for (int64_t i = 0; i < shape.layers; ++i) {
     const LayerShape layer = shape.layer(i);
     const StateShape& state = layer.state;
+    // On a device attention reads entries that were never written, and gives them no weight.
     const auto entries = [&](int64_t width) {
-      return at::empty(std::array{slots, layer.kv_heads, capacity, width}, options);
+      const std::array sizes{slots, layer.kv_heads, capacity, width};
+      return options.device().is_cpu() ? at::empty(sizes, options) : at::zeros(sizes, options);
     };
     Layer made = {.keys = entries(layer.head_width), .values = entries(layer.value_width)};
     if (state.heads > 0) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "alambic/kernels/batched_attention.h"
+#include "alambic/nn/decoding_places.h"
 #include "alambic/nn/index_scores.h"
 #include "alambic/nn/masked_attention.h"
 
@@ -57,7 +59,11 @@ Tensor LatentAttention::forward(const Tensor& x_ND, const Rotation& rotation, co
   if (pass.cache) {
     KvCache::Layer& cached_layer = pass.cache->layers[layer];
     const auto write = [&](const Tensor& rows, const Tensor& cache) {
-      kernels::write_cache(rows.unsqueeze(1), pass.input.offsets, cache, pass.slots, pass.starts);
+      if (const DecodingPlaces* places = decoding_places()) {
+        kernels::write_entries(rows.unsqueeze(1), cache, places->slots_B, places->positions_B);
+      } else {
+        kernels::write_cache(rows.unsqueeze(1), pass.input.offsets, cache, pass.slots, pass.starts);
+      }
     };
     write(entry_NC, cached_layer.keys);
     if (indexer) write(index_key_Nd, cached_layer.values);
@@ -110,6 +116,10 @@ Tensor LatentAttention::cached(const Queries& q, const Tensor& cache, const Pass
   std::vector<int64_t> lengths = pass.starts;
   for (int64_t& length : lengths) ++length;
   return absorbed(q, [&](const Tensor& q_NHC) {
+    if (const DecodingPlaces* places = decoding_places()) {
+      return kernels::batched_attention(q_NHC, cache, cache, places->slots_B, places->positions_B,
+                                        *std::ranges::max_element(lengths), {.scale = scale});
+    }
     return kernels::cached_attention(q_NHC, cache, cache, pass.slots, lengths, {.scale = scale});
   });
 }

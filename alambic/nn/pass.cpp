@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/nn/decoding_places.h"
 
 namespace alambic {
 
@@ -34,7 +35,8 @@ Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
           this->slots[s]);
     check(fresh || input.length(s) == 1, "a running sequence takes one token at a time");
   }
-  positions_N = positions_of(input, starts);
+  const DecodingPlaces* places = decoding_places();
+  positions_N = places != nullptr ? places->positions_B : positions_of(input, starts);
 }
 
 Pass::Pass(const Pass& pass, const Packed& copy)

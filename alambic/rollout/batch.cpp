@@ -6,41 +6,12 @@
 #include "alambic/base/random.h"
 #include "alambic/nn/head_logits.h"
 #include "alambic/rollout/cache_moves.h"
-#include "alambic/rollout/filter.h"
+#include "alambic/rollout/mixture.h"
 #include "alambic/rollout/processed_logits.h"
 
 namespace alambic {
 
 namespace {
-
-// Log-probabilities of the mixture and of the model alone, float32.
-struct Mixture {
-  Tensor mixed_BV, own_BV;
-};
-
-Mixture mixture(const Tensor& own_BV, const Tensor& mixed_BV, double share, double temperature) {
-  const auto log_softmax = [&](const Tensor& logits) {
-    return at::log_softmax(logits.to(at::kFloat) / temperature, -1);
-  };
-  const Tensor q_BV = log_softmax(own_BV);
-  return {at::logaddexp(log_softmax(mixed_BV) + std::log(share), q_BV + std::log1p(-share)), q_BV};
-}
-
-KvCache make_cache(const Model& model, const Head& head, int64_t slots, int64_t capacity) {
-  const KvCache::Shape shape = model.shape().cache;
-  try {
-    return {shape, slots, capacity, head.weight_VD.options().requires_grad(false)};
-  } catch (const c10::OutOfMemoryError&) {
-    const double gigabytes = 1e-9 *
-                             static_cast<double>(at::elementSize(head.weight_VD.scalar_type())) *
-                             static_cast<double>(slots) *
-                             static_cast<double>(shape.numel() * capacity + shape.state_numel());
-    throw environment_error(
-        "not enough memory for the keys and values of {} sequences of {} tokens: {:.1f} GB", slots,
-        capacity, gigabytes)
-        .with_hint("generate fewer sequences at a time, or shorter ones");
-  }
-}
 
 bool same_prompt(const RunningSequence& a, const RunningSequence& b) {
   return a.request->prompt == b.request->prompt;
@@ -62,7 +33,7 @@ Batch::Batch(const Model& model, const BatchShape& options) : options_(options) 
 void Batch::add_sampled(const Model& model) {
   const int64_t size = options_.vocabulary;
   const Head head = size > 0 ? model.head().cut(size) : model.head();
-  sampled_.push_back({model, head, make_cache(model, head, options_.slots, options_.capacity)});
+  sampled_.push_back({model, head, new_cache(model, head, options_.slots, options_.capacity)});
 }
 
 // Twice as much as before, so that each token is copied about once.
@@ -71,7 +42,7 @@ void Batch::reserve(int64_t capacity) {
   const int64_t most = std::max(capacity, sampled_.front().model.shape().positions);
   const int64_t larger_capacity = std::clamp(2 * this->capacity(), capacity, most);
   for (SampledModel& sampled : sampled_) {
-    KvCache larger = make_cache(sampled.model, sampled.head, options_.slots, larger_capacity);
+    KvCache larger = new_cache(sampled.model, sampled.head, options_.slots, larger_capacity);
     move_cache(sampled.cache, larger);
     sampled.cache = std::move(larger);
   }

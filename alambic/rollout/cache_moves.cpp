@@ -53,4 +53,20 @@ void copy_slot(KvCache& cache, int64_t from, int64_t to) {
   cache.lengths[static_cast<size_t>(to)] = length;
 }
 
+KvCache new_cache(const Model& model, const Head& head, int64_t slots, int64_t capacity) {
+  const KvCache::Shape shape = model.shape().cache;
+  try {
+    return {shape, slots, capacity, head.weight_VD.options().requires_grad(false)};
+  } catch (const c10::OutOfMemoryError&) {
+    const double gigabytes = 1e-9 *
+                             static_cast<double>(at::elementSize(head.weight_VD.scalar_type())) *
+                             static_cast<double>(slots) *
+                             static_cast<double>(shape.numel() * capacity + shape.state_numel());
+    throw environment_error(
+        "not enough memory for the keys and values of {} sequences of {} tokens: {:.1f} GB", slots,
+        capacity, gigabytes)
+        .with_hint("generate fewer sequences at a time, or shorter ones");
+  }
+}
+
 }  // namespace alambic

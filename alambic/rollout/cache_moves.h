@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/model/model.h"
 #include "alambic/nn/kv_cache.h"
 
 namespace alambic {
@@ -10,5 +11,9 @@ void move_cache(const KvCache& from, KvCache& to);
 
 /// Makes slot `to` hold what slot `from` does: two sequences that begin alike read that once.
 void copy_slot(KvCache& cache, int64_t from, int64_t to);
+
+/// Empty cache of the model's, of the head's type and device. An environment error where there is
+/// no memory for it.
+KvCache new_cache(const Model& model, const Head& head, int64_t slots, int64_t capacity);
 
 }  // namespace alambic

@@ -2,36 +2,13 @@
 
 #include <algorithm>
 
+#include "alambic/rollout/device_engine.h"
 #include "alambic/rollout/filter.h"
+#include "alambic/rollout/room.h"
 
 namespace alambic {
 
 namespace {
-
-// Most tokens that a completion to this request may have. Refuses requests that cannot be answered.
-int64_t room(const ModelShape& shape, std::span<const Request> requests, size_t index,
-             const EngineOptions& options) {
-  const std::vector<int32_t>& prompt = requests[index].prompt;
-  if (prompt.empty()) {
-    throw input_error("cannot answer request {}: its prompt is empty", index)
-        .with_hint("begin it with the beginning-of-text token, or with any text");
-  }
-  for (const int32_t token : prompt) {
-    if (token < 0 || token >= shape.vocabulary) {
-      throw input_error("cannot answer request {}: token {} in its prompt, the model has {}", index,
-                        token, shape.vocabulary)
-          .with_hint("does the tokenizer belong to this model?");
-    }
-  }
-  const int64_t left = shape.positions - std::ssize(prompt);
-  if (left < 1) {
-    throw input_error(
-        "cannot answer request {}: its prompt has {} tokens and the model's context {}", index,
-        prompt.size(), shape.positions)
-        .with_hint("shorten the prompt, or use a model with a longer context");
-  }
-  return std::min(options.sampling.max_new_tokens, left);
-}
 
 void check_mixture(const EngineOptions& options) {
   const MixedTeacher& mixed_teacher = options.mixed_teacher;
@@ -53,7 +30,7 @@ std::vector<RunningSequence> sequences_of(const ModelShape& shape,
     sequences[i].stop_tokens = options.stop_tokens;
     sequences[i].seed = options.seed;
     sequences[i].step = options.step;
-    sequences[i].room = room(shape, requests, i, options);
+    sequences[i].room = room_of(requests[i], i, shape, options.sampling);
   }
   return sequences;
 }
@@ -83,6 +60,10 @@ std::vector<Completion> generate(const Model& model, std::span<const Request> re
   check(options.batch > 0 && options.sampling.max_new_tokens > 0, "batch {}, max_new_tokens {}",
         options.batch, options.sampling.max_new_tokens);
   check_mixture(options);
+  const bool on_cpu = model.head().weight_VD.device().is_cpu();
+  if (!on_cpu && !requests.empty() && !options.sampling.changes_logits()) {
+    return generate_on_device(model, requests, options, on_token, on_progress);
+  }
   ModelShape shape = model.shape();
   if (const Model* mixed = options.mixed_teacher.model) {
     shape.positions = std::min(shape.positions, mixed->shape().positions);

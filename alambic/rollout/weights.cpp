@@ -45,9 +45,7 @@ Scan scan(std::span<const float> logits) {
         logits.begin());
     throw input_error("cannot draw a token: the logit of token {} of {} is {}", token,
                       logits.size(), logits[token])
-        .with_hint(
-            "the weights hold values that are not finite, or overflow in this dtype; "
-            "check the file, or try --dtype float32");
+        .with_hint(not_finite_hint);
   }
   scan.largest = *std::ranges::max_element(scan.maxima);
   return scan;

@@ -25,6 +25,12 @@ struct Scan {
 /// Finds the maxima. A logit that is not finite is an input error that names it.
 Scan scan(std::span<const float> logits);
 
+/// Advice where a logit is not finite.
+inline constexpr const char* not_finite_hint =
+    "the weights hold values that are not finite, or overflow in this dtype; check the file, or "
+    "try "
+    "--dtype float32";
+
 /// 1 / temperature as the passes below take it, kept finite.
 float inverse(double temperature);
 

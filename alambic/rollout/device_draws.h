@@ -1,0 +1,30 @@
+// Draws of the next tokens on the device that computed their logits, without a read.
+#pragma once
+
+#include "alambic/rollout/sampling.h"
+#include "alambic/tensor/tensor.h"
+
+namespace alambic {
+
+/// Tokens drawn for the rows of a batch, on the device.
+struct DrawnRows {
+  Tensor token_B;  ///< int64
+  Tensor logp_B;   ///< float32, as Drawn::logp; not finite where a logit of the row is not
+};
+
+/// The same draws as sample() of each row with its coin, but for what rounding moves over the edge
+/// of a token's interval. `coin_B`: float64. `sampling` changes no logits.
+DrawnRows draw_rows(const Tensor& logits_BV, const Sampling& sampling, const Tensor& coin_B);
+
+/// Draws as the host reads them.
+struct DrawnNumbers {
+  Tensor token_B;  ///< int64
+  Tensor numbers;  ///< float64, [2 or 3, B]: tokens, logarithms of their probabilities by the model
+                   ///< alone, and with a mixed-in teacher their weights (Completion::weights)
+};
+
+/// The draws from one model's logits, or from its mixture with those of another that has `share`.
+DrawnNumbers draw_numbers(const std::vector<Tensor>& logits_BV, const Sampling& sampling,
+                          double share, const Tensor& coin_B);
+
+}  // namespace alambic

@@ -1,0 +1,290 @@
+#include "alambic/rollout/device_engine.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "alambic/base/error.h"
+#include "alambic/base/random.h"
+#include "alambic/nn/decoding_places.h"
+#include "alambic/nn/head_logits.h"
+#include "alambic/rollout/cache_moves.h"
+#include "alambic/rollout/device_draws.h"
+#include "alambic/rollout/room.h"
+#include "alambic/rollout/sample.h"
+#include "alambic/rollout/weights.h"
+
+namespace alambic {
+
+namespace {
+
+/// Passes on a device between two reads of what was drawn: a sequence that ends is noticed then.
+constexpr int64_t kPassesPerRead = 8;
+/// Coins of so many passes are brought to the device at a time.
+constexpr int64_t kCoins = 256;
+
+class DeviceEngine {
+ public:
+  DeviceEngine(const Model& model, std::span<const Request> requests, const EngineOptions& options)
+      : requests_(requests), options_(options), completions_(requests.size()) {
+    ModelShape shape = model.shape();
+    if (const Model* mixed = options.mixed_teacher.model) {
+      shape.positions = std::min(shape.positions, mixed->shape().positions);
+    }
+    positions_ = shape.positions;
+    int64_t capacity = 0;
+    for (size_t i = 0; i < requests.size(); ++i) {
+      rooms_.push_back(room_of(requests[i], i, shape, options.sampling));
+      // The last token is drawn and never read.
+      capacity = std::max(capacity, std::ssize(requests[i].prompt) + rooms_[i] - 1);
+    }
+    capacity = std::min(capacity + kPassesPerRead - 1, positions_);
+    const int64_t slots = std::min(options.batch, std::ssize(requests));
+    add_sampled(model, slots, capacity);
+    if (const Model* mixed = options.mixed_teacher.model) add_sampled(*mixed, slots, capacity);
+    for (int64_t slot = slots; slot-- > 0;) free_slots_.push_back(slot);
+  }
+
+  std::vector<Completion> run(const OnToken& on_token, const OnProgress& on_progress) {
+    while (waiting_ < requests_.size() || !running_.empty()) {
+      while (waiting_ < requests_.size() && !free_slots_.empty()) prefill(on_token);
+      if (!running_.empty()) decode(on_token);
+      if (on_progress) on_progress(progress_);
+    }
+    return std::move(completions_);
+  }
+
+ private:
+  struct Running {
+    size_t request;
+    int64_t slot;
+  };
+
+  // What the next pass on a device reads, of all running sequences.
+  struct OnDevice {
+    DecodingPlaces places;
+    Tensor last_B;       // int64
+    Tensor coin_PB;      // float64, of the passes to come
+    int64_t passes = 0;  // of those coins that are done
+  };
+
+  // A model that has its say in what is drawn: the first is the one that is asked.
+  struct SampledModel {
+    const Model& model;
+    Head head;
+    KvCache cache;
+  };
+
+  void add_sampled(const Model& model, int64_t slots, int64_t capacity) {
+    const int64_t size = options_.vocabulary;
+    const Head head = size > 0 ? model.head().cut(size) : model.head();
+    sampled_.push_back({model, head, new_cache(model, head, slots, capacity)});
+  }
+
+  // Gives free slots to the next prompts, as many as one pass takes, and draws their first tokens.
+  void prefill(const OnToken& on_token) {
+    Packed input{.tokens_N = {}, .offsets = {0}};
+    std::vector<int64_t> tokens, slots, last_positions;
+    const size_t first = running_.size();
+    while (waiting_ < requests_.size() && !free_slots_.empty()) {
+      const std::vector<int32_t>& prompt = requests_[waiting_].prompt;
+      const auto size = static_cast<int64_t>(tokens.size() + prompt.size());
+      if (!slots.empty() && size > options_.prefill_tokens) break;
+      tokens.insert(tokens.end(), prompt.begin(), prompt.end());
+      input.offsets.push_back(size);
+      last_positions.push_back(size - 1);
+      slots.push_back(free_slots_.back());
+      running_.push_back({waiting_++, free_slots_.back()});
+      free_slots_.pop_back();
+    }
+    input.tokens_N = to_device(at::tensor(tokens, at::kLong));
+    const Tensor last = to_device(at::tensor(last_positions, at::kLong));
+    std::vector<Tensor> logits_BV;
+    for (SampledModel& sampled : sampled_) {
+      Pass pass(input, sampled.cache, slots);
+      logits_BV.push_back(
+          head_logits(sampled.head, sampled.model.hidden(pass).index_select(0, last)));
+      pass.finish();
+    }
+    take(draw(logits_BV, coins(first, 1)[0]).unsqueeze(0), first, on_token);
+    on_device_ = {};
+  }
+
+  // A pass over all running sequences, whose last tokens these are: every model's logits.
+  std::vector<Tensor> next_logits(const Tensor& last_B) {
+    Packed input{.tokens_N = last_B, .offsets = {0}};
+    std::vector<int64_t> slots;
+    for (const Running& running : running_) {
+      slots.push_back(running.slot);
+      input.offsets.push_back(std::ssize(slots));
+    }
+    std::vector<Tensor> logits_BV;
+    for (SampledModel& sampled : sampled_) {
+      Pass pass(input, sampled.cache, slots);
+      logits_BV.push_back(head_logits(sampled.head, sampled.model.hidden(pass)));
+      pass.finish();
+    }
+    ++progress_.passes;
+    return logits_BV;
+  }
+
+  double coin(size_t request, size_t completion_tokens) const {
+    const size_t position = requests_[request].prompt.size() + completion_tokens;
+    return uniform({.seed = options_.seed,
+                    .stream = Stream::sampling,
+                    .step = options_.step,
+                    .sample = requests_[request].id,
+                    .position = static_cast<uint32_t>(position)});
+  }
+
+  // Coins of running_[first], … for their next tokens, [passes, B], on the device.
+  Tensor coins(size_t first, int64_t passes) const {
+    std::vector<double> coins;
+    for (int64_t p = 0; p < passes; ++p) {
+      for (size_t r = first; r < running_.size(); ++r) {
+        const size_t request = running_[r].request;
+        coins.push_back(coin(request, completions_[request].tokens.size() + p));
+      }
+    }
+    return to_device(at::tensor(coins, at::kDouble).view({passes, -1}));
+  }
+
+  // Uploads where the running sequences stand; not between passes of the same ones.
+  void place_on_device() {
+    int64_t longest = 1;
+    std::vector<int64_t> numbers;
+    const auto add = [&](const auto& number) {
+      for (const Running& running : running_) numbers.push_back(number(running));
+    };
+    add([](const Running& r) { return r.slot; });
+    add([&](const Running& r) { return sampled_.front().cache.lengths[r.slot]; });
+    add([&](const Running& r) { return completions_[r.request].tokens.back(); });
+    for (const Running& r : running_) longest = std::max(longest, left(r));
+    const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({3, -1}));
+    on_device_ = {.places = {.slots_B = rows[0], .positions_B = rows[1]},
+                  .last_B = rows[2],
+                  .coin_PB = coins(0, std::min(longest, kCoins))};
+  }
+
+  // Tokens that the completion may still have.
+  int64_t left(const Running& running) const {
+    return rooms_[running.request] - std::ssize(completions_[running.request].tokens);
+  }
+
+  // Some passes whose draws stay on the device, and then a read. Sequences that end before it have
+  // drawn for nobody.
+  void decode(const OnToken& on_token) {
+    if (!on_device_.coin_PB.defined() || on_device_.passes == on_device_.coin_PB.size(0)) {
+      place_on_device();
+    }
+    int64_t passes = std::min(kPassesPerRead, on_device_.coin_PB.size(0) - on_device_.passes);
+    int64_t longest = 1;
+    for (const Running& running : running_) {
+      longest = std::max(longest, left(running));
+      passes = std::min(passes, positions_ - sampled_.front().cache.lengths[running.slot]);
+    }
+    passes = std::min(passes, longest);
+    std::vector<Tensor> drawn;
+    for (int64_t p = 0; p < passes; ++p) {
+      const DecodeAt here(on_device_.places);
+      const std::vector<Tensor> logits_BV = next_logits(on_device_.last_B);
+      drawn.push_back(draw(logits_BV, on_device_.coin_PB[on_device_.passes++]));
+      on_device_.places.positions_B = on_device_.places.positions_B + 1;
+    }
+    if (take(at::stack(drawn), 0, on_token)) on_device_ = {};
+  }
+
+  // The draws of one pass; the tokens stay for the next.
+  Tensor draw(const std::vector<Tensor>& of_sampled, const Tensor& coin_B) {
+    const DrawnNumbers drawn =
+        draw_numbers(of_sampled, options_.sampling, options_.mixed_teacher.share, coin_B);
+    on_device_.last_B = drawn.token_B;
+    return drawn.numbers;
+  }
+
+  // Reads the draws of some passes, [P, 2 or 3, B], of running_[first], …; lets the sequences go
+  // that have ended. True when there were such.
+  bool take(const Tensor& drawn, size_t first, const OnToken& on_token) {
+    const Tensor read = drawn.cpu().contiguous();
+    const int64_t batch = read.size(2);
+    std::vector<bool> ended(static_cast<size_t>(batch), false);
+    for (int64_t p = 0; p < read.size(0); ++p) {
+      const double* tokens = read[p].const_data_ptr<double>();
+      for (int64_t b = 0; b < batch; ++b) {
+        if (ended[b]) continue;
+        const size_t request = running_[first + b].request;
+        const Drawn one{static_cast<int32_t>(tokens[b]), static_cast<float>(tokens[batch + b])};
+        if (!std::isfinite(one.logp)) throw not_finite(request);
+        if (read.size(1) == 3) {
+          completions_[request].weights.push_back(static_cast<float>(tokens[2 * batch + b]));
+        }
+        ended[b] = !append(request, one);
+        if (on_token) on_token(request, one.token);
+      }
+    }
+    return let_go(first, ended);
+  }
+
+  Error not_finite(size_t request) const {
+    return input_error("request {}, position {}: cannot draw a token: a logit is not finite",
+                       request,
+                       requests_[request].prompt.size() + completions_[request].tokens.size())
+        .with_hint(not_finite_hint);
+  }
+
+  // Frees the slots of running_[first + b] that have ended.
+  bool let_go(size_t first, const std::vector<bool>& ended) {
+    size_t still_running = first;
+    for (size_t b = 0; b < ended.size(); ++b) {
+      const Running running = running_[first + b];
+      if (!ended[b]) {
+        running_[still_running++] = running;
+        continue;
+      }
+      for (SampledModel& sampled : sampled_) sampled.cache.lengths[running.slot] = 0;
+      free_slots_.push_back(running.slot);
+      ++progress_.completions_done;
+    }
+    const bool some = still_running < running_.size();
+    running_.resize(still_running);
+    return some;
+  }
+
+  // True when the completion goes on.
+  bool append(size_t request, const Drawn& drawn) {
+    Completion& completion = completions_[request];
+    completion.tokens.push_back(drawn.token);
+    completion.logp.push_back(drawn.logp);
+    ++progress_.tokens;
+    if (std::ranges::find(options_.stop_tokens, drawn.token) != options_.stop_tokens.end()) {
+      completion.ending = Ending::stop_token;
+      return false;
+    }
+    return std::ssize(completion.tokens) < rooms_[request];
+  }
+
+  Tensor to_device(const Tensor& tensor) const {
+    return tensor.to(sampled_.front().head.weight_VD.device());
+  }
+
+  std::span<const Request> requests_;
+  const EngineOptions& options_;
+  std::vector<SampledModel> sampled_;
+  std::vector<int64_t> rooms_;       // per request: most tokens of its completion
+  std::vector<int64_t> free_slots_;  // the next one last
+  std::vector<Running> running_;
+  size_t waiting_ = 0;  // the first request that has had no slot yet
+  std::vector<Completion> completions_;
+  int64_t positions_ = 0;  // of the models' context
+  OnDevice on_device_;     // undefined: to be uploaded
+  EngineProgress progress_;
+};
+
+}  // namespace
+
+std::vector<Completion> generate_on_device(const Model& model, std::span<const Request> requests,
+                                           const EngineOptions& options, const OnToken& on_token,
+                                           const OnProgress& on_progress) {
+  return DeviceEngine(model, requests, options).run(on_token, on_progress);
+}
+
+}  // namespace alambic
