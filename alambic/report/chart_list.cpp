@@ -43,6 +43,7 @@ const std::vector<ChartSpec>& known_charts() {
         "learn_tokens_per_second"}},
       {"Speed and memory", "", "", {"tokens"}},
       {"Speed and memory", "", "", {"peak_memory_bytes"}},
+      {"Speed and memory", "", "", {"device_peak_memory_bytes"}},
   };
   return charts;
 }

@@ -48,6 +48,7 @@ constexpr std::array known_metrics{
     Known{"repetition", "Repeated 4-grams of a completion", "", MetricKind::share},
     Known{"tokens_per_second", "Overall", "tokens/s", MetricKind::count},
     Known{"peak_memory_bytes", "Peak memory", "", MetricKind::bytes},
+    Known{"device_peak_memory_bytes", "Peak GPU memory", "", MetricKind::bytes},
     Known{"seconds", "Time", "", MetricKind::seconds},
 };
 

@@ -10,8 +10,10 @@
 #include "alambic/objective/returns.h"
 #include "alambic/train/data_order.h"
 #include "alambic/train/group_scores.h"
+#include "alambic/train/halves.h"
 #include "alambic/train/mask_watch.h"
 #include "alambic/train/phase_clock.h"
+#include "alambic/train/within_memory.h"
 
 namespace alambic {
 
@@ -96,31 +98,44 @@ struct DistillationTask : TrainingTask {
 
   StepReport forward_backward(int64_t step, const PhaseCallback& phase) override {
     StepReport report;
-    PhaseClock clock(phase);
+    PhaseClock clock(phase, source.device);
     rollout(step, clock, report);
     report.tokens = completions.tokens;
-    for (size_t i = 0; i < completions.micro_batches.size(); ++i) {
-      MicroBatch& batch = completions.micro_batches[i];
-      evaluate_reference(batch, clock);
-      Evaluation teacher = evaluate_teachers(batch, clock);
-      clock.begin("learn");
-      const StudentPass pass = forward(step, i, batch);
-      MicroLoss loss{.report = report};
-      for (; !teacher.done(); teacher.next()) {
-        add_divergence(pass, batch, teacher, loss);
-        add_hidden_match(pass, teacher.output, loss);
-      }
-      add_policy(pass, batch, loss);
-      add_cross_entropy(pass, batch, loss);
-      loss.value.backward();
-      report.loss += loss.value.item<double>();
-    }
+    const std::map<std::string, double> means = report.means;
+    const auto learn_all = [&] {
+      report.means = means;
+      report.loss = 0;
+      for (size_t i = 0; i < completions.micro_batches.size(); ++i) learn(step, i, clock, report);
+    };
+    within_memory(student, hidden.projections(), learn_all, [&] {
+      const int64_t sequences = halve_largest(completions.micro_batches);
+      source.micro_batch_size = static_cast<size_t>(sequences);  // of later rounds too
+      return sequences;
+    });
     const auto masked = report.means.find("masked_share");
     const double share = options.world->sum(masked == report.means.end() ? 0.0 : masked->second,
                                             "counting masked tokens");
     masks.see(share * static_cast<double>(report.tokens), report.tokens);
     report.seconds = clock.seconds();
     return report;
+  }
+
+  // Adds the gradients of micro-batch i.
+  void learn(int64_t step, size_t i, PhaseClock& clock, StepReport& report) {
+    MicroBatch& batch = completions.micro_batches[i];
+    evaluate_reference(batch, clock);
+    Evaluation teacher = evaluate_teachers(batch, clock);
+    clock.begin("learn");
+    const StudentPass pass = forward(step, i, batch);
+    MicroLoss loss{.report = report};
+    for (; !teacher.done(); teacher.next()) {
+      add_divergence(pass, batch, teacher, loss);
+      add_hidden_match(pass, teacher.output, loss);
+    }
+    add_policy(pass, batch, loss);
+    add_cross_entropy(pass, batch, loss);
+    loss.value.backward();
+    report.loss += loss.value.item<double>();
   }
 
   // The completions that this step learns from; those of the step before within a round.

@@ -7,7 +7,10 @@
 #include "alambic/base/stopwatch.h"
 #include "alambic/nn/recompute.h"
 #include "alambic/objective/cross_entropy.h"
+#include "alambic/tensor/device.h"
 #include "alambic/train/data_order.h"
+#include "alambic/train/halves.h"
+#include "alambic/train/within_memory.h"
 
 namespace alambic {
 
@@ -133,6 +136,7 @@ struct NextTokenTask : TrainingTask {
   Model& student;
   std::unique_ptr<BatchSource> source;
   NextTokenSettings settings;
+  int64_t largest = 0;  // sequences of a micro-batch, where memory set the limit
 
   NextTokenTask(Model& student, std::unique_ptr<BatchSource> source,
                 const NextTokenSettings& settings)
@@ -142,25 +146,35 @@ struct NextTokenTask : TrainingTask {
     phase("learn");
     Stopwatch watch;
     StepReport report;
-    const std::vector<TokenBatch> batches = source->step(step);
+    std::vector<TokenBatch> batches = source->step(step);
     const World& world = *settings.world;
     for (const TokenBatch& batch : batches) report.tokens += batch.targets_M.numel();
     report.tokens = world.sum(report.tokens, "counting tokens");
-    int64_t micro_batch = world.rank();  // a number of its own on every rank
-    for (const TokenBatch& batch : batches) {
-      student.seed_dropout(step, micro_batch);
-      micro_batch += world.size();
-      const RecomputeLayers recompute(settings.recompute_layers);
-      const Loss loss =
-          batch_loss(student, batch, settings.vocabulary, static_cast<double>(report.tokens));
-      loss.value.backward();
-      for (const auto& [name, sum] : loss.sums) {
-        report.means[name] += sum / static_cast<double>(report.tokens);
+    const auto learn_all = [&] {
+      report.means = {};
+      int64_t micro_batch = world.rank();  // a number of its own on every rank
+      for (const TokenBatch& batch : batches) {
+        learn(step, micro_batch, batch, report);
+        micro_batch += world.size();
       }
-    }
+    };
+    while (largest > 0 && largest_of(batches) > largest) halve_largest(batches);
+    within_memory(student, {}, learn_all, [&] { return largest = halve_largest(batches); });
     report.loss = report.means["cross_entropy"];
+    synchronize(student.options().device());
     report.seconds = {{"learn_seconds", watch.seconds()}};
     return report;
+  }
+
+  void learn(int64_t step, int64_t number, const TokenBatch& batch, StepReport& report) {
+    student.seed_dropout(step, number);
+    const RecomputeLayers recompute(settings.recompute_layers);
+    const Loss loss =
+        batch_loss(student, batch, settings.vocabulary, static_cast<double>(report.tokens));
+    loss.value.backward();
+    for (const auto& [name, sum] : loss.sums) {
+      report.means[name] += sum / static_cast<double>(report.tokens);
+    }
   }
 };
 

@@ -4,8 +4,20 @@
 
 #include "alambic/base/error.h"
 #include "alambic/nn/dense_parts.h"
+#include "alambic/tensor/tensor_lists.h"
 
 namespace alambic {
+
+namespace {
+
+/// Narrow gradients are widened so many numbers at a time: 256 MB, not a copy of all.
+constexpr int64_t kWidened = int64_t{1} << 26;
+
+Tensor number_on(at::Device device, double value) {
+  return at::full({}, value, at::TensorOptions().dtype(at::kFloat).device(device));
+}
+
+}  // namespace
 
 AdamW::AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside,
              std::shared_ptr<const World> world)
@@ -65,10 +77,15 @@ std::vector<Tensor> AdamW::gradients() const {
 }
 
 double AdamW::gradient_norm() const {
-  double sum = 0;
+  std::vector<Tensor> gradients;
   for (const Parameter& parameter : parameters_) {
-    const Tensor gradient = parameter.weight.grad();
-    if (!gradient.defined()) continue;
+    if (parameter.weight.grad().defined()) gradients.push_back(parameter.weight.grad());
+  }
+  if (gradients.empty()) return 0;
+  // One read: the host would wait for every tensor's.
+  if (!gradients.front().is_cpu()) return norm_of_all(gradients).item<double>();
+  double sum = 0;
+  for (const Tensor& gradient : gradients) {
     const double norm = at::linalg_vector_norm(gradient, 2, {}, false, at::kDouble).item<double>();
     sum += norm * norm;
   }
@@ -76,7 +93,19 @@ double AdamW::gradient_norm() const {
 }
 
 void AdamW::update(bool decaying, double learning_rate) {
-  std::vector<Tensor> masters, gradients, means, squares, counts;
+  std::vector<Tensor> masters, gradients, means, squares;
+  int64_t widened = 0;
+  const auto step = [&] {
+    if (masters.empty()) return;
+    const at::Device device = masters.front().device();
+    const std::vector<Tensor> counts(masters.size(),
+                                     number_on(device, static_cast<double>(steps_)));
+    at::_fused_adamw_(masters, gradients, means, squares, {}, counts, learning_rate, options_.beta1,
+                      options_.beta2, decaying ? options_.weight_decay : 0, options_.epsilon,
+                      /*amsgrad=*/false, /*maximize=*/false, {}, {});
+    for (std::vector<Tensor>* list : {&masters, &gradients, &means, &squares}) list->clear();
+    widened = 0;
+  };
   for (const Parameter& parameter : parameters_) {
     if (parameter.decays != decaying || parameter.master.numel() == 0) continue;
     // No gradient is a gradient of zero: an expert to which no token came keeps its momentum and
@@ -88,31 +117,32 @@ void AdamW::update(bool decaying, double learning_rate) {
     gradients.push_back(gradient.to(parameter.master.scalar_type()));
     means.push_back(parameter.mean);
     squares.push_back(parameter.square);
-    counts.push_back(at::full({}, static_cast<double>(steps_),
-                              at::TensorOptions().dtype(at::kFloat).device(gradient.device())));
+    if (!gradients.back().is_same(gradient)) widened += gradient.numel();
+    if (widened >= kWidened) step();
   }
-  if (masters.empty()) return;
-  at::_fused_adamw_(masters, gradients, means, squares, {}, counts, learning_rate, options_.beta1,
-                    options_.beta2, decaying ? options_.weight_decay : 0, options_.epsilon,
-                    /*amsgrad=*/false, /*maximize=*/false, {}, {});
+  step();
 }
 
 void AdamW::step(double learning_rate, double scale) {
   const at::NoGradGuard no_grad;
   ++steps_;
+  std::vector<Tensor> gradients;
   for (const Parameter& parameter : parameters_) {
-    Tensor gradient = parameter.weight.grad();
-    if (gradient.defined() && scale != 1) gradient.mul_(scale);
+    if (parameter.weight.grad().defined()) gradients.push_back(parameter.weight.grad());
   }
+  if (scale != 1) scale_all(gradients, scale);
   update(true, learning_rate);
   update(false, learning_rate);
+  std::vector<Tensor> narrow, masters;
   for (Parameter& parameter : parameters_) {
     if (!parameter.master.is_alias_of(parameter.weight)) {
-      own_part(parameter, parameter.weight.detach()).copy_(parameter.master);
+      narrow.push_back(own_part(parameter, parameter.weight.detach()));
+      masters.push_back(parameter.master);
     }
     // The fused step does not count its change; what is kept per version (DoRA's norms) needs it.
     parameter.weight.unsafeGetTensorImpl()->bump_version();
   }
+  copy_all(narrow, masters);
   clear_gradients();
   if (world_->alone()) return;
   std::vector<Tensor> weights;

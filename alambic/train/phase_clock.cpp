@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "alambic/tensor/device.h"
+
 namespace alambic {
 
 void PhaseClock::begin(const std::string& phase) {
@@ -21,6 +23,7 @@ void PhaseClock::end() {
   if (running_.empty()) return;
   const std::string name = running_ + "_seconds";
   running_.clear();
+  synchronize(device_);
   const auto place = std::ranges::find(seconds_, name, &Metrics::value_type::first);
   if (place == seconds_.end()) {
     seconds_.emplace_back(name, watch_.lap());

@@ -9,6 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/tensor/device.h"
 #include "alambic/train/best_weights.h"
 #include "alambic/train/rank_exchange.h"
 #include "alambic/train/router_watch.h"
@@ -37,6 +38,7 @@ struct Run {
   AdamW optimizer;
   Schedule schedule;
   RouterWatch routers;
+  const at::Device device;
   BestWeights best;
   int64_t step = 0;    // finished
   double seconds = 0;  // training time
@@ -57,6 +59,7 @@ struct Run {
                  .warmup = static_cast<double>(options.warmup_steps),
                  .floor_ratio = options.min_lr_ratio},
         routers(parts.student),
+        device(parts.student.options().device()),
         best(options, parts.checkpoints, *parts.world) {
     check(options.max_steps > 0, "a run of {} steps", options.max_steps);
   }
@@ -76,6 +79,7 @@ struct Run {
   // One optimizer step; returns its row of figures.
   Metrics advance() {
     Stopwatch watch;
+    reset_peak_memory(device);
     routers.start();
     StepReport report = parts.task.forward_backward(
         step, [&](const std::string& phase) { parts.recorder.phase(step, phase); });
@@ -93,6 +97,7 @@ struct Run {
     } else {
       skip(report.loss, norm);
     }
+    synchronize(device);
     const double elapsed = parts.world->from_first(watch.seconds(), "comparing times");
     seconds += elapsed;
     ++step;
@@ -142,6 +147,7 @@ struct Run {
     }
     row.emplace_back("tokens_per_second", static_cast<double>(report.tokens) / elapsed);
     row.emplace_back("peak_memory_bytes", peak_memory_bytes());
+    if (!device.is_cpu()) row.emplace_back("device_peak_memory_bytes", peak_memory(device));
     row.emplace_back("seconds", seconds);
     return row;
   }
