@@ -1,0 +1,132 @@
+// How many operators, uploads and reads a pass, a chunk and a step take: what they cost on a GPU,
+// where each is a launch or a wait. The numbers are in budgets.json;
+// ALAMBIC_UPDATE_GOLDENS=1 build/release/tests/device_test --gtest_filter='Budget*' writes them.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "alambic/objective/divergence.h"
+#include "alambic/rollout/engine.h"
+#include "alambic/teacher/local.h"
+#include "alambic/train/optimizer.h"
+#include "tests/device/models_on_device.h"
+#include "tests/device/operator_list.h"
+#include "tests/device/simulated_device.h"
+#include "tests/device/test_device.h"
+
+namespace alambic {
+namespace {
+
+using simulated::Counts;
+using simulated::kDevice;
+using simulated::take_counts;
+
+nlohmann::ordered_json in_json(const Counts& counts, int64_t times = 1) {
+  const auto each = [&](int64_t count) {
+    return static_cast<double>(count) / static_cast<double>(times);
+  };
+  return {{"operators", each(counts.operators)},
+          {"uploads", each(counts.uploads)},
+          {"reads", each(counts.reads)}};
+}
+
+Json config_of(int64_t layers, bool experts) {
+  Json config = small_llama_config();
+  config["num_hidden_layers"] = layers;
+  if (experts) {
+    config["architectures"] = {"MixtralForCausalLM"};
+    config["model_type"] = "mixtral";
+    config["num_local_experts"] = 8;
+    config["num_experts_per_tok"] = 2;
+  }
+  return config;
+}
+
+std::vector<Request> requests_of(int64_t count) {
+  std::vector<Request> requests;
+  for (int64_t s = 0; s < count; ++s) {
+    requests.push_back({{3, 4, static_cast<int32_t>(5 + s % 40)}, static_cast<uint64_t>(s)});
+  }
+  return requests;
+}
+
+/// Figures of 16 passes over `count` running sequences, per pass.
+nlohmann::ordered_json decoding(const Model& model, const std::vector<Request>& requests,
+                                std::vector<Completion>& completions) {
+  const auto counted = [&](int64_t tokens) {
+    EngineOptions engine{.vocabulary = 50, .batch = std::ssize(requests)};
+    engine.sampling.max_new_tokens = tokens;
+    take_counts();
+    completions = generate(model, requests, engine);
+    return take_counts();
+  };
+  const Counts few = counted(17);  // the first is the prefill's
+  const Counts many = counted(33);
+  return in_json({.operators = many.operators - few.operators,
+                  .uploads = many.uploads - few.uploads,
+                  .reads = many.reads - few.reads},
+                 16);
+}
+
+struct Budget : testing::Test {
+  void SetUp() override {
+    if (!is_simulated()) GTEST_SKIP() << "counts are the simulated device's";
+  }
+  static nlohmann::ordered_json golden() {
+    std::ifstream file(device_golden("budgets.json"));
+    return file ? nlohmann::ordered_json::parse(file) : nlohmann::ordered_json::object();
+  }
+
+  static void compare(const std::string& name, const nlohmann::ordered_json& found) {
+    nlohmann::ordered_json all = golden();
+    if (updates_goldens()) {
+      all[name] = found;
+      std::ofstream(device_golden("budgets.json")) << all.dump(2) << "\n";
+      return;
+    }
+    EXPECT_EQ(found, all[name]) << name;
+  }
+
+  static void measure(const std::string& kind, int64_t layers, int64_t sequences, bool experts) {
+    const std::string name =
+        kind + ", " + std::to_string(layers) + " layers, " + std::to_string(sequences) + " rows";
+    const auto student = model_on(config_of(layers, experts), 1, kDevice, true);
+    const LocalTeacher teacher(model_on(config_of(layers, experts), 2, kDevice, false), 50);
+    AdamW optimizer(*student, {});
+    const std::vector<Request> requests = requests_of(sequences);
+    std::vector<Completion> completions;
+    nlohmann::ordered_json found;
+    found["pass of decoding"] = decoding(*student, requests, completions);
+    const Rollouts rollouts = to_rollouts(requests, completions, 0, kDevice);
+    take_counts();
+    const TeacherOutput output = teacher.evaluate(rollouts);
+    found["teacher"] = in_json(take_counts());
+    const Tensor hidden_MD =
+        student->hidden(Pass(rollouts.sequences)).index_select(0, rollouts.loss_positions_M());
+    found["forward pass"] = in_json(take_counts());
+    const int64_t chunks = (hidden_MD.size(0) + 63) / 64;
+    const Loss loss = divergence_loss({.terms = {{DivergenceKind::reverse_kl, 0, 1}}}, hidden_MD,
+                                      student->head(), output, 12, {.rows = 64});
+    const Counts of_loss = take_counts();
+    found["chunk of the loss"] = in_json(of_loss, chunks);
+    loss.value.backward();
+    found["backward pass"] = in_json(take_counts());
+    optimizer.step(1e-3, optimizer.gradient_norm() > 1 ? 0.5 : 1);
+    found["update"] = in_json(take_counts());
+    compare(name, found);
+  }
+};
+
+TEST_F(Budget, OfADenseModelIsKept) {
+  for (const int64_t layers : {2, 4}) {
+    for (const int64_t sequences : {1, 8, 64}) measure("dense", layers, sequences, false);
+  }
+}
+
+TEST_F(Budget, OfAMixtureOfExpertsIsKept) {
+  for (const int64_t sequences : {1, 8, 64}) measure("8 experts", 2, sequences, true);
+}
+
+}  // namespace
+}  // namespace alambic

@@ -1,0 +1,63 @@
+// Every golden model learns and samples on a device as on the CPU.
+#include <cmath>
+
+#include "alambic/model/load.h"
+#include "alambic/objective/cross_entropy.h"
+#include "alambic/rollout/engine.h"
+#include "alambic/train/optimizer.h"
+#include "tests/device/test_device.h"
+#include "tests/golden_models.h"
+
+namespace alambic {
+namespace {
+
+struct Learned {
+  double loss = 0, norm = 0;
+  std::vector<Completion> completions;
+};
+
+Learned learn_and_sample(const std::filesystem::path& folder, at::Device device) {
+  Learned learned;
+  const auto model = load_model(folder, {.device = device, .dtype = at::kFloat, .trainable = true});
+  AdamW optimizer(*model, {});
+  const int64_t vocabulary = std::min<int64_t>(40, model->shape().vocabulary);
+  const Packed input = pack({{3, 7, 9, 11, 5, 8}, {4, 8, 2}, {9, 9, 1, 30, 31, 7, 6, 5}}, device);
+  std::vector<int64_t> targets;
+  for (int64_t n = 0; n < input.positions(); ++n) targets.push_back((n * 7 + 3) % vocabulary);
+  const Loss loss = cross_entropy_loss(model->hidden(Pass(input)), model->head(),
+                                       at::tensor(targets, at::kLong).to(device), 17);
+  loss.value.backward();
+  learned.loss = loss.value.item<double>();
+  learned.norm = optimizer.gradient_norm();
+  optimizer.step(1e-4, 0.5);
+  EngineOptions engine{.batch = 2, .seed = 8};  // two at a time: slots are used again
+  engine.sampling.max_new_tokens = 8;
+  const std::vector<Request> requests = {{{3}, 0}, {{5, 7, 9, 11}, 1}, {{4, 8}, 2}};
+  learned.completions = generate(*model, requests, engine);
+  return learned;
+}
+
+struct FamiliesOnADevice : testing::TestWithParam<std::string> {};
+
+// A family whose code reads a tensor on the host, or makes one on the CPU.
+TEST_P(FamiliesOnADevice, LearnAndSampleAsOnTheCpu) {
+  const auto folder = golden_folder(GetParam());
+  const Learned cpu = learn_and_sample(folder, at::kCPU);
+  const Learned device = learn_and_sample(folder, test_device());
+  EXPECT_NEAR(device.loss, cpu.loss, 1e-5 * std::abs(cpu.loss));
+  EXPECT_NEAR(device.norm, cpu.norm, 1e-4 * cpu.norm);
+  ASSERT_EQ(device.completions.size(), cpu.completions.size());
+  for (size_t i = 0; i < cpu.completions.size(); ++i) {
+    EXPECT_EQ(device.completions[i].tokens, cpu.completions[i].tokens) << "completion " << i;
+    EXPECT_EQ(device.completions[i].ending, cpu.completions[i].ending);
+    for (size_t t = 0; t < cpu.completions[i].logp.size(); ++t) {
+      EXPECT_NEAR(device.completions[i].logp.at(t), cpu.completions[i].logp[t], 1e-4);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, FamiliesOnADevice, testing::ValuesIn(golden_models()),
+                         golden_name);
+
+}  // namespace
+}  // namespace alambic

@@ -1,0 +1,155 @@
+#include "tests/device/speed.h"
+
+#include <fmt/core.h>
+
+#include <functional>
+
+#include "alambic/base/error.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/model/tiny.h"
+#include "alambic/nn/recompute.h"
+#include "alambic/objective/divergence.h"
+#include "alambic/rollout/engine.h"
+#include "alambic/teacher/local.h"
+#include "alambic/tensor/device.h"
+#include "alambic/train/optimizer.h"
+#include "tests/device/test_device.h"
+
+namespace alambic {
+
+namespace {
+
+struct Workload {
+  Json config;
+  at::ScalarType dtype;
+  int64_t vocabulary, sequences, length, decoded, repeats;
+};
+
+Workload workload(const std::string& shape) {
+  if (shape == "tiny") {
+    return {small_llama_config(), at::kFloat, 50, 4, 32, 16, 1};
+  }
+  if (shape != "8b") throw input_error("no shape '{}': tiny or 8b", shape);
+  return {Json{{"architectures", {"Qwen3ForCausalLM"}},
+               {"model_type", "qwen3"},
+               {"hidden_size", 4096},
+               {"intermediate_size", 12288},
+               {"num_hidden_layers", 8},
+               {"num_attention_heads", 32},
+               {"num_key_value_heads", 8},
+               {"head_dim", 128},
+               {"vocab_size", 151936},
+               {"max_position_embeddings", 40960},
+               {"tie_word_embeddings", false}},
+          at::kBFloat16,
+          151936,
+          4,
+          4096,
+          128,
+          3};
+}
+
+std::shared_ptr<Model> random_on_device(const Workload& work, at::Device device, bool trainable) {
+  std::shared_ptr<Model> model = make_model(work.config, "the speed of a device");
+  const at::TensorOptions options = at::TensorOptions().device(device).dtype(work.dtype);
+  model->visit([&](const std::string&, Tensor& tensor) {
+    const std::vector<int64_t> sizes = tensor.sizes().vec();
+    tensor = (tensor.dim() < 2 ? at::ones(sizes, options) : at::randn(sizes, options) * 0.02)
+                 .set_requires_grad(trainable);
+  });
+  model->move_buffers(device, work.dtype);
+  return model;
+}
+
+// The shortest of some runs, after one that is not counted.
+double seconds(at::Device device, int64_t repeats, const std::function<void()>& run) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i <= repeats; ++i) {
+    synchronize(device);
+    const Stopwatch watch;
+    run();
+    synchronize(device);
+    if (i > 0) best = std::min(best, watch.seconds());
+  }
+  return best;
+}
+
+}  // namespace
+
+int print_speed(const std::string& shape) {
+  const Workload work = workload(shape);
+  const at::Device device = test_device();
+  const auto student = random_on_device(work, device, true);
+  const LocalTeacher teacher(student, work.vocabulary);
+  AdamW optimizer(*student, {});
+  std::vector<Request> requests;
+  std::vector<Completion> completions;
+  for (int64_t s = 0; s < work.sequences; ++s) {
+    const auto token = [&](int64_t i) {
+      return static_cast<int32_t>((i * 7 + s) % work.vocabulary);
+    };
+    requests.push_back({.prompt = {token(1)}, .id = static_cast<uint64_t>(s)});
+    Completion completion;
+    for (int64_t i = 1; i < work.length; ++i) completion.tokens.push_back(token(i));
+    completion.logp.resize(completion.tokens.size());
+    completions.push_back(std::move(completion));
+  }
+  const Rollouts rollouts = to_rollouts(requests, completions, 0, device);
+  nlohmann::ordered_json found = {{"shape", shape},
+                                  {"device", test_device_name()},
+                                  {"parameters", student->parameters()},
+                                  {"layers", work.config["num_hidden_layers"]},
+                                  {"width", work.config["hidden_size"]},
+                                  {"vocabulary", work.vocabulary},
+                                  {"element", c10::elementSize(work.dtype)},
+                                  {"tokens", rollouts.sequences.positions()},
+                                  {"length", work.length}};
+  found["grade_seconds"] =
+      seconds(device, work.repeats, [&] { static_cast<void>(teacher.evaluate(rollouts)); });
+  const TeacherOutput output = teacher.evaluate(rollouts);
+  const auto loss_of = [&](const Tensor& hidden_MD) {
+    return divergence_loss({.terms = {{DivergenceKind::reverse_kl, 0, 1}}}, hidden_MD,
+                           student->head(), output, static_cast<double>(hidden_MD.size(0)));
+  };
+  const auto hidden = [&] {
+    return student->hidden(Pass(rollouts.sequences)).index_select(0, rollouts.loss_positions_M());
+  };
+  reset_peak_memory(device);
+  found["learn_seconds"] = seconds(device, work.repeats, [&] {
+    optimizer.clear_gradients();
+    const RecomputeLayers recompute(true);
+    loss_of(hidden()).value.backward();
+  });
+  found["learn_peak_bytes"] = peak_memory(device);
+  Tensor hidden_MD;
+  {
+    const at::NoGradGuard no_gradient;
+    hidden_MD = hidden();
+  }
+  hidden_MD.set_requires_grad(true);
+  found["loss_seconds"] = seconds(device, work.repeats, [&] {
+    const Loss loss = loss_of(hidden_MD);
+    hidden_MD.mutable_grad() = Tensor();
+  });
+  found["update_seconds"] = seconds(device, 1, [&] {
+    optimizer.clear_gradients();
+    static_cast<void>(optimizer.gradients());
+    optimizer.step(1e-6, optimizer.gradient_norm() > 1 ? 0.5 : 1);
+  });
+  const auto decode = [&](int64_t batch, int64_t tokens) {
+    EngineOptions engine{.vocabulary = work.vocabulary, .batch = batch};
+    engine.sampling.max_new_tokens = tokens;
+    std::vector<Request> asked;
+    for (int64_t b = 0; b < batch; ++b) asked.push_back({{3, 4, 5}, static_cast<uint64_t>(b)});
+    return seconds(device, 1, [&] { static_cast<void>(generate(*student, asked, engine)); });
+  };
+  for (const int64_t batch : {1, 64}) {
+    const double passes = static_cast<double>(work.decoded);
+    found["decode_seconds_" + std::to_string(batch)] =
+        (decode(batch, 2 * work.decoded) - decode(batch, work.decoded)) / passes;
+  }
+  fmt::print("{}\n", found.dump());
+  return 0;
+}
+
+}  // namespace alambic
