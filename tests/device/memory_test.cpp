@@ -1,5 +1,7 @@
 // Runs on a device with too little memory.
+#include "alambic/train/within_memory.h"
 #include "tests/device/command_fixture.h"
+#include "tests/device/models_on_device.h"
 #include "tests/device/simulated_device.h"
 #include "tests/device/test_device.h"
 
@@ -56,6 +58,23 @@ TEST_F(OutOfMemory, HalvesTheMicroBatchesOfTraining) {
   EXPECT_EQ(told.outcome.code, 0) << told.outcome.text;
   EXPECT_NE(told.warnings.find("going on with"), std::string::npos) << told.warnings;
   expect_equal_runs("train_plenty", "train_little");
+}
+
+TEST_F(OutOfMemory, DropsTheGradientsOfTheFailedAttempt) {
+  const auto model = model_on(small_llama_config(), 1, simulated::kDevice, true);
+  int attempts = 0;
+  const auto attempt = [&] {
+    model->visit([](const std::string&, Tensor& tensor) {
+      const Tensor ones = at::ones_like(tensor.detach());
+      tensor.mutable_grad() = tensor.grad().defined() ? tensor.grad() + ones : ones;
+    });
+    if (++attempts == 1) throw c10::OutOfMemoryError({__func__, __FILE__, __LINE__}, "full");
+  };
+  within_memory(*model, {}, attempt, [] { return int64_t{1}; });
+  EXPECT_EQ(attempts, 2);
+  model->visit([](const std::string& name, Tensor& tensor) {
+    EXPECT_EQ(tensor.grad().max().item<double>(), 1) << name;
+  });
 }
 
 TEST_F(OutOfMemory, IsToldWhereOneSequenceIsTooMuch) {
