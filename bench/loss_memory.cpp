@@ -51,7 +51,7 @@ Inputs make_inputs(const Shape& shape) {
 
 Tensor chunked(const Inputs& in, double beta) {
   return divergence_loss(generalized_jsd(beta), in.student_MD, {.weight_VD = in.student_VD},
-                         {in.teacher_MD, {.weight_VD = in.teacher_VD}},
+                         HiddenStates{in.teacher_MD, {.weight_VD = in.teacher_VD}},
                          static_cast<double>(in.student_MD.size(0)))
       .value;
 }

@@ -121,7 +121,7 @@ JournalUsage journal_usage(const fs::path& folder) {
   return all;
 }
 
-Journal::Journal(fs::path folder, const std::string& name) {
+Journal::Journal(const fs::path& folder, const std::string& name) {
   make_folder(folder);
   files_ = {folder / (name + ".journal")};
   for (const fs::path& file : journals_of(folder)) {

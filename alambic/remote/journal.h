@@ -29,7 +29,7 @@ class Journal {
   };
 
   /// `name`: of this process's file, without its ending.
-  Journal(fs::path folder, const std::string& name);
+  Journal(const fs::path& folder, const std::string& name);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;

@@ -177,7 +177,7 @@ std::set<std::string> known_options() {
                                  "write-seeds",  "gtest-filter",    "preset",   "build", "only",
                                  "steps",        "alambic",         "key",      "man",   "start",
                                  "all",          "names",           "markdown", "check", "arrow",
-                                 "no-python",    "ntasks-per-node", "cuda",     "gpus"};
+                                 "no-python",    "ntasks-per-node", "cuda",     "gpus",  "update"};
   for (const CommonOption& option : common_options()) known.insert(option.name);
   for (const Command& command : all_commands()) {
     const OptionTable table(*command.options);

@@ -60,7 +60,11 @@ Finding layout_of(const ScalePlan& plan) {
   }
   const double passes = plan.job.work.micro_passes;
   if (passes > 1) text += fmt::format(", {:.0f} micro-batches a rank", passes);
-  return {Level::good, "layout", text, ""};
+  const bool is_built = layout.zero_stage <= 1 && (layout.teacher == TeacherWeights::none ||
+                                                   layout.teacher == TeacherWeights::resident);
+  if (is_built) return {Level::good, "layout", text, ""};
+  return {Level::warning, "layout", text + ": planned, not built yet",
+          "this version's runs have ZeRO stage 1, and teachers whole on every rank"};
 }
 
 std::string advice(const ScalePlan& plan, const PhaseSeconds& most) {
