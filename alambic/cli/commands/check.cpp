@@ -20,7 +20,7 @@ int tell(const Findings& findings, const nlohmann::ordered_json& json, const std
 
 int plan(const CheckOptions& options) {
   const ScaleJob job = scale_job(options, options.plan);
-  const ScalePlan plan = best_plan(job);
+  const ScalePlan plan = plan_for(job);
   const Findings findings = findings_of(plan);
   nlohmann::ordered_json json = json_of(findings);
   json["plan"] = json_of(plan);

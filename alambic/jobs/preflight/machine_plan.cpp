@@ -50,6 +50,13 @@ Finding memory_of(const ScalePlan& plan) {
   return finding;
 }
 
+// What runs of this version can do.
+constexpr int64_t built_stage = 1;
+bool is_built(const ScaleLayout& layout) {
+  return layout.zero_stage <= built_stage &&
+         (layout.teacher == TeacherWeights::none || layout.teacher == TeacherWeights::resident);
+}
+
 Finding layout_of(const ScalePlan& plan) {
   const ScaleLayout& layout = plan.job.layout;
   std::string text = fmt::format("{} devices, {} a node: ZeRO stage {}", layout.devices,
@@ -60,9 +67,7 @@ Finding layout_of(const ScalePlan& plan) {
   }
   const double passes = plan.job.work.micro_passes;
   if (passes > 1) text += fmt::format(", {:.0f} micro-batches a rank", passes);
-  const bool is_built = layout.zero_stage <= 1 && (layout.teacher == TeacherWeights::none ||
-                                                   layout.teacher == TeacherWeights::resident);
-  if (is_built) return {Level::good, "layout", text, ""};
+  if (is_built(layout)) return {Level::good, "layout", text, ""};
   return {Level::warning, "layout", text + ": planned, not built yet",
           "this version's runs have ZeRO stage 1, and teachers whole on every rank"};
 }
@@ -117,6 +122,12 @@ Finding traffic_of_rank(const ScalePlan& plan) {
 }
 
 }  // namespace
+
+ScalePlan plan_for(const ScaleJob& job) {
+  ScalePlan built =
+      best_plan(job, {.zero_stage = built_stage, .teacher = TeacherWeights::resident});
+  return built.fits ? built : best_plan(job);
+}
 
 double bytes_of_text(const std::string& text, const std::string& where) {
   double number = 0;

@@ -15,6 +15,9 @@ struct PlannedMachine {
   int64_t prompt_length = 512;
 };
 
+/// The fastest plan that this version can run; where none of those fits, of all there could be.
+ScalePlan plan_for(const ScaleJob& job);
+
 /// Bytes of a text as "141GB", "80GiB" or "141e9"; input errors call it `where`.
 double bytes_of_text(const std::string& text, const std::string& where);
 
