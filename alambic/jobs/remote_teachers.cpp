@@ -7,6 +7,7 @@
 #include "alambic/base/log.h"
 #include "alambic/provenance/machine.h"
 #include "alambic/report/run_files.h"
+#include "alambic/text/tokenizer/load_tokenizer.h"
 
 namespace alambic {
 
@@ -148,6 +149,19 @@ GraderSettings settings_of(const DistillPlan& plan, const Endpoint& endpoint) {
           .noise = remote.noise};
 }
 
+// A server's grades are of the student's tokens: a tokenizer that is named must be the same.
+void check_tokenizer(const DistillPlan& plan, const std::string& endpoint) {
+  const std::string& folder = plan.options.teachers.remote.tokenizer;
+  if (folder.empty()) return;
+  const std::string difference = describe_difference(plan.student.model.tokenizer,
+                                                     load_tokenizer(folder), "the student", folder);
+  if (difference.empty()) return;
+  throw input_error("cannot grade by {}: {}", endpoint, difference)
+      .with_hint(
+          "a teacher behind an address needs the student's vocabulary; --completions-by "
+          "teacher and a judge do not");
+}
+
 void tell(const RemoteGrader& grader) {
   const ServerFacts& facts = grader.facts();
   say("{}: {} by {}, {}{:.0f} tokens/s one request at a time, {:.2g} nats between two grades of "
@@ -161,6 +175,7 @@ void tell(const RemoteGrader& grader) {
 
 RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& teacher) {
   const Tokenizer& tokenizer = plan.student.model.tokenizer;
+  check_tokenizer(plan, teacher.endpoint->name());
   GraderSettings settings = settings_of(plan, *teacher.endpoint);
   auto grader = std::make_shared<RemoteGrader>(settings, tokenizer, plan.budget);
   const bool ours = grader->identify().protocol == Protocol::alambic;

@@ -285,6 +285,11 @@ TEST_F(RemoteTeacherTest, WhatItCannotDoIsRefusedByName) {
          o.loss.kd_topk = 0;
          o.sampling.temperature = 0.7;
        }},
+      {"the student's vocabulary",
+       [](DistillOptions& o) {
+         o.teachers.remote.tokenizer =
+             (fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/tokenizers/gpt2").string();
+       }},
       {"--teacher-price", [](DistillOptions& o) { o.teachers.remote.price = "1"; }}};
   for (const auto& [name, change] : cases) {
     DistillOptions options = remote("run");
