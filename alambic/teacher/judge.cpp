@@ -125,20 +125,7 @@ std::vector<Score> Judge::ask(const std::vector<Attempt>& attempts, bool swapped
 }
 
 std::vector<Score> Judge::score(const std::vector<Attempt>& attempts) const {
-  std::vector<Score> scores = ask(attempts, false);
-  if (rubric_.compares()) {
-    const std::vector<Score> swapped = ask(attempts, true);
-    for (size_t i = 0; i < scores.size(); ++i) {
-      if (scores[i].dropped.empty()) scores[i].dropped = swapped[i].dropped;
-      scores[i].value = (scores[i].value + 1 - swapped[i].value) / 2;
-    }
-  }
-  for (size_t i = 0; i < scores.size(); ++i) {
-    if (rubric_.needs_reference() && !attempts[i].expected) {
-      scores[i] = dropped_score("the row has no \"answer\" to compare with");
-    }
-  }
-  return scores;
+  return judged_scores(rubric_, attempts, [&](bool swapped) { return ask(attempts, swapped); });
 }
 
 }  // namespace alambic

@@ -72,6 +72,24 @@ std::string Rubric::fill(const Attempt& attempt, bool swapped) const {
   return filled;
 }
 
+std::vector<Score> judged_scores(const Rubric& rubric, const std::vector<Attempt>& attempts,
+                                 const std::function<std::vector<Score>(bool swapped)>& ask) {
+  std::vector<Score> scores = ask(false);
+  if (rubric.compares()) {
+    const std::vector<Score> swapped = ask(true);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      if (scores[i].dropped.empty()) scores[i].dropped = swapped[i].dropped;
+      scores[i].value = (scores[i].value + 1 - swapped[i].value) / 2;
+    }
+  }
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (rubric.needs_reference() && !attempts[i].expected) {
+      scores[i] = dropped_score("the row has no \"answer\" to compare with");
+    }
+  }
+  return scores;
+}
+
 Rubric default_rubric() {
   return {
       .text = kGradeText, .words = {"1", "2", "3", "4", "5"}, .values = {0, 0.25, 0.5, 0.75, 1}};

@@ -2,6 +2,7 @@
 // judge's next token is the score.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,11 @@ struct Rubric {
   /// reference comes first.
   std::string fill(const Attempt& attempt, bool swapped = false) const;
 };
+
+/// Scores of a judge that `ask` asks, in either order: those of a rubric that compares are the mean
+/// of both, and a row without the answer that the rubric needs has none.
+std::vector<Score> judged_scores(const Rubric& rubric, const std::vector<Attempt>& attempts,
+                                 const std::function<std::vector<Score>(bool swapped)>& ask);
 
 /// Grades 1 to 5, as 0 to 1.
 Rubric default_rubric();
