@@ -8,6 +8,7 @@
 #include "tests/device/operator_list.h"
 #include "tests/device/speed.h"
 #include "tests/device/test_device.h"
+#include "tests/run.h"
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--cuda-kernels") == 0) {
@@ -17,5 +18,5 @@ int main(int argc, char** argv) {
   alambic::open_test_device();
   if (argc > 2 && std::strcmp(argv[1], "--speed") == 0) return alambic::print_speed(argv[2]);
   testing::AddGlobalTestEnvironment(alambic::operator_list_check());
-  return RUN_ALL_TESTS();
+  return alambic::run_tests();
 }

@@ -18,10 +18,11 @@ using Json = nlohmann::json;
 class ServerProcess {
  public:
   ServerProcess(const std::vector<std::string>& options, const fs::path& log) : log_(log) {
+    write_file(log_, "");  // read below, perhaps before the process has opened it
     pid_ = ::fork();
     if (pid_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      const int file = ::open(log.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+      const int file = ::open(log.c_str(), O_WRONLY);
       ::dup2(file, STDERR_FILENO);
       std::vector<const char*> words = {"alambic", "serve", "--port", "0", "--threads", "1"};
       for (const std::string& option : options) words.push_back(option.c_str());
