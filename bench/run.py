@@ -6,10 +6,10 @@ usage: bench/run.py [--only decode distill …] [--quick] [--threads 2] [--pytho
 
 Makes an environment of pinned peers (bench/requirements.txt, about 4 GB with what torch asks for) in
 the cache folder, unless --python names one that has them; runs the comparisons one after another, both
-sides of each in turn and with equal work checked; writes DATE.json and DATE.svg after each, and prints a
-table. Parts that --only leaves out are kept as that day's file has them. The whole takes about 40 minutes
-on two cores; --quick makes small models and one round, to see that it works, and writes nothing but what
---out names.
+sides of each in turn and with equal work checked, and last how our own costs grow; writes DATE.json,
+DATE.svg and DATE-growth.svg after each, and prints tables. Parts that --only leaves out are kept as that
+day's file has them. The whole takes about 40 minutes on two cores; --quick makes small models and one
+round, to see that it works, and writes nothing but what --out names.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import tempfile
 import time
 
 from chart import chart
+from growth_chart import growth_chart
 from measure import ROOT
 
 BENCH = ROOT / "bench"
@@ -42,8 +43,9 @@ PARTS = {
     "pretrain": ([*STEP, "pretrain"], ["--small", "--rounds", "1"]),
     "load": (["load_speed.py"], ["--rounds", "1"]),
     "tokenize": (["tokenize_speed.py", *map(str, TOKENIZERS)], ["--rounds", "1", "--megabytes", "1"]),
+    "growth": (["growth.py"], ["--steps", "2", "--points", "2"]),
 }
-THREADED = ("decode.py", "training_step.py")
+THREADED = ("decode.py", "training_step.py", "growth.py")
 
 
 def arguments():
@@ -106,11 +108,26 @@ def measured(options, python, part):
     return [dict(part=part, **record) for record in records], done.returncode
 
 
+def split(records):
+    """The comparisons, and the curves of how costs grow."""
+    comparisons = [r for r in records if r["part"] != "growth"]
+    return comparisons, [r for r in records if r["part"] == "growth"]
+
+
 def table(records):
-    lines = ["| comparison | peer | ours | peer's | times as fast | 95 % |", "|---|---|---:|---:|---:|---|"]
-    for r in records:
+    comparisons, curves = split(records)
+    lines = []
+    if comparisons:
+        lines += ["| comparison | peer | ours | peer's | times as fast | 95 % |",
+                  "|---|---|---:|---:|---:|---|"]
+    for r in comparisons:
         lines.append(f"| {r['name']} | {r['peer']} | {r['ours']:.3g} {r['unit']} | {r['peers']:.3g} "
                      f"| {r['ratio']:.2f} | {r['ratio_low']:.2f} to {r['ratio_high']:.2f} |")
+    if curves:
+        lines += ["", "| phase | over | seconds grow with the power | operations |", "|---|---|---:|---:|"]
+    for c in curves:
+        lines.append(f"| {c['phase']} | {c['varied']} | {c['exponent']:.2f} | "
+                     f"{c['operations_exponent']:.2f} |")
     return "\n".join(lines)
 
 
@@ -125,7 +142,11 @@ def write(out, about, records):
     out.mkdir(parents=True, exist_ok=True)
     day = about["date"].split()[0]
     (out / f"{day}.json").write_text(json.dumps(dict(**about, records=records), indent=1) + "\n")
-    (out / f"{day}.svg").write_text(chart(records, about))
+    comparisons, curves = split(records)
+    if comparisons:
+        (out / f"{day}.svg").write_text(chart(comparisons, about))
+    if curves:
+        (out / f"{day}-growth.svg").write_text(growth_chart(curves, about))
 
 
 def main():
@@ -143,7 +164,7 @@ def main():
         if out and found:
             write(out, about, records)
     if out and records:
-        print(f"{out}/{start:%Y-%m-%d}.json, {start:%Y-%m-%d}.svg\n")
+        print(f"{out}/{start:%Y-%m-%d}.json and its charts\n")
     print(f"{about['date']}, {about['machine']}, {about['threads']} threads, commit {about['commit']}\n")
     print(table(records))
     if failed:
