@@ -160,6 +160,10 @@ void ModelFolder::release(std::span<const std::byte> part) const {
   for (const GgufModel& model : gguf_) model.file.release(part);
 }
 
+void ModelFolder::release_gguf() const {
+  for (const GgufModel& model : gguf_) model.file.release();
+}
+
 ModelFolder ModelFolder::open(const fs::path& path, Pages pages) {
   std::error_code error;
   if (fs::is_regular_file(path, error)) return open_gguf(path);

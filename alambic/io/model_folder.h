@@ -36,6 +36,9 @@ class ModelFolder {
   Pages pages() const { return pages_; }
   /// MappedFile's.
   void release(std::span<const std::byte> part) const;
+  /// The same for the whole of GGUF files, which nobody writes to: tensors that were made of theirs
+  /// (rows in another order) have memory of their own, the others come back as they are touched.
+  void release_gguf() const;
 
  private:
   static ModelFolder open_gguf(const fs::path& path);

@@ -40,6 +40,10 @@ class GgufFile {
   void release(std::span<const std::byte> part) const {
     for (const MappedFile& file : files_) file.release(part);
   }
+  /// The same for all of it.
+  void release() const {
+    for (const MappedFile& file : files_) file.release(file.bytes());
+  }
 
  private:
   GgufFile(std::vector<MappedFile> files, GgufContents contents)
