@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "alambic/base/error.h"
 
 namespace alambic {
@@ -35,8 +37,7 @@ int64_t Config::experts(const std::string& key) const { return count(key, CountK
 void Config::require(bool holds, const std::string& key, const std::string& expected) const {
   if (holds) return;
   throw input_error("cannot build the model of {}: \"{}\" is {}, but only {} is supported", where,
-                    key, json.contains(key) ? json_excerpt(json[key]) : "missing", expected)
-      .with_hint("this setting is on the list of what Alambic will read next (issue 4)");
+                    key, json.contains(key) ? json_excerpt(json[key]) : "missing", expected);
 }
 
 RopeSettings Config::rope(const std::string& layer_type) const {
@@ -58,6 +59,20 @@ RopeSettings Config::rope(const std::string& layer_type) const {
   if (rope.has("attention_factor")) settings.attention_factor = rope.number("attention_factor");
   if (rope.has("short_factor")) settings.short_factor = rope.numbers("short_factor");
   return settings;
+}
+
+int64_t Config::positions() const {
+  int64_t most = length("max_position_embeddings");
+  const auto end_at = [&](const RopeSettings& settings) {
+    if (settings.type == "longrope") most = std::min(most, settings.original_positions);
+  };
+  const JsonFields ropes = object("rope_parameters");
+  if (ropes.has("rope_type")) {
+    end_at(rope());
+  } else {
+    for (const auto& entry : ropes.json.items()) end_at(rope(entry.key()));
+  }
+  return most;
 }
 
 std::vector<bool> Config::sliding() const {

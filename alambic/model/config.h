@@ -30,6 +30,9 @@ struct Config : JsonFields {
   /// an integer in [1, 2^31). Nothing may be built or looped over by it alone.
   int64_t length(const std::string& key) const;
   int64_t length(const std::string& key, int64_t otherwise) const;
+  /// "max_position_embeddings"; with longrope the positions before the stretching, where its short
+  /// factors end: a sequence's angles would otherwise depend on its length.
+  int64_t positions() const;
   /// "rope_parameters", or the entry of it for a kind of layers.
   RopeSettings rope(const std::string& layer_type = "") const;
   /// Whether each of the layers has a sliding window, by "layer_types".

@@ -38,7 +38,7 @@ Decoder::Decoder(const Config& config, const DecoderShape& shape, NormPlacement 
   const AttentionShape& attention = shape.attention;
   sizes = {.vocabulary = config.size("vocab_size"),
            .width = attention.width,
-           .positions = config.length("max_position_embeddings"),
+           .positions = config.positions(),
            .cache = {shape.layers, attention.kv_heads, attention.head_width}};
   embed_tokens = placeholder({sizes.vocabulary, sizes.width});
   norm = make_norm(sizes.width);

@@ -56,7 +56,7 @@ struct GptNeox : Model {
     config.require(width % heads == 0, "hidden_size", "a multiple of the heads");
     sizes = {.vocabulary = config.size("vocab_size"),
              .width = width,
-             .positions = config.length("max_position_embeddings"),
+             .positions = config.positions(),
              .cache = {config.layers("num_hidden_layers"), heads, head_width}};
     embed_in = placeholder({sizes.vocabulary, width});
     for (int64_t i = 0; i < sizes.cache.layers; ++i) {

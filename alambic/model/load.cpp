@@ -71,6 +71,18 @@ void tell_unused(const std::set<std::string>& names, const std::string& folder) 
        some_names({names.begin(), names.end()}));
 }
 
+// Says where the context ends before config.json's.
+void tell_context(const Model& model, const ModelFolder& files) {
+  const auto found = files.config().find("max_position_embeddings");
+  if (found == files.config().end() || !found->is_number()) return;
+  const int64_t positions = model.shape().positions;
+  if (positions >= found->get<int64_t>()) return;
+  warn(
+      "{}: with longrope the angles of a longer sequence are others, so the context ends at "
+      "original_max_position_embeddings, {} of {} tokens",
+      files.config_name(), positions, found->get<int64_t>());
+}
+
 // Gives the places of a model what its files have; what they lack is an error.
 class Loader {
  public:
@@ -273,6 +285,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
   if (own_head || adapter) loader.part_head();
   if (adapter) loader.leave_out(adapter->wholes());
   const std::set<std::string> unused = loader.run();
+  files->release_gguf();
   if (options.head_only && model->head().weight_VD.is_meta()) {
     throw bug("the head of {} is none of its tensors", folder.string());
   }
@@ -280,6 +293,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     if (!files->note().empty()) warn("{}", files->note());
     if (within) say("{}: the adapter in it is merged into its weights", folder.string());
     tell_unused(unused, folder.string());
+    tell_context(*model, *files);
     tell_left_out(*model, files->tensors(), folder.string());
   }
   model->move_buffers(options.device, options.dtype);

@@ -1,6 +1,4 @@
-// Phi-3 (arXiv 2404.14219): one matrix for queries, keys and values, one for gate and up. With
-// longrope the context ends where the short factors do: a sequence's angles would otherwise depend
-// on its length.
+// Phi-3 (arXiv 2404.14219): one matrix for queries, keys and values, one for gate and up.
 #include "alambic/model/decoder.h"
 
 namespace alambic {
@@ -9,13 +7,7 @@ std::unique_ptr<Model> make_phi3(const Config& config) {
   DecoderShape shape(config);
   shape.attention.fused = shape.mlp.fused = true;
   const int64_t window = config.has("sliding_window") ? config.length("sliding_window") : 0;
-  std::unique_ptr<Decoder> model =
-      make_plain_decoder(config, shape, std::vector<int64_t>(shape.layers, window));
-  const RopeSettings rope = config.rope();
-  if (rope.type == "longrope") {
-    model->sizes.positions = std::min(model->sizes.positions, rope.original_positions);
-  }
-  return model;
+  return make_plain_decoder(config, shape, std::vector<int64_t>(shape.layers, window));
 }
 
 }  // namespace alambic

@@ -101,6 +101,23 @@ TEST(LoadModel, NamesAndLeavesOutWhatIsBesideTheModel) {
   EXPECT_NE(said.find("q_proj.bias"), std::string::npos) << said;
 }
 
+// Bug: sequences beyond longrope's short factors were turned by them all the same, but for Phi-3
+// (3.6 standard deviations of the logits).
+TEST(LoadModel, EndsTheContextWhereTheShortFactorsOfLongropeEnd) {
+  const fs::path folder = copy_of_llama("longrope");
+  edit_config(folder, [](Json& config) {
+    config.erase("rope_parameters");
+    config["original_max_position_embeddings"] = 8;
+    config["rope_scaling"] = {{"rope_type", "longrope"},
+                              {"short_factor", {1.0, 1.125, 1.25, 1.375}},
+                              {"long_factor", {2.0, 2.0, 2.0, 2.0}}};
+  });
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(load_model(folder, {})->shape().positions, 8);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("original_max_position_embeddings, 8 of"), said.npos) << said;
+}
+
 // Bug: a head of other numbers than the embedding was left out where config.json ties the two
 // (4.8 to 5.8 standard deviations of the logits).
 TEST(LoadModel, KeepsAHeadThatItsConfigurationTies) {
