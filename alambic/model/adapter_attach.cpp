@@ -40,6 +40,12 @@ std::shared_ptr<Lora> AdapterFit::low_of(const std::string& module, const LoraVi
   lora->a_RI = take(views.a, module + a, {rank, in}, type);
   lora->b_ER = take(views.b, module + b, {out, rank}, type);
   if (config_.dora) {
+    if (views.magnitude == nullptr) {
+      throw input_error(
+          "cannot load {}: it has no tensor {}{}.lora_magnitude_vector, and adapter_config.json "
+          "has \"use_dora\": true",
+          tensors_.path().string(), kAdapterPrefix, module);
+    }
     lora->magnitude_E = take(views.magnitude, module + ".lora_magnitude_vector", {out}, type);
   }
   lora->scaling = config_.scaling_of(module);

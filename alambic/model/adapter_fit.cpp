@@ -135,6 +135,7 @@ void AdapterFit::fit(Model& model) {
     const std::string place = canonical(model, module);
     if (is_adapted(module) && places.contains(place)) {
       lows_[place] = {module, &views};
+      if (!config_.dora && views.magnitude != nullptr) unused_.insert(views.magnitude->name);
       continue;
     }
     if (is_adapted(module) && !place.empty()) {

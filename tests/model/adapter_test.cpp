@@ -283,7 +283,7 @@ TEST_F(AdapterTest, RefusesWhatItDoesNotBuildByName) {
             std::string::npos);
   EXPECT_NE(attempt("kasa_config", {{"beta", 1}}).find("kasa_config"), std::string::npos);
   EXPECT_NE(attempt("r", -1).find("\"r\""), std::string::npos);
-  EXPECT_NE(attempt("use_dora", true).find("lora_magnitude_vector"), std::string::npos);
+  EXPECT_NE(attempt("use_dora", true).find("\"use_dora\": true"), std::string::npos);
   EXPECT_EQ(attempt("r", 2), "no error");
   Json wide = small_llama_config();
   wide["intermediate_size"] = 40;
@@ -293,6 +293,21 @@ TEST_F(AdapterTest, RefusesWhatItDoesNotBuildByName) {
               load_adapter(*random_model(small_gpt2_config()), folder);
             }).find("fit no linear map"),
             std::string::npos);
+}
+
+// Prevents: norms of DoRA that are in the file and left out without a word.
+TEST_F(AdapterTest, NamesNormsThatItsConfigurationHasNoUseFor) {
+  const fs::path folder = golden_folder("adapters/llama_dora");
+  const fs::path copy = fs::path(testing::TempDir()) / "alambic_adapter_norms_unused";
+  fs::copy(folder, copy, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  Json config = read_json_object(copy / "adapter_config.json");
+  config["use_dora"] = false;
+  write_file(copy / "adapter_config.json", config.dump());
+  testing::internal::CaptureStderr();
+  load_model(golden_folder("llama"), {.adapter = copy});
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("4 tensors are not used"), said.npos) << said;
+  EXPECT_NE(said.find("lora_magnitude_vector"), said.npos) << said;
 }
 
 // A golden tied Llama with an adapter and whole modules, trained one step.
