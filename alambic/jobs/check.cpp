@@ -4,10 +4,12 @@
 
 #include <algorithm>
 
+#include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/jobs/distill_setup.h"
 #include "alambic/jobs/policy_gate.h"
 #include "alambic/jobs/preflight/preflight.h"
+#include "alambic/jobs/preflight/remote_cost.h"
 
 namespace alambic {
 
@@ -79,6 +81,20 @@ Findings measure(DistillPlan plan) {
           first_batch(report)};
 }
 
+// A server that stops a run for a while, which is then resumed, ends a check.
+Findings measure_now(DistillPlan plan) {
+  try {
+    return measure(std::move(plan));
+  } catch (const Error& error) {
+    if (error.exit() != Exit::stopped) throw;
+    throw environment_error("{}", error.what())
+        .with_hint(
+            "a check asks the server for a few rows: it must answer (--teacher-retries 0 asks "
+            "once), and "
+            "a budget must allow for them");
+  }
+}
+
 }  // namespace
 
 Findings jobs::check(const DistillOptions& options) {
@@ -89,7 +105,8 @@ Findings jobs::check(const DistillOptions& options) {
   findings.push_back(check_sampling(plan));
   add(findings, check_data(plan));
   findings.push_back(check_memory(plan, memory_plan(plan)));
-  if (verdict(findings) != Level::refused) add(findings, measure(std::move(plan)));
+  if (const auto cost = check_cost(plan)) findings.push_back(*cost);
+  if (verdict(findings) != Level::refused) add(findings, measure_now(std::move(plan)));
   return findings;
 }
 

@@ -9,6 +9,7 @@
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/distill_setup.h"
 #include "alambic/jobs/distill_validation.h"
+#include "alambic/jobs/known_servers.h"
 #include "alambic/jobs/policy_gate.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/ranks.h"
@@ -88,6 +89,7 @@ RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup&
           .rows = static_cast<int64_t>(setup.plan().rows.size()),
           .shares = setup.plan().rows.shares(),
           .held_out = options.valid_data,
+          .judge = options.reward.judge,
           .seed = options.training.seed,
           .precision = at::toString(setup.plan().load.dtype),
           .parameters = static_cast<double>(setup.student().model->parameters()),
@@ -111,6 +113,7 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   const nlohmann::json machines = hardware_of_ranks(*world);
   std::optional<RunProvenance> provenance;
   if (folder.writes()) {
+    keep_known_servers(folder, setup.teachers().servers(), options);
     provenance.emplace(folder, ingredients_of(options, setup, machines, policy), observer);
   }
   const std::unique_ptr<Recorder> recorder =

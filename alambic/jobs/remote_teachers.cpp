@@ -1,37 +1,19 @@
 #include "alambic/jobs/remote_teachers.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
+#include "alambic/jobs/local_copy.h"
 #include "alambic/provenance/machine.h"
 #include "alambic/report/run_files.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
 namespace alambic {
 
-Prices parse_prices(const std::string& text) {
-  if (text.empty()) return {};
-  double values[2] = {};
-  const char* at = text.data();
-  const char* const end = text.data() + text.size();
-  for (double& value : values) {
-    const auto [next, error] = std::from_chars(at, end, value);
-    const bool last = &value == &values[1];
-    if (error != std::errc() || !(value >= 0) ||
-        (last ? next != end : next == end || *next != ',')) {
-      throw input_error("--teacher-price {}: expected IN,OUT, what a million tokens cost, as 0.5,2",
-                        text);
-    }
-    at = next + 1;
-  }
-  return {.input = values[0], .output = values[1]};
-}
-
 std::shared_ptr<Budget> budget_of(const RemoteOptions& options) {
   return std::make_shared<Budget>(options.budget, options.budget_tokens,
-                                  parse_prices(options.price));
+                                  parse_prices("--teacher-price", options.price));
 }
 
 ClientOptions client_options(const RemoteOptions& options) {
@@ -114,7 +96,7 @@ void check_remote(const DistillOptions& options, const Objective& objective) {
     if (protocol == Protocol::automatic || protocol == Protocol::alambic) continue;
     check_grades_suffice(options, objective, name, 0);
   }
-  parse_prices(options.teachers.remote.price);
+  parse_prices("--teacher-price", options.teachers.remote.price);
 }
 
 namespace {
@@ -191,6 +173,7 @@ RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& 
   }
   grader->probe();
   tell(*grader);
+  check_local_copy(plan, *grader);
   if (!plan.options.run.out.empty()) {
     const std::string folder = teacher.source.name.empty() ? "teacher" : teacher.source.name;
     grader->keep_in(fs::path(plan.options.run.out) / run_files::remote / folder,
@@ -202,7 +185,11 @@ RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& 
   } else {
     made = std::make_shared<RemoteTeacher>(grader);
   }
-  return {.teacher = std::move(made), .positions = grader->facts().positions};
+  const bool compares = !plan.objective.divergence.terms.empty();
+  return {.teacher = std::move(made),
+          .server =
+              server_record(teacher.source.name, *grader, compares ? plan.options.loss.kd_topk : 0,
+                            compares ? plan.options.loss.kd_temperature : 1)};
 }
 
 nlohmann::json endpoint_facts(const NamedFolder& teacher) {

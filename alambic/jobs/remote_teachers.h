@@ -4,12 +4,10 @@
 #include <memory>
 
 #include "alambic/jobs/distill_plan.h"
+#include "alambic/remote/server_record.h"
 #include "alambic/teacher/remote.h"
 
 namespace alambic {
-
-/// Prices by --teacher-price. An input error: anything but IN,OUT.
-Prices parse_prices(const std::string& text);
 
 /// Money and tokens of all servers of a run.
 std::shared_ptr<Budget> budget_of(const RemoteOptions& options);
@@ -19,10 +17,10 @@ ClientOptions client_options(const RemoteOptions& options);
 /// Refuses by name what a server cannot do for the objective, before anything is asked of it.
 void check_remote(const DistillOptions& options, const Objective& objective);
 
-/// A teacher whose server has been probed, and its context (0: not known).
+/// A teacher whose server has been probed, and what was found.
 struct RemoteMember {
   std::shared_ptr<const Teacher> teacher;
-  int64_t positions = 0;
+  ServerRecord server;
 };
 
 /// The teacher of a plan that has an endpoint: hidden states where its server has them and the

@@ -42,12 +42,29 @@ std::string value_of(const Settings& settings, const std::string& key) {
 
 // Options that say nothing about what is computed.
 bool is_free(const std::string& key) {
-  constexpr std::array free = {"resume",          "overwrite",        "allow-change",
-                               "save-every",      "keep-checkpoints", "on-collapse",
-                               "policy",          "attest",           "attested-by",
-                               "override-policy", "teacher-key-env",  "teacher-key-file",
-                               "teacher-timeout", "teacher-retries",  "teacher-in-flight-tokens",
-                               "teacher-price",   "teacher-budget",   "teacher-budget-tokens"};
+  constexpr std::array free = {"resume",
+                               "overwrite",
+                               "allow-change",
+                               "save-every",
+                               "keep-checkpoints",
+                               "on-collapse",
+                               "policy",
+                               "attest",
+                               "attested-by",
+                               "override-policy",
+                               "teacher-key-env",
+                               "teacher-key-file",
+                               "teacher-timeout",
+                               "teacher-retries",
+                               "teacher-in-flight-tokens",
+                               "teacher-price",
+                               "teacher-budget",
+                               "teacher-budget-tokens",
+                               "strict-teacher",
+                               "teacher-local",
+                               "judge-price",
+                               "judge-budget",
+                               "judge-budget-tokens"};
   return std::ranges::find(free, key) != free.end();
 }
 

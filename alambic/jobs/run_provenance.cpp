@@ -8,6 +8,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/sha256.h"
 #include "alambic/hub/hub_models.h"
+#include "alambic/jobs/known_servers.h"
 #include "alambic/jobs/remote_teachers.h"
 #include "alambic/options/option_table.h"
 #include "alambic/provenance/machine.h"
@@ -110,6 +111,7 @@ Record record_of(const RunIngredients& of) {
       {"policy", of.policy.is_null() ? unknown_fact("no policy was asked") : of.policy},
       {"clock", {{"started", now()}}}};
   record["student"]["parameters"] = of.parameters;
+  if (is_endpoint(of.judge)) record["judge"] = {{"name", parse_endpoint(of.judge).name()}};
   for (const NamedFolder& teacher : of.teachers) {
     record["teachers"].push_back(teacher.folder == "self" ? self_of(record["student"], teacher)
                                                           : teacher_facts(teacher));
@@ -125,8 +127,14 @@ Record figures_of(const Metrics& metrics) {
   return figures;
 }
 
-// What teachers behind an address have been asked so far: by their journals.
-void add_spent(const fs::path& run, Record& record) {
+Record json_of(const JournalUsage& all) {
+  return {{"replies", all.replies},
+          {"input_tokens", all.usage.input_tokens},
+          {"output_tokens", all.usage.output_tokens}};
+}
+
+// What servers have been asked so far, by their journals, and what they are.
+void add_servers(const fs::path& run, Record& record) {
   int64_t calls = 0;
   bool far = false;
   for (Record& teacher : record["teachers"]) {
@@ -134,13 +142,18 @@ void add_spent(const fs::path& run, Record& record) {
     const std::string tag = teacher["tag"];
     const JournalUsage all =
         journal_usage(run / run_files::remote / (tag.empty() ? "teacher" : tag));
-    teacher["spent"] = {{"replies", all.replies},
-                        {"input_tokens", all.usage.input_tokens},
-                        {"output_tokens", all.usage.output_tokens}};
+    teacher["spent"] = json_of(all);
+    for (const ServerRecord& server : known_servers(run)) {
+      if (server.teacher != tag) continue;
+      teacher["server"] = {
+          {"protocol", server.protocol}, {"model", server.model}, {"version", server.version}};
+    }
     calls += all.replies;
     far = true;
   }
   if (far) record["counters"]["teacher_calls"] = calls;
+  if (!record.contains("judge")) return;
+  record["judge"]["spent"] = json_of(journal_usage(run / run_files::remote / "judge"));
 }
 
 }  // namespace
@@ -201,7 +214,7 @@ void RunProvenance::write(const std::string& state) {
         {"formula",
          "6 x parameters of the student x graded tokens; generation, prompts and the "
          "teachers are not in it"}}}};
-  add_spent(folder_.path(), record_);
+  add_servers(folder_.path(), record_);
   record_["clock"]["updated"] = now();
   record_["clock"]["training_seconds"] = log.seconds;
   record_["clock"]["energy_joules"] = unknown_fact("no counter was read");

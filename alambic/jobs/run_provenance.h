@@ -25,6 +25,7 @@ struct RunIngredients {
   int64_t rows = 0;                   ///< of all data
   std::vector<RowShare> shares;       ///< per source, where they are mixed
   std::string held_out;               ///< --valid-data; "" without
+  std::string judge;                  ///< --judge; "" without
   int64_t seed = 0;
   std::string precision;            ///< of the weights in memory
   double parameters = 0;            ///< of the student

@@ -11,9 +11,10 @@ enum class CrossTokenizer { none, span, pieces };
 /// Teachers behind an address.
 struct RemoteOptions {
   Protocol protocol = Protocol::automatic;
-  std::string key_env, key_file, tokenizer, price;
+  std::string key_env, key_file, tokenizer, local, price;
   double timeout = 600, budget = 0, noise = 0.05;
   int64_t retries = 5, in_flight_tokens = 65536, budget_tokens = 0;
+  bool strict = false;
 
   void visit(OptionVisitor& v) {
     v.choice("teacher-protocol", protocol,
@@ -56,6 +57,16 @@ struct RemoteOptions {
     v.number("teacher-noise", noise,
              "nats by which a server may grade one text differently from one time to the next",
              {.min = 0})
+        .only_with("teacher");
+    v.flag("strict-teacher", strict,
+           "--resume refuses a server whose version is another one than when the run began, or "
+           "whose grades of the probe's text differ by more than 0.001 nats, which is else a "
+           "warning")
+        .only_with("teacher");
+    v.text("teacher-local", local,
+           "folder with a copy of the one teacher behind an address: it grades the probe's text "
+           "too, and a difference above --teacher-noise refuses the server")
+        .model()
         .only_with("teacher");
     v.text("teacher-price", price,
            "IN,OUT: what a million tokens cost to read and to write, for --teacher-budget and the "

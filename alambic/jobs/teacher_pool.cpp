@@ -48,8 +48,10 @@ std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> m
 
 TeacherPool::Member TeacherPool::make_remote(const PlannedTeacher& planned) {
   const RemoteMember member = make_remote_teacher(plan_, planned);
+  servers_.push_back(member.server);
   // Beside the text there must be room for the token that servers insist on writing.
-  if (member.positions > 0) positions_ = std::min(positions_, member.positions - 1);
+  const int64_t positions = member.server.positions;
+  if (positions > 0) positions_ = std::min(positions_, positions - 1);
   return {.source = planned.source, .teacher = member.teacher, .vocabulary = student_.vocabulary};
 }
 

@@ -8,6 +8,7 @@
 
 #include "alambic/jobs/distill_plan.h"
 #include "alambic/jobs/other_tokenizer.h"
+#include "alambic/remote/server_record.h"
 #include "alambic/teacher/cached.h"
 #include "alambic/teacher/privileged.h"
 #include "alambic/teacher/teacher_mixture.h"
@@ -41,6 +42,8 @@ class TeacherPool {
   TeacherMixture over(const GradedRows& rows) const;
   /// The model of the only teacher; null where there are several or none in this process.
   const Model* only_model() const;
+  /// What was found of those behind an address.
+  const std::vector<ServerRecord>& servers() const { return servers_; }
   bool cached() const { return !members_.empty() && members_.front().cache != nullptr; }
   /// Whether teachers grade completions of the run: not from a cache, not without a teacher.
   bool evaluates_new_completions() const { return !members_.empty() && !cached(); }
@@ -72,6 +75,7 @@ class TeacherPool {
   const Pretrained& student_;
   LoadOptions load_;  // options to load teachers with
   std::vector<Member> members_;
+  std::vector<ServerRecord> servers_;
   std::shared_ptr<HeadCache> head_cache_ = std::make_shared<HeadCache>();
   int64_t positions_ = 0;
 };

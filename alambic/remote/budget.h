@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace alambic {
 
@@ -26,6 +27,9 @@ struct Prices {
            1e6;
   }
 };
+
+/// Prices by an option's text. An input error: anything but IN,OUT; "" is 0,0.
+Prices parse_prices(const std::string& option, const std::string& text);
 
 /// Money and tokens: what is asked for is reserved before it is sent and settled by what the server
 /// counts, so that the limit holds with any number of requests under way.

@@ -32,6 +32,7 @@ struct ServerFacts {
   int64_t positions = 0;  ///< its context; 0: it does not say
   double noise = 0;       ///< largest difference of two grades of the same token, in nats
   double tokens_per_second = 0;
+  std::vector<float> logp;  ///< of the probe's text, token by token; NaN: not known
 };
 
 /// Not for several threads. What it learns of its server and keeps on the disk is no part of its

@@ -247,6 +247,7 @@ struct Probe {
     grade(probe_tokens(grader.tokenizer(), 32, 1));
     const Stopwatch watch;
     facts.noise = largest_difference(first, grade(text));
+    facts.logp = first.logp;
     facts.tokens_per_second = static_cast<double>(text.size()) / std::max(1e-6, watch.seconds());
     if (facts.noise > wanted.noise) {
       throw input_error(

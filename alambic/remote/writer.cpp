@@ -49,7 +49,8 @@ Json openai_body(const std::string& model, const WriteRequest& request,
   body["max_tokens"] = settings.max_tokens;
   body["temperature"] = settings.temperature;
   if (settings.top_p < 1) body["top_p"] = settings.top_p;
-  if (settings.seed != 0) body["seed"] = settings.seed;
+  const int64_t seed = settings.seed + request.sample;
+  if (seed != 0) body["seed"] = seed;
   if (settings.top_logprobs > 0) {
     body["logprobs"] = true;
     body["top_logprobs"] = settings.top_logprobs;
@@ -236,12 +237,14 @@ void RemoteWriter::write(std::span<const WriteRequest> requests, const WriteSett
   const std::string name = model();
   if (!journal_ && !journal_folder_.empty()) {
     journal_ = std::make_unique<Journal>(journal_folder_, journal_name_);
+    client_.take_over(journal_->usage());
   }
   std::vector<Exchange> exchanges;
   for (size_t i = 0; i < requests.size(); ++i) {
     const WriteExchange wire = write_exchange(form_, name, requests[i], settings);
-    const std::string key =
-        sha256(fmt::format("write 1\n{}\n{}", client_.endpoint().url(wire.route), wire.body));
+    const std::string draw = requests[i].sample == 0 ? "" : fmt::format("\n{}", requests[i].sample);
+    const std::string key = sha256(
+        fmt::format("write 1\n{}\n{}{}", client_.endpoint().url(wire.route), wire.body, draw));
     if (const auto kept = journal_ ? journal_->find(key) : std::nullopt) {
       done(i, read_written(form_, *kept));
       continue;

@@ -18,6 +18,8 @@ namespace alambic {
 struct WriteRequest {
   std::vector<std::pair<std::string, std::string>> messages;  ///< role and content
   std::vector<int32_t> tokens;
+  /// Number of the draw, where one request is made several times.
+  int64_t sample = 0;
 };
 
 /// How it is written.

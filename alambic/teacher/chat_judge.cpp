@@ -30,10 +30,30 @@ size_t word_of(std::string_view text, const std::vector<std::string>& words) {
   return words.size();
 }
 
+// Of several draws of one verdict.
+Score mean_score(std::span<const Score> draws) {
+  double sum = 0;
+  int64_t scored = 0;
+  for (const Score& draw : draws) {
+    if (!draw.dropped.empty()) continue;
+    sum += draw.value;
+    ++scored;
+  }
+  if (2 * scored >= std::ssize(draws)) {
+    return {.value = static_cast<float>(sum / static_cast<double>(scored))};
+  }
+  const auto first = std::ranges::find_if(draws, [](const Score& s) { return !s.dropped.empty(); });
+  return *first;
+}
+
 }  // namespace
 
-ChatJudge::ChatJudge(std::unique_ptr<RemoteWriter> writer, Rubric rubric, double min_mass)
-    : writer_(std::move(writer)), rubric_(std::move(rubric)), min_mass_(min_mass) {}
+ChatJudge::ChatJudge(std::unique_ptr<RemoteWriter> writer, Rubric rubric, int64_t samples,
+                     double min_mass)
+    : writer_(std::move(writer)),
+      rubric_(std::move(rubric)),
+      samples_(samples),
+      min_mass_(min_mass) {}
 
 Score ChatJudge::score_of(const WrittenText& written) const {
   const size_t none = rubric_.words.size();
@@ -57,13 +77,9 @@ Score ChatJudge::score_of(const WrittenText& written) const {
                   join(rubric_.words), mass));
 }
 
-std::vector<Score> ChatJudge::ask(const std::vector<Attempt>& attempts, bool swapped) const {
-  std::vector<WriteRequest> requests;
-  for (const Attempt& attempt : attempts) {
-    requests.push_back({.messages = {{"user", rubric_.fill(attempt, swapped)}}, .tokens = {}});
-  }
-  std::vector<Score> scores(attempts.size());
-  const auto done = [&](size_t i, const WrittenText& written) { scores[i] = score_of(written); };
+std::vector<WrittenText> ChatJudge::write(const std::vector<WriteRequest>& requests) const {
+  std::vector<WrittenText> all(requests.size());
+  const auto done = [&](size_t i, const WrittenText& written) { all[i] = written; };
   WriteSettings settings{.temperature = 0, .max_tokens = 4, .top_logprobs = 20};
   try {
     writer_->write(requests, settings, done);
@@ -74,6 +90,44 @@ std::vector<Score> ChatJudge::ask(const std::vector<Attempt>& attempts, bool swa
     settings.top_logprobs = 0;
     writer_->write(requests, settings, done);
   }
+  return all;
+}
+
+std::vector<Score> ChatJudge::draw(const std::vector<WriteRequest>& requests) const {
+  std::vector<WriteRequest> draws;
+  for (const WriteRequest& request : requests) {
+    for (int64_t sample = 1; sample <= samples_; ++sample) {
+      draws.push_back(request);
+      draws.back().sample = sample;
+    }
+  }
+  std::vector<Score> drawn(draws.size());
+  writer_->write(draws, {.temperature = 1, .max_tokens = 4},
+                 [&](size_t i, const WrittenText& written) { drawn[i] = score_of(written); });
+  std::vector<Score> scores;
+  for (size_t r = 0; r < requests.size(); ++r) {
+    scores.push_back(mean_score(
+        {drawn.data() + r * static_cast<size_t>(samples_), static_cast<size_t>(samples_)}));
+  }
+  return scores;
+}
+
+std::vector<Score> ChatJudge::ask(const std::vector<Attempt>& attempts, bool swapped) const {
+  std::vector<WriteRequest> requests, without;
+  for (const Attempt& attempt : attempts) {
+    requests.push_back({.messages = {{"user", rubric_.fill(attempt, swapped)}}, .tokens = {}});
+  }
+  const std::vector<WrittenText> written = write(requests);
+  std::vector<Score> scores;
+  std::vector<size_t> drawn;
+  for (size_t i = 0; i < written.size(); ++i) {
+    scores.push_back(score_of(written[i]));
+    if (samples_ == 1 || !written[i].first.empty()) continue;
+    drawn.push_back(i);
+    without.push_back(requests[i]);
+  }
+  const std::vector<Score> means = draw(without);
+  for (size_t i = 0; i < drawn.size(); ++i) scores[drawn[i]] = means[i];
   return scores;
 }
 

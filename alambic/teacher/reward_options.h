@@ -6,10 +6,11 @@ namespace alambic {
 
 /// Options of the scores of whole completions: a checkable reward or a judge.
 struct RewardOptions {
-  std::string reward, judge, rubric, judge_key_env, judge_key_file;
+  std::string reward, judge, rubric, judge_key_env, judge_key_file, judge_price;
   std::vector<std::string> judge_scores;
   bool judge_pairs = false;
-  double seconds = 10;
+  double seconds = 10, judge_budget = 0;
+  int64_t judge_samples = 1, judge_budget_tokens = 0;
 
   bool any() const { return !reward.empty() || !judge.empty(); }
   void visit(OptionVisitor& v) {
@@ -32,6 +33,17 @@ struct RewardOptions {
         .path()
         .only_with("judge")
         .not_with("judge-key-env");
+    v.integer("judge-samples", judge_samples,
+              "verdicts that are drawn, and averaged, of a server that gives no log-probabilities; "
+              "1: its most likely one",
+              {.min = 1, .max = 64})
+        .only_with("judge");
+    v.text("judge-price", judge_price, "as --teacher-price, of a judge behind an address")
+        .only_with("judge");
+    v.number("judge-budget", judge_budget, "as --teacher-budget, by --judge-price", {.min = 0})
+        .only_with("judge-price");
+    v.integer("judge-budget-tokens", judge_budget_tokens, "as --teacher-budget-tokens", {.min = 0})
+        .only_with("judge");
     v.text(
          "judge-rubric", rubric,
          "text file with {prompt}, {answer} and perhaps {reference} (the row's `answer`), or with "

@@ -31,10 +31,12 @@ std::unique_ptr<Reward> load_reward(const RewardOptions& options, const LoadOpti
   if (is_endpoint(options.judge)) {
     const Endpoint endpoint = parse_endpoint(options.judge);
     const auto key = key_of(endpoint, options.judge_key_env, options.judge_key_file);
-    auto writer = std::make_unique<RemoteWriter>(endpoint, key, ClientOptions(),
-                                                 std::make_shared<Budget>(0, 0, Prices{}));
+    auto budget = std::make_shared<Budget>(options.judge_budget, options.judge_budget_tokens,
+                                           parse_prices("--judge-price", options.judge_price));
+    auto writer = std::make_unique<RemoteWriter>(endpoint, key, ClientOptions(), std::move(budget));
     if (!replies.empty()) writer->keep_in(replies, name);
-    return std::make_unique<ChatJudge>(std::move(writer), rubric_of(options));
+    return std::make_unique<ChatJudge>(std::move(writer), rubric_of(options),
+                                       options.judge_samples);
   }
   Pretrained judge = from_pretrained(options.judge, load);
   return std::make_unique<Judge>(std::move(judge.model),

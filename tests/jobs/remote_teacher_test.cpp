@@ -22,6 +22,7 @@ namespace {
 struct ServedModel {
   Pretrained loaded;
   bool ours = false;
+  std::string name = "served", version;
   std::mutex mutex;
 
   explicit ServedModel(const std::string& folder) : loaded(from_pretrained(folder, {})) {}
@@ -81,8 +82,10 @@ struct ServedModel {
   ServedReply operator()(const ServedRequest& request) {
     if (request.path == "/v1/models") {
       const char* owner = ours ? "alambic" : "vllm";
-      const nlohmann::json model = {{"id", "served"}, {"owned_by", owner}, {"max_model_len", 64}};
-      return {.body = nlohmann::json{{"data", {model}}}.dump()};
+      const nlohmann::json model = {{"id", name}, {"owned_by", owner}, {"max_model_len", 64}};
+      ServedReply reply{.body = nlohmann::json{{"data", {model}}}.dump()};
+      if (!version.empty()) reply.headers.push_back("Server: " + version);
+      return reply;
     }
     if (request.path.starts_with("/v1/head")) return {.body = head()};
     if (request.path == "/v1/grade") return grade(nlohmann::json::parse(request.body));
@@ -237,11 +240,71 @@ TEST_F(RemoteTeacherTest, ABudgetStopsBeforeItIsSpentAndSaves) {
   EXPECT_EQ(weights_of("broke"), weights_of("whole"));
 }
 
+// Bug: a run goes on with another teacher because the address is the same.
+TEST_F(RemoteTeacherTest, KnowsItsServerAgain) {
+  serve();
+  DistillOptions options = remote("run");
+  options.teachers.remote.budget_tokens = 160;
+  ASSERT_EQ(jobs::distill(options).ending, RunEnding::stopped);
+  options.teachers.remote.budget_tokens = 0;
+  options.run.resume = true;
+  served = std::make_unique<ServedModel>(at("student"));
+  const auto refusal = [&] {
+    try {
+      jobs::distill(options);
+    } catch (const Error& error) {
+      return error.what() + error.hint();
+    }
+    return std::string("none");
+  };
+  EXPECT_NE(refusal().find("other weights"), std::string::npos) << refusal();
+  EXPECT_NE(refusal().find("--allow-change"), std::string::npos);
+  served = std::make_unique<ServedModel>(at("teacher"));
+  served->name = "renamed";
+  EXPECT_NE(refusal().find("model renamed (served before)"), std::string::npos) << refusal();
+  served->name = "served";
+  served->version = "9.9";
+  options.teachers.remote.strict = true;
+  EXPECT_NE(refusal().find("version 9.9"), std::string::npos) << refusal();
+  options.teachers.remote.strict = false;
+  EXPECT_EQ(jobs::distill(options).ending, RunEnding::finished);
+  const auto record = nlohmann::json::parse(read_file(folder / "run/provenance/record.json"));
+  EXPECT_EQ(record["teachers"][0]["server"]["model"], "served");
+  EXPECT_EQ(record["teachers"][0]["server"]["version"], "9.9");
+  // Said to be meant.
+  served->name = "renamed";
+  options.training.max_steps = 5;
+  options.run.allow_change = true;
+  EXPECT_EQ(jobs::distill(options).ending, RunEnding::finished);
+}
+
+// Bug: nobody knows what a run will cost before it has; a dead server's check is to be resumed.
 TEST_F(RemoteTeacherTest, IsCheckedAndWritesNothing) {
   serve();
-  const Findings findings = jobs::check(remote("run"));
+  DistillOptions options = remote("run");
+  options.teachers.remote.price = "1,10";
+  options.teachers.remote.local = at("teacher");
+  const Findings findings = jobs::check(options);
   EXPECT_NE(verdict(findings), Level::refused) << table(findings);
   EXPECT_FALSE(fs::exists(folder / "run"));
+  // 4 steps of 4 completions of 6 tokens behind prompts of 4 or so.
+  EXPECT_NE(table(findings).find("cost "), std::string::npos) << table(findings);
+  EXPECT_NE(table(findings).find("write 16, for 0.000"), std::string::npos) << table(findings);
+  options.teachers.remote.budget_tokens = 100;
+  try {
+    jobs::check(options);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.hint().find("--resume"), std::string::npos) << error.hint();
+  }
+  options.teachers.remote.budget_tokens = 0;
+  options.teachers.remote.local = at("student");
+  try {
+    jobs::check(options);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("is not the model of"), std::string::npos);
+  }
 }
 
 // Bug: the key of a server in the run's folder.
@@ -265,6 +328,34 @@ TEST_F(RemoteTeacherTest, TheKeyIsInNoFileAndTheAddressInTheRecord) {
   EXPECT_EQ(record["teachers"][0]["name"], server->address());
   EXPECT_EQ(record["teachers"][0]["spent"]["replies"], 16);
   EXPECT_EQ(record["counters"]["teacher_calls"], 16);
+}
+
+// Bug: what a judge costs is in no record and under no budget.
+TEST_F(RemoteTeacherTest, AJudgeIsPaidForFromItsBudget) {
+  LoopbackServer judge([](const ServedRequest&) {
+    const nlohmann::json choice = {{"message", {{"content", "4"}}}};
+    return ServedReply{
+        .body = nlohmann::json{{"choices", {choice}},
+                               {"usage", {{"prompt_tokens", 230}, {"completion_tokens", 1}}}}
+                    .dump()};
+  });
+  DistillOptions options = distillation("run");
+  options.teachers.teacher = {};
+  options.loss.objective = "grpo";
+  options.num_generations = 2;
+  options.reward.judge = judge.address() + "#judge";
+  options.reward.judge_budget_tokens = 1200;
+  EXPECT_EQ(jobs::distill(options).ending, RunEnding::stopped);
+  auto record = nlohmann::json::parse(read_file(folder / "run/provenance/record.json"));
+  const int64_t replies = record["judge"]["spent"]["replies"];
+  EXPECT_GT(replies, 0);
+  EXPECT_EQ(record["judge"]["spent"]["input_tokens"], 230 * replies);
+  // What the first part has spent counts for the second.
+  options.run.resume = true;
+  EXPECT_EQ(jobs::distill(options).ending, RunEnding::stopped);
+  EXPECT_EQ(std::ssize(judge.requests()), replies);
+  options.reward.judge_budget_tokens = 0;
+  EXPECT_EQ(jobs::distill(options).ending, RunEnding::finished);
 }
 
 TEST_F(RemoteTeacherTest, WhatItCannotDoIsRefusedByName) {

@@ -65,6 +65,24 @@ TEST_F(ChatJudgeTest, TakesTheWordWhereThereAreNoCandidates) {
   EXPECT_FLOAT_EQ(scores[1].value, 0.75F);
 }
 
+// Bug: of a judge without log-probabilities one draw is the score, with no word of how sure it is.
+TEST_F(ChatJudgeTest, AveragesDrawnVerdictsWhereThereAreNoCandidates) {
+  const LoopbackServer server([](const ServedRequest& request) {
+    const Json json = Json::parse(request.body);
+    if (json["temperature"] == 0) return ServedReply{.body = answer("5").dump()};
+    const bool good = request.body.find("good") != std::string::npos;
+    const int64_t seed = json["seed"];
+    // Of four draws three are scores, or one.
+    if (good ? seed == 2 : seed != 2) return ServedReply{.body = answer("Hm").dump()};
+    return ServedReply{.body = answer(seed == 1 ? "5" : "3").dump()};
+  });
+  const auto reward = load_reward({.judge = server.address() + "#judge", .judge_samples = 4}, {});
+  const auto scores = reward->score(attempts());
+  EXPECT_NE(scores[0].dropped.find("Hm"), std::string::npos);
+  EXPECT_NEAR(scores[1].value, (1 + 0.5 + 0.5) / 3, 1e-6);
+  EXPECT_EQ(server.requests().size(), 2u + 8u);
+}
+
 // Bug: a judge that prefers the first completion is worth more than a coin.
 TEST_F(ChatJudgeTest, AsksPairsInBothOrders) {
   const LoopbackServer server(
