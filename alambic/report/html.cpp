@@ -43,6 +43,7 @@ std::string body(const ReportInput& input) {
   }
   html += phases_section(input);
   html += samples_section(input);
+  html += record_section(input);
   html += config_section(input);
   return html;
 }

@@ -145,6 +145,23 @@ std::string phases_section(const ReportInput& input) {
       bars, names);
 }
 
+std::string record_section(const ReportInput& input) {
+  std::string html;
+  for (const ReportRun& run : input.runs) {
+    if (run.record.empty()) continue;
+    std::string rows;
+    for (const auto& [name, text] : run.record) {
+      rows += fmt::format("<tr><th>{}</th><td>{}</td></tr>", escape_html(name), escape_html(text));
+    }
+    html += fmt::format("<details{}><summary>{}</summary><table>{}</table></details>",
+                        input.runs.size() == 1 ? " open" : "", escape_html(run.name), rows);
+  }
+  if (html.empty()) return "";
+  return "<h2>What made it</h2><p>By the run's own record, which nobody has vouched for on this "
+         "page: <code>alambic verify</code> does.</p>" +
+         html;
+}
+
 std::string config_section(const ReportInput& input) {
   std::string html;
   for (const ReportRun& run : input.runs) {

@@ -13,6 +13,8 @@ std::string comparison_section(const ReportInput& input);
 std::string charts_section(const ReportInput& input);
 std::string phases_section(const ReportInput& input);
 std::string config_section(const ReportInput& input);
+/// What made each run's model, by its record.
+std::string record_section(const ReportInput& input);
 /// Completions to the same prompt side by side: early and late steps of one run, or the last of
 /// each run. At most 12 prompts.
 std::string samples_section(const ReportInput& input);

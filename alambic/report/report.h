@@ -45,6 +45,8 @@ struct ReportRun {
   std::vector<MetricsRow> metrics = {};
   std::string config = {};  ///< the resolved config.toml
   std::vector<Sample> samples = {};
+  /// What made its model, by its record: names with their text. Empty without a record.
+  std::vector<std::pair<std::string, std::string>> record = {};
 };
 
 struct ReportInput {

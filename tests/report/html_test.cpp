@@ -117,5 +117,15 @@ TEST(Report, ShowsTheFirstAndLastSamplesWhenNoPromptComesTwice) {
   EXPECT_FALSE(contains(page, "question50."));
 }
 
+// Prevents: a run of which the page shows the curves and not what made it.
+TEST(Report, ShowsWhatMadeTheModel) {
+  ReportInput input{.title = "run", .runs = {{.name = "run"}}};
+  EXPECT_FALSE(contains(render_report(input), "What made it"));
+  input.runs[0].record = {{"policy", "permitted"}, {"teacher", hostile}};
+  const std::string page = render_report(input);
+  EXPECT_TRUE(contains(page, "<th>policy</th><td>permitted</td>")) << page;
+  EXPECT_FALSE(contains(page, hostile));
+}
+
 }  // namespace
 }  // namespace alambic

@@ -3,6 +3,8 @@
 #include "alambic/base/output_place.h"
 #include "alambic/cli/commands/report_options.h"
 #include "alambic/cli/run.h"
+#include "alambic/provenance/record_lines.h"
+#include "alambic/provenance/run_record.h"
 #include "alambic/report/html.h"
 #include "alambic/report/run_files.h"
 #include "alambic/report/run_folder.h"
@@ -17,6 +19,9 @@ int run(const ReportOptions& options) {
   check_output_file("--out", out, options.overwrite || own);
   ReportInput input =
       folders.size() == 1 ? read_run_folder(folders.front()) : read_run_folders(folders);
+  for (size_t i = 0; i < input.runs.size(); ++i) {
+    if (const auto record = read_record(folders[i])) input.runs[i].record = record_lines(*record);
+  }
   if (!options.title.empty()) input.title = options.title;
   write_report(out, input);
   say("wrote {}", out.string());
