@@ -1,10 +1,13 @@
 #include "alambic/provenance/folder_digests.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <string_view>
 #include <thread>
 
@@ -92,7 +95,8 @@ FolderListing list_files(const fs::path& folder, const std::vector<std::string>&
   return found;
 }
 
-std::vector<std::string> digests_of(const fs::path& folder, const std::vector<FilePart>& parts) {
+std::vector<std::string> digests_of(const fs::path& folder, const std::vector<FilePart>& parts,
+                                    int threads) {
   std::vector<size_t> order(parts.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, std::greater<>(),
@@ -114,12 +118,42 @@ std::vector<std::string> digests_of(const fs::path& folder, const std::vector<Fi
     }
   };
   {
-    const auto threads = std::min<size_t>(static_cast<size_t>(default_threads()), parts.size());
+    const int wanted = threads > 0 ? threads : default_threads();
+    const auto count = std::min<size_t>(static_cast<size_t>(wanted), parts.size());
     std::vector<std::jthread> others;
-    for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+    for (size_t i = 1; i < count; ++i) others.emplace_back(work);
     work();
   }
   if (failure) std::rethrow_exception(failure);
+  return digests;
+}
+
+std::vector<std::string> DigestMemo::digests_of(const fs::path& folder,
+                                                const std::vector<FilePart>& parts) {
+  std::vector<std::string> digests(parts.size());
+  std::vector<FilePart> unread;
+  std::vector<std::pair<size_t, std::optional<Identity>>> places;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    struct stat facts {};
+    std::optional<Identity> identity;
+    if (::stat((folder / parts[i].name).c_str(), &facts) == 0 && parts[i].begin == 0 &&
+        parts[i].end == static_cast<uint64_t>(facts.st_size)) {
+      identity = Identity(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec,
+                          facts.st_mtim.tv_nsec);
+    }
+    const auto known = identity ? known_.find(*identity) : known_.end();
+    if (known != known_.end()) {
+      digests[i] = known->second;
+    } else {
+      unread.push_back(parts[i]);
+      places.emplace_back(i, identity);
+    }
+  }
+  const std::vector<std::string> read = alambic::digests_of(folder, unread, threads_);
+  for (size_t i = 0; i < read.size(); ++i) {
+    digests[places[i].first] = read[i];
+    if (places[i].second) known_[*places[i].second] = read[i];
+  }
   return digests;
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "alambic/base/files.h"
@@ -37,9 +39,24 @@ struct FilePart {
   uint64_t begin = 0, end = 0;
 };
 
-/// SHA-256 of each part, hashed side by side in default_threads() threads, the largest first.
-/// Errors: those of sha256_range.
-std::vector<std::string> digests_of(const fs::path& folder, const std::vector<FilePart>& parts);
+/// SHA-256 of each part, hashed side by side in `threads` threads (0: default_threads()), the
+/// largest first. Errors: those of sha256_range.
+std::vector<std::string> digests_of(const fs::path& folder, const std::vector<FilePart>& parts,
+                                    int threads = 0);
+
+/// Digests of whole files that were read before, so that a run reads each of its models once. A
+/// file is known by device, inode, size and time of its last change. For one thread at a time.
+class DigestMemo {
+ public:
+  explicit DigestMemo(int threads = 0) : threads_(threads) {}
+  /// Those of digests_of.
+  std::vector<std::string> digests_of(const fs::path& folder, const std::vector<FilePart>& parts);
+
+ private:
+  using Identity = std::tuple<uint64_t, uint64_t, uint64_t, int64_t, int64_t>;
+  int threads_;
+  std::map<Identity, std::string> known_;
+};
 
 /// SHA-256 over the digests in their order (OpenSSF Model Signing's root of a folder). Each is
 /// 64 hexadecimal characters.

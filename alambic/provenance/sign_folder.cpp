@@ -5,6 +5,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
+#include "alambic/base/sha256.h"
 
 namespace alambic {
 namespace {
@@ -84,8 +85,12 @@ std::vector<FolderFault> differences(const Digests& expected, const Digests& fou
 
 }  // namespace
 
+fs::path signature_of(const fs::path& folder) {
+  return is_file(folder) ? fs::path(folder.string() + ".sig") : folder / signature_name;
+}
+
 SignedManifest sign_folder(const fs::path& folder, const BundleSigner& signer, fs::path signature) {
-  if (signature.empty()) signature = folder / signature_name;
+  if (signature.empty()) signature = signature_of(folder);
   const SignedManifest manifest = manifest_of(folder, ignored_by(folder, signature));
   write_file(signature, bundle_text(sign_statement(signer, statement_text(manifest))));
   return manifest;
@@ -115,10 +120,10 @@ std::string kind_name(Kind kind) {
   throw bug("a fault of no kind");
 }
 
-CheckedFolder check_folder(const fs::path& folder, const TrustedSigner& trusted,
-                           fs::path signature) {
-  if (signature.empty()) signature = folder / signature_name;
-  if (!is_folder(folder)) throw input_error("{} is not a folder", folder.string());
+CheckedFolder check_folder(const fs::path& folder, const TrustedSigner& trusted, fs::path signature,
+                           DigestMemo* memo) {
+  if (signature.empty()) signature = signature_of(folder);
+  if (!path_exists(folder)) throw input_error("{} is not a folder", folder.string());
   if (!is_file(signature)) {
     throw Error(
         Exit::refused,
@@ -130,6 +135,11 @@ CheckedFolder check_folder(const fs::path& folder, const TrustedSigner& trusted,
   CheckedFolder checked{.signer = check_signer(bundle, trusted, where),
                         .manifest = parse_statement(bundle.payload, where)};
   const SignedManifest& manifest = checked.manifest;
+  if (is_file(folder)) {
+    const Digests expected = {{manifest.resources.front().name, manifest.resources.front().sha256}};
+    checked.faults = differences(expected, {{single_file_resource, sha256_file(folder)}});
+    return checked;
+  }
   std::vector<std::string> ignored = manifest.ignored;
   const std::string own = name_below(signature, folder);
   if (!own.empty()) ignored.push_back(own);
@@ -137,7 +147,8 @@ CheckedFolder check_folder(const fs::path& folder, const TrustedSigner& trusted,
   std::ranges::copy_if(listing.ignored, std::back_inserter(checked.not_covered),
                        [&](const std::string& name) { return name != own && name != slsa_name; });
   const std::vector<FilePart> parts = parts_of(listing, manifest.shard_size);
-  const std::vector<std::string> digests = digests_of(folder, parts);
+  const std::vector<std::string> digests =
+      memo == nullptr ? digests_of(folder, parts) : memo->digests_of(folder, parts);
   Digests expected, found;
   for (const SignedResource& one : manifest.resources) expected[one.name] = one.sha256;
   for (size_t i = 0; i < parts.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "alambic/provenance/folder_digests.h"
 #include "alambic/provenance/signature_bundle.h"
 #include "alambic/provenance/signed_manifest.h"
 
@@ -14,8 +15,11 @@ inline constexpr const char* signature_name = "model.sig";
 /// A second signature, about how the folder was made (SLSA provenance).
 inline constexpr const char* slsa_name = "provenance/slsa.sigstore.json";
 
-/// Signs all of `folder` but Git's own files and signatures, into `signature` (empty: model.sig in
-/// it). Input errors: those of manifest_of.
+/// Where the signature of a folder is (model.sig in it), or of a single file (FILE.sig beside it).
+fs::path signature_of(const fs::path& folder);
+
+/// Signs all of `folder` but Git's own files and signatures, or a single file, into `signature`
+/// (empty: signature_of). Input errors: those of manifest_of.
 SignedManifest sign_folder(const fs::path& folder, const BundleSigner& signer, fs::path signature);
 
 /// What is wrong with a folder.
@@ -35,9 +39,10 @@ struct CheckedFolder {
   std::vector<FolderFault> faults;  ///< in the order of the files; empty: it is what was signed
 };
 
-/// The folder against the signature in `signature` (empty: model.sig in it). Refused (exit 4): no
-/// signature, one that `trusted` did not make. Input errors: a signature that cannot be read.
-CheckedFolder check_folder(const fs::path& folder, const TrustedSigner& trusted,
-                           fs::path signature);
+/// The folder or file against `signature` (empty: signature_of). Refused (exit 4): no
+/// signature, one that `trusted` did not make. Input errors: a signature that cannot be read. Files
+/// that `memo` knows are not read again (null: all are read).
+CheckedFolder check_folder(const fs::path& folder, const TrustedSigner& trusted, fs::path signature,
+                           DigestMemo* memo = nullptr);
 
 }  // namespace alambic

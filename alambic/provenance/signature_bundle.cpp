@@ -7,6 +7,8 @@
 #include "alambic/base/json_fields.h"
 #include "alambic/base/json_object.h"
 #include "alambic/base/printable.h"
+#include "alambic/base/sha256.h"
+#include "alambic/provenance/old_signatures.h"
 
 namespace alambic {
 namespace {
@@ -49,7 +51,10 @@ void parse_material(const JsonFields& material, SignatureBundle& bundle) {
   material.expect(has_key != has_chain, has_key ? "x509CertificateChain" : "publicKey",
                   "either a public key's hint or a chain of certificates");
   if (has_key) {
-    bundle.hint = material.object("publicKey").text("hint");
+    const JsonFields key = material.object("publicKey");
+    // Until version 1.0 model-signing wrote the key itself, in PEM, of which a hint is the digest.
+    bundle.hint = key.has("hint") || !key.has("rawBytes") ? key.text("hint")
+                                                          : sha256(bytes_of(key, "rawBytes"));
     return;
   }
   const JsonFields chain = material.object("x509CertificateChain");
@@ -156,7 +161,8 @@ SignatureBundle parse_bundle(std::string_view text, const std::string& where) {
 std::string check_signer(const SignatureBundle& bundle, const TrustedSigner& trusted,
                          const std::string& where) {
   const KeyHandle key = key_of(bundle, trusted, where);
-  if (!signature_holds(key, signed_bytes(in_toto, bundle.payload), bundle.signature)) {
+  if (!signature_holds(key, signed_bytes(in_toto, bundle.payload), bundle.signature) &&
+      !holds_by_version_0_2(key, in_toto, bundle.payload, bundle.signature)) {
     throw refused(where, "its signature does not hold: it was altered after it was signed",
                   "get the folder from its maker again");
   }

@@ -11,6 +11,7 @@
 #include "alambic/base/json_fields.h"
 #include "alambic/base/json_object.h"
 #include "alambic/base/printable.h"
+#include "alambic/base/sha256.h"
 #include "alambic/provenance/canonical_json.h"
 
 namespace alambic {
@@ -20,6 +21,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* statement_type = "https://in-toto.io/Statement/v1";
 constexpr const char* predicate_type = "https://model_signing/signature/v1.0";
+constexpr const char* first_predicate_type = "https://model_signing/Digests/v0.1";
+
+std::vector<std::string> git_files() { return {".git", ".gitattributes", ".github", ".gitignore"}; }
 
 bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -84,7 +88,8 @@ void check_resources(const SignedManifest& manifest, const std::string& where) {
   std::set<std::string> names;
   for (const SignedResource& resource : manifest.resources) {
     const FilePart part = part_of(resource, manifest, where);
-    if (!stays_below(part.name)) {
+    const bool is_whole = manifest.resources.size() == 1 && part.name == single_file_resource;
+    if (!is_whole && !stays_below(part.name)) {
       throw input_error("cannot read {}: the resource '{}' lies outside of the folder", where,
                         printable(resource.name));
     }
@@ -102,9 +107,32 @@ uint64_t parse_offset(std::string_view text) {
   return whole ? value : std::numeric_limits<uint64_t>::max();
 }
 
+// Of version 0.2, in which every file is a subject, and nothing names the folder.
+SignedManifest parse_first_statement(const JsonFields& statement) {
+  SignedManifest manifest{.ignored = git_files()};
+  const Json& subjects = statement.value("subject");
+  statement.expect(subjects.is_array() && !subjects.empty(), "subject", "a list of files");
+  for (const Json& one : subjects) {
+    const JsonFields subject{one, statement.where};
+    const std::string digest = subject.object("digest").text("sha256");
+    subject.expect(is_sha256(digest), "digest", "SHA-256 in lower-case hexadecimal");
+    manifest.resources.push_back({subject.text("name"), digest});
+  }
+  check_resources(manifest, statement.where);
+  std::ranges::sort(manifest.resources, path_comes_before, &SignedResource::name);
+  manifest.root = root_of(digests_in(manifest));
+  return manifest;
+}
+
 }  // namespace
 
 SignedManifest manifest_of(const fs::path& folder, const std::vector<std::string>& ignored) {
+  if (is_file(folder)) {
+    const std::string digest = sha256_file(folder);
+    return {.model = folder.filename().string(),
+            .resources = {{single_file_resource, digest}},
+            .root = root_of({digest})};
+  }
   const FolderListing listing = list_files(folder, ignored);
   const std::vector<std::string>& links = listing.links.empty() ? listing.others : listing.links;
   if (!links.empty()) {
@@ -148,15 +176,18 @@ SignedManifest parse_statement(std::string_view text, const std::string& where) 
   const Json json = parse_json_object<Json>(text, where);
   const JsonFields statement{json, where};
   statement.expect(statement.text("_type") == statement_type, "_type", statement_type);
-  statement.expect(statement.text("predicateType") == predicate_type, "predicateType",
-                   predicate_type);
+  const std::string predicate_is = statement.text("predicateType");
+  if (predicate_is == first_predicate_type) return parse_first_statement(statement);
+  statement.expect(predicate_is == predicate_type, "predicateType", predicate_type);
   SignedManifest manifest;
   const std::string root = parse_root(statement, manifest);
   const JsonFields predicate = statement.object("predicate");
   const JsonFields serialization = predicate.object("serialization");
   manifest.shard_size = parse_shard_size(serialization);
   manifest.follows_links = serialization.flag("allow_symlinks", false);
-  if (serialization.has("ignore_paths")) manifest.ignored = serialization.texts("ignore_paths");
+  // Versions that do not say what they left out left out Git's own files.
+  manifest.ignored =
+      serialization.has("ignore_paths") ? serialization.texts("ignore_paths") : git_files();
   const Json& resources = predicate.value("resources");
   predicate.expect(resources.is_array() && !resources.empty(), "resources", "a list of files");
   const std::string algorithm = algorithm_of(manifest);

@@ -16,6 +16,9 @@ struct SignedResource {
   std::string name, sha256;
 };
 
+/// Name of the only resource where a single file is signed.
+inline constexpr const char* single_file_resource = ".";
+
 struct SignedManifest {
   std::string model;        ///< last part of the folder's path when it was signed; says nothing
   uint64_t shard_size = 0;  ///< bytes of the parts that files are hashed in; 0: whole files
@@ -25,8 +28,8 @@ struct SignedManifest {
   std::string root;  ///< SHA-256 over the digests of the resources in their order
 };
 
-/// The folder as it is now. Input errors: a link, a pipe or a device in it, a name that is not
-/// UTF-8, no file at all.
+/// The folder, or the single file, as it is now. Input errors: a link, a pipe or a device in it, a
+/// name that is not UTF-8, no file at all.
 SignedManifest manifest_of(const fs::path& folder, const std::vector<std::string>& ignored);
 
 /// The statement's canonical JSON.

@@ -1,6 +1,8 @@
 // What OpenSSF's own tool signed is verified here, and the other way round.
 #include <cstdlib>
 
+#include "alambic/provenance/old_signatures.h"
+
 #include "tests/provenance/signed_fixture.h"
 
 namespace alambic {
@@ -60,6 +62,58 @@ TEST_F(ModelSigning, FollowsCertificates) {
   expect_refused(key_of("p256"), "signed with a certificate");
   take("p256");
   expect_refused(roots_of("root"), "without a certificate");
+}
+
+// What versions 0.2 to 1.0.1 wrote and 1.1.1 still verifies: the key in place of its hint, no list
+// of what was left out, and of 0.2 another statement, other signed bytes and another hash.
+TEST_F(ModelSigning, ReadsSignaturesOfOlderVersions) {
+  const TrustedSigner by_key = key_of("old/own"), by_root = roots_of("old/root");
+  for (const std::string version : {"0.3.1", "1.0.0", "1.0.1"}) {
+    take("old/" + version + "-key");
+    EXPECT_TRUE(outcome(by_key).passed) << version << outcome(by_key).text;
+    expect_refused(key_of("p384"), "another key");
+  }
+  for (const std::string version : {"0.2.0", "1.0.0", "1.0.1"}) {
+    take("old/" + version + "-certificate");
+    EXPECT_TRUE(outcome(by_root).passed) << version << outcome(by_root).text;
+    expect_refused(roots_of("other_root"), "unable to get");
+    write_file(folder / "added", "");
+    expect_refused(by_root, "added: added");
+    fs::remove(folder / "added");
+    write_file(folder / "a/b", "other");
+    expect_refused(by_root, "altered: a/b");
+    write_file(folder / "a/b", "one\n");
+    write_file(folder / ".gitignore", "");
+    EXPECT_TRUE(outcome(by_root).passed) << outcome(by_root).text;
+    fs::remove(folder / ".gitignore");
+  }
+  // Another key under the trusted one's name.
+  take("old/1.0.0-key");
+  std::string text = read_file(signature());
+  const size_t place = text.find("\"sig\": \"") + 30;
+  text[place] = text[place] == 'A' ? 'B' : 'A';
+  write_file(signature(), text);
+  expect_refused(by_key, "does not hold");
+}
+
+// A file that is signed by itself, here and there.
+TEST_F(ModelSigning, ReadsASingleFile) {
+  const fs::path file = folder / "long";
+  key = new_key(Curve::p256);
+  sign_folder(file, {.key = key}, {});
+  EXPECT_TRUE(check_folder(file, {.key = key}, {}).faults.empty());
+  EXPECT_EQ(check_folder(file, {.key = key}, {}).manifest.resources[0].name, ".");
+  write_file(file, "other");
+  ASSERT_EQ(check_folder(file, {.key = key}, {}).faults.size(), 1u);
+  // Not the signature of a folder.
+  fs::copy_file(folder / "long.sig", signature());
+  EXPECT_FALSE(check_folder(folder, {.key = key}, {}).faults.empty());
+}
+
+TEST(OldSignatures, AreOfBytesAsPythonPrintsThem) {
+  EXPECT_EQ(signed_bytes_of_version_0_2("t", "{\n \"a\": '\\\xc3\xa9'}"),
+            "DSSEV1 1 t 14 b'{\\n \"a\": \\'\\\\\\xc3\\xa9\\'}'");
+  EXPECT_EQ(signed_bytes_of_version_0_2("", "it's"), "DSSEV1 0  4 b\"it's\"");
 }
 
 // The reference takes the beginning of a certificate for the time of the signature, and its key

@@ -11,7 +11,7 @@ namespace alambic {
 
 int run(const SignOptions& options) {
   const fs::path folder = options.folder;
-  const fs::path signature = options.out.empty() ? folder / signature_name : fs::path(options.out);
+  const fs::path signature = options.out.empty() ? signature_of(folder) : fs::path(options.out);
   const BundleSigner signer =
       read_signer(options.key, {options.certificates.begin(), options.certificates.end()});
   check_output_file("--out", signature, options.overwrite);
@@ -19,7 +19,7 @@ int run(const SignOptions& options) {
   const SignedManifest manifest = sign_folder(folder, signer, signature);
   if (record) {
     write_slsa(folder, signer, manifest, *record);
-  } else {
+  } else if (is_folder(folder)) {
     remove_file(folder / slsa_name);  // of an earlier signature
   }
   fmt::print("{}: {} files signed, root {}\n", signature.string(), manifest.resources.size(),

@@ -13,7 +13,8 @@ struct SignOptions : Options {
   bool overwrite = false;
 
   void visit(OptionVisitor& v) override {
-    v.text("folder", folder, "folder of a model or of a run; all files in it are covered")
+    v.text("folder", folder,
+           "folder of a model or of a run, all files in it are covered; or a single file")
         .required()
         .path();
     v.text("key", key, "private key in PEM (P-256, P-384 or P-521) of `alambic keygen`")
