@@ -13,6 +13,7 @@
 #include "alambic/jobs/policy_gate.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/ranks.h"
+#include "alambic/jobs/run_duties.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_length.h"
 #include "alambic/jobs/run_provenance.h"
@@ -45,7 +46,8 @@ void check_teacher_context(const DistillSetup& setup) {
       .with_hint(fmt::format("--max-completion-length {} fits", teacher - longest_prompt));
 }
 
-ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
+ModelCard card_of(const DistillOptions& options, const Metrics& figures,
+                  const nlohmann::json& policy) {
   return {.title = fs::path(options.run.out).filename().string() + ", distilled",
           .base_model = options.student,
           .teacher = join(options.teachers.teacher),
@@ -54,6 +56,7 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures) {
                     {"share of own completions", fmt::format("{}", options.lmbda)},
                     {"data", join(options.data)}},
           .figures = figures,
+          .duties = duties_of(policy),
           .config = config_toml("distill", options, as_hub_name)};
 }
 
@@ -85,15 +88,19 @@ RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup&
           .hardware = machines,
           .student = options.student,
           .teachers = parse_teachers(options.teachers.teacher),
+          .grades = setup.plan().objective.asks_teachers(),
+          .reward = options.reward,
+          .lora = options.trainable.lora,
           .data = options.data,
           .rows = static_cast<int64_t>(setup.plan().rows.size()),
           .shares = setup.plan().rows.shares(),
           .held_out = options.valid_data,
-          .judge = options.reward.judge,
           .seed = options.training.seed,
+          .on_cpu = setup.plan().load.device.is_cpu(),
           .precision = at::toString(setup.plan().load.dtype),
           .parameters = static_cast<double>(setup.student().model->parameters()),
-          .policy = policy};
+          .policy = policy,
+          .run = options.run};
 }
 
 }  // namespace
@@ -141,7 +148,7 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
     return result;
   }
   export_student(setup.student(), options.student, options.trainable, folder.path(),
-                 card_of(options, result.validation), options.run.save_dtype);
+                 card_of(options, result.validation, policy), options.run.save_dtype);
   setup.plan().chats.save_to(folder.model());
   provenance->finish(result);
   result.model = folder.model();

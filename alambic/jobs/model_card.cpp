@@ -17,8 +17,11 @@ std::string model_card(const ModelCard& card) {
     text += fmt::format("| {} | {:.6g} |\n", name, value);
   }
   text +=
-      "\nLicence and terms of the starting model, the teacher and the data apply to this model; "
-      "Alambic does not know them.\n";
+      "\nLicenses and terms of the starting model, the teacher and the data apply to this model; "
+      "what "
+      "is known of them is in provenance/record.json.\n";
+  if (!card.duties.empty()) text += "\n## Duties of those who pass it on\n\n";
+  for (const std::string& duty : card.duties) text += fmt::format("- {}\n", duty);
   text += "\n## How it was made\n\n```toml\n" + card.config + "```\n";
   return text;
 }

@@ -16,6 +16,7 @@ struct ModelCard {
   std::vector<std::string> tags;
   std::vector<std::pair<std::string, std::string>> facts;  ///< "objective", "reverse KL", …
   Metrics figures;                                         ///< figures of the finished model
+  std::vector<std::string> duties;                         ///< of those who pass the model on
   std::string config;                                      ///< the resolved config.toml
 };
 

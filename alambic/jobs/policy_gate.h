@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "alambic/jobs/distill_options.h"
+#include "alambic/jobs/serve_options.h"
+#include "alambic/provenance/policy/rules.h"
 
 namespace alambic {
 
@@ -15,6 +17,7 @@ struct PolicyCase {
   std::vector<std::string> data;      ///< as --data has it
   std::string held_out;               ///< "" without
   std::string judge;                  ///< "" without
+  Teaching form = Teaching::logits;   ///< of the teachers
   std::string out;
   std::string device = "auto";
 };
@@ -24,5 +27,8 @@ struct PolicyCase {
 nlohmann::json ask_policy(const PolicyOptions& options, const PolicyCase& about);
 /// The same of a distillation.
 nlohmann::json ask_policy(const DistillOptions& options);
+/// Refused (exit 4) where a rule is not met by a model that is about to be served, by an adapter
+/// of it, or by the machine.
+void ask_policy(const ServeOptions& options);
 
 }  // namespace alambic

@@ -5,7 +5,6 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/jobs/local_copy.h"
-#include "alambic/provenance/machine.h"
 #include "alambic/report/run_files.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
@@ -190,19 +189,6 @@ RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& 
           .server =
               server_record(teacher.source.name, *grader, compares ? plan.options.loss.kd_topk : 0,
                             compares ? plan.options.loss.kd_temperature : 1)};
-}
-
-nlohmann::json endpoint_facts(const NamedFolder& teacher) {
-  const Endpoint endpoint = parse_endpoint(teacher.folder);
-  return {{"name", endpoint.name()},
-          {"tag", teacher.name},
-          {"root", unknown_fact("the model is behind an address")},
-          {"license",
-           {{"id", unknown_fact("the model is behind an address")},
-            {"told_by", "none"},
-            {"file", ""},
-            {"sha256", ""},
-            {"card", ""}}}};
 }
 
 }  // namespace alambic

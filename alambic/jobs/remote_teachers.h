@@ -29,7 +29,4 @@ struct RemoteMember {
 /// the server cannot do for the objective.
 RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& teacher);
 
-/// What a run's record says of a server.
-nlohmann::json endpoint_facts(const NamedFolder& teacher);
-
 }  // namespace alambic

@@ -6,17 +6,12 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
-#include "alambic/base/sha256.h"
-#include "alambic/hub/hub_models.h"
-#include "alambic/jobs/known_servers.h"
-#include "alambic/jobs/remote_teachers.h"
-#include "alambic/options/option_table.h"
+#include "alambic/jobs/run_duties.h"
+#include "alambic/provenance/certificates.h"
 #include "alambic/provenance/machine.h"
 #include "alambic/provenance/run_record.h"
-#include "alambic/remote/journal_usage.h"
 #include "alambic/report/log_chain.h"
 #include "alambic/report/run_files.h"
-#include "alambic/teacher/digest.h"
 
 namespace alambic {
 namespace {
@@ -32,93 +27,6 @@ std::string now() {
   return text;
 }
 
-Record command_facts(const RunIngredients& of) {
-  Record config = Record::object();
-  for (const OptionEntry& entry : OptionTable(of.options).entries()) {
-    if (entry.name == "resume" || entry.name == "overwrite" || entry.name == "allow-change")
-      continue;
-    config[entry.name] = entry.toml();
-  }
-  return {{"name", of.command}, {"config", config}};
-}
-
-Record teacher_facts(const NamedFolder& teacher) {
-  if (is_endpoint(teacher.folder)) return endpoint_facts(teacher);
-  Record facts = model_facts(as_hub_name(teacher.folder), teacher.folder);
-  facts["tag"] = teacher.name;
-  return facts;
-}
-
-// The student as it was before the run.
-Record self_of(const Record& student, const NamedFolder& teacher) {
-  return {{"name", "self"},
-          {"tag", teacher.name},
-          {"root", student["root"]},
-          {"license", student["license"]}};
-}
-
-Record data_of(const RunIngredients& of) {
-  Record data = Record::array();
-  const std::vector<DataSource> sources = parse_data_sources(of.data);
-  for (size_t i = 0; i < sources.size(); ++i) {
-    const bool apart = of.shares.size() == sources.size();
-    const int64_t rows = apart ? of.shares[i].rows : sources.size() == 1 ? of.rows : -1;
-    Record facts = data_facts(sources[i].name, rows);
-    facts["use"] = "training";
-    data.push_back(std::move(facts));
-  }
-  if (of.held_out.empty()) return data;
-  Record facts = data_facts(of.held_out, -1);
-  facts["use"] = "validation";
-  data.push_back(std::move(facts));
-  return data;
-}
-
-Record tokenizer_facts(const fs::path& model) {
-  const fs::path file = model / "tokenizer.json";
-  const std::string chat = is_folder(model) ? template_digest(model) : "none";
-  return {{"sha256", is_file(file) ? Record(sha256_file(file))
-                                   : unknown_fact("the model has no tokenizer.json")},
-          {"chat_template", chat == "none" ? unknown_fact("the model has none") : Record(chat)}};
-}
-
-std::vector<fs::path> models_of(const RunIngredients& of) {
-  std::vector<fs::path> models = {of.student};
-  for (const NamedFolder& teacher : of.teachers) {
-    const bool far = is_endpoint(teacher.folder);
-    if (teacher.folder != "self" && !far) models.push_back(teacher.folder);
-  }
-  return models;
-}
-
-Record record_of(const RunIngredients& of) {
-  Record record = {
-      {"format", 1},
-      {"state", "started"},
-      {"tool", tool_facts()},
-      {"command", command_facts(of)},
-      {"hardware", of.hardware},
-      {"student", model_facts(as_hub_name(of.student), of.student)},
-      {"teachers", Record::array()},
-      {"data", data_of(of)},
-      {"tokenizer", tokenizer_facts(of.student)},
-      {"seed", of.seed},
-      {"precision", of.precision},
-      {"events", Record::array()},
-      {"evaluation", unknown_fact("the run has not ended")},
-      {"parents", parents_of(models_of(of))},
-      {"output", unknown_fact("the run has not ended")},
-      {"policy", of.policy.is_null() ? unknown_fact("no policy was asked") : of.policy},
-      {"clock", {{"started", now()}}}};
-  record["student"]["parameters"] = of.parameters;
-  if (is_endpoint(of.judge)) record["judge"] = {{"name", parse_endpoint(of.judge).name()}};
-  for (const NamedFolder& teacher : of.teachers) {
-    record["teachers"].push_back(teacher.folder == "self" ? self_of(record["student"], teacher)
-                                                          : teacher_facts(teacher));
-  }
-  return record;
-}
-
 Record figures_of(const Metrics& metrics) {
   Record figures = Record::object();
   for (const auto& [name, value] : metrics) {
@@ -127,34 +35,8 @@ Record figures_of(const Metrics& metrics) {
   return figures;
 }
 
-Record json_of(const JournalUsage& all) {
-  return {{"replies", all.replies},
-          {"input_tokens", all.usage.input_tokens},
-          {"output_tokens", all.usage.output_tokens}};
-}
-
-// What servers have been asked so far, by their journals, and what they are.
-void add_servers(const fs::path& run, Record& record) {
-  int64_t calls = 0;
-  bool far = false;
-  for (Record& teacher : record["teachers"]) {
-    if (!is_endpoint(teacher["name"].get<std::string>())) continue;
-    const std::string tag = teacher["tag"];
-    const JournalUsage all =
-        journal_usage(run / run_files::remote / (tag.empty() ? "teacher" : tag));
-    teacher["spent"] = json_of(all);
-    for (const ServerRecord& server : known_servers(run)) {
-      if (server.teacher != tag) continue;
-      teacher["server"] = {
-          {"protocol", server.protocol}, {"model", server.model}, {"version", server.version}};
-    }
-    calls += all.replies;
-    far = true;
-  }
-  if (far) record["counters"]["teacher_calls"] = calls;
-  if (!record.contains("judge")) return;
-  record["judge"]["spent"] = json_of(journal_usage(run / run_files::remote / "judge"));
-}
+// How often the counters of energy and the facts that are read beside the run are looked at.
+constexpr std::chrono::seconds between_looks{10};
 
 }  // namespace
 
@@ -170,9 +52,14 @@ Record hardware_of_ranks(const World& world) {
 }
 
 RunProvenance::RunProvenance(const RunFolder& folder, const RunIngredients& of, Recorder* observer)
-    : folder_(folder), observer_(observer), parameters_(of.parameters), record_(record_of(of)) {
+    : folder_(folder), of_(of), observer_(observer), record_(begun_record(of)) {
+  for (const std::string& key : of.run.parent_keys) read_public_key(key);
+  for (const std::string& root : of.run.parent_trust_roots) read_certificates(root);
+  record_["clock"] = {{"started", now()}};
+  log_ = counters_of(folder.metrics());
   if (folder.resumes()) take_over(folder.path());
   write("started");
+  read_facts_ = std::async(std::launch::async, [this] { return read_facts(of_); });
 }
 
 // What the earlier part of a resumed run has recorded and this one cannot know.
@@ -181,15 +68,36 @@ void RunProvenance::take_over(const fs::path& folder) {
     const auto before = read_record(folder);
     if (!before) return;
     record_["events"] = (*before)["events"];
-    if (before->at("clock").contains("started")) {
-      record_["clock"]["started"] = before->at("clock")["started"];
-    }
+    const Record& clock = before->at("clock");
+    if (clock.contains("started")) record_["clock"]["started"] = clock["started"];
+    energy_before_ = clock.value("energy", Record());
     if (record_["hardware"] != before->at("hardware")) {
       add_event("other machine", "before", before->at("hardware"));
+    }
+    if (before->at("tool").value("commit", Record()) != record_["tool"]["commit"] ||
+        before->at("tool")["version"] != record_["tool"]["version"]) {
+      add_event("other program", "before",
+                {{"version", before->at("tool")["version"]},
+                 {"commit", before->at("tool").value("commit", Record())}});
     }
   } catch (const Error& error) {
     warn("the record of the run's earlier part cannot be used: {}", error.what());
     add_event("record lost", "reason", error.what());
+  }
+}
+
+// What is read beside the run, once it is there.
+void RunProvenance::take_read_facts(bool wait) {
+  if (!read_facts_.valid()) return;
+  if (!wait && read_facts_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
+  try {
+    Record facts = read_facts_.get();
+    record_["tool"]["files"] = facts["files"];
+    facts.erase("files");
+    record_.update(facts);
+  } catch (const std::exception& error) {  // a run does not end for it
+    warn("the record lacks digests of models and data: {}", error.what());
+    add_event("facts lost", "reason", error.what());
   }
 }
 
@@ -200,29 +108,38 @@ void RunProvenance::add_event(const std::string& kind, const std::string& name,
   record_["events"].push_back(std::move(event));
 }
 
+nlohmann::json RunProvenance::counters() const {
+  const auto learned = static_cast<double>(log_.learned_tokens);
+  const auto generated = static_cast<double>(log_.generated_tokens);
+  return {{"steps", log_.steps},
+          {"learned_tokens", log_.learned_tokens},
+          {"graded_tokens", of_.grades ? log_.learned_tokens : 0},
+          {"generated_tokens", log_.generated_tokens},
+          {"skipped_steps", log_.skipped_steps},
+          {"flop",
+           {{"value", of_.parameters * (6 * learned + 2 * generated)},
+            {"formula",
+             "parameters of the student x (6 x learned tokens + 2 x generated tokens); prompts, "
+             "teachers, judges and validation are not in it"}}}};
+}
+
 void RunProvenance::write(const std::string& state) {
-  const LogCounters log = counters_of(folder_.metrics());
+  log_.head = is_file(folder_.metrics()) ? log_head_of(folder_.metrics()) : LogHead();
   record_["state"] = state;
-  record_["counters"] = {
-      {"steps", log.steps},
-      {"graded_tokens", log.graded_tokens},
-      {"skipped_steps", log.skipped_steps},
-      {"generated_tokens", unknown_fact("only their mean length is kept, in metrics.jsonl")},
-      {"teacher_calls", unknown_fact("teachers run in the process")},
-      {"flop",
-       {{"value", 6 * parameters_ * static_cast<double>(log.graded_tokens)},
-        {"formula",
-         "6 x parameters of the student x graded tokens; generation, prompts and the "
-         "teachers are not in it"}}}};
-  add_servers(folder_.path(), record_);
-  record_["clock"]["updated"] = now();
-  record_["clock"]["training_seconds"] = log.seconds;
-  record_["clock"]["energy_joules"] = unknown_fact("no counter was read");
-  record_["clock"]["log"] = {{"lines", log.head.lines}, {"hash", log.head.hash}};
+  record_["counters"] = counters();
+  add_spent(folder_.path(), record_);
+  Record& clock = record_["clock"];
+  clock["updated"] = now();
+  clock["training_seconds"] = log_.seconds;
+  clock["energy"] = energy_.read(energy_before_);
+  clock["energy_joules"] = total_joules(clock["energy"]);
+  clock["log"] = {{"lines", log_.head.lines}, {"hash", log_.head.hash}};
   write_record(folder_.path(), record_);
 }
 
 void RunProvenance::finish(const RunResult& result) {
+  take_read_facts(/*wait=*/true);
+  log_ = counters_of(folder_.metrics());  // of the file itself
   record_["evaluation"] = figures_of(result.validation);
   if (!result.collapse.empty()) {
     add_event("collapse", "sign", result.collapse);
@@ -230,7 +147,10 @@ void RunProvenance::finish(const RunResult& result) {
   if (result.ending != RunEnding::finished) {
     return write(result.ending == RunEnding::stopped ? "stopped" : "collapsed");
   }
+  write_duties(folder_.model(), of_);
   record_["output"] = {{"folder", "model"}, {"files", file_facts(folder_.model())}};
+  const fs::path adapter = folder_.path() / run_files::adapter;
+  if (is_folder(adapter)) record_["output"]["adapter"] = file_facts(adapter);
   write("finished");
   write_record(folder_.model(), record_);
 }
@@ -240,6 +160,7 @@ void RunProvenance::plan(int64_t steps) {
 }
 
 void RunProvenance::begin(std::optional<int64_t> resume_step) {
+  log_ = counters_of(folder_.metrics());
   if (resume_step) add_event("resume", "after_step", *resume_step);
   if (observer_ != nullptr) observer_->begin(resume_step);
 }
@@ -249,6 +170,14 @@ void RunProvenance::phase(int64_t done, const std::string& name) {
 }
 
 void RunProvenance::step(const Metrics& row) {
+  if (Clock::now() - looked_at_ > between_looks) {
+    looked_at_ = Clock::now();
+    energy_.update();
+    take_read_facts(/*wait=*/false);
+  }
+  MetricsRow written;
+  for (const auto& [name, value] : row) written.add(name, value);
+  count_row(log_, written);
   if (observer_ != nullptr) observer_->step(row);
 }
 
@@ -270,6 +199,7 @@ void RunProvenance::check_log(const LogHead& then) {
 }
 
 void RunProvenance::saved(int64_t step) {
+  take_read_facts(/*wait=*/false);
   write("running");
   if (observer_ != nullptr) observer_->saved(step);
 }

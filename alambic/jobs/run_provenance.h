@@ -1,36 +1,20 @@
 // The record of a run (docs/provenance.md), kept up to date while the run goes on.
 #pragma once
 
+#include <chrono>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
 #include "alambic/dist/world.h"
+#include "alambic/jobs/run_facts.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_result.h"
-#include "alambic/jobs/teacher_options.h"
-#include "alambic/text/data/data_sources.h"
+#include "alambic/provenance/energy.h"
+#include "alambic/provenance/run_record.h"
 #include "alambic/train/recorder.h"
 
 namespace alambic {
-
-/// What a run is made of.
-struct RunIngredients {
-  std::string command;                ///< "distill"
-  const Options& options;             ///< of the command
-  nlohmann::json hardware;            ///< of all ranks
-  std::string student;                ///< folder of the model that is trained
-  std::vector<NamedFolder> teachers;  ///< a folder "self" is the student
-  std::vector<std::string> data;      ///< as --data has it
-  int64_t rows = 0;                   ///< of all data
-  std::vector<RowShare> shares;       ///< per source, where they are mixed
-  std::string held_out;               ///< --valid-data; "" without
-  std::string judge;                  ///< --judge; "" without
-  int64_t seed = 0;
-  std::string precision;            ///< of the weights in memory
-  double parameters = 0;            ///< of the student
-  nlohmann::json policy = nullptr;  ///< verdict of the policy; null: none was asked for
-};
 
 /// What every rank says of its machine, by rank; all ranks ask together.
 nlohmann::json hardware_of_ranks(const World& world);
@@ -39,7 +23,9 @@ nlohmann::json hardware_of_ranks(const World& world);
 /// end, and that of the model at the end. Between the run and `observer`, which is told all.
 class RunProvenance : public Recorder {
  public:
-  /// Reads every byte of the models and the data for their digests. `observer` may be null.
+  /// Begins to read every byte of models, data and libraries for their digests, beside the run,
+  /// whose steps do not wait for it. `observer` may be null; the options of `of` must outlive this.
+  /// Input errors: keys and certificates of parents that cannot be read.
   RunProvenance(const RunFolder& folder, const RunIngredients& of, Recorder* observer);
 
   void plan(int64_t steps) override;
@@ -55,13 +41,23 @@ class RunProvenance : public Recorder {
   void finish(const RunResult& result);
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void take_over(const fs::path& folder);
+  void take_read_facts(bool wait);
+  nlohmann::json counters() const;
   void write(const std::string& state);
   void add_event(const std::string& kind, const std::string& name, const nlohmann::json& value);
+
   const RunFolder& folder_;
+  const RunIngredients of_;
   Recorder* observer_;
-  double parameters_;
   nlohmann::json record_;
+  LogCounters log_;
+  EnergyMeter energy_;
+  nlohmann::json energy_before_;
+  Clock::time_point looked_at_ = Clock::now();
+  std::future<nlohmann::json> read_facts_;  // its thread ends before what it reads from
 };
 
 }  // namespace alambic

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/provenance/policy/policy_options.h"
 #include "alambic/tensor/machine_options.h"
 #include "alambic/text/chat/chat_options.h"
 
@@ -15,6 +16,7 @@ struct ServeOptions : Options {
   int64_t drain_seconds = 30;
   ChatOptions chat_template;
   MachineOptions machine;
+  PolicyOptions policy;
 
   void visit(OptionVisitor& v) override {
     v.group("Models");
@@ -46,6 +48,7 @@ struct ServeOptions : Options {
     v.group("Web page");
     v.text("run", run, "folder of a training run to watch on the page").path();
     machine.visit(v);
+    policy.visit(v);
   }
 };
 

@@ -8,6 +8,7 @@
 #include "alambic/base/log.h"
 #include "alambic/jobs/hosted_models.h"
 #include "alambic/jobs/model_engine.h"
+#include "alambic/jobs/policy_gate.h"
 #include "alambic/serve/listener.h"
 #include "alambic/serve/server.h"
 #include "alambic/serve/server_key.h"
@@ -86,6 +87,7 @@ void run(std::vector<ModelEngine>& engines, WorkQueue& queue, ServerMetrics& met
 void jobs::serve(const ServeOptions& options,
                  const std::function<void(const std::string&)>& on_ready) {
   check_address(options);
+  ask_policy(options);
   ServerOptions server_options{.key = take_key(options.key_env), .run = options.run};
   const std::vector<std::unique_ptr<HostedModel>> models = load_hosted_models(options);
   std::vector<ModelEngine> engines = engines_of(models, options);

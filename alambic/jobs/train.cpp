@@ -10,6 +10,7 @@
 #include "alambic/jobs/model_card.h"
 #include "alambic/jobs/policy_gate.h"
 #include "alambic/jobs/ranks.h"
+#include "alambic/jobs/run_duties.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_length.h"
 #include "alambic/jobs/run_provenance.h"
@@ -142,14 +143,17 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                        .options = options,
                        .hardware = machines,
                        .student = options.model,
+                       .lora = options.trainable.lora,
                        .data = options.data,
                        .rows = static_cast<int64_t>(data.rows.size()),
                        .shares = data.rows.shares(),
                        .held_out = options.valid_data,
                        .seed = options.training.seed,
+                       .on_cpu = load.device.is_cpu(),
                        .precision = at::toString(load.dtype),
                        .parameters = static_cast<double>(student.model->parameters()),
-                       .policy = policy},
+                       .policy = policy,
+                       .run = options.run},
         observer);
   }
   const std::unique_ptr<Recorder> recorder =
@@ -172,6 +176,7 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                        .tags = {"alambic"},
                        .facts = {{"data", join(options.data)}},
                        .figures = result.validation,
+                       .duties = duties_of(policy),
                        .config = config_toml("train", options, as_hub_name)};
   export_student(student, options.model, options.trainable, folder.path(), card,
                  options.run.save_dtype);

@@ -91,13 +91,21 @@ Json spdx_graph(const Record& record) {
   graph.push_back(spdx_element("SoftwareAgent", "maker", "alambic"));
   Json model = spdx_model("model", product_of(record), time);
   model["ai_informationAboutTraining"] = fmt::format(
-      "alambic {}: {} steps, {} graded tokens", text_of(record.at("command").at("name")),
+      "alambic {}: {} steps, {} learned tokens", text_of(record.at("command").at("name")),
       text_of(record.at("counters").at("steps")),
-      text_of(record.at("counters").at("graded_tokens")));
+      text_of(record.at("counters").at("learned_tokens")));
   model["ai_hyperparameter"] = Json::array();
   for (const auto& [name, value] : record.at("command").at("config").items()) {
     model["ai_hyperparameter"].push_back(
         {{"type", "DictionaryEntry"}, {"key", name}, {"value", text_of(value)}});
+  }
+  const Record joules = record.at("clock").value("energy_joules", Record());
+  if (joules.is_number()) {
+    Json spent = {{"type", "ai_EnergyConsumptionDescription"},
+                  {"ai_energyQuantity", joules.get<double>() * 1e-6},
+                  {"ai_energyUnit", "megajoule"}};
+    model["ai_energyConsumption"] = {{"type", "ai_EnergyConsumption"},
+                                     {"ai_trainingEnergyConsumption", Json::array({spent})}};
   }
   graph.push_back(std::move(model));
   graph.push_back(spdx_model("student", record.at("student"), time));

@@ -7,6 +7,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/sha256.h"
+#include "alambic/provenance/machine.h"
 
 namespace alambic {
 namespace {
@@ -107,6 +108,15 @@ LicenseFacts license_of(const fs::path& model) {
     facts.source = LicenseFacts::Source::record;
   }
   return facts;
+}
+
+nlohmann::json license_record(const LicenseFacts& facts) {
+  return {{"id",
+           facts.id.empty() ? unknown_fact("no license that is known") : nlohmann::json(facts.id)},
+          {"told_by", source_name(facts.source)},
+          {"file", facts.file},
+          {"sha256", facts.sha256},
+          {"card", facts.card}};
 }
 
 std::string source_name(LicenseFacts::Source source) {

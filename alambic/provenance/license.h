@@ -1,6 +1,7 @@
 // The license that a model or a data set comes with, as far as its files tell.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,9 @@ std::string plain_words(std::string_view text);
 
 /// License of a text; "": not one that is known.
 std::string license_of_text(std::string_view text);
+
+/// Facts as a record has them.
+nlohmann::json license_record(const LicenseFacts& facts);
 
 std::string source_name(LicenseFacts::Source source);
 

@@ -11,7 +11,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/processor_name.h"
 #include "alambic/base/version.h"
-#include "alambic/provenance/folder_digests.h"
+#include "alambic/provenance/build_facts.h"
 
 namespace alambic {
 namespace {
@@ -29,6 +29,8 @@ Json json_of(const Gpu& gpu) {
           {"pci_bus", fact(gpu.pci_bus, !gpu.pci_bus.empty())},
           {"driver", fact(gpu.driver, !gpu.driver.empty())},
           {"compute_capability", fact(gpu.compute_capability, !gpu.compute_capability.empty())},
+          {"cuda", fact(gpu.cuda, !gpu.cuda.empty())},
+          {"nvlinks", fact(gpu.nvlinks.value_or(0), gpu.nvlinks.has_value())},
           {"ecc", fact(gpu.ecc.value_or(false), gpu.ecc.has_value())},
           {"mig", fact(gpu.mig.value_or(false), gpu.mig.has_value())},
           {"memory_bytes", fact(gpu.memory_bytes.value_or(0), gpu.memory_bytes.has_value())},
@@ -62,14 +64,16 @@ std::vector<fs::path> code_files() {
   return files;
 }
 
-Json read_code() {
+}  // namespace
+
+Json tool_files(DigestMemo& memo) {
   std::vector<FilePart> parts;
   for (const fs::path& file : code_files()) {
     std::error_code error;
     const uint64_t bytes = fs::file_size(file, error);
     if (!error) parts.push_back({file.string(), 0, bytes});
   }
-  const std::vector<std::string> digests = digests_of("/", parts);
+  const std::vector<std::string> digests = memo.digests_of("/", parts);
   Json files = Json::array();
   for (size_t i = 0; i < parts.size(); ++i) {
     files.push_back({{"name", fs::path(parts[i].name).filename().string()},
@@ -80,8 +84,6 @@ Json read_code() {
             [](const Json& a, const Json& b) { return a["name"] < b["name"]; });
   return files;
 }
-
-}  // namespace
 
 Json unknown_fact(const std::string& reason) { return {{"unknown", reason}}; }
 
@@ -100,12 +102,14 @@ Json hardware_facts() {
 }
 
 Json tool_facts() {
-  static const Json files = read_code();
+  const std::string commit = kCommit;
   return {{"name", "alambic"},
           {"version", kVersion},
           {"compiler", __VERSION__},
-          {"commit", unknown_fact("a build does not know it")},
-          {"files", files}};
+          {"build", kBuildFlags},
+          {"commit",
+           commit.empty() ? unknown_fact("it was not built in a Git repository") : Json(commit)},
+          {"files", unknown_fact("they have not been read yet")}};
 }
 
 }  // namespace alambic

@@ -8,14 +8,18 @@
 #include <string>
 #include <vector>
 
+#include "alambic/provenance/folder_digests.h"
+
 namespace alambic {
 
 /// A GPU as NVIDIA's management library describes it; empty and absent: it does not say.
 struct Gpu {
   std::string name, uuid, pci_bus, driver;
+  std::string cuda;  ///< newest version that the driver knows: "13.0"
   std::optional<bool> ecc, mig;
   std::optional<uint64_t> memory_bytes, power_limit_milliwatts;
   std::string compute_capability;  ///< "9.0"
+  std::optional<int> nvlinks;      ///< that are up
 };
 
 struct GpuList {
@@ -32,8 +36,11 @@ nlohmann::json unknown_fact(const std::string& reason);
 /// Processor, memory, system and GPUs, for a run's record.
 nlohmann::json hardware_facts();
 
-/// The program's version, its file and the libraries of ours and of libtorch that are loaded, with
-/// their digests. The files are read once per process.
+/// The program's version, commit and how it was built; `files` is unknown.
 nlohmann::json tool_facts();
+
+/// The program's file and the libraries of ours and of libtorch that are loaded, with their
+/// digests. Reads a gigabyte where CUDA is loaded.
+nlohmann::json tool_files(DigestMemo& memo);
 
 }  // namespace alambic

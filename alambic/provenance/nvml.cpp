@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "alambic/base/error.h"
+#include "alambic/provenance/energy.h"
 #include "alambic/provenance/machine.h"
 
 namespace alambic {
@@ -58,6 +59,18 @@ std::optional<bool> mode_of(const Library& nvml, const char* name, Device device
   return current != 0;
 }
 
+// Links to other GPUs or to a switch that are up; nothing where the device has none to tell of.
+std::optional<int> active_links(const Library& nvml, Device device) {
+  constexpr unsigned most = 18;
+  std::optional<int> active;
+  for (unsigned link = 0; link < most; ++link) {
+    unsigned state = 0;
+    if (!nvml.call("nvmlDeviceGetNvLinkState", device, link, &state)) continue;
+    active = active.value_or(0) + (state != 0 ? 1 : 0);
+  }
+  return active;
+}
+
 Gpu describe(const Library& nvml, Device device) {
   Gpu gpu{.name = nvml.text("nvmlDeviceGetName", device),
           .uuid = nvml.text("nvmlDeviceGetUUID", device),
@@ -76,20 +89,61 @@ Gpu describe(const Library& nvml, Device device) {
   if (nvml.call("nvmlDeviceGetCudaComputeCapability", device, &major, &minor)) {
     gpu.compute_capability = fmt::format("{}.{}", major, minor);
   }
+  int cuda = 0;
+  if (nvml.call("nvmlSystemGetCudaDriverVersion_v2", &cuda)) {
+    gpu.cuda = fmt::format("{}.{}", cuda / 1000, cuda % 1000 / 10);
+  }
+  gpu.nvlinks = active_links(nvml, device);
   return gpu;
+}
+
+const char* library_name() {
+  const char* named = std::getenv("ALAMBIC_NVML");
+  return named == nullptr ? "libnvidia-ml.so.1" : named;
+}
+
+// How many devices there are; nothing, and why.
+std::optional<unsigned> count_devices(Library& nvml, std::string& why) {
+  unsigned count = 0;
+  if (!nvml.is_there()) {
+    why = "there is no NVIDIA management library";
+  } else if (!nvml.begin()) {
+    why = "NVIDIA's management library does not start";
+  } else if (!nvml.call("nvmlDeviceGetCount_v2", &count)) {
+    why = "it counts no devices";
+  } else {
+    return count;
+  }
+  return {};
 }
 
 }  // namespace
 
+std::optional<double> gpu_joules(std::string& why) {
+  Library nvml(library_name());
+  const auto count = count_devices(nvml, why);
+  if (!count) return {};
+  double joules = 0;
+  for (unsigned i = 0; i < *count; ++i) {
+    Device device = nullptr;
+    unsigned long long millijoules = 0;
+    if (!nvml.call("nvmlDeviceGetHandleByIndex_v2", i, &device) ||
+        !nvml.call("nvmlDeviceGetTotalEnergyConsumption", device, &millijoules)) {
+      why = fmt::format("GPU {} does not count its energy", i);
+      return {};
+    }
+    joules += static_cast<double>(millijoules) * 1e-3;
+  }
+  if (*count > 0) return joules;
+  why = "there is no GPU";
+  return {};
+}
+
 GpuList list_gpus() {
-  const char* named = std::getenv("ALAMBIC_NVML");
-  Library nvml(named == nullptr ? "libnvidia-ml.so.1" : named);
-  if (!nvml.is_there()) return {.unknown = "there is no NVIDIA management library"};
-  if (!nvml.begin()) return {.unknown = "NVIDIA's management library does not start"};
-  unsigned count = 0;
-  if (!nvml.call("nvmlDeviceGetCount_v2", &count)) return {.unknown = "it counts no devices"};
+  Library nvml(library_name());
   GpuList list;
-  for (unsigned i = 0; i < count; ++i) {
+  const auto count = count_devices(nvml, list.unknown);
+  for (unsigned i = 0; i < count.value_or(0); ++i) {
     Device device = nullptr;
     const bool found = nvml.call("nvmlDeviceGetHandleByIndex_v2", i, &device);
     list.gpus.push_back(found ? describe(nvml, device) : Gpu{});

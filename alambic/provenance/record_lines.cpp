@@ -3,6 +3,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/base/printable.h"
+#include "alambic/provenance/parents.h"
 
 namespace alambic {
 namespace {
@@ -22,8 +23,40 @@ std::string license_text(const Json& model) {
 }
 
 std::string model_text(const Json& model) {
+  if (model.contains("host")) {
+    std::string text = fmt::format("{}, on {}", shown(model.at("name")), shown(model.at("host")));
+    for (const Json& term : model.value("terms", Json::array())) {
+      text += fmt::format(", terms {} as of {}", shown(term.at("rule")), shown(term.at("as_of")));
+    }
+    if (!model.contains("spent")) return text;
+    return text + fmt::format(", {} replies", shown(model["spent"].at("replies")));
+  }
   return fmt::format("{}, {}, root {}", shown(model.at("name")), license_text(model),
                      shown(model.at("root")).substr(0, 16));
+}
+
+std::string score_text(const Json& score) {
+  if (score.at("kind") == "judge") return "judge " + model_text(score);
+  return "rule " + shown(score.at("name"));
+}
+
+// A model of a parent's record, of which a field may be missing.
+std::string name_of(const Json& model) {
+  if (!model.is_object() || !model.contains("name")) return "unknown";
+  const Json license = model.value("license", Json::object());
+  return fmt::format("{} ({})", shown(model["name"]), shown(license.value("id", Json("unknown"))));
+}
+
+std::string parent_text(const Json& parent) {
+  std::vector<std::string> teachers;
+  for (const Json& one : parent.value("teachers", Json::array())) teachers.push_back(name_of(one));
+  const bool verified = parent.at("verified") == true;
+  return fmt::format(
+      "{}, record {}, from {}{}: {}", shown(parent.value("name", Json("a model"))),
+      shown(parent.at("sha256")).substr(0, 16), name_of(parent.value("student", Json())),
+      teachers.empty() ? "" : " taught by " + join(teachers),
+      verified ? "verified, signed by " + shown(parent.value("signer", Json("unknown")))
+               : "not verified, " + shown(parent.value("why", Json("nobody looked"))));
 }
 
 std::string chips(const Json& hardware) {
@@ -56,9 +89,16 @@ void find_unknown(const Json& value, const std::string& path, std::vector<std::s
 void add_policy(const Json& policy, Lines& lines) {
   if (!policy.contains("verdict")) return lines.emplace_back("policy", "was not asked"), void();
   lines.emplace_back("policy", shown(policy.at("verdict")));
+  for (const Json& one : policy.value("attested", Json::array())) {
+    lines.emplace_back("attested", fmt::format("{}: {}, by {}", shown(one.at("rule")),
+                                               shown(one.at("text")), shown(one.at("by"))));
+  }
   for (const Json& one : policy.value("overrides", Json::array())) {
     lines.emplace_back("overridden",
                        fmt::format("{}: {}", shown(one.at("rule")), shown(one.at("reason"))));
+  }
+  for (const Json& one : policy.value("obligations", Json::array())) {
+    lines.emplace_back("duty", shown(one));
   }
 }
 
@@ -72,22 +112,27 @@ Lines lines_of(const Json& record) {
   lines.emplace_back("student", model_text(record.at("student")));
   for (const Json& teacher : record.at("teachers"))
     lines.emplace_back("teacher", model_text(teacher));
+  for (const Json& score : record.value("scores", Json::array()))
+    lines.emplace_back("scores", score_text(score));
   for (const Json& data : record.at("data")) {
     lines.emplace_back("data",
                        fmt::format("{}, {} rows, license {}, SHA-256 {}", shown(data.at("name")),
                                    shown(data.at("rows")), shown(data.at("license")),
                                    shown(data.at("sha256")).substr(0, 16)));
   }
-  lines.emplace_back("steps", fmt::format("{}, {} graded tokens", shown(counters.at("steps")),
-                                          shown(counters.at("graded_tokens"))));
+  lines.emplace_back(
+      "steps",
+      fmt::format("{}; tokens: {} learned, {} graded, {} generated", shown(counters.at("steps")),
+                  shown(counters.at("learned_tokens")), shown(counters.at("graded_tokens")),
+                  shown(counters.at("generated_tokens"))));
   for (const Json& event : record.at("events")) {
     lines.emplace_back("event", shown(event.at("kind")));
   }
-  for (const Json& parent : record.at("parents")) {
-    lines.emplace_back("parent",
-                       fmt::format("record {}, {}", shown(parent.at("sha256")).substr(0, 16),
-                                   parent.at("verified") == true ? "verified" : "not verified"));
-  }
+  for_each_parent(record, [&](const Json& parent, int generation) {
+    std::string name = "parent";
+    for (int i = 1; i < generation; ++i) name += "'s parent";
+    lines.emplace_back(name, parent_text(parent));
+  });
   add_policy(record.at("policy"), lines);
   std::vector<std::string> unknown;
   find_unknown(record, "", unknown);

@@ -19,13 +19,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array fields = {"clock",    "command",   "counters", "data",   "evaluation",
-                               "events",   "format",    "hardware", "output", "parents",
-                               "policy",   "precision", "seed",     "state",  "student",
-                               "teachers", "tokenizer", "tool"};
+constexpr std::array fields = {"clock",      "command", "counters",  "data",      "determinism",
+                               "evaluation", "events",  "format",    "hardware",  "output",
+                               "parents",    "policy",  "precision", "scores",    "seed",
+                               "state",      "student", "teachers",  "tokenizer", "tool"};
 
 // Of a folder all but what signs it; of a file the file, with the other parts of a model in GGUF.
-Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root) {
+Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root, DigestMemo* memo) {
   const bool folder = is_folder(path);
   std::vector<FilePart> parts;
   if (folder) {
@@ -39,7 +39,9 @@ Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root) {
       parts.push_back({file.filename().string(), 0, file_bytes(file)});
     }
   }
-  const std::vector<std::string> digests = digests_of(folder ? path : path.parent_path(), parts);
+  const fs::path at = folder ? path : path.parent_path();
+  const std::vector<std::string> digests =
+      memo == nullptr ? digests_of(at, parts) : memo->digests_of(at, parts);
   Json files = Json::array();
   for (size_t i = 0; i < parts.size(); ++i) {
     bytes += parts[i].end;
@@ -47,15 +49,6 @@ Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root) {
   }
   root = root_of(digests);
   return files;
-}
-
-Json license_facts(const fs::path& model) {
-  const LicenseFacts facts = license_of(model);
-  return {{"id", facts.id.empty() ? unknown_fact("no license that is known") : Json(facts.id)},
-          {"told_by", source_name(facts.source)},
-          {"file", facts.file},
-          {"sha256", facts.sha256},
-          {"card", facts.card}};
 }
 
 double number_of(const MetricsRow& row, const char* name) { return row.number(name).value_or(0); }
@@ -87,8 +80,10 @@ void check_log(const fs::path& folder, const Json& record, std::vector<FolderFau
   const LogCounters found = counters_of(metrics);
   const Json& counters = record.at("counters");
   check_same(faults, "metrics.jsonl", "steps", counters.at("steps"), found.steps);
-  check_same(faults, "metrics.jsonl", "graded tokens", counters.at("graded_tokens"),
-             found.graded_tokens);
+  check_same(faults, "metrics.jsonl", "learned tokens", counters.at("learned_tokens"),
+             found.learned_tokens);
+  check_same(faults, "metrics.jsonl", "generated tokens", counters.at("generated_tokens"),
+             found.generated_tokens);
   check_same(faults, "metrics.jsonl", "skipped steps", counters.at("skipped_steps"),
              found.skipped_steps);
 }
@@ -102,16 +97,11 @@ void check_events(const Json& record, std::vector<FolderFault>& faults) {
   }
 }
 
-// Of a run its folder model/, of a model itself.
-void check_files(const fs::path& folder, const Json& record, std::vector<FolderFault>& faults) {
-  const Json& output = record.at("output");
-  if (!output.contains("files")) return;
-  const bool is_run = is_file(folder / "config.toml");
-  const fs::path model = is_run ? folder / "model" : folder;
-  const std::string prefix = is_run ? "model/" : "";
+void check_list(const fs::path& folder, const std::string& prefix, const Json& files,
+                std::vector<FolderFault>& faults) {
   std::map<std::string, const Json*> recorded;
-  for (const Json& file : output.at("files")) recorded[file.at("name").get<std::string>()] = &file;
-  for (const Json& file : file_facts(model)) {
+  for (const Json& file : files) recorded[file.at("name").get<std::string>()] = &file;
+  for (const Json& file : file_facts(folder)) {
     const std::string name = file["name"];
     const auto known = recorded.find(name);
     if (known == recorded.end()) {
@@ -126,20 +116,31 @@ void check_files(const fs::path& folder, const Json& record, std::vector<FolderF
   }
 }
 
+// Of a run its folders model/ and adapter/, of a model itself.
+void check_files(const fs::path& folder, const Json& record, std::vector<FolderFault>& faults) {
+  const Json& output = record.at("output");
+  if (!output.contains("files")) return;
+  if (!is_file(folder / "config.toml")) return check_list(folder, "", output.at("files"), faults);
+  check_list(folder / "model", "model/", output.at("files"), faults);
+  if (output.contains("adapter")) {
+    check_list(folder / "adapter", "adapter/", output.at("adapter"), faults);
+  }
+}
+
 }  // namespace
 
-Json model_facts(const std::string& name, const fs::path& folder) {
+Json model_facts(const std::string& name, const fs::path& folder, DigestMemo* memo) {
   uint64_t bytes = 0;
   std::string root;
-  const Json files = digests_below(folder, bytes, root);
+  const Json files = digests_below(folder, bytes, root, memo);
   return {{"name", name},
           {"root", root},
           {"files", files.size()},
           {"bytes", bytes},
-          {"license", license_facts(folder)}};
+          {"license", license_record(license_of(folder))}};
 }
 
-Json data_facts(const std::string& name, int64_t rows) {
+Json data_facts(const std::string& name, int64_t rows, DigestMemo* memo) {
   Json facts = {{"name", name},
                 {"rows", rows < 0 ? unknown_fact("not counted") : Json(rows)},
                 {"license", unknown_fact("nothing beside the data says it")}};
@@ -149,7 +150,7 @@ Json data_facts(const std::string& name, int64_t rows) {
   }
   uint64_t bytes = 0;
   std::string root;
-  const Json files = digests_below(name, bytes, root);
+  const Json files = digests_below(name, bytes, root, memo);
   facts["bytes"] = bytes;
   facts["sha256"] = is_file(name) ? files[0]["sha256"] : Json(root);
   return facts;
@@ -160,42 +161,25 @@ Json file_facts(const fs::path& folder) {
   Json files = Json::array();
   uint64_t bytes = 0;
   std::string root;
-  for (const Json& file : digests_below(folder, bytes, root)) {
+  for (const Json& file : digests_below(folder, bytes, root, nullptr)) {
     if (file["name"] != record_name) files.push_back(file);
   }
   return files;
 }
 
-Json parents_of(const std::vector<fs::path>& models) {
-  Json parents = Json::array();
-  for (const fs::path& model : models) {
-    const fs::path file = model / record_name;
-    if (!is_folder(model) || !is_file(file)) continue;
-    Json parent = {{"sha256", sha256_file(file)}, {"verified", false}};
-    if (const auto record = read_record(model)) {
-      parent["student"] = record->at("student").value("license", Json());
-      parent["teachers"] = Json::array();
-      for (const Json& teacher : record->at("teachers")) {
-        parent["teachers"].push_back(teacher.is_object() ? teacher.value("license", Json())
-                                                         : Json());
-      }
-      parent["parents"] = record->at("parents");
-    }
-    parents.push_back(std::move(parent));
-  }
-  return parents;
+void count_row(LogCounters& counters, const MetricsRow& row) {
+  counters.steps = static_cast<int64_t>(number_of(row, "step"));
+  counters.learned_tokens += static_cast<int64_t>(number_of(row, "tokens"));
+  counters.generated_tokens += static_cast<int64_t>(number_of(row, "generated_tokens"));
+  counters.seconds = number_of(row, "seconds");
+  const double size = number_of(row, "loss") + number_of(row, "grad_norm");
+  if (!std::isfinite(size)) ++counters.skipped_steps;
 }
 
 LogCounters counters_of(const fs::path& metrics) {
   LogCounters counters;
   if (!is_file(metrics)) return counters;
-  for (const MetricsRow& row : read_metrics(metrics)) {
-    counters.steps = static_cast<int64_t>(number_of(row, "step"));
-    counters.graded_tokens += static_cast<int64_t>(number_of(row, "tokens"));
-    counters.seconds = number_of(row, "seconds");
-    const double size = number_of(row, "loss") + number_of(row, "grad_norm");
-    if (!std::isfinite(size)) ++counters.skipped_steps;
-  }
+  for (const MetricsRow& row : read_metrics(metrics)) count_row(counters, row);
   counters.head = log_head_of(metrics);
   return counters;
 }
@@ -216,7 +200,7 @@ std::optional<Json> read_record(const fs::path& folder) {
   for (const char* field : {"clock", "counters", "output", "student", "tool", "tokenizer"}) {
     if (!record[field].is_object()) throw input_error("{}: \"{}\" is no object", where, field);
   }
-  for (const char* field : {"data", "events", "parents", "teachers"}) {
+  for (const char* field : {"data", "events", "parents", "scores", "teachers"}) {
     if (!record[field].is_array()) throw input_error("{}: \"{}\" is no list", where, field);
   }
   if (canonical_json(record) + "\n" != text) {

@@ -12,8 +12,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* predicate_type = "https://slsa.dev/provenance/v1";
-constexpr const char* build_type = "https://github.com/alambic/alambic/train/v1";
-constexpr const char* builder = "https://github.com/alambic/alambic";
+// Names, not addresses: docs/provenance.md says what they stand for.
+constexpr const char* build_type = "urn:alambic:run:v1";
+constexpr const char* builder = "urn:alambic:program";
 
 void add_dependency(Json& list, const std::string& name, const Json& digest) {
   Json one = {{"name", name}};
@@ -31,7 +32,8 @@ Json dependencies_of(const Json& record) {
   for (const Json& data : record.at("data")) {
     add_dependency(list, "data " + data.at("name").get<std::string>(), data.at("sha256"));
   }
-  for (const Json& file : record.at("tool").at("files")) {
+  const Json& files = record.at("tool").at("files");
+  for (const Json& file : files.is_array() ? files : Json::array()) {
     add_dependency(list, "tool " + file.at("name").get<std::string>(), file.at("sha256"));
   }
   return list;

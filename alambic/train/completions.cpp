@@ -23,11 +23,15 @@ Rollouts given_rollouts(const std::vector<TokenizedExample>& examples, at::Devic
 
 namespace {
 
-double mean_length(const std::vector<Completion>& completions) {
+double total_length(const std::vector<Completion>& completions) {
   double tokens = 0;
   for (const Completion& completion : completions)
     tokens += static_cast<double>(completion.tokens.size());
-  return tokens / static_cast<double>(completions.size());
+  return tokens;
+}
+
+double mean_length(const std::vector<Completion>& completions) {
+  return total_length(completions) / static_cast<double>(completions.size());
 }
 
 double eos_share(const std::vector<Completion>& completions) {
@@ -111,6 +115,7 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
   const std::vector<Completion> completions =
       all_completions(world, generate(student, own, engine));
   report.extra = {{"completion_length", mean_length(completions)},
+                  {"generated_tokens", total_length(completions)},
                   {"eos_share", eos_share(completions)},
                   {"repetition", mean_repetition(completions)}};
   const size_t kept = std::min<size_t>(completions.size(), samples);

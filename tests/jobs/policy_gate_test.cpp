@@ -79,11 +79,60 @@ TEST_F(PolicyGate, RemembersTheTermsOfTheTeachersTeacher) {
   EXPECT_NE(text.find("gemma (conditional)"), std::string::npos) << text;
 }
 
+// Bug: a text that is known by its title alone, or by nobody, stood in the record as unknown, and
+// the next generation was asked nothing.
+TEST_F(PolicyGate, RemembersTermsThatOnlyATextTells) {
+  const auto ask_of_second = [&](const std::string& terms, const PolicyOptions& policy) {
+    license("teacher", terms);
+    DistillOptions first = distillation("first");
+    first.run.overwrite = true;
+    first.policy = policy;
+    jobs::distill(first);
+    DistillOptions second = distillation("second");
+    second.teachers.teacher = {at("first/model")};
+    std::string text;
+    EXPECT_EQ(exit_of([&] { ask_policy(second); }, text), Exit::refused) << terms;
+    return text;
+  };
+  std::string text = ask_of_second("LLAMA 2 COMMUNITY LICENSE AGREEMENT",
+                                   {.override_policy = {"llama-2=a trial"}});
+  EXPECT_NE(text.find("llama-2 (no)"), std::string::npos) << text;
+  text = ask_of_second("terms of nobody",
+                       {.attested_by = "me", .attest = {"license of " + at("teacher") + "=read"}});
+  EXPECT_NE(text.find("no rule knows 'text "), std::string::npos) << text;
+}
+
 TEST_F(PolicyGate, AsksOfTrainingToo) {
   license("student", "terms of nobody");
   std::string text;
   EXPECT_EQ(exit_of([&] { jobs::train(training("run")); }, text), Exit::refused);
   EXPECT_NE(text.find("--attest"), std::string::npos) << text;
+}
+
+// Bug: serve asked nothing, so that a model for research alone answered everybody.
+TEST_F(PolicyGate, AsksBeforeServing) {
+  license("teacher", "Creative Commons Attribution-NonCommercial 4.0 International");
+  ServeOptions options;
+  options.models = {"small=" + at("teacher")};
+  options.machine.device = "cpu";
+  std::string text;
+  EXPECT_EQ(exit_of([&] { ask_policy(options); }, text), Exit::refused);
+  EXPECT_NE(text.find("served model"), std::string::npos) << text;
+  options.policy = {.attested_by = "me", .attest = {"cc-by-nc-4.0=for a course"}};
+  ask_policy(options);
+}
+
+// Bug: a judge on this machine was asked nothing.
+TEST_F(PolicyGate, AsksTheTermsOfAJudge) {
+  license("teacher", "LLAMA 2 COMMUNITY LICENSE AGREEMENT");
+  DistillOptions options = distillation("run");
+  options.loss.objective = "grpo";
+  options.teachers.teacher.clear();
+  options.num_generations = 2;
+  options.reward.judge = at("teacher");
+  std::string text;
+  EXPECT_EQ(exit_of([&] { ask_policy(options); }, text), Exit::refused);
+  EXPECT_NE(text.find("llama-2"), std::string::npos) << text;
 }
 
 }  // namespace

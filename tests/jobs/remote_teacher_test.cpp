@@ -328,6 +328,7 @@ TEST_F(RemoteTeacherTest, TheKeyIsInNoFileAndTheAddressInTheRecord) {
   EXPECT_EQ(record["teachers"][0]["name"], server->address());
   EXPECT_EQ(record["teachers"][0]["spent"]["replies"], 16);
   EXPECT_EQ(record["counters"]["teacher_calls"], 16);
+  EXPECT_EQ(record["teachers"][0]["host"], "127.0.0.1");
 }
 
 // Bug: what a judge costs is in no record and under no budget.
@@ -347,9 +348,9 @@ TEST_F(RemoteTeacherTest, AJudgeIsPaidForFromItsBudget) {
   options.reward.judge_budget_tokens = 1200;
   EXPECT_EQ(jobs::distill(options).ending, RunEnding::stopped);
   auto record = nlohmann::json::parse(read_file(folder / "run/provenance/record.json"));
-  const int64_t replies = record["judge"]["spent"]["replies"];
+  const int64_t replies = record["scores"][0]["spent"]["replies"];
   EXPECT_GT(replies, 0);
-  EXPECT_EQ(record["judge"]["spent"]["input_tokens"], 230 * replies);
+  EXPECT_EQ(record["scores"][0]["spent"]["input_tokens"], 230 * replies);
   // What the first part has spent counts for the second.
   options.run.resume = true;
   EXPECT_EQ(jobs::distill(options).ending, RunEnding::stopped);

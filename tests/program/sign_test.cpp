@@ -1,4 +1,6 @@
 // keygen, sign, verify and policy check as a maker, a receiver and an attacker use them.
+#include <cstdlib>
+
 #include "tests/program/program.h"
 #include "tests/provenance/record_fixture.h"
 
@@ -15,6 +17,7 @@ struct SignCommands : RecordFixture {
     full["tool"]["files"] = nlohmann::json::array();
     full["clock"]["started"] = full["clock"]["updated"] = "2026-11-29T00:00:00Z";
     full["policy"] = {{"verdict", "permitted"}, {"overrides", nlohmann::json::array()}};
+    write_record(run, full);
     write_record(model, full);
     expect(0, "keygen --out " + at("maker"), "keep it to yourself");
     expect(0, "sign " + folder() + " --key " + at("maker"), "3 files signed");
@@ -60,8 +63,57 @@ TEST_F(SignCommands, FindWhatAnAttackerDoes) {
   write_record(model, other);
   expect_verify(4, "altered: provenance/record.json");
   again();
+  nlohmann::json another = *read_record(run);  // another model's
+  another["student"]["name"] = "another";
+  write_record(model, another);
+  expect_verify(4, "altered: provenance/record.json");
+  again();
+  fs::rename(model / "model.safetensors", model / "model-2.safetensors");
+  expect_verify(4, "renamed: model.safetensors: is now called model-2.safetensors");
+  again();
   fs::remove(model / "provenance/slsa.sigstore.json");
   expect_verify(0, "verified");
+}
+
+// One number of a run's log, in a signed run and by one who signs it again.
+TEST_F(SignCommands, FindAnEditedFigure) {
+  const std::string of_run = "verify " + run.string() + " --key ";
+  expect(0, "sign " + run.string() + " --key " + at("maker"), "files signed");
+  expect(0, of_run + at("maker.pub"), "verified");
+  std::string text = read_file(run / "metrics.jsonl");
+  text.replace(text.find("\"loss\":0.5"), 10, "\"loss\":0.1");
+  write_file(run / "metrics.jsonl", text);
+  expect(4, of_run + at("maker.pub"), "altered: metrics.jsonl");
+  expect(0, "sign " + run.string() + " --key " + at("maker") + " --overwrite", "");
+  expect(4, of_run + at("maker.pub"), "chain: metrics.jsonl:2: was altered");
+}
+
+// A run that was asked by a table without the rule on its teacher.
+TEST_F(SignCommands, FindADowngradedPolicy) {
+  nlohmann::json other = *read_record(model);
+  nlohmann::json teacher = other["student"];
+  teacher["name"] = "meta-llama/Llama-2-7b";
+  other["teachers"].push_back(teacher);
+  write_record(model, other);
+  expect(0, "sign " + folder() + " --key " + at("maker") + " --overwrite", "");
+  expect_verify(0, "teacher    meta-llama/Llama-2-7b");
+  expect_verify(4, "llama-2 (no)", "--policy");
+}
+
+TEST_F(SignCommands, HoldTheMachineAgainstWhatWasDeclared) {
+  const std::string source = std::string(ALAMBIC_SOURCE_DIR) + "/tests/provenance/fake_nvml.c";
+  ASSERT_EQ(std::system(("cc -shared -fPIC -o " + at("nvml.so") + " " + source).c_str()), 0);
+  ::setenv("ALAMBIC_NVML", at("nvml.so").c_str(), 1);
+  write_file(at("p.toml"), "[hardware]\n[[hardware.device]]\nname = \"NVIDIA H100*\"\n");
+  const std::string check =
+      "policy check --gpu --student " + folder() + " --policy " + at("p.toml");
+  expect(4, check, "NVIDIA H200 (GPU-0) is not declared");
+  write_file(at("p.toml"), "[hardware]\n[[hardware.device]]\nname = \"NVIDIA H200*\"\n");
+  expect(0, check, "permitted");
+  expect(4, check + " --policy-key " + at("maker.pub"), "not signed");
+  expect(0, "sign " + at("p.toml") + " --key " + at("maker"), "1 files signed");
+  expect(0, check + " --policy-key " + at("maker.pub"), "permitted");
+  ::unsetenv("ALAMBIC_NVML");
 }
 
 TEST_F(SignCommands, HoldTheRecordToTheFilesWhoeverSigned) {

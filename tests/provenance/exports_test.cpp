@@ -14,7 +14,6 @@ struct Exports : RecordFixture {
     full["teachers"].push_back(full["student"]);
     full["data"][0]["use"] = "training";
     full["counters"]["flop"] = {{"value", 1e12}, {"formula", "6 N D"}};
-    full["counters"]["generated_tokens"] = unknown_fact("not counted");
     full["command"]["config"]["max-steps"] = "4";
     full["clock"]["started"] = full["clock"]["updated"] = "2026-11-29T00:00:00Z";
     full["clock"]["training_seconds"] = 1.5;
@@ -49,7 +48,10 @@ TEST_F(Exports, SpdxIsThatOfItsModel) {
     GTEST_SKIP() << python << " has no spdx_python_model; ALAMBIC_ORACLE names one that has";
   }
   const fs::path file = scratch.path() / "spdx.json";
-  write_file(file, spdx_of(full()).dump());
+  nlohmann::json measured = full();
+  measured["clock"]["energy_joules"] = 2.5e6;
+  EXPECT_NE(spdx_of(measured).dump().find("\"ai_energyQuantity\":2.5,"), std::string::npos);
+  write_file(file, spdx_of(measured).dump());
   const std::string check =
       python +
       " -c 'import io, sys; from spdx_python_model import v3_0_1 as m; "

@@ -6,6 +6,7 @@
 
 #include "alambic/base/files.h"
 #include "alambic/base/temporary_folder.h"
+#include "alambic/provenance/energy.h"
 #include "alambic/provenance/policy/hardware.h"
 
 namespace alambic {
@@ -79,12 +80,26 @@ TEST_F(Hardware, MayBeDeclaredByUuid) {
   EXPECT_EQ(found({}, {.gpus = {h200(2)}}), "");
 }
 
-TEST_F(Hardware, IsReadThroughNvidiasLibrary) {
-  const fs::path source = fs::path(ALAMBIC_SOURCE_DIR) / "tests/provenance/fake_nvml.c";
-  const fs::path library = scratch.path() / "libnvidia-ml.so.1";
-  const std::string make = "cc -shared -fPIC -o " + library.string() + " " + source.string();
-  ASSERT_EQ(std::system(make.c_str()), 0);
-  ASSERT_EQ(::setenv("ALAMBIC_NVML", library.c_str(), 1), 0);
+// NVIDIA's library as tests/provenance/fake_nvml.c shows it: a line for each GPU.
+struct FakeLibrary : Hardware {
+  void SetUp() override {
+    const fs::path source = fs::path(ALAMBIC_SOURCE_DIR) / "tests/provenance/fake_nvml.c";
+    const fs::path library = scratch.path() / "libnvidia-ml.so.1";
+    const std::string make = "cc -shared -fPIC -o " + library.string() + " " + source.string();
+    ASSERT_EQ(std::system(make.c_str()), 0);
+    ASSERT_EQ(::setenv("ALAMBIC_NVML", library.c_str(), 1), 0);
+  }
+  void TearDown() override {
+    ::unsetenv("ALAMBIC_NVML");
+    ::unsetenv("FAKE_GPUS");
+  }
+  void show(const std::string& lines) const {
+    write_file(scratch.path() / "gpus", lines);
+    ::setenv("FAKE_GPUS", (scratch.path() / "gpus").c_str(), 1);
+  }
+};
+
+TEST_F(FakeLibrary, IsRead) {
   const GpuList list = list_gpus();
   EXPECT_EQ(list.unknown, "");
   ASSERT_EQ(list.gpus.size(), 2u);
@@ -92,13 +107,47 @@ TEST_F(Hardware, IsReadThroughNvidiasLibrary) {
   EXPECT_EQ(list.gpus[1].uuid, "GPU-1");
   EXPECT_EQ(list.gpus[1].pci_bus, "00000000:01:00.0");
   EXPECT_EQ(list.gpus[1].driver, "570.86.15");
+  EXPECT_EQ(list.gpus[1].cuda, "13.0");
+  EXPECT_EQ(list.gpus[1].nvlinks, 3);
   EXPECT_EQ(list.gpus[1].ecc, true);
   EXPECT_EQ(list.gpus[1].mig, std::nullopt);
   EXPECT_EQ(list.gpus[1].memory_bytes, 150'754'820'096u);
   EXPECT_EQ(list.gpus[1].compute_capability, "9.0");
+  std::string why;
+  EXPECT_DOUBLE_EQ(gpu_joules(why).value(), 12) << why;
   ::setenv("ALAMBIC_NVML", "/no/such/library.so", 1);
   EXPECT_NE(list_gpus().unknown, "");
-  ::unsetenv("ALAMBIC_NVML");
+}
+
+// From the library's functions to the verdict, as a run asks.
+TEST_F(FakeLibrary, IsHeldAgainstWhatWasDeclared) {
+  const HardwareRule declared = rule(
+      "[hardware]\necc = true\nno_mig = true\ndriver_min = \"570\"\ncpu = false\n"
+      "[[hardware.device]]\nname = \"NVIDIA H200*\"\nuuids = [\"GPU-a\", \"GPU-b\"]\n"
+      "max_count = 2\n[[hardware.device]]\nname = \"NVIDIA L4\"\n");
+  const std::vector<std::pair<std::string, std::string>> sets = {
+      {"NVIDIA H200|GPU-a|570.86|1|0|1\n", ""},
+      {"NVIDIA H200|GPU-a|570.86|1|0|1\nNVIDIA H200|GPU-b|570.86|1|0|1\n", ""},
+      {"NVIDIA L4|GPU-z|580.1|1|-|1\n", ""},
+      {"NVIDIA H200|GPU-c|570.86|1|0|1\n", "hardware-device "},
+      {"NVIDIA H100|GPU-a|570.86|1|0|1\n", "hardware-device "},
+      {"NVIDIA H200|-|570.86|1|0|1\n", "hardware-device "},
+      {"-|GPU-a|570.86|1|0|1\n", "hardware-device "},
+      {"NVIDIA H200|GPU-a|550.54|1|0|1\n", "hardware-driver "},
+      {"NVIDIA H200|GPU-a|-|1|0|1\n", "hardware-driver "},
+      {"NVIDIA H200|GPU-a|570.86|0|0|1\n", "hardware-ecc "},
+      {"NVIDIA H200|GPU-a|570.86|-|0|1\n", "hardware-ecc "},
+      {"NVIDIA H200|GPU-a|570.86|1|1|1\n", "hardware-mig "},
+      {"NVIDIA L4|GPU-y|580.1|1|-|1\nTesla T4|GPU-x|580.1|1|-|1\n", "hardware-device "},
+  };
+  for (const auto& [lines, findings] : sets) {
+    show(lines);
+    EXPECT_EQ(found(declared, list_gpus()), findings) << lines;
+  }
+  show("NVIDIA H200|GPU-a|570.86|1|0|-\n");
+  std::string why;
+  EXPECT_EQ(gpu_joules(why), std::nullopt);
+  EXPECT_EQ(why, "GPU 0 does not count its energy");
 }
 
 }  // namespace

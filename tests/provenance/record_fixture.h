@@ -2,6 +2,7 @@
 #pragma once
 
 #include "alambic/provenance/machine.h"
+#include "alambic/provenance/parents.h"
 #include "alambic/provenance/run_record.h"
 #include "alambic/report/metrics.h"
 #include "tests/provenance/signed_fixture.h"
@@ -41,6 +42,8 @@ struct RecordFixture : testing::Test {
         {"hardware", hardware_facts()},
         {"student", model_facts("m", model)},
         {"teachers", nlohmann::json::array()},
+        {"scores", nlohmann::json::array()},
+        {"determinism", nlohmann::json::object()},
         {"tokenizer", nlohmann::json::object()},
         {"seed", 1},
         {"precision", "Float"},
@@ -51,7 +54,9 @@ struct RecordFixture : testing::Test {
         {"output", {{"folder", "model"}, {"files", file_facts(model)}}},
         {"counters",
          {{"steps", log.steps},
-          {"graded_tokens", log.graded_tokens},
+          {"learned_tokens", log.learned_tokens},
+          {"graded_tokens", 0},
+          {"generated_tokens", log.generated_tokens},
           {"skipped_steps", log.skipped_steps}}},
         {"clock", {{"log", {{"lines", log.head.lines}, {"hash", log.head.hash}}}}}};
     record["data"] = nlohmann::json::array();

@@ -15,12 +15,16 @@ PolicyQuestion question_of(const PolicyCheckOptions& options) {
   PolicyQuestion question{.product = options.out, .gpus = list_gpus(), .uses_gpu = options.gpu};
   const auto add = [&](Role role, const std::string& folder) {
     question.ingredients.push_back(ingredient_of(role, as_hub_name(folder), folder));
+    question.ingredients.back().form = options.teaching;
   };
   add(Role::student, options.student);
   for (const std::string& teacher : options.teachers) add(Role::teacher, teacher);
   for (const std::string& host : options.hosts) {
-    question.ingredients.push_back(
-        {.role = Role::teacher, .name = host, .license = {}, .host = host});
+    question.ingredients.push_back({.role = Role::teacher,
+                                    .name = host,
+                                    .license = {},
+                                    .host = host,
+                                    .form = options.teaching});
   }
   for (const std::string& data : options.data) add(Role::data, data);
   return question;
@@ -42,7 +46,7 @@ void print_text(const PolicyDecision& decision) {
 
 int run(const PolicyCheckOptions& options) {
   const PolicyDecision decision =
-      decide(read_rules(options.policy.policy), question_of(options), options.policy, today_utc());
+      decide(rules_of(options.policy), question_of(options), options.policy, today_utc());
   if (options.json) {
     fmt::print("{}\n",
                decision.json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));

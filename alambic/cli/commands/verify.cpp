@@ -10,6 +10,8 @@
 #include "alambic/base/printable.h"
 #include "alambic/cli/commands/verify_options.h"
 #include "alambic/cli/run.h"
+#include "alambic/provenance/policy/gate.h"
+#include "alambic/provenance/policy/record_policy.h"
 #include "alambic/provenance/record_lines.h"
 #include "alambic/provenance/run_record.h"
 #include "alambic/provenance/slsa.h"
@@ -87,19 +89,6 @@ void print_text(const Outcome& outcome, const std::string& folder) {
   fmt::print("{}: {}\n", folder, checked.faults.empty() ? "verified" : "NOT what was signed");
 }
 
-void add_policy_faults(const nlohmann::json& policy, std::vector<FolderFault>& faults) {
-  const auto add = [&](const std::string& what) {
-    faults.push_back({FolderFault::Kind::policy, record_name, what});
-  };
-  if (!policy.is_object() || policy.value("verdict", "") != "permitted") {
-    return add("the policy did not permit the run, or was not asked");
-  }
-  const nlohmann::json overrides = policy.value("overrides", nlohmann::json::array());
-  for (const nlohmann::json& one : overrides) {
-    add(fmt::format("the policy was overridden: {}", one.dump()));
-  }
-}
-
 // The record beside the signature; where there is none that is a fault.
 void look_at_record(const VerifyOptions& options, Outcome& outcome) {
   std::vector<FolderFault>& faults = outcome.checked->faults;
@@ -109,7 +98,10 @@ void look_at_record(const VerifyOptions& options, Outcome& outcome) {
       const auto same = [&](const FolderFault& known) { return known.where == fault.where; };
       if (std::ranges::none_of(faults, same)) faults.push_back(std::move(fault));
     }
-    if (options.policy) add_policy_faults(outcome.record->at("policy"), faults);
+    if (!options.policy) return;
+    for (FolderFault& fault : policy_faults(*outcome.record, read_rules({}), today_utc())) {
+      faults.push_back(std::move(fault));
+    }
   } else if (!options.without_record || options.policy) {
     faults.push_back({FolderFault::Kind::record, record_name,
                       "is not there: nothing tells what made this model; --without-record accepts "

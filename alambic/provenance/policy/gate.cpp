@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,8 +11,9 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/names.h"
 #include "alambic/base/printable.h"
+#include "alambic/provenance/parents.h"
 #include "alambic/provenance/policy/hardware.h"
-#include "alambic/provenance/run_record.h"
+#include "alambic/provenance/sign_folder.h"
 
 namespace alambic {
 namespace {
@@ -20,7 +22,17 @@ using Json = nlohmann::json;
 using Role = Ingredient::Role;
 
 std::string role_name(Role role) {
-  return role == Role::student ? "student" : role == Role::teacher ? "teacher" : "data";
+  switch (role) {
+    case Role::student:
+      return "student";
+    case Role::teacher:
+      return "teacher";
+    case Role::data:
+      return "data";
+    case Role::served:
+      return "served model";
+  }
+  throw bug("an ingredient of no role");
 }
 
 bool any_matches(const std::vector<std::string>& patterns, const std::string& text) {
@@ -35,36 +47,24 @@ std::string hub_like(const std::string& name) {
   return before == std::string::npos ? plain : plain.substr(before + 1);
 }
 
-const LicenseRule* rule_of_license(const PolicyRules& rules, const std::string& id) {
-  if (id.empty()) return nullptr;
-  for (const LicenseRule& rule : rules.licenses) {
-    if (rule.id == id || any_matches(rule.licenses, id)) return &rule;
-  }
-  return nullptr;
+bool has_license(const LicenseRule& rule, const std::string& id) {
+  return !id.empty() && (rule.id == id || any_matches(rule.licenses, id));
 }
 
-const LicenseRule* rule_of_text(const PolicyRules& rules, const std::string& words) {
-  for (const LicenseRule& rule : rules.licenses) {
-    if (!rule.text.empty() && words.find(rule.text) != std::string::npos) return &rule;
-  }
-  return nullptr;
+bool has_text(const LicenseRule& rule, const std::string& words) {
+  return !rule.text.empty() && words.find(rule.text) != std::string::npos;
 }
 
-const LicenseRule* rule_of_name(const PolicyRules& rules, const Ingredient& of) {
-  for (const LicenseRule& rule : rules.licenses) {
-    if (of.host.empty() ? any_matches(rule.names, hub_like(of.name))
-                        : any_matches(rule.hosts, of.host)) {
-      return &rule;
-    }
-  }
-  return nullptr;
+bool has_name(const LicenseRule& rule, const Ingredient& of) {
+  return of.host.empty() ? any_matches(rule.names, hub_like(of.name))
+                         : any_matches(rule.hosts, of.host);
 }
 
-Permit permit_of(const LicenseRule& rule, Role role, const std::string& student) {
-  if (role == Role::student) return rule.as_student;
-  if (role == Role::data) return rule.as_data;
+Permit permit_of(const LicenseRule& rule, const Ingredient& of, const std::string& student) {
+  if (of.role == Role::student || of.role == Role::served) return rule.as_student;
+  if (of.role == Role::data) return rule.as_data;
   if (any_matches(rule.except_students, student)) return Permit::yes;
-  return rule.as_teacher;
+  return rule.as_teacher[static_cast<size_t>(of.form)];
 }
 
 // Days since the first of March of the year 0 (Howard Hinnant's days_from_civil, without an era).
@@ -84,32 +84,52 @@ class Judge {
     for (const Ingredient& one : question.ingredients) {
       if (one.role == Role::student) student_ = hub_like(one.name);
     }
+    static const auto shipped = static_cast<int64_t>(read_rules({}).licenses.size());
+    shipped_ = rules.licenses.end() - std::min(shipped, std::ssize(rules.licenses));
   }
 
   void see(const Ingredient& of) {
     std::set<const LicenseRule*> found;
-    const auto add = [&](const LicenseRule* rule) {
-      if (rule != nullptr && found.insert(rule).second) apply(of, *rule);
+    // The first rule that matches; an operator's own without a reason loosens no shipped one.
+    const auto look = [&](const std::function<bool(const LicenseRule&)>& matches_it) {
+      const auto end = rules_.licenses.end();
+      const auto first = std::find_if(rules_.licenses.begin(), end, matches_it);
+      if (first == end) return false;
+      if (found.insert(&*first).second) apply(of, *first);
+      if (first >= shipped_ || explained(*first)) return true;
+      const auto stricter = std::find_if(shipped_, end, matches_it);
+      if (stricter != end && permit_of(*stricter, of, student_) > permit_of(*first, of, student_) &&
+          found.insert(&*stricter).second) {
+        apply(of, *stricter);
+      }
+      return true;
     };
-    add(rule_of_name(rules_, of));
+    const auto by_license = [&](const std::string& id) {
+      return look([&](const LicenseRule& rule) { return has_license(rule, id); });
+    };
+    look([&](const LicenseRule& rule) { return has_name(rule, of); });
     for (const std::string& id : of.inherited) {
-      const LicenseRule* rule = rule_of_license(rules_, id);
-      rule == nullptr ? unknown(of, id) : add(rule);
+      if (!by_license(id)) unknown(of, id);
     }
     if (!of.host.empty()) {
       if (found.empty()) unknown(of, of.host);
       return;
     }
-    const LicenseRule* by_text = rule_of_text(rules_, of.license.words);
-    const LicenseRule* own = by_text != nullptr ? by_text : rule_of_license(rules_, of.license.id);
-    add(own);
+    const bool known =
+        look([&](const LicenseRule& rule) { return has_text(rule, of.license.words); }) ||
+        by_license(of.license.id);
     const bool tells = of.license.source != LicenseFacts::Source::none &&
                        of.license.source != LicenseFacts::Source::record;
-    if (tells && own == nullptr) unknown(of, of.license.id);
+    if (tells && !known) unknown(of, of.license.id);
     if (found.empty() && !tells && of.inherited.empty()) undeclared(of);
   }
 
  private:
+  bool explained(const LicenseRule& rule) const {
+    return std::ranges::any_of(rules_.loosened,
+                               [&](const auto& one) { return one.first == rule.id; });
+  }
+
   std::string about(const Ingredient& of) const {
     return role_name(of.role) + " " + printable(of.name);
   }
@@ -117,7 +137,7 @@ class Judge {
   void apply(const Ingredient& of, const LicenseRule& rule) {
     PolicyFinding finding{.about = about(of),
                           .rule = rule.id,
-                          .permit = permit_of(rule, of.role, student_),
+                          .permit = permit_of(rule, of, student_),
                           .says = rule.says,
                           .source = rule.source,
                           .as_of = rule.as_of};
@@ -134,12 +154,17 @@ class Judge {
             : remedy_of(finding.permit, rule.id);
     finding.met = finding.permit == Permit::yes;
     decision_.findings.push_back(std::move(finding));
-    if (of.role != Role::data && !rule.name_prefix.empty()) check_name(of, rule);
-    for (const std::string& duty : rule.obligations) {
-      const std::string text = fmt::format("{} ({}): {}", rule.id, about(of), duty);
-      if (std::ranges::find(decision_.obligations, text) == decision_.obligations.end()) {
-        decision_.obligations.push_back(text);
-      }
+    if (of.role != Role::data && !rule.name_prefix.empty()) {
+      if (of.role != Role::served) check_name(of, rule);
+      oblige(of, rule, fmt::format("its name begins with \"{}\"", rule.name_prefix));
+    }
+    for (const std::string& duty : rule.obligations) oblige(of, rule, duty);
+  }
+
+  void oblige(const Ingredient& of, const LicenseRule& rule, const std::string& duty) {
+    const std::string text = fmt::format("{} ({}): {}", rule.id, about(of), duty);
+    if (std::ranges::find(decision_.obligations, text) == decision_.obligations.end()) {
+      decision_.obligations.push_back(text);
     }
   }
 
@@ -186,6 +211,7 @@ class Judge {
   }
 
   const PolicyRules& rules_;
+  std::vector<LicenseRule>::const_iterator shipped_;  // the first one after the operator's own
   const PolicyQuestion& question_;
   const int64_t today_;
   std::string student_;
@@ -217,26 +243,48 @@ void meet(PolicyDecision& decision, const std::string& rule, bool even_no) {
   }
 }
 
+// Of a model, or of its license alone, as records of version 0.1 have it.
 void find_licenses(const Json& model, std::vector<std::string>& ids) {
-  if (!model.is_object() || !model.contains("id")) return;
-  if (model["id"].is_string()) ids.push_back(model["id"].get<std::string>());
-}
-
-void find_inherited(const Json& parent, std::vector<std::string>& ids) {
-  if (!parent.is_object()) return;
-  find_licenses(parent.value("student", Json()), ids);
-  for (const Json& teacher : parent.value("teachers", Json::array())) find_licenses(teacher, ids);
-  for (const Json& one : parent.value("parents", Json::array())) find_inherited(one, ids);
+  if (!model.is_object()) return;
+  const Json& license = model.contains("license") ? model["license"] : model;
+  if (!license.is_object() || !license.contains("id")) return;
+  if (license["id"].is_string()) {
+    ids.push_back(license["id"].get<std::string>());
+  } else if (license.value("told_by", "") == "unknown text") {
+    // Terms that nobody knew once are not met by being a generation away.
+    ids.push_back("text " + license.value("sha256", "").substr(0, 16));
+  }
 }
 
 }  // namespace
+
+PolicyRules rules_of(const PolicyOptions& options) {
+  if (options.policy_key.empty()) return read_rules(options.policy);
+  const CheckedFolder checked =
+      check_folder(options.policy, {.key = read_public_key(options.policy_key)}, {});
+  if (!checked.faults.empty()) {
+    throw Error(
+        Exit::refused,
+        fmt::format("the policy {} {}", printable(options.policy), checked.faults.front().what),
+        "sign it again, if the change is the operator's");
+  }
+  PolicyRules rules = read_rules(options.policy);
+  rules.signer = checked.signer;
+  return rules;
+}
 
 Ingredient ingredient_of(Role role, const std::string& name, const fs::path& folder) {
   Ingredient of{.role = role, .name = name};
   if (!path_exists(folder)) return of;
   of.license = license_of(folder);
   if (!is_folder(folder)) return of;
-  for (const Json& parent : parents_of({folder})) find_inherited(parent, of.inherited);
+  for_each_parent({{"parents", parents_of({folder})}}, [&](const Json& parent, int) {
+    if (!parent.is_object()) return;
+    find_licenses(parent.value("student", Json()), of.inherited);
+    for (const Json& teacher : parent.value("teachers", Json::array())) {
+      find_licenses(teacher, of.inherited);
+    }
+  });
   std::ranges::sort(of.inherited);
   of.inherited.erase(std::unique(of.inherited.begin(), of.inherited.end()), of.inherited.end());
   return of;
@@ -263,12 +311,14 @@ Json PolicyDecision::json() const {
           {"warnings", warnings},
           {"attested", attested},
           {"overrides", overrides},
-          {"rules_sha256", rules_sha256}};
+          {"rules_sha256", rules_sha256},
+          {"rules_signer",
+           rules_signer.empty() ? unknown_fact("no --policy-key was given") : Json(rules_signer)}};
 }
 
 PolicyDecision decide(const PolicyRules& rules, const PolicyQuestion& question,
                       const PolicyOptions& options, const std::string& today) {
-  PolicyDecision decision{.rules_sha256 = rules.sha256};
+  PolicyDecision decision{.rules_sha256 = rules.sha256, .rules_signer = rules.signer};
   Judge judge(rules, question, today, decision);
   for (const Ingredient& one : question.ingredients) judge.see(one);
   for (PolicyFinding& finding : hardware_findings(rules.hardware, question)) {

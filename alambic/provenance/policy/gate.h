@@ -14,13 +14,18 @@ namespace alambic {
 
 /// Something that goes into a run.
 struct Ingredient {
-  enum class Role { student, teacher, data };
+  enum class Role { student, teacher, data, served };
   Role role = Role::student;
   std::string name;  ///< as it was given, or its name of the hub
   LicenseFacts license;
   std::string host;                    ///< of an endpoint; "": local
   std::vector<std::string> inherited;  ///< licenses of what its record says it was made from
+  Teaching form = Teaching::logits;    ///< of a teacher
 };
+
+/// The rules for these options. Refused (exit 4): a policy file that `policy_key` did not sign, or
+/// that was altered after it was. Input errors: those of read_rules, a key that cannot be read.
+PolicyRules rules_of(const PolicyOptions& options);
 
 /// A local model: its license, and those that its record names.
 Ingredient ingredient_of(Ingredient::Role role, const std::string& name, const fs::path& folder);
@@ -40,6 +45,7 @@ struct PolicyDecision {
   std::vector<std::string> obligations, warnings;
   nlohmann::json attested = nlohmann::json::array(), overrides = nlohmann::json::array();
   std::string rules_sha256;
+  std::string rules_signer;  ///< of the policy file; "": nobody had to sign it
 
   bool permitted() const;
   nlohmann::json json() const;

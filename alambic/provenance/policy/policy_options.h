@@ -9,7 +9,7 @@ namespace alambic {
 
 /// What an operator says to the policy.
 struct PolicyOptions {
-  std::string policy, attested_by;
+  std::string policy, policy_key, attested_by;
   std::vector<std::string> attest, override_policy;
 
   void visit(OptionVisitor& v) {
@@ -18,6 +18,11 @@ struct PolicyOptions {
            "TOML file with rules of one's own before the shipped ones, and the declared hardware "
            "(docs/provenance.md)")
         .path();
+    v.text("policy-key", policy_key,
+           "public key in PEM that must have signed that file: `alambic sign FILE --key …` writes "
+           "FILE.sig")
+        .path()
+        .only_with("policy");
     v.list("attest", attest,
            "RULE=TEXT: the condition of this rule is met, for this reason; it is recorded")
         .only_with("attested-by");

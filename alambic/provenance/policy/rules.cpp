@@ -104,13 +104,22 @@ bool is_day(const std::string& text) {
          text.find_first_not_of("0123456789-") == std::string::npos;
 }
 
+std::array<Permit, 3> teacher_permits(Table& table) {
+  const Permit all = table.permit("as_teacher", Permit::ask);
+  std::array<Permit, 3> permits{};
+  for (const Teaching form : {Teaching::text, Teaching::logits, Teaching::states}) {
+    permits[static_cast<size_t>(form)] = table.permit("as_teacher_" + teaching_name(form), all);
+  }
+  return permits;
+}
+
 LicenseRule license_rule(Table& table, std::string& reason) {
   LicenseRule rule{.id = table.text("id"),
                    .licenses = table.texts("licenses"),
                    .text = table.text("text"),
                    .names = table.texts("names"),
                    .hosts = table.texts("hosts"),
-                   .as_teacher = table.permit("as_teacher", Permit::ask),
+                   .as_teacher = teacher_permits(table),
                    .as_student = table.permit("as_student", Permit::ask),
                    .as_data = table.permit("as_data", Permit::ask),
                    .except_students = table.texts("except_students"),
@@ -142,8 +151,10 @@ void read_hardware(Table& table, HardwareRule& rule) {
 }
 
 bool is_looser(const LicenseRule& rule, const LicenseRule& shipped) {
-  return rule.as_teacher < shipped.as_teacher || rule.as_student < shipped.as_student ||
-         rule.as_data < shipped.as_data;
+  for (size_t form = 0; form < rule.as_teacher.size(); ++form) {
+    if (rule.as_teacher[form] < shipped.as_teacher[form]) return true;
+  }
+  return rule.as_student < shipped.as_student || rule.as_data < shipped.as_data;
 }
 
 toml::table parse(const std::string& text, const std::string& where) {
@@ -163,8 +174,8 @@ std::vector<LicenseRule> read_licenses(Table& table, PolicyRules* rules) {
     for (const LicenseRule& shipped : rules == nullptr ? licenses : rules->licenses) {
       if (shipped.id != rule.id || rules == nullptr || !is_looser(rule, shipped)) continue;
       if (reason.empty()) one.wrong("reason", "given: the shipped rule is stricter");
-      rules->loosened.emplace_back(rule.id, reason);
     }
+    if (rules != nullptr && !reason.empty()) rules->loosened.emplace_back(rule.id, reason);
     licenses.push_back(std::move(rule));
   });
   return licenses;
@@ -184,6 +195,18 @@ std::string permit_name(Permit permit) {
       return "no";
   }
   throw bug("a permit of no kind");
+}
+
+std::string teaching_name(Teaching form) {
+  switch (form) {
+    case Teaching::text:
+      return "text";
+    case Teaching::logits:
+      return "logits";
+    case Teaching::states:
+      return "states";
+  }
+  throw bug("a teacher of no form");
 }
 
 PolicyRules read_rules(const fs::path& file) {

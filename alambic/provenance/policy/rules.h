@@ -2,6 +2,7 @@
 // day, not legal advice.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,16 +17,22 @@ enum class Permit { yes, conditional, ask, no };
 
 std::string permit_name(Permit permit);
 
+/// In what form a teacher teaches: texts that it wrote, probabilities of tokens, hidden states.
+enum class Teaching { text, logits, states };
+
+std::string teaching_name(Teaching form);
+
 /// Terms of models or data with one license.
 struct LicenseRule {
   std::string id;                     ///< "llama-3.1"
   std::vector<std::string> licenses;  ///< ids by which texts and cards name it
   std::string text;                   ///< plain words by which a LICENSE file is known
-  std::vector<std::string> names;   ///< patterns of hub names and folders: "meta-llama/Llama-3.1*"
-  std::vector<std::string> hosts;   ///< of endpoints: "api.openai.com"
-  Permit as_teacher = Permit::ask;  ///< to train another model on its answers or its grades
-  Permit as_student = Permit::ask;  ///< to train it
-  Permit as_data = Permit::ask;     ///< to train on it
+  std::vector<std::string> names;  ///< patterns of hub names and folders: "meta-llama/Llama-3.1*"
+  std::vector<std::string> hosts;  ///< of endpoints: "api.openai.com"
+  /// To train another model on its texts, its grades of tokens, its hidden states (by Teaching).
+  std::array<Permit, 3> as_teacher = {Permit::ask, Permit::ask, Permit::ask};
+  Permit as_student = Permit::ask;           ///< to train it, and to serve it
+  Permit as_data = Permit::ask;              ///< to train on it
   std::vector<std::string> except_students;  ///< patterns of students for which the teacher is fine
   std::string name_prefix;                   ///< that a student's folder must begin with; "": none
   std::string condition;                     ///< what must be attested, in words; "": nothing
@@ -56,6 +63,7 @@ struct PolicyRules {
   Permit undeclared = Permit::yes;  ///< of a model or data of which nothing tells a license
   Permit unknown = Permit::ask;     ///< of a license that no rule knows
   std::string sha256;               ///< of the shipped table and the overlay
+  std::string signer;               ///< of the overlay, where somebody had to sign it
   /// Shipped rules that the overlay made less strict, and why.
   std::vector<std::pair<std::string, std::string>> loosened;
 };

@@ -1,0 +1,51 @@
+// What a run is made of, as its record says it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "alambic/base/files.h"
+#include "alambic/jobs/run_options.h"
+#include "alambic/jobs/teacher_options.h"
+#include "alambic/model/lora_options.h"
+#include "alambic/teacher/reward_options.h"
+#include "alambic/text/data/data_sources.h"
+
+namespace alambic {
+
+struct RunIngredients {
+  std::string command;                ///< "distill"
+  const Options& options;             ///< of the command
+  nlohmann::json hardware;            ///< of all ranks
+  std::string student;                ///< folder of the model that is trained
+  std::vector<NamedFolder> teachers;  ///< a folder "self" is the student
+  bool grades = false;                ///< whether they grade the tokens that are learned
+  RewardOptions reward;
+  LoraOptions lora;
+  std::vector<std::string> data;  ///< as --data has it
+  int64_t rows = 0;               ///< of all data
+  std::vector<RowShare> shares;   ///< per source, where they are mixed
+  std::string held_out;           ///< --valid-data; "" without
+  int64_t seed = 0;
+  bool on_cpu = true;
+  std::string precision;            ///< of the weights in memory
+  double parameters = 0;            ///< of the student
+  nlohmann::json policy = nullptr;  ///< verdict of the policy; null: none was asked for
+  RunOptions run;
+};
+
+/// The record of a run that begins, without counters. What takes reading every byte of models, data
+/// and libraries is unknown in it.
+nlohmann::json begun_record(const RunIngredients& of);
+
+/// What is unknown in begun_record: tool.files, student, teachers, scores, data, tokenizer and
+/// parents, each file read once. What cannot be read is unknown, with the reason.
+nlohmann::json read_facts(const RunIngredients& of);
+
+/// Tokens that teachers behind an address and a judge have read and written so far, by their
+/// journals in the run's folder, and what their servers are; into their facts, and the number of
+/// calls into counters.teacher_calls.
+void add_spent(const fs::path& run, nlohmann::json& record);
+
+}  // namespace alambic
