@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "alambic/base/control_groups.h"
+#include "alambic/base/environment.h"
 
 namespace alambic {
 namespace {
@@ -36,8 +37,8 @@ double quota_of_version_1(const fs::path& group) {
 }
 
 int64_t from_environment() {
-  const char* value = std::getenv("OMP_NUM_THREADS");
-  const int64_t threads = value == nullptr ? 0 : std::strtol(value, nullptr, 10);
+  const std::string value = environment_variable("OMP_NUM_THREADS").value_or("");
+  const int64_t threads = std::strtol(value.c_str(), nullptr, 10);
   return threads < 100000 ? threads : 0;
 }
 

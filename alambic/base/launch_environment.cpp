@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 
 #include "alambic/base/error.h"
 
@@ -80,12 +79,6 @@ void find_address(const Reader& read, LaunchEnvironment& place) {
 }
 
 }  // namespace
-
-std::optional<std::string> environment_variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  if (value == nullptr || *value == '\0') return std::nullopt;
-  return value;
-}
 
 std::string first_slurm_host(const std::string& hosts) {
   std::string host;

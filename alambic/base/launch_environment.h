@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "alambic/base/environment.h"
+
 namespace alambic {
 
 struct LaunchEnvironment {
@@ -21,9 +23,6 @@ struct LaunchEnvironment {
 
 /// The value of an environment variable; nothing where it is not set or empty.
 using Variables = std::function<std::optional<std::string>(const std::string& name)>;
-
-/// The process's own.
-std::optional<std::string> environment_variable(const std::string& name);
 
 /// The first of these that is complete: RANK and WORLD_SIZE with LOCAL_RANK, LOCAL_WORLD_SIZE,
 /// MASTER_ADDR, MASTER_PORT (torchrun and most others); SLURM_STEP_NUM_TASKS with SLURM_PROCID,

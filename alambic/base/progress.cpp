@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <utility>
 
+#include "alambic/base/environment.h"
 #include "alambic/base/log.h"
 #include "alambic/base/units.h"
 
@@ -93,16 +93,11 @@ std::string format_progress(const ProgressState& state, const ProgressStyle& sty
 
 namespace {
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
 bool speaks_utf8() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const std::string value = environment(name);
-    if (value.empty()) continue;
-    return value.find("UTF-8") != std::string::npos || value.find("utf8") != std::string::npos;
+    const std::optional<std::string> value = environment_variable(name);
+    if (!value) continue;
+    return value->find("UTF-8") != std::string::npos || value->find("utf8") != std::string::npos;
   }
   return false;
 }
@@ -123,7 +118,7 @@ void write_stderr(const std::string& text) {
 
 Progress::Progress(std::string title, int64_t total, int64_t start)
     : start_(start),
-      terminal_(::isatty(STDERR_FILENO) != 0 && environment("TERM") != "dumb"),
+      terminal_(::isatty(STDERR_FILENO) != 0 && environment_variable("TERM") != "dumb"),
       last_done_(start) {
   state_.title = std::move(title);
   state_.total = total;
@@ -161,7 +156,7 @@ void Progress::draw() {
   if (terminal_) {
     // A line as wide as the terminal would leave the cursor to wrap on some of them.
     const ProgressStyle style{.width = terminal_width() - 1,
-                              .color = environment("NO_COLOR").empty(),
+                              .color = !environment_variable("NO_COLOR"),
                               .utf8 = speaks_utf8()};
     write_stderr("\r\033[K" + format_progress(state_, style));
   } else {

@@ -5,13 +5,13 @@
 #include <cstring>
 #include <string>
 
+#include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 
 namespace alambic {
 
 TemporaryFolder::TemporaryFolder() {
-  const char* chosen = std::getenv("TMPDIR");
-  const std::string parent = chosen == nullptr || *chosen == 0 ? "/tmp" : chosen;
+  const std::string parent = environment_variable("TMPDIR").value_or("/tmp");
   std::string name = parent + "/alambic_XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) {
     throw environment_error("cannot make a folder for temporary files in {}: {}", parent,

@@ -6,6 +6,7 @@
 #include <string>
 #include <system_error>
 
+#include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/cli/build.h"
@@ -36,7 +37,7 @@ fs::path library_path() {
 // the machine the spinning takes the cores from those it waits for: decoding was 20 to 30 times as
 // slow (docs/LOG.md, 2026-11-25). libgomp reads this when it is loaded, with libtorch.
 void spin_briefly() {
-  if (std::getenv("OMP_WAIT_POLICY") == nullptr) ::setenv("GOMP_SPINCOUNT", "5000", 0);
+  if (!environment_variable("OMP_WAIT_POLICY")) ::setenv("GOMP_SPINCOUNT", "5000", 0);
 }
 
 // Options and errors pass between program and library as C++ objects: both must have been compiled

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <initializer_list>
 
+#include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/printable.h"
@@ -16,8 +17,7 @@ namespace {
 // The first of the variables that has a value; "" where none has.
 std::string variable(std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && *value != 0) return value;
+    if (const std::optional<std::string> value = environment_variable(name)) return *value;
   }
   return "";
 }

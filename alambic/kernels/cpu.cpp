@@ -1,8 +1,8 @@
 #include "alambic/kernels/cpu.h"
 
-#include <cstdlib>
 #include <string_view>
 
+#include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 
 namespace alambic::kernels {
@@ -32,12 +32,12 @@ std::vector<const CpuTable*> cpu_tables() { return {&baseline::table}; }
 const CpuTable& cpu() {
   static const CpuTable& chosen = []() -> const CpuTable& {
     const std::vector<const CpuTable*> tables = cpu_tables();
-    const char* wanted = std::getenv("ALAMBIC_ISA");
+    const std::optional<std::string> wanted = environment_variable("ALAMBIC_ISA");
     if (!wanted) return *tables.back();
     for (const CpuTable* table : tables) {
-      if (std::string_view(table->name) == wanted) return *table;
+      if (table->name == *wanted) return *table;
     }
-    throw environment_error("ALAMBIC_ISA: this machine or build has no '{}' kernels", wanted)
+    throw environment_error("ALAMBIC_ISA: this machine or build has no '{}' kernels", *wanted)
         .with_hint("unset it, or use baseline");
   }();
   return chosen;

@@ -1,8 +1,8 @@
 #include "alambic/provenance/energy.h"
 
-#include <cstdlib>
 #include <fstream>
 
+#include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/provenance/machine.h"
@@ -41,8 +41,7 @@ Json sum_of(const Json& now, const Json& before) {
 }  // namespace
 
 EnergyMeter::EnergyMeter() {
-  const char* named = std::getenv("ALAMBIC_POWERCAP");
-  const fs::path folder = named == nullptr ? "/sys/class/powercap" : named;
+  const fs::path folder = environment_variable("ALAMBIC_POWERCAP").value_or("/sys/class/powercap");
   no_cpu_ = fmt::format("{} has no counter of a processor", folder.string());
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {

@@ -3,9 +3,9 @@
 #include <dlfcn.h>
 
 #include <array>
-#include <cstdlib>
 #include <memory>
 
+#include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 #include "alambic/provenance/energy.h"
 #include "alambic/provenance/machine.h"
@@ -97,9 +97,8 @@ Gpu describe(const Library& nvml, Device device) {
   return gpu;
 }
 
-const char* library_name() {
-  const char* named = std::getenv("ALAMBIC_NVML");
-  return named == nullptr ? "libnvidia-ml.so.1" : named;
+std::string library_name() {
+  return environment_variable("ALAMBIC_NVML").value_or("libnvidia-ml.so.1");
 }
 
 // How many devices there are; nothing, and why.
@@ -120,7 +119,7 @@ std::optional<unsigned> count_devices(Library& nvml, std::string& why) {
 }  // namespace
 
 std::optional<double> gpu_joules(std::string& why) {
-  Library nvml(library_name());
+  Library nvml(library_name().c_str());
   const auto count = count_devices(nvml, why);
   if (!count) return {};
   double joules = 0;
@@ -140,7 +139,7 @@ std::optional<double> gpu_joules(std::string& why) {
 }
 
 GpuList list_gpus() {
-  Library nvml(library_name());
+  Library nvml(library_name().c_str());
   GpuList list;
   const auto count = count_devices(nvml, list.unknown);
   for (unsigned i = 0; i < count.value_or(0); ++i) {

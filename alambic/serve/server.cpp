@@ -72,7 +72,7 @@ HttpService Server::service() {
 
 std::optional<HttpAnswer> Server::refuse(const ServerRequest& call) const {
   if (call.path == "/health" || call.path == "/") return std::nullopt;
-  if (options_.key.empty()) {
+  if (!options_.key) {
     if (is_own_host(call.host)) return std::nullopt;
     return error_answer(
         ApiError(403, fmt::format("this server without a key does not answer to the "
@@ -81,7 +81,8 @@ std::optional<HttpAnswer> Server::refuse(const ServerRequest& call) const {
   }
   constexpr std::string_view scheme = "Bearer ";
   const std::string_view given = call.authorization;
-  if (given.starts_with(scheme) && same_secret(given.substr(scheme.size()), options_.key)) {
+  if (given.starts_with(scheme) &&
+      same_secret(given.substr(scheme.size()), options_.key->reveal())) {
     return std::nullopt;
   }
   return error_answer(ApiError(401, "the request has no or a wrong key: Authorization: Bearer KEY",

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "alambic/base/files.h"
+#include "alambic/base/secret.h"
 #include "alambic/serve/http_messages.h"
 #include "alambic/serve/request_fields.h"
 #include "alambic/serve/served_model.h"
@@ -16,8 +18,8 @@
 namespace alambic {
 
 struct ServerOptions {
-  std::string key;  ///< that clients must send as a bearer token; "": none
-  fs::path run;     ///< folder of a training run that the page shows; empty: none
+  std::shared_ptr<const Secret> key;  ///< that clients must send as a bearer token; null: none
+  fs::path run;                       ///< folder of a training run that the page shows; empty: none
 };
 
 class Server {

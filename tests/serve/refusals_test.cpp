@@ -105,7 +105,7 @@ TEST_F(Refusals, LimitsBodiesAndWork) {
 }
 
 TEST_F(Refusals, AsksForTheKeyBeforeTheBody) {
-  server_options.key = "secret-key";
+  server_options.key = std::make_shared<const Secret>("secret-key");
   start();
   const Json body = {{"prompt", "a"}};
   for (const char* header : {"", "Authorization: Bearer wrong\r\n", "Authorization: secret-key\r\n",

@@ -4,16 +4,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
+#include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 
 namespace alambic {
 
 Spool::Spool() {
-  const char* chosen = std::getenv("TMPDIR");
-  folder_ = chosen == nullptr || *chosen == 0 ? "/tmp" : chosen;
+  folder_ = environment_variable("TMPDIR").value_or("/tmp");
   std::string name = folder_ + "/alambic_XXXXXX";
   descriptor_ = ::mkostemp(name.data(), O_CLOEXEC);
   if (descriptor_ >= 0 && ::unlink(name.c_str()) == 0) return;
