@@ -100,6 +100,23 @@ Json chat_token(const AnswerHead& head, int32_t id, float logp) {
   return {{"token", name_of(head, id)}, {"logprob", finite(logp)}, {"bytes", std::move(bytes)}};
 }
 
+// Numbered in a stream, whose pieces a client puts together.
+Json tool_calls(const AnswerHead& head, const AnswerChoice& choice, const AnswerChoice::Part& part,
+                bool chunk) {
+  Json calls = Json::array();
+  for (size_t i = part.first_call; i < part.end_call; ++i) {
+    const ToolCall& call = choice.calls()[i];
+    Json one = Json::object();
+    if (chunk) one["index"] = i;
+    one["id"] =
+        fmt::format("call_{}_{}_{}", head.id.substr(head.id.find('-') + 1), choice.index(), i);
+    one["type"] = "function";
+    one["function"] = {{"name", call.name}, {"arguments", call.arguments}};
+    calls.push_back(std::move(one));
+  }
+  return calls;
+}
+
 Json chat_logprobs(const AnswerHead& head, const AnswerChoice& choice,
                    const AnswerChoice::Part& part) {
   Json content = Json::array();
@@ -170,6 +187,10 @@ Json chat_choice(const AnswerHead& head, const AnswerChoice& choice, const Answe
   Json message = Json::object();
   if (!chunk) message = {{"role", "assistant"}, {"content", part.text}};
   if (chunk && !part.text.empty()) message["content"] = part.text;
+  if (part.first_call < part.end_call) {
+    if (!chunk && part.text.empty()) message["content"] = nullptr;
+    message["tool_calls"] = tool_calls(head, choice, part, chunk);
+  }
   Json json = {{"index", choice.index()},
                {chunk ? "delta" : "message", std::move(message)},
                {"logprobs", nullptr},

@@ -72,7 +72,11 @@ TextAnswer::TextAnswer(TextRequest request, size_t model_index, const ServedMode
     job->wake_at_tokens = request_.stream || !request_.stops.empty();
     job->wake = wake;
     AnswerText text(*model.tokenizer, job->prompt, request_.stops, request_.skip_special_tokens);
-    choices_.emplace_back(static_cast<size_t>(index), job, std::move(text));
+    std::optional<ToolCallReader> tools;
+    if (request_.tool_calls != ToolCallForm::none) {
+      tools.emplace(request_.tool_calls, request_.tools);
+    }
+    choices_.emplace_back(static_cast<size_t>(index), job, std::move(text), std::move(tools));
     if (job->max_tokens > 0) {
       work.sequences.push_back(std::move(job));
     } else {

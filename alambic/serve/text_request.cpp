@@ -204,6 +204,27 @@ void refuse_tool_choice(const RequestFields& fields) {
                  "tool_choice", "unsupported_field");
 }
 
+// Names of the tools, and how the model calls them.
+void read_tools(const RequestFields& fields, const ServedModel& model, TextRequest& request) {
+  const std::optional<JsonView> choice = fields.find("tool_choice");
+  const bool none = choice && choice->is_string() && choice->string() == "none";
+  if (none || !fields.find("tools")) return;
+  request.tools = fields.read("tools", [](const JsonView& json) {
+    std::vector<std::string> names;
+    if (!json.is_array()) return names;  // JSON in a string, which the template reads
+    for (const JsonView& tool : json.items()) {
+      const std::optional<JsonView> function = tool.find("function");
+      names.emplace_back((function ? *function : tool).at("name").string());
+    }
+    return names;
+  });
+  if (request.tools.empty()) return;
+  request.tool_calls = tool_call_form(model);
+  const auto mark = model.tokenizer->id_of(std::string(tool_call_mark(request.tool_calls)));
+  // What begins a call must be seen.
+  if (mark && model.tokenizer->is_special(*mark)) request.skip_special_tokens = false;
+}
+
 }  // namespace
 
 int64_t TextRequest::graded_top() const {
@@ -246,6 +267,7 @@ TextRequest read_chat_request(const RequestFields& fields, const ServedModel& mo
   refuse_tool_choice(fields);
   TextRequest request = read_common(fields, model);
   request.form = TextForm::chat;
+  read_tools(fields, model, request);
   if (fields.flag("logprobs", false)) {
     request.logprobs = fields.integer("top_logprobs", 0, 0, model.vocabulary);
   }

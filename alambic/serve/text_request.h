@@ -8,6 +8,7 @@
 #include "alambic/serve/request_fields.h"
 #include "alambic/serve/sequence_job.h"
 #include "alambic/serve/served_model.h"
+#include "alambic/serve/tool_calls.h"
 
 namespace alambic {
 
@@ -29,6 +30,9 @@ struct TextRequest {
   int64_t prompt_logprobs = -1;  ///< vLLM's; −1: none
   bool stream = false;
   bool include_usage = false;  ///< a last chunk of a stream with the numbers of tokens
+  /// How calls of the offered tools stand in the answer; none: as text.
+  ToolCallForm tool_calls = ToolCallForm::none;
+  std::vector<std::string> tools;
   bool return_token_ids = false;
   bool return_tokens_as_token_ids = false;
 

@@ -46,9 +46,9 @@ TEST_F(Clients, ThatLeaveWhileTheyWaitAreForgotten) {
     waiting.send_call("POST", "/v1/completions", long_request(5, false).dump());
     ASSERT_TRUE(eventually([&] { return queue->waiting() == 1; }));
   }
+  EXPECT_TRUE(eventually([&] { return queue->waiting() == 0; }));
   running.pop_back();  // its place is free, and there is nobody to take it
   ASSERT_TRUE(eventually([&] { return engine->running == 7; }));
-  EXPECT_TRUE(eventually([&] { return queue->waiting() == 0; }));
   EXPECT_EQ(engine->cancelled, 1);
 }
 

@@ -34,6 +34,13 @@ inline const ChatTemplate& plain_template() {
   return made;
 }
 
+/// A template whose model calls tools as Qwen's do.
+inline const ChatTemplate& tool_template() {
+  static const ChatTemplate made =
+      ChatTemplate::parse("tools", "{{ messages[0].content }}{# <tool_call> #}");
+  return made;
+}
+
 inline ServedModel fake_model(const std::string& name) {
   static const std::string head = "head bytes", digest = "head digest";
   return {.name = name,
@@ -70,6 +77,7 @@ class FakeEngine {
   std::atomic<int64_t> pause_ms = 0;
   std::atomic<int64_t> running = 0, cancelled = 0;
   std::atomic<bool> fails = false;  ///< sequences fail at their second token
+  std::string script;               ///< what it writes in place of letters, then it stops
 
  private:
   void run() {
@@ -115,7 +123,12 @@ class FakeEngine {
       return false;
     }
     const auto position = job.prompt.size() + static_cast<size_t>(written);
-    const std::string letter(1, fake_letter(job.draws.seed, job.choice, position));
+    if (!script.empty() && static_cast<size_t>(written) == script.size()) {
+      job.end(JobEnd::stop_token);
+      return false;
+    }
+    const std::string letter(1, script.empty() ? fake_letter(job.draws.seed, job.choice, position)
+                                               : script[static_cast<size_t>(written)]);
     WrittenToken token{.id = byte_tokenizer().encode(letter, false).front(), .logp = -0.5f};
     for (int64_t k = 0; k < job.alternatives; ++k) {
       token.alternatives.emplace_back(static_cast<int32_t>(k), -1.0f - static_cast<float>(k));
@@ -164,13 +177,15 @@ struct ServeTest : testing::Test {
 
   void start() {
     queue = std::make_unique<WorkQueue>(limits);
-    server = std::make_unique<Server>(
-        server_options, std::vector{fake_model("student"), fake_model("teacher")}, *queue, metrics);
+    server = std::make_unique<Server>(server_options, models(), *queue, metrics);
     engine = std::make_unique<FakeEngine>(*queue, metrics);
     listener = std::make_unique<Listener>(listener_options, server->service());
     port = listener->port();
   }
 
+  virtual std::vector<ServedModel> models() const {
+    return {fake_model("student"), fake_model("teacher")};
+  }
   HttpResult post(const std::string& path, const Json& body,
                   const std::string& headers = "") const {
     return http(port, "POST", path, body.dump(), headers);

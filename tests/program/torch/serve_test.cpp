@@ -150,6 +150,41 @@ TEST_F(Serve, GradesAreTheLogProbabilitiesOfTheDraws) {
   EXPECT_NE(other["choices"][0]["logprobs"]["token_logprobs"][first], drawn_logp[0]);
 }
 
+// Prevents: an adapter that is served under its name and not applied, or applied to its base too.
+TEST_F(Serve, AnAdapterAnswersUnderItsNameAsGenerateWithItDoes) {
+  std::string rows;
+  for (int i = 0; i < 4; ++i) rows += "{\"prompt\": \"Tom\", \"completion\": \" zzz 9 9 9\"}\n";
+  write_file(folder / "rows.jsonl", rows);
+  const Outcome trained =
+      alambic("train --model " + model.string() + " --data " + (folder / "rows.jsonl").string() +
+              " --out " + (folder / "tuned").string() +
+              " --lora-rank 4 --max-steps 8 --batch-size 4 --learning-rate 0.3 --device cpu"
+              " --threads 1 --overwrite");
+  ASSERT_EQ(trained.code, 0) << trained.text;
+  const std::string adapter = (folder / "tuned/adapter").string();
+  ServerProcess server({"--model", "base=" + model.string(), "--adapter", "tuned=" + adapter},
+                       folder / "log3");
+  const auto written = [&](const std::string& more) {
+    return Json::parse(alambic("generate --model " + model.string() + more + " --prompt '" +
+                               prompt +
+                               "' --max-new-tokens 12 --seed 3 --json --threads 1 2>/dev/null")
+                           .text)["tokens"];
+  };
+  const auto served = [&](const std::string& name) {
+    Json request = completion_request(3);
+    request["n"] = 1;
+    request["model"] = name;
+    return server.post("/v1/completions", request)["choices"][0]["token_ids"];
+  };
+  const Json base = written(""), tuned = written(" --adapter " + adapter);
+  EXPECT_NE(base, tuned);
+  EXPECT_EQ(served("tuned"), tuned);
+  EXPECT_EQ(served("base"), base);
+  EXPECT_EQ(http(server.port(), "GET", "/v1/models").body.find("\"tuned\"") == std::string::npos,
+            false);
+  EXPECT_EQ(server.stop(), 0);
+}
+
 TEST_F(Serve, RefusesBeforeItListens) {
   const std::string serve = "serve --model " + model.string();
   const Outcome open = alambic(serve + " --host 0.0.0.0");
