@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "alambic/base/utf8.h"
 #include "alambic/base/version.h"
 #include "alambic/cli/option_text.h"
 #include "alambic/options/common_options.h"
@@ -12,11 +13,17 @@
 namespace alambic {
 namespace {
 
-// Text as roff: a plain "-" would be set as a hyphen, which cannot be pasted into a shell, and a
-// line that begins with a dot is a request.
+// Text as roff: a plain "-" would be set as a hyphen, which cannot be pasted into a shell, a line
+// that begins with a dot is a request, and what is not ASCII is read byte by byte.
 std::string roff(const std::string& text) {
   std::string escaped;
-  for (const char c : text) {
+  for (size_t place = 0; place < text.size();) {
+    const char32_t code = next_code_point(text, place);
+    if (code > 0x7e) {
+      escaped += fmt::format("\\[u{:04X}]", static_cast<uint32_t>(code));
+      continue;
+    }
+    const char c = static_cast<char>(code);
     if ((c == '.' || c == '\'') && (escaped.empty() || escaped.back() == '\n')) escaped += "\\&";
     if (c == '\\') {
       escaped += "\\e";

@@ -134,6 +134,10 @@ TEST(Program, WritesManPagesThatRoffReads) {
     EXPECT_NE(outcome.text.find(words), std::string::npos) << outcome.text;
   }
   EXPECT_EQ(outcome.text.find("troff"), std::string::npos) << outcome.text;
+  // Bug: "…" in an option's text was three characters that roff does not know.
+  const Outcome other = shell(kProgram + " help --man logits | groff -man -Tutf8 -ww -P-cbou");
+  EXPECT_EQ(other.text.find("troff"), std::string::npos) << other.text;
+  EXPECT_NE(other.text.find("…"), std::string::npos) << other.text;
 }
 
 TEST(Program, StartsWithoutLibtorch) {
