@@ -7,10 +7,21 @@
 
 namespace alambic {
 
+/// A model's tokens that write several cells one after another, since the other one has no token of
+/// the same text. Numbers on the CPU.
+struct TokenPaths {
+  std::vector<int64_t> path_begin;  ///< by token, and the end: its cells in `path`
+  std::vector<int32_t> path;
+  std::vector<int64_t> token_begin;  ///< by cell, and the end: those that begin with it in `token`
+  std::vector<int32_t> token;
+};
+
 /// Cells of two vocabularies (text/align/cells.h): the cell of each token, int64.
 struct TokenCells {
   Tensor student_V, teacher_V;
   int64_t count = 0;
+  /// Null: the model has no such token.
+  std::shared_ptr<const TokenPaths> student_paths, teacher_paths;
 };
 
 /// Spans of a batch: runs of a student's and a teacher's tokens that write the same bytes

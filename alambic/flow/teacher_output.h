@@ -34,8 +34,11 @@ struct TokenLogp {
 
 /// A teacher with another tokenizer, which read the same bytes in tokens of its own.
 struct AlignedStates {
-  HiddenStates states;  ///< at its own L graded positions
+  HiddenStates states;  ///< at its own L graded positions; without hidden_MD where logp_L is there
   SpanMap map;
+  /// float32: of each of its tokens, from a teacher that gives one number a token; undefined: from
+  /// the states.
+  Tensor logp_L;
 };
 
 /// A teacher's view of every graded token of some Rollouts, in one of these forms. Row m stands for

@@ -7,12 +7,12 @@ namespace alambic {
 
 /// divergence_loss over the cells of the teacher's map at the beginning of every span. On both
 /// sides the mass of the span that was written is taken out of the cell of its first token and put
-/// into the cell of its bytes, or into a bucket of its own: so both sum to 1, no bucket is empty on
-/// one side alone, and with equal vocabularies nothing moves. It is a lower bound of the divergence
-/// of the continuations; not that of the texts, since what a token says of the text behind it is
-/// not in its cell. Chunked as divergence_loss; row.weight is 1 / normalizer, row.gradient is not
-/// read. Sums over spans: "piece_reverse_kl", "piece_forward_kl", "agreement" (the same most likely
-/// bucket).
+/// into the cell of its bytes, or into a bucket of its own; and what a longer token would have
+/// written by then has its part (open_tokens.h). So both sum to 1, no bucket is empty on one side
+/// alone, models that write the same texts have no loss and no gradient, and with equal
+/// vocabularies nothing moves. It is a lower bound of the divergence of the continuations. Chunked
+/// as divergence_loss; row.weight is 1 / normalizer, row.gradient is not read. Sums over spans:
+/// "piece_reverse_kl", "piece_forward_kl", "agreement" (the same most likely bucket).
 Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& student,
                const Tensor& token_M, const AlignedStates& teacher, const ChunkOptions& chunk);
 

@@ -25,15 +25,13 @@ Tensor log_buckets(const Tensor& logp_K) {
 Loss span_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& student,
               const Tensor& token_M, const AlignedStates& teacher, const ChunkOptions& chunk) {
   const SpanTargets mine = student_targets(teacher.map, token_M);
-  const SpanTargets other = teacher_targets(teacher.map);
   const double T = row.temperature;
   Tensor value, reverse, forward, slope_M;
   {
     const at::NoGradGuard no_gradient;
     const Tensor log_q_KB =
         log_buckets(span_sums(log_probabilities(student_MD, student, mine, T, chunk), mine));
-    const Tensor log_p_KB = log_buckets(span_sums(
-        log_probabilities(teacher.states.hidden_MD, teacher.states.head, other, T, chunk), other));
+    const Tensor log_p_KB = log_buckets(teacher_logp_K(teacher, T, chunk));
     const Entry<A> entry{log_p_KB.exp(), log_q_KB.exp(), log_q_KB - log_p_KB};
     const TermTensors terms = add_terms(row.terms, entry);
     value = terms.value_C1.sum() * row.weight;

@@ -95,6 +95,14 @@ Tensor span_sums(const Tensor& value_M, const SpanTargets& targets) {
   return sum_K.index_add(0, place_M, value_M.to(at::kDouble)).narrow(0, 0, targets.spans);
 }
 
+Tensor teacher_logp_K(const AlignedStates& teacher, double temperature, const ChunkOptions& chunk) {
+  const SpanTargets targets = teacher_targets(teacher.map);
+  if (teacher.logp_L.defined()) return span_sums(teacher.logp_L, targets);
+  const HiddenStates& states = teacher.states;
+  return span_sums(log_probabilities(states.hidden_MD, states.head, targets, temperature, chunk),
+                   targets);
+}
+
 Tensor at_tokens(const Tensor& value_K, const SpanTargets& targets) {
   const Tensor padded = at::cat({value_K, at::zeros({1}, value_K.options())});
   const Tensor place_M = targets.span_M.where(targets.span_M >= 0, targets.spans);

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "alambic/flow/head.h"
-#include "alambic/flow/span_map.h"
+#include "alambic/flow/teacher_output.h"
 #include "alambic/objective/divergence.h"
 
 namespace alambic {
@@ -33,6 +33,11 @@ Tensor log_share_of_ends(const Tensor& hidden_MD, const Head& head, const SpanTa
 
 /// Sums over the tokens of each span, float64 [K].
 Tensor span_sums(const Tensor& value_M, const SpanTargets& targets);
+
+/// The teacher's log-probabilities of the spans, float64 [K]. One that gives one number a token
+/// does so at its own temperature.
+Tensor teacher_logp_K(const AlignedStates& teacher, double temperature,
+                      const ChunkOptions& chunk = {});
 
 /// The spans' numbers at their tokens; 0 at those in none. [M]
 Tensor at_tokens(const Tensor& value_K, const SpanTargets& targets);

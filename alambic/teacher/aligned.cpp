@@ -35,6 +35,24 @@ struct Spans {
 
 std::vector<int64_t> wide(const std::vector<int32_t>& ids) { return {ids.begin(), ids.end()}; }
 
+// Null where no token writes several cells.
+std::shared_ptr<const TokenPaths> token_paths(const CellPaths& of, int64_t cells) {
+  std::vector<std::vector<int32_t>> of_cell(static_cast<size_t>(cells));
+  for (size_t id = 0; id + 1 < of.begin.size(); ++id) {
+    const auto token = static_cast<int32_t>(id);
+    const auto path = of.of(token);
+    if (path.size() > 1) of_cell[static_cast<size_t>(path.front())].push_back(token);
+  }
+  TokenPaths paths{.path_begin = of.begin, .path = of.cells};
+  for (const std::vector<int32_t>& tokens : of_cell) {
+    paths.token_begin.push_back(std::ssize(paths.token));
+    paths.token.insert(paths.token.end(), tokens.begin(), tokens.end());
+  }
+  paths.token_begin.push_back(std::ssize(paths.token));
+  if (paths.token.empty()) return nullptr;
+  return std::make_shared<TokenPaths>(std::move(paths));
+}
+
 }  // namespace
 
 // The sequence's completion; without the spans, and the teacher's tokens, for which the teacher's
@@ -123,13 +141,25 @@ void AlignedTeacher::add_cells(const std::vector<int64_t>& token_M, SpanMap& map
     cell_K[k] = stays ? own[k] : cells_->of_bytes(bytes[k]);
   }
   const at::Device device = map.span_M.device();
-  const auto numbers = [&](const auto& values) {
-    return at::tensor(std::vector<int64_t>(values.begin(), values.end()), at::kLong).to(device);
+  map.cell_K = at::tensor(cell_K, at::kLong).to(device);
+  map.cells =
+      std::make_shared<TokenCells>(TokenCells{.student_V = token_cells_.student_V.to(device),
+                                              .teacher_V = token_cells_.teacher_V.to(device),
+                                              .count = token_cells_.count,
+                                              .student_paths = token_cells_.student_paths,
+                                              .teacher_paths = token_cells_.teacher_paths});
+}
+
+TokenCells AlignedTeacher::token_cells() const {
+  if (!cells_) return {};
+  const auto numbers = [](const std::vector<int32_t>& values) {
+    return at::tensor(std::vector<int64_t>(values.begin(), values.end()), at::kLong);
   };
-  map.cell_K = numbers(cell_K);
-  map.cells = std::make_shared<TokenCells>(TokenCells{.student_V = numbers(cells_->of_student),
-                                                      .teacher_V = numbers(cells_->of_teacher),
-                                                      .count = cells_->count});
+  return {.student_V = numbers(cells_->of_student),
+          .teacher_V = numbers(cells_->of_teacher),
+          .count = cells_->count,
+          .student_paths = token_paths(cells_->student_paths, cells_->count),
+          .teacher_paths = token_paths(cells_->teacher_paths, cells_->count)};
 }
 
 TeacherOutput AlignedTeacher::evaluate(const Rollouts& rollouts) const {
@@ -137,8 +167,11 @@ TeacherOutput AlignedTeacher::evaluate(const Rollouts& rollouts) const {
   const Tensor token_M = rollouts.targets_M().cpu();
   const auto* tokens = token_M.const_data_ptr<int64_t>();
   add_cells({tokens, tokens + token_M.numel()}, read.map);
-  return AlignedStates{.states = hidden_states(inner_->evaluate(read.rollouts)),
-                       .map = std::move(read.map)};
+  const TeacherOutput seen = inner_->evaluate(read.rollouts);
+  if (const auto* token = std::get_if<TokenLogp>(&seen)) {
+    return AlignedStates{.states = {}, .map = std::move(read.map), .logp_L = token->logp_M};
+  }
+  return AlignedStates{.states = hidden_states(seen), .map = std::move(read.map), .logp_L = {}};
 }
 
 int64_t AlignedTeacher::graded(const Rollouts& rollouts) const {

@@ -13,9 +13,10 @@ namespace alambic {
 
 class AlignedTeacher : public Teacher {
  public:
-  /// `inner` gives hidden states in its own tokens. `prompts` are in those too, one for every row
-  /// of the data; `positions` is its context: what a completion has beyond it is masked. With
-  /// `cells` the distributions over them are compared, else the spans alone.
+  /// `inner` gives hidden states in its own tokens, or one number a token, which spans can do with.
+  /// `prompts` are in those too, one for every row of the data; `positions` is its context: what a
+  /// completion has beyond it is masked. With `cells` the distributions over them are compared,
+  /// else the spans alone.
   AlignedTeacher(std::shared_ptr<const Teacher> inner, std::shared_ptr<const Aligner> aligner,
                  TeacherPrompts prompts, int64_t positions,
                  std::shared_ptr<const Cells> cells = nullptr)
@@ -23,7 +24,8 @@ class AlignedTeacher : public Teacher {
         aligner_(std::move(aligner)),
         prompts_(std::move(prompts)),
         positions_(positions),
-        cells_(std::move(cells)) {}
+        cells_(std::move(cells)),
+        token_cells_(token_cells()) {}
 
   TeacherOutput evaluate(const Rollouts& rollouts) const override;
   int64_t graded(const Rollouts& rollouts) const override;
@@ -34,16 +36,19 @@ class AlignedTeacher : public Teacher {
     SpanMap map;
   };
   Read read(const Rollouts& rollouts) const;
+  const Aligner& aligner() const { return *aligner_; }
 
  private:
   Alignment align(const Rollouts& rollouts, int64_t sequence) const;
   void add_cells(const std::vector<int64_t>& token_M, SpanMap& map) const;
+  TokenCells token_cells() const;
 
   std::shared_ptr<const Teacher> inner_;
   std::shared_ptr<const Aligner> aligner_;
   TeacherPrompts prompts_;
   int64_t positions_;
   std::shared_ptr<const Cells> cells_;
+  TokenCells token_cells_;  // the same on the CPU
 };
 
 }  // namespace alambic

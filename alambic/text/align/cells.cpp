@@ -76,21 +76,43 @@ struct Pair {
     for (const auto& [name, ids] : others) set(cells.of_teacher, ids, cell);
   }
 
-  // The first common string of a text; -1: none.
-  int32_t find(std::string text) const {
+  // The first common string of a text, and how many bytes it has; -1: none.
+  struct Found {
+    int32_t cell = -1;
+    size_t bytes = 0;
+  };
+  Found find(std::string text) const {
     while (!text.empty()) {
       const int32_t cell = cells.of_bytes(text);
-      if (cell >= 0) return cell;
+      if (cell >= 0) return {cell, text.size()};
       text = (teacher.has(text) ? student : teacher).first_of(text);
     }
-    return -1;
+    return {};
   }
 
   void add_texts(const Side& side, std::vector<int32_t>& of) const {
     for (int32_t id = 0; id < side.bytes.size(); ++id) {
       int32_t& cell = of[static_cast<size_t>(id)];
-      if (side.is_text(id) && cell < 0) cell = find(side.bytes.of(id));
+      if (side.is_text(id) && cell < 0) cell = find(side.bytes.of(id)).cell;
     }
+  }
+
+  // Up to the first byte that no common string begins with.
+  CellPaths paths_of(const Side& side) const {
+    CellPaths paths;
+    for (int32_t id = 0; id < side.bytes.size(); ++id) {
+      paths.begin.push_back(std::ssize(paths.cells));
+      const std::string& bytes = side.bytes.of(id);
+      if (!side.is_text(id) || cells.of_bytes(bytes) >= 0) continue;
+      for (size_t at = 0; at < bytes.size();) {
+        const Found found = find(bytes.substr(at));
+        if (found.cell < 0) break;
+        paths.cells.push_back(found.cell);
+        at += found.bytes;
+      }
+    }
+    paths.begin.push_back(std::ssize(paths.cells));
+    return paths;
   }
 
   void add_ends_and_special(const Aligner& aligner) {
@@ -123,12 +145,20 @@ int32_t Cells::of_bytes(const std::string& bytes) const {
   return found == common.end() ? -1 : found->second;
 }
 
+std::span<const int32_t> CellPaths::of(int32_t token) const {
+  const auto first = static_cast<size_t>(begin.at(static_cast<size_t>(token)));
+  const auto end = static_cast<size_t>(begin.at(static_cast<size_t>(token) + 1));
+  return std::span(cells).subspan(first, end - first);
+}
+
 Cells common_cells(const Aligner& aligner) {
   Pair pair(aligner);
   pair.add_common();
   pair.add_ends_and_special(aligner);
   pair.add_texts(pair.student, pair.cells.of_student);
   pair.add_texts(pair.teacher, pair.cells.of_teacher);
+  pair.cells.student_paths = pair.paths_of(pair.student);
+  pair.cells.teacher_paths = pair.paths_of(pair.teacher);
   pair.add_rest();
   return std::move(pair.cells);
 }

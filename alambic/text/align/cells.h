@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -10,6 +11,15 @@
 #include "alambic/text/align/aligner.h"
 
 namespace alambic {
+
+/// Cells that a model's token without one of its own writes, one after another; nothing for all
+/// others.
+struct CellPaths {
+  std::vector<int64_t> begin;  ///< by token, and the end
+  std::vector<int32_t> cells;
+
+  std::span<const int32_t> of(int32_t token) const;
+};
 
 /// A common string is a cell of its own; any other token lies in the cell of the first common
 /// string that its text is read as: while x is no token of both, x becomes the first token of x in
@@ -27,6 +37,7 @@ struct Cells {
   int32_t of_bytes(const std::string& bytes) const;
 
   std::unordered_map<std::string, int32_t> common;
+  CellPaths student_paths, teacher_paths;
 };
 
 /// Cells of the pair, which its tokenizers alone decide.

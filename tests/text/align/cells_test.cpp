@@ -26,6 +26,8 @@ void expect_identity(const Tokenizer& tokenizer) {
   EXPECT_EQ(cells.count, tokenizer.size());
   EXPECT_EQ(std::set<int32_t>(cells.of_student.begin(), cells.of_student.end()).size(),
             static_cast<size_t>(tokenizer.size()));
+  EXPECT_TRUE(cells.student_paths.cells.empty());
+  EXPECT_TRUE(cells.teacher_paths.cells.empty());
 }
 
 // llama3 has a token that no merge makes, and llama2 a token and a byte of equal bytes: a map that
@@ -77,6 +79,25 @@ TEST(Cells, JoinedDigitsBelongToTheFirst) {
   const Cells cells = cells_of(joined, split);
   if (cells.of_bytes("12") >= 0) GTEST_SKIP() << "both have the token";
   EXPECT_EQ(cells.of_student[static_cast<size_t>(*id)], cells.of_bytes("1"));
+}
+
+// The paths of the teacher's other tokens write their text, in strings of both.
+TEST(Cells, PathsAreWhatTokensWrite) {
+  const Tokenizer a = tokenizer_of("llama2"), b = tokenizer_of("gpt2");
+  const Cells cells = cells_of(a, b, {2}, {b.id_of("<|end|>").value()});
+  std::vector<std::string> name(static_cast<size_t>(cells.count));
+  for (const auto& [bytes, cell] : cells.common) name[static_cast<size_t>(cell)] = bytes;
+  int64_t paths = 0;
+  for (int32_t id = 0; id < b.size(); ++id) {
+    const auto path = cells.teacher_paths.of(id);
+    if (path.empty()) continue;
+    ++paths;
+    EXPECT_EQ(path.front(), cells.of_teacher[static_cast<size_t>(id)]);
+    std::string written;
+    for (const int32_t cell : path) written += name[static_cast<size_t>(cell)];
+    EXPECT_EQ(written, b.bytes_of(id).value());
+  }
+  EXPECT_GT(paths, 5);
 }
 
 TEST(Cells, EndsAreOneAndSpecialTokensGoByName) {

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "alambic/flow/span_map.h"
+
+namespace alambic {
+
+/// What a text that began in other tokens adds to some rows' buckets, as constants of the gradient.
+struct MixedBuckets {
+  Tensor row_n, cell_n;
+  Tensor own_n;  ///< share of the bucket that is the row's own
+
+  /// Of a gradient with regard to the buckets' logits the part of the row's own, in place; of the
+  /// rest what the logits' sum of exponentials has: gradients of whole rows, and which they are.
+  std::pair<Tensor, Tensor> split(const Tensor& gradient_CB, const Tensor& logits_CV) const;
+};
+
+/// Tokens of a model that a text written in other tokens may be in the middle of.
+///
+/// A teacher that writes "Nina" as one token, read where its student wrote "N", has nothing to say
+/// of what comes behind a lone "N", which it never writes; what it had to say it said one span
+/// before. And a student that writes a lone "4", and "48" as one token, has said that no 8 comes.
+/// So a model's buckets at the beginning of a span are a mean of two: its row there, by how likely
+/// it is to have written just the spans so far; and what is left of each longer token that the text
+/// has agreed with until now, by that token's probability: then they are those of its text. With
+/// equal vocabularies there are no such tokens.
+class OpenTokens {
+ public:
+  /// `map` must outlive this, with its cells. `paths`: the model's of them.
+  OpenTokens(const SpanMap& map, std::shared_ptr<const TokenPaths> paths);
+
+  /// The model's buckets at spans begin …, which follow those of the last call. `bucket_CB`: the
+  /// logits of those of its rows alone (piece_buckets.h), changed in place; `logits_CV`: of the
+  /// rows; `token_C`, `rest_C`: the first tokens of its spans, and log-probabilities of the others.
+  MixedBuckets mix(int64_t begin, const Tensor& logits_CV, const Tensor& token_C,
+                   const Tensor& rest_C, const Tensor& bucket_CB);
+
+ private:
+  struct Open {
+    int32_t token;
+    int64_t written;  // cells of its path
+    double mass;
+  };
+  struct Drawn;  // probabilities of the tokens that begin with the spans' cells
+  Drawn drawn(int64_t begin, const Tensor& logits_CV, const Tensor& log_sum_C1) const;
+  void pass(int64_t span, double span_mass, Drawn& drawn, int64_t row);
+
+  std::shared_ptr<const TokenPaths> paths_;
+  std::vector<int64_t> cell_K_;
+  std::vector<bool> follows_K_;  // the span begins where the one before ended
+  double closed_ = 1;            // that it wrote the spans so far; with open_ it sums to 1
+  std::vector<Open> open_;
+};
+
+}  // namespace alambic
