@@ -112,17 +112,14 @@ void check_hidden(const DistillOptions& options, const Objective& objective) {
   throw input_error("--hidden-weight needs one teacher, found {}", options.teachers.teacher.size());
 }
 
-// Spans have a policy gradient of the reverse KL alone, and no returns of tokens.
+// Spans have a policy gradient of the reverse KL alone.
 void check_spans(const DistillOptions& options, const Objective& objective) {
   const bool only_reverse = std::ranges::all_of(
       objective.divergence.terms,
       [](const DivergenceTerm& term) { return term.kind == DivergenceKind::reverse_kl; });
   const bool twice =
       objective.policy.has(PolicyKind::sampled_reverse_kl) && !objective.divergence.terms.empty();
-  if (!objective.policy.has(PolicyKind::long_term_kl) && !twice &&
-      (options.lmbda == 0 || only_reverse)) {
-    return;
-  }
+  if (!twice && (options.lmbda == 0 || only_reverse)) return;
   throw input_error(
       "--cross-tokenizer span learns from the student's own completions by the policy gradient of "
       "reverse_kl, found --objective {} with --lmbda {}",
@@ -139,6 +136,12 @@ void check_cross_tokenizer(const DistillOptions& options, const Objective& objec
                       options.loss.objective)
         .with_hint("completions of a teacher and a judge's scores need no alignment");
   }
+  if (options.loss.teacher_mix > 0) {
+    throw input_error(
+        "--teacher-mix draws token by token with the teacher, whose tokens --cross-tokenizer says "
+        "are others")
+        .with_hint("without --teacher-mix");
+  }
   if (options.teachers.cache_topk > 0) {
     throw input_error(
         "--cross-tokenizer has no effect with --teacher-cache-topk: spans need the "
@@ -146,7 +149,8 @@ void check_cross_tokenizer(const DistillOptions& options, const Objective& objec
         .with_hint("a cache of hidden states, without --teacher-cache-topk");
   }
   if (options.teachers.cross_tokenizer == CrossTokenizer::pieces) {
-    if (!objective.policy.reads_teacher()) return;
+    // minillm's long-term term has its returns by spans.
+    if (!objective.policy.has(PolicyKind::sampled_reverse_kl)) return;
     throw input_error(
         "--cross-tokenizer pieces compares distributions, but --objective {} learns from the drawn "
         "tokens' probabilities",

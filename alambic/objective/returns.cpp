@@ -4,6 +4,17 @@
 
 namespace alambic {
 
+std::vector<int64_t> graded_lengths(const Rollouts& rollouts) {
+  const Tensor completion_mask_N = rollouts.completion_mask_N.cpu();
+  const auto& offsets = rollouts.sequences.offsets;
+  std::vector<int64_t> lengths;
+  for (int64_t s = 0; s < rollouts.sequences.sequences(); ++s) {
+    const Tensor part = completion_mask_N.narrow(0, offsets[s], rollouts.sequences.length(s));
+    lengths.push_back(part.sum().item<int64_t>());
+  }
+  return lengths;
+}
+
 Tensor returns_M(const Tensor& reward_M, const std::vector<int64_t>& lengths, bool normalize) {
   const Tensor reward = reward_M.detach().to(at::kCPU, at::kDouble).contiguous();
   const Tensor result = at::zeros_like(reward);

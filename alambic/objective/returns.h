@@ -3,9 +3,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "alambic/tensor/tensor.h"
+#include "alambic/flow/rollouts.h"
 
 namespace alambic {
+
+/// Graded tokens of every completion.
+std::vector<int64_t> graded_lengths(const Rollouts& rollouts);
 
 /// Returns of every token of every completion (`lengths` tokens each, end to end): the sum of
 /// `reward_M` over the completion's tokens after it, divided by their number where `normalize` says

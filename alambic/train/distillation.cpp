@@ -227,7 +227,8 @@ struct DistillationTask : TrainingTask {
     if (const auto* aligned = std::get_if<AlignedStates>(&teacher.output)) {
       SpanGrades& grades =
           batch.spans.emplace_back(SpanGrades::of(*aligned, options.policy.temperature));
-      grades.lookahead = options.span_lookahead;
+      // Returns look ahead by themselves.
+      grades.lookahead = options.policy.has(PolicyKind::long_term_kl) ? 0 : options.span_lookahead;
       grades.weight = teacher.weight();
       grades.share = grades.weight * static_cast<double>(completions.tokens) / teacher.graded();
       return;
@@ -309,15 +310,26 @@ struct DistillationTask : TrainingTask {
                       .teacher_logp_M = batch.teacher_logp_M,
                       .reference_logp_M = batch.reference_logp_M,
                       .advantage_M = batch.advantage_M};
+    if (options.policy.has(PolicyKind::long_term_kl)) add_returns(pass, batch, drawn);
     if (!batch.spans.empty()) add_spans(pass, batch, drawn, loss);
     if (rollouts.weight_N.defined()) drawn.weight_M = rollouts.weight_N.index_select(0, place_M);
-    if (options.policy.has(PolicyKind::long_term_kl)) {
-      drawn.return_M = returns_M(batch.teacher_logp_M - drawn.sampler_logp_M, lengths_of(rollouts));
-    }
     const Policy policy = policy_of(batch);
     const Loss part = policy_loss(policy, pass.hidden_MD, head(), drawn, loss.normalizer());
     loss.add(part, 1);
     loss.report_sums(part.sums, loss.normalizer());
+  }
+
+  // Of the teachers' tokens and of their spans. `drawn` knows nothing of the spans yet.
+  void add_returns(const StudentPass& pass, const MicroBatch& batch, DrawnTokens& drawn) const {
+    drawn.return_M = at::zeros_like(drawn.sampler_logp_M, at::kDouble);
+    if (batch.teacher_logp_M.defined()) {
+      const Tensor own_M = batch.teacher_share * drawn.sampler_logp_M;
+      drawn.return_M = returns_M(batch.teacher_logp_M - own_M, graded_lengths(batch.rollouts));
+    }
+    for (const SpanGrades& grades : batch.spans) {
+      drawn.return_M = drawn.return_M + span_returns_M(grades, pass.hidden_MD, head(),
+                                                       options.policy.temperature, drawn);
+    }
   }
 
   void add_spans(const StudentPass& pass, const MicroBatch& batch, DrawnTokens& drawn,
@@ -327,7 +339,9 @@ struct DistillationTask : TrainingTask {
     }
     for (const SpanGrades& grades : batch.spans) {
       alambic::add_spans(grades, pass.hidden_MD, head(), options.policy.temperature, drawn);
-      loss.report_sums(span_figures(grades, drawn), loss.normalizer());
+      // Where add_divergence compared pieces, it has counted what is masked.
+      const bool counts = options.samples_spans || options.divergence.terms.empty();
+      loss.report_sums(span_figures(grades, drawn, counts), loss.normalizer());
     }
   }
 
@@ -339,18 +353,6 @@ struct DistillationTask : TrainingTask {
     for (const DivergenceTerm& term : options.divergence.terms) weight += term.weight;
     policy.terms.push_back({.kind = PolicyKind::sampled_reverse_kl, .weight = weight});
     return policy;
-  }
-
-  // Graded tokens of every completion.
-  static std::vector<int64_t> lengths_of(const Rollouts& rollouts) {
-    const Tensor completion_mask_N = rollouts.completion_mask_N.cpu();
-    const auto& offsets = rollouts.sequences.offsets;
-    std::vector<int64_t> lengths;
-    for (int64_t s = 0; s < rollouts.sequences.sequences(); ++s) {
-      const Tensor part = completion_mask_N.narrow(0, offsets[s], rollouts.sequences.length(s));
-      lengths.push_back(part.sum().item<int64_t>());
-    }
-    return lengths;
   }
 
   // Dr. GRPO divides by a length that no completion can change: the longest one.

@@ -26,8 +26,15 @@ struct SpanGrades {
 void add_spans(const SpanGrades& grades, const Tensor& student_MD, const Head& student,
                double temperature, DrawnTokens& drawn);
 
+/// MiniLLM's returns (objective/returns.h) of the student's tokens, of spans in place of tokens:
+/// the mean of log p − log q over the completion's spans after the token's own, times the teacher's
+/// share; 0 in no span.
+Tensor span_returns_M(const SpanGrades& grades, const Tensor& student_MD, const Head& student,
+                      double temperature, const DrawnTokens& drawn);
+
 /// Sums for reports, to be divided by tokens: "span_reverse_kl" (log q − log p of the spans, a mean
-/// over them) and "masked_share" (tokens in none), both times the teacher's weight.
-std::map<std::string, double> span_figures(const SpanGrades& grades, const DrawnTokens& drawn);
+/// over them) and with `masked` "masked_share" (tokens in none), both times the teacher's weight.
+std::map<std::string, double> span_figures(const SpanGrades& grades, const DrawnTokens& drawn,
+                                           bool masked);
 
 }  // namespace alambic

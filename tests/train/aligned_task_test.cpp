@@ -93,6 +93,21 @@ TEST_F(AlignedTask, PiecesOfEqualTokenizersAreTheExactDivergence) {
   }
 }
 
+// MiniLLM's returns by spans: of equal tokenizers those of the tokens, beside both single steps.
+TEST_F(AlignedTask, ReturnsOfEqualTokenizersAreThoseOfTheTokens) {
+  options.divergence.terms.clear();
+  options.policy.terms = {{PolicyKind::sampled_reverse_kl}, {PolicyKind::long_term_kl}};
+  const Step sampled = step(*local), by_spans = step(*aligned());
+  EXPECT_NEAR(by_spans.report.loss, sampled.report.loss, 1e-6);
+  EXPECT_LT(relative_distance(by_spans.gradients, sampled.gradients), 1e-5);
+  options.divergence.terms = {{DivergenceKind::reverse_kl}};
+  options.policy.terms = {{PolicyKind::long_term_kl}};
+  const Step exact = step(*local), pieces = step(*aligned(64, true));
+  EXPECT_NEAR(pieces.report.loss, exact.report.loss, 1e-6);
+  EXPECT_LT(relative_distance(pieces.gradients, exact.gradients), 1e-4);
+  EXPECT_EQ(pieces.report.means.at("masked_share"), 0);
+}
+
 TEST_F(AlignedTask, TeachersOfSeveralTokenizersAddUp) {
   options.divergence.terms = {{DivergenceKind::reverse_kl}};
   options.samples_spans = true;

@@ -133,6 +133,24 @@ TEST(SpanPolicy, LookingAheadTakesAwayTheTokenizersLeak) {
   EXPECT_LE(norms[2], norms[1] + 1e-9);
 }
 
+// The mean of the spans behind a token's own, for each of its tokens; none behind the last, over a
+// sequence's end, and for masked ones.
+TEST(SpanPolicy, ReturnsAreMeansOfLaterSpans) {
+  DrawnTokens drawn{.token_M = ids({0, 1, 2, 0, 1, 2})};
+  drawn.sampler_logp_M = at::tensor({-1.0, -2.0, -0.5, -1.0, -3.0, -1.0}, at::kDouble);
+  const SpanGrades grades{.map = {.span_M = ids({0, 0, 1, -1, 2, 3}),
+                                  .span_L = {},
+                                  .sequence_K = ids({0, 0, 0, 2}),
+                                  .end_M = at::zeros({6}, at::kBool)},
+                          .logp_K = at::tensor({-9.0, -1.5, -1.0, -7.0}, at::kDouble),
+                          .share = 0.5};
+  Head head;
+  head.weight_VD = at::zeros({3, 2}, at::kDouble);
+  const Tensor found_M = span_returns_M(grades, at::zeros({6, 2}, at::kDouble), head, 1, drawn);
+  // log p − log q of the spans: −6, −1, 2, −6.
+  EXPECT_LT(distance(found_M, at::tensor({0.25, 0.25, 1.0, 0.0, 0.0, 0.0}, at::kDouble)), 1e-12);
+}
+
 // A token in no span is not pushed, and two teachers add up.
 TEST(SpanPolicy, MaskedTokensHaveNoGradient) {
   Drawn drawn{.table_SV = at::zeros({2, 3}, at::kDouble)};
