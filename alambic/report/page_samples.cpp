@@ -74,6 +74,35 @@ std::string shortened(std::string_view text) {
   return escape_html(text.substr(0, end)) + " …";
 }
 
+// Tokens beside each other, with a line between.
+std::string tokens_text(const std::vector<std::string>& tokens) {
+  std::string html;
+  for (const std::string& token : tokens) {
+    html += fmt::format("{}{}", html.empty() ? "" : "<i>|</i>", escape_html(token));
+  }
+  return html;
+}
+
+// Runs of tokens that are compared as one: the student's over the teacher's where they differ.
+std::string spans_text(const std::vector<SampleSpan>& spans) {
+  if (spans.empty()) return "";
+  std::string html;
+  for (const SampleSpan& span : spans) {
+    if (span.teacher.empty()) {
+      html += fmt::format(R"(<s title="masked">{}</s>)", tokens_text(span.student));
+    } else if (span.student == span.teacher) {
+      html += fmt::format("<b>{}</b>", tokens_text(span.student));
+    } else {
+      html += fmt::format("<ruby>{}<rt>{}</rt></ruby>", tokens_text(span.student),
+                          tokens_text(span.teacher));
+    }
+  }
+  return fmt::format(
+      "<details><summary>{} spans: the student's tokens, the teacher's above where "
+      "they differ; crossed out: masked</summary><p class=\"spans\">{}</p></details>",
+      spans.size(), html);
+}
+
 std::string completion(const Shown& shown) {
   const Sample& sample = *shown.sample;
   std::string mark;
@@ -89,9 +118,10 @@ std::string completion(const Shown& shown) {
   if (!notes.empty()) notes = fmt::format(R"(<p class="notes">{}</p>)", notes);
   const std::string name =
       shown.label.empty() ? "" : fmt::format("<b>{}</b>", escape_html(shown.label));
-  return fmt::format(R"(<div class="answer"><header>{}<span>step {}</span>{}</header>)"
-                     "<pre>{}</pre>{}</div>",
-                     name, with_separators(sample.step), mark, shortened(sample.completion), notes);
+  return fmt::format(R"(<div class="completion"><header>{}<span>step {}</span>{}</header>)"
+                     "<pre>{}</pre>{}{}</div>",
+                     name, with_separators(sample.step), mark, shortened(sample.completion), notes,
+                     spans_text(sample.spans));
 }
 
 // Prompts that were completed at several steps or by several runs say most. Where there is none
@@ -125,7 +155,7 @@ std::string samples_section(const ReportInput& input) {
                               shortened(prompt.first->reference));
     }
     html += fmt::format(
-        R"(<div class="sample"><div class="prompt"><p>{}</p>{}</div><div class="answers">)",
+        R"(<div class="sample"><div class="prompt"><p>{}</p>{}</div><div class="completions">)",
         shortened(prompt.first->prompt), reference);
     for (const Shown& shown : shown_completions(input, prompt)) html += completion(shown);
     html += "</div></div>";

@@ -103,6 +103,16 @@ svg .marks { fill: none; stroke: currentColor; stroke-width: 5; stroke-linecap: 
 .mark.right { color: var(--good); } .mark.wrong { color: var(--bad); }
 .completion pre { max-height: 260px; }
 .completion .notes { font-size: 12px; color: var(--soft); padding: 0 12px 8px; margin: 0; }
+.completion details { border: 0; border-radius: 0; margin: 0; }
+.completion summary { font-weight: 400; font-size: 12px; color: var(--soft); }
+.spans { margin: 0; padding: 4px 12px 12px; font-size: 12.5px; line-height: 2.5; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+.spans b, .spans ruby, .spans s { font-weight: 400; border: 1px solid var(--rule); border-radius: 3px;
+  padding: 1px 2px; margin: 0 1px; }
+.spans ruby { background: var(--tint); }
+.spans rt { font-size: 10.5px; color: var(--soft); }
+.spans s { color: var(--bad); }
+.spans i { color: var(--faint); font-style: normal; padding: 0 1px; }
 pre { margin: 0; padding: 10px 12px; font: 12.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas,
   "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; overflow-y: auto; }
 details { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; margin-bottom: 10px; }

@@ -30,6 +30,12 @@ struct ResultsTable {
   std::string note = {};
 };
 
+/// Tokens of a student and of a teacher with another tokenizer that write the same text; without
+/// the teacher's: not compared.
+struct SampleSpan {
+  std::vector<std::string> student = {}, teacher = {};
+};
+
 /// One completion at one step.
 struct Sample {
   int64_t step = 0;
@@ -38,6 +44,7 @@ struct Sample {
   std::string reference = {};        ///< the right answer; empty when not known
   std::optional<bool> correct = {};  ///< nothing when it was not checked
   std::vector<std::pair<std::string, std::string>> notes = {};  ///< other fields, as text
+  std::vector<SampleSpan> spans = {};  ///< of the completion; empty where both have one tokenizer
 };
 
 struct ReportRun {

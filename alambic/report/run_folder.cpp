@@ -34,6 +34,26 @@ std::string prompt_text(const Json& prompt) {
   return text;
 }
 
+std::vector<std::string> texts_of(const Json& tokens) {
+  if (tokens.is_string()) return {tokens.get<std::string>()};
+  std::vector<std::string> texts;
+  if (!tokens.is_array()) return texts;
+  for (const Json& token : tokens) texts.push_back(text_of(token));
+  return texts;
+}
+
+// A token of both, or the student's tokens beside the teacher's.
+std::vector<SampleSpan> spans_of(const Json& all) {
+  std::vector<SampleSpan> spans;
+  if (!all.is_array()) return spans;
+  for (const Json& span : all) {
+    const bool apart = span.is_array() && span.size() == 2;
+    spans.push_back(
+        {.student = texts_of(apart ? span[0] : span), .teacher = texts_of(apart ? span[1] : span)});
+  }
+  return spans;
+}
+
 Sample sample_of(const Json& row) {
   Sample sample;
   for (const auto& [key, value] : row.items()) {
@@ -45,6 +65,8 @@ Sample sample_of(const Json& row) {
       sample.completion = prompt_text(value);
     } else if (key == "reference" || key == "answer") {
       sample.reference = text_of(value);
+    } else if (key == "spans") {
+      sample.spans = spans_of(value);
     } else if (key == "correct") {
       if (value.is_boolean()) sample.correct = value.get<bool>();
       if (value.is_number()) sample.correct = value.get<double>() > 0;

@@ -4,6 +4,8 @@
 #include <array>
 #include <set>
 
+#include "alambic/teacher/aligned.h"
+#include "alambic/text/align/span_texts.h"
 #include "alambic/text/chat/continuation.h"
 #include "alambic/train/rank_exchange.h"
 
@@ -95,6 +97,35 @@ StepBatch CompletionSource::given(const std::vector<int64_t>& rows) const {
   });
 }
 
+namespace {
+
+// The first of a row's teachers that has a tokenizer of its own; null: none has.
+const AlignedTeacher* aligned_teacher(const TeacherMixture& teachers, int64_t row) {
+  if (teachers.groups() == 0) return nullptr;
+  for (const WeightedTeacher& member : teachers.members(teachers.group_of(row))) {
+    const auto* aligned = dynamic_cast<const AlignedTeacher*>(member.teacher.get());
+    if (aligned != nullptr) return aligned;
+  }
+  return nullptr;
+}
+
+// A token that both have as its text, any other span as the tokens of both, a masked token without
+// the teacher's.
+nlohmann::ordered_json shown_spans(const Aligner& aligner, const std::vector<int32_t>& completion) {
+  constexpr size_t most = 500;
+  nlohmann::ordered_json spans = nlohmann::ordered_json::array();
+  for (const SpanTexts& span : span_texts(aligner, completion, most)) {
+    if (span.student.size() == 1 && span.student == span.teacher) {
+      spans.push_back(span.student.front());
+    } else {
+      spans.push_back({span.student, span.teacher});
+    }
+  }
+  return spans;
+}
+
+}  // namespace
+
 StepBatch write_completions(const CompletionSource& source, const Model& student,
                             const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
                             int64_t count, const EngineOptions& engine, int64_t samples,
@@ -125,6 +156,9 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
         {{"step", step + 1},  // from 1, as metrics count
          {"prompt", shown_prompt(source.examples, row_S[i], tokenizer)},
          {"completion", continuation(tokenizer, requests[i].prompt, completions[i].tokens)}});
+    if (const auto* aligned = aligned_teacher(source.teachers, row_S[i])) {
+      report.samples.back()["spans"] = shown_spans(aligned->aligner(), completions[i].tokens);
+    }
   }
   return pieces(source, row_S, count, [&](size_t first, size_t size) {
     return to_rollouts(std::span(requests).subspan(first, size),

@@ -37,12 +37,14 @@ TEST(Report, EscapesEveryTextOfItsInput) {
   row.add(hostile, 3.0);
   row.add(std::string("valid_") + hostile, 3.0);
   row.add(std::string(hostile) + "_seconds", 3.0);
-  const Sample sample{.step = 1,
-                      .prompt = hostile,
-                      .completion = hostile,
-                      .reference = hostile,
-                      .correct = true,
-                      .notes = {{hostile, hostile}}};
+  const Sample sample{
+      .step = 1,
+      .prompt = hostile,
+      .completion = hostile,
+      .reference = hostile,
+      .correct = true,
+      .notes = {{hostile, hostile}},
+      .spans = {{{hostile}, {hostile}}, {{hostile}, {}}, {{hostile}, {"a", hostile}}}};
   const ReportRun run{
       .name = hostile, .metrics = {row, row}, .config = hostile, .samples = {sample}};
   ReportRun second = run;
@@ -58,6 +60,26 @@ TEST(Report, EscapesEveryTextOfItsInput) {
     EXPECT_FALSE(contains(page, "onerror='"));
     EXPECT_TRUE(contains(page, "&lt;img src=x onerror=&#39;alert(1)&#39;&gt;"));
   }
+}
+
+// Which runs of tokens were compared as one, and which not at all.
+TEST(Report, ShowsTheSpansOfASample) {
+  const Sample sample{
+      .step = 1,
+      .prompt = "q",
+      .completion = "Nina 48?",
+      .spans = {
+          {{"N", "ina"}, {"Nina"}}, {{" 48"}, {" ", "4", "8"}}, {{"<x>"}, {}}, {{"?"}, {"?"}}}};
+  ReportRun run{.name = "run", .metrics = {step_row(1, 2)}, .samples = {sample}};
+  const std::string page = render_report({.title = "t", .runs = {run}});
+  for (const char* part :
+       {"4 spans", "<ruby>N<i>|</i>ina<rt>Nina</rt></ruby>",
+        "<ruby> 48<rt> <i>|</i>4<i>|</i>8</rt></ruby>", "<s title=\"masked\">&lt;x&gt;</s>",
+        "<b>?</b>", "class=\"completion\"", ".completion {"}) {
+    EXPECT_TRUE(contains(page, part)) << part;
+  }
+  run.samples[0].spans.clear();
+  EXPECT_FALSE(contains(render_report({.title = "t", .runs = {run}}), "class=\"spans\""));
 }
 
 TEST(Report, RefersToNothingOutsideThePage) {

@@ -33,7 +33,8 @@ TEST_F(RunFolder, ReadsAllItsFiles) {
   write_file(
       run / "samples.jsonl",
       "{\"step\":1,\"prompt\":[{\"role\":\"user\",\"content\":\"hi\"}],\"completion\":\"yo\","
-      "\"answer\":42,\"correct\":false,\"teacher_logp\":-1.25}\n");
+      "\"answer\":42,\"correct\":false,\"teacher_logp\":-1.25,"
+      "\"spans\":[\"y\",[[\"o\"],[]],[[\"a\",\"b\"],[\"ab\"]]]}\n");
   const ReportInput input = read_run_folder(run / "");
   EXPECT_EQ(input.runs.at(0).metrics.at(0).number("loss"), 2.5);
   EXPECT_EQ(input.runs[0].config, "seed = 7\n");
@@ -42,6 +43,14 @@ TEST_F(RunFolder, ReadsAllItsFiles) {
   EXPECT_EQ(sample.completion, "yo");
   EXPECT_EQ(sample.reference, "42");
   EXPECT_EQ(sample.correct, false);
+  using Texts = std::vector<std::string>;
+  ASSERT_EQ(sample.spans.size(), 3u);
+  EXPECT_EQ(sample.spans[0].student, Texts{"y"});
+  EXPECT_EQ(sample.spans[0].teacher, Texts{"y"});
+  EXPECT_EQ(sample.spans[1].teacher, Texts{});
+  EXPECT_EQ(sample.spans[2].student, (Texts{"a", "b"}));
+  EXPECT_EQ(sample.spans[2].teacher, Texts{"ab"});
+  EXPECT_EQ(sample.notes.size(), 1u);
   EXPECT_EQ(sample.notes.at(0), std::make_pair(std::string("Teacher logp"), std::string("-1.25")));
 }
 
