@@ -2,31 +2,19 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <sstream>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "alambic/base/error.h"
+#include "alambic/base/stopwatch.h"
+#include "alambic/dist/meeting.h"
 
 namespace alambic {
 namespace {
 
 constexpr int64_t bucket_numbers = 4 << 20;  // of one message: 16 MiB in float32
-
-c10::intrusive_ptr<c10d::Store> meet(const LaunchEnvironment& place,
-                                     std::chrono::milliseconds timeout) {
-  c10d::TCPStoreOptions options;
-  options.port = static_cast<uint16_t>(place.port);
-  options.isServer = place.rank == 0 && !place.agent_store;
-  options.numWorkers = place.size;
-  options.waitWorkers = !place.agent_store;
-  options.multiTenant = true;
-  options.timeout = timeout;
-  return c10::make_intrusive<c10d::PrefixStore>(
-      fmt::format("alambic/{}", place.attempt),
-      c10::make_intrusive<c10d::TCPStore>(place.host, options));
-}
 
 std::shared_ptr<::gloo::transport::Device> device_of(const LaunchEnvironment& place) {
   using Gloo = c10d::ProcessGroupGloo;
@@ -94,6 +82,11 @@ std::pair<std::string, std::string> different_lines(const std::string& a, const 
   return {};
 }
 
+// Where a device's row lies while it travels: transport is between CPUs.
+Tensor beside(const Tensor& row) {
+  return row.is_cpu() ? row : at::empty(row.sizes(), row.options().device(at::kCPU));
+}
+
 // What rank `owner` has of the tensors: flat views, no empty ones.
 std::vector<Tensor> parts_of(const std::vector<Tensor>& tensors, int64_t owner, int64_t ranks) {
   int64_t count = 0;
@@ -115,17 +108,36 @@ std::pair<int64_t, int64_t> World::part(int64_t place, int64_t numbers, int64_t 
 }
 
 struct World::Link {
-  LaunchEnvironment place;
+  LaunchEnvironment place;  // of the job, for messages
+  std::chrono::milliseconds timeout{};
+  c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+  std::shared_ptr<OnMessage> hook;
+  std::shared_ptr<double> waited;
+  int64_t groups = 0;  // made of this one: a name of its own for each
 
-  Link(const LaunchEnvironment& place, double seconds) : place(place) {
-    const auto timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
+  Link(const LaunchEnvironment& place, double seconds, std::shared_ptr<OnMessage> hook,
+       std::shared_ptr<double> waited)
+      : place(place),
+        timeout(static_cast<int64_t>(1000 * seconds)),
+        hook(std::move(hook)),
+        waited(std::move(waited)) {
+    join([&] { return meet(place, timeout); }, place.rank, place.size);
+  }
+  // Some of another link's ranks, which call themselves `name`.
+  Link(const Link& whole, int64_t rank, int64_t size, const std::string& name)
+      : place(whole.place), timeout(whole.timeout), hook(whole.hook), waited(whole.waited) {
+    join([&] { return c10::make_intrusive<c10d::PrefixStore>(name, whole.store); }, rank, size);
+  }
+
+  template <class Meet>
+  void join(const Meet& meet, int64_t rank, int64_t size) {
     try {
-      const auto store = meet(place, timeout);
+      store = meet();
       auto options = c10d::ProcessGroupGloo::Options::create(timeout);
       options->devices = {device_of(place)};
-      group = c10::make_intrusive<c10d::ProcessGroupGloo>(store, static_cast<int>(place.rank),
-                                                          static_cast<int>(place.size), options);
+      group = c10::make_intrusive<c10d::ProcessGroupGloo>(store, static_cast<int>(rank),
+                                                          static_cast<int>(size), options);
     } catch (const std::exception& error) {
       throw environment_error("rank {} of {} cannot join the others at {}:{}: {}", place.rank,
                               place.size, place.host, place.port, reason_of(error))
@@ -139,8 +151,29 @@ struct World::Link {
   // Waits for what `start` has begun.
   template <class Start>
   void run(const std::string& doing, const Start& start) const {
+    guard(doing, [&] {
+      const auto work = start();
+      tell(doing, MessageEvent::sent);
+      wait_for(*work, doing);
+    });
+  }
+
+  void tell(const std::string& doing, MessageEvent event) const {
+    if (*hook) (*hook)(doing, event);
+  }
+
+  void wait_for(c10d::Work& work, const std::string& doing) const {
+    tell(doing, MessageEvent::waits);
+    const Stopwatch watch;
+    work.wait();
+    *waited += watch.seconds();
+    tell(doing, MessageEvent::there);
+  }
+
+  template <class Act>
+  void guard(const std::string& doing, const Act& act) const {
     try {
-      start()->wait();
+      act();
     } catch (const std::exception& error) {
       throw environment_error("rank {} of {}, {}: a rank has ended, hangs or cannot be reached: {}",
                               place.rank, place.size, doing, reason_of(error))
@@ -155,9 +188,21 @@ struct World::Link {
   }
 };
 
+struct Message::State {
+  std::vector<Tensor> kept;  // that are read and written meanwhile
+  std::function<void()> wait;
+};
+
+void Message::wait() {
+  if (!state_) return;
+  const std::shared_ptr<State> state = std::move(state_);
+  state_.reset();
+  state->wait();
+}
+
 World::World() = default;
 World::World(const LaunchEnvironment& place, double seconds) : place_(place) {
-  if (place.size > 1) link_ = std::make_unique<Link>(place, seconds);
+  if (place.size > 1) link_ = std::make_unique<Link>(place, seconds, hook_, waited_);
 }
 World::~World() = default;
 World::World(World&&) noexcept = default;
@@ -166,7 +211,10 @@ World& World::operator=(World&&) noexcept = default;
 void World::sum(const std::vector<Tensor>& tensors, const std::string& doing) const {
   if (alone()) return;
   const at::NoGradGuard no_grad;
-  in_buckets(tensors, [&](Tensor& numbers) { link_->add_up(numbers, doing); });
+  in_buckets(tensors, [&](Tensor& numbers) {
+    link_->add_up(numbers, doing);
+    count(2 * static_cast<double>(numbers.nbytes()), doing);
+  });
 }
 
 void World::spread(const std::vector<Tensor>& tensors, const std::string& doing) const {
@@ -178,27 +226,72 @@ void World::spread(const std::vector<Tensor>& tensors, const std::string& doing)
     in_buckets(parts_of(tensors, owner, size()), [&](Tensor& numbers) {
       std::vector<Tensor> message = {numbers};
       link_->run(doing, [&] { return link_->group->broadcast(message, options); });
+      count(static_cast<double>(numbers.nbytes()), doing);
     });
   }
 }
 
-void World::to_first(const Tensor& tensor, int64_t place, int64_t count,
-                     const std::string& doing) const {
-  if (alone()) return;
+void World::count(double bytes, const std::string& doing) const {
+  const auto ranks = static_cast<double>(size());
+  (*received_)[doing] += bytes * (ranks - 1) / ranks;
+}
+
+Message World::gather_rows(const Tensor& whole, const Tensor& own, const std::string& doing) const {
   const at::NoGradGuard no_grad;
-  if (!leads()) {
-    std::vector<Tensor> message = {tensor.contiguous()};
-    if (tensor.numel() == 0) return;
-    link_->run(doing, [&] { return link_->group->send(message, 0, 0); });
-    return;
+  Message message;
+  if (alone()) {
+    Tensor(whole).copy_(own.view_as(whole));
+    return message;
   }
-  const Tensor flat = tensor.view({-1});
-  for (int64_t owner = 1; owner < size(); ++owner) {
-    const auto [first, last] = overlap(place, flat.numel(), count, owner, size());
-    if (first == last) continue;
-    std::vector<Tensor> message = {flat.narrow(0, first, last - first)};
-    link_->run(doing, [&] { return link_->group->recv(message, static_cast<int>(owner), 0); });
+  Tensor all = beside(whole), part = own.to(at::kCPU);
+  c10::intrusive_ptr<c10d::Work> work;
+  link_->guard(doing, [&] {
+    work = link_->group->_allgather_base(all, part);
+    link_->tell(doing, MessageEvent::sent);
+  });
+  const Link* link = link_.get();
+  const auto arrive = [link, work, doing, all, whole] {
+    link->guard(doing, [&] { link->wait_for(*work, doing); });
+    if (!whole.is_cpu()) Tensor(whole).copy_(all);
+  };
+  message.state_ =
+      std::make_shared<Message::State>(Message::State{.kept = {all, part}, .wait = arrive});
+  count(static_cast<double>(whole.nbytes()), doing);
+  return message;
+}
+
+Tensor World::reduce_rows(const Tensor& whole, const std::string& doing) const {
+  if (alone()) return whole;
+  const at::NoGradGuard no_grad;
+  Tensor all = whole.to(at::kCPU), part = at::empty({whole.numel() / size()}, all.options());
+  link_->run(doing, [&] { return link_->group->_reduce_scatter_base(part, all); });
+  count(static_cast<double>(whole.nbytes()), doing);
+  return part.to(whole.device());
+}
+
+std::shared_ptr<const World> World::part_of(int64_t rank, int64_t size,
+                                            const std::string& name) const {
+  auto part = std::make_shared<World>();
+  part->place_ = place_;
+  part->place_.rank = rank;
+  part->place_.size = size;
+  part->received_ = received_;
+  part->hook_ = hook_;
+  part->waited_ = waited_;
+  if (size > 1) {
+    const std::string unique = fmt::format("{}, number {}", name, ++link_->groups);
+    part->link_ = std::make_unique<Link>(*link_, rank, size, unique);
   }
+  return part;
+}
+
+std::shared_ptr<const World> World::group(int64_t size) const {
+  return part_of(rank() % size, size, fmt::format("group {} of {}", rank() / size, size));
+}
+
+std::shared_ptr<const World> World::across_groups(int64_t size) const {
+  return part_of(rank() / size, this->size() / size,
+                 fmt::format("across {} of {}", rank() % size, size));
 }
 
 double World::sum(double number, const std::string& doing) const {
@@ -255,9 +348,12 @@ double World::from_first(double number, const std::string& doing) const {
   return sum(leads() ? number : 0.0, doing);
 }
 
-void World::wait_for_all(const std::string& doing) const {
+void World::wait_for_all(const std::string& doing, double seconds) const {
   if (alone()) return;
-  link_->run(doing, [&] { return link_->group->barrier(); });
+  c10d::BarrierOptions options;
+  if (seconds > 0)
+    options.timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
+  link_->run(doing, [&] { return link_->group->barrier(options); });
 }
 
 void World::require_equal(const std::string& text, const std::string& what) const {

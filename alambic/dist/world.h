@@ -1,6 +1,8 @@
 // The ranks of a job and what they tell each other. Transport is c10d's: Gloo between CPUs.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +12,25 @@
 #include "alambic/tensor/tensor.h"
 
 namespace alambic {
+
+/// Numbers on their way from other ranks.
+class Message {
+ public:
+  /// Nothing on its way.
+  Message() = default;
+  /// Returns when they are there; at once where nothing is on its way. Errors are World's.
+  void wait();
+  bool on_its_way() const { return state_ != nullptr; }
+
+ private:
+  friend class World;
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// What happens to a message: it is on its way, this rank does nothing but wait for it, it is
+/// there.
+enum class MessageEvent { sent, waits, there };
 
 /// One process's place among the ranks of a job, and its connection to them. Every call but the
 /// getters is a collective: all ranks call it, in the same order. Of a single process it does
@@ -48,9 +69,6 @@ class World {
   /// Completes tensors of which every rank has its part: of all their numbers in a row those from
   /// begin() to end(). Contiguous, and the same shapes on every rank.
   void spread(const std::vector<Tensor>& tensors, const std::string& doing) const;
-  /// The same of one tensor, whose numbers begin at `place` of `count` in a row, on rank 0 alone:
-  /// the others give their part of it.
-  void to_first(const Tensor& tensor, int64_t place, int64_t count, const std::string& doing) const;
   /// Sum of one number of each rank.
   double sum(double number, const std::string& doing) const;
   int64_t sum(int64_t number, const std::string& doing) const;
@@ -61,7 +79,31 @@ class World {
   double from_first(double number, const std::string& doing) const;
   /// The bytes of rank 0; what the others give is not looked at.
   std::string from_first(const std::string& bytes, const std::string& doing) const;
-  void wait_for_all(const std::string& doing) const;
+  /// `seconds`: a limit of its own, where ranks wait for each other's disks; 0: the world's.
+  void wait_for_all(const std::string& doing, double seconds = 0) const;
+
+  /// Begins to complete `whole`, a contiguous row, from the ranks' equal parts of it, that of rank
+  /// 0 first. Neither tensor is to be touched before the message is there.
+  Message gather_rows(const Tensor& whole, const Tensor& own, const std::string& doing) const;
+  /// This rank's of the equal parts of the ranks' rows added up.
+  Tensor reduce_rows(const Tensor& whole, const std::string& doing) const;
+
+  /// Groups of `size` consecutive ranks, of which this rank's is returned; and those of the ranks
+  /// that have the same place in each of these. All ranks ask together.
+  std::shared_ptr<const World> group(int64_t size) const;
+  std::shared_ptr<const World> across_groups(int64_t size) const;
+
+  /// Bytes that this rank has received, by what was being done: of n ranks (n − 1)/n of what is
+  /// gathered, told or reduced to parts, and twice that of what all have the sum of.
+  const std::map<std::string, double>& received() const { return *received_; }
+
+  /// Seconds in which this rank did nothing but wait for messages.
+  double waited() const { return *waited_; }
+
+  /// Called for every message of this world and its groups, with what is being done, on the thread
+  /// that asks; empty: nobody.
+  using OnMessage = std::function<void(const std::string& doing, MessageEvent event)>;
+  void on_message(OnMessage hook) const { *hook_ = std::move(hook); }
 
   /// An input error that names a rank where the ranks' texts are not equal. `what` in plural.
   void require_equal(const std::string& text, const std::string& what) const;
@@ -77,8 +119,14 @@ class World {
 
  private:
   struct Link;
+  std::shared_ptr<const World> part_of(int64_t rank, int64_t size, const std::string& name) const;
+  void count(double bytes, const std::string& doing) const;
 
   LaunchEnvironment place_;
+  std::shared_ptr<std::map<std::string, double>> received_ =
+      std::make_shared<std::map<std::string, double>>();
+  std::shared_ptr<double> waited_ = std::make_shared<double>(0);
+  std::shared_ptr<OnMessage> hook_ = std::make_shared<OnMessage>();
   std::unique_ptr<Link> link_;  // null: alone
 };
 

@@ -12,6 +12,7 @@
 #include "alambic/jobs/known_servers.h"
 #include "alambic/jobs/policy_gate.h"
 #include "alambic/jobs/preflight/preflight.h"
+#include "alambic/jobs/rank_observer.h"
 #include "alambic/jobs/ranks.h"
 #include "alambic/jobs/run_duties.h"
 #include "alambic/jobs/run_folder.h"
@@ -81,6 +82,15 @@ struct Job {
   }
 };
 
+// The student is whole when it is validated.
+std::vector<LayerWeights*> read_layers(const DistillSetup& setup) {
+  std::vector<LayerWeights*> layers;
+  for (const auto& of_teacher : setup.teachers().layers()) {
+    if (of_teacher != setup.plan().layers) layers.push_back(of_teacher.get());
+  }
+  return layers;
+}
+
 RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup& setup,
                               const nlohmann::json& machines, const nlohmann::json& policy) {
   return {.command = "distill",
@@ -106,7 +116,9 @@ RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup&
 }  // namespace
 
 RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
-  const std::shared_ptr<const World> world = join_ranks("distill", options);
+  const std::shared_ptr<const World> world =
+      join_ranks("distill", options, options.sharding.rank_timeout);
+  RankObserver observes(world, options.sharding);
   const nlohmann::json policy = ask_policy(options);
   const auto make = [&] { return Job(options, world); };
   // Completions and grades of teachers that are kept on the disk are there when the others look.
@@ -136,8 +148,12 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
                       .watch = &watch,
                       .on_collapse = options.on_collapse,
                       .history = folder.resumes() ? figures_so_far(folder) : std::vector<Metrics>(),
-                      .world = world},
+                      .world = world,
+                      .layers = setup.plan().layers,
+                      .on_phase = observes.on_phase(),
+                      .read_layers = read_layers(setup)},
                      folder.resumes());
+  observes.write(folder.path());
   RunResult result = run_result(trained);
   if (!trained.collapse.empty() && options.on_collapse == OnCollapse::stop) {
     result.ending = RunEnding::collapsed;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "alambic/jobs/run_options.h"
+#include "alambic/jobs/sharding_options.h"
 #include "alambic/jobs/teacher_completions_options.h"
 #include "alambic/jobs/teacher_options.h"
 #include "alambic/model/lora_options.h"
@@ -37,6 +38,7 @@ struct DistillOptions : Options {
   TeacherCompletionsOptions completions;
   TrainableOptions trainable;
   TrainingOptions training;
+  ShardingOptions sharding;
   OnCollapse on_collapse = OnCollapse::warn;
   OnTooLittleMemory on_too_little_memory = OnTooLittleMemory::refuse;
   MachineOptions machine;
@@ -85,6 +87,7 @@ struct DistillOptions : Options {
     completions.visit(v);
     trainable.visit(v);
     training.visit(v);
+    sharding.visit(v);
     v.choice("on-collapse", on_collapse,
              {{"warn", OnCollapse::warn},
               {"stop", OnCollapse::stop},

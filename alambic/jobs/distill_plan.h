@@ -19,6 +19,8 @@
 
 namespace alambic {
 
+class LayerWeights;
+
 /// Model without its weights: shapes, tokenizer, stop tokens.
 struct MetaModel {
   std::string folder;
@@ -53,6 +55,7 @@ struct DistillPlan {
   EngineOptions engine;  ///< how the student's completions are drawn, but for a mixed-in teacher
   /// Ranks of the run.
   std::shared_ptr<const World> world = std::make_shared<World>();
+  std::shared_ptr<LayerWeights> layers = nullptr;  ///< the loaded student's; null: all are here
 
   /// Nothing is read but headers, tokenizers and the rows, so that a run that does not fit into
   /// memory is told before it is loaded. Input errors: those of check_options, of the models and of

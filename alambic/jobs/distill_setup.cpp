@@ -6,6 +6,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/jobs/left_out_settings.h"
+#include "alambic/jobs/sharding.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/teacher_completions.h"
 #include "alambic/teacher/local.h"
@@ -71,6 +72,8 @@ DistillationSettings distillation_settings(const DistillPlan& plan, const Teache
           .recompute_layers = options.training.activation_checkpointing,
           .shares = plan.rows.shares(),
           .world = plan.world,
+          .layers = plan.layers,
+          .teachers_layers = pool.layers(),
           .seed = static_cast<uint64_t>(options.training.seed),
           .engine = engine};
 }
@@ -112,6 +115,8 @@ DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
                "distribution, and what changes it before the draw would make the loss another one");
   load_student_weights(student(), plan_.student.folder, plan_.load, options.trainable,
                        static_cast<uint64_t>(options.training.seed));
+  const ShardingOptions& sharding = options.sharding;
+  plan_.layers = share_student(*student().model, *plan_.world, sharding);
   teachers_ = std::make_unique<TeacherPool>(plan_);
   const int64_t positions = std::min(student().model->shape().positions, teachers_->positions());
   RowFit fit{.positions = positions, .on_long_row = options.long_rows.on_long_row};

@@ -8,10 +8,12 @@
 
 namespace alambic {
 
-std::shared_ptr<const World> join_ranks(const std::string& command, const Options& options) {
+std::shared_ptr<const World> join_ranks(const std::string& command, const Options& options,
+                                        double timeout) {
   const LaunchEnvironment place = launch_environment();
   if (place.rank > 0) follow_as_rank(place.rank);
-  const auto world = std::make_shared<const World>(place);
+  // Who hangs is to be named before the others give up, and processes take time to begin.
+  const auto world = std::make_shared<const World>(place, timeout + 300);
   if (world->alone()) return world;
   world->require_equal(config_toml(command, options), "options");
   say("{} ranks, started by {}", world->size(), place.source);

@@ -64,7 +64,12 @@ bool is_free(const std::string& key) {
                                "teacher-local",
                                "judge-price",
                                "judge-budget",
-                               "judge-budget-tokens"};
+                               "judge-budget-tokens",
+                               "zero-stage",
+                               "shard-size",
+                               "teacher-weights",
+                               "rank-timeout",
+                               "profile"};
   return std::ranges::find(free, key) != free.end();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alambic/jobs/sharding_options.h"
 #include "alambic/remote/protocol.h"
 #include "alambic/tensor/machine_options.h"
 
@@ -86,6 +87,7 @@ struct RemoteOptions {
 struct TeacherOptions {
   std::vector<std::string> teacher, weight;
   DtypeChoice dtype = DtypeChoice::automatic;
+  TeacherWeightsChoice weights = TeacherWeightsChoice::automatic;
   CrossTokenizer cross_tokenizer = CrossTokenizer::none;
   int64_t span_lookahead = 1;
   std::string cache;
@@ -108,6 +110,17 @@ struct TeacherOptions {
                    .hint = "without it each row's `teacher` field says so"});
     v.choice("teacher-dtype", dtype, dtype_choices(),
              "type of the teachers' weights in memory; auto: as --dtype");
+    v.choice(
+         "teacher-weights", weights,
+         {{"auto", TeacherWeightsChoice::automatic},
+          {"resident", TeacherWeightsChoice::resident},
+          {"sharded", TeacherWeightsChoice::sharded},
+          {"host", TeacherWeightsChoice::host}},
+         "where a teacher's layers are between its passes: resident on every device; sharded, a "
+         "part on each rank, gathered layer by layer; host, in the machine's memory and copied "
+         "layer by layer; the grades are the same; auto: resident")
+        .not_with("teacher-cache", {.reason = "its grades are read from the disk"})
+        .not_with("teacher-mix", {.reason = "it writes token by token, which needs it whole"});
     v.choice("cross-tokenizer", cross_tokenizer,
              {{"none", CrossTokenizer::none},
               {"span", CrossTokenizer::span},

@@ -10,6 +10,7 @@
 #include "alambic/base/stopwatch.h"
 #include "alambic/base/units.h"
 #include "alambic/jobs/remote_teachers.h"
+#include "alambic/jobs/sharding.h"
 #include "alambic/teacher/aligned.h"
 #include "alambic/teacher/digest.h"
 #include "alambic/teacher/local.h"
@@ -33,7 +34,8 @@ TeacherPool::TeacherPool(const DistillPlan& plan)
 
 // Shows the layers that hidden states are compared at.
 std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> model,
-                                                  int64_t vocabulary) const {
+                                                  int64_t vocabulary,
+                                                  std::shared_ptr<LayerWeights> layers_of) const {
   std::vector<int64_t> layers;
   if (!plan_.layer_pairs.empty()) {
     if (!model->has_hidden_states() || !student_.model->has_hidden_states()) {
@@ -43,7 +45,36 @@ std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> m
     }
     for (const LayerPair& pair : plan_.layer_pairs) layers.push_back(pair.teacher);
   }
-  return std::make_shared<LocalTeacher>(std::move(model), vocabulary, std::move(layers));
+  return std::make_shared<LocalTeacher>(std::move(model), vocabulary, std::move(layers),
+                                        std::move(layers_of));
+}
+
+// The layers of a teacher that was loaded, as --teacher-weights says.
+std::shared_ptr<LayerWeights> TeacherPool::share(Model& model, const std::string& name) const {
+  const TeacherWeightsChoice weights = plan_.options.teachers.weights;
+  if (weights != TeacherWeightsChoice::sharded && weights != TeacherWeightsChoice::host) return {};
+  if (weights == TeacherWeightsChoice::host) {
+    return share_layers(model, {std::make_shared<World>(), nullptr}, WeightSource::host, name);
+  }
+  if (plan_.teachers.size() > 1 && !plan_.averaged) {
+    throw input_error(
+        "--teacher-weights sharded needs teachers that grade every row: ranks grade together")
+        .with_hint("--teacher-weight NAME=SHARE averages them; host needs no other ranks");
+  }
+  ShardGroups groups = shard_groups(*plan_.world, plan_.options.sharding.shard_size);
+  return share_layers(model, {groups.shard, nullptr}, WeightSource::gathered, name);
+}
+
+std::vector<std::shared_ptr<LayerWeights>> TeacherPool::layers() const {
+  std::vector<std::shared_ptr<LayerWeights>> layers;
+  bool any = false;
+  for (const Member& member : members_) {
+    // Those from the host come without the other ranks.
+    const bool gathered = member.layers && !member.layers->world().alone();
+    layers.push_back(gathered ? member.layers : nullptr);
+    any |= gathered;
+  }
+  return any ? layers : std::vector<std::shared_ptr<LayerWeights>>();
 }
 
 TeacherPool::Member TeacherPool::make_remote(const PlannedTeacher& planned) {
@@ -65,7 +96,9 @@ TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
       throw input_error("--teacher-cache cannot keep --teacher self: the student changes");
     // Not owned: the student is there for longer.
     const std::shared_ptr<const Model> self(std::shared_ptr<const Model>(), student_.model.get());
-    return {.source = source, .teacher = local(self, student_.vocabulary)};
+    return {.source = source,
+            .teacher = local(self, student_.vocabulary, plan_.layers),
+            .layers = plan_.layers};
   }
   LoadOptions load = load_;
   load.head_only = cached;
@@ -80,7 +113,12 @@ TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
     member.positions = about.model->shape().positions;
   }
   if (!cached) {
-    member.teacher = local(load_model(source.folder, load), member.vocabulary);
+    // Packed weights are of the processor's memory and do not come and go.
+    load.frozen &= options.weights != TeacherWeightsChoice::sharded &&
+                   options.weights != TeacherWeightsChoice::host;
+    std::unique_ptr<Model> model = load_model(source.folder, load);
+    member.layers = share(*model, "the teacher " + source.folder);
+    member.teacher = local(std::move(model), member.vocabulary, member.layers);
     return member;
   }
   if (options.cache_topk > student_.vocabulary) {

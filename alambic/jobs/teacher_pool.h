@@ -44,6 +44,9 @@ class TeacherPool {
   const Model* only_model() const;
   /// What was found of those behind an address.
   const std::vector<ServerRecord>& servers() const { return servers_; }
+  /// Layers of each teacher that grades a row, in their order; null: all are here. Empty where all
+  /// of all teachers are.
+  std::vector<std::shared_ptr<LayerWeights>> layers() const;
   bool cached() const { return !members_.empty() && members_.front().cache != nullptr; }
   /// Whether teachers grade completions of the run: not from a cache, not without a teacher.
   bool evaluates_new_completions() const { return !members_.empty() && !cached(); }
@@ -52,7 +55,8 @@ class TeacherPool {
   struct Member {
     NamedFolder source;
     std::shared_ptr<const Teacher> teacher;
-    std::shared_ptr<TeacherCache> cache;  // null: live
+    std::shared_ptr<LayerWeights> layers;  // null: all here
+    std::shared_ptr<TeacherCache> cache;   // null: live
     double share = 1;
     int64_t vocabulary = 0;
     std::shared_ptr<const OtherTokenizer> other;  // null: it has the student's
@@ -61,8 +65,9 @@ class TeacherPool {
   using Read = std::function<Rollouts(const Rollouts&)>;
   Member make_member(const PlannedTeacher& planned);
   Member make_remote(const PlannedTeacher& planned);
-  std::shared_ptr<const Teacher> local(std::shared_ptr<const Model> model,
-                                       int64_t vocabulary) const;
+  std::shared_ptr<const Teacher> local(std::shared_ptr<const Model> model, int64_t vocabulary,
+                                       std::shared_ptr<LayerWeights> layers) const;
+  std::shared_ptr<LayerWeights> share(Model& model, const std::string& name) const;
   std::vector<size_t> route(const GradedRows& rows) const;
   std::shared_ptr<const Teacher> over(const Member& member, const GradedRows& rows,
                                       const std::vector<size_t>& graded) const;

@@ -9,12 +9,14 @@
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/model_card.h"
 #include "alambic/jobs/policy_gate.h"
+#include "alambic/jobs/rank_observer.h"
 #include "alambic/jobs/ranks.h"
 #include "alambic/jobs/run_duties.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_length.h"
 #include "alambic/jobs/run_provenance.h"
 #include "alambic/jobs/run_recorder.h"
+#include "alambic/jobs/sharding.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/text_data.h"
 #include "alambic/jobs/validation.h"
@@ -104,7 +106,9 @@ std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
 }  // namespace
 
 RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
-  const std::shared_ptr<const World> world = join_ranks("train", options);
+  const std::shared_ptr<const World> world =
+      join_ranks("train", options, options.sharding.rank_timeout);
+  RankObserver observes(world, options.sharding);
   const nlohmann::json policy = ask_policy(options.policy, {.student = options.model,
                                                             .data = options.data,
                                                             .held_out = options.valid_data,
@@ -115,6 +119,8 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   const LoadOptions load = prepare_machine(machine);
   Pretrained student = load_student(options.model, load, options.trainable,
                                     static_cast<uint64_t>(options.training.seed));
+  const std::shared_ptr<LayerWeights> layers =
+      share_student(*student.model, *world, options.sharding);
   const BatchOptions batch{.batch_size = options.training.batch_size,
                            .micro_batch_size = options.training.micro_batch_size,
                            .seed = static_cast<uint64_t>(options.training.seed),
@@ -129,7 +135,8 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
       next_token_task(*student.model, std::move(source),
                       {.vocabulary = student.vocabulary,
                        .recompute_layers = options.training.activation_checkpointing,
-                       .world = world});
+                       .world = world,
+                       .layers = layers});
   chats.check_effect(data.name());
   const auto validate = validation_of(options, student, chats, batch);
 
@@ -164,8 +171,11 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                                                 .recorder = *recorder,
                                                 .validate = validate,
                                                 .checkpoints = folder.checkpoints(),
-                                                .world = world},
+                                                .world = world,
+                                                .layers = layers,
+                                                .on_phase = observes.on_phase()},
                                                folder.resumes()));
+  observes.write(folder.path());
   if (!provenance) return result;  // rank 0 writes the model
   if (result.ending != RunEnding::finished) {
     provenance->finish(result);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "alambic/jobs/run_options.h"
+#include "alambic/jobs/sharding_options.h"
 #include "alambic/model/lora_options.h"
 #include "alambic/provenance/policy/policy_options.h"
 #include "alambic/tensor/machine_options.h"
@@ -26,6 +27,7 @@ struct TrainOptions : Options {
   int64_t max_completion_length = 256;
   TrainableOptions trainable;
   TrainingOptions training;
+  ShardingOptions sharding;
   MachineOptions machine;
   PolicyOptions policy;
   RunOptions run;
@@ -59,6 +61,7 @@ struct TrainOptions : Options {
               "tokens of a text window; 0: the model's whole context", {.min = 0});
     trainable.visit(v);
     training.visit(v);
+    sharding.visit(v);
     machine.visit(v);
     policy.visit(v);
     run.visit(v);

@@ -10,17 +10,6 @@ namespace alambic {
 
 namespace {
 
-// Tensor of a file that is made when its turn to be written has come.
-TensorSource source_of(const std::string& name, at::ScalarType type, std::vector<int64_t> shape,
-                       std::function<Tensor()> make) {
-  const auto write = [type, make = std::move(make)](const ByteSink& sink) {
-    const at::NoGradGuard no_grad;
-    const Tensor numbers = make().to(at::kCPU, type).contiguous();
-    sink({static_cast<const std::byte*>(numbers.const_data_ptr()), numbers.nbytes()});
-  };
-  return {.name = name, .dtype = dtype_of(type), .shape = std::move(shape), .write = write};
-}
-
 // Linear maps that have an adapter by the names of their weights, and the adapters' own tensors.
 struct Adapted {
   std::map<std::string, const Linear*> maps;

@@ -1,13 +1,19 @@
 #include "alambic/teacher/local.h"
 
+#include "alambic/nn/recompute.h"
+
 namespace alambic {
 
 LocalTeacher::LocalTeacher(std::shared_ptr<const Model> model, int64_t vocabulary,
-                           std::vector<int64_t> layers)
-    : model_(std::move(model)), vocabulary_(vocabulary), layers_(std::move(layers)) {}
+                           std::vector<int64_t> layers, std::shared_ptr<LayerWeights> weights)
+    : model_(std::move(model)),
+      vocabulary_(vocabulary),
+      layers_(std::move(layers)),
+      weights_(std::move(weights)) {}
 
 TeacherOutput LocalTeacher::evaluate(const Rollouts& rollouts) const {
   const at::NoGradGuard no_grad;
+  const WithWeights scope(weights_.get());
   LayerOutputs outputs{.layers = layers_};
   Pass pass(rollouts.sequences);
   pass.outputs = &outputs;

@@ -92,6 +92,16 @@ Tensor to_tensor_in_place(const TensorView& view, const std::shared_ptr<const vo
       bytes, view.shape, [owner](void*) {}, at::TensorOptions().dtype(scalar_type(view)));
 }
 
+TensorSource source_of(const std::string& name, at::ScalarType type, std::vector<int64_t> shape,
+                       std::function<Tensor()> make) {
+  const auto write = [type, make = std::move(make)](const ByteSink& sink) {
+    const at::NoGradGuard no_grad;
+    const Tensor numbers = make().to(at::kCPU, type).contiguous();
+    sink({static_cast<const std::byte*>(numbers.const_data_ptr()), numbers.nbytes()});
+  };
+  return {.name = name, .dtype = dtype_of(type), .shape = std::move(shape), .write = write};
+}
+
 std::vector<TensorView> to_views(std::vector<std::pair<std::string, Tensor>>& tensors) {
   std::vector<TensorView> views;
   for (auto& [name, tensor] : tensors) {

@@ -25,6 +25,11 @@ bool in_place(const TensorView& view, at::ScalarType dtype);
 /// memory.
 Tensor to_tensor_in_place(const TensorView& view, const std::shared_ptr<const void>& owner);
 
+/// Tensor of a file that is made when its turn to be written has come: `make` may give any dtype
+/// and device.
+TensorSource source_of(const std::string& name, at::ScalarType type, std::vector<int64_t> shape,
+                       std::function<Tensor()> make);
+
 /// Tensors as a writer wants them: `tensors` are made contiguous on the CPU and must outlive the
 /// views.
 std::vector<TensorView> to_views(std::vector<std::pair<std::string, Tensor>>& tensors);

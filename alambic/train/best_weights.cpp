@@ -12,6 +12,7 @@
 #include "alambic/io/safetensors.h"
 #include "alambic/tensor/view.h"
 #include "alambic/train/checkpoint.h"
+#include "alambic/train/part_files.h"
 
 namespace alambic {
 namespace {
@@ -86,7 +87,7 @@ std::optional<Metrics> BestWeights::load(AdamW& optimizer) const {
   if (!options_.load_best || !best_) return std::nullopt;
   const fs::path file = best_weights_file(checkpoints_, best_->step);
   world_.wait_for_all("loading the best weights");
-  restore_tensors(file, optimizer.weights());
+  read_parts({file}, optimizer.weights_here());
   world_.wait_for_all("loading the best weights");
   // Nothing goes on from it without a checkpoint.
   if (world_.leads() && !has_checkpoint(checkpoints_)) remove_file(file);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include "alambic/base/log_head.h"
@@ -19,14 +20,13 @@ struct TrainingState {
 /// Writes `folder`/step-NNNNNNNN with the weights that are trained, the optimizer's state,
 /// state.json and a manifest of sizes and SHA-256 digests: into a temporary folder first, renamed
 /// when everything is on the disk, so a crash never leaves a half checkpoint under a good name.
-/// Of a job of several ranks all call it, to give their parts of the optimizer's state, and rank 0
-/// writes. Only then the oldest beyond `keep` are removed, and the best weights that no checkpoint
-/// names.
+/// Of a job of several ranks all call it; each writes its parts to files of its own, and waits for
+/// the others' disks as long as it takes. Where one cannot write, all end with an environment error
+/// and the checkpoints before stay. Only then the oldest beyond `keep` are removed, and the best
+/// weights that no checkpoint names. `progress` is called for each tensor.
 void save_checkpoint(const std::filesystem::path& folder, const AdamW& optimizer,
-                     const TrainingState& state, int64_t keep);
-
-/// Copies a file's tensors into `targets`, strict both ways: input errors name what differs.
-void restore_tensors(const std::filesystem::path& file, const NamedTensors& targets);
+                     const TrainingState& state, int64_t keep,
+                     const std::function<void()>& progress = {});
 
 /// Whether `folder` holds a checkpoint, usable or not.
 bool has_checkpoint(const std::filesystem::path& folder);

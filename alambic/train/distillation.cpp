@@ -5,9 +5,11 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
+#include "alambic/dist/layer_weights.h"
 #include "alambic/nn/recompute.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/objective/returns.h"
+#include "alambic/train/accompany.h"
 #include "alambic/train/data_order.h"
 #include "alambic/train/group_scores.h"
 #include "alambic/train/halves.h"
@@ -107,11 +109,20 @@ struct DistillationTask : TrainingTask {
       report.loss = 0;
       for (size_t i = 0; i < completions.micro_batches.size(); ++i) learn(step, i, clock, report);
     };
-    within_memory(student, hidden.projections(), learn_all, [&] {
-      const int64_t sequences = halve_largest(completions.micro_batches);
-      source.micro_batch_size = static_cast<size_t>(sequences);  // of later rounds too
-      return sequences;
-    });
+    if (passes_together()) {
+      const int64_t more = more_elsewhere(*options.world, std::ssize(completions.micro_batches));
+      learn_all();
+      const bool drawn = own && reads_drawn_logp && can_checkpoint_after(step);
+      accompany(more, options.layers.get(),
+                compares_outputs || drawn ? options.teachers_layers
+                                          : std::vector<std::shared_ptr<LayerWeights>>());
+    } else {
+      within_memory(student, hidden.projections(), learn_all, [&] {
+        const int64_t sequences = halve_largest(completions.micro_batches);
+        source.micro_batch_size = static_cast<size_t>(sequences);  // of later rounds too
+        return sequences;
+      });
+    }
     const auto masked = report.means.find("masked_share");
     const double share = options.world->sum(masked == report.means.end() ? 0.0 : masked->second,
                                             "counting masked tokens");
@@ -119,6 +130,10 @@ struct DistillationTask : TrainingTask {
     report.seconds = clock.seconds();
     return report;
   }
+
+  // Whether ranks make their passes side by side, each in need of the others' part of the weights:
+  // one that alone began a step again would leave them waiting.
+  bool passes_together() const { return options.layers || !options.teachers_layers.empty(); }
 
   // Adds the gradients of micro-batch i.
   void learn(int64_t step, size_t i, PhaseClock& clock, StepReport& report) {
@@ -153,6 +168,7 @@ struct DistillationTask : TrainingTask {
     clock.begin("generate");
     EngineOptions engine = options.engine;
     engine.step = static_cast<uint64_t>(step);
+    const HeldWeights whole(options.layers.get());
     completions = write_completions(source, student, tokenizer, rows, options.num_generations,
                                     engine, options.samples_per_step, report);
     count_graded();
@@ -258,6 +274,7 @@ struct DistillationTask : TrainingTask {
     student.seed_dropout(
         step, static_cast<int64_t>(number) * options.world->size() + options.world->rank());
     const RecomputeLayers recompute(options.recompute_layers);
+    const WithWeights scope(options.layers.get());
     Pass pass(batch.rollouts.sequences);
     pass.outputs = &seen.layers;
     seen.hidden_MD = student.hidden(pass).index_select(0, seen.loss_positions_M);

@@ -32,6 +32,9 @@ struct DistillationSettings {
   std::vector<RowShare> shares;   ///< of a mixture; empty: none
   /// Ranks that share each step's rows.
   std::shared_ptr<const World> world = std::make_shared<World>();
+  std::shared_ptr<LayerWeights> layers;  ///< the student's; null: all are here
+  /// Of each teacher of a row, in their order; null: all are here.
+  std::vector<std::shared_ptr<LayerWeights>> teachers_layers;
   uint64_t seed = 0;
   EngineOptions engine;  ///< its step is set by the task
 };

@@ -8,6 +8,7 @@
 #include "alambic/nn/recompute.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/tensor/device.h"
+#include "alambic/train/accompany.h"
 #include "alambic/train/data_order.h"
 #include "alambic/train/halves.h"
 #include "alambic/train/within_memory.h"
@@ -158,8 +159,14 @@ struct NextTokenTask : TrainingTask {
         micro_batch += world.size();
       }
     };
-    while (largest > 0 && largest_of(batches) > largest) halve_largest(batches);
-    within_memory(student, {}, learn_all, [&] { return largest = halve_largest(batches); });
+    if (settings.layers) {
+      const int64_t more = more_elsewhere(world, std::ssize(batches));
+      learn_all();
+      accompany(more, settings.layers.get());
+    } else {
+      while (largest > 0 && largest_of(batches) > largest) halve_largest(batches);
+      within_memory(student, {}, learn_all, [&] { return largest = halve_largest(batches); });
+    }
     report.loss = report.means["cross_entropy"];
     synchronize(student.options().device());
     report.seconds = {{"learn_seconds", watch.seconds()}};
@@ -169,6 +176,7 @@ struct NextTokenTask : TrainingTask {
   void learn(int64_t step, int64_t number, const TokenBatch& batch, StepReport& report) {
     student.seed_dropout(step, number);
     const RecomputeLayers recompute(settings.recompute_layers);
+    const WithWeights scope(settings.layers.get());
     const Loss loss =
         batch_loss(student, batch, settings.vocabulary, static_cast<double>(report.tokens));
     loss.value.backward();

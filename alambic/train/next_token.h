@@ -13,6 +13,8 @@
 
 namespace alambic {
 
+class LayerWeights;
+
 /// Sequences with the positions whose next token is learned.
 struct TokenBatch {
   Packed input;
@@ -67,6 +69,7 @@ struct NextTokenSettings {
   bool recompute_layers = false;  ///< activation checkpointing (nn/recompute.h)
   /// Ranks of the source.
   std::shared_ptr<const World> world = std::make_shared<World>();
+  std::shared_ptr<LayerWeights> layers = nullptr;  ///< the student's; null: they are all here
 };
 
 std::unique_ptr<TrainingTask> next_token_task(Model& student, std::unique_ptr<BatchSource> source,

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "alambic/base/error.h"
+#include "alambic/dist/layer_weights.h"
 #include "alambic/nn/dense_parts.h"
 #include "alambic/tensor/tensor_lists.h"
 
@@ -17,11 +18,29 @@ Tensor number_on(at::Device device, double value) {
   return at::full({}, value, at::TensorOptions().dtype(at::kFloat).device(device));
 }
 
+double square_sum(const std::vector<Tensor>& tensors) {
+  if (tensors.empty()) return 0;
+  double sum = 0;
+  const auto add = [&](const Tensor& norm) {
+    const auto number = norm.item<double>();
+    sum += number * number;
+  };
+  // One read: the host would wait for every tensor's.
+  if (!tensors.front().is_cpu()) {
+    add(norm_of_all(tensors));
+  } else {
+    for (const Tensor& tensor : tensors) {
+      add(at::linalg_vector_norm(tensor, 2, {}, false, at::kDouble));
+    }
+  }
+  return sum;
+}
+
 }  // namespace
 
 AdamW::AdamW(Model& model, const AdamWOptions& options, const NamedTensors& beside,
-             std::shared_ptr<const World> world)
-    : options_(options), world_(std::move(world)) {
+             std::shared_ptr<const World> world, std::shared_ptr<LayerWeights> layers)
+    : options_(options), world_(std::move(world)), layers_(std::move(layers)) {
   model.visit(of_dense([&](const std::string& name, Tensor& tensor) {
     if (tensor.requires_grad()) add(name, tensor);
   }));
@@ -30,26 +49,69 @@ AdamW::AdamW(Model& model, const AdamWOptions& options, const NamedTensors& besi
 }
 
 void AdamW::add(const std::string& name, const Tensor& tensor) {
-  parameters_.push_back({.name = name,
-                         .weight = tensor,
-                         .decays = options_.decay_vectors || tensor.dim() >= 2,
-                         .place = numbers_});
-  numbers_ += tensor.numel();
+  Parameter parameter{.name = name,
+                      .weight = tensor,
+                      .decays = options_.decay_vectors || tensor.dim() >= 2,
+                      .place = numbers_};
+  if (layers_) find_group(parameter);
+  if (parameter.group == nullptr) numbers_ += tensor.numel();
+  parameters_.push_back(std::move(parameter));
+}
+
+void AdamW::find_group(Parameter& parameter) const {
+  const auto [group, i] = layers_->find(parameter.weight);
+  if (group == nullptr) return;
+  parameter.group = group;
+  parameter.place = group->place(i);
+  parameter.row = group->count();
+}
+
+const World& AdamW::world_of(const Parameter& parameter) const {
+  return parameter.group == nullptr ? *world_ : parameter.group->world();
 }
 
 void AdamW::take_parts() {
   for (Parameter& parameter : parameters_) {
+    if (parameter.group == nullptr) parameter.row = numbers_;
     Tensor part = parameter.weight.detach();  // shares the storage
-    const auto [first, last] = world_->part(parameter.place, part.numel(), numbers_);
+    const auto [first, last] =
+        world_of(parameter).part(parameter.place, part.numel(), parameter.row);
     parameter.first = first;
-    check(world_->alone() || part.is_contiguous(), "the trained tensor {} is not contiguous",
-          parameter.name);
-    if (last - first < part.numel()) part = part.view({-1}).narrow(0, first, last - first);
+    if (parameter.group != nullptr) {
+      part = part_of_row(parameter, parameter.group->part(), first, last);
+    } else {
+      check(world_->alone() || part.is_contiguous(), "the trained tensor {} is not contiguous",
+            parameter.name);
+      if (last - first < part.numel()) part = part.view({-1}).narrow(0, first, last - first);
+    }
+    parameter.own = part;
     const bool wide = part.scalar_type() == at::kFloat || part.scalar_type() == at::kDouble;
     parameter.master = wide ? part : part.to(at::kFloat);
     parameter.mean = at::zeros_like(parameter.master);
     parameter.square = at::zeros_like(parameter.master);
   }
+}
+
+// Of this rank's part of the group's row what belongs to the parameter.
+Tensor AdamW::part_of_row(const Parameter& parameter, const Tensor& row, int64_t first,
+                          int64_t last) {
+  if (last == first) return row.narrow(0, 0, 0);
+  const World& world = parameter.group->world();
+  return row.narrow(0, parameter.place + first - world.begin(parameter.row), last - first);
+}
+
+Tensor AdamW::gradient_of(const Parameter& parameter) {
+  if (parameter.group != nullptr) {
+    const Tensor& row = parameter.group->gradient();
+    const int64_t last = parameter.first + parameter.master.numel();
+    return row.defined() ? part_of_row(parameter, row, parameter.first, last) : row;
+  }
+  const Tensor gradient = parameter.weight.grad();
+  return gradient.defined() ? own_part(parameter, gradient) : gradient;
+}
+
+Tensor AdamW::counted_gradient_of(const Parameter& parameter) {
+  return parameter.group != nullptr ? gradient_of(parameter) : parameter.weight.grad();
 }
 
 Tensor AdamW::own_part(const Parameter& parameter, const Tensor& whole) {
@@ -70,6 +132,7 @@ std::vector<Tensor> AdamW::gradients() const {
   std::vector<Tensor> gradients;
   for (const Parameter& parameter : parameters_) {
     const Tensor& weight = parameter.weight;
+    if (parameter.group != nullptr) continue;
     if (!weight.grad().defined()) weight.mutable_grad() = at::zeros_like(weight.detach());
     gradients.push_back(weight.grad());
   }
@@ -77,18 +140,14 @@ std::vector<Tensor> AdamW::gradients() const {
 }
 
 double AdamW::gradient_norm() const {
-  std::vector<Tensor> gradients;
+  std::vector<Tensor> whole, parts;
   for (const Parameter& parameter : parameters_) {
-    if (parameter.weight.grad().defined()) gradients.push_back(parameter.weight.grad());
+    const Tensor gradient = counted_gradient_of(parameter);
+    if (!gradient.defined() || gradient.numel() == 0) continue;
+    (parameter.group == nullptr ? whole : parts).push_back(gradient);
   }
-  if (gradients.empty()) return 0;
-  // One read: the host would wait for every tensor's.
-  if (!gradients.front().is_cpu()) return norm_of_all(gradients).item<double>();
-  double sum = 0;
-  for (const Tensor& gradient : gradients) {
-    const double norm = at::linalg_vector_norm(gradient, 2, {}, false, at::kDouble).item<double>();
-    sum += norm * norm;
-  }
+  double sum = square_sum(whole);
+  if (layers_) sum += layers_->world().sum(square_sum(parts), "adding gradients' norms");
   return std::sqrt(sum);
 }
 
@@ -110,9 +169,8 @@ void AdamW::update(bool decaying, double learning_rate) {
     if (parameter.decays != decaying || parameter.master.numel() == 0) continue;
     // No gradient is a gradient of zero: an expert to which no token came keeps its momentum and
     // its decay, as in a tensor of all experts.
-    const Tensor gradient = parameter.weight.grad().defined()
-                                ? own_part(parameter, parameter.weight.grad())
-                                : at::zeros_like(parameter.mean);
+    Tensor gradient = gradient_of(parameter);
+    if (!gradient.defined()) gradient = at::zeros_like(parameter.mean);
     masters.push_back(parameter.master);
     gradients.push_back(gradient.to(parameter.master.scalar_type()));
     means.push_back(parameter.mean);
@@ -128,15 +186,19 @@ void AdamW::step(double learning_rate, double scale) {
   ++steps_;
   std::vector<Tensor> gradients;
   for (const Parameter& parameter : parameters_) {
-    if (parameter.weight.grad().defined()) gradients.push_back(parameter.weight.grad());
+    const Tensor gradient = counted_gradient_of(parameter);
+    if (gradient.defined() && gradient.numel() > 0) gradients.push_back(gradient);
   }
   if (scale != 1) scale_all(gradients, scale);
   update(true, learning_rate);
   update(false, learning_rate);
   std::vector<Tensor> narrow, masters;
   for (Parameter& parameter : parameters_) {
-    if (!parameter.master.is_alias_of(parameter.weight)) {
-      narrow.push_back(own_part(parameter, parameter.weight.detach()));
+    check(parameter.group == nullptr || !parameter.group->comes_and_goes() ||
+              !parameter.group->here(),
+          "{} is updated while it is whole", parameter.name);
+    if (!parameter.master.is_alias_of(parameter.own)) {
+      narrow.push_back(parameter.own);
       masters.push_back(parameter.master);
     }
     // The fused step does not count its change; what is kept per version (DoRA's norms) needs it.
@@ -144,51 +206,56 @@ void AdamW::step(double learning_rate, double scale) {
   }
   copy_all(narrow, masters);
   clear_gradients();
+  if (layers_) layers_->share();
   if (world_->alone()) return;
   std::vector<Tensor> weights;
-  for (const Parameter& parameter : parameters_) weights.push_back(parameter.weight);
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.group == nullptr) weights.push_back(parameter.weight);
+  }
   world_->spread(weights, "sharing the updated weights");
 }
 
 void AdamW::clear_gradients() {
   for (Parameter& parameter : parameters_) parameter.weight.mutable_grad() = Tensor();
+  if (layers_) layers_->clear_gradients();
 }
 
-std::vector<OptimizerTensor> AdamW::state() const {
-  std::vector<OptimizerTensor> state;
+TensorPart AdamW::part_of(const Parameter& parameter, const char* what, const Tensor& part) const {
+  return {.name = parameter.name + what,
+          .shape = parameter.weight.sizes().vec(),
+          .first = parameter.first,
+          .part = part,
+          .again = world_->rank() >= world_of(parameter).size()};
+}
+
+std::vector<TensorPart> AdamW::state() const {
+  std::vector<TensorPart> state;
   for (const Parameter& parameter : parameters_) {
-    const auto add = [&](const char* what, const Tensor& part) {
-      state.push_back({.name = parameter.name + what,
-                       .shape = parameter.weight.sizes().vec(),
-                       .first = parameter.first,
-                       .part = part});
-    };
-    add(".exp_avg", parameter.mean);
-    add(".exp_avg_sq", parameter.square);
-    if (!parameter.master.is_alias_of(parameter.weight)) add(".master", parameter.master);
+    state.push_back(part_of(parameter, ".exp_avg", parameter.mean));
+    state.push_back(part_of(parameter, ".exp_avg_sq", parameter.square));
+    if (parameter.master.is_alias_of(parameter.own)) continue;
+    state.push_back(part_of(parameter, ".master", parameter.master));
   }
   return state;
 }
 
-NamedTensors AdamW::whole_state() const {
-  NamedTensors whole;
-  const auto add = [&](const Parameter& parameter, const char* what, const Tensor& part) {
-    Tensor tensor = part;
-    if (world_->leads() && part.numel() < parameter.weight.numel()) {
-      tensor = at::zeros(parameter.weight.sizes(), part.options());
-      own_part(parameter, tensor).copy_(part);
-    }
-    world_->to_first(tensor, parameter.place, numbers_, "collecting the optimizer's state");
-    if (world_->leads()) whole.emplace_back(parameter.name + what, tensor);
-  };
+std::vector<TensorPart> AdamW::weight_parts() const {
+  std::vector<TensorPart> parts;
   for (const Parameter& parameter : parameters_) {
-    add(parameter, ".exp_avg", parameter.mean);
-    add(parameter, ".exp_avg_sq", parameter.square);
-    if (!parameter.master.is_alias_of(parameter.weight)) {
-      add(parameter, ".master", parameter.master);
-    }
+    parts.push_back(part_of(parameter, "", parameter.own));
   }
-  return whole;
+  return parts;
+}
+
+std::vector<TensorPart> AdamW::weights_here() const {
+  std::vector<TensorPart> weights;
+  for (const Parameter& parameter : parameters_) {
+    const LayerGroup* group = parameter.group;
+    const bool here = group == nullptr || !group->comes_and_goes() || group->here();
+    weights.push_back(part_of(parameter, "", here ? parameter.weight.detach() : parameter.own));
+    if (here) weights.back().first = 0;
+  }
+  return weights;
 }
 
 }  // namespace alambic

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <type_traits>
 
 #include "alambic/base/error.h"
@@ -90,6 +91,13 @@ std::vector<Completion> all_completions(const World& world, std::vector<Completi
                              });
 }
 
+int64_t largest_of_ranks(const World& world, int64_t number, const std::string& doing) {
+  std::vector<int64_t> numbers(static_cast<size_t>(world.size()), 0);
+  numbers[static_cast<size_t>(world.rank())] = number;
+  numbers = world.sum(numbers, doing);
+  return *std::ranges::max_element(numbers);
+}
+
 std::vector<Score> all_scores(const World& world, std::vector<Score> own) {
   if (world.alone()) return own;
   Writer writer;
@@ -123,12 +131,14 @@ Metrics metrics_of_bytes(const std::string& bytes) {
   return figures;
 }
 
-void add_ranks(const World& world, StepReport& report) {
+void add_ranks(const World& world, double waited, StepReport& report) {
   if (world.alone()) return;
   Metrics means = {{"", report.loss}};
   means.insert(means.end(), report.means.begin(), report.means.end());
   const auto of_all = world.gather(to_bytes(means), "adding losses");
-  const auto seconds = world.gather(to_bytes(report.seconds), "comparing times");
+  Metrics spent_here = {{"", -waited}};
+  spent_here.insert(spent_here.end(), report.seconds.begin(), report.seconds.end());
+  const auto seconds = world.gather(to_bytes(spent_here), "comparing times");
   report.loss = 0;
   report.means.clear();
   for (const std::string& bytes : of_all) {
@@ -136,14 +146,23 @@ void add_ranks(const World& world, StepReport& report) {
       (name.empty() ? report.loss : report.means[name]) += part;
     }
   }
+  std::vector<double> totals;
   for (const std::string& bytes : seconds) {
+    double& total = totals.emplace_back(0);
     for (const auto& [name, spent] : metrics_of_bytes(bytes)) {
-      keep_larger(report.seconds, name, spent);
+      if (!name.empty()) keep_larger(report.seconds, name, spent);
+      total += spent;
     }
   }
+  const auto slowest = std::ranges::max_element(totals);
+  const double mean =
+      std::accumulate(totals.begin(), totals.end(), 0.0) / static_cast<double>(totals.size());
+  report.extra.emplace_back("slowest_rank", static_cast<double>(slowest - totals.begin()));
+  report.extra.emplace_back("slowest_rank_share", mean > 0 ? *slowest / mean - 1 : 0);
 }
 
 void sum_gradients(const World& world, AdamW& optimizer) {
+  if (LayerWeights* layers = optimizer.layers()) layers->finish_gradients();
   if (!world.alone()) world.sum(optimizer.gradients(), "adding gradients");
 }
 

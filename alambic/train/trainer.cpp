@@ -9,6 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/dist/layer_weights.h"
 #include "alambic/tensor/device.h"
 #include "alambic/train/best_weights.h"
 #include "alambic/train/rank_exchange.h"
@@ -53,7 +54,7 @@ struct Run {
                    .beta2 = options.adam_beta2,
                    .epsilon = options.adam_epsilon,
                    .weight_decay = options.weight_decay},
-                  parts.task.extra_parameters(), parts.world),
+                  parts.task.extra_parameters(), parts.world, parts.layers),
         schedule{.peak = options.learning_rate,
                  .shape = options.lr_schedule,
                  .warmup = static_cast<double>(options.warmup_steps),
@@ -76,14 +77,22 @@ struct Run {
     return schedule.rate(static_cast<double>(step), progress, schedule.warmup / total);
   }
 
+  void enter(const std::string& phase) const {
+    if (parts.on_phase) parts.on_phase(step, phase);
+  }
+
   // One optimizer step; returns its row of figures.
   Metrics advance() {
     Stopwatch watch;
     reset_peak_memory(device);
     routers.start();
-    StepReport report = parts.task.forward_backward(
-        step, [&](const std::string& phase) { parts.recorder.phase(step, phase); });
-    add_ranks(*parts.world, report);
+    const double waited = parts.world->waited();
+    StepReport report = parts.task.forward_backward(step, [&](const std::string& phase) {
+      parts.recorder.phase(step, phase);
+      enter(phase);
+    });
+    enter("update");
+    add_ranks(*parts.world, parts.world->waited() - waited, report);
     const Metrics balance = routers.finish(*parts.world);
     report.extra.insert(report.extra.end(), balance.begin(), balance.end());
     sum_gradients(*parts.world, optimizer);
@@ -153,7 +162,9 @@ struct Run {
   }
 
   Metrics validate() const {
-    return figures_of_first(*parts.world, "waiting for rank 0's validation",
+    enter("validate");
+    const HeldWeights whole(parts.layers.get());
+    return figures_of_first(*parts.world, parts.read_layers, "waiting for rank 0's validation",
                             [&] { return parts.validate(step); });
   }
 
@@ -161,7 +172,7 @@ struct Run {
     save_checkpoint(
         parts.checkpoints, optimizer,
         {.step = step, .seconds = seconds, .best = best.so_far(), .log = parts.recorder.log_head()},
-        options.keep_checkpoints);
+        options.keep_checkpoints, [this] { enter("save"); });
     parts.recorder.saved(step);
   }
 };
@@ -255,6 +266,7 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
       parts.recorder.phase(run.step, "validate");
       validation = run.validate();
       row.insert(row.end(), validation.begin(), validation.end());
+      const HeldWeights whole(parts.layers.get());
       run.best.see(run.step, validation, run.optimizer);
     }
     parts.recorder.step(row);
@@ -270,6 +282,7 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
     save_due = false;
   }
   parts.recorder.end();
+  if (parts.layers) parts.layers->hold();
   if (sign && parts.on_collapse == OnCollapse::stop && rests) run.save();
   if (sign && parts.on_collapse == OnCollapse::rollback) {
     go_back(run, *sign);

@@ -42,6 +42,14 @@ struct TrainerParts {
   /// Ranks that take each step together: they sum their gradients, so that all have the same
   /// weights. Rank 0 alone validates, records and writes checkpoints; every rank reads them.
   std::shared_ptr<const World> world = std::make_shared<World>();
+  /// The student's layers, of which each rank has a part; null: all are here. They are whole when
+  /// the training ends.
+  std::shared_ptr<LayerWeights> layers = nullptr;
+  /// Told of every phase of every rank's steps, update and validation and saving among them; may be
+  /// empty.
+  std::function<void(int64_t step, const std::string& phase)> on_phase = {};
+  /// Layers of the models that a validation reads and that are not all on rank 0.
+  std::vector<LayerWeights*> read_layers = {};
 };
 
 /// Trains until max_steps (above 0 here), max_seconds, early_stopping or a signal. With `load_best`

@@ -118,7 +118,7 @@ TEST(OptimizerOnADevice, RemembersWhatItDoesOnTheCpu) {
         found.push_back(at::full({1}, optimizer.gradient_norm()));
         optimizer.step(1e-2, scale);
       }
-      for (const OptimizerTensor& part : optimizer.state()) found.push_back(part.part.cpu());
+      for (const TensorPart& part : optimizer.state()) found.push_back(part.part.cpu());
       model->visit([&](const std::string&, Tensor& tensor) { found.push_back(tensor.cpu()); });
       return found;
     };

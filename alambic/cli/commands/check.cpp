@@ -20,12 +20,13 @@ int tell(const Findings& findings, const nlohmann::ordered_json& json, const std
 
 int plan(const CheckOptions& options) {
   const ScaleJob job = scale_job(options, options.plan);
-  const ScalePlan plan = plan_for(job);
+  const LayoutChoice choice = layout_choice(options);
+  const ScalePlan plan = best_plan(job, choice);
   const Findings findings = findings_of(plan);
   nlohmann::ordered_json json = json_of(findings);
   json["plan"] = json_of(plan);
   if (!options.scale) return tell(findings, json, "", options.json);
-  const std::vector<CurvePoint> curve = scale_curve(job);
+  const std::vector<CurvePoint> curve = scale_curve(job, choice);
   json["scale"] = json_of(curve);
   if (!options.scale_report.empty()) {
     write_report(options.scale_report,

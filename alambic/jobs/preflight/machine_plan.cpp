@@ -50,13 +50,6 @@ Finding memory_of(const ScalePlan& plan) {
   return finding;
 }
 
-// What runs of this version can do.
-constexpr int64_t built_stage = 1;
-bool is_built(const ScaleLayout& layout) {
-  return layout.zero_stage <= built_stage &&
-         (layout.teacher == TeacherWeights::none || layout.teacher == TeacherWeights::resident);
-}
-
 Finding layout_of(const ScalePlan& plan) {
   const ScaleLayout& layout = plan.job.layout;
   std::string text = fmt::format("{} devices, {} a node: ZeRO stage {}", layout.devices,
@@ -67,9 +60,7 @@ Finding layout_of(const ScalePlan& plan) {
   }
   const double passes = plan.job.work.micro_passes;
   if (passes > 1) text += fmt::format(", {:.0f} micro-batches a rank", passes);
-  if (is_built(layout)) return {Level::good, "layout", text, ""};
-  return {Level::warning, "layout", text + ": planned, not built yet",
-          "this version's runs have ZeRO stage 1, and teachers whole on every rank"};
+  return {Level::good, "layout", text, ""};
 }
 
 std::string advice(const ScalePlan& plan, const PhaseSeconds& most) {
@@ -122,12 +113,6 @@ Finding traffic_of_rank(const ScalePlan& plan) {
 }
 
 }  // namespace
-
-ScalePlan plan_for(const ScaleJob& job) {
-  ScalePlan built =
-      best_plan(job, {.zero_stage = built_stage, .teacher = TeacherWeights::resident});
-  return built.fits ? built : best_plan(job);
-}
 
 double bytes_of_text(const std::string& text, const std::string& where) {
   double number = 0;
@@ -183,6 +168,38 @@ ScaleJob scale_job(const DistillOptions& options, const PlannedMachine& machine)
               .teacher_element = element_of(teacher_dtype)};
   job.layout = {.devices = devices, .per_node = devices / nodes};
   return job;
+}
+
+LayoutChoice layout_choice(const DistillOptions& options) {
+  LayoutChoice choice;
+  switch (options.sharding.stage) {
+    case ZeroStage::automatic:
+      break;
+    case ZeroStage::optimizer:
+      choice.zero_stage = 1;
+      break;
+    case ZeroStage::gradients:
+      choice.zero_stage = 2;
+      break;
+    case ZeroStage::weights:
+      choice.zero_stage = 3;
+      break;
+  }
+  if (options.sharding.shard_size > 0) choice.shard = options.sharding.shard_size;
+  switch (options.teachers.weights) {
+    case TeacherWeightsChoice::automatic:
+      break;
+    case TeacherWeightsChoice::resident:
+      choice.teacher = TeacherWeights::resident;
+      break;
+    case TeacherWeightsChoice::sharded:
+      choice.teacher = TeacherWeights::sharded;
+      break;
+    case TeacherWeightsChoice::host:
+      choice.teacher = TeacherWeights::host;
+      break;
+  }
+  return choice;
 }
 
 Findings findings_of(const ScalePlan& plan) {

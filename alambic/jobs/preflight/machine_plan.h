@@ -15,15 +15,15 @@ struct PlannedMachine {
   int64_t prompt_length = 512;
 };
 
-/// The fastest plan that this version can run; where none of those fits, of all there could be.
-ScalePlan plan_for(const ScaleJob& job);
-
 /// Bytes of a text as "141GB", "80GiB" or "141e9"; input errors call it `where`.
 double bytes_of_text(const std::string& text, const std::string& where);
 
 /// The job that options and the models' config.json files describe; no weights, tokenizers or rows
 /// are read. Of several teachers the largest is planned for. Input errors: those of the models.
 ScaleJob scale_job(const DistillOptions& options, const PlannedMachine& machine);
+
+/// What --zero-stage, --shard-size and --teacher-weights fix.
+LayoutChoice layout_choice(const DistillOptions& options);
 
 /// Memory of a device, its layout, time of a step and what it goes into, what to change; refused
 /// where no layout fits.

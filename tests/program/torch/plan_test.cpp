@@ -51,6 +51,9 @@ TEST_F(Plan, NeedsTheConfigurationsAlone) {
 TEST_F(Plan, SaysWhatDominatesAndWhatToChange) {
   const Outcome outcome = check("--world-size 8 --batch-size 64");
   ASSERT_EQ(outcome.code, 0) << outcome.text;
+  EXPECT_NE(check("--world-size 8 --zero-stage 3 --teacher-weights host")
+                .text.find("ZeRO stage 3 over 8 ranks, teacher host"),
+            std::string::npos);
   for (const char* part :
        {"ZeRO stage", "of a device's", "a rank receives", "most of it", "hint:"}) {
     EXPECT_NE(outcome.text.find(part), std::string::npos) << part << "\n" << outcome.text;

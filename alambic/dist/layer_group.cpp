@@ -1,0 +1,122 @@
+#include "alambic/dist/layer_group.h"
+
+#include "alambic/base/error.h"
+
+namespace alambic {
+namespace {
+
+// Tensors begin where a vector register's load may: at multiples of 64 bytes for every dtype.
+constexpr int64_t alignment = 64;
+
+int64_t up_to(int64_t numbers, int64_t multiple) {
+  return (numbers + multiple - 1) / multiple * multiple;
+}
+
+// Of the row's bits as numbers, wrapping.
+int64_t sum_of_bits(const Tensor& row) {
+  const Tensor bits = row.view(at::kByte).view(at::kInt);
+  return bits.sum(at::kLong).item<int64_t>();
+}
+
+// A tensor of that shape that holds one number.
+Tensor hollow(const Tensor& like) {
+  return at::empty({1}, like.options().requires_grad(false)).expand(like.sizes());
+}
+
+}  // namespace
+
+LayerGroup::LayerGroup(std::vector<Tensor> tensors, std::shared_ptr<const World> world,
+                       WeightSource source, std::string what)
+    : tensors_(std::move(tensors)),
+      world_(std::move(world)),
+      source_(source),
+      what_(std::move(what)),
+      trained_(tensors_.front().requires_grad()),
+      element_(static_cast<int64_t>(tensors_.front().element_size())) {
+  check(!trained_ || source != WeightSource::host, "trained weights are not kept on the host");
+  const at::NoGradGuard no_grad;
+  int64_t numbers = 0;
+  for (const Tensor& tensor : tensors_) {
+    places_.push_back(numbers);
+    numbers = up_to(numbers + tensor.numel(), alignment);
+  }
+  count_ = up_to(numbers, alignment * world_->size());
+  Tensor row = at::zeros({count_}, tensors_.front().options().requires_grad(false));
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    row.narrow(0, places_[i], tensors_[i].numel()).copy_(tensors_[i].detach().reshape({-1}));
+  }
+  if (!trained_) sum_ = sum_of_bits(row);
+  whole_ = row;
+  if (source_ == WeightSource::host) on_host_ = row.to(at::kCPU);
+  if (source_ != WeightSource::host) part_ = own_part(row);
+  if (source_ == WeightSource::gathered) part_ = part_.clone();
+  point_to(row);
+  release();
+}
+
+Tensor LayerGroup::own_part(const Tensor& row) const {
+  const int64_t each = count_ / world_->size();
+  return row.narrow(0, each * world_->rank(), each);
+}
+
+void LayerGroup::point_to(const Tensor& row) {
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    Tensor& tensor = tensors_[i];
+    tensor.set_data(row.narrow(0, places_[i], tensor.numel()).view(tensor.sizes()));
+  }
+}
+
+void LayerGroup::fetch(const std::string& doing) {
+  if (here()) return;
+  const at::NoGradGuard no_grad;
+  if (source_ == WeightSource::host) {
+    whole_ = at::empty({count_}, tensors_.front().options().requires_grad(false));
+    whole_.copy_(on_host_, /*non_blocking=*/true);
+  } else {
+    whole_ = at::empty({count_}, part_.options());
+    coming_ = world_->gather_rows(whole_, part_, doing);
+  }
+  unchecked_ = !trained_;
+}
+
+void LayerGroup::wait() {
+  coming_.wait();
+  if (here() && tensors_.front().storage().data() != whole_.storage().data()) point_to(whole_);
+  if (!unchecked_) return;
+  unchecked_ = false;
+  if (sum_of_bits(whole_) == sum_) return;
+  throw environment_error("the weights of {} arrived changed: their bits add up to another number",
+                          what_)
+      .with_hint(
+          "memory or network of one of the machines changes bits; --resume goes on elsewhere");
+}
+
+void LayerGroup::release() {
+  if (!here() || !comes_and_goes()) return;
+  wait();
+  const at::NoGradGuard no_grad;
+  if (trained_) part_.copy_(own_part(whole_));
+  for (Tensor& tensor : tensors_) tensor.set_data(hollow(tensor));
+  whole_ = Tensor();
+}
+
+void LayerGroup::reduce_gradients(const std::string& doing) {
+  const at::NoGradGuard no_grad;
+  Tensor row = at::zeros({count_}, part_.options().dtype(at::kFloat));
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    Tensor& gradient = tensors_[i].mutable_grad();
+    if (!gradient.defined()) continue;
+    row.narrow(0, places_[i], gradient.numel()).copy_(gradient.reshape({-1}));
+    gradient = Tensor();
+  }
+  const Tensor own = world_->reduce_rows(row, doing);
+  gradient_ = gradient_.defined() ? gradient_.add_(own) : own;
+}
+
+void LayerGroup::share(const std::string& doing) {
+  if (comes_and_goes() || world_->alone()) return;
+  world_->gather_rows(whole_, part_.clone(), doing).wait();
+}
+
+}  // namespace alambic

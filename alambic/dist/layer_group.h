@@ -1,0 +1,76 @@
+// Tensors of one layer whose numbers lie in one row, of which each rank keeps an equal part.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "alambic/dist/world.h"
+
+namespace alambic {
+
+/// Place of weights between the passes that need them.
+enum class WeightSource {
+  resident,  ///< whole on every rank
+  gathered,  ///< a part on every rank; whole ones come from the others
+  host       ///< whole in the machine's memory, apart from the device's
+};
+
+/// Tensors of one dtype, trained or frozen, that come and go together. Between passes a tensor that
+/// is not resident keeps its shape and has no numbers. Fully Sharded Data Parallel's flat parameter
+/// (Zhao et al., arXiv 2304.11277) without views that a model would have to know of.
+class LayerGroup {
+ public:
+  /// Takes the tensors' numbers over; `what` is told in messages ("layer 3"). Frozen numbers are
+  /// summed up once, and whatever comes later must have the same sum.
+  LayerGroup(std::vector<Tensor> tensors, std::shared_ptr<const World> world, WeightSource source,
+             std::string what);
+
+  /// Begins to bring the numbers; nothing where they are or come already.
+  void fetch(const std::string& doing);
+  /// Returns when they are there. An environment error where frozen ones are not what they were.
+  void wait();
+  /// Lets whole numbers go. What was written to this rank's part of them stays.
+  void release();
+  bool here() const { return whole_.defined(); }
+  bool comes_and_goes() const { return source_ != WeightSource::resident; }
+  /// Bytes of all numbers, those between tensors counted.
+  int64_t bytes() const { return count_ * element_; }
+
+  bool trained() const { return trained_; }
+  int64_t count() const { return count_; }  ///< numbers in the row, a multiple of the ranks
+  int64_t size() const { return static_cast<int64_t>(tensors_.size()); }
+  const Tensor& tensor(int64_t i) const { return tensors_[i]; }
+  int64_t place(int64_t i) const { return places_[i]; }  ///< of a tensor's first number
+  const World& world() const { return *world_; }
+
+  /// This rank's part of the row, and of the gradients' row in float32 (undefined: none came).
+  const Tensor& part() const { return part_; }
+  const Tensor& gradient() const { return gradient_; }
+  /// Adds the tensors' gradients of all ranks up, those of this rank's part to gradient(), and
+  /// clears them. A tensor without one counts as zeros. All ranks call it.
+  void reduce_gradients(const std::string& doing);
+  void clear_gradients() { gradient_ = Tensor(); }
+  /// Makes resident numbers those of the ranks' parts.
+  void share(const std::string& doing);
+
+ private:
+  void point_to(const Tensor& row);
+  Tensor own_part(const Tensor& row) const;
+
+  std::vector<Tensor> tensors_;
+  std::vector<int64_t> places_;
+  std::shared_ptr<const World> world_;
+  WeightSource source_;
+  std::string what_;
+  bool trained_ = false;
+  int64_t count_ = 0, element_ = 0;
+  Tensor part_;     // resident: a piece of whole_
+  Tensor on_host_;  // of WeightSource::host
+  Tensor whole_;    // undefined: gone
+  Message coming_;
+  bool unchecked_ = false;  // fetched and not yet looked at
+  int64_t sum_ = 0;         // of a frozen row's bits
+  Tensor gradient_;
+};
+
+}  // namespace alambic

@@ -1,0 +1,116 @@
+// A model's weights that come before a layer runs and go after it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "alambic/dist/layer_group.h"
+
+namespace alambic {
+
+struct LayerTensor {
+  int64_t layer = 0;  ///< −1: outside of the layers
+  std::string name;
+  Tensor tensor;
+};
+
+/// The groups of a model, layer by layer. While a layer runs, the one that runs next is on its way:
+/// at most two are whole at a time. What lies outside the layers is resident. Ranks do the same
+/// passes in the same order; one that has nothing to compute accompanies the others'. ZeRO stages 2
+/// (resident) and 3 (gathered) of Rajbhandari et al., arXiv 1910.02054, where tensors are trained.
+class LayerWeights {
+ public:
+  /// `model` is told in messages ("the student"). `copies`: the ranks with the same part, null
+  /// where the world has all ranks.
+  LayerWeights(const std::vector<LayerTensor>& tensors, std::shared_ptr<const World> world,
+               WeightSource source, std::string model,
+               std::shared_ptr<const World> copies = nullptr);
+  LayerWeights(const LayerWeights&) = delete;
+  LayerWeights& operator=(const LayerWeights&) = delete;
+
+  int64_t layers() const { return layers_; }
+  const World& world() const { return *world_; }
+  /// Whether gradients are added up as soon as a layer's are there.
+  bool trained() const { return trained_; }
+
+  /// Called as a forward pass begins: the other ranks may have to be told (LedPasses).
+  void begin_pass() const {
+    if (on_pass_) on_pass_();
+  }
+  void enter(int64_t layer, bool backward);
+  void leave(int64_t layer);
+  /// After a layer's backward pass.
+  void leave_learned(int64_t layer);
+  /// The part that others' passes need of this rank.
+  void accompany_forward();
+  void accompany_backward();
+
+  /// Makes all weights whole, until as many let_go() as hold(). All ranks call them.
+  void hold();
+  void let_go();
+
+  /// Adds up the gradients outside the layers, and all of them over the copies.
+  void finish_gradients();
+  /// Gives resident weights what the ranks have made of their parts.
+  void share();
+  void clear_gradients();
+  const std::vector<std::unique_ptr<LayerGroup>>& groups() const { return groups_; }
+  /// The group that has this tensor, and the tensor's number in it; null: none has.
+  std::pair<LayerGroup*, int64_t> find(const Tensor& tensor) const;
+
+  /// The most bytes of layers that were whole at a time, but for those held.
+  int64_t most_bytes() const { return most_bytes_; }
+  int64_t largest_layer_bytes() const;
+
+ private:
+  friend class LedPasses;
+  template <class Act>
+  void for_layer(int64_t layer, const Act& act);
+  void fetch(int64_t layer, const char* phase);
+  std::string doing(const char* what) const;
+
+  std::shared_ptr<const World> world_, copies_;
+  std::string model_;
+  bool trained_ = false;
+  int64_t layers_ = 0;
+  int64_t held_ = 0;
+  std::vector<std::unique_ptr<LayerGroup>> groups_;
+  std::map<int64_t, std::vector<LayerGroup*>> of_layer_;
+  std::map<const void*, std::pair<LayerGroup*, int64_t>> of_tensor_;  // by its implementation
+  std::function<void()> on_pass_;
+  int64_t bytes_ = 0, most_bytes_ = 0;
+};
+
+/// While it lives the weights are whole; null: nothing is done.
+class HeldWeights {
+ public:
+  explicit HeldWeights(LayerWeights* weights) : weights_(weights) {
+    if (weights_ != nullptr) weights_->hold();
+  }
+  ~HeldWeights() noexcept(false) {
+    if (weights_ != nullptr) weights_->let_go();
+  }
+  HeldWeights(const HeldWeights&) = delete;
+  HeldWeights& operator=(const HeldWeights&) = delete;
+
+ private:
+  LayerWeights* weights_;
+};
+
+/// What rank 0 alone computes with models whose weights are on all ranks.
+class LedPasses {
+ public:
+  /// On rank 0 every forward pass of these models is announced from here on; the others take part
+  /// in each, and come back when rank 0's object is gone. Null entries are passed over.
+  LedPasses(const World& world, std::vector<LayerWeights*> models);
+  ~LedPasses() noexcept(false);
+  LedPasses(const LedPasses&) = delete;
+  LedPasses& operator=(const LedPasses&) = delete;
+
+ private:
+  const World& world_;
+  std::vector<LayerWeights*> models_;
+};
+
+}  // namespace alambic

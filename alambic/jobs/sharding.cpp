@@ -1,0 +1,64 @@
+#include "alambic/jobs/sharding.h"
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+#include "alambic/nn/dense_parts.h"
+#include "alambic/nn/layer_of_name.h"
+#include "alambic/nn/recompute.h"
+
+namespace alambic {
+
+namespace {
+
+// What a model computes of a fixed prompt.
+Tensor canary(const Model& model, at::Device device, LayerWeights* weights) {
+  const at::NoGradGuard no_grad;
+  const ModelShape shape = model.shape();
+  std::vector<int32_t> tokens(static_cast<size_t>(std::min<int64_t>(8, shape.positions)));
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i] = static_cast<int32_t>(static_cast<int64_t>(7 * i + 1) % shape.vocabulary);
+  }
+  const Packed prompt = pack({tokens}, device);
+  const WithWeights scope(weights);
+  return model.hidden(Pass(prompt));
+}
+
+}  // namespace
+
+ShardGroups shard_groups(const World& world, int64_t shard_size) {
+  const int64_t size = shard_size > 0 ? shard_size : world.place().local_size;
+  if (size > world.size() || world.size() % size != 0) {
+    throw input_error("--shard-size {} does not divide the {} ranks", size, world.size());
+  }
+  ShardGroups groups{.shard = world.group(size)};
+  if (size < world.size()) groups.copies = world.across_groups(size);
+  return groups;
+}
+
+std::shared_ptr<LayerWeights> share_student(Model& student, const World& world,
+                                            const ShardingOptions& options) {
+  if (!options.shards_layers()) return nullptr;
+  const WeightSource source =
+      options.stage == ZeroStage::weights ? WeightSource::gathered : WeightSource::resident;
+  return share_layers(student, shard_groups(world, options.shard_size), source, "the student");
+}
+
+std::shared_ptr<LayerWeights> share_layers(Model& model, const ShardGroups& groups,
+                                           WeightSource source, const std::string& name) {
+  std::vector<LayerTensor> tensors;
+  at::Device device = at::kCPU;
+  model.visit(of_dense([&](const std::string& tensor, Tensor& place) {
+    if (place.is_meta()) return;
+    tensors.push_back({layer_of_name(tensor), tensor, place});
+    device = place.device();
+  }));
+  const Tensor before = canary(model, device, nullptr);
+  auto weights = std::make_shared<LayerWeights>(tensors, groups.shard, source, name, groups.copies);
+  if (before.equal(canary(model, device, weights.get()))) return weights;
+  throw environment_error("{} computes something else with its layers on {} ranks", name,
+                          groups.shard->size())
+      .with_hint("memory or network of one of the machines changes bits");
+}
+
+}  // namespace alambic

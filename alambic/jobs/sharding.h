@@ -1,0 +1,31 @@
+// A run's models on its ranks.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "alambic/dist/layer_weights.h"
+#include "alambic/jobs/sharding_options.h"
+#include "alambic/model/model.h"
+
+namespace alambic {
+
+/// Groups of ranks that share one copy of a model, and what such a copy is to the others.
+struct ShardGroups {
+  std::shared_ptr<const World> shard;   ///< this rank's
+  std::shared_ptr<const World> copies;  ///< the ranks with the same part; null: one copy is all
+};
+
+/// Input errors: a size that does not divide the ranks.
+ShardGroups shard_groups(const World& world, int64_t shard_size);
+
+/// Takes the layers of a loaded model over. It answers a fixed prompt before and after: the same
+/// bits, or an environment error. All ranks call it.
+std::shared_ptr<LayerWeights> share_layers(Model& model, const ShardGroups& groups,
+                                           WeightSource source, const std::string& name);
+
+/// The layers of a student, as the options say; null where each rank has all of them.
+std::shared_ptr<LayerWeights> share_student(Model& student, const World& world,
+                                            const ShardingOptions& options);
+
+}  // namespace alambic

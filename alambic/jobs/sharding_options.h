@@ -1,0 +1,48 @@
+// Options of how a run's models lie on its ranks.
+#pragma once
+
+#include "alambic/options/options.h"
+
+namespace alambic {
+
+/// Stage of ZeRO (Rajbhandari et al., arXiv 1910.02054).
+enum class ZeroStage { automatic, optimizer, gradients, weights };
+
+struct ShardingOptions {
+  ZeroStage stage = ZeroStage::automatic;
+  int64_t shard_size = 0;
+  double rank_timeout = 1800;
+  bool profile = false;
+
+  bool shards_layers() const {
+    return stage == ZeroStage::gradients || stage == ZeroStage::weights;
+  }
+
+  void visit(OptionVisitor& v) {
+    v.group("Several processes");
+    v.choice("zero-stage", stage,
+             {{"auto", ZeroStage::automatic},
+              {"1", ZeroStage::optimizer},
+              {"2", ZeroStage::gradients},
+              {"3", ZeroStage::weights}},
+             "what each rank has a part of: 1 the optimizer's state; 2 also the gradients, 3 also "
+             "the student's weights, layer by layer, which then run again in the backward pass; "
+             "auto: 1");
+    v.integer("shard-size", shard_size,
+              "ranks that share one copy of what --zero-stage 2 or 3 and --teacher-weights sharded "
+              "divide; the copies' gradients are added up; 0: the ranks of one machine",
+              {.min = 0});
+    v.number("rank-timeout", rank_timeout,
+             "seconds after which a rank that hangs, is stopped or is gone ends the run with exit "
+             "code 3, naming rank, step and phase",
+             {.min = 1});
+    v.flag("profile", profile,
+           "write profile/rank-….json to the run folder: phases, messages and waits of every rank, "
+           "as chrome://tracing and Perfetto show them");
+  }
+};
+
+/// Place of a teacher's weights between its passes.
+enum class TeacherWeightsChoice { automatic, resident, sharded, host };
+
+}  // namespace alambic

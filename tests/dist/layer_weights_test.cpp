@@ -1,0 +1,225 @@
+// Layers whose weights are on several ranks: a step is that of one process, bit for bit where
+// nothing is learned, and at most two layers are whole at a time.
+#include "alambic/dist/layer_weights.h"
+
+#include <gtest/gtest.h>
+
+#include "alambic/base/error.h"
+#include "alambic/base/json_object.h"
+#include "alambic/jobs/preflight/model_sizes.h"
+#include "alambic/jobs/sharding.h"
+#include "alambic/jobs/student.h"
+#include "alambic/model/tiny.h"
+#include "alambic/scale/traffic.h"
+#include "alambic/teacher/local.h"
+#include "alambic/train/next_token.h"
+#include "alambic/train/rank_exchange.h"
+#include "tests/dist/rank_processes.h"
+
+namespace alambic {
+namespace {
+
+const std::vector<std::vector<int32_t>> sequences = {
+    {3, 21, 22, 1, 7}, {5, 7, 9}, {4, 8, 30, 31, 32, 33, 1}, {6, 40, 2, 1}, {9, 2, 11, 5, 3}};
+
+// This rank's of the sequences, each a micro-batch: other ranks have one more or fewer.
+struct Windows : BatchSource {
+  const World& world;
+
+  explicit Windows(const World& world) : world(world) {}
+  std::vector<TokenBatch> step(int64_t) override {
+    std::vector<TokenBatch> batches;
+    const auto count = static_cast<int64_t>(sequences.size());
+    for (int64_t i = world.begin(count); i < world.end(count); ++i) {
+      batches.push_back(window_batch({sequences[static_cast<size_t>(i)]}, at::kCPU));
+    }
+    return batches;
+  }
+  int64_t sequences_per_epoch() const override { return static_cast<int64_t>(sequences.size()); }
+};
+
+struct Trained {
+  std::unique_ptr<Model> model;
+  std::shared_ptr<LayerWeights> layers;
+  std::vector<double> norms;
+};
+
+Trained learn(const Json& config, const TrainableOptions& what,
+              const std::shared_ptr<const World>& world, const ShardingOptions& sharding) {
+  Trained trained{.model = random_model(config, 1)};
+  select_trained(*trained.model, what, 1);
+  trained.layers = share_student(*trained.model, *world, sharding);
+  const auto task = next_token_task(
+      *trained.model, std::make_unique<Windows>(*world),
+      {.vocabulary = trained.model->shape().vocabulary, .world = world, .layers = trained.layers});
+  // By default Adam makes of a gradient that is rounding alone, as of an adapter that begins with
+  // zeros, a whole step.
+  AdamW optimizer(*trained.model, {.epsilon = 1e-4}, {}, world, trained.layers);
+  for (int64_t step = 0; step < 3; ++step) {
+    task->forward_backward(step, [](const std::string&) {});
+    sum_gradients(*world, optimizer);
+    trained.norms.push_back(optimizer.gradient_norm());
+    optimizer.step(1e-2, 0.5);
+  }
+  if (trained.layers) trained.layers->hold();
+  return trained;
+}
+
+double difference(Model& one, Model& other) {
+  std::vector<Tensor> tensors;
+  one.visit([&](const std::string&, Tensor& tensor) { tensors.push_back(tensor); });
+  double most = 0;
+  size_t i = 0;
+  other.visit([&](const std::string&, Tensor& tensor) {
+    most = std::max(most, (tensor - tensors[i++]).abs().max().item<double>());
+  });
+  return most;
+}
+
+Json golden_config(const std::string& family) {
+  return read_json_object(fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden" / family / "config.json");
+}
+
+Json deep_llama() {
+  Json config = small_llama_config();
+  config["num_hidden_layers"] = 5;
+  return config;
+}
+
+void expect_like_one(const std::string& name, const Json& config, const TrainableOptions& what,
+                     const std::shared_ptr<const World>& world, const ShardingOptions& sharding) {
+  SCOPED_TRACE(name);
+  const Trained one = learn(config, what, std::make_shared<World>(), {});
+  const Trained many = learn(config, what, world, sharding);
+  EXPECT_LT(difference(*one.model, *many.model), 1e-5);
+  for (size_t i = 0; i < one.norms.size(); ++i) {
+    EXPECT_NEAR(one.norms[i], many.norms[i], 1e-5 * one.norms[i]);
+  }
+  EXPECT_LE(many.layers->most_bytes(), 2 * many.layers->largest_layer_bytes());
+  EXPECT_EQ(many.layers->most_bytes() > 0, sharding.stage == ZeroStage::weights);
+}
+
+// Prevents gradients of a part of the ranks, of a part of the layers, or of an expert to which no
+// token came on one rank; weights that are an older step's; all layers whole at a time.
+TEST(Layers, LearnLikeOneProcess) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Rank.LearnsLikeOne", "29621").exit_code, 0);
+}
+
+TEST(LayersSlow, OfThreeAndFourRanksLearnLikeOneProcess) {
+  EXPECT_EQ(run_ranks(3, "DISABLED_Rank.LearnsLikeOne", "29622").exit_code, 0);
+  EXPECT_EQ(run_ranks(4, "DISABLED_Rank.LearnsLikeOne", "29623").exit_code, 0);
+}
+
+TEST(DISABLED_Rank, LearnsLikeOne) {
+  at::set_num_threads(1);
+  const auto world = std::make_shared<const World>(launch_environment(), 60);
+  TrainableOptions adapter;
+  adapter.lora.rank = 2;
+  const ShardingOptions two{.stage = ZeroStage::gradients}, three{.stage = ZeroStage::weights};
+  expect_like_one("gradients", deep_llama(), {}, world, two);
+  expect_like_one("weights", deep_llama(), {}, world, three);
+  expect_like_one("adapter", deep_llama(), adapter, world, three);
+  expect_like_one("experts", golden_config("mixtral"), {}, world, three);
+  expect_like_one("DeepSeek", golden_config("deepseek_v3"), {}, world, three);
+  // Two copies, or each rank its own.
+  ShardingOptions mesh = three;
+  mesh.shard_size = world->size() == 4 ? 2 : 1;
+  expect_like_one("copies", deep_llama(), {}, world, mesh);
+}
+
+// Prevents a message that is sent twice, or that the plan of `check --world-size` forgets: bytes
+// are counted where they are received.
+TEST(Layers, ReceiveWhatTheFormulaSays) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Rank.ReceivesWhatTheFormulaSays", "29624").exit_code, 0);
+}
+
+// Sizes of the rows as they are sent: with what lies between tensors.
+ModelSizes sizes_as_sent(const LayerWeights& layers) {
+  ModelSizes sizes{.layers = static_cast<double>(layers.layers())};
+  for (const auto& group : layers.groups()) {
+    const auto count = static_cast<double>(group->count());
+    sizes.parameters += count;
+    sizes.trained += count;
+    if (group->comes_and_goes()) continue;
+    sizes.outside += count;
+    sizes.trained_outside += count;
+  }
+  return sizes;
+}
+
+TEST(DISABLED_Rank, ReceivesWhatTheFormulaSays) {
+  at::set_num_threads(1);
+  const auto world = std::make_shared<const World>(launch_environment(), 60);
+  const Trained trained =
+      learn(deep_llama(), {}, world, ShardingOptions{.stage = ZeroStage::weights});
+  ScaleJob job{.student = sizes_as_sent(*trained.layers),
+               .work = {.micro_passes = 3, .element = 4},  // of five sequences on two ranks
+               .layout = {.devices = 2, .zero_stage = 3, .shard = 2}};
+  std::map<std::string, double> received = world->received();
+  double counted = 0, expected = 0;
+  for (const Traffic& message : traffic_of(job)) {
+    const bool once = message.name == "weights for completions";  // held at the end
+    const std::string name = once                              ? "whole weights"
+                             : message.name == "other weights" ? "sharing updated weights"
+                                                               : message.name;
+    // Of three micro-passes forward and back; one forward looked whether the weights arrive.
+    const double canary = name == "weights for learning" ? message.bytes / 6 : 0;
+    const double bytes = (once ? 1 : 3) * message.bytes + canary;
+    EXPECT_DOUBLE_EQ(received[name + " of the student"], bytes) << name;
+    expected += bytes;
+  }
+  for (const auto& [doing, bytes] : received) {
+    if (doing.ends_with(" of the student")) counted += bytes;
+  }
+  EXPECT_DOUBLE_EQ(counted, expected);
+}
+
+// Prevents a teacher that grades otherwise where it does not fit, and one that is changed on its
+// way and grades on.
+TEST(Layers, OfATeacherGradeTheSame) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Rank.GradesTheSame", "29625").exit_code, 0);
+}
+
+TEST(DISABLED_Rank, GradesTheSame) {
+  const auto world = std::make_shared<const World>(launch_environment(), 60);
+  const std::vector<Request> requests = {{{3, 5}, 0}, {{7}, 1}};
+  const std::vector<Completion> completions = {{.tokens = {21, 22, 1}, .logp = {0, 0, 0}},
+                                               {.tokens = {30, 31}, .logp = {0, 0}}};
+  const Rollouts rollouts = to_rollouts(requests, completions, 0, at::kCPU);
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const auto model = [&] {
+      auto made = random_model(deep_llama(), 2, 1.5, dtype);
+      made->set_trainable(false);
+      return made;
+    };
+    const LocalTeacher resident(model(), 50);
+    const Tensor expected = hidden_states(resident.evaluate(rollouts)).hidden_MD;
+    for (const WeightSource source : {WeightSource::gathered, WeightSource::host}) {
+      std::unique_ptr<Model> shared = model();
+      const ShardGroups groups = source == WeightSource::host
+                                     ? ShardGroups{.shard = std::make_shared<World>()}
+                                     : shard_groups(*world, 0);
+      const auto layers = share_layers(*shared, groups, source, "the teacher");
+      const LocalTeacher teacher(std::move(shared), 50, {}, layers);
+      EXPECT_TRUE(expected.equal(hidden_states(teacher.evaluate(rollouts)).hidden_MD));
+      EXPECT_EQ(layers->most_bytes(), 2 * layers->largest_layer_bytes());
+      if (source == WeightSource::host) continue;
+      Tensor part = layers->groups().back()->part();
+      part.view(at::kByte)[0] += world->rank();
+      try {
+        teacher.evaluate(rollouts);
+        ADD_FAILURE();
+      } catch (const Error& error) {
+        EXPECT_EQ(error.exit(), Exit::environment);
+        EXPECT_NE(std::string(error.what()).find("layer 5 of the teacher arrived changed"),
+                  std::string::npos)
+            << error.what();
+      }
+      layers->leave(3);  // where the pass ended
+      layers->leave(4);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace alambic

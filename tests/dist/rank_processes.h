@@ -1,0 +1,15 @@
+// This test program again, once a rank.
+#pragma once
+
+#include <string>
+
+#include "alambic/base/process_group.h"
+
+namespace alambic {
+
+/// Runs the (disabled) tests that `filter` names in `size` processes, with what torchrun sets and
+/// these variables beside.
+GroupResult run_ranks(int64_t size, const std::string& filter, const std::string& port,
+                      const std::vector<std::pair<std::string, std::string>>& variables = {});
+
+}  // namespace alambic

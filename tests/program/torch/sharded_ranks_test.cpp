@@ -1,0 +1,107 @@
+// Whole commands whose models are divided between processes, and processes that stop.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/program/torch/ranks_fixture.h"
+
+namespace alambic {
+namespace {
+
+struct ShardedRanks : Ranks {
+  std::string sharded(const std::string& out, const std::string& more = "") const {
+    return distill(
+        out, "--zero-stage 3 --teacher-weights sharded --micro-batch-size 2 --profile " + more);
+  }
+  std::string whole(const std::string& more = "") const {
+    return distill("alone", "--micro-batch-size 2 " + more);
+  }
+};
+struct ShardedRanksSlow : ShardedRanks {};
+
+// Prevents ranks that wait for each other for ever (three rows here, two there, a validation on one
+// alone), a student of which a part is exported, and grades that another layout changes.
+TEST_F(ShardedRanks, DistillLikeOne) {
+  const std::string valid = " --valid-every 2 --valid-data " + at("prompts.jsonl");
+  expect_same_run([&](const std::string& out) { return sharded(out, valid); }, {2}, whole(valid));
+  for (const char* rank : {"rank-00000.json", "rank-00001.json"}) {
+    const auto trace = nlohmann::ordered_json::parse(read_file(folder / "ranks2/profile" / rank));
+    std::set<std::string> seen;
+    for (const auto& event : trace) seen.insert(event["name"].get<std::string>());
+    for (const char* name : {"generate", "learn", "update", "weights for learning of the student",
+                             "layers' gradients of the student"}) {
+      EXPECT_TRUE(seen.contains(name)) << name << " of " << rank;
+    }
+  }
+}
+
+TEST_F(ShardedRanks, TrainLikeOneWithFewerRowsThanRanks) {
+  const auto command = [&](const std::string& out, const std::string& more) {
+    return with_options(train(out, more), "--batch-size 1 ");
+  };
+  expect_same_run([&](const std::string& out) { return command(out, "--zero-stage 2"); }, {2},
+                  command("alone", ""));
+}
+
+TEST_F(ShardedRanksSlow, OfThreeAndFourDistillLikeOne) {
+  expect_same_run([&](const std::string& out) { return sharded(out); }, {3, 4}, whole());
+}
+
+TEST_F(ShardedRanksSlow, AnAdapterAndRewardsLikeOne) {
+  expect_same_run([&](const std::string& out) { return sharded(out, "--lora-rank 2"); }, {2},
+                  whole("--lora-rank 2"));
+  fs::remove_all(folder / "alone");
+  fs::remove_all(folder / "ranks2");
+  const std::string rewards =
+      "--objective 0.9*grpo+0.1*reverse_kl --reward 'regex:[0-4]' --num-generations 3";
+  expect_same_run([&](const std::string& out) { return sharded(out, rewards); }, {2},
+                  whole(rewards));
+}
+
+// Prevents a teacher's grades that depend on where it lies: the same bits.
+TEST_F(ShardedRanksSlow, TeachersFromTheHostGradeTheSame) {
+  ASSERT_EQ(launch(2, distill("resident", "")).code, 0);
+  for (const char* weights : {"host", "sharded"}) {
+    ASSERT_EQ(launch(2, distill(weights, std::string("--teacher-weights ") + weights)).code, 0);
+    EXPECT_EQ(difference("resident", weights), 0) << weights;
+  }
+}
+
+// Prevents a sharded run that cannot go on elsewhere.
+TEST_F(ShardedRanksSlow, ResumeOnAnotherNumber) {
+  const auto command = [&](const std::string& out, const std::string& steps) {
+    return with_options(sharded(out), "--max-steps " + steps) +
+           " --save-every 1 --lr-schedule constant";
+  };
+  ASSERT_EQ(alambic(with_options(whole(), "--max-steps 6") + " --lr-schedule constant").code, 0);
+  ASSERT_EQ(launch(2, command("parts", "2")).code, 0);
+  const Outcome three = launch(3, command("parts", "4") + " --resume --allow-change");
+  ASSERT_EQ(three.code, 0) << three.text;
+  const Outcome one = alambic(command("parts", "6") + " --resume --allow-change");
+  ASSERT_EQ(one.code, 0) << one.text;
+  EXPECT_LT(difference("alone", "parts"), 1e-5);
+}
+
+// Prevents a job that waits for half an hour for a process that is stopped, and does not say which.
+TEST_F(ShardedRanksSlow, NameOneThatIsStopped) {
+  const std::string out = at("stopped");
+  const std::string command = kProgram + " launch --nproc-per-node 2 " +
+                              with_options(distill("stopped", ""), "--max-steps 100000 ") +
+                              " --save-every 1 --rank-timeout 5";
+  const Outcome outcome = shell(command + " & p=$!; until [ -d " + out +
+                                "/checkpoints/step-00000002 ]; do sleep 0.05; done; "
+                                "r=$(pgrep -P $p | tail -1); kill -STOP $r; wait $p; c=$?; "
+                                "kill -9 $r 2>/dev/null; exit $c");
+  EXPECT_EQ(outcome.code, 3) << outcome.text;
+  EXPECT_NE(outcome.text.find("rank 1 of 2 has given no sign of life"), std::string::npos)
+      << outcome.text;
+}
+
+TEST_F(ShardedRanks, RefuseWhatCannotBe) {
+  const Outcome odd = launch(2, distill("odd", "--zero-stage 3 --shard-size 3"));
+  EXPECT_EQ(odd.code, 2) << odd.text;
+  EXPECT_NE(odd.text.find("--shard-size 3 does not divide the 2 ranks"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace alambic
