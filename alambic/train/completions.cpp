@@ -23,17 +23,6 @@ Rollouts given_rollouts(const std::vector<TokenizedExample>& examples, at::Devic
   return to_rollouts(requests, completions, 0, device);
 }
 
-std::vector<int64_t> graded_lengths(const Rollouts& rollouts) {
-  const Tensor completion_mask_N = rollouts.completion_mask_N.cpu();
-  const auto& offsets = rollouts.sequences.offsets;
-  std::vector<int64_t> lengths;
-  for (int64_t s = 0; s < rollouts.sequences.sequences(); ++s) {
-    const Tensor part = completion_mask_N.narrow(0, offsets[s], rollouts.sequences.length(s));
-    lengths.push_back(part.sum().item<int64_t>());
-  }
-  return lengths;
-}
-
 namespace {
 
 double total_length(const std::vector<Completion>& completions) {

@@ -31,9 +31,6 @@ struct StepBatch {
   std::vector<int64_t> graded;
 };
 
-/// Graded tokens of every completion.
-std::vector<int64_t> graded_lengths(const Rollouts& rollouts);
-
 /// The rows of a batch whose completions the data gives, in the form of sampled ones (without
 /// row_S).
 Rollouts given_rollouts(const std::vector<TokenizedExample>& examples, at::Device device);

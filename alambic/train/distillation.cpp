@@ -14,6 +14,7 @@
 #include "alambic/train/group_scores.h"
 #include "alambic/train/halves.h"
 #include "alambic/train/mask_watch.h"
+#include "alambic/train/micro_loss.h"
 #include "alambic/train/phase_clock.h"
 #include "alambic/train/within_memory.h"
 
@@ -25,21 +26,6 @@ bool on_policy(uint64_t seed, int64_t step, double lmbda) {
 }
 
 namespace {
-
-/// The loss of one micro-batch as its terms come in.
-struct MicroLoss {
-  StepReport& report;
-  Tensor value;
-
-  void add(const Loss& loss, double weight) {
-    const Tensor part = weight == 1 ? loss.value : loss.value * weight;
-    value = value.defined() ? value + part : part;
-  }
-  void report_sums(const std::map<std::string, double>& sums, double normalizer) const {
-    for (const auto& [name, sum] : sums) report.means[name] += sum / normalizer;
-  }
-  double normalizer() const { return static_cast<double>(report.tokens); }
-};
 
 /// The student over one micro-batch, with its graph: final hidden states of the graded positions,
 /// and the layers that are compared.
