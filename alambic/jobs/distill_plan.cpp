@@ -7,6 +7,7 @@
 #include "alambic/jobs/remote_teachers.h"
 #include "alambic/jobs/student.h"
 #include "alambic/tensor/device.h"
+#include "alambic/text/tokenizer/load_tokenizer.h"
 #include "alambic/train/hidden_layers.h"
 
 namespace alambic {
@@ -83,10 +84,15 @@ DistillPlan::DistillPlan(const DistillOptions& given)
   rows.check();
   chats.check_effect(rows.name());
   for (PlannedTeacher& teacher : teachers) {
-    if (!teacher.model) continue;
-    teacher.difference =
-        describe_difference(student.model.tokenizer, teacher.model->model.tokenizer, "the student",
-                            teacher.model->folder);
+    const std::string& far = options.teachers.remote.tokenizer;
+    if (teacher.model) {
+      teacher.difference =
+          describe_difference(student.model.tokenizer, teacher.model->model.tokenizer,
+                              "the student", teacher.model->folder);
+    } else if (teacher.endpoint && !far.empty()) {
+      teacher.difference =
+          describe_difference(student.model.tokenizer, load_tokenizer(far), "the student", far);
+    }
   }
   if (!options.reward.judge.empty() && !is_endpoint(options.reward.judge))
     judge = meta_model(options.reward.judge, load);

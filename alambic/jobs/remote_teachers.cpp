@@ -39,14 +39,35 @@ void check_one(const DistillOptions& options, const Objective& objective, const 
                       loss.objective)
         .with_hint("--completions-by teacher --objective cross_entropy --lmbda 0");
   }
-  if (options.teachers.cross_tokenizer != CrossTokenizer::none) {
-    throw input_error("--cross-tokenizer aligns teachers of this machine; {} is a server", name);
+  if (options.teachers.cross_tokenizer != CrossTokenizer::none &&
+      options.teachers.remote.tokenizer.empty()) {
+    throw input_error("--cross-tokenizer: the tokenizer of {} is not known", name)
+        .with_hint(
+            "--teacher-tokenizer FOLDER, with its chat template where the data has messages");
   }
   if (!options.teachers.cache.empty()) {
     throw input_error("--teacher-cache keeps grades of teachers of this machine; {} is a server",
                       name)
         .with_hint("replies of servers are kept in the run's folder, and none is asked for twice");
   }
+}
+
+// What a server that grades in another tokenizer's tokens by one number each cannot do.
+void check_span_grades(const DistillOptions& options, const std::string& name) {
+  if (options.teachers.cross_tokenizer == CrossTokenizer::pieces) {
+    throw input_error(
+        "--cross-tokenizer pieces compares distributions, and {} gives one number a "
+        "token",
+        name)
+        .with_hint("--cross-tokenizer span needs no more; `alambic serve` gives distributions");
+  }
+  const bool own = options.lmbda > 0 && options.sampling.temperature != 1;
+  if (!own && options.loss.kd_temperature == 1) return;
+  throw input_error("{}: {} grades at temperature 1",
+                    own ? fmt::format("--temperature {}", options.sampling.temperature)
+                        : fmt::format("--kd-temperature {}", options.loss.kd_temperature),
+                    name)
+      .with_hint(own ? "--temperature 1" : "--kd-temperature 1");
 }
 
 // What a server that gives the K most likely tokens, or one number a token, cannot do.
@@ -93,7 +114,11 @@ void check_remote(const DistillOptions& options, const Objective& objective) {
     const Protocol protocol = options.teachers.remote.protocol;
     // Of a server that says itself what it is this comes when it has been asked.
     if (protocol == Protocol::automatic || protocol == Protocol::alambic) continue;
-    check_grades_suffice(options, objective, name, 0);
+    if (options.teachers.cross_tokenizer != CrossTokenizer::none) {
+      if (objective.compares_tokens()) check_span_grades(options, name);
+    } else {
+      check_grades_suffice(options, objective, name, 0);
+    }
   }
   parse_prices("--teacher-price", options.teachers.remote.price);
 }
@@ -104,18 +129,22 @@ bool divergence_needs_states(const ObjectiveOptions& loss) {
   return loss.kd_topk == 0 || loss.kd_topk_by != TopKBy::teacher || loss.kd_temperature != 1;
 }
 
-// What only hidden states can tell.
-bool needs_states(const DistillPlan& plan) {
+// What only hidden states can tell. Spans take one number each, at the grades' temperature.
+bool needs_states(const DistillPlan& plan, bool aligned) {
   const Objective& objective = plan.objective;
   const bool compares = !objective.divergence.terms.empty();
+  if (aligned) {
+    return plan.options.teachers.cross_tokenizer == CrossTokenizer::pieces ||
+           plan.options.loss.kd_temperature != 1 || plan.options.sampling.temperature != 1;
+  }
   return (compares && divergence_needs_states(plan.options.loss)) ||
          (objective.policy.reads_teacher() && plan.options.sampling.temperature != 1);
 }
 
-GraderSettings settings_of(const DistillPlan& plan, const Endpoint& endpoint) {
+GraderSettings settings_of(const DistillPlan& plan, const Endpoint& endpoint, bool spans) {
   const DistillOptions& options = plan.options;
   const RemoteOptions& remote = options.teachers.remote;
-  const bool compares = !plan.objective.divergence.terms.empty();
+  const bool compares = !plan.objective.divergence.terms.empty() && !spans;
   const int64_t k = compares ? options.loss.kd_topk : 0;
   if (k > plan.student.model.vocabulary) {
     throw input_error("--kd-topk is {}, but there are {} tokens", k, plan.student.model.vocabulary);
@@ -125,22 +154,20 @@ GraderSettings settings_of(const DistillPlan& plan, const Endpoint& endpoint) {
           .key = key_of(endpoint, remote.key_env, remote.key_file),
           .client = client_options(remote),
           .k = k,
-          .needs_logp = plan.objective.policy.reads_teacher(),
+          .needs_logp = spans || plan.objective.policy.reads_teacher(),
           .temperature = compares ? options.loss.kd_temperature : 1,
           .noise = remote.noise};
 }
 
-// A server's grades are of the student's tokens: a tokenizer that is named must be the same.
-void check_tokenizer(const DistillPlan& plan, const std::string& endpoint) {
-  const std::string& folder = plan.options.teachers.remote.tokenizer;
-  if (folder.empty()) return;
-  const std::string difference = describe_difference(plan.student.model.tokenizer,
-                                                     load_tokenizer(folder), "the student", folder);
-  if (difference.empty()) return;
-  throw input_error("cannot grade by {}: {}", endpoint, difference)
+// A server's grades are of the student's tokens, unless runs of tokens are compared.
+void check_tokenizer(const DistillPlan& plan, const PlannedTeacher& teacher) {
+  if (teacher.difference.empty() || plan.options.teachers.cross_tokenizer != CrossTokenizer::none) {
+    return;
+  }
+  throw input_error("cannot grade by {}: {}", teacher.endpoint->name(), teacher.difference)
       .with_hint(
-          "a teacher behind an address needs the student's vocabulary; --completions-by "
-          "teacher and a judge do not");
+          "--cross-tokenizer span compares runs of tokens that write the same bytes; "
+          "--completions-by teacher and a judge need no common tokens");
 }
 
 void tell(const RemoteGrader& grader) {
@@ -155,18 +182,22 @@ void tell(const RemoteGrader& grader) {
 }  // namespace
 
 RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& teacher) {
-  const Tokenizer& tokenizer = plan.student.model.tokenizer;
-  check_tokenizer(plan, teacher.endpoint->name());
-  GraderSettings settings = settings_of(plan, *teacher.endpoint);
+  check_tokenizer(plan, teacher);
+  const bool aligned = !teacher.difference.empty();
+  const auto other = aligned ? std::make_shared<const OtherTokenizer>(plan, teacher) : nullptr;
+  const Tokenizer& tokenizer = other ? other->tokenizer() : plan.student.model.tokenizer;
+  GraderSettings settings = settings_of(plan, *teacher.endpoint, aligned);
   auto grader = std::make_shared<RemoteGrader>(settings, tokenizer, plan.budget);
   const bool ours = grader->identify().protocol == Protocol::alambic;
-  const bool states = ours && needs_states(plan);
+  const bool states = ours && needs_states(plan, aligned);
   if (states) {
     // What the probe looks at are a few candidates.
     settings.protocol = Protocol::alambic;
     settings.k = std::min<int64_t>(4, tokenizer.size());
     settings.temperature = 1;
     grader = std::make_shared<RemoteGrader>(settings, tokenizer, plan.budget);
+  } else if (aligned) {
+    check_span_grades(plan.options, teacher.endpoint->name());
   } else {
     check_grades_suffice(plan.options, plan.objective, teacher.endpoint->name(), tokenizer.size());
   }
@@ -184,11 +215,12 @@ RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& 
   } else {
     made = std::make_shared<RemoteTeacher>(grader);
   }
-  const bool compares = !plan.objective.divergence.terms.empty();
+  const bool compares = !aligned && !plan.objective.divergence.terms.empty();
   return {.teacher = std::move(made),
           .server =
               server_record(teacher.source.name, *grader, compares ? plan.options.loss.kd_topk : 0,
-                            compares ? plan.options.loss.kd_temperature : 1)};
+                            compares ? plan.options.loss.kd_temperature : 1),
+          .other = other};
 }
 
 }  // namespace alambic

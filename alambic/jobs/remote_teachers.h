@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "alambic/jobs/distill_plan.h"
+#include "alambic/jobs/other_tokenizer.h"
 #include "alambic/remote/server_record.h"
 #include "alambic/teacher/remote.h"
 
@@ -21,10 +22,12 @@ void check_remote(const DistillOptions& options, const Objective& objective);
 struct RemoteMember {
   std::shared_ptr<const Teacher> teacher;
   ServerRecord server;
+  std::shared_ptr<const OtherTokenizer> other;  ///< null: it has the student's; else outlives both
 };
 
 /// The teacher of a plan that has an endpoint: hidden states where its server has them and the
-/// objective needs them, else the K most likely tokens or one number a token. Replies are kept in
+/// objective needs them, else the K most likely tokens or one number a token, which is all that
+/// spans of another tokenizer take. Replies are kept in
 /// `remote` of the run's folder, where there is one. Errors: those of RemoteGrader::probe, and what
 /// the server cannot do for the objective.
 RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& teacher);

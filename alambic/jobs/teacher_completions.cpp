@@ -28,13 +28,13 @@ struct Task {
 
 const std::string& name_of(const PlannedTeacher& teacher) { return teacher.source.name; }
 
-/// Of every teacher; null: it has the student's tokenizer.
+/// Of every teacher; null: it has the student's tokenizer, or a server writes text.
 using OtherTokenizers = std::vector<std::unique_ptr<const OtherTokenizer>>;
 
 OtherTokenizers other_tokenizers(const DistillPlan& plan) {
   OtherTokenizers others;
   for (const PlannedTeacher& teacher : plan.teachers) {
-    const bool other = !teacher.difference.empty();
+    const bool other = teacher.model && !teacher.difference.empty();
     others.push_back(other ? std::make_unique<const OtherTokenizer>(plan, teacher) : nullptr);
   }
   return others;

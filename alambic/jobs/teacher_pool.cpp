@@ -81,9 +81,13 @@ TeacherPool::Member TeacherPool::make_remote(const PlannedTeacher& planned) {
   const RemoteMember member = make_remote_teacher(plan_, planned);
   servers_.push_back(member.server);
   // Beside the text there must be room for the token that servers insist on writing.
-  const int64_t positions = member.server.positions;
-  if (positions > 0) positions_ = std::min(positions_, positions - 1);
-  return {.source = planned.source, .teacher = member.teacher, .vocabulary = student_.vocabulary};
+  const int64_t room = member.server.positions > 0 ? member.server.positions - 1 : INT64_MAX;
+  if (!member.other) positions_ = std::min(positions_, room);
+  return {.source = planned.source,
+          .teacher = member.teacher,
+          .vocabulary = student_.vocabulary,
+          .other = member.other,
+          .positions = room};
 }
 
 TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {

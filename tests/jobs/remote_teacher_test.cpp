@@ -359,6 +359,80 @@ TEST_F(RemoteTeacherTest, AJudgeIsPaidForFromItsBudget) {
   EXPECT_EQ(jobs::distill(options).ending, RunEnding::finished);
 }
 
+// A student with a tokenizer of its own: one number a span is what every server gives, and a server
+// of ours gives distributions over pieces too.
+struct RemoteSpans : RemoteTeacherTest {
+  void SetUp() override {
+    RemoteTeacherTest::SetUp();
+    const Tokenizer own =
+        Tokenizer::load(fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/tokenizers/gpt2");
+    save_model(*random_model(small_llama_config(own.size()), 4), folder / "other",
+               Json{{"eos_token_id", own.id_of("<|end|>").value()}});
+    own.save_to(folder / "other");
+    serve();
+  }
+  DistillOptions aligned(const std::string& out, CrossTokenizer by, bool far) const {
+    DistillOptions options = distillation(out);
+    options.student = at("other");
+    options.teachers.cross_tokenizer = by;
+    options.training.micro_batch_size = 1;  // as the server computes
+    if (!far) return options;
+    options.teachers.teacher = {server->address() + "/v1"};
+    options.teachers.remote.tokenizer = at("teacher");
+    return options;
+  }
+};
+
+// Bug: a span that another machine grades is another number.
+TEST_F(RemoteSpans, AreThoseOfTheSameTeacherHere) {
+  for (const double lmbda : {1.0, 0.0}) {
+    const std::string suffix = lmbda > 0 ? "-own" : "-given";
+    for (const bool far : {false, true}) {
+      DistillOptions options = aligned((far ? "far" : "here") + suffix, CrossTokenizer::span, far);
+      options.lmbda = lmbda;
+      jobs::distill(options);
+    }
+    expect_same_figures("here" + suffix, "far" + suffix, "span_reverse_kl");
+  }
+  for (const std::string& body : asked()) {
+    EXPECT_EQ(body.find("\"prompt_logprobs\":8"), std::string::npos) << "one number a token";
+  }
+}
+
+TEST_F(RemoteSpans, PiecesComeFromTheHiddenStatesOfAServerOfOurs) {
+  served->ours = true;
+  for (const bool far : {false, true}) {
+    jobs::distill(aligned(far ? "far" : "here", CrossTokenizer::pieces, far));
+  }
+  EXPECT_EQ(weights_of("far"), weights_of("here"));
+  // One number a span is enough for spans.
+  jobs::distill(aligned("spans", CrossTokenizer::span, true));
+  EXPECT_EQ(server->requests().back().body.find("hidden"), std::string::npos);
+}
+
+TEST_F(RemoteSpans, WhatTheyLackIsRefusedByName) {
+  const std::pair<const char*, std::function<void(DistillOptions&)>> cases[] = {
+      {"--teacher-tokenizer", [](DistillOptions& o) { o.teachers.remote.tokenizer = ""; }},
+      {"pieces compares distributions",
+       [](DistillOptions& o) { o.teachers.cross_tokenizer = CrossTokenizer::pieces; }},
+      {"--cross-tokenizer span",
+       [](DistillOptions& o) { o.teachers.cross_tokenizer = CrossTokenizer::none; }},
+      {"--temperature", [](DistillOptions& o) { o.sampling.temperature = 0.7; }}};
+  for (const auto& [name, change] : cases) {
+    DistillOptions options = aligned("run", CrossTokenizer::span, true);
+    change(options);
+    try {
+      jobs::distill(options);
+      ADD_FAILURE() << name;
+    } catch (const Error& error) {
+      EXPECT_NE((error.what() + error.hint()).find(name), std::string::npos) << error.what();
+    }
+  }
+  const Findings findings = jobs::check(aligned("run", CrossTokenizer::span, true));
+  EXPECT_NE(verdict(findings), Level::refused) << table(findings);
+  EXPECT_NE(table(findings).find("one number a span"), std::string::npos) << table(findings);
+}
+
 TEST_F(RemoteTeacherTest, WhatItCannotDoIsRefusedByName) {
   serve();
   const std::pair<const char*, std::function<void(DistillOptions&)>> cases[] = {
@@ -377,7 +451,7 @@ TEST_F(RemoteTeacherTest, WhatItCannotDoIsRefusedByName) {
          o.loss.kd_topk = 0;
          o.sampling.temperature = 0.7;
        }},
-      {"the student's vocabulary",
+      {"--cross-tokenizer span",
        [](DistillOptions& o) {
          o.teachers.remote.tokenizer =
              (fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/tokenizers/gpt2").string();

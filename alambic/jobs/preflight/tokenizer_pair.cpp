@@ -54,16 +54,29 @@ Finding spans_finding(const std::string& name, const PairFacts& facts) {
       ""};
 }
 
+std::string some_of(std::vector<std::string> names) {
+  constexpr size_t most = 5;
+  const bool more = names.size() > most;
+  if (more) names.resize(most);
+  return join(names) + (more ? ", …" : "");
+}
+
+Finding special_finding(const std::string& name, const PairFacts& facts) {
+  return {Level::good, "special",
+          fmt::format("{}: {} of the student and {} of the teacher end a completion, as one; {} "
+                      "special tokens of one name are paired{}{}",
+                      name, some_of(facts.student_ends), some_of(facts.teacher_ends),
+                      facts.paired.size(), facts.paired.empty() ? "" : ": ", some_of(facts.paired)),
+          ""};
+}
+
 Finding mask_finding(const std::string& name, const PairFacts& facts) {
   constexpr double told = 1, too_much = 10;
   const double share = percent(facts.masked, facts.tokens);
   std::string text = fmt::format("{}: {:.2g} % of the tokens are masked", name, share);
   if (!facts.unpaired.empty()) {
-    std::vector<std::string> shown = facts.unpaired;
-    if (shown.size() > 5) shown.resize(5);
-    text += fmt::format("; so are {} special tokens without a partner of the same name: {}{}",
-                        facts.unpaired.size(), join(shown),
-                        shown.size() < facts.unpaired.size() ? ", …" : "");
+    text += fmt::format("; so are {} special tokens without a partner of the same name: {}",
+                        facts.unpaired.size(), some_of(facts.unpaired));
   }
   return {share > too_much ? Level::refused
           : share > told   ? Level::warning
@@ -87,22 +100,29 @@ void add_templates(const DistillPlan& plan, const OtherTokenizer& other, const s
       {Level::good, "template", fmt::format("… and {}: {}", name, printable(theirs)), ""});
 }
 
+Finding method_finding(const PlannedTeacher& teacher) {
+  const char* advice =
+      teacher.endpoint
+          ? "--cross-tokenizer span: one number a span is what servers give; pieces needs "
+            "distributions, which `alambic serve` alone gives"
+          : "--cross-tokenizer pieces: the teacher's distributions are here, and say more than one "
+            "number a span, which is what --cross-tokenizer span learns from";
+  return {Level::good, "method",
+          fmt::format("{}. --completions-by teacher and a judge need no alignment", advice), ""};
+}
+
 }  // namespace
 
 Findings describe_pair(const DistillPlan& plan, const PlannedTeacher& teacher) {
-  const std::string& name = teacher.model->folder;
+  const std::string& name = teacher.source.folder;
   Findings findings;
   try {
     const OtherTokenizer other(plan, teacher);
     const PairFacts facts = pair_facts(*other.aligner(), texts_of(plan));
-    findings = {tokens_finding(name, facts), spans_finding(name, facts), mask_finding(name, facts)};
+    findings = {tokens_finding(name, facts), spans_finding(name, facts),
+                special_finding(name, facts), mask_finding(name, facts)};
     add_templates(plan, other, name, findings);
-    findings.push_back(
-        {Level::good, "method",
-         "--cross-tokenizer pieces: the teacher's distributions are here, and say more than one "
-         "number a span, which is what --cross-tokenizer span learns from. --completions-by "
-         "teacher and a judge need no alignment",
-         ""});
+    findings.push_back(method_finding(teacher));
   } catch (const Error& error) {
     findings.push_back({Level::refused, "tokenizers", error.what(), error.hint()});
   }

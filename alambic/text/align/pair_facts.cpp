@@ -34,6 +34,12 @@ int64_t unreachable(const Tokenizer& tokenizer, const VocabularyBytes& vocabular
   return count;
 }
 
+std::vector<std::string> names_of(const AlignedTokenizer& side) {
+  std::vector<std::string> names;
+  for (const int32_t id : side.ends) names.push_back(side.tokenizer.token_of(id));
+  return names;
+}
+
 int64_t tokens_of(const TokenSpan& span) {
   return span.student_end - span.student_begin + span.teacher_end - span.teacher_begin;
 }
@@ -62,9 +68,11 @@ PairFacts pair_facts(const Aligner& aligner, const std::vector<std::string>& tex
   for (int32_t id = 0; id < student.size(); ++id) {
     const bool ends = std::ranges::count(aligner.student().ends, id) > 0;
     const std::string token = aligner.student().tokenizer.token_of(id);
-    if (ends || token.empty() || !student.of(id).empty() || aligner.partner_of(id)) continue;
-    facts.unpaired.push_back(token);
+    if (ends || token.empty() || !student.of(id).empty()) continue;
+    (aligner.partner_of(id) ? facts.paired : facts.unpaired).push_back(token);
   }
+  facts.student_ends = names_of(aligner.student());
+  facts.teacher_ends = names_of(aligner.teacher());
   for (const std::string& text : texts) add_text(aligner, text, facts);
   return facts;
 }

@@ -14,7 +14,9 @@ struct PairFacts {
   int64_t common = 0;                              ///< byte strings that are a token of both
   int64_t student_unreachable = 0;  ///< tokens of text that their own tokenizer never writes
   int64_t teacher_unreachable = 0;
-  std::vector<std::string> unpaired;  ///< the student's special tokens without partner
+  std::vector<std::string> paired;    ///< the student's special tokens that the teacher has too
+  std::vector<std::string> unpaired;  ///< … and those without partner
+  std::vector<std::string> student_ends, teacher_ends;  ///< each ends a completion, as one event
   // Of the texts that were aligned.
   int64_t tokens = 0, spans = 0, one_to_one = 0, masked = 0;
   TokenSpan longest;  ///< the one with the most tokens of both
