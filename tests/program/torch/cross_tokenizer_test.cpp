@@ -87,6 +87,12 @@ TEST_F(CrossTokenizer, SpansOfTheStudentsOwnCompletions) {
     EXPECT_TRUE(std::isfinite(row["span_reverse_kl"].get<double>()));
     EXPECT_LT(row["masked_share"].get<double>(), 0.05);
   }
+  const std::string samples = read_file(folder / "own/samples.jsonl");
+  const Json sample = Json::parse(samples.substr(0, samples.find('\n')));
+  EXPECT_FALSE(sample["spans"].empty()) << sample;
+  const Outcome report = alambic("report --run " + at("own") + " --out " + at("report.html"));
+  EXPECT_EQ(report.code, 0) << report.text;
+  EXPECT_NE(read_file(folder / "report.html").find("class=\"spans\""), std::string::npos);
 }
 
 TEST_F(CrossTokenizer, SpansOfGivenCompletionsWithACache) {
@@ -122,6 +128,15 @@ TEST_F(CrossTokenizer, PiecesTakeAnyDivergence) {
          {"pieces compares distributions"});
 }
 
+TEST_F(CrossTokenizer, MiniLlmHasItsReturnsBySpans) {
+  for (const char* by : {"span", "pieces"}) {
+    const std::vector<Json> rows = succeed(
+        "minillm", with_teacher() + "--objective minillm --overwrite --cross-tokenizer " + by);
+    ASSERT_EQ(rows.size(), 3u);
+    EXPECT_TRUE(std::isfinite(rows[2]["long_term_kl"].get<double>())) << rows[2];
+  }
+}
+
 // Text needs no alignment.
 TEST_F(CrossTokenizer, SequenceLevelDistillationNeedsNoOption) {
   const std::string more = with_teacher() +
@@ -147,14 +162,15 @@ TEST_F(CrossTokenizer, RefusesWhatSpansCannotSay) {
     expect(2, "distill --out " + at("never") + options(with_teacher() + more), words);
   };
   refuse("--cross-tokenizer span --objective forward_kl", {"policy gradient", "--lmbda 0"});
-  refuse("--cross-tokenizer span --objective minillm", {"policy gradient"});
+  refuse("--cross-tokenizer span --objective minillm --teacher-mix 0.2", {"--teacher-mix"});
   refuse("--cross-tokenizer span --kd-topk 4", {"--kd-topk"});
   refuse("--span-lookahead 2", {"--cross-tokenizer"});
 }
 
 TEST_F(CrossTokenizer, CheckDescribesThePair) {
   expect(0, "check" + options(with_teacher() + "--cross-tokenizer span --out " + at("never")),
-         {"strings are a token of both", "of one token each", "masked", "method"});
+         {"strings are a token of both", "of one token each", "end a completion, as one", "masked",
+          "method"});
 }
 
 }  // namespace
