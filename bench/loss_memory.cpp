@@ -6,6 +6,10 @@
 //
 //   OMP_NUM_THREADS=1 build/release/bench/loss_memory [ROUNDS]
 //
+// Of another tokenizer's teacher, pieces over as many cells as tokens, and over a tenth fewer,
+// beside the exact loss:
+//   loss_memory pieces [ROUNDS]
+//
 // One shape alone, as JSON for bench/loss_peers.py:
 //   loss_memory one GRADED VOCABULARY STUDENT_WIDTH TEACHER_WIDTH BETA
 #include <sys/wait.h>
@@ -55,6 +59,32 @@ Tensor chunked(const Inputs& in, double beta) {
                          static_cast<double>(in.student_MD.size(0)))
       .value;
 }
+
+// The same rows over cells: every token a span. `shared`: that many of ten tokens lie in the cell
+// of another one.
+Tensor over_cells(const Inputs& in, double beta, int64_t shared) {
+  const int64_t M = in.student_MD.size(0), V = in.student_VD.size(0);
+  const Tensor token_V = at::arange(V, at::kLong), token_M = at::arange(M, at::kLong);
+  const Tensor alone_V = token_V.remainder(10) >= shared;
+  const Tensor cell_V = (alone_V.cumsum(0) - 1).clamp_min(0);
+  AlignedStates teacher{.states = {in.teacher_MD, {.weight_VD = in.teacher_VD}}};
+  const Tensor none_M = at::zeros({M}, at::kBool);
+  teacher.map = {.span_M = token_M,
+                 .span_L = token_M,
+                 .sequence_K = at::zeros({M}, at::kLong),
+                 .end_M = none_M,
+                 .end_L = none_M,
+                 .token_L = token_M,
+                 .cells = std::make_shared<TokenCells>(TokenCells{
+                     cell_V, cell_V, cell_V.max().item<int64_t>() + 1, nullptr, nullptr}),
+                 .cell_K = cell_V.narrow(0, 0, M)};
+  return divergence_loss(generalized_jsd(beta), in.student_MD, {.weight_VD = in.student_VD},
+                         teacher, static_cast<double>(M), {}, token_M)
+      .value;
+}
+
+Tensor pieces(const Inputs& in, double beta) { return over_cells(in, beta, 0); }
+Tensor fewer_pieces(const Inputs& in, double beta) { return over_cells(in, beta, 1); }
 
 /// As TRL writes it (generalized_jsd_loss), in libtorch.
 Tensor plain(const Inputs& in, double beta) {
@@ -186,6 +216,28 @@ int run(int rounds) {
   return good ? 0 : 1;
 }
 
+int run_pieces(int rounds) {
+  const Shape large{2048, 50257, 256, 768};
+  constexpr Expression expressions[] = {chunked, pieces, fewer_pieces};
+  Measurement best[3];
+  std::fill_n(best, 3, Measurement{1e30, 1e30, 1e30, 0});
+  for (int round = 0; round < rounds; ++round) {
+    for (int i = 0; i < 3; ++i) {
+      const Measurement m = measure(expressions[i], large, 1);
+      best[i].megabytes = std::min(best[i].megabytes, m.megabytes);
+      best[i].seconds = std::min(best[i].seconds, m.seconds);
+      best[i].loss = m.loss;
+    }
+  }
+  const char* names[] = {"exact", "pieces, equal vocabularies", "pieces, a tenth shares cells"};
+  for (int i = 0; i < 3; ++i) {
+    fmt::print("{:<30} {:>8.1f} ms {:>6.0f} MB: {:.2f} times the exact loss   loss {:.6f}\n",
+               names[i], best[i].seconds * 1e3, best[i].megabytes,
+               best[i].seconds / best[0].seconds, best[i].loss);
+  }
+  return 0;
+}
+
 int run_one(char** words) {
   const Shape shape{std::atoll(words[0]), std::atoll(words[1]), std::atoll(words[2]),
                     std::atoll(words[3])};
@@ -201,5 +253,8 @@ int run_one(char** words) {
 
 int main(int argc, char** argv) {
   if (argc == 7 && std::string_view(argv[1]) == "one") return alambic::run_one(argv + 2);
+  if (argc > 1 && std::string_view(argv[1]) == "pieces") {
+    return alambic::run_pieces(argc > 2 ? std::atoi(argv[2]) : 2);
+  }
   return alambic::run(argc > 1 ? std::atoi(argv[1]) : 2);
 }
