@@ -26,6 +26,12 @@ double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, dou
                   4 * static_cast<double>(shape.state_numel()));
 }
 
+// Ranks that share one copy of what is divided.
+double ranks_of_copy(const DistillPlan& plan) {
+  const int64_t asked = plan.options.sharding.shard_size;
+  return static_cast<double>(asked > 0 ? asked : plan.world->place().local_size);
+}
+
 struct WeightBytes {
   double memory = 0, files = 0;
 
@@ -56,6 +62,32 @@ void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
   WeightBytes bytes;
   for (const MetaModel* meta_model : models) bytes.add(*meta_model, {}, device, dtype);
   bytes.put(name, plan);
+}
+
+// Teachers whose layers come and go: the part that stays here, and two layers that are whole.
+void add_divided(std::vector<MemoryPart>& plan, const std::vector<const MetaModel*>& models,
+                 double stays, at::ScalarType dtype) {
+  double bytes = 0;
+  for (const MetaModel* meta_model : models) {
+    Model& model = *meta_model->model.model;
+    const auto all =
+        static_cast<double>(c10::elementSize(dtype)) * static_cast<double>(model.parameters());
+    bytes += all * (stays + std::min(1.0, 2 / static_cast<double>(model.shape().cache.layers)));
+  }
+  plan.push_back({"teachers' weights", bytes});
+}
+
+void add_teachers(std::vector<MemoryPart>& plan, const DistillPlan& job) {
+  const TeacherOptions& teachers = job.options.teachers;
+  const at::ScalarType dtype = teacher_load(teachers, job.load).dtype;
+  const std::vector<const MetaModel*> models = job.teacher_models();
+  if (teachers.weights == TeacherWeightsChoice::sharded) {
+    return add_divided(plan, models, 1 / ranks_of_copy(job), dtype);
+  }
+  if (teachers.weights == TeacherWeightsChoice::host) {
+    return add_divided(plan, models, job.load.device.is_cpu() ? 1 : 0, dtype);
+  }
+  add_frozen(plan, "teachers' weights", models, job.load.device, dtype);
 }
 
 // All of a student that is trained whole is in memory; of one that has an adapter, what is trained.
@@ -117,10 +149,10 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   const LoadOptions& load = plan.load;
   Model& student = *plan.student.model.model;
   const auto element = static_cast<double>(c10::elementSize(load.dtype));
-  const at::ScalarType teacher_dtype = teacher_load(options.teachers, load).dtype;
   const auto trained = static_cast<double>(trained_parameters(student));
-  const auto completions = static_cast<double>(options.training.batch_size) *
-                           static_cast<double>(options.num_generations);
+  const auto ranks = static_cast<double>(plan.world->size());
+  const double completions = std::ceil(static_cast<double>(options.training.batch_size) / ranks) *
+                             static_cast<double>(options.num_generations);
   const double slots = std::min(completions, static_cast<double>(options.generation_batch));
   const auto micro =
       options.training.micro_batch_size > 0
@@ -135,9 +167,10 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   // Narrow models compute norms, gates and softmaxes in float32 and keep what they need of it.
   const double kept_element = std::max(element, 4.0);
   const double state = element < 4 ? 12 : 8;  // two moments, and a master of narrow weights
+  const bool divides = options.sharding.shards_layers();
   std::vector<MemoryPart> auxiliary;
   const std::vector<const MetaModel*> teachers = plan.teacher_models();
-  add_frozen(auxiliary, "teachers' weights", teachers, load.device, teacher_dtype);
+  add_teachers(auxiliary, plan);
   if (plan.judge) {
     add_frozen(auxiliary, "judge's weights", {&*plan.judge}, load.device, load.dtype);
   }
@@ -165,19 +198,26 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   std::vector<MemoryPart> parts;
   student_weights(plan).put("student's weights", parts);
   parts.insert(parts.end(),
-               {{"gradients", element * trained},
-                {"optimizer", state * trained},
+               {{"gradients", divides ? 4 * trained / ranks_of_copy(plan) : element * trained},
+                {"optimizer", state * trained / (divides ? ranks_of_copy(plan) : ranks)},
                 {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
                 {"learning pass",
                  kept_element * kept_rows(options, length, micro) *
                      saved_activations(student, tokens, options.training.activation_checkpointing)},
                 {"logits' chunks", logits}});
+  if (options.sharding.stage == ZeroStage::weights) {
+    parts.push_back({"student's part",
+                     element * static_cast<double>(student.parameters()) / ranks_of_copy(plan)});
+  }
   parts.insert(parts.end(), auxiliary.begin(), auxiliary.end());
   return parts;
 }
 
 Finding check_memory(const DistillPlan& plan, const std::vector<MemoryPart>& parts) {
-  const double available = plan.available_memory;
+  // Of a CPU's machine, which its ranks share.
+  const double available =
+      plan.available_memory /
+      (plan.load.device.is_cpu() ? static_cast<double>(plan.world->place().local_size) : 1.0);
   double all = 0, files = 0;
   std::vector<std::string> words;
   for (const MemoryPart& part : parts) {
