@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "alambic/base/byte_text.h"
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
@@ -60,7 +61,7 @@ Models read_models(const std::string& body) {
 // are spelled in several ways.
 bool spells(const SpelledToken& spelled, const Tokenizer& tokenizer) {
   const auto bytes = tokenizer.bytes_of(spelled.id);
-  if (bytes && *bytes == spelled.text) return true;
+  if (bytes && (*bytes == spelled.text || byte_text(*bytes) == spelled.text)) return true;
   if (tokenizer.is_special(spelled.id)) return true;
   if (spelled.exact && bytes && !bytes->empty()) return false;
   const std::string own = bytes ? *bytes : tokenizer.decode({{spelled.id}});
@@ -277,8 +278,9 @@ struct Probe {
     throw input_error(
         "{} has another tokenizer: token {} is \"{}\" there and \"{}\" here ({} of {} candidates "
         "differ)",
-        name(), example->id, printable(example->text.substr(0, 100)),
-        printable(bytes.value_or(grader.tokenizer().token_of(example->id))), wrong, spelled.size())
+        name(), example->id, printable(byte_text(example->text)),
+        printable(byte_text(bytes.value_or(grader.tokenizer().token_of(example->id)))), wrong,
+        spelled.size())
         .with_hint("the grades of a token of ours would be those of another word");
   }
 };

@@ -1,10 +1,8 @@
 #include "alambic/serve/answer_text.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 
-#include "alambic/base/utf8.h"
+#include "alambic/base/byte_text.h"
 
 namespace alambic {
 
@@ -65,11 +63,7 @@ std::string token_bytes(const Tokenizer& tokenizer, int32_t id) {
 }
 
 std::string token_text(const Tokenizer& tokenizer, int32_t id) {
-  const std::string bytes = token_bytes(tokenizer, id);
-  if (is_valid_utf8(bytes)) return bytes;
-  std::string text = "bytes:";
-  for (const char byte : bytes) text += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-  return text;
+  return byte_text(token_bytes(tokenizer, id));
 }
 
 }  // namespace alambic

@@ -169,6 +169,27 @@ TEST_F(GraderTest, LiesAreFailures) {
   EXPECT_NE(refusal(nan).find("not as it should be"), std::string::npos);
 }
 
+// Bug: where llama.cpp's server is left alone and writes half a character, it tells no place at
+// all.
+TEST_F(GraderTest, LlamacppIsNeverLeftToWriteWhatItLikes) {
+  const auto wire = make_grade_wire(Protocol::llamacpp, tokenizer);
+  for (int32_t last = 3; last < tokenizer.size(); last += 40) {
+    const GradeRequest request{.tokens = {1, last, *tokenizer.eos()}, .from = 2};
+    const auto body = nlohmann::json::parse(wire->body("toy", {&request, 1}, 4));
+    EXPECT_TRUE(body.contains("grammar"));
+    const ServedReply reply = teacher.llamacpp(body);
+    EXPECT_EQ(wire->read(reply.body, {&request, 1}, 4).at(0).rows(), 1) << last;
+  }
+}
+
+// Bug: a server that spells halves of characters as OpenAI does, as ours, has "another tokenizer".
+TEST_F(GraderTest, KnowsBytesBySpellingsOfOpenAI) {
+  teacher.names_bytes = true;
+  settings.k = 200;
+  const LoopbackServer server(teacher.handler(Protocol::vllm));
+  EXPECT_EQ(grader(server)->probe().model, "toy");
+}
+
 TEST_F(GraderTest, TheProbeSeesWhatIsWrong) {
   const auto with = [&](auto change) {
     return [&, change](const ServedRequest& request) {

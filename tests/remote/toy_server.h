@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "alambic/base/byte_text.h"
 #include "alambic/base/files.h"
 #include "alambic/base/temporary_folder.h"
+#include "alambic/base/utf8.h"
 #include "alambic/io/safetensors.h"
 #include "alambic/remote/protocol.h"
 #include "alambic/text/tokenizer/tokenizer.h"
@@ -25,6 +27,7 @@ struct ToyTeacher {
   int seed = 0;
   int32_t spelling_shift = 0;  // ids are spelled as their neighbors
   int64_t most_k = INT64_MAX;
+  bool names_bytes = false;  // halves of characters are spelled "bytes:\xe2", as OpenAI does
 
   using Json = nlohmann::json;
   using Tokens = std::vector<int32_t>;
@@ -46,7 +49,8 @@ struct ToyTeacher {
   }
   std::string spelled(int32_t id) const {
     const int32_t other = (id + spelling_shift) % static_cast<int32_t>(tokenizer.size());
-    return tokenizer.bytes_of(other).value_or("");
+    const std::string bytes = tokenizer.bytes_of(other).value_or("");
+    return names_bytes ? byte_text(bytes) : bytes;
   }
   static std::vector<int32_t> best(const std::vector<float>& logp, int64_t k) {
     std::vector<int32_t> ids(logp.size());
@@ -133,10 +137,14 @@ struct ToyTeacher {
                        {"logprob", value(all, id)},
                        {"bytes", std::vector<unsigned char>(text.begin(), text.end())}});
       }
-      rows.push_back({{"id", next}, {"logprob", value(all, next)}, {"top_logprobs", top}});
+      // The place of half a character is told with its other half, which does not come.
+      if (next == *tokenizer.eos() || is_valid_utf8(tokenizer.bytes_of(next).value_or(""))) {
+        rows.push_back({{"id", next}, {"logprob", value(all, next)}, {"top_logprobs", top}});
+      }
       tokens.push_back(next);
       if (next == *tokenizer.eos()) break;
     }
+    if (rows.empty()) return {.body = R"({"content":""})"};
     return {.body = Json{{"completion_probabilities", rows}}.dump()};
   }
 
