@@ -84,9 +84,9 @@ def check_trl(model):
     return f"log-probabilities of {len(actual)} tokens, 4 candidates each"
 
 
-def check_lm_eval(model):
+def harness(model):
+    """lm-evaluation-harness's client of this server."""
     import requests
-    from lm_eval.api.instance import Instance
     from lm_eval.models.openai_completions import LocalCompletionsAPI
 
     class ServerTokenizer(LocalCompletionsAPI):
@@ -97,11 +97,25 @@ def check_lm_eval(model):
 
     api = ServerTokenizer(model=model, base_url=API + "/completions", tokenizer_backend=None,
                           tokenized_requests=True)
-    api.tokenizer_backend = "server"
+    # It looks whether there is one, and has turned ids off where there was none.
+    api.tokenizer = api.tokenizer_backend = "server"
+    api.tokenized_requests = True
+    return api
+
+
+def log_likelihood(api, context, rest):
+    from lm_eval.api.instance import Instance
+
+    (logp, greedy), = api.loglikelihood([Instance("loglikelihood", {}, (context, rest), 0)])
+    return logp, greedy
+
+
+def check_lm_eval(model):
+    import requests
+
+    api = harness(model)
     context, rest = "Once upon", " a time there was"
-    request = Instance("loglikelihood", {}, (context, rest), 0)
-    api._model_call  # noqa: B018 (an older form of the class has none)
-    (logp, greedy), = api.loglikelihood([request])
+    logp, greedy = log_likelihood(api, context, rest)
     whole = api.tok_encode(context + rest)
     first = len(api.tok_encode(context))
     rows = requests.post(ROOT + "/v1/grade", headers={"Accept": "application/json"},
