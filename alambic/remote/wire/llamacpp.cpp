@@ -13,8 +13,11 @@ using simdjson::dom::element;
 
 struct LlamacppWire : GradeWire {
   const Tokenizer& tokenizer;
+  int32_t whole = 0;  // some token with a rule
 
-  explicit LlamacppWire(const Tokenizer& of) : tokenizer(of) {}
+  explicit LlamacppWire(const Tokenizer& of) : tokenizer(of) {
+    while (whole + 1 < tokenizer.size() && !has_rule(whole)) ++whole;
+  }
 
   std::string route() const override { return "/completion"; }
 
@@ -56,7 +59,9 @@ struct LlamacppWire : GradeWire {
     for (size_t place = static_cast<size_t>(request.from); place < request.tokens.size(); ++place) {
       if (has_rule(request.tokens[place])) rules += fmt::format(" <[{}]>", request.tokens[place]);
     }
-    if (!rules.empty()) body["grammar"] = "root ::=" + rules;
+    // Left alone the server may write half a character, whose place it does not tell.
+    if (rules.empty()) rules = fmt::format(" <[{}]>", whole);
+    body["grammar"] = "root ::=" + rules;
     return body.dump();
   }
 
