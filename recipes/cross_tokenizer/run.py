@@ -35,8 +35,10 @@ GIVEN = {"lmbda": 0, "completions_by": "teacher"}
 METHODS = {
     "exact, forward KL": {"objective": "forward_kl"},
     "exact, reverse KL": {"objective": "reverse_kl"},
-    "pieces, forward KL": {"objective": "forward_kl", "cross_tokenizer": "pieces"},
-    "pieces, reverse KL": {"objective": "reverse_kl", "cross_tokenizer": "pieces"},
+    "pieces, forward KL": {"objective": "forward_kl", "cross_tokenizer": "pieces",
+                           "learning_rate": 5e-4},
+    "pieces, reverse KL": {"objective": "reverse_kl", "cross_tokenizer": "pieces",
+                           "learning_rate": 5e-4},
     "span, own completions": {"objective": "reverse_kl", "cross_tokenizer": "span",
                               "learning_rate": 2e-4},
     "span, teacher's completions": {"objective": "forward_kl", "cross_tokenizer": "span", **GIVEN},
