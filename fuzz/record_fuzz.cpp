@@ -9,9 +9,10 @@ namespace alambic {
 
 std::vector<std::string> fuzz_seeds() {
   return {R"({"clock":{"log":{"hash":"","lines":0}},"command":{"config":{},"name":"train"},)"
-          R"("counters":{"graded_tokens":0,"skipped_steps":0,"steps":0},"data":[],"evaluation":{},)"
-          R"("events":[],"format":1,"hardware":{"ranks":[],"self_reported":true},"output":{},)"
-          R"("parents":[],"policy":{},"precision":"","seed":0,"state":"started",)"
+          R"("counters":{"generated_tokens":0,"graded_tokens":0,"learned_tokens":0,)"
+          R"("skipped_steps":0,"steps":0},"data":[],"determinism":{},"evaluation":{},"events":[],)"
+          R"("format":1,"hardware":{"ranks":[],"self_reported":true},"output":{},)"
+          R"("parents":[],"policy":{},"precision":"","scores":[],"seed":0,"state":"started",)"
           R"("student":{"license":{"id":"mit","told_by":"card"},"name":"s","root":"0"},)"
           R"("teachers":[],"tokenizer":{},"tool":{"name":"alambic","version":"1"}})"
           "\n"};
