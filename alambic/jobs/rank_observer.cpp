@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
+#include "alambic/report/run_files.h"
 
 namespace alambic {
 
@@ -43,7 +44,7 @@ std::function<void(int64_t, const std::string&)> RankObserver::on_phase() {
 void RankObserver::write(const std::filesystem::path& run) {
   if (!timeline_) return;
   timeline_->span("phases", "");
-  const fs::path folder = run / "profile";
+  const fs::path folder = run / run_files::profile;
   make_folder(folder);
   timeline_->write(folder / fmt::format("rank-{:05}.json", world_->rank()));
 }

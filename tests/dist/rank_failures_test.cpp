@@ -21,9 +21,9 @@ constexpr const char* program = "DISABLED_FailingRanks.Distill";
 struct FailingRanks : RunFixture {
   // Runs a job on so many ranks in a folder of its own: `fault` is what befalls rank 1 as its third
   // step enters a phase, "kill learn" or "fill save".
-  static GroupResult distill(int64_t ranks, const fs::path& out, const std::string& port,
-                             const std::string& fault = "", bool resume = false) {
-    return run_ranks(ranks, program, port,
+  static GroupResult distill(int64_t ranks, const fs::path& out, const std::string& fault = "",
+                             bool resume = false) {
+    return run_ranks(ranks, program,
                      {{"ALAMBIC_TEST_OUT", out.string()},
                       {"ALAMBIC_TEST_FAULT", fault},
                       {"ALAMBIC_TEST_RESUME", resume ? "1" : ""}});
@@ -31,38 +31,35 @@ struct FailingRanks : RunFixture {
 
   // That a job which this befalls ends with that code and message on the other rank, and that it
   // goes on, on as many ranks to the byte, as if nothing had been.
-  void expect_recovery(const std::string& fault, int exit_code, const std::string& message,
-                       const std::string& port) const {
+  void expect_recovery(const std::string& fault, int exit_code, const std::string& message) const {
     SCOPED_TRACE(fault);
     const fs::path out = folder / ("after " + fault);
-    EXPECT_EQ(distill(2, out, port, fault).exit_code, exit_code);
+    EXPECT_EQ(distill(2, out, fault).exit_code, exit_code);
     EXPECT_NE(read_file(out / "rank 0 told").find(message), std::string::npos)
         << read_file(out / "rank 0 told");
     for (const auto& entry : fs::directory_iterator(out / "checkpoints")) {
       const bool half = entry.path().string().find(".tmp-") != std::string::npos;
       EXPECT_FALSE(half && fault.starts_with("fill")) << entry.path();  // a full disk is full of it
     }
-    EXPECT_EQ(distill(2, out, port, "", /*resume=*/true).exit_code, 0);
+    EXPECT_EQ(distill(2, out, "", /*resume=*/true).exit_code, 0);
     EXPECT_EQ(read_file(out / "weights"), read_file(folder / "whole/weights"));
   }
-  void make_whole(const std::string& port) const {
-    ASSERT_EQ(distill(2, folder / "whole", port).exit_code, 0);
-  }
+  void make_whole() const { ASSERT_EQ(distill(2, folder / "whole").exit_code, 0); }
 };
 struct FailingRanksSlow : FailingRanks {};
 
 // Prevents a job that waits for a rank that is gone, one that nothing is left of, and a checkpoint
 // of which a part is missing under a good name.
 TEST_F(FailingRanks, AreToldAndResumedToTheByte) {
-  make_whole("29651");
-  expect_recovery("kill learn", 128 + SIGKILL, "a rank has ended", "29652");
-  expect_recovery("fill save", 3, "rank 1: ", "29653");
+  make_whole();
+  expect_recovery("kill learn", 128 + SIGKILL, "a rank has ended");
+  expect_recovery("fill save", 3, "rank 1: ");
 }
 
 TEST_F(FailingRanksSlow, InEveryPhaseAreToldAndResumedToTheByte) {
-  make_whole("29654");
+  make_whole();
   for (const char* phase : {"generate", "grade", "update", "validate", "save"}) {
-    expect_recovery(std::string("kill ") + phase, 128 + SIGKILL, "a rank has ended", "29655");
+    expect_recovery(std::string("kill ") + phase, 128 + SIGKILL, "a rank has ended");
   }
 }
 

@@ -1,9 +1,12 @@
 #include "tests/dist/rank_processes.h"
 
+#include "alambic/base/free_port.h"
+
 namespace alambic {
 
-GroupResult run_ranks(int64_t size, const std::string& filter, const std::string& port,
+GroupResult run_ranks(int64_t size, const std::string& filter,
                       const std::vector<std::pair<std::string, std::string>>& variables) {
+  const std::string port = std::to_string(free_port());
   std::vector<GroupProcess> ranks;
   for (int64_t rank = 0; rank < size; ++rank) {
     ranks.push_back({.words = {"/proc/self/exe", "--gtest_brief=1", "--gtest_filter=" + filter,

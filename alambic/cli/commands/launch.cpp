@@ -1,6 +1,3 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +6,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
+#include "alambic/base/free_port.h"
 #include "alambic/base/launch_environment.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
@@ -41,20 +39,6 @@ int64_t nvidia_devices() {
   int64_t count = 0;
   while (path_exists(fmt::format("/dev/nvidia{}", count))) ++count;
   return count;
-}
-
-int64_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const bool found = socket >= 0 && ::bind(socket, generic, size) == 0 &&
-                     ::getsockname(socket, generic, &size) == 0;
-  if (socket >= 0) ::close(socket);
-  if (!found) throw environment_error("cannot find a free port for the processes to meet at");
-  return ntohs(address.sin_port);
 }
 
 // An option wins over Kubeflow's variable; the option's default does not.

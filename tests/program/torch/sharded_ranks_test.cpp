@@ -93,8 +93,7 @@ TEST_F(ShardedRanksSlow, NameOneThatIsStopped) {
                                 "r=$(pgrep -P $p | tail -1); kill -STOP $r; wait $p; c=$?; "
                                 "kill -9 $r 2>/dev/null; exit $c");
   EXPECT_EQ(outcome.code, 3) << outcome.text;
-  EXPECT_NE(outcome.text.find("rank 1 of 2 has given no sign of life"), std::string::npos)
-      << outcome.text;
+  EXPECT_NE(outcome.text.find("alambic: rank 1 of 2 "), std::string::npos) << outcome.text;
 }
 
 TEST_F(ShardedRanks, RefuseWhatCannotBe) {

@@ -1,4 +1,5 @@
 // PyTorch's own launcher, where it is.
+#include "alambic/base/free_port.h"
 #include "tests/program/torch/ranks_fixture.h"
 
 namespace alambic {
@@ -12,8 +13,8 @@ TEST_F(Ranks, RunUnderTorchrun) {
       distill("torchrun", "--zero-stage 3 --teacher-weights sharded --micro-batch-size 2");
   const Outcome outcome = shell(torchrun.substr(0, torchrun.find('\n')) +
                                 " --no-python --nnodes 1 --nproc-per-node 2 --rdzv-backend c10d "
-                                "--rdzv-endpoint 127.0.0.1:29671 " +
-                                kProgram + " " + command);
+                                "--rdzv-endpoint 127.0.0.1:" +
+                                std::to_string(free_port()) + " " + kProgram + " " + command);
   ASSERT_EQ(outcome.code, 0) << outcome.text;
   ASSERT_EQ(alambic(distill("alone", "--micro-batch-size 2")).code, 0);
   EXPECT_LT(difference("alone", "torchrun"), 1e-5);
