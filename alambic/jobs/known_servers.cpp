@@ -43,7 +43,9 @@ std::vector<ServerRecord> known_servers(const fs::path& run) {
   }
   std::vector<ServerRecord> records;
   const Json& servers = json["servers"];
-  for (const Json& server : servers) records.push_back(server_record_of(server));
+  for (const Json& server : servers) {
+    records.push_back(server_record_of(server, file.string()));
+  }
   return records;
 }
 

@@ -1,10 +1,12 @@
 #include "alambic/remote/server_record.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "alambic/base/error.h"
+#include "alambic/base/json_fields.h"
 #include "alambic/base/printable.h"
 
 namespace alambic {
@@ -72,25 +74,25 @@ Json json_of(const ServerRecord& record) {
           {"probe_logp", std::move(logp)}};
 }
 
-ServerRecord server_record_of(const Json& json) {
-  try {
-    ServerRecord record{.teacher = json.at("teacher"),
-                        .address = json.at("address"),
-                        .protocol = json.at("protocol"),
-                        .model = json.at("model"),
-                        .version = json.at("version"),
-                        .tokenizer = json.at("tokenizer"),
-                        .k = json.at("topk"),
-                        .temperature = json.at("temperature"),
-                        .positions = json.at("context"),
-                        .noise = json.at("noise")};
-    for (const Json& value : json.at("probe_logp")) {
-      record.logp.push_back(value.is_null() ? std::nanf("") : value.get<float>());
-    }
-    return record;
-  } catch (const nlohmann::json::exception& error) {
-    throw input_error("what a run has kept of its server is damaged: {}", error.what());
+ServerRecord server_record_of(const Json& json, const std::string& where) {
+  const JsonFields fields{json, where};
+  ServerRecord record{.teacher = fields.text("teacher"),
+                      .address = fields.text("address"),
+                      .protocol = fields.text("protocol"),
+                      .model = fields.text("model"),
+                      .version = fields.text("version"),
+                      .tokenizer = fields.text("tokenizer"),
+                      .k = fields.integer("topk"),
+                      .temperature = fields.number("temperature"),
+                      .positions = fields.integer("context"),
+                      .noise = fields.number("noise")};
+  const Json& logp = fields.value("probe_logp");
+  fields.expect(logp.is_array(), "probe_logp", "a list of numbers");
+  for (const Json& value : logp) {
+    fields.expect(value.is_null() || value.is_number(), "probe_logp", "a list of numbers");
+    record.logp.push_back(value.is_null() ? std::nanf("") : value.get<float>());
   }
+  return record;
 }
 
 ServerChanges changes_of(const ServerRecord& before, const ServerRecord& now, double noise) {

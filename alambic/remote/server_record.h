@@ -27,8 +27,8 @@ ServerRecord server_record(const std::string& teacher, const RemoteGrader& grade
                            double temperature);
 
 nlohmann::ordered_json json_of(const ServerRecord& record);
-/// Input errors name what is missing.
-ServerRecord server_record_of(const nlohmann::ordered_json& json);
+/// Of a file that errors call `where`. Input errors name the field that is missing or another kind.
+ServerRecord server_record_of(const nlohmann::ordered_json& json, const std::string& where);
 
 /// How a server differs from what it was, in words: `other` where it is another teacher, `perhaps`
 /// where it need not be.

@@ -23,13 +23,13 @@ ServerRecord some_server() {
 
 TEST(ServerRecord, IsReadAsItWasWritten) {
   const ServerRecord before = some_server();
-  const ServerRecord after = server_record_of(json_of(before));
+  const ServerRecord after = server_record_of(json_of(before), "remote.json");
   EXPECT_EQ(json_of(after).dump(), json_of(before).dump());
   EXPECT_TRUE(std::isnan(after.logp[1]));
   const ServerChanges changes = changes_of(before, after, 0.05);
   EXPECT_TRUE(changes.other.empty());
   EXPECT_TRUE(changes.perhaps.empty());
-  EXPECT_THROW(server_record_of({{"teacher", ""}}), Error);
+  EXPECT_THROW(server_record_of({{"teacher", ""}}, "remote.json"), Error);
 }
 
 // Bug: what makes another teacher of a server passes, or what need not stops a run.
