@@ -9,6 +9,7 @@
 #include <sstream>
 #include <thread>
 #include <torch/csrc/distributed/c10d/Store.hpp>
+#include <utility>
 #include <vector>
 
 #include "alambic/base/stopwatch.h"
@@ -60,10 +61,12 @@ struct RankWatch::State {
   std::function<void(const std::string&)> on_hang;
   std::mutex mutex;
   std::condition_variable ends;
-  bool ended = false;
+  bool ended = false, said = false;
   Sign own;
+  std::optional<double> asked;        // when the store was asked what it has not answered
+  std::string first_place = "start";  // of rank 0
   Stopwatch clock;
-  std::thread thread;
+  std::thread thread, asking;
 
   void run() {
     const Stopwatch since_exchange;
@@ -76,23 +79,45 @@ struct RankWatch::State {
       while (!ends.wait_for(lock, period(), [&] { return ended; })) {
         ++own.beats;
         const Sign told = own;
+        asked = clock.seconds();
         lock.unlock();
         exchanged = since_exchange.seconds();
         const std::optional<std::string> sentence = exchange(*store, told, ranks);
         lock.lock();
+        asked.reset();
+        first_place = ranks.front().place();
         if (!sentence) continue;
         // Not before all have read it: the store goes with rank 0, and a rank that ends is told of
         // in another way.
         ends.wait_for(lock, 2 * period(), [&] { return ended; });
-        if (!ended) on_hang(*sentence);
-        return;
+        return tell(*sentence);
       }
     } catch (const std::exception&) {
       // A store that is gone with its process says so at once, and then collectives tell it better.
       const double silent = since_exchange.seconds() - exchanged;
       const std::lock_guard lock(mutex);
-      if (ended || exchanged == 0 || silent < 0.9 * seconds) return;
-      on_hang(no_sign_of(0, silent, ranks.front().place()));
+      asked.reset();
+      if (exchanged == 0 || silent < 0.9 * seconds) return;
+      tell(no_sign_of(0, silent, ranks.front().place()));
+    }
+  }
+
+  // The first sentence alone, with the mutex held.
+  void tell(const std::string& sentence) {
+    if (!ended && !std::exchange(said, true)) on_hang(sentence);
+  }
+
+  // The store's client waits without limit for an answer: behind a cut link, for ever.
+  void watch_asking() {
+    std::unique_lock lock(mutex);
+    while (!ends.wait_for(lock, period(), [&] { return ended; })) {
+      const double silent = asked ? clock.seconds() - *asked : 0;
+      if (silent <= seconds) continue;
+      const std::string sentence = fmt::format(
+          "rank {} of {} has had no answer from {}:{}, where the ranks meet, for {:.0f} s; rank 0 "
+          "was at {}: the link is cut, or that machine is gone",
+          place.rank, place.size, place.host, place.port, silent, first_place);
+      return tell(sentence);
     }
   }
 
@@ -158,6 +183,7 @@ RankWatch::RankWatch(const World& world, double seconds,
   state_->seconds = seconds;
   state_->on_hang = std::move(on_hang);
   state_->thread = std::thread([state = state_.get()] { state->run(); });
+  state_->asking = std::thread([state = state_.get()] { state->watch_asking(); });
 }
 
 RankWatch::~RankWatch() {
@@ -167,6 +193,7 @@ RankWatch::~RankWatch() {
     state_->ended = true;
   }
   state_->ends.notify_all();
+  state_->asking.join();
   state_->thread.join();
 }
 
