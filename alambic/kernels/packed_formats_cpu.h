@@ -26,8 +26,10 @@ template <class Format, class Sink>
 [[gnu::always_inline]] inline void each_of_group(const Unpacked<Format>& parts, int g,
                                                  const Sink& sink) {
   const Vec scale = splat(parts.factor[g]);
+  // A count that is known when compiling: the loop is gone then.
 #pragma GCC unroll 2
-  for (int i = g * Format::group; i < (g + 1) * Format::group; i += 16) {
+  for (int half = 0; half < Format::group; half += 16) {
+    const int i = g * Format::group + half;
     each_of_16<Format::code>(parts.code + i, [&](int j, Vec number) ALAMBIC_INLINE {
       if constexpr (Format::has_min) {
         sink(i + j, scale * number - splat(parts.factor[parts.groups + g]));

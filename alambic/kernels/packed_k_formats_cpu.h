@@ -31,14 +31,17 @@ template <Code code>
 /// Scales and minima of Q4_K and Q5_K: six bits each, in 12 bytes.
 [[gnu::always_inline]] inline void scales_and_minima(const uint8_t* block, float* factor) {
   const float d = half(block), m = half(block + 2);
-  const auto a = read<uint32_t>(block + 4), b = read<uint32_t>(block + 8),
-             c = read<uint32_t>(block + 12);
-  const uint32_t six[4] = {a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a >> 2 & 0x30303030), b & 0x3f3f3f3f,
-                           (c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030)};
+  typedef uint32_t Four __attribute__((vector_size(16)));
+  const auto all = read<Four>(block);  // of which the last three
+  const Four low = __builtin_shufflevector(all, all, 1, 3, 2, 3) >> Four{0, 0, 0, 4} &
+                   Four{0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f};
+  const Four high =
+      __builtin_shufflevector(all, all, 0, 1, 0, 2) >> 2 & Four{0, 0x30303030, 0, 0x30303030};
+  const Four six = low | high;
   float unit[16];
   for (int i = 0; i < 16; ++i) unit[i] = i < 8 ? d : m;
   each_of_16<Code::unsigned_byte>(
-      reinterpret_cast<const uint8_t*>(six),
+      reinterpret_cast<const uint8_t*>(&six),
       [&](int i, Vec number) ALAMBIC_INLINE { store(factor + i, load(unit + i) * number); });
 }
 
