@@ -1,5 +1,6 @@
 #include "alambic/kernels/linear.h"
 
+#include "alambic/kernels/bfloat_linear.h"
 #include "alambic/kernels/cpu.h"
 #include "alambic/kernels/launch.h"
 #include "alambic/tensor/function.h"
@@ -144,11 +145,13 @@ void add_product(const Tensor& c_ME, const Tensor& a_MK, const Tensor& b_KE) {
 
 Tensor linear(const Tensor& x_ND, const Tensor& weight_ED, const Tensor& bias_E) {
   if (fits(x_ND, weight_ED, bias_E)) return apply(x_ND, weight_ED, bias_E, true);
+  if (widens_bfloat(x_ND, weight_ED)) return bfloat_linear(x_ND, weight_ED, bias_E, true);
   return bias_E.defined() ? at::linear(x_ND, weight_ED, bias_E) : at::linear(x_ND, weight_ED);
 }
 
 Tensor linear_input_major(const Tensor& x_ND, const Tensor& weight_DE, const Tensor& bias_E) {
   if (fits(x_ND, weight_DE, bias_E)) return apply(x_ND, weight_DE, bias_E, false);
+  if (widens_bfloat(x_ND, weight_DE)) return bfloat_linear(x_ND, weight_DE, bias_E, false);
   return bias_E.defined() ? at::addmm(bias_E, x_ND, weight_DE) : at::mm(x_ND, weight_DE);
 }
 
