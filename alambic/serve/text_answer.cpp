@@ -15,6 +15,7 @@ namespace alambic {
 namespace {
 
 constexpr int64_t most_json_entries = int64_t{1} << 21;
+constexpr std::string_view chunk_end = "]}";
 
 std::string new_id(TextForm form) {
   std::random_device device;
@@ -83,6 +84,10 @@ TextAnswer::TextAnswer(TextRequest request, size_t model_index, const ServedMode
       job->end(JobEnd::length);
     }
   }
+  if (request_.stream) {
+    chunk_ = compact_json(answer_frame({request_, model_, id_, created_}, true));
+    chunk_.resize(chunk_.size() - chunk_end.size());
+  }
   queue.submit(work);
 }
 
@@ -123,17 +128,20 @@ std::optional<HttpAnswer> TextAnswer::whole() {
   return HttpAnswer{.body = compact_json(json)};
 }
 
+// A token's event is made for every client at every step: only its choice is made anew.
+void TextAnswer::append_chunk(std::string& out, const nlohmann::ordered_json& choice) const {
+  append_event(out, chunk_ + compact_json(choice).append(chunk_end));
+}
+
 // The role comes before the first word.
 void TextAnswer::begin_stream(std::string& out) {
   begun_ = true;
   if (request_.form != TextForm::chat) return;
   for (const AnswerChoice& choice : choices_) {
-    nlohmann::ordered_json json = answer_frame({request_, model_, id_, created_}, true);
-    json["choices"].push_back({{"index", choice.index()},
-                               {"delta", {{"role", "assistant"}, {"content", ""}}},
-                               {"logprobs", nullptr},
-                               {"finish_reason", nullptr}});
-    append_event(out, compact_json(json));
+    append_chunk(out, {{"index", choice.index()},
+                       {"delta", {{"role", "assistant"}, {"content", ""}}},
+                       {"logprobs", nullptr},
+                       {"finish_reason", nullptr}});
   }
 }
 
@@ -146,11 +154,9 @@ bool TextAnswer::read(std::string& out) {
     for (AnswerChoice& choice : choices_) {
       const std::optional<AnswerChoice::Part> part = choice.next_part();
       if (!part) continue;
-      nlohmann::ordered_json json = answer_frame(head, true);
-      json["choices"].push_back(request_.form == TextForm::chat
-                                    ? chat_choice(head, choice, *part, true)
-                                    : completion_choice(head, choice, *part, nullptr));
-      append_event(out, compact_json(json));
+      append_chunk(out, request_.form == TextForm::chat
+                            ? chat_choice(head, choice, *part, true)
+                            : completion_choice(head, choice, *part, nullptr));
     }
   } catch (const ApiError& error) {
     cancel();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ class TextAnswer : public PendingAnswer {
  private:
   bool update();
   void begin_stream(std::string& out);
+  void append_chunk(std::string& out, const nlohmann::ordered_json& choice) const;
 
   TextRequest request_;
   const ServedModel& model_;
@@ -34,6 +36,7 @@ class TextAnswer : public PendingAnswer {
   std::shared_ptr<GradeJob> grade_;  // of the prompts; null: they are not graded
   std::string id_;
   int64_t created_ = 0;
+  std::string chunk_;  // what a stream's chunks begin with, up to their choice
   bool begun_ = false, ended_ = false;
 };
 
