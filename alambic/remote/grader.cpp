@@ -150,6 +150,21 @@ struct Grading {
     return exchange;
   }
 
+  void keep(const std::vector<size_t>& group, const std::vector<TokenGrades>& grades,
+            const Usage& usage, const Answer& answer) const {
+    const auto id = answer.headers.find("x-request-id");
+    std::vector<Journal::Reply> replies;
+    for (size_t i = 0; i < group.size(); ++i) {
+      replies.push_back({.key = parts[group[i]].key,
+                         .bytes = grades[i].bytes(),
+                         .facts = {.usage = i == 0 ? usage : Usage(),
+                                   .attempts = answer.attempts,
+                                   .seconds = answer.seconds,
+                                   .request_id = id == answer.headers.end() ? "" : id->second}});
+    }
+    grader.journal_->add(replies);
+  }
+
   Usage take(const std::vector<size_t>& group, const std::vector<GradeRequest>& requests,
              const Usage& most, const Answer& answer) {
     std::vector<TokenGrades> grades = grader.wire().read(answer.body, requests, k);
@@ -157,18 +172,8 @@ struct Grading {
       check_grades(grades.at(i), requests[i], k, vocabulary());
     }
     const Usage usage = grader.wire().usage(answer.body).value_or(most);
-    const auto id = answer.headers.find("x-request-id");
-    for (size_t i = 0; i < group.size(); ++i) {
-      Part& part = parts[group[i]];
-      if (grader.journal_) {
-        grader.journal_->add(part.key, grades[i].bytes(),
-                             {.usage = i == 0 ? usage : Usage(),
-                              .attempts = answer.attempts,
-                              .seconds = answer.seconds,
-                              .request_id = id == answer.headers.end() ? "" : id->second});
-      }
-      part.grades = std::move(grades[i]);
-    }
+    if (grader.journal_) keep(group, grades, usage, answer);
+    for (size_t i = 0; i < group.size(); ++i) parts[group[i]].grades = std::move(grades[i]);
     return usage;
   }
 };

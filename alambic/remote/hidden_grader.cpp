@@ -65,7 +65,10 @@ const std::string& HiddenGrader::head(const std::string& digest) {
                       grader_->client().endpoint().name())
         .with_hint("the server was started anew with another model; start the run again");
   }
-  if (Journal* const journal = grader_->journal()) journal->add(key, bytes, {});
+  if (Journal* const journal = grader_->journal()) {
+    const Journal::Reply reply{.key = key, .bytes = bytes, .facts = {}};
+    journal->add({&reply, 1});
+  }
   return head_ = std::move(bytes);
 }
 
@@ -161,15 +164,16 @@ std::vector<HiddenRows> HiddenGrader::states(std::span<const GradeRequest> reque
     exchange.read = [&all, &keys, journal, group, asked = std::move(asked),
                      most = exchange.most](const Answer& answer) {
       std::vector<HiddenRows> rows = read_states(answer.body, asked);
-      for (size_t i = 0; i < group.size(); ++i) {
-        if (journal != nullptr) {
-          journal->add(keys[group[i]], rows[i].bytes(),
-                       {.usage = i == 0 ? most : Usage(),
-                        .attempts = answer.attempts,
-                        .seconds = answer.seconds});
-        }
-        all[group[i]] = std::move(rows[i]);
+      std::vector<Journal::Reply> replies;
+      for (size_t i = 0; i < group.size() && journal != nullptr; ++i) {
+        replies.push_back({.key = keys[group[i]],
+                           .bytes = rows[i].bytes(),
+                           .facts = {.usage = i == 0 ? most : Usage(),
+                                     .attempts = answer.attempts,
+                                     .seconds = answer.seconds}});
       }
+      if (journal != nullptr) journal->add(replies);
+      for (size_t i = 0; i < group.size(); ++i) all[group[i]] = std::move(rows[i]);
       return most;
     };
     exchanges.push_back(std::move(exchange));

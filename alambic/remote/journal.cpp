@@ -28,10 +28,11 @@ constexpr size_t longest_line = 4096;
 std::string check_of(const std::string& fields) { return sha256(fields).substr(0, 16); }
 
 // {"key":"…","bytes":N,"sha256":"…",…,"check":"…"}: the check is of the line without it.
-std::string line_of(const std::string& key, std::string_view bytes, const Journal::Facts& facts) {
-  Json line = {{"key", key},
-               {"bytes", bytes.size()},
-               {"sha256", sha256(bytes)},
+std::string line_of(const Journal::Reply& reply, const std::string& digest) {
+  const Journal::Facts& facts = reply.facts;
+  Json line = {{"key", reply.key},
+               {"bytes", reply.bytes.size()},
+               {"sha256", digest},
                {"input_tokens", facts.usage.input_tokens},
                {"output_tokens", facts.usage.output_tokens},
                {"attempts", facts.attempts},
@@ -164,18 +165,25 @@ std::optional<std::string> Journal::find(const std::string& key) const {
   return {};
 }
 
-void Journal::add(const std::string& key, std::string_view bytes, const Facts& facts) {
-  const std::string line = line_of(key, bytes, facts);
-  std::string record = line;
-  record += bytes;
-  record += '\n';
-  if (const int reason = write_all(descriptor_, record); reason != 0) {
+void Journal::add(std::span<const Reply> replies) {
+  std::string text;
+  std::vector<Place> places;
+  for (const Reply& reply : replies) {
+    const std::string digest = sha256(reply.bytes);
+    text += line_of(reply, digest);
+    places.push_back({0, end_ + text.size(), reply.bytes.size(), digest});
+    text += reply.bytes;
+    text += '\n';
+  }
+  if (const int reason = write_all(descriptor_, text); reason != 0) {
     throw write_error(files_.front(), reason);
   }
   if (::fdatasync(descriptor_) != 0) throw write_error(files_.front(), errno);
-  places_.insert_or_assign(key, Place{0, end_ + line.size(), bytes.size(), sha256(bytes)});
-  end_ += record.size();
-  usage_ += facts.usage;
+  end_ += text.size();
+  for (size_t i = 0; i < replies.size(); ++i) {
+    usage_ += replies[i].facts.usage;
+    places_.insert_or_assign(replies[i].key, std::move(places[i]));
+  }
 }
 
 }  // namespace alambic

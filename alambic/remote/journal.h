@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,6 +28,10 @@ class Journal {
     double seconds = 0;
     std::string request_id = {};
   };
+  struct Reply {
+    std::string key, bytes;
+    Facts facts;
+  };
 
   /// `name`: of this process's file, without its ending.
   Journal(const fs::path& folder, const std::string& name);
@@ -37,9 +42,9 @@ class Journal {
   bool holds(const std::string& key) const { return places_.contains(key); }
   /// The reply's bytes; nothing where there is none, or where they are no longer what they were.
   std::optional<std::string> find(const std::string& key) const;
-  /// The reply is on the disk when this returns (fdatasync). A key that is there already stays as
-  /// it is. Errors are environment errors naming the file.
-  void add(const std::string& key, std::string_view bytes, const Facts& facts);
+  /// All are on the disk when this returns, with one fdatasync: it takes as long as many replies
+  /// take to be written. Errors are environment errors naming the file.
+  void add(std::span<const Reply> replies);
 
   /// What all replies of the folder have cost.
   const Usage& usage() const { return usage_; }

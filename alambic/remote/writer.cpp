@@ -260,9 +260,12 @@ void RemoteWriter::write(std::span<const WriteRequest> requests, const WriteSett
            const WrittenText written = read_written(form_, answer.body);
            const Usage usage = written.usage == Usage() ? most : written.usage;
            if (journal_) {
-             journal_->add(
-                 key, answer.body,
-                 {.usage = usage, .attempts = answer.attempts, .seconds = answer.seconds});
+             const Journal::Reply reply{.key = key,
+                                        .bytes = answer.body,
+                                        .facts = {.usage = usage,
+                                                  .attempts = answer.attempts,
+                                                  .seconds = answer.seconds}};
+             journal_->add({&reply, 1});
            }
            done(i, written);
            return usage;

@@ -1,14 +1,24 @@
 #include "alambic/remote/journal.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 
 #include "alambic/base/file_system.h"
 #include "alambic/base/temporary_folder.h"
 #include "alambic/remote/journal_usage.h"
+
+static std::atomic<int> syncs = 0;
+
+// In the place of the C library's.
+extern "C" int fdatasync(int file) {
+  ++syncs;
+  return static_cast<int>(::syscall(SYS_fdatasync, file));
+}
 
 namespace alambic {
 namespace {
@@ -17,13 +27,18 @@ constexpr Journal::Facts facts{.usage = {.input_tokens = 7, .output_tokens = 2}}
 
 std::string reply(int i) { return std::string(50 + static_cast<size_t>(i), 'a') + "\n{\"key\":\""; }
 
+void add(Journal& journal, const std::string& key, const std::string& bytes) {
+  const Journal::Reply one{.key = key, .bytes = bytes, .facts = facts};
+  journal.add({&one, 1});
+}
+
 struct JournalFile : testing::Test {
   TemporaryFolder scratch;
   fs::path folder = scratch.path() / "remote", file = folder / "rank-0.journal";
 
   void fill(int replies) {
     Journal journal(folder, "rank-0");
-    for (int i = 0; i < replies; ++i) journal.add("key" + std::to_string(i), reply(i), facts);
+    for (int i = 0; i < replies; ++i) add(journal, "key" + std::to_string(i), reply(i));
   }
 };
 
@@ -50,12 +65,38 @@ TEST_F(JournalFile, SurvivesACutAtEveryByte) {
     {
       Journal journal(folder, "rank-0");
       EXPECT_EQ(journal.replies(), 2) << cut;
-      journal.add("key9", reply(9), facts);
+      add(journal, "key9", reply(9));
     }
     const Journal journal(folder, "rank-0");
     ASSERT_EQ(journal.replies(), 3) << cut;
     EXPECT_EQ(journal.find("key1"), reply(1)) << cut;
     EXPECT_EQ(journal.find("key9"), reply(9)) << cut;
+  }
+}
+
+// Bug: the replies to one request wait for the disk one after another: 64 completions of a step
+// took longer to keep than to grade.
+TEST_F(JournalFile, KeepsManyRepliesAtOnce) {
+  std::vector<Journal::Reply> replies;
+  for (int i = 0; i < 64; ++i) {
+    replies.push_back({.key = "key" + std::to_string(i), .bytes = reply(i), .facts = facts});
+  }
+  std::string whole;
+  {
+    Journal journal(folder, "rank-0");
+    const int before = syncs;
+    journal.add(replies);
+    EXPECT_EQ(syncs - before, 1);
+    EXPECT_EQ(journal.find("key63"), reply(63));
+    whole = read_file(file);
+  }
+  // Those that were written before a crash count.
+  write_file(file, whole.substr(0, whole.size() / 2));
+  const Journal journal(folder, "rank-0");
+  EXPECT_GT(journal.replies(), 20);
+  EXPECT_LT(journal.replies(), 40);
+  for (int i = 0; i < journal.replies(); ++i) {
+    EXPECT_EQ(journal.find("key" + std::to_string(i)), reply(i));
   }
 }
 
@@ -83,7 +124,7 @@ TEST_F(JournalFile, ReadsThoseOfOtherRanks) {
   fill(2);
   Journal other(folder, "rank-1");
   EXPECT_EQ(other.find("key1"), reply(1));
-  other.add("key5", reply(5), facts);
+  add(other, "key5", reply(5));
   EXPECT_EQ(Journal(folder, "rank-0").find("key5"), reply(5));
 }
 
@@ -95,7 +136,7 @@ TEST_F(JournalFile, HoldsAllThatWasAddedWhenTheProcessIsKilled) {
   if (child == 0) {
     Journal journal(folder, "rank-0");
     for (int i = 0;; ++i) {
-      journal.add("key" + std::to_string(i), reply(i % 40), facts);
+      add(journal, "key" + std::to_string(i), reply(i % 40));
       if (::write(told[1], &i, sizeof i) != sizeof i) ::_exit(1);
     }
   }
