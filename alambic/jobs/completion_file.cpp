@@ -48,6 +48,13 @@ void check_own(const fs::path& path, const std::string& text, const Json& made) 
   check_made(path, line, made);
 }
 
+// 0 in lines of a teacher that is no server.
+int64_t count_of(const Json& line, const char* key) {
+  const auto found = line.find(key);
+  if (found == line.end() || !found->is_number_integer()) return 0;
+  return std::max<int64_t>(0, found->get<int64_t>());
+}
+
 }  // namespace
 
 CompletionFile::CompletionFile(fs::path path, const Json& made) : path_(std::move(path)) {
@@ -95,8 +102,11 @@ void CompletionFile::add_line(const Json& line, size_t number) {
   if (!line.contains("ended") || !line["ended"].is_boolean()) {
     throw bad_line(path_, number, "expected true or false as \"ended\"");
   }
-  completions_[{line["teacher"], line["prompt_tokens"]}] = {.tokens = line["tokens"],
-                                                            .ended = line["ended"]};
+  completions_[{line["teacher"], line["prompt_tokens"]}] = {
+      .tokens = line["tokens"],
+      .ended = line["ended"],
+      .usage = {.input_tokens = count_of(line, "input_tokens"),
+                .output_tokens = count_of(line, "output_tokens")}};
 }
 
 const KeptCompletion* CompletionFile::find(const std::string& teacher,
@@ -105,13 +115,27 @@ const KeptCompletion* CompletionFile::find(const std::string& teacher,
   return found == completions_.end() ? nullptr : &found->second;
 }
 
+JournalUsage CompletionFile::spent(const std::string& teacher) const {
+  JournalUsage spent;
+  for (const auto& [key, completion] : completions_) {
+    if (key.first != teacher || completion.usage == Usage()) continue;
+    spent.usage += completion.usage;
+    ++spent.replies;
+  }
+  return spent;
+}
+
 void CompletionFile::add(const std::string& teacher, const std::vector<int32_t>& prompt,
                          const std::string& prompt_text, const std::string& text,
                          KeptCompletion completion) {
   if (!path_.empty()) {
-    const Json line = {{"teacher", teacher},      {"prompt", prompt_text},
-                       {"completion", text},      {"ended", completion.ended},
-                       {"prompt_tokens", prompt}, {"tokens", completion.tokens}};
+    Json line = {{"teacher", teacher},      {"prompt", prompt_text},
+                 {"completion", text},      {"ended", completion.ended},
+                 {"prompt_tokens", prompt}, {"tokens", completion.tokens}};
+    if (completion.usage != Usage()) {
+      line["input_tokens"] = completion.usage.input_tokens;
+      line["output_tokens"] = completion.usage.output_tokens;
+    }
     AppendFile(path_).append(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
   }
   completions_[{teacher, prompt}] = std::move(completion);

@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "alambic/base/files.h"
+#include "alambic/remote/journal_usage.h"
 
 namespace alambic {
 
 struct KeptCompletion {
   std::vector<int32_t> tokens;  ///< ids, with the stop token where it ended by itself
   bool ended = false;           ///< stopped by itself, not at its greatest length
+  Usage usage = {};             ///< what a server has counted for it
 };
 
 /// The first line says how the completions were made, every other holds one (docs/formats.md).
@@ -27,6 +29,8 @@ class CompletionFile {
 
   /// Completion of a prompt by a teacher; null: none.
   const KeptCompletion* find(const std::string& teacher, const std::vector<int32_t>& prompt) const;
+  /// What servers have counted for a teacher's completions.
+  JournalUsage spent(const std::string& teacher) const;
   /// Adds it to the file at once. `prompt_text` and `text` are for people who read the file.
   void add(const std::string& teacher, const std::vector<int32_t>& prompt,
            const std::string& prompt_text, const std::string& text, KeptCompletion completion);

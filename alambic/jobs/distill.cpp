@@ -110,6 +110,7 @@ RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup&
           .precision = at::toString(setup.plan().load.dtype),
           .parameters = static_cast<double>(setup.student().model->parameters()),
           .policy = policy,
+          .written = setup.written(),
           .run = options.run};
 }
 

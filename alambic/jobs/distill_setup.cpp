@@ -12,6 +12,7 @@
 #include "alambic/teacher/local.h"
 #include "alambic/teacher/reward_scorer.h"
 #include "alambic/teacher/rewards.h"
+#include "alambic/text/chat/chat_tokens.h"
 
 namespace alambic {
 
@@ -118,14 +119,48 @@ DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
   const ShardingOptions& sharding = options.sharding;
   plan_.layers = share_student(*student().model, *plan_.world, sharding);
   teachers_ = std::make_unique<TeacherPool>(plan_);
-  const int64_t positions = std::min(student().model->shape().positions, teachers_->positions());
-  RowFit fit{.positions = positions, .on_long_row = options.long_rows.on_long_row};
+  fit_rows();
+  if (teachers_->lacks_positions()) {
+    teachers_->try_length(longest_text());
+    fit_rows();
+  }
+  if (options.completions.by_teacher() && options.lmbda < 1) {
+    FilledCompletions filled = fill_completions(plan_, positions(), examples_);
+    if (filled.rows.size() < plan_.rows.size()) plan_.rows = plan_.rows.select(filled.rows);
+    written_ = std::move(filled.spent);
+  }
+}
+
+int64_t DistillSetup::positions() const {
+  return std::min(student().model->shape().positions, teachers_->positions());
+}
+
+void DistillSetup::fit_rows() {
+  RowFit fit{.positions = positions(), .on_long_row = plan_.options.long_rows.on_long_row};
   examples_ = TokenizedRows::of(plan_.rows, student().tokenizer, fit);
   fit.report(plan_.rows.name());
   if (fit.skipped > 0) plan_.rows = plan_.rows.select(examples_.rows());
-  if (options.completions.by_teacher() && options.lmbda < 1) {
-    fill_completions(plan_, positions, examples_);
+}
+
+// The most tokens that a teacher may have to read at once.
+int64_t DistillSetup::longest_text() const {
+  const DistillOptions& options = plan_.options;
+  const bool writes = options.lmbda > 0 || options.completions.by_teacher();
+  int64_t longest = 0;
+  for (int64_t i = 0; i < examples_.size(); ++i) {
+    const TokenizedExample example = examples_[i];
+    int64_t prompt = std::ssize(example.prompt);
+    int64_t completion = writes ? options.max_completion_length : 0;
+    if (example.completion) completion = std::max(completion, std::ssize(*example.completion));
+    completion = std::min(completion, student().model->shape().positions - prompt);
+    const auto row = static_cast<size_t>(i);
+    if (plan_.rows.may_have(row, "teacher_prompt")) {
+      const Example full = plan_.rows[row];
+      if (full.teacher_prompt) prompt = std::ssize(teacher_prompt_ids(student().tokenizer, full));
+    }
+    longest = std::max(longest, prompt + completion);
   }
+  return longest;
 }
 
 std::unique_ptr<TrainingTask> DistillSetup::task() {

@@ -1,11 +1,14 @@
 // A distillation with its models loaded: what its task is made from.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "alambic/jobs/distill_plan.h"
 #include "alambic/jobs/teacher_pool.h"
+#include "alambic/remote/journal_usage.h"
 #include "alambic/train/distillation.h"
 
 namespace alambic {
@@ -26,6 +29,8 @@ class DistillSetup {
   const Pretrained& student() const { return plan_.student.model; }
   const TeacherPool& teachers() const { return *teachers_; }
   const TokenizedRows& examples() const { return examples_; }
+  /// What servers' completions of --completions-by have cost, by the teacher's name.
+  const std::map<std::string, JournalUsage>& written() const { return written_; }
 
   /// Task that the trainer runs; to be asked for once, since it takes the examples. Loads the
   /// reward model and the reference where the objective asks for them, and fills the teachers'
@@ -33,9 +38,14 @@ class DistillSetup {
   std::unique_ptr<TrainingTask> task();
 
  private:
+  int64_t positions() const;
+  void fit_rows();
+  int64_t longest_text() const;
+
   DistillPlan plan_;
   std::unique_ptr<TeacherPool> teachers_;
   TokenizedRows examples_;
+  std::map<std::string, JournalUsage> written_;
 };
 
 }  // namespace alambic

@@ -1,5 +1,7 @@
 #include "alambic/jobs/remote_completions.h"
 
+#include <algorithm>
+
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/progress.h"
@@ -46,8 +48,8 @@ WriteRequest request_of(const DistillPlan& plan, const RemotePrompt& prompt, boo
 
 }  // namespace
 
-void ask_completions(const DistillPlan& plan, const PlannedTeacher& teacher,
-                     const std::vector<RemotePrompt>& prompts, CompletionFile& file) {
+LongPrompts ask_completions(const DistillPlan& plan, const PlannedTeacher& teacher,
+                            const std::vector<RemotePrompt>& prompts, CompletionFile& file) {
   const DistillOptions& options = plan.options;
   const RemoteOptions& remote = options.teachers.remote;
   const Endpoint& endpoint = *teacher.endpoint;
@@ -70,12 +72,19 @@ void ask_completions(const DistillPlan& plan, const PlannedTeacher& teacher,
   Stopwatch watch;
   Progress progress("teacher's answers", std::ssize(prompts));
   int64_t done = 0, ended = 0;
+  LongPrompts refused;
   writer.write(requests, settings, [&](size_t i, const WrittenText& written) {
+    if (written.too_long) {
+      refused.rows.push_back(prompts[i].row);
+      refused.context = written.context;
+      return;
+    }
     std::vector<int32_t> tokens = tokenizer.encode_continuation(written.text);
     if (written.ended || tokens.empty()) tokens.push_back(end);
     ended += written.ended;
     file.add(teacher.source.name, prompts[i].tokens, tokenizer.decode(prompts[i].tokens, true),
-             written.text, {.tokens = std::move(tokens), .ended = written.ended});
+             written.text,
+             {.tokens = std::move(tokens), .ended = written.ended, .usage = written.usage});
     progress.update(++done, "write",
                     remote.price.empty() ? "" : fmt::format("cost {:.4g}", budget->cost()));
   });
@@ -83,9 +92,10 @@ void ask_completions(const DistillPlan& plan, const PlannedTeacher& teacher,
   const Usage& spent = budget->spent();
   say("{} wrote {} completions in {:.1f} s: {} tokens read and {} written{}; {:.0f} % ended by "
       "themselves",
-      endpoint.name(), prompts.size(), watch.seconds(), spent.input_tokens, spent.output_tokens,
+      endpoint.name(), done, watch.seconds(), spent.input_tokens, spent.output_tokens,
       remote.price.empty() ? "" : fmt::format(", cost {:.4g}", budget->cost()),
-      100 * static_cast<double>(ended) / static_cast<double>(prompts.size()));
+      100 * static_cast<double>(ended) / static_cast<double>(std::max<int64_t>(1, done)));
+  return refused;
 }
 
 }  // namespace alambic

@@ -220,6 +220,7 @@ RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& 
           .server =
               server_record(teacher.source.name, *grader, compares ? plan.options.loss.kd_topk : 0,
                             compares ? plan.options.loss.kd_temperature : 1),
+          .grader = grader,
           .other = other};
 }
 

@@ -22,6 +22,7 @@ void check_remote(const DistillOptions& options, const Objective& objective);
 struct RemoteMember {
   std::shared_ptr<const Teacher> teacher;
   ServerRecord server;
+  std::shared_ptr<RemoteGrader> grader;
   std::shared_ptr<const OtherTokenizer> other;  ///< null: it has the student's; else outlives both
 };
 

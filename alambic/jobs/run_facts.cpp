@@ -207,8 +207,10 @@ Record facts_by(const RunIngredients& of, DigestMemo* memo) {
           {"tokenizer", reader.tokenizer()}, {"parents", reader.parents()}};
 }
 
-int64_t add_spent_of(const fs::path& journals, Record& facts) {
-  const JournalUsage all = journal_usage(journals);
+int64_t add_spent_of(const fs::path& journals, const JournalUsage& more, Record& facts) {
+  JournalUsage all = journal_usage(journals);
+  all.usage += more.usage;
+  all.replies += more.replies;
   facts["spent"] = {{"replies", all.replies},
                     {"input_tokens", all.usage.input_tokens},
                     {"output_tokens", all.usage.output_tokens}};
@@ -248,20 +250,24 @@ Record read_facts(const RunIngredients& of) {
   return facts;
 }
 
-void add_spent(const fs::path& run, Record& record) {
+void add_spent(const fs::path& run, const RunIngredients& of, Record& record) {
   const std::vector<ServerRecord> servers = known_servers(run);
   int64_t calls = 0;
   for (Record& teacher : record["teachers"]) {
     if (!teacher.contains("host")) continue;
     const std::string tag = teacher["tag"];
-    calls += add_spent_of(run / run_files::remote / (tag.empty() ? "teacher" : tag), teacher);
+    const auto written = of.written.find(tag);
+    calls += add_spent_of(run / run_files::remote / (tag.empty() ? "teacher" : tag),
+                          written == of.written.end() ? JournalUsage() : written->second, teacher);
     const auto found = std::ranges::find(servers, tag, &ServerRecord::teacher);
     if (found == servers.end()) continue;
     teacher["server"] = {
         {"protocol", found->protocol}, {"model", found->model}, {"version", found->version}};
   }
   for (Record& judge : record["scores"]) {
-    if (judge.contains("host")) calls += add_spent_of(run / run_files::remote / "judge", judge);
+    if (judge.contains("host")) {
+      calls += add_spent_of(run / run_files::remote / "judge", {}, judge);
+    }
   }
   record["counters"]["teacher_calls"] = calls;
 }

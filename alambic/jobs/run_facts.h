@@ -1,6 +1,7 @@
 // What a run is made of, as its record says it.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "alambic/jobs/run_options.h"
 #include "alambic/jobs/teacher_options.h"
 #include "alambic/model/lora_options.h"
+#include "alambic/remote/journal_usage.h"
 #include "alambic/teacher/reward_options.h"
 #include "alambic/text/data/data_sources.h"
 
@@ -32,6 +34,8 @@ struct RunIngredients {
   std::string precision;            ///< of the weights in memory
   double parameters = 0;            ///< of the student
   nlohmann::json policy = nullptr;  ///< verdict of the policy; null: none was asked for
+  /// What servers have counted for the completions that are learned from, by the teacher's name.
+  std::map<std::string, JournalUsage> written = {};
   RunOptions run;
 };
 
@@ -44,8 +48,9 @@ nlohmann::json begun_record(const RunIngredients& of);
 nlohmann::json read_facts(const RunIngredients& of);
 
 /// Tokens that teachers behind an address and a judge have read and written so far, by their
-/// journals in the run's folder, and what their servers are; into their facts, and the number of
-/// calls into counters.teacher_calls.
-void add_spent(const fs::path& run, nlohmann::json& record);
+/// journals in the run's folder and for the completions that are learned from (an earlier run's
+/// too), and what their servers are; into their facts, and the number of calls into
+/// counters.teacher_calls.
+void add_spent(const fs::path& run, const RunIngredients& of, nlohmann::json& record);
 
 }  // namespace alambic

@@ -127,7 +127,7 @@ void RunProvenance::write(const std::string& state) {
   log_.head = is_file(folder_.metrics()) ? log_head_of(folder_.metrics()) : LogHead();
   record_["state"] = state;
   record_["counters"] = counters();
-  add_spent(folder_.path(), record_);
+  add_spent(folder_.path(), of_, record_);
   Record& clock = record_["clock"];
   clock["updated"] = now();
   clock["training_seconds"] = log_.seconds;

@@ -148,17 +148,38 @@ void write_missing(const DistillPlan& plan, const PlannedTeacher& teacher,
       100 * static_cast<double>(ended) / count);
 }
 
-/// Has a server write the completions that the file lacks.
-void ask_missing(const DistillPlan& plan, const PlannedTeacher& teacher,
-                 const std::vector<std::vector<int32_t>>& prompts, const std::vector<Task>& tasks,
-                 CompletionFile& file) {
+/// Has a server write the completions that the file lacks, but for rows that it finds too long.
+LongPrompts ask_missing(const DistillPlan& plan, const PlannedTeacher& teacher,
+                        const std::vector<std::vector<int32_t>>& prompts,
+                        const std::vector<Task>& tasks, CompletionFile& file) {
   std::map<std::vector<int32_t>, size_t> row_of;
   for (size_t r = 0; r < tasks.size(); ++r) row_of.emplace(tasks[r].prompt, r);
   std::vector<RemotePrompt> asked;
   for (const std::vector<int32_t>& prompt : prompts) {
     asked.push_back({.tokens = prompt, .row = row_of.at(prompt)});
   }
-  ask_completions(plan, teacher, asked, file);
+  return ask_completions(plan, teacher, asked, file);
+}
+
+std::string context_of(const PlannedTeacher& teacher, const LongPrompts& refused) {
+  return fmt::format("the context of {}{}", teacher.endpoint->name(),
+                     refused.context > 0 ? fmt::format(", {} tokens", refused.context) : "");
+}
+
+/// As --on-long-row says, when everything else is written.
+void tell_of_long(const DistillPlan& plan, const PlannedTeacher& teacher, LongPrompts refused) {
+  if (refused.rows.empty()) return;
+  std::ranges::sort(refused.rows);
+  const std::string place = plan.rows[refused.rows.front()].place;
+  const std::string context = context_of(teacher, refused);
+  if (plan.options.long_rows.on_long_row == OnLongRow::error) {
+    throw input_error("{}: the prompt is longer than {}", place, context)
+        .with_hint(
+            "shorten or remove this row; --on-long-row skip leaves out all such rows. The other "
+            "completions are kept");
+  }
+  say("{} prompts are longer than {}, and their rows are left out; the first is {}",
+      refused.rows.size(), context, place);
 }
 
 // A file may have been edited.
@@ -174,7 +195,9 @@ void check_tokens(const KeptCompletion& completion, int64_t vocabulary,
 
 }  // namespace
 
-void fill_completions(const DistillPlan& plan, int64_t positions, TokenizedRows& examples) {
+FilledCompletions fill_completions(const DistillPlan& plan, int64_t positions,
+                                   TokenizedRows& examples) {
+  FilledCompletions result;
   const OtherTokenizers others = other_tokenizers(plan);
   const std::vector<Task> tasks = tasks_of(plan, others, examples);
   CompletionFile file(plan.options.completions.file, made_by(plan));
@@ -188,18 +211,20 @@ void fill_completions(const DistillPlan& plan, int64_t positions, TokenizedRows&
     }
     std::ranges::sort(missing);
     missing.erase(std::ranges::unique(missing).begin(), missing.end());
-    if (missing.empty()) continue;
-    if (teacher.endpoint) {
-      ask_missing(plan, teacher, missing, tasks, file);
-    } else {
+    if (!missing.empty() && teacher.endpoint) {
+      tell_of_long(plan, teacher, ask_missing(plan, teacher, missing, tasks, file));
+    } else if (!missing.empty()) {
       write_missing(plan, teacher, std::move(missing), file);
     }
+    if (teacher.endpoint) result.spent[name_of(teacher)] = file.spent(name_of(teacher));
   }
   TokenizedRows filled = examples.emptied();
   for (int64_t r = 0; r < examples.size(); ++r) {
-    const KeptCompletion& completion =
-        *file.find(name_of(plan.teachers[tasks[r].teacher]), tasks[r].prompt);
     const PlannedTeacher& teacher = plan.teachers[tasks[r].teacher];
+    const KeptCompletion* const found = file.find(name_of(teacher), tasks[r].prompt);
+    if (found == nullptr) continue;  // too long
+    const KeptCompletion& completion = *found;
+    result.rows.push_back(static_cast<uint32_t>(r));
     const int64_t vocabulary =
         teacher.model ? teacher.model->model.vocabulary : plan.student.model.vocabulary;
     check_tokens(completion, vocabulary, plan.options, plan.rows[r].place);
@@ -210,7 +235,12 @@ void fill_completions(const DistillPlan& plan, int64_t positions, TokenizedRows&
     if (example.completion->size() > room) example.completion->resize(room);
     filled.add(example, examples.row(r));
   }
+  if (filled.empty() && !examples.empty()) {
+    throw input_error("{}: no row has a prompt that fits into its teacher's context",
+                      plan.rows.name());
+  }
   examples = std::move(filled);
+  return result;
 }
 
 }  // namespace alambic

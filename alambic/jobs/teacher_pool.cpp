@@ -87,7 +87,29 @@ TeacherPool::Member TeacherPool::make_remote(const PlannedTeacher& planned) {
           .teacher = member.teacher,
           .vocabulary = student_.vocabulary,
           .other = member.other,
-          .positions = room};
+          .positions = room,
+          .server = member.grader};
+}
+
+bool TeacherPool::lacks_positions() const {
+  return std::ranges::any_of(members_, [](const Member& member) {
+    return member.server && member.server->facts().positions == 0;
+  });
+}
+
+void TeacherPool::try_length(int64_t tokens) {
+  for (Member& member : members_) {
+    if (!member.server || member.server->facts().positions > 0) continue;
+    // Its own tokenizer may write the text in more tokens; what is beyond those is masked.
+    const int64_t longest = member.other ? 2 * tokens : tokens;
+    member.server->try_length(longest);
+    const int64_t found = member.server->facts().positions;
+    if (member.other) member.positions = found > 0 ? found - 1 : longest;
+    if (found == 0) continue;
+    say("{} holds texts of {} tokens", member.server->settings().endpoint.name(), found);
+    if (!member.other) positions_ = std::min(positions_, found - 1);
+    std::ranges::find(servers_, member.source.name, &ServerRecord::teacher)->positions = found;
+  }
 }
 
 TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {

@@ -36,6 +36,11 @@ class TeacherPool {
 
   /// Shortest context among the teachers.
   int64_t positions() const { return positions_; }
+  /// Whether a server does not tell its context.
+  bool lacks_positions() const;
+  /// Has such servers grade a text of so many tokens, the longest of the run: positions() counts
+  /// theirs where it is too long.
+  void try_length(int64_t tokens);
   /// Teachers of these rows: by tag or all, each behind its `teacher_prompt` where a row has one.
   /// With a cache, grades of the completions that it lacks are made first.
   /// Input errors name the file's line: a tag that no teacher has, a prompt that leaves no room.
@@ -61,6 +66,7 @@ class TeacherPool {
     int64_t vocabulary = 0;
     std::shared_ptr<const OtherTokenizer> other;  // null: it has the student's
     int64_t positions = 0;                        // where it has another tokenizer: its context
+    std::shared_ptr<RemoteGrader> server = {};    // null: it is here
   };
   using Read = std::function<Rollouts(const Rollouts&)>;
   Member make_member(const PlannedTeacher& planned);

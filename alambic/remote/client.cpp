@@ -161,6 +161,10 @@ struct ClientRun {
   }
 
   void follow(size_t number, const ReplyFacts& facts, const Verdict& verdict) {
+    const bool is_told = verdict.action != Action::split && exchanges[number].too_long;
+    if (facts.kind == ReplyClass::too_long && is_told) {
+      return exchanges[number].too_long(facts.context);
+    }
     switch (verdict.action) {
       case Action::accept:
         return;
@@ -197,6 +201,11 @@ struct ClientRun {
     }
     if (action == Action::stop_input) {
       return input_error("{} does not take the request: {}", name, facts.says);
+    }
+    if (facts.kind == ReplyClass::too_long) {
+      return Error(Exit::stopped, fmt::format("{}: {}", name, facts.says),
+                   "--resume goes on once the server is started with a longer context; a new run "
+                   "with shorter texts needs none (--max-completion-length)");
     }
     const int64_t tries = so_far.failures + so_far.malformed;
     return Error(Exit::stopped, fmt::format("{}: {} (tried {} times)", name, facts.says, tries),

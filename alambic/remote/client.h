@@ -41,6 +41,9 @@ struct Exchange {
   /// Takes the answer, and says what it cost. Throws MalformedReply (remote/token_grades.h) for one
   /// that does not say what it should.
   std::function<Usage(const Answer&)> read;
+  /// Told in place of an error that a request without parts is longer than the model's context,
+  /// with the one that the server names (0: none).
+  std::function<void(int64_t context)> too_long = {};
 };
 
 /// Not for several threads.
@@ -51,9 +54,10 @@ class Client {
 
   /// Sends all and reads all replies, in any order. Returns the numbers of those that the server
   /// refused as they are and that have parts: none of their parts has been read. Errors: exit 75
-  /// where the server is too busy, gone or speaks nonsense after all tries, and where the budget
-  /// would be exceeded; exit 3 for a key, a quota or a redirect; exit 2 for a request that the
-  /// server will never answer. Replies to what was under way are read before.
+  /// where the server is too busy, gone or speaks nonsense after all tries, where the budget would
+  /// be exceeded, and where a text is longer than the model's context; exit 3 for a key, a quota or
+  /// a redirect; exit 2 for a request that the server will never answer. Replies to what was under
+  /// way are read before.
   std::vector<size_t> run(std::span<const Exchange> exchanges);
 
   const Endpoint& endpoint() const { return endpoint_; }

@@ -65,6 +65,7 @@ struct Grading {
   RemoteGrader& grader;
   std::vector<Part> parts;
   int64_t k;
+  std::function<void(int64_t)> too_long = {};
 
   int64_t vocabulary() const { return grader.tokenizer().size(); }
 
@@ -135,7 +136,8 @@ struct Grading {
 
   Exchange exchange_of(const std::vector<size_t>& group) {
     std::vector<GradeRequest> requests;
-    Exchange exchange{.route = grader.wire().route(), .parts = std::ssize(group)};
+    Exchange exchange{
+        .route = grader.wire().route(), .parts = std::ssize(group), .too_long = too_long};
     for (const size_t i : group) {
       requests.push_back(parts[i].request);
       exchange.most.input_tokens += std::ssize(parts[i].request.tokens);
@@ -199,6 +201,45 @@ std::vector<TokenGrades> RemoteGrader::grade(std::span<const GradeRequest> reque
     grades.soften(settings_.temperature);
   }
   return all;
+}
+
+/// Why a text is not graded.
+struct RemoteGrader::Refusal {
+  int64_t context = 0;  ///< that the server names; 0: none
+};
+
+std::optional<RemoteGrader::Refusal> RemoteGrader::refusal_of(int64_t tokens) {
+  const std::vector<int32_t> words = probe_tokens(tokenizer_, 32, 0);
+  GradeRequest request{.from = tokens - 1};
+  for (size_t i = 0; std::ssize(request.tokens) < tokens; ++i) {
+    request.tokens.push_back(words[i % words.size()]);
+  }
+  std::optional<Refusal> refusal;
+  Grading grading{.grader = *this, .k = settings_.k, .too_long = [&](int64_t context) {
+                    refusal = {.context = context};
+                  }};
+  for (const GradeRequest& part : wire_->parts(request)) grading.add(part);
+  grading.ask();
+  return refusal;
+}
+
+void RemoteGrader::try_length(int64_t tokens) {
+  probe();
+  int64_t fits = std::ssize(probe_tokens(tokenizer_, 32, 0)), refused = tokens;
+  if (facts_.positions > 0 || tokens <= fits) return;
+  std::optional<Refusal> refusal = refusal_of(tokens);
+  if (!refusal) return;
+  while (facts_.positions == 0) {
+    if (refusal && refusal->context > fits && refusal->context <= refused) {
+      facts_.positions = refusal->context;
+    } else if (refused - fits <= 1 + fits / 64) {
+      facts_.positions = fits + 1;  // there is room for the token that servers insist on writing
+    } else {
+      const int64_t half = (fits + refused) / 2;
+      refusal = refusal_of(half);
+      (refusal ? refused : fits) = half;
+    }
+  }
 }
 
 }  // namespace alambic

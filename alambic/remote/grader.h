@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,6 +49,10 @@ class RemoteGrader {
   /// The first part of it: which model, which kind of server.
   const ServerFacts& identify();
   const ServerFacts& facts() const { return facts_; }
+  /// Asks a server that does not tell its context for a grade at the end of a text of so many
+  /// tokens. Where that is too long, facts().positions is known after this: from the server's
+  /// words, or by halving. Errors: those of grade().
+  void try_length(int64_t tokens);
 
   /// Grades of all sequences in their order. From the journal where it has them; what comes from
   /// the server is on the disk before this returns. Errors: those of Client and of probe().
@@ -68,6 +73,8 @@ class RemoteGrader {
  private:
   friend struct Probe;
   friend struct Grading;
+  struct Refusal;
+  std::optional<Refusal> refusal_of(int64_t tokens);
   const GradeWire& wire() const { return *wire_; }
 
   GraderSettings settings_;

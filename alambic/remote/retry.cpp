@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alambic/base/error.h"
+#include "alambic/remote/context_words.h"
 
 namespace alambic {
 namespace {
@@ -54,6 +55,7 @@ bool contains(std::string_view text, std::string_view word) {
 /// An error's machine-readable words (type, code) and its message, in any of the forms in use.
 struct ErrorWords {
   std::string codes, message;
+  int64_t context = 0;  // as llama.cpp's server tells it
 };
 
 void read_error(const nlohmann::json& error, ErrorWords& words) {
@@ -66,6 +68,8 @@ void read_error(const nlohmann::json& error, ErrorWords& words) {
     const auto found = error.find(key);
     if (found != error.end() && found->is_string()) words.codes += found->get<std::string>() + " ";
   }
+  const auto context = error.find("n_ctx");
+  if (context != error.end() && context->is_number_integer()) words.context = *context;
   const auto message = error.find("message");
   if (message != error.end() && message->is_string()) words.message += message->get<std::string>();
   if (const auto details = error.find("details"); details != error.end()) {
@@ -95,13 +99,6 @@ bool is_quota(const ErrorWords& words) {
   return contains(words.message, "per day") || contains(words.message, "PerDay");
 }
 
-bool is_too_long(const ErrorWords& words) {
-  return contains(words.codes, "context_length") || contains(words.codes, "exceed_context_size") ||
-         contains(words.message, "maximum context length") ||
-         contains(words.message, "exceeds the available context size") ||
-         contains(words.message, "max_model_len");
-}
-
 ReplyClass class_of(const HttpOutcome& outcome, const ErrorWords& words) {
   const long status = outcome.status;
   if (outcome.too_large) return ReplyClass::malformed;
@@ -110,7 +107,7 @@ ReplyClass class_of(const HttpOutcome& outcome, const ErrorWords& words) {
   if (status >= 300 && status < 400) return ReplyClass::redirect;
   if (status == 401 || status == 403) return ReplyClass::key;
   if (status == 402 || (status == 429 && is_quota(words))) return ReplyClass::quota;
-  if (is_too_long(words)) return ReplyClass::too_long;
+  if (says_too_long(words.codes, words.message)) return ReplyClass::too_long;
   const auto asked = outcome.headers.find("x-should-retry");
   if (asked != outcome.headers.end()) {
     return asked->second == "true" ? ReplyClass::busy : ReplyClass::rejected;
@@ -147,6 +144,9 @@ ReplyFacts facts_of(const HttpOutcome& outcome, double now) {
   const ErrorWords words = good ? ErrorWords() : error_words(outcome.body);
   facts.kind = class_of(outcome, words);
   if (facts.kind == ReplyClass::busy) facts.wait = retry_after(outcome.headers, now);
+  if (facts.kind == ReplyClass::too_long) {
+    facts.context = words.context > 0 ? words.context : context_named(words.message);
+  }
   if (good) return facts;
   if (!outcome.failure.empty()) {
     facts.says = outcome.failure;
@@ -176,6 +176,7 @@ Verdict decide(const ReplyFacts& facts, const Attempts& so_far, int64_t parts, d
       if (so_far.malformed <= limits.malformed) return {Action::wait, backoff};
       return {parts > 1 ? Action::split : Action::stop_resumable};
     case ReplyClass::too_long:
+      return {parts > 1 ? Action::split : Action::stop_resumable};
     case ReplyClass::rejected:
       return {parts > 1 ? Action::split : Action::stop_input};
     case ReplyClass::key:

@@ -26,6 +26,7 @@ enum class ReplyClass {
 struct ReplyFacts {
   ReplyClass kind = ReplyClass::good;
   std::optional<double> wait;  ///< seconds that the server asks to wait
+  int64_t context = 0;         ///< of one that is too long: the context it names; 0: it does not
   std::string says;            ///< status and the server's words: at most 500 bytes, without keys
 };
 

@@ -256,20 +256,23 @@ void RemoteWriter::write(std::span<const WriteRequest> requests, const WriteSett
         {.route = wire.route,
          .body = wire.body,
          .most = most,
-         .read = [this, i, most, key, &done](const Answer& answer) {
-           const WrittenText written = read_written(form_, answer.body);
-           const Usage usage = written.usage == Usage() ? most : written.usage;
-           if (journal_) {
-             const Journal::Reply reply{.key = key,
-                                        .bytes = answer.body,
-                                        .facts = {.usage = usage,
-                                                  .attempts = answer.attempts,
-                                                  .seconds = answer.seconds}};
-             journal_->add({&reply, 1});
-           }
-           done(i, written);
-           return usage;
-         }});
+         .read =
+             [this, i, most, key, &done](const Answer& answer) {
+               WrittenText written = read_written(form_, answer.body);
+               if (written.usage == Usage()) written.usage = most;
+               if (journal_) {
+                 const Journal::Reply reply{.key = key,
+                                            .bytes = answer.body,
+                                            .facts = {.usage = written.usage,
+                                                      .attempts = answer.attempts,
+                                                      .seconds = answer.seconds}};
+                 journal_->add({&reply, 1});
+               }
+               done(i, written);
+               return written.usage;
+             },
+         .too_long =
+             [i, &done](int64_t context) { done(i, {.too_long = true, .context = context}); }});
   }
   client_.run(exchanges);
 }

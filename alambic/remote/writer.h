@@ -36,6 +36,8 @@ struct WrittenText {
   /// Candidates of the first token with their log-probabilities; none where the server gives none.
   std::vector<std::pair<std::string, double>> first;
   Usage usage;
+  bool too_long = false;  ///< nothing was written: the request is longer than the model's context
+  int64_t context = 0;    ///< which the server says; 0: it does not
 };
 
 /// How a server of text is spoken to: chats of OpenAI's form, which nearly all have, or those of
@@ -62,8 +64,8 @@ class RemoteWriter {
   RemoteWriter(const Endpoint& endpoint, const std::shared_ptr<const Secret>& key,
                ClientOptions options, std::shared_ptr<Budget> budget);
 
-  /// Writes all; `done(i, text)` is told of each as it comes, in any order. Errors: those of
-  /// Client.
+  /// Writes all; `done(i, text)` is told of each as it comes, in any order, with what it has cost;
+  /// also of those that are too long. Errors: those of Client.
   void write(std::span<const WriteRequest> requests, const WriteSettings& settings,
              const std::function<void(size_t, const WrittenText&)>& done);
 

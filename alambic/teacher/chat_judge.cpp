@@ -57,6 +57,11 @@ ChatJudge::ChatJudge(std::unique_ptr<RemoteWriter> writer, Rubric rubric, int64_
 
 Score ChatJudge::score_of(const WrittenText& written) const {
   const size_t none = rubric_.words.size();
+  if (written.too_long) {
+    return dropped_score(
+        fmt::format("what is to be judged is longer than the judge's context{}",
+                    written.context > 0 ? fmt::format(" of {} tokens", written.context) : ""));
+  }
   if (written.first.empty()) {
     const size_t word = word_of(written.text, rubric_.words);
     if (word < none) return {.value = static_cast<float>(rubric_.values[word])};
@@ -122,7 +127,7 @@ std::vector<Score> ChatJudge::ask(const std::vector<Attempt>& attempts, bool swa
   std::vector<size_t> drawn;
   for (size_t i = 0; i < written.size(); ++i) {
     scores.push_back(score_of(written[i]));
-    if (samples_ == 1 || !written[i].first.empty()) continue;
+    if (samples_ == 1 || written[i].too_long || !written[i].first.empty()) continue;
     drawn.push_back(i);
     without.push_back(requests[i]);
   }

@@ -217,6 +217,54 @@ TEST_F(GraderTest, TheProbeSeesWhatIsWrong) {
   EXPECT_NE(refusal(many).find("2 models: a, b"), std::string::npos) << refusal(many);
 }
 
+// Bug: the context of a server that does not tell it is found out in the middle of a run.
+TEST_F(GraderTest, LearnsAContextByALongText) {
+  teacher.tells_context = false;
+  for (const Protocol protocol :
+       {Protocol::vllm, Protocol::llamacpp, Protocol::sglang, Protocol::echo}) {
+    settings.protocol = protocol;
+    for (const bool named : {true, false}) {
+      SCOPED_TRACE(fmt::format("{} {}", protocol_name(protocol), named));
+      teacher.context = 52;
+      if (named) {
+        teacher.too_long =
+            R"({"error":{"message":"This model's maximum context length is 52 tokens."}})";
+      } else {
+        teacher.too_long = ToyTeacher{tokenizer}.too_long;
+      }
+      const LoopbackServer server(teacher.handler(protocol));
+      const auto one = grader(server);
+      one->try_length(51);
+      EXPECT_EQ(one->facts().positions, 0) << "it holds them";
+      const size_t before = server.requests().size();
+      one->try_length(200);
+      // llama.cpp's writes what it grades; the others a token more.
+      EXPECT_EQ(one->facts().positions, named || protocol != Protocol::llamacpp ? 52 : 53);
+      EXPECT_LE(server.requests().size() - before, named ? 1 : 9);
+      expect_right(one->grade(requests()), 4);
+    }
+  }
+}
+
+// Bug: it is not tried again later, and the run must not lose what it has learned so far.
+TEST_F(GraderTest, ATextThatIsTooLongStopsTheRunForAPerson) {
+  teacher.context = 40;
+  const LoopbackServer server([this](const ServedRequest& request) {
+    ServedReply reply = teacher.reply(Protocol::vllm, request);
+    const size_t at = reply.body.find("\"max_model_len\":40");
+    if (at != std::string::npos) reply.body.replace(at, 18, "\"max_model_len\":400");
+    return reply;
+  });
+  try {
+    const GradeRequest request{.tokens = std::vector<int32_t>(50, 5)};
+    grader(server)->grade({&request, 1});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::stopped) << error.what();
+    EXPECT_NE(error.hint().find("longer context"), std::string::npos) << error.hint();
+  }
+}
+
 TEST_F(GraderTest, WhatAWireCannotDoIsRefusedByName) {
   const LoopbackServer server(teacher.handler(Protocol::echo));
   settings.protocol = Protocol::echo;

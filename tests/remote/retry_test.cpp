@@ -85,6 +85,53 @@ TEST(Retry, ClassOfEveryStatus) {
   EXPECT_EQ(facts_of(huge, now).kind, ReplyClass::malformed);
 }
 
+// Bug: a server whose words are its own ends a run where its context could have been known.
+TEST(Retry, ContextThatServersName) {
+  const std::pair<const char*, int64_t> bodies[] = {
+      // vLLM, DeepSeek, OpenAI
+      {R"({"error":{"message":"This model's maximum context length is 4096 tokens. However, you )"
+       R"(requested 5000 tokens (4999 in the messages, 1 in the completion).","code":400}})",
+       4096},
+      {R"({"error":{"message":"The decoder prompt (length 5000) is longer than the maximum model )"
+       R"(length of 4096. Make sure that `max_model_len` is no smaller","code":400}})",
+       4096},
+      {R"({"error":{"code":"context_length_exceeded","message":"Input tokens exceed the )"
+       R"(configured limit of 272,000 tokens. Your messages resulted in 300001 tokens."}})",
+       272000},
+      // llama.cpp, in a field and in words
+      {R"({"error":{"code":400,"message":"the request exceeds the available context size. try )"
+       R"(increasing the context size","type":"exceed_context_size_error","n_prompt_tokens":5000,)"
+       R"("n_ctx":4096}})",
+       4096},
+      {R"({"error":{"message":"request (5000 tokens) exceeds the available context size (4096 )"
+       R"(tokens), try increasing it","type":"exceed_context_size_error"}})",
+       4096},
+      // SGLang
+      {R"({"error":{"message":"The input (5000 tokens) is longer than the model's context length )"
+       R"((4096 tokens)."}})",
+       4096},
+      // Fireworks
+      {R"({"error":{"message":"The prompt is too long: 5000, model maximum context length: 4096"}})",
+       4096},
+      // text-generation-inference and Together
+      {R"({"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097. )"
+       R"(Given: 5000 `inputs` tokens and 1 `max_new_tokens`","error_type":"validation"})",
+       4097},
+      // Anthropic and Gemini
+      {R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: )"
+       R"(208310 tokens > 200000 maximum"}})",
+       200000},
+      {R"({"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum )"
+       R"(number of tokens allowed (1048575).","status":"INVALID_ARGUMENT"}})",
+       1048575},
+      {R"({"error":{"code":"context_length_exceeded","message":"too long"}})", 0}};
+  for (const auto& [body, context] : bodies) {
+    const ReplyFacts facts = facts_of(reply(400, body), now);
+    EXPECT_EQ(facts.kind, ReplyClass::too_long) << body;
+    EXPECT_EQ(facts.context, context) << body;
+  }
+}
+
 TEST(Retry, WordsOfAServerAreCutAndSafe) {
   const Secret secret("sk-canary-123456");
   const ReplyFacts facts =
@@ -120,7 +167,7 @@ TEST(Retry, ActionOfEveryClass) {
                {facts(ReplyClass::rejected), {}, 1, Action::stop_input, 0},
                {facts(ReplyClass::rejected), {}, 8, Action::split, 0},
                {facts(ReplyClass::too_long), {}, 8, Action::split, 0},
-               {facts(ReplyClass::too_long), {}, 1, Action::stop_input, 0},
+               {facts(ReplyClass::too_long), {}, 1, Action::stop_resumable, 0},
                {facts(ReplyClass::key), {}, 8, Action::stop_environment, 0},
                {facts(ReplyClass::quota), {}, 1, Action::stop_environment, 0},
                {facts(ReplyClass::redirect), {}, 1, Action::stop_environment, 0}};

@@ -28,6 +28,9 @@ struct ToyTeacher {
   int32_t spelling_shift = 0;  // ids are spelled as their neighbors
   int64_t most_k = INT64_MAX;
   bool names_bytes = false;  // halves of characters are spelled "bytes:\xe2", as OpenAI does
+  int64_t context = 4096;
+  bool tells_context = true;
+  std::string too_long = R"({"error":{"message":"too long","code":"context_length_exceeded"}})";
 
   using Json = nlohmann::json;
   using Tokens = std::vector<int32_t>;
@@ -74,18 +77,39 @@ struct ToyTeacher {
   ServedReply reply(Protocol protocol, const ServedRequest& request) const {
     if (request.path == "/v1/models") {
       const std::string owner = protocol == Protocol::echo ? "fireworks" : protocol_name(protocol);
-      return {.body = Json{{"data", {{{"id", "toy"}, {"owned_by", owner}}}}}.dump()};
+      Json model = {{"id", "toy"}, {"owned_by", owner}};
+      if (tells_context) model["max_model_len"] = context;
+      return {.body = Json{{"data", {model}}}.dump()};
     }
     if (request.path == "/props") {
+      if (!tells_context) return {.body = "{}"};
       return {.body = R"({"build_info":"b1","default_generation_settings":{"n_ctx":256}})"};
     }
     const Json json = Json::parse(request.body);
+    // Beside the prompt it must write a token.
+    if (longest(json) + json.value("n_predict", 1) > context)
+      return {.status = 400, .body = too_long};
     if (request.path == "/completion") return llamacpp(json);
     if (request.path == "/generate") return sglang(json);
     if (request.path == "/v1/grade") return grades(json);
     if (protocol == Protocol::echo) return echo(json);
     if (request.path == "/v1/completions") return vllm(json);
     return {.status = 404, .body = R"({"error":{"message":"no route"}})"};
+  }
+
+  static int64_t longest(const Json& json) {
+    const char* const keys[] = {"prompt", "input_ids", "sequences"};
+    int64_t longest = 0;
+    for (const char* key : keys) {
+      if (!json.contains(key)) continue;
+      const Json& given = json[key];
+      if (given.front().is_array()) {
+        for (const Json& one : given) longest = std::max(longest, std::ssize(one));
+      } else {
+        longest = std::max(longest, std::ssize(given));
+      }
+    }
+    return longest;
   }
 
   ServedReply vllm(const Json& json) const {

@@ -65,6 +65,21 @@ TEST_F(ChatJudgeTest, TakesTheWordWhereThereAreNoCandidates) {
   EXPECT_FLOAT_EQ(scores[1].value, 0.75F);
 }
 
+// Bug: one completion that a judge cannot read ends the run.
+TEST_F(ChatJudgeTest, ScoresNothingThatItsContextDoesNotHold) {
+  const LoopbackServer server([](const ServedRequest& request) {
+    if (request.body.find("good") == std::string::npos) {
+      return ServedReply{
+          .status = 400,
+          .body = R"({"error":{"message":"This model's maximum context length is 64 tokens."}})"};
+    }
+    return ServedReply{.body = answer("x", candidates({{"5", 1}})).dump()};
+  });
+  const auto scores = judge(server)->score(attempts());
+  EXPECT_NE(scores[0].dropped.find("context of 64 tokens"), std::string::npos) << scores[0].dropped;
+  EXPECT_FLOAT_EQ(scores[1].value, 1);
+}
+
 // Bug: of a judge without log-probabilities one draw is the score, with no word of how sure it is.
 TEST_F(ChatJudgeTest, AveragesDrawnVerdictsWhereThereAreNoCandidates) {
   const LoopbackServer server([](const ServedRequest& request) {
