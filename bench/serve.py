@@ -5,18 +5,23 @@ and llama.cpp's server on the same file, and the time to the first token under l
 usage: bench/serve.py [--build build/release] [--clients 1 16 64] [--new-tokens 128] [--rounds 3] [--threads 2]
 
 Every client sends one request of equally many tokens at the same time, over loopback, and the sides take
-turns. Needs the package xllamacpp for llama.cpp; without it that side is left out.
+turns. All seconds are from the first byte that is sent to the last that comes: a server's have connections,
+HTTP, JSON and text in them, the engine's its prompts and tokens alone. All clients are one thread that waits
+for sockets, so that on the server's own machine they take little of it. "streamed": every client reads its
+tokens one by one. The engine waits between its loops as the program does (GOMP_SPINCOUNT), and once as
+libgomp does by itself. Needs the package xllamacpp for llama.cpp; without it that side is left out.
 """
 
 import argparse
 import contextlib
-import http.client
 import json
 import os
 import pathlib
 import random
 import re
+import selectors
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -51,36 +56,47 @@ def make_model(folder):
     return folder / "f32.gguf"
 
 
-def post(port, path, body):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-    reply = connection.getresponse()
-    text = reply.read()
-    assert reply.status == 200, text[:500]
-    return json.loads(text)
+def exchange(port, requests):
+    """The bodies of the replies to requests that are sent together, each on a connection of its own."""
+    waiting, replies = selectors.DefaultSelector(), [b""] * len(requests)
+    for number, request in enumerate(requests):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.sendall(request)
+        waiting.register(connection, selectors.EVENT_READ, number)
+    while waiting.get_map():
+        for key, _ in waiting.select():
+            piece = key.fileobj.recv(1 << 16)
+            replies[key.data] += piece
+            if not piece:
+                waiting.unregister(key.fileobj)
+                key.fileobj.close()
+    for reply in replies:
+        assert b" 200 " in reply[:20], reply[:500]
+    return [reply.split(b"\r\n\r\n", 1)[1] for reply in replies]
 
 
 class Served:
-    """A server: every client's request in a thread of its own."""
+    """A server, asked over HTTP."""
+
+    def request(self, prompt):
+        body = json.dumps(self.body(prompt)).encode()
+        return (f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
 
     def ask(self, prompts, _):
-        wrong = []
-
-        def one(prompt):
-            if self.tokens(prompt) != options.new_tokens:
-                wrong.append(prompt)
-
-        clients = [threading.Thread(target=one, args=(prompt,)) for prompt in prompts]
+        requests = [self.request(prompt) for prompt in prompts]
         start = time.perf_counter()
-        for client in clients:
-            client.start()
-        for client in clients:
-            client.join()
-        assert not wrong, "an answer has another number of tokens"
-        return time.perf_counter() - start
+        replies = exchange(self.port, requests)
+        seconds = time.perf_counter() - start
+        for reply in replies:
+            written = int(self.count.search(reply).group(1))
+            assert written == options.new_tokens, f"an answer has {written} tokens"
+        return seconds
 
 
 class Alambic(Served):
+    path, count = "/v1/completions", re.compile(rb'"completion_tokens":(\d+)')
+
     def __init__(self, model):
         self.process = subprocess.Popen(
             [options.build / "alambic", "serve", "--model", f"m={model}", "--port", "0", "--threads",
@@ -93,22 +109,35 @@ class Alambic(Served):
     def body(self, prompt):
         return {"prompt": prompt, "max_tokens": options.new_tokens, "ignore_eos": True, "seed": 0}
 
-    def tokens(self, prompt):
-        return post(self.port, "/v1/completions", self.body(prompt))["usage"]["completion_tokens"]
-
     def first_token(self, prompt):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
-        start = time.perf_counter()
-        connection.request("POST", "/v1/completions", json.dumps({**self.body(prompt), "stream": True}))
-        connection.getresponse().readline()
-        return time.perf_counter() - start
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            start = time.perf_counter()
+            connection.sendall(Streamed(self).request(prompt))
+            reply = b""
+            while b"data: " not in reply:
+                reply += connection.recv(1 << 16)
+            return time.perf_counter() - start
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait() == 0
 
 
+class Streamed(Served):
+    """The same server, read token by token."""
+
+    path, count = Alambic.path, Alambic.count
+
+    def __init__(self, server):
+        self.server, self.port = server, server.port
+
+    def body(self, prompt):
+        return {**self.server.body(prompt), "stream": True, "stream_options": {"include_usage": True}}
+
+
 class LlamaCpp(Served):
+    path, count = "/completion", re.compile(rb'"tokens_predicted": ?(\d+)')
+
     def __init__(self, model):
         import xllamacpp
 
@@ -122,20 +151,20 @@ class LlamaCpp(Served):
         self.server = xllamacpp.Server(params)
         self.port = int(self.server.listening_address.rsplit(":", 1)[1])
 
-    def tokens(self, prompt):
-        body = {"prompt": prompt, "n_predict": options.new_tokens, "ignore_eos": True, "seed": 0,
+    def body(self, prompt):
+        return {"prompt": prompt, "n_predict": options.new_tokens, "ignore_eos": True, "seed": 0,
                 "cache_prompt": False, "samplers": ["temperature"], "temperature": 1.0}
-        return post(self.port, "/completion", body)["tokens_predicted"]
 
     def close(self):
         del self.server
 
 
 class Engine:
-    def __init__(self, model):
+    def __init__(self, model, spins):
+        environment = {**os.environ, "GOMP_SPINCOUNT": spins} if spins else os.environ
         self.process = subprocess.Popen(
             [options.build / "bench/decode_bench", model, str(options.threads), "float32"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
     def ask(self, prompts, seed):
         order = dict(prompts=prompts, new_tokens=options.new_tokens, temperature=1.0, seed=seed)
@@ -162,16 +191,25 @@ def rested(side, prompts, seed):
     return side.ask(prompts, seed)
 
 
+def sides_of(model, stack):
+    sides = {"server": Alambic(model)}
+    stack.callback(sides["server"].close)
+    sides["streamed"] = Streamed(sides["server"])
+    own = None if "OMP_WAIT_POLICY" in os.environ else "5000"  # cli/torch_library.cpp
+    for name, make in (("engine", lambda: Engine(model, own)), ("engine, spinning", lambda: Engine(model, None)),
+                       ("llama.cpp", lambda: LlamaCpp(model))):
+        try:
+            sides[name] = make()
+            stack.callback(sides[name].close)
+        except (ImportError, OSError) as error:
+            print(f"without {name}: {error}", file=sys.stderr)
+    return sides
+
+
 def main():
     with contextlib.ExitStack() as stack:
         model = make_model(pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        sides = {}
-        for name, side in (("server", Alambic), ("engine", Engine), ("llama.cpp", LlamaCpp)):
-            try:
-                sides[name] = side(model)
-                stack.callback(sides[name].close)
-            except (ImportError, OSError) as error:
-                print(f"without {name}: {error}", file=sys.stderr)
+        sides = sides_of(model, stack)
         for clients in options.clients:
             draw = random.Random(clients)
             prompts = [[draw.randrange(3, VOCABULARY // 2) for _ in range(options.prompt)]
@@ -181,11 +219,11 @@ def main():
             seconds = in_turn(sides, options.rounds, lambda side, seed: rested(side, prompts, seed))
             speed = {side: clients * options.new_tokens / statistics.median(times)
                      for side, times in seconds.items()}
-            line = ", ".join(f"{side} {value:.0f} tokens/s" for side, value in speed.items())
+            line = ", ".join(f"{side} {value:.0f}" for side, value in speed.items())
             ratios = ", ".join(f"{speed['server'] / value:.2f} × {side}" for side, value in speed.items()
                                if side != "server")
             first = first_token_under_load(sides["server"], prompts)
-            print(f"{clients} clients: {line}; server is {ratios}; first token under load "
+            print(f"{clients} clients, tokens/s: {line}; server is {ratios}; first token under load "
                   f"{1000 * first:.0f} ms; load {os.getloadavg()[0]:.1f}", flush=True)
 
 
