@@ -3,16 +3,40 @@
 
 usage: recipes/serving/clients.py http://127.0.0.1:8000 [MODEL]
 
-openai (completions, streams, chat, errors), litellm, TRL's VLLMClient.get_sequence_logprobs, and
+curl, openai (completions, streams, chat, errors), litellm, TRL's VLLMClient.get_sequence_logprobs, and
 lm-evaluation-harness's local-completions. Prints a line for each; the exit code is 1 where one is wrong.
 """
 
 import importlib.util
 import math
+import shutil
 import sys
 
 ROOT = sys.argv[1].rstrip("/")
 API = ROOT + "/v1"
+
+
+def check_curl(model):
+    import json
+    import subprocess
+
+    def curl(*words, **more):
+        ask = {"model": model, "prompt": "Once", "max_tokens": 8, "seed": 1, **more}
+        return subprocess.run(["curl", "-sS", "--max-time", "60", "-H", "Content-Type: application/json", *words,
+                               API + "/completions", "-d", "@-"], input=json.dumps(ask), capture_output=True,
+                              text=True)
+
+    whole = json.loads(curl().stdout)
+    streamed = curl("-N", stream=True).stdout
+    events = [line[6:] for line in streamed.splitlines() if line.startswith("data: ")]
+    assert events.pop() == "[DONE]"
+    text = "".join(json.loads(event)["choices"][0]["text"] for event in events)
+    assert text == whole["choices"][0]["text"], (text, whole)
+    large = curl("-H", "Expect: 100-continue", user="x" * (1 << 20))
+    assert json.loads(large.stdout)["choices"][0]["text"] == text, large.stderr
+    wrong = curl("--fail-with-body", temperature=-1)
+    assert wrong.returncode == 22 and json.loads(wrong.stdout)["error"]["param"] == "temperature", wrong
+    return f"{whole['usage']['completion_tokens']} tokens, streamed the same; exit code 22 for a wrong field"
 
 
 def openai_client():
@@ -124,7 +148,7 @@ def check_lm_eval(model):
     return f"log-likelihood {logp:.4f}, greedy {greedy}, equals /v1/grade's sum"
 
 
-CHECKS = [("openai", "openai", check_openai), ("openai chat", "openai", check_openai_chat),
+CHECKS = [("curl", "", check_curl), ("openai", "openai", check_openai), ("openai chat", "openai", check_openai_chat),
           ("litellm", "litellm", check_litellm), ("TRL", "trl", check_trl),
           ("lm-evaluation-harness", "lm_eval", check_lm_eval)]
 
@@ -138,8 +162,9 @@ def main():
     model = sys.argv[2] if len(sys.argv) > 2 else next(iter(models))
     wrong = 0
     for name, package, check in CHECKS:
-        if importlib.util.find_spec(package) is None:
-            print(f"{name}: skipped, {package} is not installed")
+        there = importlib.util.find_spec(package) if package else shutil.which(name)
+        if there is None:
+            print(f"{name}: skipped, {package or name} is not installed")
         elif check is check_openai_chat and not models[model]["chat"]:
             print(f"{name}: skipped, {model} has no chat template")
         else:

@@ -196,5 +196,38 @@ TEST_F(Serve, RefusesBeforeItListens) {
   EXPECT_EQ(alambic("serve --model " + (folder / "missing").string()).code, 2);
 }
 
+// Prevents: a server that only clients of ours can talk to.
+TEST_F(Serve, AnswersCurl) {
+  if (shell("curl --version").code != 0) GTEST_SKIP() << "curl is not installed";
+  ServerProcess server({"--model", model}, folder / "log-curl");
+  const Json ask = {{"prompt", prompt}, {"max_tokens", 8}, {"seed", 1}};
+  const auto curl = [&](Json body, const std::string& words) {
+    write_file(folder / "body.json", body.dump());
+    return shell("curl -sS --max-time 60 " + words + " -H 'Content-Type: application/json' -d @" +
+                 (folder / "body.json").string() +
+                 " http://127.0.0.1:" + std::to_string(server.port()) + "/v1/completions");
+  };
+  const std::string text = Json::parse(curl(ask, "").text)["choices"][0]["text"];
+  EXPECT_EQ(text, server.post("/v1/completions", ask)["choices"][0]["text"]);
+  Json streamed = ask;
+  streamed["stream"] = true;
+  std::istringstream lines(curl(streamed, "-N").text);
+  std::string whole, last;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("data: ")) continue;
+    last = line.substr(6);
+    if (last != "[DONE]") whole += Json::parse(last)["choices"][0]["text"].get<std::string>();
+  }
+  EXPECT_EQ(last, "[DONE]");
+  EXPECT_EQ(whole, text);
+  // It asks before it sends much.
+  Json large = ask;
+  large["user"] = std::string(1 << 20, 'x');
+  EXPECT_EQ(Json::parse(curl(large, "-H 'Expect: 100-continue'").text)["choices"][0]["text"], text);
+  Json wrong = ask;
+  wrong["temperature"] = -1;
+  EXPECT_EQ(curl(wrong, "--fail").code, 22);
+}
+
 }  // namespace
 }  // namespace alambic
