@@ -168,7 +168,7 @@ struct Macro : Object {
   bool callable() const override { return true; }
   Value call(Interpreter& interpreter, const Arguments& arguments) override;
   std::optional<Value> attribute(Interpreter&, const std::string& name) override;
-  std::string repr(Interpreter&) const override { return "<Macro '" + code->name + "'>"; }
+  std::string repr(Interpreter&) const override;
   std::shared_ptr<const MacroCode> code;
   ScopePtr scope;  // scope that it was defined in
 };

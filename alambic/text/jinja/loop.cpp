@@ -118,12 +118,16 @@ std::string Loop::repr(Interpreter&) const {
   return fmt::format("<LoopContext {}/{}>", index0_ + 1, total);
 }
 
+std::string Macro::repr(Interpreter&) const {
+  return code->name.empty() ? "<Macro anonymous>" : fmt::format("<Macro '{}'>", code->name);
+}
+
 Value Macro::call(Interpreter& interpreter, const Arguments& arguments) {
   return Value(interpreter.call_macro(*code, scope, arguments));
 }
 
 std::optional<Value> Macro::attribute(Interpreter&, const std::string& name) {
-  if (name == "name") return Value(code->name);
+  if (name == "name") return code->name.empty() ? Value() : Value(code->name);
   if (name == "caller") return Value(code->takes_caller);
   if (name == "catch_kwargs") return Value(code->takes_names);
   if (name == "catch_varargs") return Value(code->takes_rest);
@@ -134,6 +138,10 @@ std::optional<Value> Macro::attribute(Interpreter&, const std::string& name) {
 }
 
 namespace {
+
+std::string shown(const MacroCode& code) {
+  return code.name.empty() ? "the body of a call block" : fmt::format("macro '{}'", code.name);
+}
 
 std::optional<Value> take_named(Named& named, const std::string& name) {
   std::optional<Value> value;
@@ -170,14 +178,14 @@ std::string Interpreter::call_macro(const MacroCode& code, const ScopePtr& outer
     for (auto& [name, value] : named) rest.set(Value(name), value);
     scope->names["kwargs"] = make_dict(std::move(rest));
   } else if (!named.empty()) {
-    throw type_error("macro '{}' takes no keyword argument '{}'", code.name, named.front().first);
+    throw type_error("{} takes no keyword argument '{}'", shown(code), named.front().first);
   }
   const size_t count = std::min(names.size(), arguments.positional.size());
   const auto rest = arguments.positional.begin() + static_cast<ptrdiff_t>(count);
   if (code.takes_rest) {
     scope->names["varargs"] = make_tuple({rest, arguments.positional.end()});
   } else if (rest != arguments.positional.end()) {
-    throw type_error("macro '{}' takes not more than {} argument(s)", code.name, names.size());
+    throw type_error("{} takes not more than {} argument(s)", shown(code), names.size());
   }
   return within(scope, [&] {
     const size_t first_default = names.size() - code.signature.defaults.size();

@@ -280,7 +280,7 @@ Statement Parser::call_statement() {
   if (sees_symbol("(")) parameters = signature();
   made.expressions.push_back(expression());
   if (made.expressions.front()->kind != Kind::call) fail("a call");
-  made.macro = macro_code("caller", std::move(parameters), "endcall");
+  made.macro = macro_code("", std::move(parameters), "endcall");
   return made;
 }
 
