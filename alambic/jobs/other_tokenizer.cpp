@@ -9,6 +9,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/json_object.h"
 #include "alambic/io/generation_config.h"
+#include "alambic/text/align/cells_file.h"
 #include "alambic/text/chat/chat_tokens.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
@@ -50,8 +51,17 @@ std::unique_ptr<const Tokenizer> read_tokenizer(const DistillPlan& plan,
   return std::make_unique<Tokenizer>(load_tokenizer(folder_of(plan, teacher)));
 }
 
-// Seconds of work for large vocabularies: two teachers with one tokenizer share it.
-std::shared_ptr<const Cells> kept_cells(const Aligner& aligner) {
+// Pairs of fewer tokens are made as fast as they are read.
+constexpr int64_t worth_a_file = 20'000;
+
+Cells cells_of(const Aligner& aligner) {
+  const int64_t tokens = aligner.student_bytes().size() + aligner.teacher_bytes().size();
+  const auto folder = tokens < worth_a_file ? std::nullopt : cells_folder();
+  return folder ? kept_cells(aligner, *folder) : common_cells(aligner);
+}
+
+// Two teachers with one tokenizer share them.
+std::shared_ptr<const Cells> shared_cells(const Aligner& aligner) {
   const AlignedTokenizer &a = aligner.student(), &b = aligner.teacher();
   const std::tuple key(a.tokenizer.digest(), a.ends, b.tokenizer.digest(), b.ends);
   static std::mutex mutex;
@@ -59,7 +69,7 @@ std::shared_ptr<const Cells> kept_cells(const Aligner& aligner) {
   const std::lock_guard lock(mutex);
   std::weak_ptr<const Cells>& place = kept[key];
   std::shared_ptr<const Cells> cells = place.lock();
-  if (!cells) place = cells = std::make_shared<Cells>(common_cells(aligner));
+  if (!cells) place = cells = std::make_shared<Cells>(cells_of(aligner));
   return cells;
 }
 
@@ -93,7 +103,7 @@ OtherTokenizer::OtherTokenizer(const DistillPlan& plan, const PlannedTeacher& te
 }
 
 std::shared_ptr<const Cells> OtherTokenizer::cells() const {
-  return compares_pieces_ ? kept_cells(*aligner_) : nullptr;
+  return compares_pieces_ ? shared_cells(*aligner_) : nullptr;
 }
 
 std::vector<int32_t> OtherTokenizer::prompt(const Example& row) const {

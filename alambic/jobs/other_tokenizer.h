@@ -25,7 +25,8 @@ class OtherTokenizer {
   /// The student's completions as the teacher reads them.
   const std::shared_ptr<const Aligner>& aligner() const { return aligner_; }
   /// Cells of both vocabularies, with --cross-tokenizer pieces; null without. Made once for each
-  /// pair of tokenizers in this process.
+  /// pair of tokenizers in this process; those of large vocabularies are kept on the disk
+  /// (text/align/cells_file.h).
   std::shared_ptr<const Cells> cells() const;
   /// A completion that the teacher wrote in the student's tokens.
   std::vector<int32_t> in_student_tokens(const std::vector<int32_t>& completion) const;

@@ -47,7 +47,10 @@ struct Pair {
     cells.of_teacher.assign(static_cast<size_t>(teacher.bytes.size()), -1);
   }
 
-  int32_t fresh() { return static_cast<int32_t>(cells.count++); }
+  int32_t fresh(const std::string& bytes = "") {
+    cells.bytes.push_back(static_cast<int32_t>(bytes.size()));
+    return static_cast<int32_t>(cells.count++);
+  }
 
   static void set(std::vector<int32_t>& of, const std::vector<int32_t>& ids, int32_t cell) {
     for (const int32_t id : ids) of[static_cast<size_t>(id)] = cell;
@@ -65,10 +68,10 @@ struct Pair {
 
   void add(const std::string& bytes, const Names& own, const Names& others) {
     const bool apart = same_names(own, others);
-    int32_t cell = fresh();
+    int32_t cell = fresh(bytes);
     cells.common.emplace(bytes, cell);
     for (const auto& [name, ids] : own) {
-      if (apart && name != own.begin()->first) cell = fresh();
+      if (apart && name != own.begin()->first) cell = fresh(bytes);
       set(cells.of_student, ids, cell);
       if (apart) set(cells.of_teacher, others.at(name), cell);
     }
@@ -89,23 +92,25 @@ struct Pair {
     }
     return {};
   }
+  std::unordered_map<std::string, Found> found_behind;  // many tokens end alike
 
-  void add_texts(const Side& side, std::vector<int32_t>& of) const {
-    for (int32_t id = 0; id < side.bytes.size(); ++id) {
-      int32_t& cell = of[static_cast<size_t>(id)];
-      if (side.is_text(id) && cell < 0) cell = find(side.bytes.of(id)).cell;
-    }
+  Found find_behind(const std::string& text) {
+    const auto [place, fresh] = found_behind.try_emplace(text);
+    if (fresh) place->second = find(text);
+    return place->second;
   }
 
-  // Up to the first byte that no common string begins with.
-  CellPaths paths_of(const Side& side) const {
+  // Tokens without a cell of their own, up to the first byte that no common string begins with.
+  CellPaths add_texts(const Side& side, std::vector<int32_t>& of) {
     CellPaths paths;
     for (int32_t id = 0; id < side.bytes.size(); ++id) {
       paths.begin.push_back(std::ssize(paths.cells));
+      int32_t& cell = of[static_cast<size_t>(id)];
+      if (!side.is_text(id) || cell >= 0) continue;
       const std::string& bytes = side.bytes.of(id);
-      if (!side.is_text(id) || cells.of_bytes(bytes) >= 0) continue;
       for (size_t at = 0; at < bytes.size();) {
-        const Found found = find(bytes.substr(at));
+        const Found found = at == 0 ? find(bytes) : find_behind(bytes.substr(at));
+        if (at == 0) cell = found.cell;
         if (found.cell < 0) break;
         paths.cells.push_back(found.cell);
         at += found.bytes;
@@ -155,10 +160,8 @@ Cells common_cells(const Aligner& aligner) {
   Pair pair(aligner);
   pair.add_common();
   pair.add_ends_and_special(aligner);
-  pair.add_texts(pair.student, pair.cells.of_student);
-  pair.add_texts(pair.teacher, pair.cells.of_teacher);
-  pair.cells.student_paths = pair.paths_of(pair.student);
-  pair.cells.teacher_paths = pair.paths_of(pair.teacher);
+  pair.cells.student_paths = pair.add_texts(pair.student, pair.cells.of_student);
+  pair.cells.teacher_paths = pair.add_texts(pair.teacher, pair.cells.of_teacher);
   pair.add_rest();
   return std::move(pair.cells);
 }

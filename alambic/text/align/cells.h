@@ -31,7 +31,8 @@ struct CellPaths {
 struct Cells {
   std::vector<int32_t> of_student, of_teacher;  ///< by token id
   int64_t count = 0;
-  int32_t end = 0;  ///< the cell of the ends
+  int32_t end = 0;             ///< the cell of the ends
+  std::vector<int32_t> bytes;  ///< by cell: how many its string has; 0: it is none of text
 
   /// The cell of a string that both have; -1: they do not.
   int32_t of_bytes(const std::string& bytes) const;
