@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <span>
+
+#include "alambic/objective/tensor_numbers.h"
 
 namespace alambic {
 
@@ -11,33 +11,6 @@ namespace {
 
 constexpr double kLeastShare = 0x1p-24;    // less says nothing in float32
 constexpr double kLeastClosed = 0x1p-100;  // against infinities
-
-std::vector<int64_t> numbers_of(const Tensor& ids) {
-  const Tensor on_cpu = ids.cpu().contiguous();
-  const auto* begin = on_cpu.const_data_ptr<int64_t>();
-  return {begin, begin + on_cpu.numel()};
-}
-
-std::vector<double> doubles_of(const Tensor& values) {
-  const Tensor on_cpu = values.to(at::kDouble).cpu().contiguous();
-  const auto* begin = on_cpu.const_data_ptr<double>();
-  return {begin, begin + on_cpu.numel()};
-}
-
-// Takes the spans that do not follow the one before in one model's tokens.
-void forget_gaps(const std::vector<int64_t>& span_of, std::vector<bool>& follows_K) {
-  int64_t before = -1;
-  for (const int64_t span : span_of) {
-    if (span >= 0 && span != before && span != before + 1) follows_K[span] = false;
-    if (span >= 0 && before < 0) follows_K[span] = false;
-    before = span;
-  }
-}
-
-std::span<const int32_t> part(const std::vector<int64_t>& begin, const std::vector<int32_t>& all,
-                              int64_t of) {
-  return std::span(all).subspan(begin.at(of), begin.at(of + 1) - begin.at(of));
-}
 
 }  // namespace
 
@@ -60,46 +33,36 @@ std::pair<Tensor, Tensor> MixedBuckets::split(const Tensor& gradient_CB,
   return {rows_rV.mul_(lost_C.index_select(0, row_r).unsqueeze(1)), row_r};
 }
 
-OpenTokens::OpenTokens(const SpanMap& map, std::shared_ptr<const TokenPaths> paths)
-    : paths_(std::move(paths)), follows_K_(static_cast<size_t>(map.spans()), true) {
-  if (!paths_) return;
-  cell_K_ = numbers_of(map.cell_K);
-  const std::vector<int64_t> sequence_K = numbers_of(map.sequence_K);
-  for (size_t k = 0; k < sequence_K.size(); ++k) {
-    follows_K_[k] = k > 0 && sequence_K[k] == sequence_K[k - 1];
-  }
-  forget_gaps(numbers_of(map.span_M), follows_K_);
-  forget_gaps(numbers_of(map.span_L), follows_K_);
-}
+OpenTokens::OpenTokens(const PiecePlaces& places, std::shared_ptr<const TokenPaths> paths,
+                       std::vector<int64_t> written_Z)
+    : places_(places), paths_(std::move(paths)), written_Z_(std::move(written_Z)) {}
 
 OpenTokens::Drawn OpenTokens::drawn(int64_t begin, const Tensor& logits_CV,
                                     const Tensor& log_sum_C1) const {
   Drawn drawn;
   for (int64_t c = 0; c < logits_CV.size(0); ++c) {
-    const int64_t cell = cell_K_.at(begin + c);
-    if (cell < 0) continue;
-    for (const int32_t token : part(paths_->token_begin, paths_->token, cell)) {
+    const int64_t cell = places_.cell_Z.at(begin + c);
+    if (cell < 0 || inside(begin + c)) continue;
+    for (const int32_t token : paths_->tokens_of(cell)) {
       drawn.row.push_back(c);
       drawn.token.push_back(token);
     }
   }
-  const auto ids = [&](const std::vector<int64_t>& values) {
-    return at::tensor(values, at::kLong).to(logits_CV.device());
-  };
-  const Tensor row = ids(drawn.row);
-  drawn.probability = doubles_of((logits_CV.index({row, ids(drawn.token)}).to(at::kDouble) -
-                                  log_sum_C1.squeeze(1).index_select(0, row))
-                                     .exp());
+  const Tensor row = tensor_of(drawn.row, logits_CV), token = tensor_of(drawn.token, logits_CV);
+  drawn.probability = doubles_of(
+      (logits_CV.index({row, token}).to(at::kDouble) - log_sum_C1.squeeze(1).index_select(0, row))
+          .exp());
   return drawn;
 }
 
-// What is open and closed behind a span.
-void OpenTokens::pass(int64_t span, double span_mass, Drawn& drawn, int64_t row) {
-  const int64_t cell = cell_K_[span];
-  double closed = closed_ * span_mass;
+// What is open and closed behind a place. Inside of a token nothing is known of what the model
+// writes where it has closed one.
+void OpenTokens::pass(int64_t place, double written_mass, Drawn& drawn, int64_t row) {
+  const int64_t cell = places_.cell_Z[place];
+  double closed = inside(place) ? 0 : closed_ * written_mass;
   std::vector<Open> open;
   for (Open token : open_) {
-    const auto path = part(paths_->path_begin, paths_->path, token.token);
+    const std::span path = paths_->of(token.token);
     if (cell < 0 || path[token.written] != cell) continue;
     if (++token.written == std::ssize(path)) {
       closed += token.mass;
@@ -122,37 +85,38 @@ void OpenTokens::pass(int64_t span, double span_mass, Drawn& drawn, int64_t row)
   for (Open& token : open_) token.mass /= sum;
 }
 
+// Masses of the cells that open tokens go on with, where the model has a row to add them to.
+std::map<int32_t, double> OpenTokens::going_on(int64_t place) const {
+  std::map<int32_t, double> masses;
+  if (inside(place)) return masses;
+  for (const Open& token : open_) masses[paths_->of(token.token)[token.written]] += token.mass;
+  return masses;
+}
+
 MixedBuckets OpenTokens::mix(int64_t begin, const Tensor& logits_CV, const Tensor& token_C,
                              const Tensor& rest_C, const Tensor& bucket_CB) {
   if (!paths_) return {};
   const Tensor log_sum_C1 = logits_CV.logsumexp(1, true).to(at::kDouble);
   const Tensor first_C = logits_CV.gather(1, token_C.unsqueeze(1)).squeeze(1).to(at::kDouble);
-  const auto span_mass = doubles_of((first_C + rest_C - log_sum_C1.squeeze(1)).exp());
+  const auto written_mass = doubles_of((first_C + rest_C - log_sum_C1.squeeze(1)).exp());
   Drawn found = drawn(begin, logits_CV, log_sum_C1);
   std::vector<int64_t> row, cell;
   std::vector<double> more;  // over the row's own mass
-  for (int64_t c = 0; c < std::ssize(span_mass); ++c) {
-    if (!follows_K_[begin + c]) {
+  for (int64_t c = 0; c < std::ssize(written_mass); ++c) {
+    if (!places_.follows_Z.at(begin + c)) {
       closed_ = 1;
       open_.clear();
     }
-    std::map<int32_t, double> masses;
-    for (const Open& token : open_) {
-      masses[part(paths_->path_begin, paths_->path, token.token)[token.written]] += token.mass;
-    }
-    for (const auto& [of, mass] : masses) {
+    for (const auto& [of, mass] : going_on(begin + c)) {
       row.push_back(c);
       cell.push_back(of);
       more.push_back(std::log(mass) - std::log(std::max(closed_, kLeastClosed)));
     }
-    pass(begin + c, span_mass[c], found, c);
+    pass(begin + c, written_mass[c], found, c);
   }
   if (row.empty()) return {};
-  const auto as = [&](const auto& values, const at::TensorOptions& options) {
-    return at::tensor(values, options).to(bucket_CB.device());
-  };
-  const Tensor row_n = as(row, at::kLong), cell_n = as(cell, at::kLong);
-  const Tensor more_n = log_sum_C1.squeeze(1).index_select(0, row_n) + as(more, at::kDouble);
+  const Tensor row_n = tensor_of(row, bucket_CB), cell_n = tensor_of(cell, bucket_CB);
+  const Tensor more_n = log_sum_C1.squeeze(1).index_select(0, row_n) + tensor_of(more, bucket_CB);
   const Tensor known_n = bucket_CB.index({row_n, cell_n});
   const Tensor mixed_n = at::logaddexp(known_n, more_n.to(bucket_CB.scalar_type()));
   bucket_CB.index_put_({row_n, cell_n}, mixed_n);

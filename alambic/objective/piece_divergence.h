@@ -5,14 +5,16 @@
 
 namespace alambic {
 
-/// divergence_loss over the cells of the teacher's map at the beginning of every span. On both
-/// sides the mass of the span that was written is taken out of the cell of its first token and put
-/// into the cell of its bytes, or into a bucket of its own; and what a longer token would have
-/// written by then has its part (open_tokens.h). So both sum to 1, no bucket is empty on one side
-/// alone, models that write the same texts have no loss and no gradient, and with equal
-/// vocabularies nothing moves. It is a lower bound of the divergence of the continuations. Chunked
-/// as divergence_loss; row.weight is 1 / normalizer, row.gradient is not read. Sums over spans:
-/// "piece_reverse_kl", "piece_forward_kl", "agreement" (the same most likely bucket).
+/// divergence_loss over the cells of the teacher's map at the beginning of every span, and at each
+/// cell inside of it (InnerCell), where one model is in the middle of a token (inside_tokens.h);
+/// where that is the student, by the teacher's probability of the token's cells before. In a span
+/// without such, on both sides the mass of what was written is taken out of the cell of its first
+/// token and put into the cell of its bytes, or into a bucket of its own. What a longer token would
+/// have written by then has its part (open_tokens.h). So both sum to 1, no bucket is empty on one
+/// side alone, models that write the same texts have no loss and no gradient, and with equal
+/// vocabularies nothing moves. Chunked as divergence_loss; row.weight is 1 / normalizer,
+/// row.gradient is not read. Sums over places: "piece_reverse_kl", "piece_forward_kl", "agreement"
+/// (the same most likely bucket).
 Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& student,
                const Tensor& token_M, const AlignedStates& teacher, const ChunkOptions& chunk);
 

@@ -35,24 +35,6 @@ struct Spans {
 
 std::vector<int64_t> wide(const std::vector<int32_t>& ids) { return {ids.begin(), ids.end()}; }
 
-// Null where no token writes several cells.
-std::shared_ptr<const TokenPaths> token_paths(const CellPaths& of, int64_t cells) {
-  std::vector<std::vector<int32_t>> of_cell(static_cast<size_t>(cells));
-  for (size_t id = 0; id + 1 < of.begin.size(); ++id) {
-    const auto token = static_cast<int32_t>(id);
-    const auto path = of.of(token);
-    if (path.size() > 1) of_cell[static_cast<size_t>(path.front())].push_back(token);
-  }
-  TokenPaths paths{.path_begin = of.begin, .path = of.cells};
-  for (const std::vector<int32_t>& tokens : of_cell) {
-    paths.token_begin.push_back(std::ssize(paths.token));
-    paths.token.insert(paths.token.end(), tokens.begin(), tokens.end());
-  }
-  paths.token_begin.push_back(std::ssize(paths.token));
-  if (paths.token.empty()) return nullptr;
-  return std::make_shared<TokenPaths>(std::move(paths));
-}
-
 }  // namespace
 
 // The sequence's completion; without the spans, and the teacher's tokens, for which the teacher's
@@ -116,57 +98,9 @@ AlignedTeacher::Read AlignedTeacher::read(const Rollouts& given) const {
                   .student_vocabulary = aligner_->student().tokenizer.size()}};
 }
 
-// A span of one token on both sides in one cell stays there; any other goes to that of its bytes.
-void AlignedTeacher::add_cells(const std::vector<int64_t>& token_M, SpanMap& map) const {
-  if (!cells_) return;
-  const Tensor span_M = map.span_M.cpu(), span_L = map.span_L.cpu(), token_L = map.token_L.cpu();
-  const auto* of_M = span_M.const_data_ptr<int64_t>();
-  const auto* of_L = span_L.const_data_ptr<int64_t>();
-  const auto* teacher = token_L.const_data_ptr<int64_t>();
-  std::vector<std::string> bytes(map.spans());
-  std::vector<int64_t> own(map.spans(), -1), other(map.spans(), -1);
-  constexpr int64_t several = -2;
-  const auto see = [](int64_t& cell, int32_t found) { cell = cell == -1 ? found : several; };
-  for (int64_t m = 0; m < std::ssize(token_M); ++m) {
-    if (of_M[m] < 0) continue;
-    bytes[of_M[m]] += aligner_->student_bytes().of(static_cast<int32_t>(token_M[m]));
-    see(own[of_M[m]], cells_->of_student.at(token_M[m]));
-  }
-  for (int64_t l = 0; l < token_L.numel(); ++l) {
-    if (of_L[l] >= 0) see(other[of_L[l]], cells_->of_teacher.at(teacher[l]));
-  }
-  std::vector<int64_t> cell_K(map.spans());
-  for (int64_t k = 0; k < map.spans(); ++k) {
-    const bool stays = own[k] >= 0 && own[k] == other[k];
-    cell_K[k] = stays ? own[k] : cells_->of_bytes(bytes[k]);
-  }
-  const at::Device device = map.span_M.device();
-  map.cell_K = at::tensor(cell_K, at::kLong).to(device);
-  map.cells =
-      std::make_shared<TokenCells>(TokenCells{.student_V = token_cells_.student_V.to(device),
-                                              .teacher_V = token_cells_.teacher_V.to(device),
-                                              .count = token_cells_.count,
-                                              .student_paths = token_cells_.student_paths,
-                                              .teacher_paths = token_cells_.teacher_paths});
-}
-
-TokenCells AlignedTeacher::token_cells() const {
-  if (!cells_) return {};
-  const auto numbers = [](const std::vector<int32_t>& values) {
-    return at::tensor(std::vector<int64_t>(values.begin(), values.end()), at::kLong);
-  };
-  return {.student_V = numbers(cells_->of_student),
-          .teacher_V = numbers(cells_->of_teacher),
-          .count = cells_->count,
-          .student_paths = token_paths(cells_->student_paths, cells_->count),
-          .teacher_paths = token_paths(cells_->teacher_paths, cells_->count)};
-}
-
 TeacherOutput AlignedTeacher::evaluate(const Rollouts& rollouts) const {
   Read read = this->read(rollouts);
-  const Tensor token_M = rollouts.targets_M().cpu();
-  const auto* tokens = token_M.const_data_ptr<int64_t>();
-  add_cells({tokens, tokens + token_M.numel()}, read.map);
+  if (cells_) cells_->add_to(read.map, rollouts.targets_M());
   const TeacherOutput seen = inner_->evaluate(read.rollouts);
   if (const auto* token = std::get_if<TokenLogp>(&seen)) {
     return AlignedStates{.states = {}, .map = std::move(read.map), .logp_L = token->logp_M};
@@ -175,7 +109,9 @@ TeacherOutput AlignedTeacher::evaluate(const Rollouts& rollouts) const {
 }
 
 int64_t AlignedTeacher::graded(const Rollouts& rollouts) const {
-  return read(rollouts).map.spans();
+  SpanMap map = read(rollouts).map;
+  if (cells_) cells_->add_to(map, rollouts.targets_M());
+  return map.compared();
 }
 
 }  // namespace alambic

@@ -5,9 +5,8 @@
 #include <memory>
 
 #include "alambic/teacher/privileged.h"
+#include "alambic/teacher/span_cells.h"
 #include "alambic/teacher/teacher.h"
-#include "alambic/text/align/aligner.h"
-#include "alambic/text/align/cells.h"
 
 namespace alambic {
 
@@ -24,8 +23,7 @@ class AlignedTeacher : public Teacher {
         aligner_(std::move(aligner)),
         prompts_(std::move(prompts)),
         positions_(positions),
-        cells_(std::move(cells)),
-        token_cells_(token_cells()) {}
+        cells_(cells ? std::make_shared<SpanCells>(aligner_, std::move(cells)) : nullptr) {}
 
   TeacherOutput evaluate(const Rollouts& rollouts) const override;
   int64_t graded(const Rollouts& rollouts) const override;
@@ -40,15 +38,12 @@ class AlignedTeacher : public Teacher {
 
  private:
   Alignment align(const Rollouts& rollouts, int64_t sequence) const;
-  void add_cells(const std::vector<int64_t>& token_M, SpanMap& map) const;
-  TokenCells token_cells() const;
 
   std::shared_ptr<const Teacher> inner_;
   std::shared_ptr<const Aligner> aligner_;
   TeacherPrompts prompts_;
   int64_t positions_;
-  std::shared_ptr<const Cells> cells_;
-  TokenCells token_cells_;  // the same on the CPU
+  std::shared_ptr<const SpanCells> cells_;
 };
 
 }  // namespace alambic

@@ -12,7 +12,7 @@ struct Teacher {
   virtual ~Teacher() = default;
   virtual TeacherOutput evaluate(const Rollouts& rollouts) const = 0;
   /// Number of comparisons that its output allows: the graded tokens; with another tokenizer the
-  /// spans of them.
+  /// spans of them, or their cells.
   virtual int64_t graded(const Rollouts& rollouts) const {
     return rollouts.completion_mask_N.sum().item<int64_t>();
   }

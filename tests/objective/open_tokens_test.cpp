@@ -85,7 +85,8 @@ struct Texts : Teacher {
     const Tensor mass_KB = at::zeros({p_KV.size(0), cells + 1}, at::kDouble);
     mass_KB.scatter_add_(1, map.cells->teacher_V.unsqueeze(0).expand_as(p_KV), p_KV);
     const Tensor logit_KB = mass_KB.log() + 3;
-    OpenTokens open(map, map.cells->teacher_paths);
+    const PiecePlaces places(map);
+    OpenTokens open(places, map.cells->teacher_paths, std::vector<int64_t>(places.cell_Z.size()));
     for (int64_t begin = 0; begin < p_KV.size(0); begin += rows) {
       const int64_t count = std::min(rows, p_KV.size(0) - begin);
       const auto part = [&](const Tensor& all) { return all.narrow(0, begin, count); };

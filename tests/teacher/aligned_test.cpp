@@ -64,6 +64,36 @@ TEST_F(AlignedPair, ReadsTheSameTextBehindItsOwnPrompt) {
   }
 }
 
+// Spans that its tokens write in the same cells as the student's are compared cell by cell.
+TEST_F(AlignedPair, GoesThroughTheCellsOfASpan) {
+  const AlignedTeacher spans = of({{40}, {30, 31, 32}});
+  const auto cells = std::make_shared<Cells>(common_cells(spans.aligner()));
+  SpanMap map = spans.read(rollouts()).map;
+  SpanCells(std::make_shared<Aligner>(spans.aligner()), cells).add_to(map, rollouts().targets_M());
+  EXPECT_EQ(map.cell_K.numel(), map.spans());
+  ASSERT_FALSE(map.inner.empty());
+  const Tensor token_M = rollouts().targets_M();
+  int64_t before = -1;
+  for (const InnerCell& inner : map.inner) {
+    EXPECT_GE(inner.span, before);
+    before = inner.span;
+    EXPECT_EQ(map.span_M[inner.student].item<int64_t>(), inner.span);
+    EXPECT_EQ(map.span_L[inner.teacher].item<int64_t>(), inner.span);
+    EXPECT_TRUE((inner.student_written == 0) != (inner.teacher_written == 0));
+    const auto own = token_M[inner.student].item<int64_t>();
+    const auto other = map.token_L[inner.teacher].item<int64_t>();
+    const TokenPaths &mine = *map.cells->student_paths, &its = *map.cells->teacher_paths;
+    const bool joins = inner.student_written > 0;
+    EXPECT_EQ(joins ? mine.of(own)[inner.student_written] : its.of(other)[inner.teacher_written],
+              inner.cell);
+    EXPECT_GE(mine.alone[inner.cell], 0);
+    EXPECT_GE(its.alone[inner.cell], 0);
+  }
+  AlignedTeacher pieces(nullptr, std::make_shared<Aligner>(spans.aligner()), {{40}, {30, 31, 32}},
+                        1000, cells);
+  EXPECT_EQ(pieces.graded(rollouts()), map.compared());
+}
+
 TEST_F(AlignedPair, MasksWhatItsContextHasNoRoomFor) {
   const AlignedTeacher::Read read = of({{40}, {30, 31, 32}}, 5).read(rollouts());
   EXPECT_LE(read.rollouts.sequences.length(0), 5);
