@@ -75,8 +75,7 @@ foreach(_source ${_sources})
   list(APPEND _objects "${_object}")
 endforeach()
 set_source_files_properties(${_objects} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
-add_library(alambic_cuda SHARED ${_objects} alambic/kernels/cuda/exports.cpp
-                                alambic/objective/cuda/exports.cpp)
+add_library(alambic_cuda SHARED ${_objects} alambic/objective/cuda/exports.cpp)
 add_dependencies(alambic_cuda alambic_core)  # its generated headers
 set_target_properties(alambic_cuda PROPERTIES LINKER_LANGUAGE CXX CXX_VISIBILITY_PRESET hidden)
 target_include_directories(alambic_cuda PRIVATE "${PROJECT_SOURCE_DIR}"

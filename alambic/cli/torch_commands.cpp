@@ -5,6 +5,7 @@
 #include "alambic/cli/all_options.h"
 #include "alambic/cli/build.h"
 #include "alambic/cli/run.h"
+#include "alambic/kernels/device.h"
 #include "alambic/options/option_table.h"
 #include "alambic/tensor/cuda_library.h"
 
@@ -39,6 +40,13 @@ extern "C" const char* alambic_torch_version() { return alambic::kBuild; }
 // Why CUDA cannot be used on this machine; empty: it can be tried.
 extern "C" void alambic_torch_cuda_problem(std::string& problem) {
   problem = alambic::load_cuda_library();
+}
+
+// Why GPU 0 has no kernels of ours; empty: it has.
+extern "C" void alambic_torch_kernels_problem(std::string& problem) {
+  const auto found = alambic::kernels::load_device_table("libalambic_cuda.so", 0);
+  const auto* reason = std::get_if<std::string>(&found);
+  problem = reason == nullptr ? "" : *reason;
 }
 
 extern "C" int alambic_torch_run(const char* command, const alambic::Options& options) {

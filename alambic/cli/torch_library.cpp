@@ -72,13 +72,23 @@ int run_torch_command(const std::string& command, const Options& options) {
   return reinterpret_cast<Run*>(torch_function("alambic_torch_run"))(command.c_str(), options);
 }
 
+namespace {
+
+std::string problem_told_by(const char* function) {
+  std::string problem;
+  reinterpret_cast<CudaProblem*>(torch_function(function))(problem);
+  return problem;
+}
+
+}  // namespace
+
 std::string cuda_problem() {
   if (!path_exists("/dev/nvidiactl") && !path_exists("/dev/nvidia0")) {
     return "there is no NVIDIA driver";
   }
-  std::string problem;
-  reinterpret_cast<CudaProblem*>(torch_function("alambic_torch_cuda_problem"))(problem);
-  return problem;
+  return problem_told_by("alambic_torch_cuda_problem");
 }
+
+std::string cuda_kernels_problem() { return problem_told_by("alambic_torch_kernels_problem"); }
 
 }  // namespace alambic

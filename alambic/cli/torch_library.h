@@ -17,4 +17,7 @@ int run_torch_command(const std::string& command, const Options& options);
 /// libtorch where there is a driver, and nothing else.
 std::string cuda_problem();
 
+/// Why a GPU has no kernels of ours, where cuda_problem() is empty; empty: they are used.
+std::string cuda_kernels_problem();
+
 }  // namespace alambic

@@ -3,6 +3,7 @@
 #include <ATen/ops/index_put.h>
 
 #include "alambic/base/error.h"
+#include "alambic/kernels/device_decoding.h"
 
 namespace alambic::kernels {
 
@@ -26,6 +27,9 @@ Tensor batched_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& 
             q_BHd.size(2) == keys.size(3) && q_BHd.size(1) % keys.size(1) == 0 && longest > 0 &&
             longest <= keys.size(2),
         "batched_attention: shapes of q and the cache do not fit");
+  if (on_device::takes_cached_attention(q_BHd, keys, values, options)) {
+    return on_device::cached_attention(q_BHd, keys, values, slots_B, places_B, longest, options);
+  }
   const int64_t K = keys.size(1);
   const auto wide = q_BHd.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const auto entries = [&](const Tensor& cache) {
@@ -50,8 +54,12 @@ void write_entries(const Tensor& rows_BKd, const Tensor& cache, const Tensor& sl
                    const Tensor& places_B) {
   check(rows_BKd.size(0) == slots_B.size(0) && rows_BKd.size(1) == cache.size(1),
         "write_entries: rows of another shape than the cache");
+  const Tensor rows = rows_BKd.to(cache.scalar_type());
+  if (cache.stride(3) == 1 && kernels_of(rows, cache) != nullptr) {
+    return on_device::write_entries(rows, cache, slots_B, places_B);
+  }
   Tensor entries = cache.transpose(1, 2);
-  at::index_put_(entries, {slots_B, places_B}, rows_BKd.to(cache.scalar_type()));
+  at::index_put_(entries, {slots_B, places_B}, rows);
 }
 
 }  // namespace alambic::kernels

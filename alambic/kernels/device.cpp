@@ -1,11 +1,14 @@
 #include "alambic/kernels/device.h"
 
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 
 #include <array>
 
+#include "alambic/base/environment.h"
 #include "alambic/base/error.h"
+#include "alambic/base/log.h"
 
 namespace alambic::kernels {
 namespace {
@@ -30,9 +33,28 @@ std::string beside_this_library(const std::string& name) {
   return own.substr(0, own.rfind('/') + 1) + name;
 }
 
-const void* call(void* library, const char* name) {
-  auto* function = reinterpret_cast<const void* (*)()>(::dlsym(library, name));
-  return function == nullptr ? nullptr : function();
+void* current_stream(at::Device device) {
+  if (device.is_cpu()) return nullptr;
+  return c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
+}
+
+enum class Wanted { where_there_are, required, none };
+
+Wanted wanted() {
+  const std::string value = environment_variable("ALAMBIC_KERNELS").value_or("");
+  if (value.empty()) return Wanted::where_there_are;
+  if (value == "required") return Wanted::required;
+  if (value == "none") return Wanted::none;
+  throw input_error("ALAMBIC_KERNELS is '{}', expected required or none", value)
+      .with_hint("unset, a device's kernels are used where they can be");
+}
+
+// Why the GPU has no kernels; empty: it has.
+std::string open_cuda(at::Device device) {
+  const auto found = load_device_table("libalambic_cuda.so", device.index());
+  if (const auto* reason = std::get_if<std::string>(&found)) return *reason;
+  use_device_kernels(device.type(), {.table = std::get<const DeviceTable*>(found)});
+  return "";
 }
 
 }  // namespace
@@ -46,12 +68,52 @@ const DeviceKernels* device_kernels(at::Device device) {
   return kernels.table == nullptr ? nullptr : &kernels;
 }
 
+void open_device_kernels(at::Device device) {
+  if (device.is_cpu()) return;
+  const Wanted what = wanted();
+  if (what == Wanted::none) return use_device_kernels(device.type(), {});
+  if (device_kernels(device) != nullptr) return;
+  const std::string reason =
+      device.is_cuda() ? open_cuda(device) : "nobody has built them for such a device";
+  if (reason.empty()) return;
+  if (what == Wanted::required) {
+    throw environment_error("device {} has no kernels of ours, which ALAMBIC_KERNELS requires: {}",
+                            device.str(), reason)
+        .with_hint("they are built where nvcc is: tools/setup --cuda, then make (docs/kernels.md)");
+  }
+  warn(
+      "device {} has no kernels of ours: {}; norms, attention over the cache, draws, losses and "
+      "the update are libtorch's operators, with the same results, and decoding and losses are "
+      "several times slower (docs/kernels.md)",
+      device.str(), reason);
+}
+
+std::variant<const DeviceTable*, std::string> load_device_table(const std::string& path,
+                                                                int device) {
+  const std::string whole = path.starts_with('/') ? path : beside_this_library(path);
+  void* library = ::dlopen(whole.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return loader_error();
+  auto* shows = reinterpret_cast<const DeviceTable* (*)()>(::dlsym(library, device_table_function));
+  if (shows == nullptr) return fmt::format("{} shows no {}", whole, device_table_function);
+  const DeviceTable* table = shows();
+  if (table->layout != device_layout) {
+    return fmt::format("{} is of another build: its table is {:x}, expected {:x}", whole,
+                       table->layout, device_layout);
+  }
+  if (const char* fault = table->fault(device)) {
+    return fmt::format("{} cannot run on GPU {}: {}", whole, device, fault);
+  }
+  return table;
+}
+
 void DeviceCall::enqueue(const std::function<void(void* stream)>& launch) const {
+  const c10::DeviceGuard guard(device_);  // a stream is one of its device
   try {
-    if (kernels_.enqueue) {
-      kernels_.enqueue(device_, launch);
+    void* const stream = current_stream(device_);
+    if (kernels_.around) {
+      kernels_.around(stream, launch);
     } else {
-      launch(nullptr);
+      launch(stream);
     }
   } catch (const Error&) {
     throw;
@@ -59,29 +121,6 @@ void DeviceCall::enqueue(const std::function<void(void* stream)>& launch) const 
     throw environment_error("device {}: {}", device_.str(), error.what())
         .with_hint("`alambic info` lists the devices; --device cpu works everywhere");
   }
-}
-
-std::string load_cuda_kernels(int device) {
-  const std::string path = beside_this_library("libalambic_cuda.so");
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return fmt::format("no CUDA kernels of ours: {}", loader_error());
-  const auto* table = static_cast<const DeviceTable*>(call(library, "alambic_device_table"));
-  const void* rows = call(library, "alambic_device_rows");
-  if (table == nullptr || rows == nullptr) {
-    return "no CUDA kernels of ours: libalambic_cuda.so is another build's";
-  }
-  if (const char* fault = table->fault(device)) {
-    return fmt::format("the CUDA kernels of this build cannot run on GPU {}: {}", device, fault);
-  }
-  use_device_kernels(
-      at::kCUDA, {.table = table,
-                  .rows = rows,
-                  .shift = 0,
-                  .enqueue = [](at::Device on, const std::function<void(void* stream)>& launch) {
-                    const c10::impl::VirtualGuardImpl guard(on.type());
-                    launch(guard.getStream(on).native_handle());
-                  }});
-  return "";
 }
 
 }  // namespace alambic::kernels

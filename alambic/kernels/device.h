@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <type_traits>
+#include <variant>
 
 #include "alambic/kernels/device_table.h"
 #include "alambic/tensor/tensor.h"
@@ -12,14 +13,14 @@ namespace alambic::kernels {
 
 /// What there is for one type of device.
 struct DeviceKernels {
-  using Enqueue = std::function<void(at::Device, const std::function<void(void* stream)>& launch)>;
+  using Around = std::function<void(void* stream, const std::function<void(void* stream)>& launch)>;
 
   const DeviceTable* table = nullptr;
-  const void* rows = nullptr;  ///< its DeviceRows (objective/device_rows.h)
   /// Bytes from a tensor's address to where kernels find its numbers: 0, but for a simulated
   /// device.
   std::ptrdiff_t shift = 0;
-  Enqueue enqueue = {};  ///< calls `launch` with the device's current stream; empty: with null
+  /// Calls `launch` with the stream, the device's current one; empty: so does the caller.
+  Around around = {};
 };
 
 /// From now on these are the kernels of devices of that type; a null table: none.
@@ -28,9 +29,16 @@ void use_device_kernels(at::DeviceType type, const DeviceKernels& kernels);
 /// Null: the device has none, and tensor operations do the work.
 const DeviceKernels* device_kernels(at::Device device);
 
-/// Loads libalambic_cuda.so for the GPU of this number; after libtorch_cuda.so. Empty, or why there
-/// are no kernels, for a warning: without them everything works, slower.
-std::string load_cuda_kernels(int device);
+/// Makes the kernels of a device ready that models will be on: a GPU's are those of
+/// libalambic_cuda.so beside this library. Where it cannot be used a warning says why and what is
+/// slower. The environment variable ALAMBIC_KERNELS: "required" makes that an environment error,
+/// "none" does without them.
+void open_device_kernels(at::Device device);
+
+/// The table of the library of that file for the device of this number, or why it cannot be used;
+/// a relative path is one from this library's folder. The library stays loaded.
+std::variant<const DeviceTable*, std::string> load_device_table(const std::string& path,
+                                                                int device);
 
 /// Whether kernels know this dtype.
 inline bool has_device_number(const Tensor& t) {

@@ -1,7 +1,5 @@
 #include "alambic/kernels/device_decoding.h"
 
-#include <cmath>
-
 #include "alambic/base/error.h"
 #include "alambic/kernels/launch.h"
 
@@ -65,107 +63,131 @@ Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& v
   return out;
 }
 
+namespace {
+
+DeviceHeadNorm norm_of(const DeviceCall& call, const HeadRows& rows) {
+  if (!rows.norm_d.defined()) return {};
+  return {.weight = call.at(rows.norm_d),
+          .weight_type = device_number(rows.norm_d),
+          .epsilon = static_cast<float>(rows.style.epsilon),
+          .shift = rows.style.plus_one ? 1.0f : 0.0f,
+          .wide = rows.style.plus_one || rows.style.wide};
+}
+
+DeviceHeads heads_of(const DeviceCall& call, const HeadRows& rows) {
+  const Tensor& x = rows.x_BHd;
+  DeviceHeads heads = {};
+  heads.x = call.at(x);
+  heads.x_row = x.stride(0);
+  heads.x_head = x.stride(1);
+  heads.norm = norm_of(call, rows);
+  heads.direction = 1;
+  heads.N = x.size(0);
+  heads.H = x.size(1);
+  heads.d = x.size(2);
+  return heads;
+}
+
+void turn(const DeviceCall& call, DeviceHeads& heads, const NewHeads& given) {
+  if (!given.cos_Bd.defined()) return;
+  heads.cos = call.at<float>(given.cos_Bd);
+  heads.sin = call.at<float>(given.sin_Bd);
+  heads.turned = 2 * given.cos_Bd.size(1);
+}
+
+void write_to(const DeviceCall& call, DeviceHeads& heads, const Tensor& cache,
+              const Tensor& slots_B, const Tensor& places_B) {
+  heads.cache = call.at(cache);
+  heads.cache_page = cache.stride(0);
+  heads.cache_head = cache.stride(1);
+  heads.cache_entry = cache.stride(2);
+  heads.pages = {call.at<int64_t>(slots_B), 1, cache.size(2)};
+  heads.places = call.at<int64_t>(places_B);
+}
+
+bool is_table(const Tensor& angles, const Tensor& x_BHd) {
+  return angles.scalar_type() == at::kFloat && angles.is_contiguous() && angles.dim() == 2 &&
+         angles.size(0) == x_BHd.size(0) && 2 * angles.size(1) <= x_BHd.size(2);
+}
+
+bool takes_norm_of(const HeadRows& rows) {
+  return !rows.norm_d.defined() || (rows.norm_d.is_contiguous() && rows.norm_d.dim() == 1 &&
+                                    rows.norm_d.size(0) == rows.x_BHd.size(2) &&
+                                    kernels_of(rows.x_BHd, rows.norm_d) != nullptr);
+}
+
+}  // namespace
+
 void write_entries(const Tensor& rows_BKd, const Tensor& cache, const Tensor& slots_B,
-                   const Tensor& places_B, const Tensor& cos_Bd, const Tensor& sin_Bd) {
+                   const Tensor& places_B) {
   check(rows_BKd.scalar_type() == cache.scalar_type() && cache.stride(3) == 1,
         "a cache of another dtype than its rows");
   const DeviceCall call = call_for(rows_BKd);
   const Tensor rows = dense_rows(rows_BKd), slots = slots_B.contiguous(),
                places = places_B.contiguous();
-  call.run(call.table().heads, {.x = call.at(rows),
-                                .x_row = rows.stride(0),
-                                .x_head = rows.stride(1),
-                                .norm_weight = nullptr,
-                                .epsilon = 0,
-                                .cos = call.at<float>(cos_Bd),
-                                .sin = call.at<float>(sin_Bd),
-                                .direction = 1,
-                                .y = nullptr,
-                                .cache = call.at(cache),
-                                .cache_page = cache.stride(0),
-                                .cache_head = cache.stride(1),
-                                .cache_entry = cache.stride(2),
-                                .pages = {call.at<int64_t>(slots), 1, cache.size(2)},
-                                .places = call.at<int64_t>(places),
-                                .N = rows.size(0),
-                                .H = rows.size(1),
-                                .d = rows.size(2),
-                                .type = device_number(rows)});
+  DeviceHeadParts parts = {.part = {}, .count = 1, .type = device_number(rows)};
+  parts.part[0] = heads_of(call, {.x_BHd = rows, .norm_d = {}});
+  write_to(call, parts.part[0], cache, slots, places);
+  call.run(call.table().heads, parts);
 }
 
-DrawnRows draw(const Tensor& logits_BV, const DrawOptions& options, const Tensor& coin_B) {
+bool takes_decode_attention(const NewHeads& heads, const Tensor& keys, const Tensor& values,
+                            const AttentionOptions& options) {
+  const Tensor &q = heads.q.x_BHd, &k = heads.k.x_BHd, &v = heads.v_BKd;
+  const bool fits = q.dim() == 3 && k.dim() == 3 && k.sizes() == v.sizes() &&
+                    k.size(1) == keys.size(1) && k.size(2) == keys.size(3) &&
+                    v.size(2) == values.size(3) && k.scalar_type() == q.scalar_type() &&
+                    v.scalar_type() == q.scalar_type();
+  if (!fits || !takes_cached_attention(q, keys, values, options)) return false;
+  if (!takes_norm_of(heads.q) || !takes_norm_of(heads.k)) return false;
+  return !heads.cos_Bd.defined() || (is_table(heads.cos_Bd, q) && is_table(heads.sin_Bd, q));
+}
+
+Tensor decode_attention(const NewHeads& given, const Tensor& keys, const Tensor& values,
+                        const Tensor& slots_B, const Tensor& places_B, int64_t longest,
+                        const AttentionOptions& options) {
+  NewHeads heads = given;
+  for (Tensor* x : {&heads.q.x_BHd, &heads.k.x_BHd, &heads.v_BKd}) *x = dense_rows(*x);
+  const DeviceCall call = call_for(keys);
+  const Tensor slots = slots_B.contiguous(), places = places_B.contiguous();
+  const Tensor q_BHd = at::empty(heads.q.x_BHd.sizes(), heads.q.x_BHd.options());
+  DeviceHeadParts parts = {.part = {}, .count = 3, .type = device_number(q_BHd)};
+  auto& [q, k, v] = parts.part;
+  q = heads_of(call, heads.q);
+  q.y = call.at(q_BHd);
+  k = heads_of(call, heads.k);
+  v = heads_of(call, {.x_BHd = heads.v_BKd, .norm_d = {}});
+  turn(call, q, heads);
+  turn(call, k, heads);
+  write_to(call, k, keys, slots, places);
+  write_to(call, v, values, slots, places);
+  call.run(call.table().heads, parts);
+  return cached_attention(q_BHd, keys, values, slots, places, longest, options);
+}
+
+void draw(const Tensor& logits_BV, const DrawOptions& options, const DrawCoins& coins,
+          const Tensor& token_B, const Tensor& drawn_2B, bool advance) {
   const DeviceCall call = call_for(logits_BV);
-  const Tensor logits = dense_rows(logits_BV), coins = coin_B.contiguous();
-  const int64_t B = logits.size(0);
-  const DrawnRows drawn{empty_like_of({B}, logits, at::kInt),
-                        empty_like_of({B}, logits, at::kFloat)};
+  const Tensor logits = dense_rows(logits_BV);
+  check(token_B.is_contiguous() && coins.id_B.is_contiguous() && coins.place_B.is_contiguous() &&
+            drawn_2B.is_contiguous() && drawn_2B.numel() == 2 * logits.size(0),
+        "draws of {} rows", logits.size(0));
   call.run(call.table().sample, {.logits = call.at<float>(logits),
                                  .row = logits.stride(0),
-                                 .B = B,
+                                 .B = logits.size(0),
                                  .V = logits.size(1),
                                  .temperature = options.temperature,
                                  .top_k = options.top_k,
                                  .top_p = options.top_p,
                                  .min_p = options.min_p,
-                                 .coins = call.at<double>(coins),
-                                 .seed = 0,
-                                 .step = 0,
-                                 .id = nullptr,
-                                 .position = nullptr,
-                                 .token = call.at<int32_t>(drawn.token_B),
-                                 .logp = call.at<float>(drawn.logp_B)});
-  return drawn;
-}
-
-void adamw(const AdamWStep& step, const Tensor& master, const Tensor& mean, const Tensor& square,
-           const Tensor& gradient, const Tensor& weight, const Tensor& scale) {
-  check(gradient.is_contiguous() && master.is_contiguous() && gradient.numel() == master.numel(),
-        "adamw: a gradient of {} numbers for {}", gradient.numel(), master.numel());
-  check(!weight.defined() || weight.scalar_type() == gradient.scalar_type(),
-        "adamw: gradient and weight of two types");
-  const DeviceCall call = call_for(gradient);
-  const auto t = static_cast<double>(step.step);
-  call.run(call.table().adamw, {.master = call.at<float>(master),
-                                .mean = call.at<float>(mean),
-                                .square = call.at<float>(square),
-                                .gradient = call.at(gradient),
-                                .weight = call.at(weight),
-                                .factor = static_cast<float>(step.factor),
-                                .scale = call.at<float>(scale),
-                                .n = gradient.numel(),
-                                .learning_rate = static_cast<float>(step.learning_rate),
-                                .beta1 = static_cast<float>(step.beta1),
-                                .beta2 = static_cast<float>(step.beta2),
-                                .epsilon = static_cast<float>(step.epsilon),
-                                .weight_decay = static_cast<float>(step.weight_decay),
-                                .correction1 = static_cast<float>(1 - std::pow(step.beta1, t)),
-                                .correction2 = static_cast<float>(1 - std::pow(step.beta2, t)),
-                                .type = device_number(gradient)});
-}
-
-ClippedNorm clipped_norm(const std::vector<Tensor>& gradients, double most) {
-  check(!gradients.empty(), "the norm of no gradients");
-  const DeviceCall call = call_for(gradients.front());
-  int64_t count = 0;
-  for (const Tensor& gradient : gradients) count += squares_parts(gradient.numel());
-  const Tensor parts = empty_like_of({count}, gradients.front(), at::kDouble);
-  const ClippedNorm result{empty_like_of({}, parts, at::kDouble),
-                           empty_like_of({}, parts, at::kFloat)};
-  int64_t first = 0;
-  for (const Tensor& gradient : gradients) {
-    check(gradient.is_contiguous(), "a gradient that is not contiguous");
-    call.run(call.table().squares, {.gradient = call.at(gradient),
-                                    .parts = call.at<double>(parts) + first,
-                                    .n = gradient.numel(),
-                                    .type = device_number(gradient)});
-    first += squares_parts(gradient.numel());
-  }
-  call.run(call.table().clip, {.parts = call.at<double>(parts),
-                               .count = count,
-                               .most = most,
-                               .norm = call.at<double>(result.norm),
-                               .scale = call.at<float>(result.scale)});
-  return result;
+                                 .coins = nullptr,
+                                 .seed = coins.seed,
+                                 .step = coins.step,
+                                 .id = call.at<int64_t>(coins.id_B),
+                                 .place = call.at<int64_t>(coins.place_B),
+                                 .advance = advance,
+                                 .token = call.at<int64_t>(token_B),
+                                 .drawn = call.at<double>(drawn_2B)});
 }
 
 }  // namespace alambic::kernels::on_device

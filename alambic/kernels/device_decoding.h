@@ -1,9 +1,9 @@
-// Kernels of decoding and of the optimizer on an accelerator that has them (kernels/device.h);
-// nothing waits for the device, and no gradient passes. Callers ask kernels_of first.
+// Kernels of decoding on an accelerator that has them (kernels/device.h); nothing waits for the
+// device, and no gradient passes. Callers ask first.
 #pragma once
 
 #include "alambic/kernels/attention.h"
-#include "alambic/kernels/device.h"
+#include "alambic/kernels/device_norm.h"
 
 namespace alambic::kernels::on_device {
 
@@ -19,10 +19,31 @@ Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& v
 bool takes_cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
                             const AttentionOptions& options);
 
-/// Writes row b of rows_BKd, turned by cos_Bd and sin_Bd where they are given, to entry
-/// places_B[b] of slot slots_B[b].
+/// Writes row b of rows_BKd to entry places_B[b] of slot slots_B[b].
 void write_entries(const Tensor& rows_BKd, const Tensor& cache, const Tensor& slots_B,
-                   const Tensor& places_B, const Tensor& cos_Bd = {}, const Tensor& sin_Bd = {});
+                   const Tensor& places_B);
+
+/// Heads of one projection, [B, heads, d], and the norm of each of them that comes first.
+struct HeadRows {
+  Tensor x_BHd;
+  Tensor norm_d;  ///< undefined: none
+  NormStyle style = {};
+};
+
+/// The heads of the new tokens of running sequences, whose angles cos and sin are, [B, half of what
+/// turns of a head]; both undefined: nothing turns.
+struct NewHeads {
+  HeadRows q, k;
+  Tensor v_BKd;
+  Tensor cos_Bd, sin_Bd;
+};
+
+/// What write_entries, cached_attention, norms and turns do one after another, in two launches.
+Tensor decode_attention(const NewHeads& heads, const Tensor& keys, const Tensor& values,
+                        const Tensor& slots_B, const Tensor& places_B, int64_t longest,
+                        const AttentionOptions& options);
+bool takes_decode_attention(const NewHeads& heads, const Tensor& keys, const Tensor& values,
+                            const AttentionOptions& options);
 
 /// Settings of a draw (rollout/sampling.h).
 struct DrawOptions {
@@ -31,31 +52,17 @@ struct DrawOptions {
   double top_p = 1, min_p = 0;
 };
 
-struct DrawnRows {
-  Tensor token_B;  ///< int32; −1 where a logit is not finite
-  Tensor logp_B;   ///< float32
+/// Coins of draws: those of (seed, step, id, position), the CPU's.
+struct DrawCoins {
+  uint64_t seed = 0, step = 0;
+  Tensor id_B;     ///< int64
+  Tensor place_B;  ///< int64: positions of the tokens before the drawn ones
 };
 
-/// A draw for each row of float32 logits with these coins (float64), the CPU's token for it.
-DrawnRows draw(const Tensor& logits_BV, const DrawOptions& options, const Tensor& coin_B);
-
-/// One tensor's part of a step of AdamW; all float32 but gradient and weight, which are of one
-/// type.
-struct AdamWStep {
-  double learning_rate, beta1, beta2, epsilon, weight_decay;
-  int64_t step;       ///< from 1
-  double factor = 1;  ///< of the gradient
-};
-/// `weight` is rounded from the master, or undefined: the master is the weight. `scale`: one
-/// float32 on the device, another factor of the gradient; undefined: 1.
-void adamw(const AdamWStep& step, const Tensor& master, const Tensor& mean, const Tensor& square,
-           const Tensor& gradient, const Tensor& weight, const Tensor& scale);
-
-struct ClippedNorm {
-  Tensor norm;   ///< float64, one number: of all gradients together
-  Tensor scale;  ///< float32, one number: what brings it down to `most`; 0 where it is not finite
-};
-/// `most` 0: no limit. All on one device; nothing is read.
-ClippedNorm clipped_norm(const std::vector<Tensor>& gradients, double most);
+/// A draw for each row of float32 logits, the CPU's token for it, to `token_B` (int64). `drawn_2B`
+/// (float64) gets tokens and the logarithms of their probabilities; NaN where a logit of the row is
+/// not finite. `advance`: places become those of the drawn tokens.
+void draw(const Tensor& logits_BV, const DrawOptions& options, const DrawCoins& coins,
+          const Tensor& token_B, const Tensor& drawn_2B, bool advance);
 
 }  // namespace alambic::kernels::on_device

@@ -1,5 +1,5 @@
-// Functions of this room on an accelerator that has kernels (kernels/device.h): what norm.h, rope.h
-// and activation.h say of them, differentiable once.
+// Functions of this room on an accelerator that has kernels (kernels/device.h): what rope.h and
+// activation.h say of them, and dropout; differentiable once.
 #pragma once
 
 #include <array>
@@ -9,9 +9,7 @@
 
 namespace alambic::kernels::on_device {
 
-Tensor rms_norm(const Tensor& x_ND, const Tensor& weight_D, double epsilon);
-
-/// cos and sin are float32.
+/// cos and sin are float32; where they have fewer columns than half a head, its front turns.
 Tensor rope(const Tensor& x_NHd, const Tensor& cos_Nd, const Tensor& sin_Nd);
 
 /// `up_NF` may be undefined: the gate's value alone.

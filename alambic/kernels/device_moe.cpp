@@ -1,5 +1,7 @@
 #include "alambic/kernels/device_moe.h"
 
+#include <ATen/ops/_grouped_mm.h>
+
 #include "alambic/base/error.h"
 #include "alambic/kernels/launch.h"
 #include "alambic/tensor/function.h"
@@ -135,6 +137,16 @@ Tensor combine_rows(const Tensor& y_PD, const Tensor& weights_NK, const Tensor& 
     return combined(y, weights_NK.to(at::kFloat).contiguous(), base, routed);
   }
   return CombineFunction::apply(y, weights_NK, base, routed);
+}
+
+Tensor grouped_product(const Tensor& x_PD, const Tensor& weights_EFD, const Routed& routed) {
+  return at::_grouped_mm(x_PD, weights_EFD.transpose(1, 2), routed.ends_E);
+}
+
+bool takes_grouped_product(const Tensor& x_PD, const Tensor& weights_EFD) {
+  const auto whole = [&](int64_t width) { return width * x_PD.element_size() % 16 == 0; };
+  return x_PD.scalar_type() == weights_EFD.scalar_type() && x_PD.is_contiguous() &&
+         weights_EFD.is_contiguous() && whole(weights_EFD.size(1)) && whole(weights_EFD.size(2));
 }
 
 }  // namespace alambic::kernels::on_device

@@ -26,4 +26,10 @@ Tensor gather_rows(const Tensor& x_ND, const Routed& routed);
 Tensor combine_rows(const Tensor& y_PD, const Tensor& weights_NK, const Tensor& base_ND,
                     const Routed& routed);
 
+/// Rows of each expert by its own matrix, [P, F]: without gradients, and without a count on the
+/// host. `weights_EFD`: one matrix behind the other.
+Tensor grouped_product(const Tensor& x_PD, const Tensor& weights_EFD, const Routed& routed);
+/// Whether libtorch has it for such widths, which are whole numbers of 16 bytes.
+bool takes_grouped_product(const Tensor& x_PD, const Tensor& weights_EFD);
+
 }  // namespace alambic::kernels::on_device

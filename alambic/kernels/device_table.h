@@ -13,8 +13,9 @@ namespace alambic::kernels {
 /// Dtype of numbers that device kernels read and write; they compute in float32.
 enum class DeviceNumber : uint8_t { f32, bf16 };
 
-/// y = weight · (s / sqrt(mean(s²) + epsilon)), s = x + residual in their type; the quotient is
-/// rounded to it before the product where the weight has the same type (kernels/norm.h).
+/// y = (weight + shift) · (s / sqrt(mean(s²) + epsilon)), s = x + residual in their type. The
+/// quotient is rounded to it before the product, but where the product is `wide` or the weight is
+/// of another type (kernels/norm.h).
 struct DeviceNorm {
   const void* x;         ///< [N, D], rows dense
   const void* residual;  ///< [N, D] or null
@@ -23,7 +24,8 @@ struct DeviceNorm {
   void* y;               ///< [N, D]
   float* inverse;        ///< 1 / root of each row, [N], or null
   int64_t N, D;
-  float epsilon;
+  float epsilon, shift;
+  bool wide;
   DeviceNumber type, weight_type;
 };
 
@@ -36,6 +38,7 @@ struct DeviceNormGrad {
   float* parts;    ///< norm_grad_parts(N) · D numbers of scratch; null: no dweight
   void* dweight;   ///< [D] or null
   int64_t N, D;
+  float shift;
   DeviceNumber type, weight_type;
 };
 
@@ -52,14 +55,21 @@ struct DevicePages {
   int64_t table_row, page;
 };
 
-/// Rotary positions of heads (kernels/rope.h), with an RMS norm of each head before where
-/// `norm_weight` is given, and with the row written to a cache where `cache` is.
+/// RMS norm of each head alone, as DeviceNorm's; without a weight there is none.
+struct DeviceHeadNorm {
+  const void* weight;  ///< [d] or null
+  DeviceNumber weight_type;
+  float epsilon, shift;
+  bool wide;
+};
+
+/// Heads that are normed, turned (kernels/rope.h), and written to a cache, each where it is asked.
 struct DeviceHeads {
   const void* x;  ///< [N, H, d], d dense
   int64_t x_row, x_head;
-  const void* norm_weight;  ///< [d], of `type`, or null
-  float epsilon;
-  const float *cos, *sin;  ///< [N, d/2]; null: not turned (values on their way to the cache)
+  DeviceHeadNorm norm;
+  const float *cos, *sin;  ///< [N, turned / 2]; null: not turned (values on their way to the cache)
+  int64_t turned;          ///< numbers at the front of each head that turn; the others stay
   float direction;         ///< 1; −1 turns back
   void* y;                 ///< [N, H, d] dense, or null
   void* cache;             ///< [pages, H, page, d], or null
@@ -67,18 +77,26 @@ struct DeviceHeads {
   DevicePages pages;
   const int64_t* places;  ///< [N]: of each row, its entry; row n is that of row n of the table
   int64_t N, H, d;
-  DeviceNumber type;
+};
+
+/// Queries, keys and values in one launch.
+struct DeviceHeadParts {
+  DeviceHeads part[3];
+  int count;
+  DeviceNumber type;  ///< of all heads
 };
 
 enum class DeviceGate : uint8_t { silu, gelu_tanh };
 
-/// y = gate(g) · up, or gate(g) where `up` is null; of the backward pass dy → dgate, dup.
+/// y = gate(g) · up, or gate(g) where `up` is null; of the backward pass dy → dgate, dup. [N, F];
+/// all but gate and up are dense.
 struct DeviceGated {
   const void *gate, *up;
+  int64_t gate_row, up_row;  ///< distances of rows
   void* y;
   const void* dy;
   void *dgate, *dup;
-  int64_t n;
+  int64_t N, F;
   DeviceGate kind;
   DeviceNumber type;
 };
@@ -127,34 +145,49 @@ struct DeviceSample {
   int64_t top_k;        ///< 0: all
   double top_p;         ///< 1: all
   double min_p;         ///< 0: all
-  const double* coins;  ///< [B]; null: those of seed, step, ids and positions
+  const double* coins;  ///< [B]; null: those of seed, step, ids and places
   uint64_t seed, step;
-  const int64_t* id;        ///< [B]
-  const int32_t* position;  ///< [B]
-  int32_t* token;           ///< [B]; −1 where a logit is not finite
-  float* logp;              ///< [B]: of all tokens at the temperature; NaN there
+  const int64_t* id;  ///< [B]
+  int64_t* place;     ///< [B]: position of the token before the drawn one
+  bool advance;       ///< adds 1 to each place
+  int64_t* token;     ///< [B]; 0 where a logit of the row is not finite
+  double* drawn;  ///< [2, B]: tokens, and the logarithms of their probabilities among all at the
+                  ///< temperature; NaN where a logit of the row is not finite
 };
 
 /// AdamW with float32 masters and moments (torch's _fused_adamw_), and the weights rounded from
-/// them.
-struct DeviceAdamW {
+/// them, of some tensors in one launch.
+struct DeviceAdamWTensor {
   float *master, *mean, *square;
-  const void* gradient;
-  void* weight;        ///< of `type`; null: the master is the weight
-  float factor;        ///< of the gradient
-  const float* scale;  ///< one number, on the device: another factor; null: 1
+  const void* gradient;  ///< null: zeros
+  void* weight;          ///< null: the master is the weight
   int64_t n;
-  float learning_rate, beta1, beta2, epsilon, weight_decay;
-  float correction1, correction2;  ///< 1 − beta^step
-  DeviceNumber type;               ///< of the gradient, and of `weight`
+  float weight_decay;
+  DeviceNumber gradient_type, weight_type;
 };
+inline constexpr int most_device_tensors = 32;
+struct DeviceAdamW {
+  DeviceAdamWTensor tensor[most_device_tensors];
+  int count;
+  float factor;        ///< of the gradients
+  const float* scale;  ///< one number, on the device: another factor; null: 1
+  float learning_rate, beta1, beta2, epsilon;
+  float correction1, correction2;  ///< 1 − beta^step
+};
+/// Numbers of a tensor that one block steps.
+inline constexpr int64_t adamw_part = 1 << 14;
+inline constexpr int64_t adamw_parts(int64_t n) { return (n + adamw_part - 1) / adamw_part; }
 
-/// Σ g² of a tensor, in parts of a fixed size, float64: norm_parts(n) of them.
-struct DeviceSquares {
-  const void* gradient;
-  double* parts;
+/// Σ g² of some tensors, in parts of a fixed size, float64: those of one behind those of the other.
+struct DeviceGradient {
+  const void* numbers;
   int64_t n;
   DeviceNumber type;
+};
+struct DeviceSquares {
+  DeviceGradient gradient[most_device_tensors];
+  int count;
+  double* parts;  ///< squares_parts(n) of each
 };
 inline constexpr int64_t squares_part = 1 << 16;
 inline constexpr int64_t squares_parts(int64_t n) { return (n + squares_part - 1) / squares_part; }
@@ -251,13 +284,15 @@ struct DeviceDropout {
   DeviceNumber type;
 };
 
+/// All kernels, of the structs of one build: `layout` is that of another where they differ.
 struct DeviceTable {
+  uint64_t layout;   ///< device_layout
   const char* name;  ///< "cuda" or "simt"
   /// Null when this device can run the kernels, else why not.
   const char* (*fault)(int device);
   void (*rms_norm)(const DeviceNorm&, void* stream);
   void (*rms_norm_grad)(const DeviceNormGrad&, void* stream);
-  void (*heads)(const DeviceHeads&, void* stream);
+  void (*heads)(const DeviceHeadParts&, void* stream);
   void (*gated)(const DeviceGated&, void* stream);
   void (*gated_grad)(const DeviceGated&, void* stream);
   void (*decode)(const DeviceDecode&, void* stream);
@@ -272,6 +307,22 @@ struct DeviceTable {
   void (*moe_combine)(const DeviceMoe&, void* stream);
   void (*moe_combine_grad)(const DeviceMoe&, void* stream);
   void (*dropout)(const DeviceDropout&, void* stream);
+  const void* rows;  ///< DeviceRows (objective/device_rows.h)
 };
+
+/// Number of some structs: another where one comes, goes or changes its size, and by `version`
+/// where a field changes its meaning.
+template <class... Structs>
+constexpr uint64_t layout_of(uint64_t version) {
+  ((version = version * 1099511628211u + sizeof(Structs)), ...);
+  return version;
+}
+inline constexpr uint64_t device_layout =
+    layout_of<DeviceTable, DeviceNorm, DeviceNormGrad, DeviceHeadParts, DeviceGated, DeviceDecode,
+              DeviceSample, DeviceAdamW, DeviceSquares, DeviceClip, DeviceUnpack, DevicePackedFew,
+              DeviceRoute, DeviceMoe, DeviceDropout>(1);
+
+/// Function by which a library shows its kernels: const DeviceTable*().
+inline constexpr const char* device_table_function = "alambic_device_table";
 
 }  // namespace alambic::kernels

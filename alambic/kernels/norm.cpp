@@ -1,7 +1,7 @@
 #include "alambic/kernels/norm.h"
 
 #include "alambic/kernels/cpu.h"
-#include "alambic/kernels/device_functions.h"
+#include "alambic/kernels/device_norm.h"
 #include "alambic/kernels/launch.h"
 #include "alambic/tensor/function.h"
 
@@ -90,9 +90,8 @@ Tensor rms_norm(const Tensor& x_ND, const Tensor& weight_D, double epsilon) {
     return wants_gradient(x, weight_D) ? RmsNormFunction::apply(x, weight_D, epsilon)
                                        : fused_forward(x, weight_D, epsilon, nullptr);
   }
-  if (weight_D.dim() == 1 && weight_D.numel() == x_ND.size(-1) &&
-      kernels_of(x_ND, weight_D) != nullptr) {
-    return on_device::rms_norm(x_ND, weight_D, epsilon);
+  if (on_device::takes_norm(x_ND, weight_D)) {
+    return on_device::rms_norm(x_ND, weight_D, {.epsilon = epsilon});
   }
   const auto wide = x_ND.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const Tensor x = x_ND.to(wide);

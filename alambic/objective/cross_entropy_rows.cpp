@@ -1,8 +1,7 @@
 #include "alambic/objective/cross_entropy_rows.h"
 
 #include "alambic/base/error.h"
-#include "alambic/kernels/device.h"
-#include "alambic/objective/device_rows.h"
+#include "alambic/objective/device_row_kernels.h"
 
 namespace alambic {
 namespace {
@@ -41,24 +40,23 @@ CrossEntropyRows rows_by_tensors(const CrossEntropyRow& row, const Tensor& logit
   return rows;
 }
 
-CrossEntropyRows rows_on_device(const kernels::DeviceKernels& kernels, const CrossEntropyRow& row,
+CrossEntropyRows rows_on_device(const DeviceRows& kernels, const CrossEntropyRow& row,
                                 const Tensor& logits_CV, const Tensor& targets_C) {
-  const kernels::DeviceCall call(kernels, logits_CV.device());
+  const kernels::DeviceCall call = kernels::call_for(logits_CV);
   const auto numbers = logits_CV.options().dtype(at::kDouble);
   const int64_t count = logits_CV.size(0);
   const CrossEntropyRows rows{at::empty({count}, numbers), at::empty({count}, numbers)};
-  call.run(static_cast<const DeviceRows*>(kernels.rows)->cross_entropy,
-           {.logits = call.at<float>(logits_CV),
-            .targets = call.at<int64_t>(targets_C),
-            .rows = count,
-            .vocabulary = row.vocabulary,
-            .stride = logits_CV.stride(0),
-            .temperature = row.temperature,
-            .weight = row.weight,
-            .softcap = row.softcap,
-            .gradient = row.gradient,
-            .cross_entropy = call.at<double>(rows.cross_entropy_C),
-            .agreement = call.at<double>(rows.agreement_C)});
+  call.run(kernels.cross_entropy, {.logits = call.at<float>(logits_CV),
+                                   .targets = call.at<int64_t>(targets_C),
+                                   .rows = count,
+                                   .vocabulary = row.vocabulary,
+                                   .stride = logits_CV.stride(0),
+                                   .temperature = row.temperature,
+                                   .weight = row.weight,
+                                   .softcap = row.softcap,
+                                   .gradient = row.gradient,
+                                   .cross_entropy = call.at<double>(rows.cross_entropy_C),
+                                   .agreement = call.at<double>(rows.agreement_C)});
   return rows;
 }
 
@@ -66,9 +64,10 @@ CrossEntropyRows rows_on_device(const kernels::DeviceKernels& kernels, const Cro
 
 CrossEntropyRows cross_entropy_rows(const CrossEntropyRow& row, const Tensor& logits_CV,
                                     const Tensor& targets_C) {
-  const bool single = logits_CV.scalar_type() == at::kFloat;
-  if (single && logits_CV.is_cpu()) return rows_on_cpu(row, logits_CV, targets_C);
-  const auto* kernels = single ? kernels::kernels_of(logits_CV) : nullptr;
+  if (logits_CV.scalar_type() == at::kFloat && logits_CV.is_cpu()) {
+    return rows_on_cpu(row, logits_CV, targets_C);
+  }
+  const DeviceRows* kernels = device_rows_of(logits_CV, logits_CV);
   if (kernels != nullptr && targets_C.is_contiguous()) {
     return rows_on_device(*kernels, row, logits_CV, targets_C);
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "alambic/kernels/device_table.h"
 #include "alambic/objective/divergence_kind.h"
 
 namespace alambic {
@@ -34,8 +35,17 @@ struct DeviceCrossEntropy {
 };
 
 struct DeviceRows {
+  uint64_t layout;  ///< device_rows_layout
   void (*divergence)(const DeviceDivergence&, void* stream);
   void (*cross_entropy)(const DeviceCrossEntropy&, void* stream);
 };
+
+/// As kernels::device_layout; the divergences go by their numbers.
+inline constexpr uint64_t device_rows_layout =
+    kernels::layout_of<DeviceRows, DeviceDivergence, DeviceCrossEntropy
+#define ALAMBIC_DIVERGENCE(kind, type) , char[static_cast<int>(DivergenceKind::kind) + 1]
+#include "alambic/objective/divergences.def"
+#undef ALAMBIC_DIVERGENCE
+                       >(1);
 
 }  // namespace alambic

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "alambic/kernels/device.h"
-#include "alambic/objective/device_rows.h"
+#include "alambic/objective/device_row_kernels.h"
 #include "alambic/objective/divergences/all.h"
 #include "alambic/objective/tensor_arithmetic.h"
 
@@ -97,18 +96,16 @@ void rows_by_tensors(const DivergenceRow& row, const Tensor& student_CV, const T
 }
 
 // Rows that an accelerator has a kernel for.
-const kernels::DeviceKernels* kernels_of_rows(const DivergenceRow& row, const Tensor& student_CV,
-                                              const Tensor& teacher_CV) {
-  const bool rows = student_CV.scalar_type() == at::kFloat &&
-                    teacher_CV.scalar_type() == at::kFloat &&
-                    student_CV.stride(0) == teacher_CV.stride(0) && student_CV.stride(1) == 1 &&
+const DeviceRows* kernels_of_rows(const DivergenceRow& row, const Tensor& student_CV,
+                                  const Tensor& teacher_CV) {
+  const bool rows = student_CV.stride(0) == teacher_CV.stride(0) && student_CV.stride(1) == 1 &&
                     teacher_CV.stride(1) == 1 && std::ssize(row.terms) <= most_device_terms;
-  return rows ? kernels::kernels_of(student_CV, teacher_CV) : nullptr;
+  return rows ? device_rows_of(student_CV, teacher_CV) : nullptr;
 }
 
-void rows_on_device(const kernels::DeviceKernels& kernels, const DivergenceRow& row,
-                    const Tensor& student_CV, const Tensor& teacher_CV, const Tensor& total) {
-  const kernels::DeviceCall call(kernels, student_CV.device());
+void rows_on_device(const DeviceRows& kernels, const DivergenceRow& row, const Tensor& student_CV,
+                    const Tensor& teacher_CV, const Tensor& total) {
+  const kernels::DeviceCall call = kernels::call_for(student_CV);
   const Tensor sums = at::empty({student_CV.size(0), 6}, total.options());
   DeviceDivergence job = {.student = call.at<float>(student_CV),
                           .teacher = call.at<float>(teacher_CV),
@@ -124,7 +121,7 @@ void rows_on_device(const kernels::DeviceKernels& kernels, const DivergenceRow& 
                           .sums = call.at<double>(sums),
                           .total = call.at<double>(total)};
   std::ranges::copy(row.terms, job.terms);
-  call.run(static_cast<const DeviceRows*>(kernels.rows)->divergence, job);
+  call.run(kernels.divergence, job);
 }
 
 }  // namespace

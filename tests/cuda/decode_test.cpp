@@ -172,6 +172,22 @@ TEST(DeviceDecode, TheSameBitsWhateverElseIsInTheBatch) {
   EXPECT_EQ(alone.found(700), y);  // room for a longer one
 }
 
+// What fits one part needs no second launch; a part more for another sequence changes no bit.
+TEST(DeviceDecode, OnePartIsOneLaunch) {
+  Cache cache{.type = DeviceNumber::f32,
+              .lengths = {decode_part, 5},
+              .H = 4,
+              .K = 2,
+              .d = 16,
+              .dv = 16,
+              .page = 512};
+  cache.sinks = {0.5, -1, 3, 0};
+  const int64_t before = simt::launches();
+  const auto y = cache.found();
+  EXPECT_EQ(simt::launches() - before, 2) << "in both orders";
+  EXPECT_EQ(cache.found(1), y);
+}
+
 TEST(DeviceDecode, AnEmptySequenceGivesZeros) {
   Cache cache{
       .type = DeviceNumber::f32, .lengths = {0, 2}, .H = 2, .K = 1, .d = 8, .dv = 8, .page = 16};

@@ -30,6 +30,8 @@ struct Norm {
             .N = N,
             .D = D,
             .epsilon = epsilon,
+            .shift = 0,
+            .wide = false,
             .type = type,
             .weight_type = type};
   }
@@ -84,6 +86,27 @@ TEST(DeviceRmsNorm, AWiderWeightIsRoundedAfterTheProduct) {
   }
 }
 
+// Gemma's: by 1 + weight, which bfloat16 would round to 1, and before the quotient is rounded.
+TEST(DeviceRmsNorm, AddsOneToTheWeightInFloat32) {
+  for (const DeviceNumber type : both_types) {
+    const int64_t D = 70;
+    Norm norm{3, D, type};
+    Numbers small(type, normal(D, 2, 0.003));
+    DeviceNorm job = norm.job();
+    job.weight = small.data();
+    job.shift = 1;
+    job.wide = true;
+    device::rms_norm(job, nullptr);
+    std::vector<double> weight = small.values();
+    for (double& w : weight) w += 1;
+    const auto expected = ref::rms_norm(norm.x.values(), weight, epsilon), found = norm.y.values();
+    const double rounding = type == DeviceNumber::f32 ? 1e-6 : 1.0001 / 256;
+    for (size_t i = 0; i < found.size(); ++i) {
+      EXPECT_LE(std::abs(found[i] - expected[i]), std::abs(expected[i]) * rounding + 1e-7) << i;
+    }
+  }
+}
+
 // d Σ y·probe / dx by central differences of the definition.
 std::vector<double> differences(const std::vector<double>& at, const std::vector<double>& probe,
                                 const std::function<std::vector<double>(std::vector<double>)>& f) {
@@ -100,9 +123,12 @@ std::vector<double> differences(const std::vector<double>& at, const std::vector
 }
 
 TEST(DeviceRmsNorm, GradientsAreThoseOfTheDefinition) {
-  for (const DeviceNumber type : both_types) {
+  for (const auto& [type, shift] : {std::pair(DeviceNumber::f32, 0.0f),
+                                    {DeviceNumber::bf16, 0.0f},
+                                    {DeviceNumber::f32, 1.0f},
+                                    {DeviceNumber::bf16, 1.0f}}) {
     Norm norm{5, 37, type};
-    device::rms_norm(norm.job(), nullptr);
+    device::rms_norm(norm.job(), nullptr);  // the roots
     Numbers dy(type, normal(5 * 37, 7)), dx(type, 5 * 37), dweight(type, 37);
     Memory<float> parts(norm_grad_parts(5) * 37);
     in_both_orders([&] {
@@ -116,12 +142,15 @@ TEST(DeviceRmsNorm, GradientsAreThoseOfTheDefinition) {
                              .dweight = dweight.data(),
                              .N = 5,
                              .D = 37,
+                             .shift = shift,
                              .type = type,
                              .weight_type = type},
                             nullptr);
       return dx.values();
     });
-    const auto x = norm.x.values(), weight = norm.weight.values();
+    const auto x = norm.x.values();
+    auto weight = norm.weight.values();
+    for (double& w : weight) w += shift;
     EXPECT_LT(error(dx.values(), differences(x, dy.values(),
                                              [&](std::vector<double> moved) {
                                                return ref::rms_norm(moved, weight, epsilon);
@@ -156,6 +185,7 @@ TEST(DeviceRmsNorm, WeightGradientCrossesPartsOfRowsAndTakesWhatComesFromElsewhe
                           .dweight = dw.data(),
                           .N = N,
                           .D = D,
+                          .shift = 0,
                           .type = type,
                           .weight_type = type};
     device::rms_norm_grad(job, nullptr);
@@ -201,10 +231,10 @@ struct Heads {
     return {.x = x.data(),
             .x_row = 3 * H * d,
             .x_head = d,
-            .norm_weight = nullptr,
-            .epsilon = epsilon,
+            .norm = {nullptr, type, epsilon, 0, false},
             .cos = cos.data(),
             .sin = sin.data(),
+            .turned = d,
             .direction = 1,
             .y = y.data(),
             .cache = nullptr,
@@ -215,8 +245,10 @@ struct Heads {
             .places = nullptr,
             .N = N,
             .H = H,
-            .d = d,
-            .type = type};
+            .d = d};
+  }
+  void run(const DeviceHeads& part) const {
+    device::heads({.part = {part, {}, {}}, .count = 1, .type = type}, nullptr);
   }
   std::vector<double> dense() {
     const auto all = x.values();
@@ -240,7 +272,7 @@ TEST(DeviceHeads, TurnAsTheDefinitionAndBack) {
     for (const int64_t d : {2, 64, 100}) {
       Heads heads{5, 3, d, type};
       const auto found = in_both_orders([&] {
-        device::heads(heads.job(), nullptr);
+        heads.run(heads.job());
         return heads.y.values();
       });
       EXPECT_LT(error(found, heads.turned(heads.dense())), tolerance(type)) << d;
@@ -250,7 +282,7 @@ TEST(DeviceHeads, TurnAsTheDefinitionAndBack) {
       back.x_row = 3 * d;
       back.y = again.data();
       back.direction = -1;
-      device::heads(back, nullptr);
+      heads.run(back);
       EXPECT_LT(error(again.values(), heads.dense()), 2 * tolerance(type)) << d;
     }
   }
@@ -260,11 +292,45 @@ TEST(DeviceHeads, AreNormedFirstWhereAWeightIsGiven) {
   for (const DeviceNumber type : both_types) {
     Heads heads{4, 2, 40, type};
     DeviceHeads job = heads.job();
-    job.norm_weight = heads.weight.data();
-    device::heads(job, nullptr);
+    job.norm.weight = heads.weight.data();
+    heads.run(job);
     const auto normed = ref::rms_norm(heads.dense(), heads.weight.values(), epsilon);
     EXPECT_LT(error(heads.y.values(), heads.turned(normed)), 3 * tolerance(type));
   }
+}
+
+// GPT-NeoX's and Qwen3.5's: the rest of a head stays.
+TEST(DeviceHeads, TurnTheirFrontAlone) {
+  const int64_t N = 3, H = 2, d = 40, turned = 12;
+  Heads heads{N, H, d, DeviceNumber::f32};
+  Heads front{N, H, turned, DeviceNumber::f32};  // whose angles these are
+  DeviceHeads job = heads.job();
+  job.cos = front.cos.data();
+  job.sin = front.sin.data();
+  job.turned = turned;
+  heads.run(job);
+  std::vector<double> expected = heads.dense(), fronts;
+  for (int64_t i = 0; i < N * H; ++i) {
+    fronts.insert(fronts.end(), expected.begin() + i * d, expected.begin() + i * d + turned);
+  }
+  fronts = front.turned(fronts);
+  for (int64_t i = 0; i < N * H; ++i) {
+    std::copy_n(fronts.begin() + i * turned, turned, expected.begin() + i * d);
+  }
+  EXPECT_LT(error(heads.y.values(), expected), tolerance(DeviceNumber::f32));
+}
+
+TEST(DeviceHeads, SeveralPartsAreOneLaunch) {
+  Heads q{3, 5, 16, DeviceNumber::bf16}, k{3, 2, 16, DeviceNumber::bf16};
+  DeviceHeadParts parts = {.part = {q.job(), k.job(), {}}, .count = 2, .type = DeviceNumber::bf16};
+  parts.part[1].cos = nullptr;
+  const int64_t before = simt::launches();
+  device::heads(parts, nullptr);
+  EXPECT_EQ(simt::launches(), before + 1);
+  EXPECT_EQ(k.y.values(), k.dense());
+  const auto together = q.y.values();
+  q.run(q.job());
+  EXPECT_EQ(q.y.values(), together);
 }
 
 TEST(DeviceHeads, RowsGoToTheirPageOfTheCache) {
@@ -282,7 +348,7 @@ TEST(DeviceHeads, RowsGoToTheirPageOfTheCache) {
   job.pages = {table.data(), 3, page};
   job.places = places.data();
   in_both_orders([&] {
-    device::heads(job, nullptr);
+    heads.run(job);
     return cache.values();
   });
   const auto y = heads.y.values();
@@ -303,19 +369,24 @@ std::vector<double> gate_of(DeviceGate kind, const std::vector<double>& gate,
   return kind == DeviceGate::silu ? ref::swiglu(gate, up) : ref::geglu(gate, up);
 }
 
+// Gate and up side by side in rows of 2·F numbers and three more, as parts of one product.
 TEST(DeviceGated, IsItsDefinitionWithItsGradient) {
   for (const DeviceNumber type : both_types) {
     for (const DeviceGate kind : {DeviceGate::silu, DeviceGate::gelu_tanh}) {
-      const size_t n = 300;
-      Numbers gate(type, normal(n, 1, 3)), up(type, normal(n, 2)), dy(type, normal(n, 3));
+      const size_t N = 3, F = 300, n = N * F, row = 2 * F + 3,
+                   width = type == DeviceNumber::f32 ? 4 : 2;
+      Numbers both(type, normal(N * row, 1, 3)), dy(type, normal(n, 3));
       Numbers y(type, n), dgate(type, n), dup(type, n);
-      const DeviceGated job = {.gate = gate.data(),
-                               .up = up.data(),
+      const DeviceGated job = {.gate = both.data(),
+                               .up = static_cast<char*>(both.data()) + F * width,
+                               .gate_row = row,
+                               .up_row = row,
                                .y = y.data(),
                                .dy = dy.data(),
                                .dgate = dgate.data(),
                                .dup = dup.data(),
-                               .n = n,
+                               .N = N,
+                               .F = F,
                                .kind = kind,
                                .type = type};
       in_both_orders([&] {
@@ -323,7 +394,13 @@ TEST(DeviceGated, IsItsDefinitionWithItsGradient) {
         device::gated_grad(job, nullptr);
         return dgate.values();
       });
-      const auto g = gate.values(), u = up.values(), d = dy.values();
+      std::vector<double> g, u;
+      const auto all = both.values(), d = dy.values();
+      for (size_t i = 0; i < N; ++i) {
+        const auto begin = all.begin() + static_cast<ptrdiff_t>(i * row);
+        g.insert(g.end(), begin, begin + F);
+        u.insert(u.end(), begin + F, begin + 2 * F);
+      }
       EXPECT_LT(error(y.values(), gate_of(kind, g, u)), 2 * tolerance(type));
       std::vector<double> of_gate(n), of_up(n), above = g, below = g;
       for (size_t i = 0; i < n; ++i) above[i] += 1e-5, below[i] -= 1e-5;

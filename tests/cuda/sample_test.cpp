@@ -17,7 +17,7 @@ struct Draws {
   int64_t B, V;
   std::vector<float> logits;
   std::vector<int64_t> ids = numbered<int64_t>(100);
-  std::vector<int32_t> positions = numbered<int32_t>(7);
+  std::vector<int64_t> places = numbered<int64_t>(6);  // of the tokens before the drawn ones
 
   template <class T>
   std::vector<T> numbered(T from) const {
@@ -31,7 +31,7 @@ struct Draws {
                     .stream = Stream::sampling,
                     .step = step,
                     .sample = static_cast<uint64_t>(ids[b]),
-                    .position = static_cast<uint32_t>(positions[b])});
+                    .position = static_cast<uint32_t>(places[b] + 1)});
   }
 };
 
@@ -44,15 +44,16 @@ Draws normal_draws(int64_t B, int64_t V, unsigned number, bool ties = false) {
 }
 
 struct DrawnRows {
-  std::vector<int32_t> token;
-  std::vector<float> logp;
+  std::vector<int64_t> token;
+  std::vector<double> logp;
 };
 
 DrawnRows drawn(const Draws& draws, const Sampling& sampling) {
-  Memory<float> logits(draws.logits), logp(draws.B);
-  Memory<int64_t> ids(draws.ids);
-  Memory<int32_t> positions(draws.positions), token(draws.B);
+  Memory<float> logits(draws.logits);
+  Memory<int64_t> ids(draws.ids), places(draws.places), token(draws.B);
+  Memory<double> numbers(2 * draws.B);
   in_both_orders([&] {
+    std::copy(draws.places.begin(), draws.places.end(), places.data());
     kernels::device::sample({.logits = logits.data(),
                              .row = draws.V,
                              .B = draws.B,
@@ -65,13 +66,18 @@ DrawnRows drawn(const Draws& draws, const Sampling& sampling) {
                              .seed = seed,
                              .step = step,
                              .id = ids.data(),
-                             .position = positions.data(),
+                             .place = places.data(),
+                             .advance = true,
                              .token = token.data(),
-                             .logp = logp.data()},
+                             .drawn = numbers.data()},
                             nullptr);
     return token.values();
   });
-  return {token.values(), logp.values()};
+  for (int64_t b = 0; b < draws.B; ++b) {
+    EXPECT_EQ(places.values()[b], draws.places[b] + 1) << "row " << b;
+    EXPECT_EQ(numbers.values()[b], static_cast<double>(token.values()[b])) << "row " << b;
+  }
+  return {token.values(), {numbers.data() + draws.B, numbers.data() + 2 * draws.B}};
 }
 
 void expect_as_on_the_cpu(const Draws& draws, const Sampling& sampling, const std::string& what) {
@@ -95,9 +101,9 @@ TEST(DeviceSample, TakesTheSameTokensAsTheCpu) {
 
 TEST(DeviceSample, TakesCoinsThatAreGiven) {
   const Draws draws = normal_draws(2, 300, 8);
-  Memory<float> logits(draws.logits), logp(2);
-  Memory<double> coins(std::vector<double>{0.25, 0.75});
-  Memory<int32_t> token(2);
+  Memory<float> logits(draws.logits);
+  Memory<double> coins(std::vector<double>{0.25, 0.75}), numbers(4);
+  Memory<int64_t> token(2), places(draws.places);
   kernels::device::sample({.logits = logits.data(),
                            .row = 300,
                            .B = 2,
@@ -110,10 +116,12 @@ TEST(DeviceSample, TakesCoinsThatAreGiven) {
                            .seed = 0,
                            .step = 0,
                            .id = nullptr,
-                           .position = nullptr,
+                           .place = places.data(),
+                           .advance = false,
                            .token = token.data(),
-                           .logp = logp.data()},
+                           .drawn = numbers.data()},
                           nullptr);
+  EXPECT_EQ(places.values(), draws.places);
   for (int64_t b = 0; b < 2; ++b) {
     EXPECT_EQ(token.values()[b], sample(draws.row(b), {}, coins.values()[b]).token);
   }
@@ -139,11 +147,11 @@ TEST(DeviceSample, ARowThatIsNotFiniteIsMarkedAndSpoilsNoOther) {
   Draws draws = normal_draws(3, 100, 6);
   draws.logits[100 + 42] = NAN;
   const DrawnRows found = drawn(draws, {});
-  EXPECT_EQ(found.token[1], -1);
+  EXPECT_EQ(found.token[1], 0) << "the next pass reads a row of the embedding for it";
   EXPECT_TRUE(std::isnan(found.logp[1]));
   EXPECT_EQ(found.token[2], sample(draws.row(2), {}, draws.coin(2)).token);
   draws.logits[100 + 42] = INFINITY;
-  EXPECT_EQ(drawn(draws, {}).token[1], -1);
+  EXPECT_TRUE(std::isnan(drawn(draws, {}).logp[1]));
 }
 
 }  // namespace

@@ -26,22 +26,24 @@ TEST(DeviceAdamW, StepsAsTheDefinitionWithMastersBesideTheWeights) {
     for (const float number : master.values()) expected.push_back({number, 0, 0});
     for (int64_t step = 1; step <= 3; ++step) {
       Numbers gradient(type, normal(n, 10 + step));
-      device::adamw({.master = master.data(),
-                     .mean = mean.data(),
-                     .square = square.data(),
-                     .gradient = gradient.data(),
-                     .weight = weight.data(),
+      device::adamw({.tensor = {{.master = master.data(),
+                                 .mean = mean.data(),
+                                 .square = square.data(),
+                                 .gradient = gradient.data(),
+                                 .weight = weight.data(),
+                                 .n = n,
+                                 .weight_decay = static_cast<float>(options.weight_decay),
+                                 .gradient_type = type,
+                                 .weight_type = type}},
+                     .count = 1,
                      .factor = 0.5f,
                      .scale = scale.data(),
-                     .n = n,
                      .learning_rate = static_cast<float>(options.learning_rate),
                      .beta1 = static_cast<float>(options.beta1),
                      .beta2 = static_cast<float>(options.beta2),
                      .epsilon = static_cast<float>(options.epsilon),
-                     .weight_decay = static_cast<float>(options.weight_decay),
                      .correction1 = static_cast<float>(1 - std::pow(options.beta1, step)),
-                     .correction2 = static_cast<float>(1 - std::pow(options.beta2, step)),
-                     .type = type},
+                     .correction2 = static_cast<float>(1 - std::pow(options.beta2, step))},
                     nullptr);
       const auto g = gradient.values();
       for (size_t i = 0; i < n; ++i) {
@@ -61,25 +63,92 @@ TEST(DeviceAdamW, AFactorOfZeroKeepsWhatIsNotFiniteOut) {
   Memory<float> master(floats({1})), mean(floats({0.25})), square(floats({0.5})),
       scale(floats({0}));
   Numbers gradient(DeviceNumber::f32, std::vector<double>{NAN});
-  device::adamw({.master = master.data(),
-                 .mean = mean.data(),
-                 .square = square.data(),
-                 .gradient = gradient.data(),
-                 .weight = nullptr,
+  device::adamw({.tensor = {{.master = master.data(),
+                             .mean = mean.data(),
+                             .square = square.data(),
+                             .gradient = gradient.data(),
+                             .weight = nullptr,
+                             .n = 1,
+                             .weight_decay = 0,
+                             .gradient_type = DeviceNumber::f32,
+                             .weight_type = DeviceNumber::f32}},
+                 .count = 1,
                  .factor = 1,
                  .scale = scale.data(),
-                 .n = 1,
                  .learning_rate = 0.1f,
                  .beta1 = 0.9f,
                  .beta2 = 0.9f,
                  .epsilon = 1e-8f,
-                 .weight_decay = 0,
                  .correction1 = 0.1f,
-                 .correction2 = 0.1f,
-                 .type = DeviceNumber::f32},
+                 .correction2 = 0.1f},
                 nullptr);
   EXPECT_TRUE(std::isfinite(master.values()[0]));
   EXPECT_FLOAT_EQ(mean.values()[0], 0.225f);
+}
+
+// Tensors of several blocks and of less than one, with and without a gradient, of both types, are
+// what each is alone.
+TEST(DeviceAdamW, StepsSeveralTensorsInOneLaunch) {
+  struct Tensors {
+    std::vector<Memory<float>> master, mean, square;
+    std::vector<Numbers> gradient, weight;
+
+    DeviceAdamW job() {
+      DeviceAdamW job = {.tensor = {},
+                         .count = 3,
+                         .factor = 0.5f,
+                         .scale = nullptr,
+                         .learning_rate = 0.1f,
+                         .beta1 = 0.9f,
+                         .beta2 = 0.99f,
+                         .epsilon = 1e-8f,
+                         .correction1 = 0.1f,
+                         .correction2 = 0.01f};
+      for (int i = 0; i < 3; ++i) {
+        const DeviceNumber type = i == 1 ? DeviceNumber::bf16 : DeviceNumber::f32;
+        job.tensor[i] = {.master = master[i].data(),
+                         .mean = mean[i].data(),
+                         .square = square[i].data(),
+                         .gradient = i == 2 ? nullptr : gradient[i].data(),
+                         .weight = i == 1 ? weight[i].data() : nullptr,
+                         .n = static_cast<int64_t>(master[i].size()),
+                         .weight_decay = i == 0 ? 0.1f : 0.0f,
+                         .gradient_type = type,
+                         .weight_type = type};
+      }
+      return job;
+    }
+  };
+  const auto made = [] {
+    Tensors tensors;
+    for (int i = 0; i < 3; ++i) {
+      const size_t n = i == 0 ? 2 * adamw_part + 5 : i == 1 ? 300 : adamw_part;
+      const DeviceNumber type = i == 1 ? DeviceNumber::bf16 : DeviceNumber::f32;
+      for (auto* memory : {&tensors.master, &tensors.mean, &tensors.square}) {
+        auto numbers = floats(normal(n, static_cast<unsigned>(10 * i) + 1));
+        for (float& x : numbers) x = std::abs(x);
+        memory->emplace_back(numbers);
+      }
+      tensors.gradient.emplace_back(type, normal(n, 5));
+      tensors.weight.emplace_back(type, n);
+    }
+    return tensors;
+  };
+  Tensors together = made(), alone = made();
+  device::adamw(together.job(), nullptr);
+  const DeviceAdamW all = alone.job();
+  for (int i = 0; i < 3; ++i) {
+    DeviceAdamW one = all;
+    one.tensor[0] = all.tensor[i];
+    one.count = 1;
+    device::adamw(one, nullptr);
+    EXPECT_EQ(together.master[i].values(), alone.master[i].values()) << i;
+    EXPECT_EQ(together.square[i].values(), alone.square[i].values()) << i;
+  }
+  EXPECT_EQ(together.weight[1].values(), alone.weight[1].values());
+  // Without a gradient the mean decays and still moves the master.
+  EXPECT_FLOAT_EQ(together.mean[2].values()[7], 0.9f * made().mean[2].values()[7]);
+  EXPECT_LT(together.master[2].values()[7], made().master[2].values()[7]);
 }
 
 struct Clipped {
@@ -93,7 +162,8 @@ Clipped clipped(DeviceNumber type, const std::vector<double>& numbers, double mo
   Memory<double> parts(squares_parts(n)), norm(1);
   Memory<float> scale(1);
   in_both_orders([&] {
-    device::squares({gradient.data(), parts.data(), n, type}, nullptr);
+    device::squares({.gradient = {{gradient.data(), n, type}}, .count = 1, .parts = parts.data()},
+                    nullptr);
     device::clip({parts.data(), squares_parts(n), most, norm.data(), scale.data()}, nullptr);
     return norm.values();
   });
@@ -113,6 +183,24 @@ TEST(DeviceClip, IsTheNormOfAllPartsAndItsFactor) {
     EXPECT_EQ(clipped(type, {0.5, 0.5}, 1).scale, 1);
     EXPECT_EQ(clipped(type, {0.5, NAN}, 1).scale, 0);
   }
+}
+
+TEST(DeviceSquares, PartsOfSeveralTensorsLieOneBehindTheOther) {
+  Numbers a(DeviceNumber::f32, normal(squares_part + 3, 1)), b(DeviceNumber::bf16, normal(40, 2));
+  Memory<double> parts(3), of_b(1);
+  device::squares({.gradient = {{a.data(), squares_part + 3, DeviceNumber::f32},
+                                {b.data(), 40, DeviceNumber::bf16}},
+                   .count = 2,
+                   .parts = parts.data()},
+                  nullptr);
+  device::squares(
+      {.gradient = {{b.data(), 40, DeviceNumber::bf16}}, .count = 1, .parts = of_b.data()},
+      nullptr);
+  EXPECT_EQ(parts.values()[2], of_b.values()[0]);
+  double rest = 0;
+  const auto numbers = a.values();
+  for (size_t i = squares_part; i < numbers.size(); ++i) rest += numbers[i] * numbers[i];
+  EXPECT_NEAR(parts.values()[1], rest, 1e-9 * rest);
 }
 
 TEST(DeviceDropout, HasTheWordsOfTheCpu) {

@@ -8,7 +8,9 @@
 #include "alambic/kernels/cuda/kernels.h"
 #include "alambic/kernels/device_decoding.h"
 #include "alambic/kernels/device_moe.h"
+#include "alambic/kernels/device_norm.h"
 #include "alambic/kernels/device_packed.h"
+#include "alambic/kernels/device_update.h"
 #include "alambic/kernels/norm.h"
 #include "alambic/kernels/rope.h"
 #include "tests/kernels/numbers.h"
@@ -18,12 +20,17 @@ namespace {
 
 using namespace alambic::test;
 
+struct Outcome {
+  int code = 0;
+  std::string text = {};
+};
+
 struct DeviceFunctions : testing::Test {
   void SetUp() override {
     use_device_kernels(
-        at::kCPU, {.table = &device::table(), .enqueue = [this](at::Device, const auto& launch) {
+        at::kCPU, {.table = &device::table(), .around = [this](void* stream, const auto& launch) {
                      ++calls;
-                     launch(nullptr);
+                     launch(stream);
                    }});
   }
   void TearDown() override { use_device_kernels(at::kCPU, {}); }
@@ -67,6 +74,46 @@ TEST_F(DeviceFunctions, NormRopeAndGatesRunTheTablesKernels) {
                  {draw({4, 30}, 5), draw({4, 30}, 6)}, 2);
   }
   expect_right([](const Inputs& in) { return gelu_tanh(in[0]); }, {draw({4, 30}, 7)}, 2);
+}
+
+// A sum that loses what comes to it beside the norm, or a gradient with 1 + weight in one place
+// only.
+TEST_F(DeviceFunctions, SumsOfTheResidualStreamGoBackOnBothWays) {
+  for (const bool plus_one : {false, true}) {
+    const Kernel by_kernel = [&](const Inputs& in) {
+      const auto made =
+          on_device::add_and_norm(in[0], in[1], in[2], {.epsilon = 1e-5, .plus_one = plus_one});
+      return at::cat({made.sum_ND, made.norm_ND});
+    };
+    const Kernel by_definition = [&](const Inputs& in) {
+      const Tensor sum = in[0] + in[1];
+      const Tensor root = (sum.square().mean(-1, true) + 1e-5).rsqrt();
+      return at::cat({sum, sum * root * (plus_one ? in[2] + 1 : in[2])});
+    };
+    const Inputs inputs =
+        cast(cast({draw({5, 40}, 1), draw({5, 40}, 2), draw({40}, 3)}, at::kBFloat16, false),
+             at::kDouble, false);
+    const Tensor probe = draw({10, 40}, 4).to(at::kBFloat16).to(at::kDouble);
+    calls = 0;
+    const Inputs found = gradients(by_kernel, inputs, at::kBFloat16, probe);
+    EXPECT_EQ(calls, 2);
+    const Inputs expected = gradients(by_definition, inputs, at::kDouble, probe);
+    for (size_t i = 0; i < 3; ++i) {
+      EXPECT_LT(error(found[i], expected[i]), 2e-2) << "input " << i << ", plus_one " << plus_one;
+    }
+  }
+}
+
+TEST_F(DeviceFunctions, GatesReadPartsOfOneProduct) {
+  const Tensor both = draw({6, 50}, 1).to(at::kBFloat16);
+  const auto parts = both.split(25, 1);
+  const Tensor apart = gated(Gate::silu, parts[0].contiguous(), parts[1].contiguous());
+  calls = 0;
+  EXPECT_TRUE(at::equal(gated(Gate::silu, parts[0], parts[1]), apart));
+  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(at::equal(
+      gated(Gate::silu, parts[0].unflatten(0, {2, 3}), parts[1].unflatten(0, {2, 3})).flatten(0, 1),
+      apart));
 }
 
 TEST_F(DeviceFunctions, DropoutGoesBackThroughTheSameMask) {
@@ -128,13 +175,23 @@ TEST_F(DeviceFunctions, AStepOfAdamWRoundsTheWeightFromItsMaster) {
   const auto clipped = on_device::clipped_norm({gradient, gradient}, 1);
   const double norm = gradient.to(at::kDouble).norm().item<double>() * std::sqrt(2.0);
   EXPECT_NEAR(clipped.norm.item<double>(), norm, 1e-9 * norm);
+  EXPECT_FLOAT_EQ(clipped.scale.item<float>(), static_cast<float>(1 / norm));
+  std::vector<on_device::AdamWTensor> tensors = {{master, mean, square, gradient, weight, 0}};
+  ASSERT_TRUE(on_device::takes_adamw(tensors[0]));
+  // More than one launch takes.
+  for (int i = 0; i < most_device_tensors; ++i) {
+    tensors.push_back({master.clone(), mean.clone(), square.clone(), gradient, {}, 0});
+  }
+  calls = 0;
   on_device::adamw({.learning_rate = 0.1,
                     .beta1 = 0.9,
                     .beta2 = 0.99,
                     .epsilon = 1e-8,
-                    .weight_decay = 0,
-                    .step = 1},
-                   master, mean, square, gradient, weight, clipped.scale);
+                    .step = 1,
+                    .factor = clipped.scale.item<double>()},
+                   tensors);
+  EXPECT_EQ(calls, 2);
+  for (const auto& tensor : tensors) EXPECT_TRUE(at::equal(tensor.master, master));
   // The first step moves each number by the learning rate, towards the gradient's other side.
   EXPECT_LT(error(before - master, gradient.to(at::kFloat).sign() * 0.1), 1e-5);
   EXPECT_TRUE(at::equal(weight, master.to(at::kBFloat16)));
@@ -158,6 +215,42 @@ TEST_F(DeviceFunctions, DecodingTakesSlotsAndPlaces) {
             1e-2);
 }
 
+// What norms, turns, writes and attention do one after another.
+TEST_F(DeviceFunctions, NewHeadsReachAttentionInTwoLaunches) {
+  const auto narrow = [](const Tensor& t) { return t.to(at::kBFloat16); };
+  const Tensor q = narrow(draw({2, 4, 8}, 1)), k = narrow(draw({2, 2, 8}, 2)),
+               v = narrow(draw({2, 2, 8}, 3)), norm = narrow(draw({8}, 4)), angle = draw({2, 3}, 5);
+  const Tensor slots = at::tensor({2, 0}, at::kLong), places = at::tensor({5, 9}, at::kLong);
+  const Tensor cos = angle.cos().to(at::kFloat), sin = angle.sin().to(at::kFloat);
+  const AttentionOptions options{.scale = 0.4, .window = 6};
+  const auto caches = [&] {
+    return std::pair(narrow(draw({3, 2, 16, 8}, 6)), narrow(draw({3, 2, 16, 8}, 7)));
+  };
+  const auto turned = [&](const Tensor& x) {
+    const Tensor front = x.narrow(2, 0, 6).contiguous();
+    return at::cat({rope(front, cos, sin), x.narrow(2, 6, 2)}, 2);
+  };
+  const auto [keys, values] = caches();
+  on_device::write_entries(turned(rms_norm(k, norm, 1e-5)), keys, slots, places);
+  on_device::write_entries(v, values, slots, places);
+  const Tensor expected = on_device::cached_attention(turned(rms_norm(q, norm, 1e-5)), keys, values,
+                                                      slots, places, 10, options);
+  const auto [own_keys, own_values] = caches();
+  const on_device::NewHeads heads{.q = {q, norm, {.epsilon = 1e-5}},
+                                  .k = {k, norm, {.epsilon = 1e-5}},
+                                  .v_BKd = v,
+                                  .cos_Bd = cos,
+                                  .sin_Bd = sin};
+  ASSERT_TRUE(on_device::takes_decode_attention(heads, own_keys, own_values, options));
+  calls = 0;
+  const Tensor found =
+      on_device::decode_attention(heads, own_keys, own_values, slots, places, 10, options);
+  EXPECT_EQ(calls, 2);
+  EXPECT_TRUE(at::equal(own_keys, keys));
+  EXPECT_TRUE(at::equal(own_values, values));
+  EXPECT_TRUE(at::equal(found, expected));
+}
+
 TEST_F(DeviceFunctions, ThoseOfTheCpuStayItsOwn) {
   rms_norm(draw({2, 8}, 1).to(at::kFloat), draw({8}, 2).to(at::kFloat), 1e-5);
   rms_norm(draw({2, 8}, 1), draw({8}, 2), 1e-5);  // float64 has no kernel anywhere
@@ -165,7 +258,7 @@ TEST_F(DeviceFunctions, ThoseOfTheCpuStayItsOwn) {
 }
 
 TEST_F(DeviceFunctions, ADeviceThatRefusesIsAnEnvironmentError) {
-  use_device_kernels(at::kCPU, {.table = &device::table(), .enqueue = [](at::Device, const auto&) {
+  use_device_kernels(at::kCPU, {.table = &device::table(), .around = [](void*, const auto&) {
                                   throw std::runtime_error("no kernel image is available");
                                 }});
   const Tensor x = draw({2, 8}, 1).to(at::kBFloat16);
@@ -178,16 +271,91 @@ TEST_F(DeviceFunctions, ADeviceThatRefusesIsAnEnvironmentError) {
   }
 }
 
-TEST(CudaKernels, LoadWithoutADriverAndSayWhyTheyCannotRun) {
-  const std::string library = std::string(ALAMBIC_BINARY_DIR) + "/libalambic_cuda.so";
-  if (!path_exists(library)) GTEST_SKIP() << "libalambic_cuda.so was not built: no nvcc";
-  const std::string reason = load_cuda_kernels(0);
-  if (device_kernels(at::Device(at::kCUDA, 0)) != nullptr) {
-    EXPECT_EQ(reason, "");  // there is a GPU
-    use_device_kernels(at::kCUDA, {});
-  } else {
-    EXPECT_NE(reason.find("cannot run on GPU 0: "), std::string::npos) << reason;
+std::string built(const std::string& library) {
+  return std::string(ALAMBIC_BINARY_DIR) + "/" + library;
+}
+
+std::string refusal(const std::string& path) {
+  const auto found = load_device_table(path, 0);
+  const auto* reason = std::get_if<std::string>(&found);
+  return reason == nullptr ? "it was taken" : *reason;
+}
+
+// A table whose structs are another build's: kernels that read other fields than were written.
+TEST(DeviceTables, OfAnotherBuildAreNotUsed) {
+  EXPECT_NE(refusal(built("tests/libother_kernels.so")).find("of another build: its table is "),
+            std::string::npos);
+  EXPECT_NE(refusal(built("libalambic_core.so")).find("shows no alambic_device_table"),
+            std::string::npos);
+  EXPECT_NE(refusal("libnone.so").find("libnone.so"), std::string::npos);
+}
+
+TEST(DeviceTables, OfThisBuildAreLoadedAndRun) {
+  const auto found = load_device_table(built("tests/libsimt_kernels.so"), 0);
+  ASSERT_TRUE(std::holds_alternative<const DeviceTable*>(found)) << std::get<std::string>(found);
+  const DeviceTable* table = std::get<const DeviceTable*>(found);
+  EXPECT_NE(table, &device::table()) << "this program's own";
+  EXPECT_NE(table->rows, nullptr);
+  const Tensor x = draw({4, 30}, 7).to(at::kBFloat16), expected = gelu_tanh(x);
+  use_device_kernels(at::kCPU, {.table = table});
+  const Tensor y = gelu_tanh(x);
+  use_device_kernels(at::kCPU, {});
+  EXPECT_LT(error(y, expected.to(at::kDouble)), 1e-2);
+}
+
+// With a driver libtorch's CUDA half would be loaded by now, or not.
+struct OpenKernels : testing::Test {
+  void SetUp() override {
+    if (path_exists("/dev/nvidiactl")) GTEST_SKIP() << "there is a driver";
   }
+  void TearDown() override { ::unsetenv("ALAMBIC_KERNELS"); }
+
+  static Outcome open(const char* wanted) {
+    if (wanted != nullptr) ::setenv("ALAMBIC_KERNELS", wanted, 1);
+    testing::internal::CaptureStderr();
+    Outcome outcome;
+    try {
+      open_device_kernels(at::Device(at::kCUDA, 0));
+    } catch (const Error& error) {
+      outcome.code = static_cast<int>(error.exit());
+      outcome.text = std::string(error.what()) + " | " + error.hint();
+    }
+    outcome.text += testing::internal::GetCapturedStderr();
+    return outcome;
+  }
+};
+
+// A GPU that decodes several times slower than it could, and nobody is told.
+TEST_F(OpenKernels, WarnsWhatIsSlowerWhereThereAreNone) {
+  const Outcome outcome = open(nullptr);
+  EXPECT_EQ(outcome.code, 0);
+  for (const char* part : {"warning: device cuda:0 has no kernels of ours: ", "libalambic_cuda.so",
+                           "several times slower"}) {
+    EXPECT_NE(outcome.text.find(part), std::string::npos) << outcome.text;
+  }
+  EXPECT_EQ(device_kernels(at::Device(at::kCUDA, 0)), nullptr);
+}
+
+TEST_F(OpenKernels, AnErrorOrSilenceWhereThatIsAskedFor) {
+  const Outcome required = open("required");
+  EXPECT_EQ(required.code, 3);
+  EXPECT_NE(required.text.find("which ALAMBIC_KERNELS requires"), std::string::npos)
+      << required.text;
+  EXPECT_NE(required.text.find("tools/setup --cuda"), std::string::npos) << required.text;
+  const Outcome none = open("none");
+  EXPECT_EQ(none.code, 0);
+  EXPECT_EQ(none.text, "");
+  const Outcome other = open("nope");
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.text.find("expected required or none"), std::string::npos) << other.text;
+}
+
+TEST(CudaKernels, LoadWithoutADriverAndSayWhyTheyCannotRun) {
+  const std::string library = built("libalambic_cuda.so");
+  if (!path_exists(library)) GTEST_SKIP() << "libalambic_cuda.so was not built: no nvcc";
+  const std::string reason = refusal(library);
+  EXPECT_TRUE(reason == "it was taken" || reason.find("cannot run on GPU 0: ") != reason.npos)
+      << reason;
 }
 
 }  // namespace

@@ -72,7 +72,10 @@ Json gpus() {
 std::string cuda() {
   try {
     const std::string problem = cuda_problem();
-    return problem.empty() ? "libraries loaded" : "cannot be used: " + problem;
+    if (!problem.empty()) return "cannot be used: " + problem;
+    const std::string without = cuda_kernels_problem();
+    return "libraries loaded" +
+           (without.empty() ? ", with our kernels" : "; no kernels of ours: " + without);
   } catch (const Error& error) {
     return fmt::format("cannot be used: {}", error.what());
   }

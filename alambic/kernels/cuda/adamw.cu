@@ -8,37 +8,61 @@ namespace {
 
 constexpr int threads = 256;
 
-template <class T>
-__global__ void adamw_step(DeviceAdamW job) {
-  const int64_t i = global_thread();
-  if (i >= job.n) return;
-  const float scale = job.scale != nullptr ? job.factor * *job.scale : job.factor;
-  float gradient = widen(static_cast<const T*>(job.gradient)[i]);
-  // Selected, not multiplied: what is not finite times 0 would reach the moments.
-  gradient = scale == 0 ? 0.0f : gradient * scale;
-  const float mean = job.mean[i] + (1 - job.beta1) * (gradient - job.mean[i]);
-  const float square = job.beta2 * job.square[i] + (1 - job.beta2) * gradient * gradient;
-  float master = job.master[i] * (1 - job.learning_rate * job.weight_decay);
-  const float root = sqrtf(square) / sqrtf(job.correction2) + job.epsilon;
-  master -= job.learning_rate / job.correction1 * mean / root;
-  job.mean[i] = mean;
-  job.square[i] = square;
-  job.master[i] = master;
-  if (job.weight != nullptr) static_cast<T*>(job.weight)[i] = narrow<T>(master);
+__device__ __forceinline__ float number(const void* numbers, DeviceNumber type, int64_t i) {
+  return type == DeviceNumber::f32 ? static_cast<const float*>(numbers)[i]
+                                   : widen(static_cast<const Bf16*>(numbers)[i]);
 }
 
-// A part of squares_part numbers to a block.
-template <class T>
-__global__ void square_part(const T* gradient, double* parts, int64_t n) {
-  const int64_t first = blockIdx.x * squares_part;
-  const int64_t last = first + squares_part < n ? first + squares_part : n;
+__device__ void step(const DeviceAdamW& job, const DeviceAdamWTensor& tensor, float scale,
+                     int64_t i) {
+  // Selected, not multiplied: what is not finite times 0 would reach the moments.
+  const bool none = tensor.gradient == nullptr || scale == 0;
+  const float gradient = none ? 0.0f : number(tensor.gradient, tensor.gradient_type, i) * scale;
+  const float mean = tensor.mean[i] + (1 - job.beta1) * (gradient - tensor.mean[i]);
+  const float square = job.beta2 * tensor.square[i] + (1 - job.beta2) * gradient * gradient;
+  float master = tensor.master[i] * (1 - job.learning_rate * tensor.weight_decay);
+  const float root = sqrtf(square) / sqrtf(job.correction2) + job.epsilon;
+  master -= job.learning_rate / job.correction1 * mean / root;
+  tensor.mean[i] = mean;
+  tensor.square[i] = square;
+  tensor.master[i] = master;
+  if (tensor.weight == nullptr) return;
+  if (tensor.weight_type == DeviceNumber::f32) {
+    static_cast<float*>(tensor.weight)[i] = master;
+  } else {
+    static_cast<Bf16*>(tensor.weight)[i] = narrow<Bf16>(master);
+  }
+}
+
+// A part of adamw_part numbers of one tensor to a block.
+__global__ void adamw_step(const __grid_constant__ DeviceAdamW job) {
+  int64_t part = blockIdx.x;
+  int which = 0;
+  while (part >= adamw_parts(job.tensor[which].n)) part -= adamw_parts(job.tensor[which++].n);
+  const DeviceAdamWTensor& tensor = job.tensor[which];
+  const float scale = job.scale != nullptr ? job.factor * *job.scale : job.factor;
+  const int64_t first = part * adamw_part;
+  const int64_t last = first + adamw_part < tensor.n ? first + adamw_part : tensor.n;
+  for (int64_t i = first + threadIdx.x; i < last; i += blockDim.x) step(job, tensor, scale, i);
+}
+
+// A part of squares_part numbers of one tensor to a block.
+__global__ void square_part(const __grid_constant__ DeviceSquares job) {
+  int64_t part = blockIdx.x;
+  int which = 0;
+  while (part >= squares_parts(job.gradient[which].n)) {
+    part -= squares_parts(job.gradient[which++].n);
+  }
+  const DeviceGradient& gradient = job.gradient[which];
+  const int64_t first = part * squares_part;
+  const int64_t last = first + squares_part < gradient.n ? first + squares_part : gradient.n;
   double sum = 0;
   for (int64_t i = first + threadIdx.x; i < last; i += blockDim.x) {
-    const float g = widen(gradient[i]);
+    const float g = number(gradient.numbers, gradient.type, i);
     sum += static_cast<double>(g) * g;
   }
   sum = block_sum(sum);
-  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
+  if (threadIdx.x == 0) job.parts[blockIdx.x] = sum;
 }
 
 __global__ void clip_factor(DeviceClip job) {
@@ -55,17 +79,15 @@ __global__ void clip_factor(DeviceClip job) {
 }  // namespace
 
 void adamw(const DeviceAdamW& job, void* stream) {
-  with_type(job.type, [&](auto number) {
-    simt::launch(adamw_step<decltype(number)>, blocks_for(job.n, threads), threads, 0, stream, job);
-  });
+  int64_t parts = 0;
+  for (int i = 0; i < job.count; ++i) parts += adamw_parts(job.tensor[i].n);
+  simt::launch(adamw_step, static_cast<unsigned>(parts), threads, 0, stream, job);
 }
 
 void squares(const DeviceSquares& job, void* stream) {
-  with_type(job.type, [&](auto number) {
-    using T = decltype(number);
-    simt::launch(square_part<T>, static_cast<unsigned>(squares_parts(job.n)), threads, 0, stream,
-                 static_cast<const T*>(job.gradient), job.parts, job.n);
-  });
+  int64_t parts = 0;
+  for (int i = 0; i < job.count; ++i) parts += squares_parts(job.gradient[i].n);
+  simt::launch(square_part, static_cast<unsigned>(parts), threads, 0, stream, job);
 }
 
 void clip(const DeviceClip& job, void* stream) {

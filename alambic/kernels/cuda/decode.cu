@@ -18,6 +18,36 @@ __device__ __forceinline__ int64_t entry_at(const DevicePages& pages, int64_t b,
   return page * of_page + e % pages.page * of_entry;
 }
 
+// The parts of one query head, in their order, and its sink, by a block.
+template <class T>
+__device__ void merge_head(const DeviceDecode& job, int64_t b, int64_t h) {
+  const int64_t unit = b * job.H + h, length = job.places[b] + 1, width = job.dv + 2;
+  const int64_t seen = job.window > 0 && job.window < length ? length - job.window : 0;
+  const int64_t first = seen / decode_part, last = decode_parts(length);
+  const float* of_head = job.scratch + unit * decode_parts(job.longest) * width;
+  float top = job.sinks != nullptr ? job.sinks[h] : -INFINITY;
+  for (int64_t i = first; i < last; ++i) top = Larger::join(top, of_head[i * width]);
+  float total = job.sinks != nullptr ? expf(job.sinks[h] - top) : 0.0f;
+  for (int64_t i = first; i < last; ++i) {
+    total += of_head[i * width + 1] * expf(of_head[i * width] - top);
+  }
+  if (job.lse != nullptr && threadIdx.x == 0) {
+    job.lse[unit] = total > 0 ? top + logf(total) : -INFINITY;
+  }
+  for (int64_t column = threadIdx.x; column < job.dv; column += blockDim.x) {
+    float sum = 0;
+    for (int64_t i = first; i < last; ++i) {
+      sum += of_head[i * width + 2 + column] * expf(of_head[i * width] - top);
+    }
+    static_cast<T*>(job.out)[unit * job.dv + column] = narrow<T>(total > 0 ? sum / total : 0.0f);
+  }
+}
+
+template <class T>
+__global__ void merge_parts(DeviceDecode job) {
+  merge_head<T>(job, blockIdx.x / job.H, blockIdx.x % job.H);
+}
+
 // A part of a sequence's cache and `heads` of the query heads that read one kv head. Scores of a
 // tile by warps, an entry each; then every thread adds up `columns` columns of the values.
 template <class T, int heads, int columns>
@@ -38,7 +68,13 @@ __global__ void attend_part(DeviceDecode job) {
   const int64_t begin = blockIdx.y * decode_part;
   const int64_t from = begin < seen ? seen : begin;
   const int64_t to = begin + decode_part < length ? begin + decode_part : length;
-  if (from >= to) return;  // the whole block; merge_parts knows
+  // Where all parts are this one, the block that has made them merges them.
+  const auto finish = [&] {
+    if (gridDim.y > 1) return;
+    __syncthreads();
+    for (int64_t h = 0; h < count; ++h) merge_head<T>(job, b, first_head + h);
+  };
+  if (from >= to) return finish();  // the whole block
 
   for (int64_t i = thread; i < count * job.d; i += threads) {
     const T* head = static_cast<const T*>(job.q) + b * job.q_row;
@@ -127,33 +163,7 @@ __global__ void attend_part(DeviceDecode job) {
       if (column < job.dv) part[2 + column] = sums[h][c];
     }
   }
-}
-
-// The parts of one query head, in their order, and its sink.
-template <class T>
-__global__ void merge_parts(DeviceDecode job) {
-  const int64_t b = blockIdx.x / job.H, h = blockIdx.x % job.H;
-  const int64_t length = job.places[b] + 1, parts = decode_parts(job.longest), width = job.dv + 2;
-  const int64_t seen = job.window > 0 && job.window < length ? length - job.window : 0;
-  const int64_t first = seen / decode_part, last = decode_parts(length);
-  const float* of_head = job.scratch + blockIdx.x * parts * width;
-  float top = job.sinks != nullptr ? job.sinks[h] : -INFINITY;
-  for (int64_t i = first; i < last; ++i) top = Larger::join(top, of_head[i * width]);
-  float total = job.sinks != nullptr ? expf(job.sinks[h] - top) : 0.0f;
-  for (int64_t i = first; i < last; ++i) {
-    total += of_head[i * width + 1] * expf(of_head[i * width] - top);
-  }
-  if (job.lse != nullptr && threadIdx.x == 0) {
-    job.lse[blockIdx.x] = total > 0 ? top + logf(total) : -INFINITY;
-  }
-  for (int64_t column = threadIdx.x; column < job.dv; column += blockDim.x) {
-    float sum = 0;
-    for (int64_t i = first; i < last; ++i) {
-      sum += of_head[i * width + 2 + column] * expf(of_head[i * width] - top);
-    }
-    static_cast<T*>(job.out)[blockIdx.x * job.dv + column] =
-        narrow<T>(total > 0 ? sum / total : 0.0f);
-  }
+  finish();
 }
 
 template <class T, int heads, int columns>
@@ -185,7 +195,9 @@ void decode(const DeviceDecode& job, void* stream) {
     } else {
       attend_columns<T, 8>(job, stream);
     }
-    simt::launch(merge_parts<T>, static_cast<unsigned>(job.B * job.H), threads, 0, stream, job);
+    if (decode_parts(job.longest) > 1) {
+      simt::launch(merge_parts<T>, static_cast<unsigned>(job.B * job.H), threads, 0, stream, job);
+    }
   });
 }
 

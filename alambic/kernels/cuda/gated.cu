@@ -30,39 +30,57 @@ struct GeluTanh {
   }
 };
 
+/// This thread's element: its place in dense rows, and in the rows of gate and up. A row takes
+/// whole blocks, so that only a block divides.
+struct Element {
+  int64_t dense, gate, up;
+  bool there;
+
+  __device__ explicit Element(const DeviceGated& job) {
+    const int64_t blocks = (job.F + threads - 1) / threads;
+    const int64_t n = blockIdx.x / blocks, f = blockIdx.x % blocks * threads + threadIdx.x;
+    dense = n * job.F + f;
+    gate = n * job.gate_row + f;
+    up = n * job.up_row + f;
+    there = f < job.F;
+  }
+};
+
 // The gate's value is rounded before the product, as where they are two operators.
 template <class T, class Gate>
-__global__ void gate_forward(const T* gate, const T* up, T* y, int64_t n) {
-  const int64_t i = global_thread();
-  if (i >= n) return;
-  const float value = Gate::of(widen(gate[i])).value;
-  y[i] = narrow<T>(up != nullptr ? widen(narrow<T>(value)) * widen(up[i]) : value);
+__global__ void gate_forward(DeviceGated job) {
+  const Element at(job);
+  if (!at.there) return;
+  const float value = Gate::of(widen(static_cast<const T*>(job.gate)[at.gate])).value;
+  const T* up = static_cast<const T*>(job.up);
+  static_cast<T*>(job.y)[at.dense] =
+      narrow<T>(up != nullptr ? widen(narrow<T>(value)) * widen(up[at.up]) : value);
 }
 
 template <class T, class Gate>
-__global__ void gate_backward(const T* gate, const T* up, const T* dy, T* dgate, T* dup,
-                              int64_t n) {
-  const int64_t i = global_thread();
-  if (i >= n) return;
-  const Gated g = Gate::of(widen(gate[i]));
-  const float grad = widen(dy[i]);
-  dgate[i] = narrow<T>(up != nullptr ? grad * widen(up[i]) * g.slope : grad * g.slope);
-  if (up != nullptr) dup[i] = narrow<T>(grad * g.value);
+__global__ void gate_backward(DeviceGated job) {
+  const Element at(job);
+  if (!at.there) return;
+  const Gated g = Gate::of(widen(static_cast<const T*>(job.gate)[at.gate]));
+  const T* up = static_cast<const T*>(job.up);
+  const float grad = widen(static_cast<const T*>(job.dy)[at.dense]);
+  static_cast<T*>(job.dgate)[at.dense] =
+      narrow<T>(up != nullptr ? grad * widen(up[at.up]) * g.slope : grad * g.slope);
+  if (up != nullptr) static_cast<T*>(job.dup)[at.dense] = narrow<T>(grad * g.value);
+}
+
+unsigned blocks_of(const DeviceGated& job) {
+  return static_cast<unsigned>(job.N) * blocks_for(job.F, threads);
 }
 
 template <class T, class Gate>
 void forward(const DeviceGated& job, void* stream) {
-  simt::launch(gate_forward<T, Gate>, blocks_for(job.n, threads), threads, 0, stream,
-               static_cast<const T*>(job.gate), static_cast<const T*>(job.up),
-               static_cast<T*>(job.y), job.n);
+  simt::launch(gate_forward<T, Gate>, blocks_of(job), threads, 0, stream, job);
 }
 
 template <class T, class Gate>
 void backward(const DeviceGated& job, void* stream) {
-  simt::launch(gate_backward<T, Gate>, blocks_for(job.n, threads), threads, 0, stream,
-               static_cast<const T*>(job.gate), static_cast<const T*>(job.up),
-               static_cast<const T*>(job.dy), static_cast<T*>(job.dgate), static_cast<T*>(job.dup),
-               job.n);
+  simt::launch(gate_backward<T, Gate>, blocks_of(job), threads, 0, stream, job);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace alambic::kernels::device {
 
 void rms_norm(const DeviceNorm& job, void* stream);
 void rms_norm_grad(const DeviceNormGrad& job, void* stream);
-void heads(const DeviceHeads& job, void* stream);
+void heads(const DeviceHeadParts& job, void* stream);
 void gated(const DeviceGated& job, void* stream);
 void gated_grad(const DeviceGated& job, void* stream);
 void decode(const DeviceDecode& job, void* stream);
@@ -23,7 +23,7 @@ void moe_combine(const DeviceMoe& job, void* stream);
 void moe_combine_grad(const DeviceMoe& job, void* stream);
 void dropout(const DeviceDropout& job, void* stream);
 
-/// All of the above.
+/// All of the above; rows of logits are another room's (objective/cuda/exports.cpp).
 const DeviceTable& table();
 
 }  // namespace alambic::kernels::device

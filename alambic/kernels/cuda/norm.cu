@@ -10,9 +10,12 @@ constexpr unsigned threads = 256;
 constexpr int warp = 32;  // a thread to a column: small blocks, so that all processors have some
 
 template <class T, class W>
-__global__ void norm_row(const T* x, const T* residual, T* sum, const W* weight, T* y,
-                         float* inverse, int64_t D, float epsilon) {
-  const int64_t at = blockIdx.x * D;
+__global__ void norm_row(DeviceNorm job) {
+  const T *x = static_cast<const T*>(job.x), *residual = static_cast<const T*>(job.residual);
+  T *sum = static_cast<T*>(job.sum), *y = static_cast<T*>(job.y);
+  const W* weight = static_cast<const W*>(job.weight);
+  const int64_t D = job.D, at = blockIdx.x * D;
+  const bool wide = job.wide || sizeof(T) != sizeof(W);
   float squares = 0;
   for (int64_t d = threadIdx.x; d < D; d += blockDim.x) {
     float s = widen(x[at + d]);
@@ -23,29 +26,30 @@ __global__ void norm_row(const T* x, const T* residual, T* sum, const W* weight,
     squares += s * s;
   }
   const float mean = block_sum(squares) / static_cast<float>(D);
-  const float scale = 1.0f / sqrtf(mean + epsilon);
-  if (inverse != nullptr && threadIdx.x == 0) inverse[blockIdx.x] = scale;
+  const float scale = 1.0f / sqrtf(mean + job.epsilon);
+  if (job.inverse != nullptr && threadIdx.x == 0) job.inverse[blockIdx.x] = scale;
   const T* s = residual != nullptr ? sum : x;
   for (int64_t d = threadIdx.x; d < D; d += blockDim.x) {
     float quotient = widen(s[at + d]) * scale;
-    if (sizeof(T) == sizeof(W)) quotient = widen(narrow<T>(quotient));
-    y[at + d] = narrow<T>(widen(weight[d]) * quotient);
+    if (!wide) quotient = widen(narrow<T>(quotient));
+    y[at + d] = narrow<T>((widen(weight[d]) + job.shift) * quotient);
   }
 }
 
-// With x̂ = s·inverse, g = w·dy: dx = inverse·(g − x̂·mean(g·x̂)) + ds.
+// With x̂ = s·inverse, g = (w + shift)·dy: dx = inverse·(g − x̂·mean(g·x̂)) + ds.
 template <class T, class W>
 __global__ void norm_row_grad(const T* s, const W* weight, const T* dy, const float* inverse,
-                              const T* ds, T* dx, int64_t D) {
+                              const T* ds, T* dx, int64_t D, float shift) {
   const int64_t at = blockIdx.x * D;
   const float scale = inverse[blockIdx.x];
   float dot = 0;
   for (int64_t d = threadIdx.x; d < D; d += blockDim.x) {
-    dot += widen(s[at + d]) * widen(weight[d]) * widen(dy[at + d]);
+    dot += widen(s[at + d]) * (widen(weight[d]) + shift) * widen(dy[at + d]);
   }
   const float along = block_sum(dot) * scale * scale / static_cast<float>(D);
   for (int64_t d = threadIdx.x; d < D; d += blockDim.x) {
-    float grad = scale * (widen(weight[d]) * widen(dy[at + d]) - widen(s[at + d]) * along);
+    const float g = (widen(weight[d]) + shift) * widen(dy[at + d]);
+    float grad = scale * (g - widen(s[at + d]) * along);
     if (ds != nullptr) grad += widen(ds[at + d]);
     dx[at + d] = narrow<T>(grad);
   }
@@ -83,9 +87,7 @@ void rms_norm(const DeviceNorm& job, void* stream) {
       using T = decltype(number);
       using W = decltype(weight);
       simt::launch(norm_row<T, W>, static_cast<unsigned>(job.N), threads_for(job.D, threads), 0,
-                   stream, static_cast<const T*>(job.x), static_cast<const T*>(job.residual),
-                   static_cast<T*>(job.sum), static_cast<const W*>(job.weight),
-                   static_cast<T*>(job.y), job.inverse, job.D, job.epsilon);
+                   stream, job);
     });
   });
 }
@@ -99,7 +101,7 @@ void rms_norm_grad(const DeviceNormGrad& job, void* stream) {
       if (job.dx != nullptr) {
         simt::launch(norm_row_grad<T, W>, static_cast<unsigned>(job.N), threads_for(job.D, threads),
                      0, stream, s, static_cast<const W*>(job.weight), dy, job.inverse,
-                     static_cast<const T*>(job.ds), static_cast<T*>(job.dx), job.D);
+                     static_cast<const T*>(job.ds), static_cast<T*>(job.dx), job.D, job.shift);
       }
       if (job.dweight == nullptr) return;
       const int64_t parts = norm_grad_parts(job.N);

@@ -115,7 +115,15 @@ __device__ double coin_of(const DeviceSample& job) {
                               .stream = Stream::sampling,
                               .step = job.step,
                               .sample = static_cast<uint64_t>(job.id[blockIdx.x]),
-                              .position = static_cast<uint32_t>(job.position[blockIdx.x])}));
+                              .position = static_cast<uint32_t>(job.place[blockIdx.x] + 1)}));
+}
+
+/// What one thread leaves of a row's draw.
+__device__ void leave(const DeviceSample& job, int64_t token, double logp) {
+  job.token[blockIdx.x] = token;
+  job.drawn[blockIdx.x] = static_cast<double>(token);
+  job.drawn[job.B + blockIdx.x] = logp;
+  if (job.advance) ++job.place[blockIdx.x];
 }
 
 __global__ void sample_row(DeviceSample job) {
@@ -127,8 +135,7 @@ __global__ void sample_row(DeviceSample job) {
   }
   largest = over_block<Larger>(largest, -INFINITY);
   if (block_sum(poison) != 0) {
-    if (threadIdx.x == 0) job.token[blockIdx.x] = -1;
-    if (threadIdx.x == 0) job.logp[blockIdx.x] = NAN;
+    if (threadIdx.x == 0) leave(job, 0, NAN);  // a token that the next pass can read
     return;
   }
   const double temperature = job.temperature == 0 ? 1 : job.temperature;
@@ -145,10 +152,8 @@ __global__ void sample_row(DeviceSample job) {
     token = filters ? draw(job.V, coin, filtered(job, weight, total)) : draw(job.V, coin, weight);
   }
   if (threadIdx.x != 0) return;
-  job.token[blockIdx.x] = token;
   const double sum = static_cast<double>(total) * weight_unit;
-  job.logp[blockIdx.x] =
-      static_cast<float>((static_cast<double>(logits[token]) - largest) / temperature - log(sum));
+  leave(job, token, (static_cast<double>(logits[token]) - largest) / temperature - log(sum));
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ struct Block {
 
 std::atomic<Order> order = Order::ascending;
 std::atomic<int> sites = 0;
+std::atomic<int64_t> kernels_run = 0;
 thread_local std::unique_ptr<Block> block;
 
 Fiber& self() { return block->fibers[block->now]; }
@@ -193,6 +194,8 @@ void set_order(Order wanted) { order = wanted; }
 
 int new_site() { return sites++; }
 
+int64_t launches() { return kernels_run; }
+
 void* shared_memory(int site, size_t bytes) {
   for (const SharedPart& part : block->parts) {
     if (part.site == site) return block->memory.data() + part.begin;
@@ -224,6 +227,7 @@ uint64_t exchange(uint64_t value, unsigned lane, const Site& site) {
 
 void run(dim3 grid, dim3 size, size_t shared_bytes, const std::function<void()>& body) {
   check_launch(grid, size, shared_bytes);
+  ++kernels_run;
   if (!block) block = std::make_unique<Block>();
   Block& b = *block;
   b.count = size.x * size.y * size.z;

@@ -16,6 +16,7 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define SIMT_SHARED(type, name, count)             \
   static const int name##_site = simt::new_site(); \
   type* const name = static_cast<type*>(simt::shared_memory(name##_site, sizeof(type) * (count)))
@@ -54,6 +55,9 @@ void wait_for_warp(const Site& site);
 /// Shows `value` to the warp and returns what `lane` shows.
 uint64_t exchange(uint64_t value, unsigned lane, const Site& site);
 unsigned lane();
+
+/// Kernels that have run.
+int64_t launches();
 
 /// Runs every block of the grid to its end. std::logic_error: what a GPU would refuse or hang on.
 void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& body);

@@ -9,7 +9,8 @@ __global__ void nothing() {}
 }  // namespace
 
 const DeviceTable& table() {
-  static const DeviceTable table = {.name = simt::name,
+  static const DeviceTable table = {.layout = device_layout,
+                                    .name = simt::name,
                                     .fault = simt::fault<nothing>,
                                     .rms_norm = rms_norm,
                                     .rms_norm_grad = rms_norm_grad,
@@ -27,7 +28,8 @@ const DeviceTable& table() {
                                     .moe_gather = moe_gather,
                                     .moe_combine = moe_combine,
                                     .moe_combine_grad = moe_combine_grad,
-                                    .dropout = dropout};
+                                    .dropout = dropout,
+                                    .rows = nullptr};
   return table;
 }
 

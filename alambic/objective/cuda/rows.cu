@@ -3,7 +3,8 @@
 namespace alambic::device {
 
 const DeviceRows& rows() {
-  static const DeviceRows table = {.divergence = divergence_rows,
+  static const DeviceRows table = {.layout = device_rows_layout,
+                                   .divergence = divergence_rows,
                                    .cross_entropy = cross_entropy_rows};
   return table;
 }
