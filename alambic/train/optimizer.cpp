@@ -1,9 +1,11 @@
 #include "alambic/train/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "alambic/base/error.h"
 #include "alambic/dist/layer_weights.h"
+#include "alambic/kernels/device_update.h"
 #include "alambic/nn/dense_parts.h"
 #include "alambic/tensor/tensor_lists.h"
 
@@ -11,11 +13,21 @@ namespace alambic {
 
 namespace {
 
+using kernels::on_device::AdamWTensor;
+
 /// Narrow gradients are widened so many numbers at a time: 256 MB, not a copy of all.
 constexpr int64_t kWidened = int64_t{1} << 26;
 
 Tensor number_on(at::Device device, double value) {
   return at::full({}, value, at::TensorOptions().dtype(at::kFloat).device(device));
+}
+
+// Whether an accelerator's kernel has the norm of them all.
+bool takes_norm(const std::vector<Tensor>& tensors) {
+  const Tensor& first = tensors.front();
+  return !first.is_cpu() && std::ranges::all_of(tensors, [&](const Tensor& tensor) {
+    return tensor.is_contiguous() && kernels::kernels_of(first, tensor) != nullptr;
+  });
 }
 
 double square_sum(const std::vector<Tensor>& tensors) {
@@ -26,7 +38,9 @@ double square_sum(const std::vector<Tensor>& tensors) {
     sum += number * number;
   };
   // One read: the host would wait for every tensor's.
-  if (!tensors.front().is_cpu()) {
+  if (takes_norm(tensors)) {
+    add(kernels::on_device::clipped_norm(tensors, 0).norm);
+  } else if (!tensors.front().is_cpu()) {
     add(norm_of_all(tensors));
   } else {
     for (const Tensor& tensor : tensors) {
@@ -185,19 +199,41 @@ void AdamW::step(double learning_rate, double scale) {
   const at::NoGradGuard no_grad;
   ++steps_;
   std::vector<Tensor> gradients;
+  std::vector<AdamWTensor> tensors;
   for (const Parameter& parameter : parameters_) {
     const Tensor gradient = counted_gradient_of(parameter);
     if (gradient.defined() && gradient.numel() > 0) gradients.push_back(gradient);
+    const bool beside = !parameter.master.is_alias_of(parameter.own);
+    tensors.push_back({.master = parameter.master,
+                       .mean = parameter.mean,
+                       .square = parameter.square,
+                       .gradient = gradient_of(parameter),
+                       .weight = beside ? parameter.own : Tensor(),
+                       .weight_decay = parameter.decays ? options_.weight_decay : 0});
   }
-  if (scale != 1) scale_all(gradients, scale);
-  update(true, learning_rate);
-  update(false, learning_rate);
+  // Every number is read and written once, where a device has the kernel.
+  const bool by_kernel = std::ranges::all_of(
+      tensors, [](const AdamWTensor& t) { return !t.master.is_cpu() && takes_adamw(t); });
+  if (by_kernel) {
+    kernels::on_device::adamw({.learning_rate = learning_rate,
+                               .beta1 = options_.beta1,
+                               .beta2 = options_.beta2,
+                               .epsilon = options_.epsilon,
+                               .step = steps_,
+                               .factor = scale},
+                              tensors);
+  } else {
+    if (scale != 1) scale_all(gradients, scale);
+    update(true, learning_rate);
+    update(false, learning_rate);
+  }
+  tensors.clear();
   std::vector<Tensor> narrow, masters;
   for (Parameter& parameter : parameters_) {
     check(parameter.group == nullptr || !parameter.group->comes_and_goes() ||
               !parameter.group->here(),
           "{} is updated while it is whole", parameter.name);
-    if (!parameter.master.is_alias_of(parameter.own)) {
+    if (!by_kernel && !parameter.master.is_alias_of(parameter.own)) {
       narrow.push_back(parameter.own);
       masters.push_back(parameter.master);
     }
