@@ -1,8 +1,10 @@
 #include "alambic/model/decoder.h"
 
 #include <cmath>
+#include <utility>
 
 #include "alambic/nn/recompute.h"
+#include "alambic/nn/residual_norm.h"
 
 namespace alambic {
 
@@ -92,32 +94,59 @@ Tensor Decoder::embed(const Pass& pass) const {
 
 namespace {
 
-Tensor through(const DecoderLayer& layer, int64_t i, const Tensor& x, const Rotation& rotation,
-               const Pass& pass) {
+/// A residual stream whose last sum may be left to the norm behind it.
+struct Residual {
+  Tensor x_ND, added_ND;
+
+  Tensor sum() const { return added_ND.defined() ? x_ND + added_ND : x_ND; }
+  std::vector<Tensor> tensors() const {
+    return added_ND.defined() ? std::vector{x_ND, added_ND} : std::vector{x_ND};
+  }
+  static Residual of(const std::vector<Tensor>& tensors) {
+    return {tensors[0], tensors.size() > 1 ? tensors[1] : Tensor()};
+  }
+};
+
+Residual through(const DecoderLayer& layer, int64_t i, const Residual& before,
+                 const Rotation& rotation, const Pass& pass) {
   const auto normed = [](const RmsNorm& one, const Tensor& y) {
     return one.weight.defined() ? one(y) : y;
   };
-  const Tensor a = layer.attention->forward(normed(layer.before_attention, x), rotation, pass, i);
-  const Tensor y = x + normed(layer.after_attention, a);
-  return y + normed(layer.after_mlp, layer.mlp->forward(normed(layer.before_mlp, y), pass));
+  // A block's input is handed over: without gradients it goes before the block's output comes.
+  SumAndNorm sum = add_and_norm(layer.before_attention, before.x_ND, before.added_ND);
+  const Tensor a =
+      layer.attention->forward(std::exchange(sum.norm_ND, Tensor()), rotation, pass, i);
+  sum = add_and_norm(layer.before_mlp, sum.sum_ND, normed(layer.after_attention, a));
+  const Tensor m = layer.mlp->forward(std::exchange(sum.norm_ND, Tensor()), pass);
+  return {sum.sum_ND, normed(layer.after_mlp, m)};
 }
 
 }  // namespace
 
 Tensor Decoder::hidden_rows(const Pass& pass) const {
-  Tensor x = embed(pass);
+  Residual stream{embed(pass), {}};
   std::vector<Rotation> rotations;
   for (const Rope& rope : ropes) rotations.push_back(rope.at(pass.positions_N));
   const LayerRuns runs(pass);
+  // What is kept for a backward pass, or shown, is one tensor a layer.
+  const bool leaves_sums =
+      !at::GradMode::is_enabled() && pass.outputs == nullptr && adds_with_norms(norm, stream.x_ND);
   for (int64_t i = 0; i < std::ssize(layers); ++i) {
     const DecoderLayer& layer = layers[i];
     const Rotation rotation = layer.rope < 0 ? Rotation() : rotations[layer.rope];
-    x = runs.run([&layer, i, rotation,
-                  runs](const Tensor& y) { return through(layer, i, y, rotation, runs.pass()); },
-                 x);
-    pass.show(i, x);
+    const auto run = [&layer, i, rotation, runs](const Residual& before) {
+      return through(layer, i, before, rotation, runs.pass());
+    };
+    if (leaves_sums) {
+      stream = Residual::of(
+          runs.run([run](const std::vector<Tensor>& in) { return run(Residual::of(in)).tensors(); },
+                   stream.tensors()));
+      continue;
+    }
+    stream.x_ND = runs.run([run](const Tensor& y) { return run({y, {}}).sum(); }, stream.x_ND);
+    pass.show(i, stream.x_ND);
   }
-  return norm(x);
+  return add_and_norm(norm, stream.x_ND, stream.added_ND).norm_ND;
 }
 
 Head Decoder::head() const {

@@ -3,7 +3,7 @@
 #include "alambic/kernels/activation.h"
 #include "alambic/model/config.h"
 #include "alambic/model/model.h"
-#include "alambic/nn/attention.h"
+#include "alambic/nn/heads.h"
 #include "alambic/nn/linear.h"
 #include "alambic/nn/norm.h"
 #include "alambic/nn/recompute.h"
@@ -98,8 +98,9 @@ struct Gpt2 : Model {
     const Gpt2Layer& layer = layers[i];
     const double scale = 1 / std::sqrt(static_cast<double>(head_width));
     const Tensor qkv = layer.c_attn(layer.ln_1(x)).view({-1, 3, heads, head_width});
-    const Tensor y = x + layer.attn_proj(attend(qkv.select(1, 0), qkv.select(1, 1),
-                                                qkv.select(1, 2), pass, i, {.scale = scale}));
+    const Tensor read = attend({qkv.select(1, 0)}, {qkv.select(1, 1)}, qkv.select(1, 2), Rotation(),
+                               pass, i, {.scale = scale});
+    const Tensor y = x + layer.attn_proj(read);
     return y + layer.mlp_proj(kernels::gelu_tanh(layer.c_fc(layer.ln_2(y))));
   }
 

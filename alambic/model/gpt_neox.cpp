@@ -5,7 +5,7 @@
 #include "alambic/kernels/activation.h"
 #include "alambic/model/config.h"
 #include "alambic/model/model.h"
-#include "alambic/nn/attention.h"
+#include "alambic/nn/heads.h"
 #include "alambic/nn/linear.h"
 #include "alambic/nn/norm.h"
 #include "alambic/nn/recompute.h"
@@ -103,8 +103,8 @@ struct GptNeox : Model {
     const double scale = 1 / std::sqrt(static_cast<double>(head_width));
     const Tensor qkv =
         layer.query_key_value(layer.input_layernorm(x)).view({-1, heads, 3, head_width});
-    const Tensor a = layer.dense(attend(rotation(qkv.select(2, 0)), rotation(qkv.select(2, 1)),
-                                        qkv.select(2, 2), pass, i, {.scale = scale}));
+    const Tensor a = layer.dense(attend({qkv.select(2, 0)}, {qkv.select(2, 1)}, qkv.select(2, 2),
+                                        rotation, pass, i, {.scale = scale}));
     const Tensor y = layer.dense_h_to_4h(layer.post_attention_layernorm(parallel ? x : x + a));
     return x + a + layer.dense_4h_to_h(tanh ? kernels::gelu_tanh(y) : at::gelu(y));
   }

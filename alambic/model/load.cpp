@@ -17,6 +17,7 @@
 #include "alambic/model/adapter.h"
 #include "alambic/model/adapter_fit.h"
 #include "alambic/model/families.h"
+#include "alambic/model/side_by_side.h"
 #include "alambic/tensor/normal_fill.h"
 #include "alambic/tensor/packed_view.h"
 #include "alambic/tensor/view.h"
@@ -297,6 +298,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     tell_left_out(*model, files->tensors(), folder.string());
   }
   model->move_buffers(options.device, options.dtype);
+  if (!options.on_meta && !options.head_only) lay_side_by_side(*model);
   if (adapter && !options.on_meta) adapter->attach(*model, options.device, options.dtype);
   if (within) merge_adapter(*model);
   return model;

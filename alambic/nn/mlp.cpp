@@ -1,5 +1,7 @@
 #include "alambic/nn/mlp.h"
 
+#include "alambic/nn/joint_linear.h"
+
 namespace alambic {
 
 DenseMlp::DenseMlp(const MlpShape& shape) : shape(shape) {
@@ -17,7 +19,7 @@ Tensor DenseMlp::operator()(const Tensor& x_ND) const {
   if (shape.fused) {
     both = gate_up_proj(x_ND).chunk(2, -1);
   } else {
-    both = {gate_proj(x_ND), up_proj(x_ND)};
+    both = joint_linear(x_ND, {&gate_proj, &up_proj});
   }
   if (shape.limit > 0) {
     both = {both[0].clamp_max(shape.limit), both[1].clamp(-shape.limit, shape.limit)};

@@ -2,6 +2,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/kernels/device_moe.h"
+#include "alambic/nn/joint_linear.h"
 
 namespace alambic {
 
@@ -157,9 +158,51 @@ Tensor Moe::forward(const Tensor& x_ND, const Pass& pass) const {
   return forward(x_ND, router(x_ND, pass));
 }
 
+namespace {
+
+// The experts' matrices as stacks, where a device has them one behind the other (lay_side_by_side).
+struct ExpertStacks {
+  Tensor gate_up_EFD, down_EDF;  // of each expert its gate's rows, then its up's
+};
+
+std::optional<ExpertStacks> stacks_of(const std::vector<DenseMlp>& experts, const Tensor& x_ND) {
+  if (x_ND.is_cpu() || at::GradMode::is_enabled() || experts.front().shape.limit > 0) return {};
+  std::vector<const Linear*> inner, outer;
+  for (const DenseMlp& expert : experts) {
+    inner.insert(inner.end(), {&expert.gate_proj, &expert.up_proj});
+    outer.push_back(&expert.down_proj);
+  }
+  ExpertStacks stacks{joint_weight(inner), joint_weight(outer)};
+  if (!stacks.gate_up_EFD.defined() || !stacks.down_EDF.defined()) return {};
+  for (Tensor* stack : {&stacks.gate_up_EFD, &stacks.down_EDF}) {
+    *stack = stack->unflatten(0, {std::ssize(experts), -1});
+    if (!kernels::on_device::takes_grouped_product(x_ND, *stack)) return {};
+  }
+  return stacks;
+}
+
+// mix_experts by grouped products.
+Tensor mix_stacks(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
+                  const ExpertStacks& stacks, Gate gate, const Tensor& base_ND) {
+  namespace on_device = kernels::on_device;
+  const auto routed = on_device::route(choice.experts_NK, options.experts);
+  const Tensor x_PD = on_device::gather_rows(x_ND, routed);
+  const auto both = on_device::grouped_product(x_PD, stacks.gate_up_EFD, routed).chunk(2, -1);
+  const Tensor y_PD =
+      on_device::grouped_product(kernels::gated(gate, both[0], both[1]), stacks.down_EDF, routed);
+  return on_device::combine_rows(y_PD, choice.weights_NK, base_ND, routed);
+}
+
+}  // namespace
+
 Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
   Tensor base_ND = shared ? (*shared)(x_ND) : at::zeros_like(x_ND);
   if (shared_gate.weight.defined()) base_ND = base_ND * shared_gate(x_ND).sigmoid();
+  if (choice.experts_NK.numel() > 0 && has_kernels(x_ND, base_ND, router.options)) {
+    if (const auto stacks = stacks_of(experts, x_ND)) {
+      return mix_stacks(x_ND, choice, router.options, *stacks, experts.front().shape.gate, base_ND);
+    }
+  }
   return mix_experts(
       x_ND, choice, router.options, [&](int64_t e, const Tensor& x_PD) { return experts[e](x_PD); },
       base_ND);

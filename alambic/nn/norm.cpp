@@ -1,11 +1,16 @@
 #include "alambic/nn/norm.h"
 
+#include "alambic/kernels/device_norm.h"
 #include "alambic/kernels/norm.h"
 
 namespace alambic {
 
 Tensor RmsNorm::operator()(const Tensor& x_ND) const {
   if (!plus_one && !wide) return kernels::rms_norm(x_ND, weight, epsilon);
+  if (!x_ND.is_cpu() && kernels::on_device::takes_norm(x_ND, weight)) {
+    return kernels::on_device::rms_norm(x_ND, weight,
+                                        {.epsilon = epsilon, .plus_one = plus_one, .wide = wide});
+  }
   const bool narrow = at::elementSize(weight.scalar_type()) < 4;  // bfloat16 has no 1.001
   const Tensor scale = narrow ? weight.to(at::kFloat) : weight;
   return kernels::rms_norm(x_ND, plus_one ? scale + 1 : scale, epsilon);

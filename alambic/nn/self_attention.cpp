@@ -1,14 +1,18 @@
 #include "alambic/nn/self_attention.h"
 
+#include "alambic/nn/heads.h"
+#include "alambic/nn/joint_linear.h"
+
 namespace alambic {
 
 namespace {
 
-// [N, heads · d] to [N, heads, d], normed over whatever width the norm has.
-Tensor heads_of(const Tensor& x, int64_t heads, const RmsNorm& norm) {
+// [N, heads · d] to [N, heads, d]; a norm of all heads together comes before.
+Heads heads_of(const Tensor& x, int64_t heads, const RmsNorm& norm) {
   const auto split = [&](const Tensor& y) { return y.unflatten(-1, {heads, -1}); };
-  if (!norm.weight.defined()) return split(x);
-  return norm.weight.size(0) == x.size(-1) ? split(norm(x)) : norm(split(x));
+  if (!norm.weight.defined()) return {split(x)};
+  if (norm.weight.size(0) == x.size(-1)) return {split(norm(x))};
+  return {split(x), &norm};
 }
 
 }  // namespace
@@ -34,17 +38,17 @@ Tensor SelfAttention::forward(const Tensor& x_ND, const Rotation& rotation, cons
     const int64_t q = shape.heads * shape.head_width, kv = shape.kv_heads * shape.head_width;
     qkv = qkv_proj(x_ND).split_with_sizes({q, kv, kv}, -1);
   } else {
-    qkv = {q_proj(x_ND), k_proj(x_ND), v_proj(x_ND)};
+    qkv = joint_linear(x_ND, {&q_proj, &k_proj, &v_proj});
   }
   if (shape.gated) {
     const std::vector<Tensor> both = qkv[0].unflatten(-1, {shape.heads, -1}).chunk(2, -1);
     qkv[0] = both[0].flatten(-2);
     gate_NE = both[1].flatten(-2);
   }
-  const Tensor q_NHd = rotation(heads_of(qkv[0], shape.heads, q_norm));
-  const Tensor k_NKd = rotation(heads_of(qkv[1], shape.kv_heads, k_norm));
-  const Tensor v_NKd = heads_of(qkv[2], shape.kv_heads, {});
-  const Tensor read_NE = attend(q_NHd, k_NKd, v_NKd, pass, layer, options);
+  const Tensor v_NKd = heads_of(qkv[2], shape.kv_heads, {}).x_NHd;
+  const Tensor read_NE =
+      attend(heads_of(qkv[0], shape.heads, q_norm), heads_of(qkv[1], shape.kv_heads, k_norm), v_NKd,
+             rotation, pass, layer, options);
   return o_proj(shape.gated ? read_NE * gate_NE.sigmoid() : read_NE);
 }
 

@@ -69,4 +69,17 @@ DrawnNumbers draw_numbers(const std::vector<Tensor>& logits_BV, const Sampling& 
           at::stack({wide(drawn.token_B), wide(own_B), wide((own_B - drawn.logp_B).exp())})};
 }
 
+bool draws_by_kernel(at::Device device) { return kernels::device_kernels(device) != nullptr; }
+
+void draw_by_kernel(const Tensor& logits_BV, const Sampling& sampling,
+                    const kernels::on_device::DrawCoins& coins, const Tensor& token_B,
+                    const Tensor& numbers) {
+  kernels::on_device::draw(logits_BV.to(at::kFloat),
+                           {.temperature = sampling.temperature,
+                            .top_k = sampling.top_k,
+                            .top_p = sampling.top_p,
+                            .min_p = sampling.min_p},
+                           coins, token_B, numbers, /*advance=*/true);
+}
+
 }  // namespace alambic

@@ -1,6 +1,7 @@
 // Draws of the next tokens on the device that computed their logits, without a read.
 #pragma once
 
+#include "alambic/kernels/device_decoding.h"
 #include "alambic/rollout/sampling.h"
 #include "alambic/tensor/tensor.h"
 
@@ -26,5 +27,14 @@ struct DrawnNumbers {
 /// The draws from one model's logits, or from its mixture with those of another that has `share`.
 DrawnNumbers draw_numbers(const std::vector<Tensor>& logits_BV, const Sampling& sampling,
                           double share, const Tensor& coin_B);
+
+/// Whether a kernel draws from one model's logits on this device.
+bool draws_by_kernel(at::Device device);
+
+/// The draws by that kernel, which makes its coins itself: tokens to `token_B` (int64), what the
+/// host reads to `numbers` ([2, B]); places become those of the drawn tokens.
+void draw_by_kernel(const Tensor& logits_BV, const Sampling& sampling,
+                    const kernels::on_device::DrawCoins& coins, const Tensor& token_B,
+                    const Tensor& numbers);
 
 }  // namespace alambic

@@ -41,6 +41,7 @@ class DeviceEngine {
     const int64_t slots = std::min(options.batch, std::ssize(requests));
     add_sampled(model, slots, capacity);
     if (const Model* mixed = options.mixed_teacher.model) add_sampled(*mixed, slots, capacity);
+    by_kernel_ = sampled_.size() == 1 && draws_by_kernel(device());
     for (int64_t slot = slots; slot-- > 0;) free_slots_.push_back(slot);
   }
 
@@ -62,8 +63,9 @@ class DeviceEngine {
   // What the next pass on a device reads, of all running sequences.
   struct OnDevice {
     DecodingPlaces places;
-    Tensor last_B;       // int64
-    Tensor coin_PB;      // float64, of the passes to come
+    Tensor last_B;       // int64; undefined: all of it is to be uploaded
+    Tensor id_B;         // int64, of the requests, where a kernel draws
+    Tensor coin_PB;      // float64, of the passes to come, where operators do
     int64_t passes = 0;  // of those coins that are done
   };
 
@@ -105,8 +107,23 @@ class DeviceEngine {
           head_logits(sampled.head, sampled.model.hidden(pass).index_select(0, last)));
       pass.finish();
     }
-    take(draw(logits_BV, coins(first, 1)[0]).unsqueeze(0), first, on_token);
+    take(first_draws(logits_BV, first), first, on_token);
     on_device_ = {};
+  }
+
+  // Of running_[first], …, which have nothing but their prompts: [1, 2 or 3, B].
+  Tensor first_draws(const std::vector<Tensor>& logits_BV, size_t first) {
+    if (!by_kernel_) return draw(logits_BV, coins(first, 1)[0]).unsqueeze(0);
+    std::vector<int64_t> numbers;
+    for (size_t r = first; r < running_.size(); ++r) numbers.push_back(id_of(running_[r]));
+    for (size_t r = first; r < running_.size(); ++r) {
+      numbers.push_back(std::ssize(requests_[running_[r].request].prompt) - 1);
+    }
+    const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({2, -1}));
+    const Tensor drawn = numbers_of(1, rows.size(1));
+    draw_by_kernel(logits_BV[0], options_.sampling, coins_of(rows[0], rows[1]),
+                   at::empty_like(rows[0]), drawn[0]);
+    return drawn;
   }
 
   // A pass over all running sequences, whose last tokens these are: every model's logits.
@@ -125,6 +142,19 @@ class DeviceEngine {
     }
     ++progress_.passes;
     return logits_BV;
+  }
+
+  int64_t id_of(const Running& running) const {
+    return static_cast<int64_t>(requests_[running.request].id);
+  }
+
+  kernels::on_device::DrawCoins coins_of(const Tensor& id_B, const Tensor& place_B) const {
+    return {.seed = options_.seed, .step = options_.step, .id_B = id_B, .place_B = place_B};
+  }
+
+  // Memory on the device for what kernels draw in some passes.
+  Tensor numbers_of(int64_t passes, int64_t batch) const {
+    return at::empty({passes, 2, batch}, at::TensorOptions().dtype(at::kDouble).device(device()));
   }
 
   double coin(size_t request, size_t completion_tokens) const {
@@ -158,11 +188,19 @@ class DeviceEngine {
     add([](const Running& r) { return r.slot; });
     add([&](const Running& r) { return sampled_.front().cache.lengths[r.slot]; });
     add([&](const Running& r) { return completions_[r.request].tokens.back(); });
+    add([&](const Running& r) { return id_of(r); });
     for (const Running& r : running_) longest = std::max(longest, left(r));
-    const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({3, -1}));
+    const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({4, -1}));
     on_device_ = {.places = {.slots_B = rows[0], .positions_B = rows[1]},
                   .last_B = rows[2],
-                  .coin_PB = coins(0, std::min(longest, kCoins))};
+                  .id_B = rows[3],
+                  .coin_PB = by_kernel_ ? Tensor() : coins(0, std::min(longest, kCoins))};
+  }
+
+  // Passes for which there are coins.
+  int64_t coins_left() const {
+    if (!on_device_.last_B.defined()) return 0;
+    return by_kernel_ ? kPassesPerRead : on_device_.coin_PB.size(0) - on_device_.passes;
   }
 
   // Tokens that the completion may still have.
@@ -173,16 +211,21 @@ class DeviceEngine {
   // Some passes whose draws stay on the device, and then a read. Sequences that end before it have
   // drawn for nobody.
   void decode(const OnToken& on_token) {
-    if (!on_device_.coin_PB.defined() || on_device_.passes == on_device_.coin_PB.size(0)) {
-      place_on_device();
-    }
-    int64_t passes = std::min(kPassesPerRead, on_device_.coin_PB.size(0) - on_device_.passes);
+    if (coins_left() == 0) place_on_device();
+    int64_t passes = std::min(kPassesPerRead, coins_left());
     int64_t longest = 1;
     for (const Running& running : running_) {
       longest = std::max(longest, left(running));
       passes = std::min(passes, positions_ - sampled_.front().cache.lengths[running.slot]);
     }
     passes = std::min(passes, longest);
+    if (take(by_kernel_ ? kernel_passes(passes) : operator_passes(passes), 0, on_token)) {
+      on_device_ = {};
+    }
+  }
+
+  // The draws of some passes, [passes, 2 or 3, B].
+  Tensor operator_passes(int64_t passes) {
     std::vector<Tensor> drawn;
     for (int64_t p = 0; p < passes; ++p) {
       const DecodeAt here(on_device_.places);
@@ -190,7 +233,18 @@ class DeviceEngine {
       drawn.push_back(draw(logits_BV, on_device_.coin_PB[on_device_.passes++]));
       on_device_.places.positions_B = on_device_.places.positions_B + 1;
     }
-    if (take(at::stack(drawn), 0, on_token)) on_device_ = {};
+    return at::stack(drawn);
+  }
+
+  Tensor kernel_passes(int64_t passes) {
+    const Tensor drawn = numbers_of(passes, std::ssize(running_));
+    const auto coins = coins_of(on_device_.id_B, on_device_.places.positions_B);
+    for (int64_t p = 0; p < passes; ++p) {
+      const DecodeAt here(on_device_.places);
+      const std::vector<Tensor> logits_BV = next_logits(on_device_.last_B);
+      draw_by_kernel(logits_BV[0], options_.sampling, coins, on_device_.last_B, drawn[p]);
+    }
+    return drawn;
   }
 
   // The draws of one pass; the tokens stay for the next.
@@ -262,9 +316,9 @@ class DeviceEngine {
     return std::ssize(completion.tokens) < rooms_[request];
   }
 
-  Tensor to_device(const Tensor& tensor) const {
-    return tensor.to(sampled_.front().head.weight_VD.device());
-  }
+  at::Device device() const { return sampled_.front().head.weight_VD.device(); }
+
+  Tensor to_device(const Tensor& tensor) const { return tensor.to(device()); }
 
   std::span<const Request> requests_;
   const EngineOptions& options_;
@@ -274,8 +328,9 @@ class DeviceEngine {
   std::vector<Running> running_;
   size_t waiting_ = 0;  // the first request that has had no slot yet
   std::vector<Completion> completions_;
-  int64_t positions_ = 0;  // of the models' context
-  OnDevice on_device_;     // undefined: to be uploaded
+  int64_t positions_ = 0;   // of the models' context
+  bool by_kernel_ = false;  // a kernel draws
+  OnDevice on_device_;
   EngineProgress progress_;
 };
 

@@ -13,6 +13,7 @@
 #include "tests/device/models_on_device.h"
 #include "tests/device/operator_list.h"
 #include "tests/device/simulated_device.h"
+#include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
 
 namespace alambic {
@@ -51,7 +52,7 @@ std::vector<Request> requests_of(int64_t count) {
   return requests;
 }
 
-/// Figures of 16 passes over `count` running sequences, per pass.
+/// Figures of 8 passes over the running sequences, from one read to the next, per pass.
 nlohmann::ordered_json decoding(const Model& model, const std::vector<Request>& requests,
                                 std::vector<Completion>& completions) {
   const auto counted = [&](int64_t tokens) {
@@ -61,12 +62,12 @@ nlohmann::ordered_json decoding(const Model& model, const std::vector<Request>& 
     completions = generate(model, requests, engine);
     return take_counts();
   };
-  const Counts few = counted(17);  // the first is the prefill's
-  const Counts many = counted(33);
+  const Counts few = counted(9);  // the first is the prefill's
+  const Counts many = counted(17);
   return in_json({.operators = many.operators - few.operators,
                   .uploads = many.uploads - few.uploads,
                   .reads = many.reads - few.reads},
-                 16);
+                 8);
 }
 
 struct Budget : testing::Test {
@@ -88,11 +89,12 @@ struct Budget : testing::Test {
     EXPECT_EQ(found, all[name]) << name;
   }
 
-  static void measure(const std::string& kind, int64_t layers, int64_t sequences, bool experts) {
+  static void measure(const std::string& kind, int64_t layers, int64_t sequences, bool experts,
+                      at::ScalarType dtype = at::kFloat) {
     const std::string name =
         kind + ", " + std::to_string(layers) + " layers, " + std::to_string(sequences) + " rows";
-    const auto student = model_on(config_of(layers, experts), 1, kDevice, true);
-    const LocalTeacher teacher(model_on(config_of(layers, experts), 2, kDevice, false), 50);
+    const auto student = model_on(config_of(layers, experts), 1, kDevice, true, dtype);
+    const LocalTeacher teacher(model_on(config_of(layers, experts), 2, kDevice, false, dtype), 50);
     AdamW optimizer(*student, {});
     const std::vector<Request> requests = requests_of(sequences);
     std::vector<Completion> completions;
@@ -118,14 +120,45 @@ struct Budget : testing::Test {
   }
 };
 
+using BudgetSlow = Budget;  // fibers of 64 rows
+
 TEST_F(Budget, OfADenseModelIsKept) {
-  for (const int64_t layers : {2, 4}) {
-    for (const int64_t sequences : {1, 8, 64}) measure("dense", layers, sequences, false);
-  }
+  if (!simulated::has_kernels()) GTEST_SKIP() << "with sanitizers there are no kernels";
+  for (const int64_t layers : {2, 4}) measure("dense", layers, 1, false);
+  measure("dense", 2, 8, false);
+  measure("dense in bfloat16", 2, 8, false, at::kBFloat16);
 }
 
 TEST_F(Budget, OfAMixtureOfExpertsIsKept) {
-  for (const int64_t sequences : {1, 8, 64}) measure("8 experts", 2, sequences, true);
+  if (!simulated::has_kernels()) GTEST_SKIP() << "with sanitizers there are no kernels";
+  measure("8 experts", 2, 1, true);
+}
+
+TEST_F(BudgetSlow, IsKeptAtAnyBatch) {
+  if (!simulated::has_kernels()) GTEST_SKIP() << "with sanitizers there are no kernels";
+  measure("dense", 4, 8, false);
+  for (const int64_t layers : {2, 4}) measure("dense", layers, 64, false);
+  for (const int64_t sequences : {8, 64}) measure("8 experts", 2, sequences, true);
+}
+
+TEST_F(Budget, OfOperatorsAloneIsKept) {
+  const simulated::WithoutKernels by_operators;
+  for (const int64_t layers : {2, 4}) measure("dense, no kernels", layers, 8, false);
+  measure("8 experts, no kernels", 2, 8, true);
+}
+
+// The aim for any batch: 9 launches a layer and 12 beside, no upload, one read in eight passes.
+TEST_F(Budget, OfADecodingPassIsThatOfADenseModelsLayers) {
+  const nlohmann::ordered_json all = golden();
+  for (const int64_t layers : {2, 4}) {
+    for (const char* rows : {"1", "8", "64"}) {
+      const auto pass = all["dense, " + std::to_string(layers) + " layers, " + rows + " rows"]
+                           ["pass of decoding"];
+      EXPECT_LE(pass["operators"].get<double>(), 9.0 * static_cast<double>(layers) + 12) << rows;
+      EXPECT_EQ(pass["uploads"].get<double>(), 0) << rows;
+      EXPECT_LE(pass["reads"].get<double>(), 0.125) << rows;
+    }
+  }
 }
 
 }  // namespace

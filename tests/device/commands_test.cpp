@@ -7,6 +7,7 @@
 
 #include "tests/device/command_fixture.h"
 #include "tests/device/simulated_device.h"
+#include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
 
 namespace alambic {
@@ -28,6 +29,23 @@ TEST_F(Runs, DistillFromTheStudentsOwnCompletions) {
   const Json row = metrics("own_device").back();
   EXPECT_GT(row["device_peak_memory_bytes"].get<double>(), 1e4);
   EXPECT_FALSE(metrics("own_cpu").back().contains("device_peak_memory_bytes"));
+}
+
+// The same run where the device has no kernels of ours, or is to do without.
+TEST_F(Runs, DistillByOperatorsAlone) {
+  if (!is_simulated() || !simulated::has_kernels()) GTEST_SKIP() << "it has none, or no counts";
+  const auto operators = [](const std::string& out) {
+    simulated::take_counts();
+    succeed(distill(out, "", test_device_name()));
+    return simulated::take_counts().operators;
+  };
+  const int64_t with_kernels = operators("with_kernels");
+  ::setenv("ALAMBIC_KERNELS", "none", 1);
+  const int64_t without = operators("without_kernels");
+  ::unsetenv("ALAMBIC_KERNELS");
+  simulated::use_kernels();
+  expect_equal_runs("with_kernels", "without_kernels");
+  EXPECT_GT(without, 2 * with_kernels);
 }
 
 TEST_F(Runs, DistillFromGivenCompletionsInMicroBatches) {
@@ -63,6 +81,7 @@ TEST_F(Runs, Train) {
 
 // Checkpoints of a device hold all that a run is: stopped and resumed it has the same bytes.
 TEST_F(Runs, GoOnWhereTheyWereStopped) {
+  const simulated::WithoutKernels by_operators;  // as many steps of fibers take too long
   const std::string options = "--max-steps 40 --save-every 40";
   succeed(distill("whole", options, test_device_name()));
   std::thread stopping([] {

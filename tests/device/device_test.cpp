@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "alambic/base/error.h"
+#include "alambic/kernels/norm.h"
 #include "tests/device/simulated_device.h"
+#include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
 
 namespace alambic {
@@ -81,6 +83,32 @@ TEST_F(SimulatedDevice, OrdersStreamsByEventsAlone) {
   EXPECT_EQ((x + 1).sum().item<double>(), 4) << "no kernel waits for another stream by itself";
   copied.block(guard.getStream(kDevice));
   EXPECT_EQ((x + 1).sum().item<double>(), 8);
+}
+
+// A kernel on another stream than the operators around it reads what is not there yet.
+TEST_F(SimulatedDevice, KernelsRunOnTheCurrentStream) {
+  if (!simulated::has_kernels()) GTEST_SKIP() << "with sanitizers there are no kernels";
+  const c10::impl::VirtualGuardImpl guard(simulated::kType);
+  const Tensor x = at::zeros({2, 8}, there()), source = at::full({2, 8}, 3.0),
+               weight = at::ones({8});
+  const Tensor w = weight.to(kDevice);
+  const c10::StreamGuard other(guard.getStreamFromGlobalPool(kDevice));
+  x.copy_(source, /*non_blocking=*/true);
+  const Tensor y = kernels::rms_norm(x, w, 1e-6);
+  EXPECT_NEAR(y.cpu()[1][7].item<double>(), 1, 1e-5);
+}
+
+TEST_F(SimulatedDevice, KernelsCountAsTheirLaunches) {
+  if (!simulated::has_kernels()) GTEST_SKIP() << "with sanitizers there are no kernels";
+  const Tensor x = at::ones({2, 8}, there()).requires_grad_(), w = at::ones({8}, there());
+  simulated::take_counts();
+  const Tensor y = kernels::rms_norm(x, w, 1e-6);
+  EXPECT_EQ(simulated::take_counts().operators, 1);
+  {
+    const simulated::WithoutKernels by_operators;
+    EXPECT_TRUE(at::allclose(kernels::rms_norm(x, w, 1e-6).cpu(), y.cpu()));
+    EXPECT_GT(simulated::take_counts().operators, 1);
+  }
 }
 
 TEST_F(SimulatedDevice, CountsLaunchesAndCopies) {

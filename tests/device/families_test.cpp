@@ -5,6 +5,7 @@
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/train/optimizer.h"
+#include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
 #include "tests/golden_models.h"
 
@@ -42,9 +43,8 @@ Learned learn_and_sample(const std::filesystem::path& folder, at::Device device)
 
 struct FamiliesOnADevice : testing::TestWithParam<std::string> {};
 
-// A family whose code reads a tensor on the host, or makes one on the CPU.
-TEST_P(FamiliesOnADevice, LearnAndSampleAsOnTheCpu) {
-  const auto folder = golden_folder(GetParam());
+void expect_as_on_the_cpu(const std::string& model) {
+  const auto folder = golden_folder(model);
   const Learned cpu = learn_and_sample(folder, at::kCPU);
   const Learned device = learn_and_sample(folder, test_device());
   EXPECT_NEAR(device.loss, cpu.loss, 1e-5 * std::abs(cpu.loss));
@@ -57,6 +57,16 @@ TEST_P(FamiliesOnADevice, LearnAndSampleAsOnTheCpu) {
       EXPECT_NEAR(device.completions[i].logp.at(t), cpu.completions[i].logp[t], 1e-4);
     }
   }
+}
+
+// A family whose code reads a tensor on the host, or makes one on the CPU; a kernel that a family
+// calls with what it does not do.
+TEST_P(FamiliesOnADevice, LearnAndSampleAsOnTheCpu) { expect_as_on_the_cpu(GetParam()); }
+
+TEST_P(FamiliesOnADevice, LearnAndSampleByOperatorsAlone) {
+  if (!is_simulated()) GTEST_SKIP() << "a GPU's are those of the other test";
+  const simulated::WithoutKernels by_operators;
+  expect_as_on_the_cpu(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, FamiliesOnADevice, testing::ValuesIn(golden_models()),

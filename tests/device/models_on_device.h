@@ -1,6 +1,7 @@
 // Small random models on any device.
 #pragma once
 
+#include "alambic/model/side_by_side.h"
 #include "alambic/model/tiny.h"
 
 namespace alambic {
@@ -12,6 +13,7 @@ inline std::shared_ptr<Model> model_on(const Json& config, uint64_t seed, at::De
     tensor = tensor.to(device).set_requires_grad(trainable);
   });
   model->move_buffers(device, dtype);
+  lay_side_by_side(*model);
   return model;
 }
 

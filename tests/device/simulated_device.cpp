@@ -6,6 +6,7 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include "alambic/tensor/device.h"
+#include "tests/device/simulated_kernels.h"
 #include "tests/device/simulated_memory.h"
 #include "tests/device/simulated_streams.h"
 
@@ -32,6 +33,7 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     return next_stream();
   }
   Stream exchangeStream(Stream stream) const override { return exchange_stream(stream); }
+  void* getStreamNativeHandle(const Stream stream) const override { return handle_of(stream); }
   bool queryStream(const Stream& stream) const override { return is_done(stream); }
   void synchronizeStream(const Stream& stream) const override { wait_for(stream); }
   void synchronizeDevice(const c10::DeviceIndex /*device*/) const override {
@@ -79,6 +81,7 @@ void install() {
   c10::impl::device_guard_impl_registry[static_cast<size_t>(kType)].store(guard);
   at::RegisterPrivateUse1HooksInterface(new Hooks);
   simulated_device = [] { return kDevice; };
+  use_kernels();
 }
 
 void set_memory(size_t bytes) { Memory::of_device().set_limit(bytes); }

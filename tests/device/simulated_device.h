@@ -27,12 +27,16 @@ at::Tensor host_view(const at::Tensor& device_tensor);
 
 /// What ran since the last call.
 struct Counts {
-  int64_t operators = 0;  ///< launches on a GPU: views are none, copies within the device are
+  int64_t operators = 0;  ///< launches on a GPU, operators and kernels of ours: views are none,
+                          ///< copies within the device are
   int64_t uploads = 0;    ///< copies from the host
   int64_t reads = 0;      ///< copies to the host, scalars, and operators that wait for a size
   int64_t bytes = 0;      ///< of the copies in both directions
 };
 Counts take_counts();
+
+/// Counts launches of kernels that are no operators.
+void count_kernels(int64_t launches);
 
 /// Operators that ran since install(), as libtorch calls them, with how often.
 std::map<std::string, int64_t> operators_run();

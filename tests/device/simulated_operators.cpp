@@ -213,7 +213,8 @@ Tensor& add_wide_product(const Tensor& self, const Tensor& a, const Tensor& b, c
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   // One launch on a GPU, composed of many where a backend has none.
-  for (const char* name : {"_foreach_norm.Scalar", "_foreach_mul_.Scalar", "_foreach_copy_"}) {
+  for (const char* name :
+       {"_foreach_norm.Scalar", "_foreach_mul_.Scalar", "_foreach_copy_", "_grouped_mm"}) {
     m.impl(name, torch::CppFunction::makeFromBoxedFunction<&run_on_views>());
   }
   m.impl("mm.dtype", wide_product);
@@ -252,6 +253,11 @@ TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
 Counts take_counts() {
   const std::scoped_lock lock(counts_mutex);
   return std::exchange(counts, {});
+}
+
+void count_kernels(int64_t launches) {
+  const std::scoped_lock lock(counts_mutex);
+  counts.operators += launches;
 }
 
 std::map<std::string, int64_t> operators_run() {

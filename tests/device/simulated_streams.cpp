@@ -75,6 +75,14 @@ thread_local int64_t current = 0;
 
 }  // namespace
 
+void* handle_of(c10::Stream stream) {
+  return reinterpret_cast<void*>(static_cast<intptr_t>(stream.id() + 1));
+}
+
+c10::Stream stream_of(void* handle) {
+  return stream_of(static_cast<int64_t>(reinterpret_cast<intptr_t>(handle)) - 1);
+}
+
 c10::Stream current_stream() { return stream_of(current); }
 
 c10::Stream exchange_stream(c10::Stream stream) {

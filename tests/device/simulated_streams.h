@@ -11,6 +11,9 @@ namespace alambic::simulated {
 c10::Stream current_stream();
 /// Makes it this thread's; returns the one before.
 c10::Stream exchange_stream(c10::Stream stream);
+/// What libtorch hands to kernels for a stream, and back.
+void* handle_of(c10::Stream stream);
+c10::Stream stream_of(void* handle);
 /// One of three beside the default stream, in turn.
 c10::Stream next_stream();
 

@@ -6,6 +6,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/model/side_by_side.h"
 #include "alambic/model/tiny.h"
 #include "alambic/nn/recompute.h"
 #include "alambic/objective/divergence.h"
@@ -58,6 +59,7 @@ std::shared_ptr<Model> random_on_device(const Workload& work, at::Device device,
                  .set_requires_grad(trainable);
   });
   model->move_buffers(device, work.dtype);
+  lay_side_by_side(*model);
   return model;
 }
 

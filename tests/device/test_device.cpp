@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "alambic/base/error.h"
+#include "alambic/kernels/device.h"
 #include "alambic/tensor/cuda_library.h"
 #include "alambic/tensor/device.h"
 #include "tests/device/simulated_device.h"
@@ -19,6 +20,7 @@ void open_test_device() {
   if (is_simulated()) return simulated::install();
   const std::string problem = load_cuda_library();
   if (!problem.empty()) throw environment_error("no {}: {}", test_device_name(), problem);
+  kernels::open_device_kernels(test_device());
 }
 
 at::Device test_device() { return choose_device(test_device_name()); }
