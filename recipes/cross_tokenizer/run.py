@@ -39,6 +39,7 @@ METHODS = {
                            "learning_rate": 5e-4},
     "pieces, reverse KL": {"objective": "reverse_kl", "cross_tokenizer": "pieces",
                            "learning_rate": 5e-4},
+    "pieces, teacher's completions": {"objective": "forward_kl", "cross_tokenizer": "pieces", **GIVEN},
     "span, own completions": {"objective": "reverse_kl", "cross_tokenizer": "span",
                               "learning_rate": 2e-4},
     "span, teacher's completions": {"objective": "forward_kl", "cross_tokenizer": "span", **GIVEN},
