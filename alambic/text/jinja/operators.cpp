@@ -48,6 +48,12 @@ double float_modulo(double a, double b) {
   return (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
+// As Python: a quotient of zero has the sign of the exact one.
+double float_quotient(double a, double b) {
+  const double quotient = std::floor((a - float_modulo(a, b)) / b + 0.25);
+  return quotient == 0 ? std::copysign(0.0, a / b) : quotient;
+}
+
 Value on_floats(std::string_view op, double a, double b) {
   if (op == "+") return a + b;
   if (op == "-") return a - b;
@@ -60,7 +66,7 @@ Value on_floats(std::string_view op, double a, double b) {
   }
   if (op == "/") return a / b;
   if (op == "%") return float_modulo(a, b);
-  return std::floor((a - float_modulo(a, b)) / b + 0.25);
+  return float_quotient(a, b);
 }
 
 Value repeat(Interpreter& interpreter, const Value& row, int64_t times) {
