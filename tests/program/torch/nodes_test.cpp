@@ -44,7 +44,7 @@ TEST_F(NodesSlow, DistillLikeOneMachine) {
   const Outcome outcome =
       on_two(distill("nodes", "--zero-stage 3 --teacher-weights sharded --shard-size 2"));
   EXPECT_NE(outcome.text.find("codes 0 0"), std::string::npos) << outcome.text;
-  EXPECT_LT(difference("alone", "nodes"), 1e-5);
+  EXPECT_LT(difference("alone", "nodes"), rounding);
 }
 
 }  // namespace

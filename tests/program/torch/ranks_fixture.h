@@ -60,6 +60,10 @@ struct Ranks : testing::Test {
     return rows;
   }
 
+  // Four of Adam's steps at 1e-2 move a weight by up to 0.04, also where its gradient is hardly more
+  // than rounding: 1.4e-5 with AVX2's sums. A wrong normalizer or a lost rank makes 1e-3.
+  static constexpr double rounding = 3e-5;
+
   // The largest difference of two models' weights.
   double difference(const std::string& one, const std::string& other) const {
     const auto open = [&](const std::string& run) {
@@ -91,7 +95,7 @@ struct Ranks : testing::Test {
       const std::string out = "ranks" + std::to_string(ranks);
       const Outcome many = launch(ranks, command(out));
       ASSERT_EQ(many.code, 0) << many.text;
-      EXPECT_LT(difference("alone", out), 1e-5) << ranks;
+      EXPECT_LT(difference("alone", out), rounding) << ranks;
       const fs::path samples = folder / "alone/samples.jsonl";
       if (fs::exists(samples)) {
         EXPECT_EQ(read_file(samples), read_file(folder / out / "samples.jsonl"));

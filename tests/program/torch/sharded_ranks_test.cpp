@@ -79,7 +79,7 @@ TEST_F(ShardedRanksSlow, ResumeOnAnotherNumber) {
   ASSERT_EQ(three.code, 0) << three.text;
   const Outcome one = alambic(command("parts", "6") + " --resume --allow-change");
   ASSERT_EQ(one.code, 0) << one.text;
-  EXPECT_LT(difference("alone", "parts"), 1e-5);
+  EXPECT_LT(difference("alone", "parts"), rounding);
 }
 
 // Prevents a job that waits for half an hour for a process that is stopped, and does not say which.

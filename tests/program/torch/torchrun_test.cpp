@@ -17,7 +17,7 @@ TEST_F(Ranks, RunUnderTorchrun) {
                                 std::to_string(free_port()) + " " + kProgram + " " + command);
   ASSERT_EQ(outcome.code, 0) << outcome.text;
   ASSERT_EQ(alambic(distill("alone", "--micro-batch-size 2")).code, 0);
-  EXPECT_LT(difference("alone", "torchrun"), 1e-5);
+  EXPECT_LT(difference("alone", "torchrun"), rounding);
 }
 
 }  // namespace
