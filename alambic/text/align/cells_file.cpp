@@ -43,7 +43,10 @@ struct Lists {
       return {};
     }
     Numbers numbers(static_cast<size_t>(count));
-    std::memcpy(numbers.data(), bytes.data() + sizeof count, numbers.size() * sizeof count);
+    // An empty list has no address, which memcpy may not be given.
+    if (count > 0) {
+      std::memcpy(numbers.data(), bytes.data() + sizeof count, numbers.size() * sizeof count);
+    }
     bytes.remove_prefix((numbers.size() + 1) * sizeof count);
     return numbers;
   }
