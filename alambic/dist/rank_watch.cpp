@@ -69,8 +69,6 @@ struct RankWatch::State {
   std::thread thread, asking;
 
   void run() {
-    const Stopwatch since_exchange;
-    double exchanged = 0;
     std::vector<Seen> ranks(leads() ? static_cast<size_t>(place.size) : 1);
     try {
       const auto store = meet(place, std::chrono::seconds(30), /*as_guest=*/true);
@@ -81,7 +79,6 @@ struct RankWatch::State {
         const Sign told = own;
         asked = clock.seconds();
         lock.unlock();
-        exchanged = since_exchange.seconds();
         const std::optional<std::string> sentence = exchange(*store, told, ranks);
         lock.lock();
         asked.reset();
@@ -94,13 +91,16 @@ struct RankWatch::State {
       }
     } catch (const std::exception&) {
       // A store that is gone with its process says so at once, and then collectives tell it better.
-      const double silent = since_exchange.seconds() - exchanged;
       const std::lock_guard lock(mutex);
+      const double silent = unanswered();
       asked.reset();
-      if (exchanged == 0 || silent < 0.9 * seconds) return;
+      if (silent < 0.9 * seconds) return;
       tell(no_sign_of(0, silent, ranks.front().place()));
     }
   }
+
+  // Seconds that the store has been asked for, with the mutex held; 0: it is not.
+  double unanswered() const { return asked ? clock.seconds() - *asked : 0; }
 
   // The first sentence alone, with the mutex held.
   void tell(const std::string& sentence) {
@@ -111,7 +111,7 @@ struct RankWatch::State {
   void watch_asking() {
     std::unique_lock lock(mutex);
     while (!ends.wait_for(lock, period(), [&] { return ended; })) {
-      const double silent = asked ? clock.seconds() - *asked : 0;
+      const double silent = unanswered();
       if (silent <= seconds) continue;
       const std::string sentence = fmt::format(
           "rank {} of {} has had no answer from {}:{}, where the ranks meet, for {:.0f} s; rank 0 "
