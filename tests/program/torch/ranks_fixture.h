@@ -60,8 +60,8 @@ struct Ranks : testing::Test {
     return rows;
   }
 
-  // Four of Adam's steps at 1e-2 move a weight by up to 0.04, also where its gradient is hardly more
-  // than rounding: 1.4e-5 with AVX2's sums. A wrong normalizer or a lost rank makes 1e-3.
+  // Four of Adam's steps at 1e-2 move a weight by up to 0.04, also where its gradient is hardly
+  // more than rounding: 1.4e-5 with AVX2's sums. A wrong normalizer or a lost rank makes 1e-3.
   static constexpr double rounding = 3e-5;
 
   // The largest difference of two models' weights.
