@@ -15,6 +15,7 @@
 
 #include "alambic/base/base64.h"
 #include "alambic/base/error.h"
+#include "alambic/base/trimmed.h"
 
 namespace alambic {
 namespace {
@@ -86,11 +87,8 @@ void hide_bearers(std::string& text) {
   }
 }
 
-std::string trimmed(std::string text) {
-  constexpr std::string_view blank = " \t\r\n";
-  const size_t begin = text.find_first_not_of(blank);
-  if (begin == text.npos) return "";
-  std::string kept = text.substr(begin, text.find_last_not_of(blank) + 1 - begin);
+std::string without_blanks(std::string text) {
+  std::string kept(trimmed(text));
   wipe(text);
   return kept;
 }
@@ -138,7 +136,7 @@ std::shared_ptr<const Secret> secret_of_file(const fs::path& path) {
                       path.string(), facts.st_mode & 0777)
         .with_hint("chmod 600 " + path.string());
   }
-  std::string key = trimmed(read_file(path, uint64_t{1} << 16));
+  std::string key = without_blanks(read_file(path, uint64_t{1} << 16));
   if (key.empty()) throw input_error("{} should hold a key, but is empty", path.string());
   auto secret = std::make_shared<const Secret>(key);
   wipe(key);

@@ -1,13 +1,12 @@
 #include "alambic/hub/http.h"
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <exception>
 #include <memory>
 
 #include "alambic/base/error.h"
 #include "alambic/hub/curl_library.h"
+#include "alambic/hub/header_line.h"
 
 namespace alambic {
 
@@ -21,21 +20,13 @@ struct Transfer {
   std::exception_ptr thrown;
 };
 
-size_t on_header(char* data, size_t, size_t size, void* user) {
+size_t keep_header(char* data, size_t, size_t size, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
   const std::string_view line(data, size);
   if (line.starts_with("HTTP/")) transfer.reply.headers.emplace_back();
-  const size_t colon = line.find(':');
-  if (colon == std::string_view::npos || transfer.reply.headers.empty()) return size;
-  std::string name(line.substr(0, colon));
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-  std::string_view value = line.substr(colon + 1);
-  constexpr std::string_view blank = " \t\r\n";
-  const size_t begin = value.find_first_not_of(blank);
-  value = begin == std::string_view::npos
-              ? ""
-              : value.substr(begin, value.find_last_not_of(blank) + 1 - begin);
-  transfer.reply.headers.back()[name] = value;
+  const auto header = parse_header_line(line);
+  if (!header || transfer.reply.headers.empty()) return size;
+  transfer.reply.headers.back()[header->name] = header->value;
   return size;
 }
 
@@ -82,7 +73,7 @@ HttpReply http_get(const HttpRequest& request, const HttpBody& body) {
   curl.setopt(h, CURLOPT_LOW_SPEED_TIME, 30L);
   curl.setopt(h, CURLOPT_USERAGENT, "alambic");
   curl.setopt(h, CURLOPT_ERRORBUFFER, reason.data());
-  curl.setopt(h, CURLOPT_HEADERFUNCTION, &on_header);
+  curl.setopt(h, CURLOPT_HEADERFUNCTION, &keep_header);
   curl.setopt(h, CURLOPT_HEADERDATA, &transfer);
   curl.setopt(h, CURLOPT_WRITEFUNCTION, &on_body);
   curl.setopt(h, CURLOPT_WRITEDATA, &transfer);

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 
 #include "alambic/base/error.h"
 #include "alambic/hub/curl_library.h"
+#include "alambic/hub/header_line.h"
 
 namespace alambic {
 
@@ -38,16 +38,10 @@ size_t on_header(char* data, size_t, size_t size, void* user) {
   auto& outcome = *static_cast<HttpOutcome*>(user);
   const std::string_view line(data, size);
   if (line.starts_with("HTTP/")) outcome.headers.clear();  // 100 Continue comes before the reply
-  const size_t colon = line.find(':');
-  if (colon == line.npos) return size;
+  const auto header = parse_header_line(line);
+  if (!header) return size;
   if (size > max_header_bytes || outcome.headers.size() > 200) return 0;
-  std::string name(line.substr(0, colon));
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-  constexpr std::string_view blank = " \t\r\n";
-  std::string_view value = line.substr(colon + 1);
-  const size_t begin = value.find_first_not_of(blank);
-  value = begin == value.npos ? "" : value.substr(begin, value.find_last_not_of(blank) + 1 - begin);
-  outcome.headers[name] = value;
+  outcome.headers[header->name] = header->value;
   return size;
 }
 

@@ -10,6 +10,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/printable.h"
+#include "alambic/base/trimmed.h"
 
 namespace alambic {
 namespace {
@@ -78,8 +79,7 @@ fs::path cache_folder() {
 // Without line breaks and without spaces around it, as it was pasted.
 std::string clean(std::string token) {
   std::erase_if(token, [](char c) { return c == '\r' || c == '\n'; });
-  const size_t begin = token.find_first_not_of(" \t"), end = token.find_last_not_of(" \t");
-  return begin == std::string::npos ? "" : token.substr(begin, end - begin + 1);
+  return std::string(trimmed(token));
 }
 
 std::string token() {

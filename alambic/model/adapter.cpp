@@ -7,6 +7,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/base/random.h"
+#include "alambic/model/adapter_fit.h"
 #include "alambic/nn/dense_parts.h"
 
 namespace alambic {
@@ -19,8 +20,6 @@ constexpr uint64_t first_init_step = uint64_t{1} << 32;
 bool answers_to(const std::string& module, const std::string& target) {
   return module == target || module.ends_with("." + target);
 }
-
-std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
 
 // Uniform in ±1/sqrt(in): kaiming_uniform_ with a = sqrt(5), as PEFT and nn.Linear begin.
 Tensor first_a(int64_t rank, int64_t in, uint64_t seed, uint64_t index) {

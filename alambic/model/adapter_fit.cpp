@@ -18,8 +18,6 @@ constexpr std::string_view weight_end = ".weight";
 
 std::string module_of(const std::string& tensor) { return tensor.substr(0, tensor.rfind('.')); }
 
-std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
-
 std::set<std::string> names_of(Model& model) {
   std::set<std::string> names;
   model.visit([&](const std::string& name, const Weight&) { names.insert(name); });
@@ -29,6 +27,8 @@ std::set<std::string> names_of(Model& model) {
 std::string embedding_of(Model& model) { return module_of(model.embedding_names().front()); }
 
 }  // namespace
+
+std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
 
 bool is_head_module(const std::string& module) {
   const std::string end = last_part(module);

@@ -12,6 +12,9 @@
 
 namespace alambic {
 
+/// The name behind the last dot: what PEFT's target_modules name.
+std::string last_part(const std::string& module);
+
 /// Module that makes the logits, in PEFT's names of models whose head is tied: no tensor of ours.
 bool is_head_module(const std::string& module);
 

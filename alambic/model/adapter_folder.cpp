@@ -10,6 +10,7 @@
 #include "alambic/base/json_object.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/adapter_fit.h"
+#include "alambic/model/adapter_tensors.h"
 #include "alambic/nn/dense_parts.h"
 #include "alambic/tensor/view.h"
 
@@ -20,14 +21,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* config_name = "adapter_config.json";
-constexpr const char* weights_name = "adapter_model.safetensors";
 const std::string prefix(kAdapterPrefix);
 
 // Module names' last parts where those say the same as the names: shorter, and the usual form.
 std::vector<std::string> target_modules(Model& model) {
   std::set<std::string> names, ends, ends_without;
   model.visit_linears([&](const std::string& module, Linear& linear) {
-    const std::string end = module.substr(module.rfind('.') + 1);
+    const std::string end = last_part(module);
     (linear.lora ? ends : ends_without).insert(end);
     if (linear.lora) names.insert(module);
   });
@@ -79,7 +79,7 @@ void save_adapter(Model& model, const LoraOptions& options, const std::string& b
                        {"use_dora", options.dora},
                        {"use_rslora", options.rslora}};
   make_folder(folder);
-  write_safetensors(folder / weights_name, to_views(tensors), {{"format", "pt"}});
+  write_safetensors(folder / kAdapterWeights, to_views(tensors), {{"format", "pt"}});
   write_file(folder / config_name, config.dump(2) + "\n");
 }
 

@@ -10,7 +10,6 @@ namespace alambic {
 
 namespace {
 
-constexpr const char* weights_name = "adapter_model.safetensors";
 constexpr const char* torch_name = "adapter_model.bin";
 
 // `name` without `end`; nothing where it does not end so.
@@ -30,8 +29,8 @@ std::optional<std::string> without_part(const std::string& name, std::string_vie
 
 AdapterTensors AdapterTensors::open(const fs::path& folder) {
   AdapterTensors adapter;
-  const bool old = !path_exists(folder / weights_name) && path_exists(folder / torch_name);
-  adapter.path_ = folder / (old ? torch_name : weights_name);
+  const bool old = !path_exists(folder / kAdapterWeights) && path_exists(folder / torch_name);
+  adapter.path_ = folder / (old ? torch_name : kAdapterWeights);
   if (old) {
     adapter.torch_file_ = TorchFile::open(adapter.path_);
     for (const TensorView& view : adapter.torch_file_->tensors()) adapter.sort(view);

@@ -11,6 +11,8 @@
 
 namespace alambic {
 
+inline constexpr const char* kAdapterWeights = "adapter_model.safetensors";
+
 /// The low-rank tensors of one module, as the file has them; null: it has none.
 struct LoraViews {
   const TensorView *a = nullptr, *b = nullptr;  ///< [rank, in], [out, rank]

@@ -6,6 +6,8 @@
 #include <optional>
 #include <sstream>
 
+#include "alambic/base/trimmed.h"
+
 namespace alambic {
 namespace {
 
@@ -36,13 +38,6 @@ constexpr Marks marks_of(ToolCallForm form) {
       break;
   }
   return {};
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blank = " \t\r\n";
-  const size_t begin = text.find_first_not_of(blank);
-  if (begin == text.npos) return "";
-  return text.substr(begin, text.find_last_not_of(blank) + 1 - begin);
 }
 
 std::optional<ToolCall> call_of(const Json& json) {

@@ -7,20 +7,17 @@
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/base/printable.h"
+#include "alambic/base/trimmed.h"
 
 namespace alambic {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blank = " \t\r\n*";
-  const size_t begin = text.find_first_not_of(blank);
-  if (begin == text.npos) return "";
-  return text.substr(begin, text.find_last_not_of(blank) + 1 - begin);
-}
+// A word may stand in asterisks.
+constexpr std::string_view blanks = " \t\r\n*";
 
 // The rubric's word that a text begins with; words.size(): none. "10" does not begin with "1".
 size_t word_of(std::string_view text, const std::vector<std::string>& words) {
-  const std::string_view begin = trimmed(text);
+  const std::string_view begin = trimmed(text, blanks);
   for (size_t w = 0; w < words.size(); ++w) {
     if (!begin.starts_with(words[w])) continue;
     const auto next =
@@ -70,7 +67,7 @@ Score ChatJudge::score_of(const WrittenText& written) const {
   }
   double mass = 0, sum = 0;
   for (const auto& [token, logp] : written.first) {
-    const auto word = std::ranges::find(rubric_.words, trimmed(token));
+    const auto word = std::ranges::find(rubric_.words, trimmed(token, blanks));
     if (word == rubric_.words.end()) continue;
     const double probability = std::exp(logp);
     mass += probability;

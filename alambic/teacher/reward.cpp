@@ -5,6 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/base/regex.h"
+#include "alambic/base/trimmed.h"
 #include "alambic/teacher/reward_command.h"
 #include "alambic/text/final_answer.h"
 
@@ -15,13 +16,6 @@ Score dropped_score(std::string reason) {
 }
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr const char* spaces = " \t\r\n";
-  const size_t begin = text.find_first_not_of(spaces);
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(spaces) - begin + 1);
-}
 
 // Rewards that look at one completion at a time.
 struct EachReward : Reward {

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "alambic/base/trimmed.h"
+
 namespace alambic {
 
 std::optional<std::string> final_answer(std::string_view text) {
@@ -54,11 +56,8 @@ bool same_number(std::string_view found, std::string_view wanted) {
   return a && b && *a == *b;
 }
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view white = " \t\r\n";
-  const size_t first = text.find_first_not_of(white);
-  if (first == text.npos) return "";
-  text = text.substr(first, text.find_last_not_of(white) + 1 - first);
+std::string_view without_stop(std::string_view text) {
+  text = trimmed(text);
   if (text.ends_with('.')) text.remove_suffix(1);
   return text;
 }
@@ -75,7 +74,8 @@ bool answers_correctly(std::string_view text, std::string_view expected) {
   const size_t mark = text.rfind("####"), own_mark = expected.rfind("####");
   if (mark == text.npos) return false;
   if (own_mark != expected.npos) expected.remove_prefix(own_mark + 4);
-  return !trimmed(expected).empty() && trimmed(text.substr(mark + 4)) == trimmed(expected);
+  return !without_stop(expected).empty() &&
+         without_stop(text.substr(mark + 4)) == without_stop(expected);
 }
 
 bool answers_correctly(std::string_view text, const std::vector<std::string>& accepted) {

@@ -8,16 +8,14 @@
 #include "alambic/base/printable.h"
 #include "alambic/io/gguf/chat_templates.h"
 #include "alambic/io/gguf/pre_tokenizer.h"
+#include "alambic/io/gguf/token_type.h"
 #include "alambic/io/gguf/tokenizer.h"
 
 namespace alambic {
 
 namespace {
 
-using Json = nlohmann::json;
-
-// tokenizer.ggml.token_type
-enum TokenType { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+using SortedJson = nlohmann::json;
 
 struct Vocabulary {
   const GgufMetadata& metadata;
@@ -25,12 +23,14 @@ struct Vocabulary {
   std::vector<double> types, scores;  // one a token; empty when the file has none
   std::unordered_map<std::string_view, size_t> ids;
 
-  int type(size_t id) const { return types.empty() ? normal : static_cast<int>(types[id]); }
+  int type(size_t id) const {
+    return types.empty() ? gguf_token::normal : static_cast<int>(types[id]);
+  }
 };
 
 // Bytes that are not UTF-8, which JSON has no way to say, become U+FFFD.
-std::string dumped(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string dumped(const SortedJson& json) {
+  return json.dump(-1, ' ', false, SortedJson::error_handler_t::replace);
 }
 
 Vocabulary read_vocabulary(const GgufMetadata& metadata) {
@@ -67,7 +67,8 @@ std::vector<std::pair<std::string_view, std::string_view>> merges_of_scores(
   constexpr size_t longest = 512;  // no real token is, and splits of a runaway one cost its square
   std::vector<size_t> order;
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-    const bool made = vocabulary.type(id) == normal || vocabulary.type(id) == user_defined;
+    const bool made = vocabulary.type(id) == gguf_token::normal ||
+                      vocabulary.type(id) == gguf_token::user_defined;
     if (made && vocabulary.tokens[id].size() <= longest) order.push_back(id);
   }
   if (!vocabulary.scores.empty()) {
@@ -92,24 +93,26 @@ std::vector<std::pair<std::string_view, std::string_view>> merges_of_scores(
   return merges;
 }
 
-Json added_tokens(const Vocabulary& vocabulary) {
-  Json added = Json::array();
+SortedJson added_tokens(const Vocabulary& vocabulary) {
+  SortedJson added = SortedJson::array();
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     const int type = vocabulary.type(id);
-    if (type != control && type != user_defined && type != unknown) continue;
+    if (type != gguf_token::control && type != gguf_token::user_defined &&
+        type != gguf_token::unknown)
+      continue;
     added.push_back({{"id", id},
                      {"content", vocabulary.tokens[id]},
                      {"single_word", false},
                      {"lstrip", false},
                      {"rstrip", false},
                      {"normalized", false},
-                     {"special", type != user_defined}});
+                     {"special", type != gguf_token::user_defined}});
   }
   return added;
 }
 
 // The part that can be long, put together as text: JSON objects of 100,000 names are slow to build.
-std::string model_text(const Vocabulary& vocabulary, Json model, const std::string& merges) {
+std::string model_text(const Vocabulary& vocabulary, SortedJson model, const std::string& merges) {
   std::vector<std::string> entries;
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     entries.push_back(dumped(vocabulary.tokens[id]) + ":" + std::to_string(id));
@@ -128,7 +131,7 @@ const std::vector<std::string>& merges_of(const GgufMetadata& metadata) {
 }
 
 // Byte-level BPE.
-std::string gpt2_json(const Vocabulary& vocabulary, Json& rest) {
+std::string gpt2_json(const Vocabulary& vocabulary, SortedJson& rest) {
   const GgufMetadata& metadata = vocabulary.metadata;
   const std::string name = metadata.text("tokenizer.ggml.pre").value_or("default");
   const GgufPreTokenizer* pre = gguf_pre_tokenizer(name);
@@ -139,22 +142,22 @@ std::string gpt2_json(const Vocabulary& vocabulary, Json& rest) {
   }
   std::vector<std::string> pairs;
   for (const std::string& merge : merges_of(metadata)) pairs.push_back(dumped(merge));
-  rest["normalizer"] = pre->nfc ? Json::object({{"type", "NFC"}}) : Json();
+  rest["normalizer"] = pre->nfc ? SortedJson::object({{"type", "NFC"}}) : SortedJson();
   rest["pre_tokenizer"] = pre_tokenizer_json(*pre);
-  rest["decoder"] = Json::object({{"type", "ByteLevel"}});
-  return model_text(vocabulary, Json::object({{"ignore_merges", pre->ignore_merges}}),
+  rest["decoder"] = SortedJson::object({{"type", "ByteLevel"}});
+  return model_text(vocabulary, SortedJson::object({{"ignore_merges", pre->ignore_merges}}),
                     join(pairs, ","));
 }
 
-Json replacement(const char* from, const char* to) {
+SortedJson replacement(const char* from, const char* to) {
   return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
 }
 
 // SentencePiece BPE, as transformers converts it: with scores (`llama`), or with Gemma 4's merges.
-std::string llama_json(const Vocabulary& vocabulary, bool scored, Json& rest) {
+std::string llama_json(const Vocabulary& vocabulary, bool scored, SortedJson& rest) {
   const GgufMetadata& metadata = vocabulary.metadata;
   const bool prefix = metadata.flag("tokenizer.ggml.add_space_prefix").value_or(scored);
-  Json normalizers = Json::array(), decoders = Json::array();
+  SortedJson normalizers = SortedJson::array(), decoders = SortedJson::array();
   if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", "▁"}});
   normalizers.push_back(replacement(" ", "▁"));
   decoders.push_back(replacement("▁", " "));
@@ -174,7 +177,7 @@ std::string llama_json(const Vocabulary& vocabulary, bool scored, Json& rest) {
   } else {
     for (const std::string& merge : merges_of(metadata)) pairs.push_back(dumped(merge));
   }
-  Json model = {{"byte_fallback", true}, {"fuse_unk", true}};
+  SortedJson model = {{"byte_fallback", true}, {"fuse_unk", true}};
   const auto unk = metadata.integer("tokenizer.ggml.unknown_token_id").value_or(0);
   if (unk >= 0 && unk < std::ssize(vocabulary.tokens)) model["unk_token"] = vocabulary.tokens[unk];
   return model_text(vocabulary, model, join(pairs, ","));
@@ -191,11 +194,11 @@ std::string tokenizer_json(const GgufMetadata& metadata) {
         .with_hint("use the tokenizer of the model's Hugging Face folder");
   }
   const Vocabulary vocabulary = read_vocabulary(metadata);
-  Json rest = {{"version", "1.0"},
-               {"truncation", nullptr},
-               {"padding", nullptr},
-               {"added_tokens", added_tokens(vocabulary)},
-               {"post_processor", nullptr}};
+  SortedJson rest = {{"version", "1.0"},
+                     {"truncation", nullptr},
+                     {"padding", nullptr},
+                     {"added_tokens", added_tokens(vocabulary)},
+                     {"post_processor", nullptr}};
   const std::string model =
       kind == "gpt2" ? gpt2_json(vocabulary, rest) : llama_json(vocabulary, kind == "llama", rest);
   std::string text = dumped(rest);
@@ -219,9 +222,9 @@ std::optional<std::string> token_of(const GgufMetadata& metadata, const std::str
                     metadata.where(), key, *id, tokens->size());
 }
 
-Json config_json(const GgufMetadata& metadata) {
-  Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                 {"clean_up_tokenization_spaces", false}};
+SortedJson config_json(const GgufMetadata& metadata) {
+  SortedJson config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                       {"clean_up_tokenization_spaces", false}};
   const std::pair<const char*, const char*> roles[] = {{"bos", "bos_token"},
                                                        {"eos", "eos_token"},
                                                        {"unknown", "unk_token"},
