@@ -6,9 +6,11 @@ TORCH := -DALAMBIC_TORCH_DIR="$(CACHE)/torch-2.11.0"
 CCACHE := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 # Warnings are errors in CI and for those who send changes: make test ALAMBIC_WERROR=ON.
 ALAMBIC_WERROR ?= OFF
-CONFIGURE = cmake $(CCACHE) $(TORCH) -DALAMBIC_WERROR=$(ALAMBIC_WERROR) --preset
+# Several files compiled as one, a third of the time (cmake/unity.cmake): what builds once, does.
+UNITY ?= ON
+CONFIGURE = cmake $(CCACHE) $(TORCH) -DALAMBIC_WERROR=$(ALAMBIC_WERROR) -DCMAKE_UNITY_BUILD=$(UNITY) --preset
 
-.PHONY: help demo test test-slow build debug asan bench install lint format clean setup setup-lint
+.PHONY: help demo test test-slow build debug asan bench install lint tidy format clean setup setup-lint
 
 help:
 	@echo "make demo                 build, then distill a small teacher's skill into a smaller student"
@@ -54,14 +56,20 @@ bench: setup
 install: build
 	cmake --install build/release --prefix "$(abspath $(PREFIX))"
 
-# The asan build's commands are those of the torch-free rooms; the release build has nvcc's.
-lint: ALAMBIC_WERROR = ON
+# The release build has nvcc's commands.
 lint: setup-lint
 	tools/lint/layers
 	tools/lint/format
-	$(CONFIGURE) asan
-	tools/lint/tidy build/asan
+	$(MAKE) tidy
 	tools/lint/cuda build/release
+
+# A folder with a command for each of the torch-free files, where only what CMake generates is made.
+tidy: UNITY = OFF
+tidy: ALAMBIC_WERROR = ON
+tidy: setup-lint
+	$(CONFIGURE) asan -B build/tidy
+	cmake --build build/tidy --target alambic_build_id alambic_build_facts
+	tools/lint/tidy build/tidy
 
 format: setup-lint
 	tools/lint/format --fix

@@ -11,6 +11,7 @@ set(ALAMBIC_FLAGS_avx512 -march=x86-64-v4 -mprefer-vector-width=512)
 function(alambic_isa_kernels name)
   foreach(isa ${ALAMBIC_ISAS})
     add_library(${name}_${isa} OBJECT ${ARGN})
+    set_target_properties(${name}_${isa} PROPERTIES UNITY_BUILD OFF)  # they define one namespace each
     target_include_directories(${name}_${isa} PRIVATE "${PROJECT_SOURCE_DIR}"
                                                       "${CMAKE_BINARY_DIR}/generated")
     target_compile_definitions(${name}_${isa} PRIVATE ALAMBIC_ISA=${isa} ALAMBIC_ISA_NAME="${isa}")

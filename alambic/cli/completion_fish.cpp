@@ -7,7 +7,7 @@
 namespace alambic {
 namespace {
 
-std::string quoted(const std::string& text) {
+std::string fish_quoted(const std::string& text) {
   std::string escaped = "'";
   for (const char c : text) {
     if (c == '\'' || c == '\\') escaped += '\\';
@@ -22,8 +22,8 @@ std::string line_of(const std::string& command, const CompletedOption& option) {
                                  command, option.name);
   if (option.follows == Follows::file) text += " -r -F";
   if (option.follows == Follows::anything) text += " -x";
-  if (option.follows == Follows::choice) text += " -x -a " + quoted(join(option.choices, " "));
-  return text + " -d " + quoted(option.summary) + "\n";
+  if (option.follows == Follows::choice) text += " -x -a " + fish_quoted(join(option.choices, " "));
+  return text + " -d " + fish_quoted(option.summary) + "\n";
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ std::string fish_script(const std::vector<Command>& commands) {
   for (const CompletedCommand& command : completed_commands(commands)) {
     names.push_back(command.name);
     text += fmt::format("complete -c alambic -n __fish_use_subcommand -a {} -d {}\n", command.name,
-                        quoted(command.summary));
+                        fish_quoted(command.summary));
   }
   for (const Command& command : commands) {
     for (const CompletedOption& option : completed_options(command)) {

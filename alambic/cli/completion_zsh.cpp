@@ -8,7 +8,7 @@ namespace alambic {
 namespace {
 
 // Text within a single-quoted word and the [brackets] of an option's description.
-std::string quoted(const std::string& text) {
+std::string zsh_quoted(const std::string& text) {
   std::string escaped;
   for (const char c : text) {
     if (c == '\'') {
@@ -25,7 +25,7 @@ std::string quoted(const std::string& text) {
 std::string specification(const CompletedOption& option) {
   std::string text = "'" + std::string(option.repeated ? "*" : "") + "--" + option.name;
   if (option.follows != Follows::nothing) text += '=';
-  text += "[" + quoted(option.summary) + "]";
+  text += "[" + zsh_quoted(option.summary) + "]";
   if (option.follows == Follows::nothing) return text + "'";
   text += ":" + option.placeholder + ":";
   if (option.follows == Follows::file) text += "_files";
@@ -40,7 +40,7 @@ std::string zsh_script(const std::vector<Command>& commands) {
       "#compdef alambic\n# zsh completion of alambic, made by `alambic completion zsh`\n\n"
       "_alambic() {\n  local -a commands\n  commands=(\n";
   for (const CompletedCommand& command : completed_commands(commands)) {
-    text += fmt::format("    '{}:{}'\n", command.name, quoted(command.summary));
+    text += fmt::format("    '{}:{}'\n", command.name, zsh_quoted(command.summary));
   }
   text +=
       "  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n    return\n  fi\n"

@@ -91,7 +91,7 @@ bool is_number(std::string_view text) {
   return !text.empty() && error == std::errc() && end == text.data() + text.size();
 }
 
-std::string resolved(const OptionEntry& entry, const std::string& value, bool offline) {
+std::string resolved_data(const OptionEntry& entry, const std::string& value, bool offline) {
   if (path_exists(value)) return value;
   const size_t equals = value.rfind('=');
   const bool weighted =
@@ -161,10 +161,10 @@ void fetch_datasets(Options& options, bool offline) {
   for (OptionEntry& entry : table.entries()) {
     if ((entry.name != "data" && entry.name != "valid-data") || !entry.is_path) continue;
     if (auto* text = std::get_if<std::string*>(&entry.field)) {
-      **text = resolved(entry, **text, offline);
+      **text = resolved_data(entry, **text, offline);
     } else if (entry.is_list()) {
       for (std::string& value : *std::get<std::vector<std::string>*>(entry.field)) {
-        value = resolved(entry, value, offline);
+        value = resolved_data(entry, value, offline);
       }
     }
   }

@@ -32,7 +32,7 @@ std::string fetched(const OptionEntry& entry, const HubName& name, bool offline)
   }
 }
 
-std::string resolved(const OptionEntry& entry, const std::string& value, bool offline) {
+std::string resolved_model(const OptionEntry& entry, const std::string& value, bool offline) {
   if (const auto name = hub_name(value)) return fetched(entry, *name, offline);
   const size_t equals = entry.is_list() ? value.find('=') : std::string::npos;
   if (equals == std::string::npos) return value;
@@ -47,10 +47,10 @@ void fetch_models(Options& options, bool offline) {
   for (OptionEntry& entry : table.entries()) {
     if (!entry.is_model) continue;
     if (auto* text = std::get_if<std::string*>(&entry.field)) {
-      **text = resolved(entry, **text, offline);
+      **text = resolved_model(entry, **text, offline);
     } else {
       for (std::string& value : *std::get<std::vector<std::string>*>(entry.field)) {
-        value = resolved(entry, value, offline);
+        value = resolved_model(entry, value, offline);
       }
     }
   }

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int deepest = 32;
 
-struct Line {
+struct YamlLine {
   size_t indent = 0;
   std::string_view text;  // without indentation, comment and trailing blanks
   int number = 0;
@@ -38,8 +38,8 @@ size_t content_end(std::string_view text) {
   return text.size();
 }
 
-std::vector<Line> lines_of(std::string_view text, int number) {
-  std::vector<Line> lines;
+std::vector<YamlLine> lines_of(std::string_view text, int number) {
+  std::vector<YamlLine> lines;
   for (size_t at = 0; at < text.size(); ++number) {
     const size_t end = std::min(text.find('\n', at), text.size());
     std::string_view line = text.substr(at, end - at);
@@ -56,7 +56,7 @@ std::vector<Line> lines_of(std::string_view text, int number) {
 // Reads a value within a line.
 class Flow {
  public:
-  Flow(const std::string& where, const Line& line, std::string_view text)
+  Flow(const std::string& where, const YamlLine& line, std::string_view text)
       : where_(where), line_(line), text_(text) {}
 
   YamlValue whole() {
@@ -160,7 +160,7 @@ class Flow {
   }
 
   const std::string& where_;
-  const Line& line_;
+  const YamlLine& line_;
   std::string_view text_;
   size_t at_ = 0;
 };
@@ -168,7 +168,7 @@ class Flow {
 // Reads lines by their indentation.
 class Block {
  public:
-  Block(const std::string& where, std::vector<Line> lines)
+  Block(const std::string& where, std::vector<YamlLine> lines)
       : where_(where), lines_(std::move(lines)) {}
 
   YamlValue whole() {
@@ -180,12 +180,14 @@ class Block {
 
  private:
   Error wrong() const {
-    const Line& line = lines_[std::min(at_, lines_.size() - 1)];
+    const YamlLine& line = lines_[std::min(at_, lines_.size() - 1)];
     return input_error("{}:{}: cannot read this YAML: {}", where_, line.number,
                        printable(line.text))
         .with_hint("name the data files themselves: --data FILE, or --data FOLDER/FOLDER");
   }
-  static bool is_item(const Line& line) { return line.text == "-" || line.text.starts_with("- "); }
+  static bool is_item(const YamlLine& line) {
+    return line.text == "-" || line.text.starts_with("- ");
+  }
   bool here(size_t indent) const { return at_ < lines_.size() && lines_[at_].indent == indent; }
 
   // The length of "key" before ": " or a last ":"; npos: no key.
@@ -208,14 +210,14 @@ class Block {
     if (depth > deepest) throw wrong();
     if (is_item(lines_[at_])) return list(indent, depth);
     if (key_length(lines_[at_].text) != std::string_view::npos) return mapping(indent, depth);
-    const Line& line = lines_[at_++];
+    const YamlLine& line = lines_[at_++];
     return Flow(where_, line, line.text).whole();
   }
 
   // What stands below a "-" or a "key:".
   YamlValue below(size_t indent, bool items_beside, int depth) {
     if (at_ == lines_.size()) return {};
-    const Line& next = lines_[at_];
+    const YamlLine& next = lines_[at_];
     if (next.indent > indent || (items_beside && next.indent == indent && is_item(next))) {
       return value(next.indent, depth + 1);
     }
@@ -225,7 +227,7 @@ class Block {
   YamlValue list(size_t indent, int depth) {
     YamlValue read{.kind = YamlValue::Kind::list, .text = {}, .keys = {}, .items = {}};
     while (here(indent) && is_item(lines_[at_])) {
-      Line& line = lines_[at_];
+      YamlLine& line = lines_[at_];
       const size_t begin = line.text.find_first_not_of(" \t", 1);
       if (begin == std::string_view::npos) {
         ++at_;
@@ -244,7 +246,7 @@ class Block {
   YamlValue mapping(size_t indent, int depth) {
     YamlValue read{.kind = YamlValue::Kind::mapping, .text = {}, .keys = {}, .items = {}};
     while (here(indent) && !is_item(lines_[at_])) {
-      const Line& line = lines_[at_];
+      const YamlLine& line = lines_[at_];
       const size_t length = key_length(line.text);
       if (length == std::string_view::npos) throw wrong();
       const std::string key = Flow(where_, line, line.text.substr(0, length)).whole().text;
@@ -261,7 +263,7 @@ class Block {
   }
 
   const std::string& where_;
-  std::vector<Line> lines_;
+  std::vector<YamlLine> lines_;
   size_t at_ = 0;
 };
 
@@ -274,9 +276,9 @@ const YamlValue* YamlValue::find(std::string_view key) const {
 
 YamlValue yaml_member(std::string_view text, std::string_view key, const std::string& where,
                       int first_line) {
-  std::vector<Line> own;
+  std::vector<YamlLine> own;
   bool inside = false;
-  for (const Line& line : lines_of(text, first_line)) {
+  for (const YamlLine& line : lines_of(text, first_line)) {
     const bool outer = line.indent == 0 && !line.text.starts_with('-');
     if (outer) inside = line.text.starts_with(key) && line.text.substr(key.size()).starts_with(':');
     if (inside) own.push_back(line);

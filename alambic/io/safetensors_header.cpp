@@ -12,11 +12,11 @@ namespace alambic {
 
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
 // Events of the parser, instead of a document: a document takes ten times the header's bytes, and
 // would hide names that stand twice.
-class Reader : public nlohmann::json_sax<Json> {
+class Reader : public nlohmann::json_sax<SortedJson> {
  public:
   explicit Reader(const std::string& where) : where_(where) {}
 
@@ -106,8 +106,8 @@ class Reader : public nlohmann::json_sax<Json> {
   }
   bool boolean(bool value) override { return unexpected(value ? "true" : "false"); }
   bool null() override { return unexpected("null"); }
-  bool binary(Json::binary_t&) override { return unexpected("bytes"); }
-  bool parse_error(size_t byte, const std::string&, const Json::exception&) override {
+  bool binary(SortedJson::binary_t&) override { return unexpected("bytes"); }
+  bool parse_error(size_t byte, const std::string&, const SortedJson::exception&) override {
     throw input_error("cannot read {}: the header is not valid JSON at its byte {}", where_, byte)
         .with_hint("is it a safetensors file? an incomplete download?");
   }
@@ -172,7 +172,7 @@ class Reader : public nlohmann::json_sax<Json> {
 
 HeaderEntries read_header_entries(std::string_view json, const std::string& where) {
   Reader reader(where);
-  Json::sax_parse(json, &reader);
+  SortedJson::sax_parse(json, &reader);
   return reader.take();
 }
 

@@ -9,7 +9,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-int64_t rows_of(const Tensor& x_ND) { return x_ND.numel() / std::max<int64_t>(x_ND.size(-1), 1); }
+int64_t norm_rows(const Tensor& x_ND) { return x_ND.numel() / std::max<int64_t>(x_ND.size(-1), 1); }
 
 float shift_of(const NormStyle& style) { return style.plus_one ? 1.0f : 0.0f; }
 
@@ -28,7 +28,7 @@ SumAndNorm forward_of(const Tensor& x_ND, const Tensor& added_ND, const Tensor& 
                                    .weight = call.at(weight_D),
                                    .y = call.at(made.norm_ND),
                                    .inverse = call.at<float>(inverse_N),
-                                   .N = rows_of(x_ND),
+                                   .N = norm_rows(x_ND),
                                    .D = x_ND.size(-1),
                                    .epsilon = static_cast<float>(style.epsilon),
                                    .shift = shift_of(style),
@@ -46,7 +46,7 @@ struct Gradients {
 Gradients backward_of(const Tensor& s_ND, const Tensor& weight_D, const Tensor& inverse_N,
                       const Tensor& dy_ND, const Tensor& ds_ND, float shift, bool needs_x,
                       bool needs_weight) {
-  const int64_t N = rows_of(s_ND), D = s_ND.size(-1);
+  const int64_t N = norm_rows(s_ND), D = s_ND.size(-1);
   const Tensor dy = dy_ND.contiguous(), ds = ds_ND.defined() ? ds_ND.contiguous() : ds_ND;
   Gradients found;
   Tensor parts_CD;
@@ -75,7 +75,7 @@ Gradients backward_of(const Tensor& s_ND, const Tensor& weight_D, const Tensor& 
 struct NormFunction : torch::autograd::Function<NormFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x_ND, const Tensor& weight_D,
                         const NormStyle& style) {
-    const Tensor inverse_N = empty_floats(rows_of(x_ND), x_ND);
+    const Tensor inverse_N = empty_floats(norm_rows(x_ND), x_ND);
     context->save_for_backward({x_ND, weight_D, inverse_N});
     context->saved_data["shift"] = static_cast<double>(shift_of(style));
     return forward_of(x_ND, {}, weight_D, style, inverse_N).norm_ND;
@@ -94,7 +94,7 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
 struct SumAndNormFunction : torch::autograd::Function<SumAndNormFunction> {
   static variable_list forward(AutogradContext* context, const Tensor& x_ND, const Tensor& added_ND,
                                const Tensor& weight_D, const NormStyle& style) {
-    const Tensor inverse_N = empty_floats(rows_of(x_ND), x_ND);
+    const Tensor inverse_N = empty_floats(norm_rows(x_ND), x_ND);
     const SumAndNorm made = forward_of(x_ND, added_ND, weight_D, style, inverse_N);
     context->save_for_backward({made.sum_ND, weight_D, inverse_N});
     context->saved_data["shift"] = static_cast<double>(shift_of(style));

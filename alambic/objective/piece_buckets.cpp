@@ -8,7 +8,7 @@ namespace {
 
 /// log of the least share of the most likely token's mass: a bucket that underflowed in one model
 /// only is large in logarithms, not infinite; one that neither model has is the same in both.
-const double kLeast = std::log(0x1p-115);
+const double kLeastLog = std::log(0x1p-115);
 
 }  // namespace
 
@@ -29,7 +29,7 @@ BucketShares write_buckets(const CellTokens& tokens, const Tensor& logits_CV,
                            const SpanStarts& spans, const Tensor& bucket_CB) {
   const int64_t cells = bucket_CB.size(1) - 1;
   const auto dtype = logits_CV.scalar_type();
-  const Tensor least_C1 = logits_CV.amax(-1, true) + kLeast;
+  const Tensor least_C1 = logits_CV.amax(-1, true) + kLeastLog;
   const Tensor cell_CB = bucket_CB.narrow(1, 0, cells);
   if (tokens.same) {
     cell_CB.copy_(logits_CV);
@@ -48,9 +48,9 @@ BucketShares write_buckets(const CellTokens& tokens, const Tensor& logits_CV,
     const Tensor mass_CG =
         at::zeros({logits_CV.size(0), tokens.cell_G.size(0)}, logits_CV.options());
     mass_CG.scatter_add_(1, tokens.group_n.unsqueeze(0).expand_as(shares.shared_Cn),
-                         (shares.shared_Cn - (least_C1 - kLeast)).exp_());
+                         (shares.shared_Cn - (least_C1 - kLeastLog)).exp_());
     bucket_CB.index_copy_(1, tokens.cell_G,
-                          mass_CG.log_().add_(least_C1 - kLeast).maximum(least_C1));
+                          mass_CG.log_().add_(least_C1 - kLeastLog).maximum(least_C1));
   }
   // The first token's mass: by −expm1, never by a subtraction.
   const Tensor rest_C1 = spans.rest_C.unsqueeze(1);

@@ -10,7 +10,7 @@
 namespace alambic {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
 std::optional<uint64_t> number_in(const fs::path& file) {
   uint64_t value = 0;
@@ -32,7 +32,7 @@ bool is_package(const fs::path& zone) {
          name_in(zone).starts_with("package");
 }
 
-Json sum_of(const Json& now, const Json& before) {
+SortedJson sum_of(const SortedJson& now, const SortedJson& before) {
   if (before.is_null() || !now.is_number()) return now;
   if (before.is_number()) return now.get<double>() + before.get<double>();
   return unknown_fact("it was not known of the run's earlier part");
@@ -73,25 +73,26 @@ void EnergyMeter::update() {
   }
 }
 
-Json EnergyMeter::read(const Json& before) {
+SortedJson EnergyMeter::read(const SortedJson& before) {
   update();
-  Json reading = {{"cpu_joules", no_cpu_.empty() ? Json(cpu_joules_) : unknown_fact(no_cpu_)},
-                  {"gpu_joules", unknown_fact(no_gpu_)}};
+  SortedJson reading = {
+      {"cpu_joules", no_cpu_.empty() ? SortedJson(cpu_joules_) : unknown_fact(no_cpu_)},
+      {"gpu_joules", unknown_fact(no_gpu_)}};
   if (gpu_start_) {
     std::string why;
     const auto now = gpu_joules(why);
-    reading["gpu_joules"] = now ? Json(*now - *gpu_start_) : unknown_fact(why);
+    reading["gpu_joules"] = now ? SortedJson(*now - *gpu_start_) : unknown_fact(why);
   }
   if (before.is_object()) {
     for (const char* part : {"cpu_joules", "gpu_joules"}) {
-      reading[part] = sum_of(reading[part], before.value(part, Json()));
+      reading[part] = sum_of(reading[part], before.value(part, SortedJson()));
     }
   }
   return reading;
 }
 
-Json total_joules(const Json& reading) {
-  const Json &cpu = reading.at("cpu_joules"), &gpu = reading.at("gpu_joules");
+SortedJson total_joules(const SortedJson& reading) {
+  const SortedJson &cpu = reading.at("cpu_joules"), &gpu = reading.at("gpu_joules");
   if (cpu.is_number() && gpu.is_number()) return cpu.get<double>() + gpu.get<double>();
   if (cpu.is_number()) return cpu;
   if (gpu.is_number()) return gpu;

@@ -16,14 +16,14 @@
 namespace alambic {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
 template <class Value>
-Json fact(const Value& value, bool known) {
-  return known ? Json(value) : unknown_fact("the driver does not say");
+SortedJson fact(const Value& value, bool known) {
+  return known ? SortedJson(value) : unknown_fact("the driver does not say");
 }
 
-Json json_of(const Gpu& gpu) {
+SortedJson json_of(const Gpu& gpu) {
   return {{"name", fact(gpu.name, !gpu.name.empty())},
           {"uuid", fact(gpu.uuid, !gpu.uuid.empty())},
           {"pci_bus", fact(gpu.pci_bus, !gpu.pci_bus.empty())},
@@ -38,10 +38,10 @@ Json json_of(const Gpu& gpu) {
            fact(gpu.power_limit_milliwatts.value_or(0), gpu.power_limit_milliwatts.has_value())}};
 }
 
-Json gpu_facts() {
+SortedJson gpu_facts() {
   const GpuList list = list_gpus();
   if (!list.unknown.empty()) return unknown_fact(list.unknown);
-  Json gpus = Json::array();
+  SortedJson gpus = SortedJson::array();
   for (const Gpu& gpu : list.gpus) gpus.push_back(json_of(gpu));
   return gpus;
 }
@@ -66,7 +66,7 @@ std::vector<fs::path> code_files() {
 
 }  // namespace
 
-Json tool_files(DigestMemo& memo) {
+SortedJson tool_files(DigestMemo& memo) {
   std::vector<FilePart> parts;
   for (const fs::path& file : code_files()) {
     std::error_code error;
@@ -74,41 +74,41 @@ Json tool_files(DigestMemo& memo) {
     if (!error) parts.push_back({file.string(), 0, bytes});
   }
   const std::vector<std::string> digests = memo.digests_of("/", parts);
-  Json files = Json::array();
+  SortedJson files = SortedJson::array();
   for (size_t i = 0; i < parts.size(); ++i) {
     files.push_back({{"name", fs::path(parts[i].name).filename().string()},
                      {"bytes", parts[i].end},
                      {"sha256", digests[i]}});
   }
   std::sort(files.begin(), files.end(),
-            [](const Json& a, const Json& b) { return a["name"] < b["name"]; });
+            [](const SortedJson& a, const SortedJson& b) { return a["name"] < b["name"]; });
   return files;
 }
 
-Json unknown_fact(const std::string& reason) { return {{"unknown", reason}}; }
+SortedJson unknown_fact(const std::string& reason) { return {{"unknown", reason}}; }
 
-Json hardware_facts() {
+SortedJson hardware_facts() {
   utsname system{};
   ::uname(&system);
   const auto pages = static_cast<uint64_t>(std::max(0L, ::sysconf(_SC_PHYS_PAGES)));
   const std::string cpu = processor_name();
-  const Json rank = {
-      {"cpu", cpu.empty() ? unknown_fact("the kernel names none") : Json(cpu)},
+  const SortedJson rank = {
+      {"cpu", cpu.empty() ? unknown_fact("the kernel names none") : SortedJson(cpu)},
       {"threads", default_threads()},
       {"memory_bytes", pages * static_cast<uint64_t>(::sysconf(_SC_PAGE_SIZE))},
       {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)},
       {"gpus", gpu_facts()}};
-  return {{"self_reported", true}, {"ranks", Json::array({rank})}};
+  return {{"self_reported", true}, {"ranks", SortedJson::array({rank})}};
 }
 
-Json tool_facts() {
+SortedJson tool_facts() {
   const std::string commit = kCommit;
   return {{"name", "alambic"},
           {"version", kVersion},
           {"compiler", __VERSION__},
           {"build", kBuildFlags},
-          {"commit",
-           commit.empty() ? unknown_fact("it was not built in a Git repository") : Json(commit)},
+          {"commit", commit.empty() ? unknown_fact("it was not built in a Git repository")
+                                    : SortedJson(commit)},
           {"files", unknown_fact("they have not been read yet")}};
 }
 

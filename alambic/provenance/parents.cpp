@@ -10,11 +10,11 @@
 namespace alambic {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
 // What a child needs to know of a model of its parent's record.
-Json short_facts(const Json& model) {
-  Json facts = Json::object();
+SortedJson short_facts(const SortedJson& model) {
+  SortedJson facts = SortedJson::object();
   if (!model.is_object()) return facts;
   for (const char* field : {"name", "root", "license"}) {
     if (model.contains(field)) facts[field] = model[field];
@@ -24,26 +24,26 @@ Json short_facts(const Json& model) {
 
 bool has_record(const fs::path& model) { return is_folder(model) && is_file(model / record_name); }
 
-Json parent_of(const fs::path& model) {
-  Json parent = {{"sha256", sha256_file(model / record_name)},
-                 {"name", full_path(model).filename().string()},
-                 {"verified", false},
-                 {"why", "no key to verify it by was given (--parent-key)"}};
-  const std::optional<Json> record = read_record(model);
+SortedJson parent_of(const fs::path& model) {
+  SortedJson parent = {{"sha256", sha256_file(model / record_name)},
+                       {"name", full_path(model).filename().string()},
+                       {"verified", false},
+                       {"why", "no key to verify it by was given (--parent-key)"}};
+  const std::optional<SortedJson> record = read_record(model);
   parent["student"] = short_facts(record->at("student"));
-  parent["teachers"] = Json::array();
-  for (const Json& teacher : record->at("teachers")) {
+  parent["teachers"] = SortedJson::array();
+  for (const SortedJson& teacher : record->at("teachers")) {
     parent["teachers"].push_back(short_facts(teacher));
   }
   parent["parents"] = record->at("parents");
   return parent;
 }
 
-void set_unverified(Json& parent, const std::string& why) {
+void set_unverified(SortedJson& parent, const std::string& why) {
   parent["verified"] = false;
   parent["why"] = why;
   parent.erase("signer");
-  for (Json& one : parent["parents"]) {
+  for (SortedJson& one : parent["parents"]) {
     if (one.is_object()) set_unverified(one, "the record that tells of it is not verified");
   }
 }
@@ -62,7 +62,7 @@ std::string objection_to(const CheckedFolder& checked) {
              : "its signature does not cover its record";
 }
 
-void verify(Json& parent, const fs::path& model, const std::vector<TrustedSigner>& trusted,
+void verify(SortedJson& parent, const fs::path& model, const std::vector<TrustedSigner>& trusted,
             DigestMemo& memo) {
   std::string why = parent["why"];
   for (const TrustedSigner& signer : trusted) {
@@ -82,8 +82,9 @@ void verify(Json& parent, const fs::path& model, const std::vector<TrustedSigner
   set_unverified(parent, why);
 }
 
-void walk(const Json& parents, int generation, const std::function<void(const Json&, int)>& see) {
-  for (const Json& parent : parents) {
+void walk(const SortedJson& parents, int generation,
+          const std::function<void(const SortedJson&, int)>& see) {
+  for (const SortedJson& parent : parents) {
     see(parent, generation);
     if (parent.is_object() && parent.contains("parents"))
       walk(parent["parents"], generation + 1, see);
@@ -92,8 +93,8 @@ void walk(const Json& parents, int generation, const std::function<void(const Js
 
 }  // namespace
 
-Json parents_of(const std::vector<fs::path>& models) {
-  Json parents = Json::array();
+SortedJson parents_of(const std::vector<fs::path>& models) {
+  SortedJson parents = SortedJson::array();
   for (const fs::path& model : models) {
     if (!has_record(model)) continue;
     parents.push_back(parent_of(model));
@@ -102,9 +103,9 @@ Json parents_of(const std::vector<fs::path>& models) {
   return parents;
 }
 
-Json verified_parents_of(const std::vector<fs::path>& models,
-                         const std::vector<TrustedSigner>& trusted, DigestMemo& memo) {
-  Json parents = Json::array();
+SortedJson verified_parents_of(const std::vector<fs::path>& models,
+                               const std::vector<TrustedSigner>& trusted, DigestMemo& memo) {
+  SortedJson parents = SortedJson::array();
   for (const fs::path& model : models) {
     if (!has_record(model)) continue;
     parents.push_back(parent_of(model));
@@ -113,7 +114,8 @@ Json verified_parents_of(const std::vector<fs::path>& models,
   return parents;
 }
 
-void for_each_parent(const Json& record, const std::function<void(const Json&, int)>& see) {
+void for_each_parent(const SortedJson& record,
+                     const std::function<void(const SortedJson&, int)>& see) {
   walk(record.at("parents"), 1, see);
 }
 

@@ -8,24 +8,24 @@
 namespace alambic {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 using Lines = std::vector<std::pair<std::string, std::string>>;
 
-std::string shown(const Json& value) {
+std::string shown(const SortedJson& value) {
   if (value.is_object() && value.contains("unknown")) return "unknown";
   if (value.is_string()) return printable(value.get<std::string>());
   return printable(value.dump());
 }
 
-std::string license_text(const Json& model) {
-  const Json& license = model.at("license");
+std::string license_text(const SortedJson& model) {
+  const SortedJson& license = model.at("license");
   return fmt::format("license {} ({})", shown(license.at("id")), shown(license.at("told_by")));
 }
 
-std::string model_text(const Json& model) {
+std::string model_text(const SortedJson& model) {
   if (model.contains("host")) {
     std::string text = fmt::format("{}, on {}", shown(model.at("name")), shown(model.at("host")));
-    for (const Json& term : model.value("terms", Json::array())) {
+    for (const SortedJson& term : model.value("terms", SortedJson::array())) {
       text += fmt::format(", terms {} as of {}", shown(term.at("rule")), shown(term.at("as_of")));
     }
     if (!model.contains("spent")) return text;
@@ -35,36 +35,38 @@ std::string model_text(const Json& model) {
                      shown(model.at("root")).substr(0, 16));
 }
 
-std::string score_text(const Json& score) {
+std::string score_text(const SortedJson& score) {
   if (score.at("kind") == "judge") return "judge " + model_text(score);
   return "rule " + shown(score.at("name"));
 }
 
 // A model of a parent's record, of which a field may be missing.
-std::string name_of(const Json& model) {
+std::string name_of(const SortedJson& model) {
   if (!model.is_object() || !model.contains("name")) return "unknown";
-  const Json license = model.value("license", Json::object());
-  return fmt::format("{} ({})", shown(model["name"]), shown(license.value("id", Json("unknown"))));
+  const SortedJson license = model.value("license", SortedJson::object());
+  return fmt::format("{} ({})", shown(model["name"]),
+                     shown(license.value("id", SortedJson("unknown"))));
 }
 
-std::string parent_text(const Json& parent) {
+std::string parent_text(const SortedJson& parent) {
   std::vector<std::string> teachers;
-  for (const Json& one : parent.value("teachers", Json::array())) teachers.push_back(name_of(one));
+  for (const SortedJson& one : parent.value("teachers", SortedJson::array()))
+    teachers.push_back(name_of(one));
   const bool verified = parent.at("verified") == true;
   return fmt::format(
-      "{}, record {}, from {}{}: {}", shown(parent.value("name", Json("a model"))),
-      shown(parent.at("sha256")).substr(0, 16), name_of(parent.value("student", Json())),
+      "{}, record {}, from {}{}: {}", shown(parent.value("name", SortedJson("a model"))),
+      shown(parent.at("sha256")).substr(0, 16), name_of(parent.value("student", SortedJson())),
       teachers.empty() ? "" : " taught by " + join(teachers),
-      verified ? "verified, signed by " + shown(parent.value("signer", Json("unknown")))
-               : "not verified, " + shown(parent.value("why", Json("nobody looked"))));
+      verified ? "verified, signed by " + shown(parent.value("signer", SortedJson("unknown")))
+               : "not verified, " + shown(parent.value("why", SortedJson("nobody looked"))));
 }
 
-std::string chips(const Json& hardware) {
+std::string chips(const SortedJson& hardware) {
   std::vector<std::string> parts;
-  for (const Json& rank : hardware.at("ranks")) {
-    const Json& gpus = rank.at("gpus");
+  for (const SortedJson& rank : hardware.at("ranks")) {
+    const SortedJson& gpus = rank.at("gpus");
     if (gpus.is_array() && !gpus.empty()) {
-      for (const Json& gpu : gpus) parts.push_back(shown(gpu.at("name")));
+      for (const SortedJson& gpu : gpus) parts.push_back(shown(gpu.at("name")));
     } else {
       parts.push_back(shown(rank.at("cpu")));
     }
@@ -73,7 +75,8 @@ std::string chips(const Json& hardware) {
 }
 
 // Paths of the facts that are said to be unknown.
-void find_unknown(const Json& value, const std::string& path, std::vector<std::string>& found) {
+void find_unknown(const SortedJson& value, const std::string& path,
+                  std::vector<std::string>& found) {
   if (value.is_object() && value.contains("unknown")) {
     found.push_back(path);
   } else if (value.is_structured()) {
@@ -86,35 +89,35 @@ void find_unknown(const Json& value, const std::string& path, std::vector<std::s
   }
 }
 
-void add_policy(const Json& policy, Lines& lines) {
+void add_policy(const SortedJson& policy, Lines& lines) {
   if (!policy.contains("verdict")) return lines.emplace_back("policy", "was not asked"), void();
   lines.emplace_back("policy", shown(policy.at("verdict")));
-  for (const Json& one : policy.value("attested", Json::array())) {
+  for (const SortedJson& one : policy.value("attested", SortedJson::array())) {
     lines.emplace_back("attested", fmt::format("{}: {}, by {}", shown(one.at("rule")),
                                                shown(one.at("text")), shown(one.at("by"))));
   }
-  for (const Json& one : policy.value("overrides", Json::array())) {
+  for (const SortedJson& one : policy.value("overrides", SortedJson::array())) {
     lines.emplace_back("overridden",
                        fmt::format("{}: {}", shown(one.at("rule")), shown(one.at("reason"))));
   }
-  for (const Json& one : policy.value("obligations", Json::array())) {
+  for (const SortedJson& one : policy.value("obligations", SortedJson::array())) {
     lines.emplace_back("duty", shown(one));
   }
 }
 
-Lines lines_of(const Json& record) {
+Lines lines_of(const SortedJson& record) {
   Lines lines;
-  const Json &tool = record.at("tool"), &counters = record.at("counters");
+  const SortedJson &tool = record.at("tool"), &counters = record.at("counters");
   lines.emplace_back(
       "made by", fmt::format("{} {}, {} ({})", shown(tool.at("name")), shown(tool.at("version")),
                              shown(record.at("command").at("name")), shown(record.at("state"))));
   lines.emplace_back("chips", chips(record.at("hardware")));
   lines.emplace_back("student", model_text(record.at("student")));
-  for (const Json& teacher : record.at("teachers"))
+  for (const SortedJson& teacher : record.at("teachers"))
     lines.emplace_back("teacher", model_text(teacher));
-  for (const Json& score : record.value("scores", Json::array()))
+  for (const SortedJson& score : record.value("scores", SortedJson::array()))
     lines.emplace_back("scores", score_text(score));
-  for (const Json& data : record.at("data")) {
+  for (const SortedJson& data : record.at("data")) {
     lines.emplace_back("data",
                        fmt::format("{}, {} rows, license {}, SHA-256 {}", shown(data.at("name")),
                                    shown(data.at("rows")), shown(data.at("license")),
@@ -125,10 +128,10 @@ Lines lines_of(const Json& record) {
       fmt::format("{}; tokens: {} learned, {} graded, {} generated", shown(counters.at("steps")),
                   shown(counters.at("learned_tokens")), shown(counters.at("graded_tokens")),
                   shown(counters.at("generated_tokens"))));
-  for (const Json& event : record.at("events")) {
+  for (const SortedJson& event : record.at("events")) {
     lines.emplace_back("event", shown(event.at("kind")));
   }
-  for_each_parent(record, [&](const Json& parent, int generation) {
+  for_each_parent(record, [&](const SortedJson& parent, int generation) {
     std::string name = "parent";
     for (int i = 1; i < generation; ++i) name += "'s parent";
     lines.emplace_back(name, parent_text(parent));
@@ -142,10 +145,10 @@ Lines lines_of(const Json& record) {
 
 }  // namespace
 
-Lines record_lines(const Json& record) {
+Lines record_lines(const SortedJson& record) {
   try {
     return lines_of(record);
-  } catch (const Json::exception&) {
+  } catch (const SortedJson::exception&) {
     throw input_error("cannot read the record: a field is missing or has another type");
   }
 }

@@ -17,7 +17,7 @@
 namespace alambic {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
 constexpr std::array fields = {"clock",      "command", "counters",  "data",      "determinism",
                                "evaluation", "events",  "format",    "hardware",  "output",
@@ -25,7 +25,8 @@ constexpr std::array fields = {"clock",      "command", "counters",  "data",    
                                "state",      "student", "teachers",  "tokenizer", "tool"};
 
 // Of a folder all but what signs it; of a file the file, with the other parts of a model in GGUF.
-Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root, DigestMemo* memo) {
+SortedJson digests_below(const fs::path& path, uint64_t& bytes, std::string& root,
+                         DigestMemo* memo) {
   const bool folder = is_folder(path);
   std::vector<FilePart> parts;
   if (folder) {
@@ -42,7 +43,7 @@ Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root, Dig
   const fs::path at = folder ? path : path.parent_path();
   const std::vector<std::string> digests =
       memo == nullptr ? digests_of(at, parts) : memo->digests_of(at, parts);
-  Json files = Json::array();
+  SortedJson files = SortedJson::array();
   for (size_t i = 0; i < parts.size(); ++i) {
     bytes += parts[i].end;
     files.push_back({{"name", parts[i].name}, {"bytes", parts[i].end}, {"sha256", digests[i]}});
@@ -54,16 +55,16 @@ Json digests_below(const fs::path& path, uint64_t& bytes, std::string& root, Dig
 double number_of(const MetricsRow& row, const char* name) { return row.number(name).value_or(0); }
 
 void check_same(std::vector<FolderFault>& faults, const std::string& where, const char* what,
-                const Json& recorded, int64_t found) {
+                const SortedJson& recorded, int64_t found) {
   if (recorded == found) return;
   faults.push_back(
       {FolderFault::Kind::record, where,
        fmt::format("its {} are {}, the record says {}", what, found, recorded.dump())});
 }
 
-void check_log(const fs::path& folder, const Json& record, std::vector<FolderFault>& faults) {
+void check_log(const fs::path& folder, const SortedJson& record, std::vector<FolderFault>& faults) {
   const fs::path metrics = folder / "metrics.jsonl";
-  const Json& log = record.at("clock").at("log");
+  const SortedJson& log = record.at("clock").at("log");
   const auto lines = log.value("lines", int64_t{0});
   if (!is_file(metrics)) {
     if (is_file(folder / "config.toml") && lines > 0) {
@@ -78,7 +79,7 @@ void check_log(const fs::path& folder, const Json& record, std::vector<FolderFau
     return;
   }
   const LogCounters found = counters_of(metrics);
-  const Json& counters = record.at("counters");
+  const SortedJson& counters = record.at("counters");
   check_same(faults, "metrics.jsonl", "steps", counters.at("steps"), found.steps);
   check_same(faults, "metrics.jsonl", "learned tokens", counters.at("learned_tokens"),
              found.learned_tokens);
@@ -89,19 +90,19 @@ void check_log(const fs::path& folder, const Json& record, std::vector<FolderFau
 }
 
 // A chain that went on from a line which somebody had edited holds; that it did is an event.
-void check_events(const Json& record, std::vector<FolderFault>& faults) {
-  for (const Json& event : record.at("events")) {
+void check_events(const SortedJson& record, std::vector<FolderFault>& faults) {
+  for (const SortedJson& event : record.at("events")) {
     if (event.at("kind") != "log changed") continue;
     faults.push_back({FolderFault::Kind::chain, "metrics.jsonl",
                       "was changed before the run went on: " + event.value("what", "")});
   }
 }
 
-void check_list(const fs::path& folder, const std::string& prefix, const Json& files,
+void check_list(const fs::path& folder, const std::string& prefix, const SortedJson& files,
                 std::vector<FolderFault>& faults) {
-  std::map<std::string, const Json*> recorded;
-  for (const Json& file : files) recorded[file.at("name").get<std::string>()] = &file;
-  for (const Json& file : file_facts(folder)) {
+  std::map<std::string, const SortedJson*> recorded;
+  for (const SortedJson& file : files) recorded[file.at("name").get<std::string>()] = &file;
+  for (const SortedJson& file : file_facts(folder)) {
     const std::string name = file["name"];
     const auto known = recorded.find(name);
     if (known == recorded.end()) {
@@ -117,8 +118,9 @@ void check_list(const fs::path& folder, const std::string& prefix, const Json& f
 }
 
 // Of a run its folders model/ and adapter/, of a model itself.
-void check_files(const fs::path& folder, const Json& record, std::vector<FolderFault>& faults) {
-  const Json& output = record.at("output");
+void check_files(const fs::path& folder, const SortedJson& record,
+                 std::vector<FolderFault>& faults) {
+  const SortedJson& output = record.at("output");
   if (!output.contains("files")) return;
   if (!is_file(folder / "config.toml")) return check_list(folder, "", output.at("files"), faults);
   check_list(folder / "model", "model/", output.at("files"), faults);
@@ -129,10 +131,10 @@ void check_files(const fs::path& folder, const Json& record, std::vector<FolderF
 
 }  // namespace
 
-Json model_facts(const std::string& name, const fs::path& folder, DigestMemo* memo) {
+SortedJson model_facts(const std::string& name, const fs::path& folder, DigestMemo* memo) {
   uint64_t bytes = 0;
   std::string root;
-  const Json files = digests_below(folder, bytes, root, memo);
+  const SortedJson files = digests_below(folder, bytes, root, memo);
   return {{"name", name},
           {"root", root},
           {"files", files.size()},
@@ -140,28 +142,28 @@ Json model_facts(const std::string& name, const fs::path& folder, DigestMemo* me
           {"license", license_record(license_of(folder))}};
 }
 
-Json data_facts(const std::string& name, int64_t rows, DigestMemo* memo) {
-  Json facts = {{"name", name},
-                {"rows", rows < 0 ? unknown_fact("not counted") : Json(rows)},
-                {"license", unknown_fact("nothing beside the data says it")}};
+SortedJson data_facts(const std::string& name, int64_t rows, DigestMemo* memo) {
+  SortedJson facts = {{"name", name},
+                      {"rows", rows < 0 ? unknown_fact("not counted") : SortedJson(rows)},
+                      {"license", unknown_fact("nothing beside the data says it")}};
   if (!is_file(name) && !is_folder(name)) {
     facts["sha256"] = unknown_fact("it is read once, and is no file");
     return facts;
   }
   uint64_t bytes = 0;
   std::string root;
-  const Json files = digests_below(name, bytes, root, memo);
+  const SortedJson files = digests_below(name, bytes, root, memo);
   facts["bytes"] = bytes;
-  facts["sha256"] = is_file(name) ? files[0]["sha256"] : Json(root);
+  facts["sha256"] = is_file(name) ? files[0]["sha256"] : SortedJson(root);
   return facts;
 }
 
-Json file_facts(const fs::path& folder) {
-  if (!is_folder(folder)) return Json::array();
-  Json files = Json::array();
+SortedJson file_facts(const fs::path& folder) {
+  if (!is_folder(folder)) return SortedJson::array();
+  SortedJson files = SortedJson::array();
   uint64_t bytes = 0;
   std::string root;
-  for (const Json& file : digests_below(folder, bytes, root, nullptr)) {
+  for (const SortedJson& file : digests_below(folder, bytes, root, nullptr)) {
     if (file["name"] != record_name) files.push_back(file);
   }
   return files;
@@ -184,16 +186,16 @@ LogCounters counters_of(const fs::path& metrics) {
   return counters;
 }
 
-void write_record(const fs::path& folder, const Json& record) {
+void write_record(const fs::path& folder, const SortedJson& record) {
   make_folder(folder / "provenance");
   write_file(folder / record_name, canonical_json(record) + "\n");
 }
 
-std::optional<Json> read_record(const fs::path& folder) {
+std::optional<SortedJson> read_record(const fs::path& folder) {
   const fs::path file = folder / record_name;
   if (!is_file(file)) return {};
   const std::string where = file.string(), text = read_file(file, 64 << 20);
-  Json record = parse_json_object<Json>(text, where);
+  SortedJson record = parse_json_object<SortedJson>(text, where);
   for (const char* field : fields) {
     if (!record.contains(field)) throw input_error("{} has no \"{}\"", where, field);
   }
@@ -209,13 +211,13 @@ std::optional<Json> read_record(const fs::path& folder) {
   return record;
 }
 
-std::vector<FolderFault> record_faults(const fs::path& folder, const Json& record) {
+std::vector<FolderFault> record_faults(const fs::path& folder, const SortedJson& record) {
   std::vector<FolderFault> faults;
   try {
     check_files(folder, record, faults);
     check_log(folder, record, faults);
     check_events(record, faults);
-  } catch (const Json::exception&) {
+  } catch (const SortedJson::exception&) {
     throw input_error("{}: a field has another type than a record's", record_name);
   }
   return faults;

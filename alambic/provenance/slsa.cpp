@@ -9,38 +9,38 @@
 namespace alambic {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
-constexpr const char* predicate_type = "https://slsa.dev/provenance/v1";
+constexpr const char* slsa_predicate = "https://slsa.dev/provenance/v1";
 // Names, not addresses: docs/provenance.md says what they stand for.
 constexpr const char* build_type = "urn:alambic:run:v1";
 constexpr const char* builder = "urn:alambic:program";
 
-void add_dependency(Json& list, const std::string& name, const Json& digest) {
-  Json one = {{"name", name}};
+void add_dependency(SortedJson& list, const std::string& name, const SortedJson& digest) {
+  SortedJson one = {{"name", name}};
   if (digest.is_string()) one["digest"] = {{"sha256", digest}};
   if (!digest.is_string()) one["uri"] = "unknown:" + name;  // one of digest, uri must be there
   list.push_back(std::move(one));
 }
 
-Json dependencies_of(const Json& record) {
-  Json list = Json::array();
+SortedJson dependencies_of(const SortedJson& record) {
+  SortedJson list = SortedJson::array();
   add_dependency(list, "student", record.at("student").at("root"));
-  for (const Json& teacher : record.at("teachers")) {
+  for (const SortedJson& teacher : record.at("teachers")) {
     add_dependency(list, "teacher " + teacher.at("name").get<std::string>(), teacher.at("root"));
   }
-  for (const Json& data : record.at("data")) {
+  for (const SortedJson& data : record.at("data")) {
     add_dependency(list, "data " + data.at("name").get<std::string>(), data.at("sha256"));
   }
-  const Json& files = record.at("tool").at("files");
-  for (const Json& file : files.is_array() ? files : Json::array()) {
+  const SortedJson& files = record.at("tool").at("files");
+  for (const SortedJson& file : files.is_array() ? files : SortedJson::array()) {
     add_dependency(list, "tool " + file.at("name").get<std::string>(), file.at("sha256"));
   }
   return list;
 }
 
-Json predicate_of(const Json& record) {
-  const Json& clock = record.at("clock");
+SortedJson predicate_of(const SortedJson& record) {
+  const SortedJson& clock = record.at("clock");
   return {
       {"buildDefinition",
        {{"buildType", build_type},
@@ -55,22 +55,22 @@ Json predicate_of(const Json& record) {
 
 }  // namespace
 
-std::string slsa_statement(const SignedManifest& manifest, const Json& record) {
+std::string slsa_statement(const SignedManifest& manifest, const SortedJson& record) {
   try {
-    Json subject = {{"name", manifest.model}, {"digest", {{"sha256", manifest.root}}}};
-    Json statement = {{"_type", "https://in-toto.io/Statement/v1"},
-                      {"predicateType", predicate_type},
-                      {"predicate", predicate_of(record)}};
-    statement["subject"] = Json::array();
+    SortedJson subject = {{"name", manifest.model}, {"digest", {{"sha256", manifest.root}}}};
+    SortedJson statement = {{"_type", "https://in-toto.io/Statement/v1"},
+                            {"predicateType", slsa_predicate},
+                            {"predicate", predicate_of(record)}};
+    statement["subject"] = SortedJson::array();
     statement["subject"].push_back(std::move(subject));
     return canonical_json(statement);
-  } catch (const Json::exception&) {
+  } catch (const SortedJson::exception&) {
     throw input_error("the record lacks a field, or has one of another type");
   }
 }
 
 void write_slsa(const fs::path& folder, const BundleSigner& signer, const SignedManifest& manifest,
-                const Json& record) {
+                const SortedJson& record) {
   write_file(folder / slsa_name,
              bundle_text(sign_statement(signer, slsa_statement(manifest, record))));
 }
@@ -91,8 +91,8 @@ std::vector<FolderFault> slsa_faults(const fs::path& folder, const TrustedSigner
   }
   const auto json = parse_json_object<nlohmann::ordered_json>(bundle.payload, file.string());
   const JsonFields statement{json, file.string()};
-  statement.expect(statement.text("predicateType") == predicate_type, "predicateType",
-                   predicate_type);
+  statement.expect(statement.text("predicateType") == slsa_predicate, "predicateType",
+                   slsa_predicate);
   const auto& subjects = statement.value("subject");
   statement.expect(subjects.is_array() && subjects.size() == 1, "subject", "a list of one");
   const JsonFields subject{subjects.front(), file.string()};

@@ -13,7 +13,7 @@ namespace alambic {
 namespace {
 
 constexpr size_t digest_size = 64;
-constexpr char form[8] = {'h', 'i', 'd', 'd', 'e', 'n', '1', '\0'};
+constexpr char hidden_form[8] = {'h', 'i', 'd', 'd', 'e', 'n', '1', '\0'};
 
 int64_t size_of(Dtype dtype) { return dtype == Dtype::BF16 ? 2 : 4; }
 
@@ -24,7 +24,7 @@ int64_t HiddenRows::rows() const {
 }
 
 std::string HiddenRows::bytes() const {
-  std::string bytes(form, sizeof form);
+  std::string bytes(hidden_form, sizeof hidden_form);
   const int64_t sizes[] = {width, size_of(dtype)};
   bytes.append(reinterpret_cast<const char*>(sizes), sizeof sizes);
   return bytes + head + numbers;
@@ -32,10 +32,11 @@ std::string HiddenRows::bytes() const {
 
 std::optional<HiddenRows> HiddenRows::of_bytes(std::string_view bytes) {
   int64_t sizes[2] = {};
-  constexpr size_t begin = sizeof form + sizeof sizes;
-  if (bytes.size() < begin + digest_size || std::memcmp(bytes.data(), form, sizeof form) != 0)
+  constexpr size_t begin = sizeof hidden_form + sizeof sizes;
+  if (bytes.size() < begin + digest_size ||
+      std::memcmp(bytes.data(), hidden_form, sizeof hidden_form) != 0)
     return {};
-  std::memcpy(sizes, bytes.data() + sizeof form, sizeof sizes);
+  std::memcpy(sizes, bytes.data() + sizeof hidden_form, sizeof sizes);
   HiddenRows rows{.dtype = sizes[1] == 2 ? Dtype::BF16 : Dtype::F32,
                   .width = sizes[0],
                   .head = std::string(bytes.substr(begin, digest_size)),

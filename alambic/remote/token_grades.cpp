@@ -11,7 +11,7 @@ namespace alambic {
 namespace {
 
 constexpr float unknown = std::numeric_limits<float>::quiet_NaN();
-constexpr char form[8] = {'g', 'r', 'a', 'd', 'e', 's', '1', '\0'};
+constexpr char grades_form[8] = {'g', 'r', 'a', 'd', 'e', 's', '1', '\0'};
 
 template <class Number>
 void put(std::string& bytes, const Number* numbers, size_t count) {
@@ -63,7 +63,7 @@ void TokenGrades::soften(double temperature) {
 }
 
 std::string TokenGrades::bytes() const {
-  std::string bytes(form, sizeof form);
+  std::string bytes(grades_form, sizeof grades_form);
   const int64_t sizes[] = {rows(), k};
   put(bytes, sizes, 2);
   put(bytes, topk_logp.data(), topk_logp.size());
@@ -74,9 +74,10 @@ std::string TokenGrades::bytes() const {
 
 std::optional<TokenGrades> TokenGrades::of_bytes(std::string_view bytes) {
   int64_t sizes[2] = {};
-  constexpr size_t head = sizeof form + sizeof sizes;
-  if (bytes.size() < head || std::memcmp(bytes.data(), form, sizeof form) != 0) return {};
-  std::memcpy(sizes, bytes.data() + sizeof form, sizeof sizes);
+  constexpr size_t head = sizeof grades_form + sizeof sizes;
+  if (bytes.size() < head || std::memcmp(bytes.data(), grades_form, sizeof grades_form) != 0)
+    return {};
+  std::memcpy(sizes, bytes.data() + sizeof grades_form, sizeof sizes);
   const auto [rows, k] = std::pair(sizes[0], sizes[1]);
   constexpr int64_t most = int64_t{1} << 28;
   if (rows < 0 || k < 0 || rows > most || k > most || (k > 0 && rows > most / k)) return {};

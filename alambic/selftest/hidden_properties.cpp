@@ -35,7 +35,7 @@ struct HiddenProblem {
   }
 };
 
-void definition(Deviation& worst) {
+void hidden_definition(Deviation& worst) {
   for (const bool projected : {false, true}) {
     const HiddenProblem in(projected);
     for (const HiddenMeasure measure : kMeasures) {
@@ -84,7 +84,7 @@ std::vector<Property> hidden_properties() {
   return {{"HiddenDistancesAreTheDefinition", "distances of hidden states equal their definition",
            "divided by the student's width or by none, the mean of a micro-batch, a cosine without "
            "its 1",
-           definition},
+           hidden_definition},
           {"HiddenDistancesGradientsAreTheDefinitionsDifferences",
            "student and projection get the gradient of the distance",
            "a projection that learns nothing, a teacher that learns", gradients},

@@ -22,9 +22,9 @@ struct Piece {
 int64_t count_of(const std::vector<int64_t>& shape) { return c10::multiply_integers(shape); }
 
 // Tensors of several files by name, their pieces in order.
-class Pieces {
+class TensorPieces {
  public:
-  explicit Pieces(const std::vector<std::filesystem::path>& files) {
+  explicit TensorPieces(const std::vector<std::filesystem::path>& files) {
     for (const auto& path : files) files_.push_back(SafetensorsFile::open(path));
     for (const SafetensorsFile& file : files_) {
       for (const TensorView& view : file.tensors()) add(view);
@@ -112,7 +112,7 @@ bool write_parts(const std::filesystem::path& file, const std::vector<TensorPart
 void read_parts(const std::vector<std::filesystem::path>& files,
                 const std::vector<TensorPart>& targets) {
   const at::NoGradGuard no_grad;
-  const Pieces pieces(files);
+  const TensorPieces pieces(files);
   const std::string where = files.empty() ? "the checkpoint" : files.front().string();
   if (pieces.size() != targets.size()) {
     throw input_error("{} holds {} tensors, this run has {}", where, pieces.size(), targets.size());

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-namespace alambic {
+namespace alambic::child_process_test {
 namespace {
 
 TEST(ChildProcess, GivesTheInputAndTakesTheOutput) {
@@ -59,4 +59,4 @@ TEST(ChildProcess, HasNoNetwork) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::child_process_test

@@ -8,7 +8,7 @@
 #include "alambic/base/files.h"
 #include "alambic/base/temporary_folder.h"
 
-namespace alambic {
+namespace alambic::cpu_threads_test {
 namespace {
 
 struct CpuThreads : testing::Test {
@@ -82,4 +82,4 @@ TEST_F(CpuThreads, AreWhatTheEnvironmentSays) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::cpu_threads_test

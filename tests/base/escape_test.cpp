@@ -4,7 +4,7 @@
 
 #include "alambic/base/log.h"
 
-namespace alambic {
+namespace alambic::escape_test {
 namespace {
 
 TEST(EscapeControls, EscapesWhatSteersATerminal) {
@@ -21,4 +21,4 @@ TEST(Say, EscapesControlCharacters) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::escape_test

@@ -9,7 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/temporary_folder.h"
 
-namespace alambic {
+namespace alambic::file_lock_test {
 namespace {
 
 struct FileLockTest : testing::Test {
@@ -55,4 +55,4 @@ TEST_F(FileLockTest, SaysWhyAFileCannotBeMade) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::file_lock_test

@@ -6,7 +6,7 @@
 
 #include "alambic/base/files.h"
 
-namespace alambic {
+namespace alambic::file_system_test {
 namespace {
 
 fs::path fresh_folder(const std::string& name) {
@@ -102,4 +102,4 @@ TEST(FileSystem, DoesWhatItSays) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::file_system_test

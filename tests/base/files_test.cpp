@@ -4,7 +4,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::files_test {
 namespace {
 
 TEST(Files, WriteReplacesTheWholeFileAndLeavesNoTemporary) {
@@ -35,4 +35,4 @@ TEST(Files, RefusesAFolderAndAFileOverTheLimit) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::files_test

@@ -6,7 +6,7 @@
 
 #include "alambic/base/temporary_folder.h"
 
-namespace alambic {
+namespace alambic::free_memory_test {
 namespace {
 
 struct FreeMemory : testing::Test {
@@ -55,4 +55,4 @@ TEST_F(FreeMemory, PassesOverWhatItCannotRead) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::free_memory_test

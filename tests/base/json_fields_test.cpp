@@ -6,7 +6,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/json_view.h"
 
-namespace alambic {
+namespace alambic::json_fields_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -64,4 +64,4 @@ TEST(JsonFile, SaysWhereATextStopsBeingJson) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::json_fields_test

@@ -6,7 +6,7 @@
 #include "alambic/base/json_nan.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::json_object_test {
 namespace {
 
 using nlohmann::ordered_json;
@@ -67,4 +67,4 @@ TEST(JsonObject, WithVeryManyNamesIsRefusedInOrderAndReadSorted) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::json_object_test

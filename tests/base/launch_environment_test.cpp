@@ -6,7 +6,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::launch_environment_test {
 namespace {
 
 using Pairs = std::map<std::string, std::string>;
@@ -114,4 +114,4 @@ TEST(SlurmHosts, FirstOfAList) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::launch_environment_test

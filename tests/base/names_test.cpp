@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace alambic {
+namespace alambic::names_test {
 namespace {
 
 TEST(NearestName, FindsATypingError) {
@@ -21,4 +21,4 @@ TEST(EditDistance, CountsInsertionsDeletionsAndSubstitutions) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::names_test

@@ -15,7 +15,7 @@
 #include "alambic/base/atomic_file.h"
 #include "alambic/base/file_system.h"
 
-namespace alambic {
+namespace alambic::output_place_test {
 namespace {
 
 struct Output : testing::Test {
@@ -173,4 +173,4 @@ TEST_F(Output, IsCheckedBeforeTheWork) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::output_place_test

@@ -6,7 +6,7 @@
 
 #include "alambic/base/stopwatch.h"
 
-namespace alambic {
+namespace alambic::process_group_test {
 namespace {
 
 GroupResult run(const std::vector<std::string>& commands, double grace = 30) {
@@ -60,4 +60,4 @@ TEST(ProcessGroup, PassesSignalsOn) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::process_group_test

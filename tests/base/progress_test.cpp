@@ -12,7 +12,7 @@
 
 #include "alambic/base/log.h"
 
-namespace alambic {
+namespace alambic::progress_test {
 namespace {
 
 ProgressState halfway() {
@@ -133,4 +133,4 @@ TEST(Progress, RedrawsRarelyAndNeverWrapsOnATerminal) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::progress_test

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <set>
 
-namespace alambic {
+namespace alambic::random_test {
 namespace {
 
 // Known completions of Random123 1.09 (kat_vectors, philox4x32 10): a wrong constant or round order
@@ -50,4 +50,4 @@ TEST(Random, UniformBelowStaysBelow) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::random_test

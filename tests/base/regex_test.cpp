@@ -4,7 +4,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::regex_test {
 namespace {
 
 using Ranges = std::vector<Range>;
@@ -57,4 +57,4 @@ TEST(Regex, ReadsAMillionSpaces) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::regex_test

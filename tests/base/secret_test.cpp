@@ -12,7 +12,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/temporary_folder.h"
 
-namespace alambic {
+namespace alambic::secret_test {
 namespace {
 
 constexpr const char* canary = "sk-canary/7f+3a9c1e=";
@@ -61,4 +61,4 @@ TEST(Secret, ComesFromAFileOfItsOwnerAlone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::secret_test

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace alambic {
+namespace alambic::timeline_test {
 namespace {
 
 // Prevents a trace that a viewer refuses, and messages that hide under the wait for them.
@@ -32,4 +32,4 @@ TEST(Timeline, HasSpansAndMessages) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::timeline_test

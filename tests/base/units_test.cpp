@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-namespace alambic {
+namespace alambic::units_test {
 namespace {
 
 TEST(Units, SeparateThousandsOfNegativeNumbersToo) {
@@ -44,4 +44,4 @@ TEST(Units, DurationsShowHoursOnlyWhenThereAreSome) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::units_test

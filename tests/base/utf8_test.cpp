@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace alambic {
+namespace alambic::utf8_test {
 namespace {
 
 // The expectations are Python's bytes.decode("utf-8", "replace").
@@ -37,4 +37,4 @@ TEST(Utf8, KnowsUnicodesSpaces) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::utf8_test

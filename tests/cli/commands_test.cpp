@@ -8,7 +8,7 @@
 #include "alambic/options/conditions.h"
 #include "alambic/options/parse.h"
 
-namespace alambic {
+namespace alambic::commands_test {
 namespace {
 
 const Command& named(const std::vector<Command>& commands, const std::string& name) {
@@ -86,4 +86,4 @@ TEST(Commands, RefuseOptionsThatHaveNoEffect) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::commands_test

@@ -16,7 +16,7 @@
 #include "alambic/options/config_toml.h"
 #include "alambic/options/parse.h"
 
-namespace alambic {
+namespace alambic::docs_test {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -246,4 +246,4 @@ TEST(RunConfig, IsTheCommandLineOfTheFilesFirstLine) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::docs_test

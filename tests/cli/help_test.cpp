@@ -6,7 +6,7 @@
 
 #include "tests/options/sample_options.h"
 
-namespace alambic {
+namespace alambic::help_test {
 namespace {
 
 TEST(Help, ShowsGroupsDefaultsBoundsAndChoices) {
@@ -68,4 +68,4 @@ TEST(Help, WrapsLongTexts) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::help_test

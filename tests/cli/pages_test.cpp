@@ -6,7 +6,7 @@
 #include "alambic/cli/markdown_pages.h"
 #include "tests/options/sample_options.h"
 
-namespace alambic {
+namespace alambic::pages_test {
 namespace {
 
 struct OddOptions : Options {
@@ -75,4 +75,4 @@ TEST(Completion, NamesTheShellsForAnotherOne) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::pages_test

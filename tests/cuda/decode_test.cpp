@@ -6,7 +6,7 @@
 #include "alambic/kernels/cuda/kernels.h"
 #include "tests/cuda/memory.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::decode_test {
 namespace {
 
 using namespace alambic::test;
@@ -196,4 +196,4 @@ TEST(DeviceDecode, AnEmptySequenceGivesZeros) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::decode_test

@@ -6,7 +6,7 @@
 #include "alambic/objective/divergence_ref.h"
 #include "tests/cuda/memory.h"
 
-namespace alambic {
+namespace alambic::logit_rows_test {
 namespace {
 
 using namespace alambic::test;
@@ -223,4 +223,4 @@ TEST(DeviceCrossEntropy, NearCertaintyTheGradientHasDigitsAndAgreementIsTold) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::logit_rows_test

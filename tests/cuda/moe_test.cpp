@@ -5,7 +5,7 @@
 #include "alambic/kernels/cuda/kernels.h"
 #include "tests/cuda/memory.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::moe_test {
 namespace {
 
 using namespace alambic::test;
@@ -104,4 +104,4 @@ TEST(DeviceMoe, RowsGoToTheirExpertsAndComeBackWeighed) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::moe_test

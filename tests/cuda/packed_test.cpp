@@ -8,7 +8,7 @@
 #include "alambic/kernels/cuda/kernels.h"
 #include "tests/cuda/memory.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::packed_test {
 namespace {
 
 using namespace alambic::test;
@@ -183,4 +183,4 @@ TEST(DevicePackedFew, AreProductsWithTheDecodedRows) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::packed_test

@@ -5,7 +5,7 @@
 #include "alambic/kernels/rope_ref.h"
 #include "tests/cuda/memory.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::row_kernels_test {
 namespace {
 
 using namespace alambic::test;
@@ -417,4 +417,4 @@ TEST(DeviceGated, IsItsDefinitionWithItsGradient) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::row_kernels_test

@@ -6,7 +6,7 @@
 #include "alambic/rollout/sample.h"
 #include "tests/cuda/memory.h"
 
-namespace alambic {
+namespace alambic::sample_test {
 namespace {
 
 using namespace alambic::test;
@@ -155,4 +155,4 @@ TEST(DeviceSample, ARowThatIsNotFiniteIsMarkedAndSpoilsNoOther) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::sample_test

@@ -6,7 +6,7 @@
 #include "alambic/kernels/cuda/reduce.h"
 #include "tests/cuda/memory.h"
 
-namespace alambic {
+namespace alambic::simt_test {
 namespace {
 
 using namespace alambic::test;
@@ -78,4 +78,4 @@ TEST(Simt, VotesAreThoseOfAWarp) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::simt_test

@@ -6,7 +6,7 @@
 #include "alambic/kernels/cuda/kernels.h"
 #include "tests/cuda/memory.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::step_kernels_test {
 namespace {
 
 using namespace alambic::test;
@@ -230,4 +230,4 @@ TEST(DeviceDropout, HasTheWordsOfTheCpu) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::step_kernels_test

@@ -16,7 +16,7 @@
 #include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
 
-namespace alambic {
+namespace alambic::budget_test {
 namespace {
 
 using simulated::Counts;
@@ -162,4 +162,4 @@ TEST_F(Budget, OfADecodingPassIsThatOfADenseModelsLayers) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::budget_test

@@ -10,7 +10,7 @@
 #include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
 
-namespace alambic {
+namespace alambic::commands_test {
 namespace {
 
 struct Runs : DeviceCommands {
@@ -149,4 +149,4 @@ TEST_F(Runs, CheckComparesWithTheDevicesMemory) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::commands_test

@@ -5,7 +5,7 @@
 #include "tests/device/operator_list.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::coverage_test {
 namespace {
 
 // Prevents an operator that only a CPU has (several of libtorch are): every test of the simulated
@@ -19,4 +19,4 @@ TEST(Operators, HaveACudaKernel) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::coverage_test

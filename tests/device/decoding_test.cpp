@@ -9,7 +9,7 @@
 #include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
 
-namespace alambic {
+namespace alambic::decoding_test {
 namespace {
 
 Linear map_of(int64_t in, int64_t out, bool biased, uint64_t seed) {
@@ -121,4 +121,4 @@ TEST(DecodingOnADevice, TellsLogitsThatAreNotFinite) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::decoding_test

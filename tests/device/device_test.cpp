@@ -12,7 +12,7 @@
 #include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
 
-namespace alambic {
+namespace alambic::device_test {
 namespace {
 
 using simulated::kDevice;
@@ -172,4 +172,4 @@ TEST_F(ChooseDevice, HasNoSimulatedOneWithoutATest) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::device_test

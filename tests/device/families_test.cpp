@@ -9,7 +9,7 @@
 #include "tests/device/test_device.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::families_test {
 namespace {
 
 struct Learned {
@@ -73,4 +73,4 @@ INSTANTIATE_TEST_SUITE_P(Golden, FamiliesOnADevice, testing::ValuesIn(golden_mod
                          golden_name);
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::families_test

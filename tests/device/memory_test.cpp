@@ -5,7 +5,7 @@
 #include "tests/device/simulated_device.h"
 #include "tests/device/test_device.h"
 
-namespace alambic {
+namespace alambic::memory_test {
 namespace {
 
 struct OutOfMemory : DeviceCommands {
@@ -93,4 +93,4 @@ TEST_F(OutOfMemory, IsToldWhereOneSequenceIsTooMuch) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::memory_test

@@ -17,7 +17,7 @@
 #include "tests/device/test_device.h"
 #include "tests/golden.h"
 
-namespace alambic {
+namespace alambic::objectives_test {
 namespace {
 
 const std::vector<Request> kRequests = {{{3}, 0}, {{5, 7, 9, 11}, 1}, {{4, 8}, 2}};
@@ -169,4 +169,4 @@ TEST(ObjectivesOnADevice, SumsOfNarrowProductsAreWide) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::objectives_test

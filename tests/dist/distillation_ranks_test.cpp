@@ -11,7 +11,7 @@
 #include "tests/jobs/run_fixture.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::distillation_ranks_test {
 namespace {
 
 /// What is distilled, and how.
@@ -150,4 +150,4 @@ TEST_F(DISABLED_DistilledByRanks, LikeOne) { expect_like_one(false); }
 TEST_F(DISABLED_DistilledByRanks, LikeOneEverywhere) { expect_like_one(true); }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::distillation_ranks_test

@@ -16,7 +16,7 @@
 #include "alambic/train/rank_exchange.h"
 #include "tests/dist/rank_processes.h"
 
-namespace alambic {
+namespace alambic::layer_weights_test {
 namespace {
 
 const std::vector<std::vector<int32_t>> sequences = {
@@ -222,4 +222,4 @@ TEST(DISABLED_Rank, GradesTheSame) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::layer_weights_test

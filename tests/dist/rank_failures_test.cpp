@@ -13,7 +13,7 @@
 #include "tests/jobs/run_fixture.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::rank_failures_test {
 namespace {
 
 constexpr const char* program = "DISABLED_FailingRanks.Distill";
@@ -120,4 +120,4 @@ TEST_F(DISABLED_FailingRanks, Distill) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::rank_failures_test

@@ -11,7 +11,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "tests/dist/rank_processes.h"
 
-namespace alambic {
+namespace alambic::rank_watch_test {
 namespace {
 
 // Prevents a job that waits for half an hour for a rank that computes for ever, and then blames
@@ -83,4 +83,4 @@ TEST(DISABLED_Rank, GoesOn) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::rank_watch_test

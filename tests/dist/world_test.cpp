@@ -5,7 +5,7 @@
 #include "alambic/base/error.h"
 #include "tests/dist/rank_processes.h"
 
-namespace alambic {
+namespace alambic::world_test {
 namespace {
 
 TEST(World, OfOneProcessDoesNothing) {
@@ -112,4 +112,4 @@ TEST(DISABLED_Rank, Dies) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::world_test

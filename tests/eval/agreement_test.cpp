@@ -8,7 +8,7 @@
 #include "alambic/teacher/local.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::agreement_test {
 namespace {
 
 std::vector<Rollouts> batches(size_t parts) {
@@ -89,4 +89,4 @@ TEST(RunTask, ScoresTheExamplesThatCanBeScored) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::agreement_test

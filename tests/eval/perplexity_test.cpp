@@ -5,7 +5,7 @@
 #include "alambic/base/error.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::perplexity_test {
 namespace {
 
 std::vector<int32_t> text_of(size_t count) {
@@ -76,4 +76,4 @@ TEST(Perplexity, RefusesWhatPredictsNothing) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::perplexity_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace alambic {
+namespace alambic::rouge_test {
 namespace {
 
 // Values by hand from the definition; rouge_score 0.1.2 (use_stemmer=False) gives the same.
@@ -32,4 +32,4 @@ TEST(RougeL, IsZeroWithoutWordsInCommon) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::rouge_test

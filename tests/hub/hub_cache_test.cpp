@@ -13,7 +13,7 @@
 #include "tests/hub/hub_server.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::hub_cache_test {
 namespace {
 
 const std::string commit(40, 'a'), other_commit(40, 'b');
@@ -228,4 +228,4 @@ TEST_F(SharedCache, IsThatOfHuggingfaceHubItself) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::hub_cache_test

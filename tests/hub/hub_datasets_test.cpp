@@ -9,7 +9,7 @@
 #include "tests/hub/hub_server.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::hub_datasets_test {
 namespace {
 
 TEST(HubData, HasANameARevisionAndASplit) {
@@ -110,4 +110,4 @@ TEST_F(HubDatasets, StandInOptionsBesideFilesAndWeights) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::hub_datasets_test

@@ -14,7 +14,7 @@
 #include "tests/hub/hub_server.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::hub_test {
 namespace {
 
 const std::string commit(40, 'a'), other_commit(40, 'b');
@@ -245,4 +245,4 @@ TEST(GitBlobDigest, IsWhatGitSays) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::hub_test

@@ -7,7 +7,7 @@
 #include "alambic/io/model_folder.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::count_limits_test {
 namespace {
 
 TensorView tensor(const std::string& name, const std::vector<int64_t>& shape) {
@@ -65,4 +65,4 @@ TEST(CountLimits, AreThoseOfEveryFolderThatIsOpened) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::count_limits_test

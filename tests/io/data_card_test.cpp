@@ -8,7 +8,7 @@
 #include "alambic/io/data_folder.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::data_card_test {
 namespace {
 
 using Names = std::vector<std::string>;
@@ -104,4 +104,4 @@ TEST(BlockYaml, IsReadAsItIsLaidOut) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::data_card_test

@@ -2,7 +2,7 @@
 
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::generation_config_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -35,4 +35,4 @@ TEST(GenerationConfig, IsNullWhereThereIsNone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::generation_config_test

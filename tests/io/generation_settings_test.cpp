@@ -4,7 +4,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::generation_settings_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -54,4 +54,4 @@ TEST(GenerationSettings, NameTheKeyThatIsNone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::generation_settings_test

@@ -1,7 +1,7 @@
 // Against files that the Python safetensors library wrote (tests/golden/README.md).
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::golden_test {
 namespace {
 
 const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests" / "golden";
@@ -39,4 +39,4 @@ TEST(GoldenFile, HasTheTensorsThatThePythonLibraryWasGiven) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::golden_test

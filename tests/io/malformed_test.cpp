@@ -2,7 +2,7 @@
 // cases are those of the reference library's tests, and more.
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::malformed_test {
 namespace {
 
 struct Malformed {
@@ -164,4 +164,4 @@ TEST(SafetensorsAccepts, TensorsWithoutElementsAndPackedFormats) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::malformed_test

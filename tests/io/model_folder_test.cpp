@@ -2,7 +2,7 @@
 
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::model_folder_test {
 namespace {
 
 using nlohmann::ordered_json;
@@ -189,4 +189,4 @@ TEST(ModelFolder, OfTheReferenceLibraryIsRead) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::model_folder_test

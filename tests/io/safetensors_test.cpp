@@ -6,7 +6,7 @@
 
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::safetensors_test {
 namespace {
 
 std::string small_file() {
@@ -181,4 +181,4 @@ TEST(Dtype, NamesLeadBackToTheDtype) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::safetensors_test

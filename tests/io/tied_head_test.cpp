@@ -4,7 +4,7 @@
 #include "alambic/io/model_folder.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::tied_head_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -101,4 +101,4 @@ TEST(ReadAsLanguageModel, KnowsTheFamiliesWords) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tied_head_test

@@ -7,7 +7,7 @@
 #include "alambic/io/strided_copy.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::torch_file_test {
 namespace {
 
 const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests" / "golden" / "torch";
@@ -92,4 +92,4 @@ TEST(StridedCopy, TakesTheNumbersInTheOrderOfTheRows) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::torch_file_test

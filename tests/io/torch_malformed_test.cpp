@@ -6,7 +6,7 @@
 #include "tests/io/io_testing.h"
 #include "tests/io/torch_builder.h"
 
-namespace alambic {
+namespace alambic::torch_malformed_test {
 namespace {
 
 using namespace std::string_literals;
@@ -223,4 +223,4 @@ TEST(TorchFile, DoesNotCopyMoreThanTheFileHas) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::torch_malformed_test

@@ -6,7 +6,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::completion_file_test {
 namespace {
 
 struct CompletionFileTest : testing::Test {
@@ -99,4 +99,4 @@ TEST_F(CompletionFileTest, LeavesFilesOfSomethingElseAsTheyAre) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::completion_file_test

@@ -8,7 +8,7 @@
 #include "alambic/model/pretrained.h"
 #include "tests/jobs/run_fixture.h"
 
-namespace alambic {
+namespace alambic::distill_test {
 namespace {
 
 struct Jobs : RunFixture {};
@@ -69,4 +69,4 @@ TEST_F(Jobs, RefuseBeforeAnythingIsLoaded) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::distill_test

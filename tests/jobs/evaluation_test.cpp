@@ -8,7 +8,7 @@
 #include "alambic/model/tiny.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
-namespace alambic {
+namespace alambic::evaluation_test {
 namespace {
 
 const fs::path tokenizer_folder =
@@ -99,4 +99,4 @@ TEST_F(EvaluationTest, TellsHowFarItIs) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::evaluation_test

@@ -8,7 +8,7 @@
 #include "alambic/provenance/run_record.h"
 #include "tests/jobs/run_fixture.h"
 
-namespace alambic {
+namespace alambic::policy_gate_test {
 namespace {
 
 struct PolicyGate : RunFixture {
@@ -136,4 +136,4 @@ TEST_F(PolicyGate, AsksTheTermsOfAJudge) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::policy_gate_test

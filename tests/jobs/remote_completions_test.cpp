@@ -6,7 +6,7 @@
 #include "tests/jobs/run_fixture.h"
 #include "tests/loopback_server.h"
 
-namespace alambic {
+namespace alambic::remote_completions_test {
 namespace {
 
 struct RemoteCompletions : RunFixture {
@@ -122,4 +122,4 @@ TEST_F(RemoteCompletions, ByAChatOfOneMessage) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::remote_completions_test

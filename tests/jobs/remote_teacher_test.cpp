@@ -15,7 +15,7 @@
 #include "tests/jobs/run_fixture.h"
 #include "tests/loopback_server.h"
 
-namespace alambic {
+namespace alambic::remote_teacher_test {
 namespace {
 
 /// A model of ours behind vLLM's route, or behind those of `alambic serve`.
@@ -471,4 +471,4 @@ TEST_F(RemoteTeacherTest, WhatItCannotDoIsRefusedByName) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::remote_teacher_test

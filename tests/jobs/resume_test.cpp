@@ -5,7 +5,7 @@
 #include "alambic/jobs/train.h"
 #include "tests/jobs/run_fixture.h"
 
-namespace alambic {
+namespace alambic::resume_test {
 namespace {
 
 struct Killed {};
@@ -140,4 +140,4 @@ TEST_F(Resume, LeavesARunningRunAlone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::resume_test

@@ -12,7 +12,7 @@
 #include "alambic/provenance/run_record.h"
 #include "tests/jobs/run_fixture.h"
 
-namespace alambic {
+namespace alambic::run_provenance_test {
 namespace {
 
 struct RunProvenanceTest : RunFixture {
@@ -228,4 +228,4 @@ TEST_F(RunProvenanceSlow, CostsLessThanAHundredthOfARun) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::run_provenance_test

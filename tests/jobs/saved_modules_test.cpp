@@ -5,7 +5,7 @@
 #include "tests/golden.h"
 #include "tests/jobs/run_fixture.h"
 
-namespace alambic {
+namespace alambic::saved_modules_test {
 namespace {
 
 struct Killed {};
@@ -69,4 +69,4 @@ TEST_F(SavedModulesRun, AreDistilled) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::saved_modules_test

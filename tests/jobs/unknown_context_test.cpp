@@ -3,7 +3,7 @@
 #include "tests/jobs/run_fixture.h"
 #include "tests/remote/toy_server.h"
 
-namespace alambic {
+namespace alambic::unknown_context_test {
 namespace {
 
 struct UnknownContext : RunFixture {
@@ -91,4 +91,4 @@ TEST_F(UnknownContext, ASufficientOneCostsOneText) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::unknown_context_test

@@ -3,7 +3,7 @@
 #include "alambic/kernels/activation_ref.h"
 #include "tests/kernels/numbers.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::activation_test {
 namespace {
 
 using namespace alambic::test;
@@ -86,4 +86,4 @@ TEST(Gelu, GradientsEqualFiniteDifferences) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::activation_test

@@ -5,7 +5,7 @@
 #include "alambic/kernels/attention_ref.h"
 #include "tests/kernels/numbers.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::attention_test {
 namespace {
 
 using namespace alambic::test;
@@ -288,4 +288,4 @@ TEST(WriteCache, PutsRowsAtTheirStartAndLeavesTheRest) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::attention_test

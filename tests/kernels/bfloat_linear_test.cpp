@@ -2,7 +2,7 @@
 
 #include "tests/kernels/numbers.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::bfloat_linear_test {
 namespace {
 
 using test::draw;
@@ -60,4 +60,4 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BfloatLinear,
                                          Case{70, false, false}));
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::bfloat_linear_test

@@ -3,7 +3,7 @@
 #include "alambic/kernels/causal_convolution_ref.h"
 #include "tests/kernels/numbers.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::causal_convolution_test {
 namespace {
 
 using namespace alambic::test;
@@ -37,4 +37,4 @@ TEST(CausalConvolution, GradientsEqualFiniteDifferences) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::causal_convolution_test

@@ -4,7 +4,7 @@
 #include "alambic/kernels/delta_rule_ref.h"
 #include "tests/kernels/numbers.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::delta_rule_test {
 namespace {
 
 using namespace alambic::test;
@@ -111,4 +111,4 @@ TEST(DeltaRule, KeepsItsStateWideWhereValuesAreNarrow) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::delta_rule_test

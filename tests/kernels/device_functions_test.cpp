@@ -15,7 +15,7 @@
 #include "alambic/kernels/rope.h"
 #include "tests/kernels/numbers.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::device_functions_test {
 namespace {
 
 using namespace alambic::test;
@@ -359,4 +359,4 @@ TEST(CudaKernels, LoadWithoutADriverAndSayWhyTheyCannotRun) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::device_functions_test

@@ -2,7 +2,7 @@
 
 #include "tests/kernels/numbers.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::linear_test {
 namespace {
 
 using namespace alambic::test;
@@ -148,4 +148,4 @@ TEST(Linear, RefusesAWeightOfAnotherWidth) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::linear_test

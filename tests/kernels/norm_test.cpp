@@ -3,7 +3,7 @@
 #include "alambic/kernels/norm_ref.h"
 #include "tests/kernels/numbers.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::norm_test {
 namespace {
 
 using namespace alambic::test;
@@ -69,4 +69,4 @@ TEST(RmsNorm, KeepsNaNAndRoundsBfloat16AsTransformers) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::norm_test

@@ -6,7 +6,7 @@
 #include "tests/kernels/numbers.h"
 #include "tests/random_packed.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::packed_kernels_test {
 namespace {
 
 using namespace alambic::test;
@@ -149,4 +149,4 @@ INSTANTIATE_TEST_SUITE_P(All, PackedKernels,
                          });
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::packed_kernels_test

@@ -8,7 +8,7 @@
 #include "tests/kernels/numbers.h"
 #include "tests/random_packed.h"
 
-namespace alambic {
+namespace alambic::packed_linear_test {
 namespace {
 
 class PackedLinear : public testing::TestWithParam<Dtype> {};
@@ -114,4 +114,4 @@ TEST(PackedMatrix, HasNoGradientThroughAWrittenProduct) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::packed_linear_test

@@ -3,7 +3,7 @@
 #include "alambic/kernels/rope_ref.h"
 #include "tests/kernels/numbers.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::rope_test {
 namespace {
 
 using namespace alambic::test;
@@ -63,4 +63,4 @@ TEST(Rope, RefusesTablesOfOtherPositions) {
 }
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::rope_test

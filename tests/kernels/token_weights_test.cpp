@@ -6,7 +6,7 @@
 #include "alambic/base/random.h"
 #include "alambic/kernels/cpu.h"
 
-namespace alambic::kernels {
+namespace alambic::kernels::token_weights_test {
 namespace {
 
 constexpr int64_t blocks = 3, size = blocks * token_block;
@@ -78,4 +78,4 @@ INSTANTIATE_TEST_SUITE_P(All, TokenWeights, testing::ValuesIn(cpu_tables()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace
-}  // namespace alambic::kernels
+}  // namespace alambic::kernels::token_weights_test

@@ -6,7 +6,7 @@
 #include "alambic/kernels/linear.h"
 #include "tests/packed_as_it_is.h"
 
-namespace alambic {
+namespace alambic::weight_linear_test {
 namespace {
 
 struct Forms {
@@ -126,4 +126,4 @@ TEST(WeightLinear, HasTheSameGradientsInBothForms) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::weight_linear_test

@@ -12,7 +12,7 @@
 #include "tests/golden.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::adapter_kinds_test {
 namespace {
 
 const fs::path kinds = golden_folder("adapter_kinds");
@@ -126,4 +126,4 @@ TEST(AdapterDocsLists, AreTheReaders) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::adapter_kinds_test

@@ -12,7 +12,7 @@
 #include "tests/golden_models.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::adapter_test {
 namespace {
 
 std::string error_of(const std::function<void()>& action) {
@@ -370,4 +370,4 @@ TEST_F(AdapterTest, FreezesTheEmbeddingsAlone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::adapter_test

@@ -14,7 +14,7 @@
 #include "alambic/nn/rope.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::config_golden_test {
 namespace {
 
 using Edits = std::vector<std::pair<std::string, Json>>;  ///< none of the value: left out
@@ -266,4 +266,4 @@ TEST(Configs, OfEveryListAndRopeAreWhatTransformersMakesOfThem) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::config_golden_test

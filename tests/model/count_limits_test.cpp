@@ -18,7 +18,7 @@
 #include "alambic/model/load.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::count_limits_test {
 namespace {
 
 constexpr int64_t claimed = 1'000'000'000;
@@ -223,4 +223,4 @@ TEST(ConvertedCounts, BeyondTheTensorsAreRefused) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::count_limits_test

@@ -6,7 +6,7 @@
 #include "alambic/model/load.h"
 #include "tests/golden.h"
 
-namespace alambic {
+namespace alambic::cut_width_test {
 namespace {
 
 using Tensors = std::map<std::string, Tensor>;
@@ -132,4 +132,4 @@ TEST(CutWidthOf, WhatCannotBeCutIsRefused) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::cut_width_test

@@ -12,7 +12,7 @@
 #include "tests/model/golden_copy.h"
 #include "tests/packed_as_it_is.h"
 
-namespace alambic {
+namespace alambic::deepseek_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -223,4 +223,4 @@ TEST(DeepSeek, RefusesWhatItDoesNotCompute) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::deepseek_test

@@ -11,7 +11,7 @@
 #include "tests/golden_models.h"
 #include "tests/model/golden_copy.h"
 
-namespace alambic {
+namespace alambic::deepseek_v4_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -179,4 +179,4 @@ TEST(DeepSeekV4, RefusesWhatItDoesNotCompute) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::deepseek_v4_test

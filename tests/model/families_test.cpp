@@ -9,7 +9,7 @@
 #include "alambic/io/gguf/architecture.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::families_test {
 namespace {
 
 bool has_gguf_row(const std::string& architecture) {
@@ -73,4 +73,4 @@ TEST(Layers, InsteadOfTheConfigurationsAreWrittenUnderTheFamilysKey) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::families_test

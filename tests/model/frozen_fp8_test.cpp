@@ -11,7 +11,7 @@
 #include "alambic/tensor/view.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::frozen_fp8_test {
 namespace {
 
 constexpr int64_t tile_rows = 10, tile_columns = 16;  // no golden matrix is whole tiles of these
@@ -86,4 +86,4 @@ TEST(FrozenFp4, RowsAreThoseOfTheDecodedMatrix) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::frozen_fp8_test

@@ -13,7 +13,7 @@
 #include "tests/golden_models.h"
 #include "tests/model/gguf_of.h"
 
-namespace alambic {
+namespace alambic::frozen_test {
 namespace {
 
 // Bytes of this process's memory: "RssAnon:" without that of mapped files, "RssFile:" that alone.
@@ -219,4 +219,4 @@ TEST(FrozenModelSlow, OfQ4KTakesItsFile) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::frozen_test

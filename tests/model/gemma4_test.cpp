@@ -9,7 +9,7 @@
 #include "alambic/model/load.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::gemma4_test {
 namespace {
 
 Packed ten_tokens() { return {.tokens_N = at::arange(3, 13), .offsets = {0, 10}}; }
@@ -119,4 +119,4 @@ TEST(Gemma4, RefusesWhatItDoesNotCompute) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::gemma4_test

@@ -6,7 +6,7 @@
 #include "alambic/model/load.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::gguf_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -38,4 +38,4 @@ INSTANTIATE_TEST_SUITE_P(All, GgufLogits,
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::gguf_test

@@ -8,7 +8,7 @@
 #include "alambic/rollout/engine.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::golden_test {
 namespace {
 
 Tensor logits_of(const Model& model, const Tensor& hidden_ND) {
@@ -127,4 +127,4 @@ TEST_P(Family, WritesTheGreedyCompletionOfTransformers) {
 INSTANTIATE_TEST_SUITE_P(All, Family, testing::ValuesIn(golden_models()), golden_name);
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::golden_test

@@ -5,7 +5,7 @@
 #include "alambic/model/load.h"
 #include "tests/golden.h"
 
-namespace alambic {
+namespace alambic::gpt_oss_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -33,4 +33,4 @@ TEST(GptOss, ReadsExpertsInMxfp4) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::gpt_oss_test

@@ -9,7 +9,7 @@
 #include "alambic/model/load.h"
 #include "tests/golden.h"
 
-namespace alambic {
+namespace alambic::kept_layers_test {
 namespace {
 
 constexpr int64_t all = 13;
@@ -95,4 +95,4 @@ TEST(KeptLayers, OfAModelComputeAsTheyDid) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::kept_layers_test

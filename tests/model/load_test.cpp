@@ -10,7 +10,7 @@
 #include "tests/golden_models.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::load_test {
 namespace {
 
 // A fresh folder with the golden Llama, for damaging.
@@ -272,4 +272,4 @@ TEST(InitWeights, IsAFunctionOfTheSeedAndOfTheTensorAlone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::load_test

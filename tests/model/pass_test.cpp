@@ -8,7 +8,7 @@
 #include "alambic/model/load.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::pass_test {
 namespace {
 
 struct FamilyPass : testing::TestWithParam<std::string> {
@@ -125,4 +125,4 @@ TEST(Gemma3, ReadsTheTextPartOfAModelThatSees) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::pass_test

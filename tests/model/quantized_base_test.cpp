@@ -14,7 +14,7 @@
 #include "tests/golden_models.h"
 #include "tests/model/gguf_of.h"
 
-namespace alambic {
+namespace alambic::quantized_base_test {
 namespace {
 
 // Gives B, which begins with zeros, numbers.
@@ -217,4 +217,4 @@ TEST_F(SavedQuantizedBase, IsDecodedWhereAnAdapterChangesIt) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::quantized_base_test

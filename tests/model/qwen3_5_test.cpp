@@ -11,7 +11,7 @@
 #include "tests/golden_models.h"
 #include "tests/model/golden_copy.h"
 
-namespace alambic {
+namespace alambic::qwen3_5_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -178,4 +178,4 @@ TEST(Qwen35, RefusesWhatItDoesNotCompute) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::qwen3_5_test

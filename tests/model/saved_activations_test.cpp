@@ -14,7 +14,7 @@
 #include "alambic/nn/recompute.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::saved_activations_test {
 namespace {
 
 // Bytes of the tensors that this thread has made while one was open, and not freed.
@@ -131,4 +131,4 @@ TEST(SavedActivationsOfExperts, GoByTheShareOfTheirOwnRouter) {
 INSTANTIATE_TEST_SUITE_P(Golden, SavedActivations, testing::ValuesIn(golden_models()), golden_name);
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::saved_activations_test

@@ -7,7 +7,7 @@
 #include "alambic/nn/recompute.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::shared_prefixes_test {
 namespace {
 
 // Completions of several lengths of two prompts, longer than the golden models' windows, that
@@ -147,4 +147,4 @@ TEST(SharedPrefixesOfAModel, AreNoneWhereDropoutDraws) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::shared_prefixes_test

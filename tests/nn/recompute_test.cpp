@@ -8,7 +8,7 @@
 #include "tests/golden.h"
 #include "tests/golden_models.h"
 
-namespace alambic {
+namespace alambic::recompute_test {
 namespace {
 
 using Gradients = std::map<std::string, Tensor>;
@@ -85,4 +85,4 @@ TEST(LayerRuns, AreTwoWhereGradientsAreWantedAndOneElsewhere) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::recompute_test

@@ -8,7 +8,7 @@
 #include "alambic/model/config.h"
 #include "tests/golden.h"
 
-namespace alambic {
+namespace alambic::rope_settings_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -58,4 +58,4 @@ TEST(Rotation, LeavesTheRestOfAHeadAlone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::rope_settings_test

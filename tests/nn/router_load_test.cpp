@@ -8,7 +8,7 @@
 #include "alambic/nn/moe.h"
 #include "tests/golden.h"
 
-namespace alambic {
+namespace alambic::router_load_test {
 namespace {
 
 std::vector<std::shared_ptr<RouterLoad>> watch(Model& model) {
@@ -55,4 +55,4 @@ TEST(RouterLoad, IsTheExpertsOfATokenWhereAllAreUsedAlike) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::router_load_test

@@ -5,7 +5,7 @@
 #include "alambic/nn/pass.h"
 #include "tests/golden.h"
 
-namespace alambic {
+namespace alambic::shared_prefixes_test {
 namespace {
 
 using Sequences = std::vector<std::vector<int32_t>>;
@@ -100,4 +100,4 @@ TEST(SharedPrefixes, OfAPassLeaveItsInputAndNumberTheRows) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::shared_prefixes_test

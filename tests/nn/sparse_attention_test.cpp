@@ -7,7 +7,7 @@
 #include "alambic/nn/index_scores.h"
 #include "alambic/nn/masked_attention.h"
 
-namespace alambic {
+namespace alambic::sparse_attention_test {
 namespace {
 
 struct Case {
@@ -81,4 +81,4 @@ TEST(SparseAttention, ReadsTheChosenEntriesAlone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::sparse_attention_test

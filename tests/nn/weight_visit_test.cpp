@@ -8,7 +8,7 @@
 #include "alambic/nn/linear.h"
 #include "tests/packed_as_it_is.h"
 
-namespace alambic {
+namespace alambic::weight_visit_test {
 namespace {
 
 struct Map {
@@ -87,4 +87,4 @@ TEST(Linear, AddsItsAdapterToAPackedWeightToo) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::weight_visit_test

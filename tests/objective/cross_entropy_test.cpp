@@ -5,7 +5,7 @@
 #include "alambic/base/error.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::cross_entropy_test {
 namespace {
 
 const std::vector<int64_t> kTargets = {0, 36, 5, 5, 17, 20, 35};
@@ -123,4 +123,4 @@ TEST(CrossEntropy, ANanMakesTheLossNan) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::cross_entropy_test

@@ -6,7 +6,7 @@
 #include "alambic/objective/divergence_cpu.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::divergence_numerics_test {
 namespace {
 
 struct Rows {
@@ -98,4 +98,4 @@ TEST(DivergenceNumerics, EveryKernelIsAccurateForEveryDistanceOfTheLogits) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::divergence_numerics_test

@@ -6,7 +6,7 @@
 #include "alambic/base/error.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::divergence_properties_test {
 namespace {
 
 // Bug: ties or the teacher's own best token counted.
@@ -45,4 +45,4 @@ TEST(Divergence, RefusesVocabulariesThatDiffer) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::divergence_properties_test

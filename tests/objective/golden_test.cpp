@@ -5,7 +5,7 @@
 #include "alambic/tensor/view.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::golden_test {
 namespace {
 
 struct Golden {
@@ -50,4 +50,4 @@ TEST(DivergenceGolden, EqualsTrlExceptForTheSquareOfTheTemperature) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::golden_test

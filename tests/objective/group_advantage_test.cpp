@@ -6,7 +6,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::group_advantage_test {
 namespace {
 
 const float kMissing = std::nanf("");
@@ -47,4 +47,4 @@ TEST(GroupAdvantage, NeedsWholeGroups) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::group_advantage_test

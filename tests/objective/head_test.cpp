@@ -3,7 +3,7 @@
 #include "alambic/objective/head_chunks.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::head_test {
 namespace {
 
 // Bug: a gradient made in forward replaces what the rest of the graph contributes.
@@ -53,4 +53,4 @@ TEST(ChunkedHead, ChunksFitTheirBudget) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::head_test

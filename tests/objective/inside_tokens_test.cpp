@@ -9,7 +9,7 @@
 #include "alambic/objective/piece_divergence.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::inside_tokens_test {
 namespace {
 
 Tensor ids(const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); }
@@ -313,4 +313,4 @@ TEST(InsideTokens, AreFiniteForSureModels) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::inside_tokens_test

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace alambic {
+namespace alambic::open_tokens_test {
 namespace {
 
 Tensor ids(const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); }
@@ -152,4 +152,4 @@ TEST(OpenTokens, WithoutPathsNothingMoves) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::open_tokens_test

@@ -7,7 +7,7 @@
 
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::piece_divergence_test {
 namespace {
 
 Tensor ids(const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); }
@@ -264,4 +264,4 @@ TEST(PieceDivergence, IsFiniteForBrokenUpTokens) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::piece_divergence_test

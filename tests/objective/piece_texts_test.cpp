@@ -7,7 +7,7 @@
 #include "alambic/objective/piece_divergence.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::piece_texts_test {
 namespace {
 
 Tensor ids(const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); }
@@ -250,4 +250,4 @@ TEST(PieceTexts, OfModelsThatWriteTheSameOnesAreZero) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::piece_texts_test

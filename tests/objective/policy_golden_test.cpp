@@ -7,7 +7,7 @@
 #include "alambic/tensor/view.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::policy_golden_test {
 namespace {
 
 struct PolicyGolden : testing::Test {
@@ -74,4 +74,4 @@ TEST_F(PolicyGolden, LossesAndGradientsAreTrls) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::policy_golden_test

@@ -10,7 +10,7 @@
 #include "alambic/selftest/policy_problem.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::policy_test {
 namespace {
 
 const PolicyTerm kSampled{PolicyKind::sampled_reverse_kl};
@@ -81,4 +81,4 @@ TEST(Policy, ANanMakesTheLossNan) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::policy_test

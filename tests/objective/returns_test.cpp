@@ -5,7 +5,7 @@
 #include "alambic/base/error.h"
 #include "alambic/objective/policy_ref.h"
 
-namespace alambic {
+namespace alambic::returns_test {
 namespace {
 
 // Bug: a token's own reward in its return, counted a second time beside the exact term (TRL's
@@ -32,4 +32,4 @@ TEST(Returns, AreOfTheTokensAfter) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::returns_test

@@ -9,7 +9,7 @@
 #include "alambic/objective/span_targets.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::span_divergence_test {
 namespace {
 
 Tensor ids(const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); }
@@ -162,4 +162,4 @@ TEST(SpanAdvantages, LookAheadWithinTheCompletion) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::span_divergence_test

@@ -4,7 +4,7 @@
 #include "alambic/base/error.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::teacher_forms_test {
 namespace {
 
 constexpr int64_t kTokens = 5;
@@ -57,4 +57,4 @@ TEST(TeacherOutput, HasHiddenStatesInOneFormAlone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::teacher_forms_test

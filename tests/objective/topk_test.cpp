@@ -4,7 +4,7 @@
 #include "alambic/base/error.h"
 #include "problem.h"
 
-namespace alambic {
+namespace alambic::topk_test {
 namespace {
 
 TEST(TopK, RefusesWhatTheTeacherCannotSay) {
@@ -18,4 +18,4 @@ TEST(TopK, RefusesWhatTheTeacherCannotSay) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::topk_test

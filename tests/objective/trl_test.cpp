@@ -5,7 +5,7 @@
 #include "problem.h"
 #include "tests/golden.h"
 
-namespace alambic {
+namespace alambic::trl_test {
 namespace {
 
 constexpr double kItems = 23;  // TRL's num_items_in_batch
@@ -102,4 +102,4 @@ TEST_F(Trl, MiniLlmsSingleStepTerm) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::trl_test

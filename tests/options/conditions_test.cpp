@@ -9,7 +9,7 @@
 #include "alambic/base/files.h"
 #include "alambic/options/parse.h"
 
-namespace alambic {
+namespace alambic::conditions_test {
 namespace {
 
 enum class By { data, teacher };
@@ -136,4 +136,4 @@ TEST(Conditions, AFormerNameIsTakenWithAWarning) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::conditions_test

@@ -10,7 +10,7 @@
 #include "alambic/options/parse.h"
 #include "tests/options/sample_options.h"
 
-namespace alambic {
+namespace alambic::config_toml_test {
 namespace {
 
 class Config : public testing::Test {
@@ -117,4 +117,4 @@ TEST_F(Config, ExplainsEveryKey) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::config_toml_test

@@ -7,7 +7,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/files.h"
 
-namespace alambic {
+namespace alambic::outputs_test {
 namespace {
 
 struct PathOptions : Options {
@@ -136,4 +136,4 @@ TEST_F(Outputs, AreNoFolderOfLinks) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::outputs_test

@@ -7,7 +7,7 @@
 #include "alambic/base/error.h"
 #include "tests/options/sample_options.h"
 
-namespace alambic {
+namespace alambic::parse_test {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -172,4 +172,4 @@ TEST(Parse, NamesAConfigurationFileThatIsMissing) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::parse_test

@@ -3,7 +3,7 @@
 #include "alambic/base/error.h"
 #include "alambic/options/parse.h"
 
-namespace alambic {
+namespace alambic::positional_test {
 namespace {
 
 struct FolderOptions : Options {
@@ -33,4 +33,4 @@ TEST(Folder, StandsOnce) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::positional_test

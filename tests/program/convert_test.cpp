@@ -13,7 +13,7 @@
 #include "alambic/text/tokenizer/load_tokenizer.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::convert_test {
 namespace {
 
 const fs::path shared = fs::path(ALAMBIC_SOURCE_DIR) / ".." / "shared" / "data";
@@ -298,4 +298,4 @@ TEST(Convert, RefusesSizesOfPartsThatAreNone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::convert_test

@@ -8,7 +8,7 @@
 #include "tests/hub/hub_server.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::hub_test {
 namespace {
 
 const std::string commit(40, 'a');
@@ -78,4 +78,4 @@ TEST(HubConfig, KeepsTheNameAndTheCommit) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::hub_test

@@ -10,7 +10,7 @@
 #include "alambic/base/files.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::json_files_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -130,4 +130,4 @@ INSTANTIATE_TEST_SUITE_P(Changed, JsonFiles, testing::ValuesIn(cases()), name_of
 INSTANTIATE_TEST_SUITE_P(Changed, JsonFilesSlow, testing::ValuesIn(cases()), name_of);
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::json_files_test

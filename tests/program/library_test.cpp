@@ -5,7 +5,7 @@
 #include "alambic/base/files.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::library_test {
 namespace {
 
 // What `alambic selftest` says where its library is a copy of `library`.
@@ -41,4 +41,4 @@ TEST(TorchLibrary, WithoutAVersionIsRefused) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::library_test

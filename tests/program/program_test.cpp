@@ -10,7 +10,7 @@
 #include "alambic/base/files.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::program_test {
 namespace {
 
 struct Case {
@@ -179,4 +179,4 @@ TEST(Program, StartsIn50Milliseconds) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::program_test

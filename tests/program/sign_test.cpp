@@ -4,7 +4,7 @@
 #include "tests/program/program.h"
 #include "tests/provenance/record_fixture.h"
 
-namespace alambic {
+namespace alambic::sign_test {
 namespace {
 
 struct SignCommands : RecordFixture {
@@ -164,4 +164,4 @@ TEST_F(SignCommands, AskThePolicy) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::sign_test

@@ -8,7 +8,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::canonical_json_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -72,4 +72,4 @@ TEST(CanonicalJson, RefusesWhatReadersWouldChange) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::canonical_json_test

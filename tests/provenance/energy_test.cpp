@@ -7,7 +7,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/temporary_folder.h"
 
-namespace alambic {
+namespace alambic::energy_test {
 namespace {
 
 // A folder as the kernel's /sys/class/powercap, with two packages, a part of one and their sum.
@@ -75,4 +75,4 @@ TEST_F(Energy, SaysWhyItIsUnknown) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::energy_test

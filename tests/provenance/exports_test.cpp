@@ -4,7 +4,7 @@
 
 #include "tests/provenance/record_fixture.h"
 
-namespace alambic {
+namespace alambic::exports_test {
 namespace {
 
 struct Exports : RecordFixture {
@@ -103,4 +103,4 @@ TEST_F(Exports, RefuseARecordThatLacksAField) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::exports_test

@@ -9,7 +9,7 @@
 #include "alambic/provenance/energy.h"
 #include "alambic/provenance/policy/hardware.h"
 
-namespace alambic {
+namespace alambic::hardware_test {
 namespace {
 
 Gpu h200(int64_t number) {
@@ -151,4 +151,4 @@ TEST_F(FakeLibrary, IsHeldAgainstWhatWasDeclared) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::hardware_test

@@ -5,7 +5,7 @@
 
 #include "tests/provenance/signed_fixture.h"
 
-namespace alambic {
+namespace alambic::model_signing_test {
 namespace {
 
 const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/model_signing";
@@ -191,4 +191,4 @@ TEST_F(ModelSigning, TakesOurCertificatesToo) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::model_signing_test

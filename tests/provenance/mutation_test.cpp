@@ -7,7 +7,7 @@
 #include "alambic/base/base64.h"
 #include "tests/provenance/signed_fixture.h"
 
-namespace alambic {
+namespace alambic::mutation_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -398,4 +398,4 @@ TEST_F(Mutations, OfAnyByteAreFound) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::mutation_test

@@ -7,7 +7,7 @@
 #include "alambic/provenance/record_lines.h"
 #include "tests/provenance/record_fixture.h"
 
-namespace alambic {
+namespace alambic::parents_test {
 namespace {
 
 struct Parents : RecordFixture {
@@ -102,4 +102,4 @@ TEST_F(Parents, AreNotReadAgain) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::parents_test

@@ -7,7 +7,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "alambic/provenance/sign_folder.h"
 
-namespace alambic {
+namespace alambic::policy_test {
 namespace {
 
 using Role = Ingredient::Role;
@@ -264,4 +264,4 @@ TEST_F(Policy, NamesWhatThePrefixAsks) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::policy_test

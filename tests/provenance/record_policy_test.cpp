@@ -3,7 +3,7 @@
 #include "alambic/provenance/policy/gate.h"
 #include "tests/provenance/record_fixture.h"
 
-namespace alambic {
+namespace alambic::record_policy_test {
 namespace {
 
 struct RecordPolicy : RecordFixture {
@@ -60,4 +60,4 @@ TEST_F(RecordPolicy, FailsWhereNobodyAskedOrAskedInVain) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::record_policy_test

@@ -5,7 +5,7 @@
 #include "alambic/provenance/record_lines.h"
 #include "tests/provenance/record_fixture.h"
 
-namespace alambic {
+namespace alambic::run_record_test {
 namespace {
 
 struct RunRecord : RecordFixture {
@@ -129,4 +129,4 @@ TEST_F(RunRecord, FitsOnAScreen) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::run_record_test

@@ -7,7 +7,7 @@
 #include "alambic/base/sha256.h"
 #include "tests/provenance/signed_fixture.h"
 
-namespace alambic {
+namespace alambic::sign_folder_test {
 namespace {
 
 struct SignFolder : SignedFixture {};
@@ -126,4 +126,4 @@ TEST_F(SignFolder, RefusesOtherKeysAsInput) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::sign_folder_test

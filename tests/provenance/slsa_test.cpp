@@ -2,7 +2,7 @@
 
 #include "tests/provenance/record_fixture.h"
 
-namespace alambic {
+namespace alambic::slsa_test {
 namespace {
 
 struct Slsa : RecordFixture {
@@ -48,4 +48,4 @@ TEST_F(Slsa, NeedsAWholeRecord) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::slsa_test

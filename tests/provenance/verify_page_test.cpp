@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace alambic {
+namespace alambic::verify_page_test {
 namespace {
 
 // Prevents: a name in a record that runs as a script in the receiver's browser.
@@ -17,4 +17,4 @@ TEST(VerifyPage, EscapesEverything) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::verify_page_test

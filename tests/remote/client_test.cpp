@@ -11,7 +11,7 @@
 #include "alambic/remote/token_grades.h"
 #include "tests/loopback_server.h"
 
-namespace alambic {
+namespace alambic::client_test {
 namespace {
 
 constexpr const char* canary = "sk-canary-7f3a9c1e";
@@ -234,4 +234,4 @@ TEST_F(ClientTest, TheKeyIsForTheHostAlone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::client_test

@@ -6,7 +6,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::endpoint_test {
 namespace {
 
 TEST(Endpoint, PartsOfAnAddress) {
@@ -58,4 +58,4 @@ TEST(Endpoint, KeysComeFromTheHostsVariable) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::endpoint_test

@@ -11,7 +11,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "tests/remote/toy_server.h"
 
-namespace alambic {
+namespace alambic::grader_test {
 namespace {
 
 struct GraderTest : testing::Test {
@@ -273,4 +273,4 @@ TEST_F(GraderTest, WhatAWireCannotDoIsRefusedByName) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::grader_test

@@ -20,7 +20,7 @@ extern "C" int fdatasync(int file) {
   return static_cast<int>(::syscall(SYS_fdatasync, file));
 }
 
-namespace alambic {
+namespace alambic::journal_test {
 namespace {
 
 constexpr Journal::Facts facts{.usage = {.input_tokens = 7, .output_tokens = 2}};
@@ -155,4 +155,4 @@ TEST_F(JournalFile, HoldsAllThatWasAddedWhenTheProcessIsKilled) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::journal_test

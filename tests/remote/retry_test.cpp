@@ -5,7 +5,7 @@
 #include "alambic/remote/budget.h"
 #include "alambic/remote/pace.h"
 
-namespace alambic {
+namespace alambic::retry_test {
 namespace {
 
 using Headers = std::map<std::string, std::string>;
@@ -231,4 +231,4 @@ TEST(Budget, ReservesBeforeAndSettlesAfter) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::retry_test

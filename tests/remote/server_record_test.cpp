@@ -6,7 +6,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::server_record_test {
 namespace {
 
 ServerRecord some_server() {
@@ -60,4 +60,4 @@ TEST(ServerRecord, TellsAnotherTeacherFromAnotherDay) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::server_record_test

@@ -8,7 +8,7 @@
 #include "alambic/remote/token_grades.h"
 #include "tests/loopback_server.h"
 
-namespace alambic {
+namespace alambic::writer_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -97,4 +97,4 @@ TEST(Writer, WritesAllAndTellsOfEach) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::writer_test

@@ -6,7 +6,7 @@
 
 #include "alambic/report/facts.h"
 
-namespace alambic {
+namespace alambic::chart_list_test {
 namespace {
 
 using Entries = std::vector<std::pair<std::string, double>>;
@@ -128,4 +128,4 @@ TEST(PhaseTimes, AddUpToTheTimeOfTheRun) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::chart_list_test

@@ -5,7 +5,7 @@
 
 #include "alambic/report/html_escape.h"
 
-namespace alambic {
+namespace alambic::html_test {
 namespace {
 
 constexpr const char* hostile = "</script></pre></style><img src=x onerror='alert(1)'>\"&";
@@ -150,4 +150,4 @@ TEST(Report, ShowsWhatMadeTheModel) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::html_test

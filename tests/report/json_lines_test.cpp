@@ -7,7 +7,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::json_lines_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -88,4 +88,4 @@ TEST_F(JsonLines, AFolderThatIsMissingIsAnEnvironmentError) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::json_lines_test

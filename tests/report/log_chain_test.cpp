@@ -9,7 +9,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "alambic/report/metrics.h"
 
-namespace alambic {
+namespace alambic::log_chain_test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -161,4 +161,4 @@ TEST_F(LogChain, GoesOnInAResumedRun) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::log_chain_test

@@ -8,7 +8,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::metrics_test {
 namespace {
 
 struct Metrics : testing::Test {
@@ -60,4 +60,4 @@ TEST_F(Metrics, RefuseANestedValueByName) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::metrics_test

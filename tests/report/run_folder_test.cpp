@@ -5,7 +5,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::run_folder_test {
 namespace {
 
 struct RunFolder : testing::Test {
@@ -102,4 +102,4 @@ TEST_F(RunFolder, AHugeStepDoesNotOverflow) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::run_folder_test

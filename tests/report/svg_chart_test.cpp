@@ -6,7 +6,7 @@
 
 #include "alambic/report/chart_scale.h"
 
-namespace alambic {
+namespace alambic::svg_chart_test {
 namespace {
 
 using Ticks = std::vector<double>;
@@ -126,4 +126,4 @@ TEST(RenderSvg, EscapesNames) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::svg_chart_test

@@ -7,7 +7,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::tensorboard_test {
 namespace {
 
 std::string hex(std::string_view bytes) {
@@ -101,4 +101,4 @@ TEST(EventFile, ARowWithoutAStepIsOurBug) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tensorboard_test

@@ -8,7 +8,7 @@
 #include "alambic/rollout/engine.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::batch_test {
 namespace {
 
 // A sequence with what it refers to.
@@ -141,4 +141,4 @@ TEST(Batch, ASequenceThatFailsLeavesAlone) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::batch_test

@@ -6,7 +6,7 @@
 #include "alambic/rollout/sample.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::engine_test {
 namespace {
 
 const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -301,4 +301,4 @@ TEST(Rollouts, PackPromptsAndCompletions) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::engine_test

@@ -10,7 +10,7 @@
 
 #include "alambic/base/random.h"
 
-namespace alambic {
+namespace alambic::filter_test {
 namespace {
 
 std::vector<int32_t> keeps(const std::vector<float>& logits, const Sampling& sampling) {
@@ -104,4 +104,4 @@ TEST(Filter, KeepsWhatTheFullSortKeeps) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::filter_test

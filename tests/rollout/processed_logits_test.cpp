@@ -9,7 +9,7 @@
 #include "alambic/base/files.h"
 #include "alambic/rollout/sample.h"
 
-namespace alambic {
+namespace alambic::processed_logits_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -65,4 +65,4 @@ TEST(ProcessedLogits, AreNotWhatTheLogProbabilitiesAreOf) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::processed_logits_test

@@ -9,7 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
 
-namespace alambic {
+namespace alambic::sample_test {
 namespace {
 
 std::vector<float> random_logits(size_t size, double deviation, uint64_t seed = 1) {
@@ -171,4 +171,4 @@ TEST(Sample, RefusesLogitsThatAreNotFiniteAndNamesTheToken) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::sample_test

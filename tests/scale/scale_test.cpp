@@ -6,7 +6,7 @@
 #include "alambic/scale/published.h"
 #include "alambic/scale/scale_page.h"
 
-namespace alambic {
+namespace alambic::scale_test {
 namespace {
 
 ModelSizes qwen3_8b(double vocabulary = 151936) {
@@ -208,4 +208,4 @@ TEST(DeviceKind, UnknownOnesAreNamed) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::scale_test

@@ -5,7 +5,7 @@
 #include "alambic/selftest/every_divergence.h"
 #include "tests/objective/problem.h"
 
-namespace alambic {
+namespace alambic::every_divergence_test {
 namespace {
 
 struct Claim {
@@ -71,4 +71,4 @@ TEST(Judge, CountsWhatThrowsAsFailed) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::every_divergence_test

@@ -5,7 +5,7 @@
 #include "alambic/selftest/objective_properties.h"
 #include "alambic/selftest/training_properties.h"
 
-namespace alambic::selftest {
+namespace alambic::selftest::properties_test {
 namespace {
 
 std::vector<Property> properties() {
@@ -29,4 +29,4 @@ TEST_P(PropertyTest, Holds) {
 }
 
 }  // namespace
-}  // namespace alambic::selftest
+}  // namespace alambic::selftest::properties_test

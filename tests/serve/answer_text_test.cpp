@@ -4,7 +4,7 @@
 
 #include "tests/serve/serve_fixture.h"
 
-namespace alambic {
+namespace alambic::answer_text_test {
 namespace {
 
 std::vector<int32_t> ids(const std::string& text) { return byte_tokenizer().encode(text, false); }
@@ -61,4 +61,4 @@ TEST(AnswerText, NamesTokensByTheirBytes) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::answer_text_test

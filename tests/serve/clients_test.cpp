@@ -4,7 +4,7 @@
 
 #include "tests/serve/serve_fixture.h"
 
-namespace alambic {
+namespace alambic::clients_test {
 namespace {
 
 struct Clients : ServeTest {};
@@ -146,4 +146,4 @@ TEST_F(ClientsSlow, ManyAtATimeGetTheirOwnAnswers) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::clients_test

@@ -3,7 +3,7 @@
 #include "alambic/io/safetensors.h"
 #include "tests/serve/serve_fixture.h"
 
-namespace alambic {
+namespace alambic::grade_test {
 namespace {
 
 struct GradesTest : ServeTest {};
@@ -113,4 +113,4 @@ TEST_F(GradesTest, ARunIsFollowedLineByLine) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::grade_test

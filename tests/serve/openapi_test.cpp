@@ -4,7 +4,7 @@
 
 #include "tests/serve/serve_fixture.h"
 
-namespace alambic {
+namespace alambic::openapi_test {
 namespace {
 
 /// Holds values against schemas, of which it knows the words that ours has. An object's fields are
@@ -229,4 +229,4 @@ TEST_F(OpenApi, NamesNoFieldOfARequestThatIsNotRead) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::openapi_test

@@ -3,7 +3,7 @@
 
 #include "tests/serve/serve_fixture.h"
 
-namespace alambic {
+namespace alambic::refusals_test {
 namespace {
 
 struct Refusals : ServeTest {};
@@ -165,4 +165,4 @@ TEST_F(Refusals, IsBusyWhenTooMuchWaits) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::refusals_test

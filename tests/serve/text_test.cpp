@@ -1,7 +1,7 @@
 // /v1/completions and /v1/chat/completions, over a real socket and an engine without a model.
 #include "tests/serve/serve_fixture.h"
 
-namespace alambic {
+namespace alambic::text_test {
 namespace {
 
 struct Texts : ServeTest {
@@ -179,4 +179,4 @@ TEST_F(Texts, TellsOfAFailureInTheMiddle) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::text_test

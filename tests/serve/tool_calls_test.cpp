@@ -3,7 +3,7 @@
 
 #include "tests/serve/serve_fixture.h"
 
-namespace alambic {
+namespace alambic::tool_calls_test {
 namespace {
 
 struct Read {
@@ -133,4 +133,4 @@ TEST_F(ToolAnswers, ComeAsCallsWholeAndStreamed) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tool_calls_test

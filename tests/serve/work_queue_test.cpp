@@ -5,7 +5,7 @@
 #include "alambic/serve/api_error.h"
 #include "alambic/serve/server_metrics.h"
 
-namespace alambic {
+namespace alambic::work_queue_test {
 namespace {
 
 CallWork work_of(size_t sequences, size_t prompt, int64_t max_tokens, size_t model = 0) {
@@ -94,4 +94,4 @@ TEST(ServerMetrics, WritesCumulativeBuckets) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::work_queue_test

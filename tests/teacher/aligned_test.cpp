@@ -8,7 +8,7 @@
 #include "tests/golden.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::aligned_test {
 namespace {
 
 Tokenizer tokenizer_of(const std::string& name) {
@@ -103,4 +103,4 @@ TEST_F(AlignedPair, MasksWhatItsContextHasNoRoomFor) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::aligned_test

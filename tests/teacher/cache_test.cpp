@@ -8,7 +8,7 @@
 #include "tests/golden.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::cache_test {
 namespace {
 
 Rollouts rollouts_of(const std::vector<std::vector<int32_t>>& sequences) {
@@ -282,4 +282,4 @@ TEST(HeadCache, HoldsOneHeadAtATime) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::cache_test

@@ -8,7 +8,7 @@
 #include "alambic/teacher/rewards.h"
 #include "tests/loopback_server.h"
 
-namespace alambic {
+namespace alambic::chat_judge_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -109,4 +109,4 @@ TEST_F(ChatJudgeTest, AsksPairsInBothOrders) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::chat_judge_test

@@ -10,7 +10,7 @@
 #include "tests/packed_as_it_is.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::judge_test {
 namespace {
 
 TEST(Rubric, NeverTakesAnCompletionForAPlace) {
@@ -174,4 +174,4 @@ TEST(JudgeCheck, PassesExactMatch) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::judge_test

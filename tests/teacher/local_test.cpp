@@ -5,7 +5,7 @@
 #include "tests/golden.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::local_test {
 namespace {
 
 Rollouts some_rollouts() {
@@ -48,4 +48,4 @@ TEST(LocalTeacher, KeepsNoGraph) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::local_test

@@ -6,7 +6,7 @@
 #include "tests/golden.h"
 #include "tests/model_fixture.h"
 
-namespace alambic {
+namespace alambic::privileged_test {
 namespace {
 
 Rollouts two_answers() {
@@ -40,4 +40,4 @@ TEST(PrivilegedTeacher, GradesTheCompletionBehindItsOwnPrompt) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::privileged_test

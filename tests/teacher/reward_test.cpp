@@ -8,7 +8,7 @@
 #include "alambic/teacher/reward_scorer.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::reward_test {
 namespace {
 
 Score score(const std::string& reward, const std::string& completion,
@@ -114,4 +114,4 @@ TEST_F(TextRewardScorerTest, ScoresTheTextOfTheCompletion) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::reward_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace alambic {
+namespace alambic::teachers_test {
 namespace {
 
 struct Silent : Teacher {
@@ -51,4 +51,4 @@ TEST(TeacherMixture, AverageOverEveryRow) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::teachers_test

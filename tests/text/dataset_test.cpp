@@ -5,7 +5,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::dataset_test {
 namespace {
 
 class Dataset : public testing::Test {
@@ -112,4 +112,4 @@ TEST_F(Dataset, SaysThatAFileIsMissing) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::dataset_test

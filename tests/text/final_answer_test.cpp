@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace alambic {
+namespace alambic::final_answer_test {
 namespace {
 
 TEST(FinalAnswer, IsTheNumberAfterTheLastMark) {
@@ -65,4 +65,4 @@ TEST(AnswersCorrectly, ComparesWordsAndAllDigits) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::final_answer_test

@@ -8,7 +8,7 @@
 #include "tests/golden.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::aligned_task_test {
 namespace {
 
 const auto silent = [](const std::string&) {};
@@ -155,4 +155,4 @@ TEST(MaskWatch, StopsWhereMuchIsMasked) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::aligned_task_test

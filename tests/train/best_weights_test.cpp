@@ -7,7 +7,7 @@
 #include "tests/train/task_fixture.h"
 #include "tests/train/tiny_task.h"
 
-namespace alambic {
+namespace alambic::best_weights_test {
 namespace {
 
 struct Killed {};
@@ -181,4 +181,4 @@ TEST_F(BestWeightsTest, NameTheFiguresThatThereAre) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::best_weights_test

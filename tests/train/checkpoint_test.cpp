@@ -6,7 +6,7 @@
 #include "alambic/base/files.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::checkpoint_test {
 namespace {
 
 // Some steps whose gradients depend on nothing but the step.
@@ -172,4 +172,4 @@ TEST_F(CheckpointFolder, HasAllFilesUnderItsName) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::checkpoint_test

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <functional>
 
-namespace alambic {
+namespace alambic::collapse_test {
 namespace {
 
 using Figure = std::function<double(int64_t step)>;
@@ -98,4 +98,4 @@ TEST(Collapse, LeavesOutStepsWithoutTheFigure) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::collapse_test

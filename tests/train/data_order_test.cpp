@@ -8,7 +8,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::data_order_test {
 namespace {
 
 std::vector<int64_t> steps(uint64_t seed, int64_t count, int64_t first, int64_t last,
@@ -111,4 +111,4 @@ TEST(DataOrder, RefusesASourceWithoutRows) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::data_order_test

@@ -5,7 +5,7 @@
 #include "tests/golden.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::distillation_test {
 namespace {
 
 const auto silent = [](const std::string&) {};
@@ -155,4 +155,4 @@ TEST(Sampler, HasTheTrainersLogProbabilities) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::distillation_test

@@ -4,7 +4,7 @@
 
 #include "alambic/base/error.h"
 
-namespace alambic {
+namespace alambic::dropped_scores_test {
 namespace {
 
 std::vector<Score> scores(size_t good, size_t dropped) {
@@ -34,4 +34,4 @@ TEST(DroppedScores, AreForgivenUpToTheShare) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::dropped_scores_test

@@ -9,7 +9,7 @@
 #include "tests/golden.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::group_scores_test {
 namespace {
 
 const auto silent = [](const std::string&) {};
@@ -237,4 +237,4 @@ TEST_F(GroupScores, RiseWhenTheyAreLearnedFrom) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::group_scores_test

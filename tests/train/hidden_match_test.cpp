@@ -7,7 +7,7 @@
 #include "tests/golden.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::hidden_match_test {
 namespace {
 
 const auto silent = [](const std::string&) {};
@@ -134,4 +134,4 @@ TEST_F(HiddenMatchTest, TeachesNothingToTheTeacherItself) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::hidden_match_test

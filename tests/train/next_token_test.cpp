@@ -5,7 +5,7 @@
 #include "tests/golden.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::next_token_test {
 namespace {
 
 std::vector<int64_t> numbers(const Tensor& tensor) {
@@ -160,4 +160,4 @@ TEST(TokenizeExamples, RefusesWhatCannotBeLearnedByLine) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::next_token_test

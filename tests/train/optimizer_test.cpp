@@ -7,7 +7,7 @@
 #include "tests/golden_models.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::optimizer_test {
 namespace {
 
 struct AdamWGolden : testing::TestWithParam<std::string> {};
@@ -83,4 +83,4 @@ TEST(AdamW, DecaysMatricesAndNotVectors) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::optimizer_test

@@ -3,7 +3,7 @@
 #include "alambic/base/error.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::part_files_test {
 namespace {
 
 const std::vector<std::vector<int64_t>> shapes = {{5, 3}, {7}, {1}, {2, 2, 4}, {0, 3}};
@@ -109,4 +109,4 @@ TEST(PartFiles, RefuseWhatIsNotThisRun) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::part_files_test

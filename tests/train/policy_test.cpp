@@ -7,7 +7,7 @@
 #include "tests/golden.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::policy_test {
 namespace {
 
 const auto silent = [](const std::string&) {};
@@ -173,4 +173,4 @@ TEST_F(PolicyTask, RefusesToBeginWithinARound) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::policy_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace alambic {
+namespace alambic::schedule_test {
 namespace {
 
 // A warm-up that begins at zero wastes its first step, one that counts from 1 never gets there.
@@ -46,4 +46,4 @@ TEST(Schedule, StaysFiniteWhenTheWarmUpIsTheWholeRun) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::schedule_test

@@ -7,7 +7,7 @@
 #include "alambic/train/span_grades.h"
 #include "tests/golden.h"
 
-namespace alambic {
+namespace alambic::spans_test {
 namespace {
 
 Tensor ids(const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); }
@@ -202,4 +202,4 @@ TEST(SpanPolicy, OfEqualTokenizersIsTheSampledReverseKl) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::spans_test

@@ -8,7 +8,7 @@
 #include "tests/golden.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::teachers_test {
 namespace {
 
 const auto silent = [](const std::string&) {};
@@ -165,4 +165,4 @@ TEST_F(SeveralTeachers, TeachFromTheirCacheBitForBit) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::teachers_test

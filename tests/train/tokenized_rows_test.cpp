@@ -6,7 +6,7 @@
 #include "alambic/base/error.h"
 #include "tests/train/task_fixture.h"
 
-namespace alambic {
+namespace alambic::tokenized_rows_test {
 namespace {
 
 // Rows whose tokens do not fit into what is kept in memory come back from the disk as they were.
@@ -87,4 +87,4 @@ TEST(LongRows, AreRefusedWhereNoneIsLeft) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tokenized_rows_test

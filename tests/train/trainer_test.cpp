@@ -13,7 +13,7 @@
 #include "tests/train/task_fixture.h"
 #include "tests/train/tiny_task.h"
 
-namespace alambic {
+namespace alambic::trainer_test {
 namespace {
 
 const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -370,4 +370,4 @@ TEST(Resume, GivesTheSameBytesAfterAStopWithinARound) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::trainer_test

@@ -10,7 +10,7 @@ namespace alambic {
 
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 using Patterns = std::array<std::string_view, 1>;
 
 constexpr std::string_view byte_level;
@@ -116,14 +116,14 @@ const std::array table = {
     GgufPreTokenizer{"default", unnamed},
 };
 
-Json byte_level_json(bool use_regex) {
+SortedJson byte_level_json(bool use_regex) {
   return {{"type", "ByteLevel"},
           {"add_prefix_space", false},
           {"trim_offsets", true},
           {"use_regex", use_regex}};
 }
 
-Json split_json(std::string_view pattern) {
+SortedJson split_json(std::string_view pattern) {
   return {{"type", "Split"},
           {"pattern", {{"Regex", pattern}}},
           {"behavior", "Isolated"},
@@ -131,7 +131,7 @@ Json split_json(std::string_view pattern) {
 }
 
 // Patterns of one part of a pre-tokenizer; nothing when it is neither a pattern nor bytes only.
-std::optional<std::vector<std::string>> patterns_of(const Json& part) {
+std::optional<std::vector<std::string>> patterns_of(const SortedJson& part) {
   const std::string type = part.value("type", "");
   if (type == "Split" && part.contains("pattern") && part["pattern"].contains("Regex")) {
     const bool isolates = part.value("behavior", "") == "Isolated" ||
@@ -154,9 +154,9 @@ const GgufPreTokenizer* gguf_pre_tokenizer(std::string_view name) {
   return found == table.end() ? nullptr : found;
 }
 
-Json pre_tokenizer_json(const GgufPreTokenizer& pre) {
+SortedJson pre_tokenizer_json(const GgufPreTokenizer& pre) {
   if (std::ranges::equal(pre.patterns, gpt2)) return byte_level_json(true);
-  Json parts = Json::array();
+  SortedJson parts = SortedJson::array();
   for (const std::string_view pattern : pre.patterns) {
     // Between others GPT-2's pattern is written out: ByteLevel also turns bytes to characters,
     // which must come last.
@@ -168,11 +168,11 @@ Json pre_tokenizer_json(const GgufPreTokenizer& pre) {
   return {{"type", "Sequence"}, {"pretokenizers", parts}};
 }
 
-const GgufPreTokenizer* find_pre_tokenizer(const Json& tokenizer) {
-  const Json& pre = tokenizer.at("pre_tokenizer");
+const GgufPreTokenizer* find_pre_tokenizer(const SortedJson& tokenizer) {
+  const SortedJson& pre = tokenizer.at("pre_tokenizer");
   const bool sequence = pre.is_object() && pre.value("type", "") == "Sequence";
   std::vector<std::string> patterns;
-  for (const Json& part : sequence ? pre.at("pretokenizers") : Json::array({pre})) {
+  for (const SortedJson& part : sequence ? pre.at("pretokenizers") : SortedJson::array({pre})) {
     const auto more = part.is_object() ? patterns_of(part) : std::nullopt;
     if (!more) return nullptr;
     patterns.insert(patterns.end(), more->begin(), more->end());

@@ -195,7 +195,7 @@ int64_t stride_of(const Config& config, Reach reach) {
   return stride;
 }
 
-RouterOptions router_of(const Config& config) {
+RouterOptions router_options(const Config& config) {
   RouterOptions router = {.experts = config.experts("n_routed_experts"),
                           .top_k = config.size("num_experts_per_tok"),
                           .norm_topk_prob = true,
@@ -275,7 +275,7 @@ std::unique_ptr<Model> make_deepseek_v4(const Config& config) {
   model->tied = config.flag("tie_word_embeddings");
   model->embed = placeholder({model->sizes.vocabulary, attention.width});
   for (int64_t i = 0; i < count; ++i) {
-    RouterOptions router = router_of(config);
+    RouterOptions router = router_options(config);
     router.has_correction_bias = !given[i];
     Layer layer = {.attn_norm = {attention.width, epsilon},
                    .ffn_norm = {attention.width, epsilon},

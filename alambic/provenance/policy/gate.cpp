@@ -18,7 +18,7 @@
 namespace alambic {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 using Role = Ingredient::Role;
 
 std::string role_name(Role role) {
@@ -244,9 +244,9 @@ void meet(PolicyDecision& decision, const std::string& rule, bool even_no) {
 }
 
 // Of a model, or of its license alone, as records of version 0.1 have it.
-void find_licenses(const Json& model, std::vector<std::string>& ids) {
+void find_licenses(const SortedJson& model, std::vector<std::string>& ids) {
   if (!model.is_object()) return;
-  const Json& license = model.contains("license") ? model["license"] : model;
+  const SortedJson& license = model.contains("license") ? model["license"] : model;
   if (!license.is_object() || !license.contains("id")) return;
   if (license["id"].is_string()) {
     ids.push_back(license["id"].get<std::string>());
@@ -278,10 +278,10 @@ Ingredient ingredient_of(Role role, const std::string& name, const fs::path& fol
   if (!path_exists(folder)) return of;
   of.license = license_of(folder);
   if (!is_folder(folder)) return of;
-  for_each_parent({{"parents", parents_of({folder})}}, [&](const Json& parent, int) {
+  for_each_parent({{"parents", parents_of({folder})}}, [&](const SortedJson& parent, int) {
     if (!parent.is_object()) return;
-    find_licenses(parent.value("student", Json()), of.inherited);
-    for (const Json& teacher : parent.value("teachers", Json::array())) {
+    find_licenses(parent.value("student", SortedJson()), of.inherited);
+    for (const SortedJson& teacher : parent.value("teachers", SortedJson::array())) {
       find_licenses(teacher, of.inherited);
     }
   });
@@ -294,8 +294,8 @@ bool PolicyDecision::permitted() const {
   return std::ranges::all_of(findings, &PolicyFinding::met);
 }
 
-Json PolicyDecision::json() const {
-  Json list = Json::array();
+SortedJson PolicyDecision::json() const {
+  SortedJson list = SortedJson::array();
   for (const PolicyFinding& finding : findings) {
     list.push_back({{"about", finding.about},
                     {"rule", finding.rule},
@@ -312,8 +312,8 @@ Json PolicyDecision::json() const {
           {"attested", attested},
           {"overrides", overrides},
           {"rules_sha256", rules_sha256},
-          {"rules_signer",
-           rules_signer.empty() ? unknown_fact("no --policy-key was given") : Json(rules_signer)}};
+          {"rules_signer", rules_signer.empty() ? unknown_fact("no --policy-key was given")
+                                                : SortedJson(rules_signer)}};
 }
 
 PolicyDecision decide(const PolicyRules& rules, const PolicyQuestion& question,

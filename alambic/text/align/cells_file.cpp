@@ -19,7 +19,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view version = "alambic cells 1";
-constexpr uint64_t largest_file = uint64_t{1} << 30;
+constexpr uint64_t largest_cells_file = uint64_t{1} << 30;
 
 using Numbers = std::vector<int32_t>;
 
@@ -155,7 +155,8 @@ Cells kept_cells(const Aligner& aligner, const fs::path& folder) {
   const fs::path path = folder / (cells_key(aligner) + ".cells");
   try {
     if (is_file(path)) {
-      if (auto cells = read_cells(aligner, read_file(path, largest_file))) return std::move(*cells);
+      if (auto cells = read_cells(aligner, read_file(path, largest_cells_file)))
+        return std::move(*cells);
     }
   } catch (const Error&) {
     // A cache that cannot be read is none.

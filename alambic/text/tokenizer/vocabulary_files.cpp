@@ -24,7 +24,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr uint64_t largest_file = uint64_t{256} << 20;
+constexpr uint64_t largest_vocabulary = uint64_t{256} << 20;
 
 // The lines of a file without their ends; empty ones are left out.
 template <class Visit>
@@ -81,7 +81,7 @@ struct Configs {
 
   static std::optional<JsonFile> parsed(const fs::path& path) {
     if (!path_exists(path)) return std::nullopt;
-    JsonFile file = JsonFile::parse(path.string(), read_file(path, largest_file));
+    JsonFile file = JsonFile::parse(path.string(), read_file(path, largest_vocabulary));
     file.root().object();  // for its error
     return file;
   }
@@ -136,11 +136,11 @@ std::string tokenizer_json_of_tiktoken(const std::string& name, std::string_view
 
 std::string tokenizer_json_of_merges(const fs::path& vocabulary, const fs::path& merges,
                                      const std::string& tokenizer_class, bool prefix_space) {
-  const std::string bytes = read_file(vocabulary, largest_file);
+  const std::string bytes = read_file(vocabulary, largest_vocabulary);
   const JsonFile file = JsonFile::parse(vocabulary.string(), bytes);
   Vocabulary::read(file.root());  // for its errors
   Json pairs = Json::array();
-  const std::string lines = read_file(merges, largest_file);
+  const std::string lines = read_file(merges, largest_vocabulary);
   for_each_line(lines, [&](size_t number, std::string_view line) {
     if (line.starts_with("#version")) return;
     const size_t space = line.find(' ');
@@ -180,7 +180,7 @@ std::string convert_vocabulary_files(const fs::path& folder) {
   const std::string name =
       configs.tokenizer ? configs.tokenizer->root().string_or("tokenizer_class", "") : "";
   if (const fs::path model = folder / "tokenizer.model"; path_exists(model)) {
-    const std::string bytes = read_file(model, largest_file);
+    const std::string bytes = read_file(model, largest_vocabulary);
     // Llama 3's first release has tiktoken's ranks under this name.
     if (!bytes.starts_with('\n')) {
       return tokenizer_json_of_tiktoken(model.string(), bytes, llama3_pattern);
@@ -196,7 +196,7 @@ std::string convert_vocabulary_files(const fs::path& folder) {
     throw input_error("{}: there are {} .tiktoken files; expected one", folder.string(),
                       ranks.size());
   }
-  return tokenizer_json_of_tiktoken(ranks[0].string(), read_file(ranks[0], largest_file),
+  return tokenizer_json_of_tiktoken(ranks[0].string(), read_file(ranks[0], largest_vocabulary),
                                     name.starts_with("QWen") ? qwen_pattern : llama3_pattern);
 }
 

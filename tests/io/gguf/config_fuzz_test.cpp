@@ -10,7 +10,7 @@
 #include "alambic/io/config/family_keys.h"
 #include "tests/io/gguf/gguf_testing.h"
 
-namespace alambic {
+namespace alambic::config_fuzz_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -198,4 +198,4 @@ TEST(ConfigsByKey, MayBeNull) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::config_fuzz_test

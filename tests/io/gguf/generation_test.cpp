@@ -5,7 +5,7 @@
 #include "alambic/io/gguf/gguf.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::generation_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -119,4 +119,4 @@ TEST(GgufGeneration, IsReadFromTheFile) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::generation_test

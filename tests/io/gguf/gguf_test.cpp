@@ -9,7 +9,7 @@
 #include "alambic/io/quant/half.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::gguf_test {
 namespace {
 
 const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/gguf";
@@ -135,4 +135,4 @@ TEST(Gguf, WithAnyByteOfItsHeaderChangedIsReadOrRefused) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::gguf_test

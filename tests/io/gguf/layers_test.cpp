@@ -7,7 +7,7 @@
 #include "alambic/io/quant/decode.h"
 #include "tests/io/gguf/gguf_testing.h"
 
-namespace alambic {
+namespace alambic::layers_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -276,4 +276,4 @@ TEST(GgufLayers, OfWholeModelsAreTheTextParts) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::layers_test

@@ -6,7 +6,7 @@
 #include "tests/io/gguf/gguf_bytes.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::lazy_test {
 namespace {
 
 using namespace gguf_bytes;
@@ -70,4 +70,4 @@ TEST(LazyGguf, ReadsNothingButTheHeaderUntilBytesAreAskedFor) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::lazy_test

@@ -3,7 +3,7 @@
 #include "tests/io/gguf/gguf_bytes.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::malformed_test {
 namespace {
 
 using namespace gguf_bytes;
@@ -108,4 +108,4 @@ TEST(Gguf, WithoutTensorsMayEndWithItsHeader) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::malformed_test

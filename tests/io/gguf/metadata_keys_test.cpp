@@ -10,7 +10,7 @@
 #include "tests/docs_list.h"
 #include "tests/io/gguf/gguf_testing.h"
 
-namespace alambic {
+namespace alambic::metadata_keys_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -237,4 +237,4 @@ TEST(GgufMetadataKeys, Gemma2HasCapsWithoutAKey) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::metadata_keys_test

@@ -10,7 +10,7 @@
 #include "alambic/io/quant/encode.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::model_test {
 namespace {
 
 using namespace std::string_literals;
@@ -225,4 +225,4 @@ TEST(GgufModel, RefusesMetadataThatMakesNoModel) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::model_test

@@ -10,7 +10,7 @@
 #include "alambic/io/quant/tile_scales.h"
 #include "tests/io/gguf/gguf_testing.h"
 
-namespace alambic {
+namespace alambic::parts_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -252,4 +252,4 @@ TEST(GgufParts, RefuseFilesWhoseSizesContradictThem) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::parts_test

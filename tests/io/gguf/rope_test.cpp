@@ -4,7 +4,7 @@
 #include "alambic/io/gguf/llama_cpp_limits.h"
 #include "tests/io/gguf/gguf_testing.h"
 
-namespace alambic {
+namespace alambic::rope_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -193,4 +193,4 @@ TEST(GgufRope, WhatIsNotReadIsNamed) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::rope_test

@@ -4,7 +4,7 @@
 #include "alambic/base/file_system.h"
 #include "tests/io/gguf/gguf_testing.h"
 
-namespace alambic {
+namespace alambic::split_test {
 namespace {
 
 // The golden llama in parts, most of one matrix each; `whole` is the same in one file.
@@ -112,4 +112,4 @@ TEST(GgufSplit, FilesThatAreThereAreReplacedOnlyWhenAsked) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::split_test

@@ -2,7 +2,7 @@
 
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::cast_test {
 namespace {
 
 std::vector<std::byte> written(const TensorSource& tensor) {
@@ -50,4 +50,4 @@ TEST(MainDtype, IsThatOfTheLargestTensor) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::cast_test

@@ -6,7 +6,7 @@
 #include "alambic/io/quant/decode.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::encode_test {
 namespace {
 
 std::vector<float> decoded(Dtype dtype, std::span<const std::byte> bytes, size_t count) {
@@ -93,4 +93,4 @@ TEST(Encode, SaysWhatAFormatCannotHold) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::encode_test

@@ -3,7 +3,7 @@
 #include "alambic/io/quant/tile_scales.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::mxfp4_test {
 namespace {
 
 using nlohmann::ordered_json;
@@ -85,4 +85,4 @@ TEST_F(Blocks, OfAWrongShapeOrDtypeAreNamed) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::mxfp4_test

@@ -5,7 +5,7 @@
 #include "alambic/io/model_folder.h"
 #include "tests/io/io_testing.h"
 
-namespace alambic {
+namespace alambic::tile_scales_test {
 namespace {
 
 using nlohmann::ordered_json;
@@ -171,4 +171,4 @@ TEST_F(Tiled, AFolderHasItsScalesInItsTensors) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tile_scales_test

@@ -12,7 +12,7 @@
 #include "alambic/io/safetensors.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::adapter_kinds_test {
 namespace {
 
 const fs::path goldens = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden";
@@ -109,4 +109,4 @@ TEST_F(AdapterCommands, ConvertNamesWhatIsBesideTheModel) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::adapter_kinds_test

@@ -7,7 +7,7 @@
 #include "tests/program/program.h"
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::chat_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -221,4 +221,4 @@ TEST_F(ChatCommands, AConversationInTheTerminalRemembersWhatWasSaid) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::chat_test

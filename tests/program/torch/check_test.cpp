@@ -6,7 +6,7 @@
 #include "alambic/base/files.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::check_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -165,4 +165,4 @@ TEST_F(Check, TakesTheConfigurationOfADistillation) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::check_test

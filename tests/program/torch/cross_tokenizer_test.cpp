@@ -8,7 +8,7 @@
 #include "tests/program/program.h"
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::cross_tokenizer_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -174,4 +174,4 @@ TEST_F(CrossTokenizer, CheckDescribesThePair) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::cross_tokenizer_test

@@ -7,7 +7,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::data_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -133,4 +133,4 @@ TEST_F(DataProgram, EvaluatesAnswersOfEveryType) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::data_test

@@ -6,7 +6,7 @@
 #include "alambic/base/files.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::deepseek_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -119,4 +119,4 @@ TEST_F(DeepSeekJobSlow, TeachesALlamaAndItsOwnKind) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::deepseek_test

@@ -9,7 +9,7 @@
 
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::disk_test {
 namespace {
 
 struct Disk : testing::Test {
@@ -171,4 +171,4 @@ TEST_F(Disk, MissingRightsAreToldByEveryCommand) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::disk_test

@@ -6,7 +6,7 @@
 #include "alambic/base/files.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::distillation_step_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -73,4 +73,4 @@ INSTANTIATE_TEST_SUITE_P(All, DistillationStep, testing::Values("llama_tied", "g
                          [](const auto& info) { return info.param; });
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::distillation_step_test

@@ -9,7 +9,7 @@
 #include "alambic/base/files.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::gguf_model_test {
 namespace {
 
 const fs::path stories = fs::path(ALAMBIC_SOURCE_DIR) / "../shared/data/stories260K/hf";
@@ -147,4 +147,4 @@ TEST_F(QuantizedTeacher, KeepsItsChatTemplate) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::gguf_model_test

@@ -6,7 +6,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::gpu_test {
 namespace {
 
 // Bug: no GPU was ever listed, and why none can be used was not said.
@@ -53,4 +53,4 @@ TEST(Gpu, ThatCannotBeUsedIsAnErrorThatSaysWhy) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::gpu_test

@@ -7,7 +7,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::habits_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -160,4 +160,4 @@ TEST_F(Habits, AnOptionGivenTwiceIsAnError) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::habits_test

@@ -11,7 +11,7 @@
 #include "tests/program/program.h"
 #include "tests/shared_data.h"
 
-namespace alambic {
+namespace alambic::main_job_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -453,4 +453,4 @@ TEST(Stories, AreLearnedBackByAStudentCutFromTheTeacher) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::main_job_test

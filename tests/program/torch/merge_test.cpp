@@ -10,7 +10,7 @@
 #include "alambic/io/safetensors.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::merge_test {
 namespace {
 
 const fs::path goldens = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden";
@@ -114,4 +114,4 @@ TEST(MergedAdapter, SaysWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::merge_test

@@ -3,7 +3,7 @@
 
 #include "tests/program/torch/ranks_fixture.h"
 
-namespace alambic {
+namespace alambic::nodes_test {
 namespace {
 
 struct NodesSlow : Ranks {
@@ -48,4 +48,4 @@ TEST_F(NodesSlow, DistillLikeOneMachine) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::nodes_test

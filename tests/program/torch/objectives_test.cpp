@@ -8,7 +8,7 @@
 #include "tests/program/program.h"
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::objectives_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -332,4 +332,4 @@ TEST_F(Objectives, AreCheckedBeforeARun) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::objectives_test

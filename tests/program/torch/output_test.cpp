@@ -9,7 +9,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::output_test {
 namespace {
 
 struct OutputFiles : testing::Test {
@@ -180,4 +180,4 @@ TEST_F(OutputFiles, OfInitAreNotItsTokenizer) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::output_test

@@ -7,7 +7,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::plan_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -72,4 +72,4 @@ TEST_F(Plan, RefusesWhatFitsInNoWay) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::plan_test

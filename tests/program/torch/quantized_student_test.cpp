@@ -10,7 +10,7 @@
 #include "alambic/io/safetensors.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::quantized_student_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -135,4 +135,4 @@ TEST_F(QuantizedStudent, IsPlannedForAsItsFileIs) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::quantized_student_test

@@ -3,7 +3,7 @@
 
 #include "tests/program/torch/ranks_fixture.h"
 
-namespace alambic {
+namespace alambic::ranks_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -122,4 +122,4 @@ TEST_F(Ranks, RefuseWhatCannotBe) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::ranks_test

@@ -9,7 +9,7 @@
 #include "tests/program/torch/tiny_llama.h"
 #include "tests/remote/toy_server.h"
 
-namespace alambic {
+namespace alambic::remote_crash_test {
 namespace {
 
 /// Requests for grades by their bodies; the process is killed at one of them.
@@ -167,4 +167,4 @@ TEST_F(RemoteCrashSlow, AKilledRunAsksForNothingTwiceWhereverItWasKilled) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::remote_crash_test

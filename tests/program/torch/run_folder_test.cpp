@@ -8,7 +8,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::run_folder_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -112,4 +112,4 @@ TEST_F(RunFolderTest, BelongsToOneRunAtATime) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::run_folder_test

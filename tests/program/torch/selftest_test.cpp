@@ -5,7 +5,7 @@
 
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::selftest_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -40,4 +40,4 @@ TEST(SelftestSlow, HoldsAsAWholeWithinAMinute) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::selftest_test

@@ -9,7 +9,7 @@
 #include "tests/program/torch/tiny_llama.h"
 #include "tests/serve/http_client.h"
 
-namespace alambic {
+namespace alambic::serve_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -230,4 +230,4 @@ TEST_F(Serve, AnswersCurl) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::serve_test

@@ -5,7 +5,7 @@
 
 #include "tests/program/torch/ranks_fixture.h"
 
-namespace alambic {
+namespace alambic::sharded_ranks_test {
 namespace {
 
 struct ShardedRanks : Ranks {
@@ -103,4 +103,4 @@ TEST_F(ShardedRanks, RefuseWhatCannotBe) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::sharded_ranks_test

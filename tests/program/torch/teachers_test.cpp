@@ -7,7 +7,7 @@
 #include "alambic/base/files.h"
 #include "tests/program/program.h"
 
-namespace alambic {
+namespace alambic::teachers_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -234,4 +234,4 @@ TEST_F(TeacherCommands, CheckJudges) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::teachers_test

@@ -2,7 +2,7 @@
 #include "alambic/base/free_port.h"
 #include "tests/program/torch/ranks_fixture.h"
 
-namespace alambic {
+namespace alambic::torchrun_test {
 namespace {
 
 // Prevents a job that only our own launcher can start: torchrun's agent serves the store itself.
@@ -21,4 +21,4 @@ TEST_F(Ranks, RunUnderTorchrun) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::torchrun_test

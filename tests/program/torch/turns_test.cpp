@@ -6,7 +6,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "tests/program/torch/tiny_llama.h"
 
-namespace alambic {
+namespace alambic::turns_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -111,4 +111,4 @@ TEST_F(Turns, WithToolsAreWrittenByToolUse) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::turns_test

@@ -10,7 +10,7 @@
 #include "tests/shared_data.h"
 #include "tests/text/tokenizer/gguf_vocabulary.h"
 
-namespace alambic {
+namespace alambic::aligner_test {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -263,4 +263,4 @@ TEST(Aligner, RefusesTokensWithoutBytesOfTheirOwn) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::aligner_test

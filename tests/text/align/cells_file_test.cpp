@@ -5,7 +5,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/temporary_folder.h"
 
-namespace alambic {
+namespace alambic::cells_file_test {
 namespace {
 
 Tokenizer tokenizer_of(const std::string& name) {
@@ -84,4 +84,4 @@ TEST_F(CellsFile, NeedsNoFolder) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::cells_file_test

@@ -7,7 +7,7 @@
 
 #include "tests/shared_data.h"
 
-namespace alambic {
+namespace alambic::cells_test {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -129,4 +129,4 @@ TEST(Cells, OfRealVocabularies) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::cells_test

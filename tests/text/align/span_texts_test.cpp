@@ -4,7 +4,7 @@
 
 #include "alambic/base/files.h"
 
-namespace alambic {
+namespace alambic::span_texts_test {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -44,4 +44,4 @@ TEST(SpanTexts, AreTheWholeCompletion) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::span_texts_test

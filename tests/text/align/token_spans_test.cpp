@@ -5,7 +5,7 @@
 
 #include <random>
 
-namespace alambic {
+namespace alambic::token_spans_test {
 namespace {
 
 using Ends = std::vector<int64_t>;
@@ -87,4 +87,4 @@ TEST(EqualBytes, GivesUpWhereNothingAgrees) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::token_spans_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace alambic {
+namespace alambic::written_cells_test {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -86,4 +86,4 @@ TEST(WrittenCells, OfTextsAreTheirBytes) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::written_cells_test

@@ -8,7 +8,7 @@
 #include "alambic/text/jinja/json_value.h"
 #include "tests/shared_data.h"
 
-namespace alambic {
+namespace alambic::chat_masks_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -125,4 +125,4 @@ TEST(ChatMasks, CountsEveryTokenOfACharacter) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::chat_masks_test

@@ -9,7 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/text/chat/chat_template.h"
 
-namespace alambic {
+namespace alambic::chat_template_folder_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -164,4 +164,4 @@ TEST_F(ChatTemplateFolder, StrftimeNowReadsTheGivenTime) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::chat_template_folder_test

@@ -10,7 +10,7 @@
 #include "alambic/text/chat/chat_template.h"
 #include "tests/shared_data.h"
 
-namespace alambic {
+namespace alambic::chat_template_golden_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -128,4 +128,4 @@ TEST(ChatTemplateGolden, SharedTemplatesRenderByteForByte) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::chat_template_golden_test

@@ -9,7 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/text/dataset.h"
 
-namespace alambic {
+namespace alambic::chat_test {
 namespace {
 
 const char* const kPlain =
@@ -233,4 +233,4 @@ TEST_F(ChatRows, HoldsTextOnlyWhereNothingElseIsOffered) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::chat_test

@@ -9,7 +9,7 @@
 #include "alambic/base/json_view.h"
 #include "tests/shared_data.h"
 
-namespace alambic {
+namespace alambic::chat_turns_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -116,4 +116,4 @@ TEST(ChatTurns, WholeConversationsAreRefusedWhereOneTextDoesNotDo) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::chat_turns_test

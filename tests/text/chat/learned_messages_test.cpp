@@ -7,7 +7,7 @@
 #include "alambic/base/json_view.h"
 #include "alambic/text/chat/turns.h"
 
-namespace alambic {
+namespace alambic::learned_messages_test {
 namespace {
 
 const char* const kPlain =
@@ -92,4 +92,4 @@ TEST(LearnedMessages, MustBeMarkedOneByOne) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::learned_messages_test

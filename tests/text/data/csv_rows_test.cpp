@@ -12,7 +12,7 @@
 #include "alambic/io/data_folder.h"
 #include "alambic/text/dataset.h"
 
-namespace alambic {
+namespace alambic::csv_rows_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -84,4 +84,4 @@ TEST(CsvRows, AreRowsOfADataSetPackedOrNot) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::csv_rows_test

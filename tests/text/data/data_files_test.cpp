@@ -12,7 +12,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "alambic/text/dataset.h"
 
-namespace alambic {
+namespace alambic::data_files_test {
 namespace {
 
 struct DataFiles : testing::Test {
@@ -185,4 +185,4 @@ TEST_F(DataFiles, ThatAreRemovedAreStillRead) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::data_files_test

@@ -8,7 +8,7 @@
 #include "alambic/text/data/token_spool.h"
 #include "alambic/text/dataset.h"
 
-namespace alambic {
+namespace alambic::data_memory_test {
 namespace {
 
 // Resident memory in MiB, the pages of mapped files among it.
@@ -72,4 +72,4 @@ TEST_F(DataMemory, OfTokensIsBounded) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::data_memory_test

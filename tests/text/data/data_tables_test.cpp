@@ -9,7 +9,7 @@
 #include "alambic/text/data/table_library.h"
 #include "alambic/text/dataset.h"
 
-namespace alambic {
+namespace alambic::data_tables_test {
 namespace {
 
 const fs::path golden_tables = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/data/tables";
@@ -88,4 +88,4 @@ TEST(DataTablesWithoutArrow, SayWhatToInstall) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::data_tables_test

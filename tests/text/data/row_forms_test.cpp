@@ -10,7 +10,7 @@
 #include "alambic/base/temporary_folder.h"
 #include "alambic/text/dataset.h"
 
-namespace alambic {
+namespace alambic::row_forms_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -178,4 +178,4 @@ TEST_F(RowTypes, OfEveryFieldAreReadOrRefusedByName) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::row_forms_test

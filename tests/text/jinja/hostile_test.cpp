@@ -9,7 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/text/jinja/template.h"
 
-namespace alambic {
+namespace alambic::hostile_test {
 namespace {
 
 std::string repeated(const std::string& text, int times) {
@@ -200,4 +200,4 @@ TEST(ChatTemplateHostile, EveryPrefixOfATemplateIsReadOrRefused) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::hostile_test

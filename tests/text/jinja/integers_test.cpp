@@ -9,7 +9,7 @@
 #include "alambic/base/files.h"
 #include "alambic/text/jinja/template.h"
 
-namespace alambic {
+namespace alambic::integers_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -84,4 +84,4 @@ TEST(ChatTemplateIntegers, OfRowsKeepAllTheirDigits) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::integers_test

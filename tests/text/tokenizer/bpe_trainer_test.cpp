@@ -10,7 +10,7 @@
 #include "alambic/base/files.h"
 #include "alambic/text/tokenizer/tokenizer.h"
 
-namespace alambic {
+namespace alambic::bpe_trainer_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -71,4 +71,4 @@ TEST(BpeTrainer, RefusesWhatCannotBe) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::bpe_trainer_test

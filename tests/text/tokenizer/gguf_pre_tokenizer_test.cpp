@@ -7,7 +7,7 @@
 #include "alambic/io/gguf/tokenizer.h"
 #include "alambic/text/tokenizer/tokenizer.h"
 
-namespace alambic {
+namespace alambic::gguf_pre_tokenizer_test {
 namespace {
 
 // Prevents files whose words are cut in a way that we have no name for from being refused, and
@@ -32,4 +32,4 @@ TEST(GgufPreTokenizer, CutsWordsWhereLlamaCppDoes) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::gguf_pre_tokenizer_test

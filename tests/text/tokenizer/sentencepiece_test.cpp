@@ -9,7 +9,7 @@
 #include "alambic/base/error.h"
 #include "alambic/text/tokenizer/tokenizer.h"
 
-namespace alambic {
+namespace alambic::sentencepiece_test {
 namespace {
 
 const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden";
@@ -104,4 +104,4 @@ TEST_F(SentencePieceFile, TiktokensRanksMayHaveThisName) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::sentencepiece_test

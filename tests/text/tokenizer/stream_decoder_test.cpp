@@ -6,7 +6,7 @@
 
 #include "alambic/base/utf8.h"
 
-namespace alambic {
+namespace alambic::stream_decoder_test {
 namespace {
 
 const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden/tokenizers";
@@ -53,4 +53,4 @@ TEST(StreamDecoder, DoesNotWaitForeverForACharacter) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::stream_decoder_test

@@ -4,7 +4,7 @@
 #include "alambic/base/error.h"
 #include "alambic/text/tokenizer/tokenizer.h"
 
-namespace alambic {
+namespace alambic::tokenizer_folder_test {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -134,4 +134,4 @@ TEST(TokenizerDigest, IsTheFilesSha256) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tokenizer_folder_test

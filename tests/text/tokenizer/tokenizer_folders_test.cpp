@@ -9,7 +9,7 @@
 #include "alambic/text/chat/chat_template.h"
 #include "alambic/text/tokenizer/tokenizer.h"
 
-namespace alambic {
+namespace alambic::tokenizer_folders_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -142,4 +142,4 @@ TEST_F(TokenizerFolders, HaveTheSpaceOfTheirClass) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tokenizer_folders_test

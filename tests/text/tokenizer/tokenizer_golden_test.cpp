@@ -8,7 +8,7 @@
 
 #include "alambic/text/tokenizer/tokenizer.h"
 
-namespace alambic {
+namespace alambic::tokenizer_golden_test {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -114,4 +114,4 @@ TEST(Tokenizer, ReadsAMillionCharactersWithoutSpacesInSeconds) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tokenizer_golden_test

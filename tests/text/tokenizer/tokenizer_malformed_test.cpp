@@ -12,7 +12,7 @@
 #include "alambic/text/tokenizer/tokenizer.h"
 #include "tests/docs_list.h"
 
-namespace alambic {
+namespace alambic::tokenizer_malformed_test {
 namespace {
 
 using nlohmann::json;
@@ -215,4 +215,4 @@ TEST(TokenizerDocsLists, AreTheReaders) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tokenizer_malformed_test

@@ -8,7 +8,7 @@
 #include "tests/shared_data.h"
 #include "tests/text/tokenizer/gguf_vocabulary.h"
 
-namespace alambic {
+namespace alambic::tokenizer_shared_test {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -104,4 +104,4 @@ INSTANTIATE_TEST_SUITE_P(Folders, TokenizerSharedFolder,
                          });
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::tokenizer_shared_test

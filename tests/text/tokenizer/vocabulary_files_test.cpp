@@ -10,7 +10,7 @@
 #include "alambic/base/error.h"
 #include "alambic/text/tokenizer/tokenizer.h"
 
-namespace alambic {
+namespace alambic::vocabulary_files_test {
 namespace {
 
 const fs::path golden = fs::path(ALAMBIC_SOURCE_DIR) / "tests/golden";
@@ -84,4 +84,4 @@ TEST(MergesFile, IsReadStrictly) {
 }
 
 }  // namespace
-}  // namespace alambic
+}  // namespace alambic::vocabulary_files_test
