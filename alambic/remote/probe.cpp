@@ -10,6 +10,7 @@
 #include "alambic/base/names.h"
 #include "alambic/base/printable.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/base/utf8.h"
 
 namespace alambic {
 
@@ -57,8 +58,8 @@ Models read_models(const std::string& body) {
   return models;
 }
 
-// Whether the server's spelling can be that of our token. Halves of characters and leading spaces
-// are spelled in several ways.
+// Spellings that can be those of our token. Halves of characters and leading spaces are spelled in
+// several ways.
 bool spells(const SpelledToken& spelled, const Tokenizer& tokenizer) {
   const auto bytes = tokenizer.bytes_of(spelled.id);
   if (bytes && (*bytes == spelled.text || byte_text(*bytes) == spelled.text)) return true;
@@ -69,6 +70,8 @@ bool spells(const SpelledToken& spelled, const Tokenizer& tokenizer) {
     return text.starts_with(' ') ? text.substr(1) : text;
   };
   if (bare(own) == bare(spelled.text)) return true;
+  // Halves of characters are spelled by vLLM as the whole character that they end.
+  if (!is_valid_utf8(own) && spelled.text.ends_with(own)) return true;
   return spelled.text.find("\xEF\xBF\xBD") != spelled.text.npos || spelled.text.empty();
 }
 
@@ -105,6 +108,7 @@ struct Probe {
     try {
       check_abilities();
       ask_props();
+      ask_version();
       look_at_grades();
       check_spelling();
     } catch (...) {
@@ -198,6 +202,19 @@ struct Probe {
     if (defaults == json.end() || !defaults->is_object()) return;
     const auto length = defaults->find("n_ctx");
     if (length != defaults->end() && length->is_number_integer()) facts.positions = *length;
+  }
+
+  // vLLM names the library that carries its HTTP in its headers. TRL's older server has no version.
+  void ask_version() {
+    if (facts.protocol != Protocol::vllm && facts.protocol != Protocol::alambic) return;
+    try {
+      const nlohmann::json json = nlohmann::json::parse(get("/version"), nullptr, false);
+      if (json.is_object() && json.contains("version") && json["version"].is_string()) {
+        facts.version = json["version"];
+      }
+    } catch (const Error& error) {
+      if (error.exit() != Exit::input) throw;
+    }
   }
 
   TokenGrades grade(const std::vector<int32_t>& tokens) {

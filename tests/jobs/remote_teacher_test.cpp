@@ -83,9 +83,10 @@ struct ServedModel {
     if (request.path == "/v1/models") {
       const char* owner = ours ? "alambic" : "vllm";
       const nlohmann::json model = {{"id", name}, {"owned_by", owner}, {"max_model_len", 64}};
-      ServedReply reply{.body = nlohmann::json{{"data", {model}}}.dump()};
-      if (!version.empty()) reply.headers.push_back("Server: " + version);
-      return reply;
+      return {.body = nlohmann::json{{"data", {model}}}.dump()};
+    }
+    if (request.path == "/version") {
+      return {.body = nlohmann::json{{"version", version}}.dump()};
     }
     if (request.path.starts_with("/v1/head")) return {.body = head()};
     if (request.path == "/v1/grade") return grade(nlohmann::json::parse(request.body));

@@ -190,6 +190,23 @@ TEST_F(GraderTest, KnowsBytesBySpellingsOfOpenAI) {
   EXPECT_EQ(grader(server)->probe().model, "toy");
 }
 
+// Bug: vLLM spells the last part of a character, where it follows the first in the text, as the
+// whole character: "é" in place of its second byte was "another tokenizer".
+TEST_F(GraderTest, KnowsCharactersThatEndInAToken) {
+  teacher.ends_characters = true;
+  settings.k = 0;
+  const LoopbackServer server(teacher.handler(Protocol::vllm));
+  EXPECT_EQ(grader(server)->probe().model, "toy");
+}
+
+TEST_F(GraderTest, AsksForTheVersionWhereThereIsOne) {
+  const LoopbackServer server(teacher.handler(Protocol::vllm));
+  EXPECT_EQ(grader(server)->probe().version, "toy 1");
+  teacher.version = "";
+  const LoopbackServer older(teacher.handler(Protocol::vllm));
+  EXPECT_EQ(grader(older)->probe().version, "");
+}
+
 TEST_F(GraderTest, TheProbeSeesWhatIsWrong) {
   const auto with = [&](auto change) {
     return [&, change](const ServedRequest& request) {

@@ -27,7 +27,9 @@ struct ToyTeacher {
   int seed = 0;
   int32_t spelling_shift = 0;  // ids are spelled as their neighbors
   int64_t most_k = INT64_MAX;
-  bool names_bytes = false;  // halves of characters are spelled "bytes:\xe2", as OpenAI does
+  bool names_bytes = false;      // halves of characters are spelled "bytes:\xe2", as OpenAI does
+  bool ends_characters = false;  // their last parts are spelled as the whole, as vLLM does
+  std::string version = "toy 1";
   int64_t context = 4096;
   bool tells_context = true;
   std::string too_long = R"({"error":{"message":"too long","code":"context_length_exceeded"}})";
@@ -54,6 +56,11 @@ struct ToyTeacher {
     const int32_t other = (id + spelling_shift) % static_cast<int32_t>(tokenizer.size());
     const std::string bytes = tokenizer.bytes_of(other).value_or("");
     return names_bytes ? byte_text(bytes) : bytes;
+  }
+  std::string spelled_behind(int32_t last, int32_t id) const {
+    if (!ends_characters || is_valid_utf8(spelled(id))) return spelled(id);
+    const std::string both = spelled(last) + spelled(id);
+    return is_valid_utf8(both) ? both : "";
   }
   static std::vector<int32_t> best(const std::vector<float>& logp, int64_t k) {
     std::vector<int32_t> ids(logp.size());
@@ -85,6 +92,10 @@ struct ToyTeacher {
       if (!tells_context) return {.body = "{}"};
       return {.body = R"({"build_info":"b1","default_generation_settings":{"n_ctx":256}})"};
     }
+    if (request.path == "/version" && !version.empty()) {
+      return {.body = Json{{"version", version}}.dump()};
+    }
+    if (request.body.empty()) return {.status = 404, .body = R"({"error":{"message":"no route"}})"};
     const Json json = Json::parse(request.body);
     // Beside the prompt it must write a token.
     if (longest(json) + json.value("n_predict", 1) > context)
@@ -131,7 +142,9 @@ struct ToyTeacher {
         auto ids = best(all, k);
         ids.push_back(tokens[static_cast<size_t>(place)]);
         for (const int32_t id : ids) {
-          row[std::to_string(id)] = {{"logprob", value(all, id)}, {"decoded_token", spelled(id)}};
+          const int32_t last = tokens[static_cast<size_t>(place - 1)];
+          row[std::to_string(id)] = {{"logprob", value(all, id)},
+                                     {"decoded_token", spelled_behind(last, id)}};
         }
         rows.push_back(row);
       }
