@@ -84,6 +84,9 @@ def check_openai_chat(model):
 
 
 def check_litellm(model):
+    import os
+
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else it asks the network for prices
     import litellm
 
     answer = litellm.text_completion(model="text-completion-openai/" + model, prompt="Once",
