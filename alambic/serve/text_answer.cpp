@@ -75,7 +75,7 @@ TextAnswer::TextAnswer(TextRequest request, size_t model_index, const ServedMode
     AnswerText text(*model.tokenizer, job->prompt, request_.stops, request_.skip_special_tokens);
     std::optional<ToolCallReader> tools;
     if (request_.tool_calls != ToolCallForm::none) {
-      tools.emplace(request_.tool_calls, request_.tools);
+      tools.emplace(request_.tool_calls, request_.tools, request_.one_call);
     }
     choices_.emplace_back(static_cast<size_t>(index), job, std::move(text), std::move(tools));
     if (job->max_tokens > 0) {

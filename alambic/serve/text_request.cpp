@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
+#include <functional>
 #include <random>
 
 #include "alambic/text/chat/turns.h"
@@ -66,40 +66,10 @@ std::vector<std::pair<int32_t, float>> read_bias(const RequestFields& fields, in
   return bias;
 }
 
-// Fields that would change the answer.
-void refuse_unknown(const RequestFields& fields) {
-  constexpr std::array penalties = {"presence_penalty", "frequency_penalty"};
-  for (const char* name : penalties) fields.refuse(name, "a penalty other than 0");
-  constexpr std::array guides = {"guided_json",    "guided_regex",       "guided_choice",
-                                 "guided_grammar", "structured_outputs", "grammar"};
-  for (const char* name : guides) fields.refuse(name, "guided decoding");
-  constexpr std::array others = {"min_tokens",
-                                 "allowed_token_ids",
-                                 "bad_words",
-                                 "use_beam_search",
-                                 "suffix",
-                                 "audio",
-                                 "prediction",
-                                 "functions",
-                                 "prompt_embeds",
-                                 "truncate_prompt_tokens",
-                                 "continue_final_message"};
-  for (const char* name : others) fields.refuse(name, "this field");
-  if (const auto format = fields.find("response_format")) {
-    const std::string type = fields.read("response_format", [](const JsonView& json) {
-      return std::string(json.at("type").string());
-    });
-    if (type != "text") {
-      throw ApiError(400,
-                     fmt::format("'response_format': {} is not supported by this server", type),
-                     "response_format", "unsupported_field");
-    }
-  }
-}
-
-TextRequest read_common(const RequestFields& fields, const ServedModel& model) {
-  refuse_unknown(fields);
+TextRequest read_common(const RequestFields& fields, const ServedModel& model, TextForm form) {
+  refuse_without_effect(fields, form);
   TextRequest request;
+  request.form = form;
   request.n = fields.integer("n", 1, 1, most_choices);
   const int64_t best_of = fields.integer("best_of", request.n, 1, most_choices);
   if (best_of != request.n) {
@@ -195,20 +165,15 @@ Chat read_messages(const RequestFields& fields) {
   }
 }
 
-void refuse_tool_choice(const RequestFields& fields) {
+bool tells_tools(const RequestFields& fields) {
   const std::optional<JsonView> choice = fields.find("tool_choice");
-  if (!choice) return;
-  const bool is_free = choice->is_string() && choice->string() != "required";
-  if (is_free) return;
-  throw ApiError(400, "'tool_choice' can be \"auto\" or \"none\": no call is forced here",
-                 "tool_choice", "unsupported_field");
+  return fields.find("tools") && !(choice && choice->is_string() && choice->string() == "none");
 }
 
 // Names of the tools, and how the model calls them.
 void read_tools(const RequestFields& fields, const ServedModel& model, TextRequest& request) {
-  const std::optional<JsonView> choice = fields.find("tool_choice");
-  const bool none = choice && choice->is_string() && choice->string() == "none";
-  if (none || !fields.find("tools")) return;
+  request.one_call = !fields.flag("parallel_tool_calls", true);
+  if (!tells_tools(fields)) return;
   request.tools = fields.read("tools", [](const JsonView& json) {
     std::vector<std::string> names;
     if (!json.is_array()) return names;  // JSON in a string, which the template reads
@@ -225,6 +190,28 @@ void read_tools(const RequestFields& fields, const ServedModel& model, TextReque
   if (mark && model.tokenizer->is_special(*mark)) request.skip_special_tokens = false;
 }
 
+// What the template makes nothing of would be ignored.
+void refuse_unwritten(const RequestFields& fields, const Chat& chat, const std::string& prompt,
+                      const std::function<std::string(const Chat&)>& render) {
+  const auto check = [&](const char* name, const Chat& without) {
+    if (render(without) != prompt) return;
+    throw ApiError(400, fmt::format("'{}': the model's chat template makes nothing of it", name),
+                   name, "unsupported_field");
+  };
+  const bool no_tools =
+      chat.tools.is_none() || (chat.tools.list() && chat.tools.list()->items.empty());
+  if (tells_tools(fields) && !no_tools) {
+    Chat without = chat;
+    without.tools = {};
+    check("tools", without);
+  }
+  if (fields.find("reasoning_effort")) {
+    Chat without = chat;
+    without.more.set("reasoning_effort", {});
+    check("reasoning_effort", without);
+  }
+}
+
 }  // namespace
 
 int64_t TextRequest::graded_top() const {
@@ -233,7 +220,7 @@ int64_t TextRequest::graded_top() const {
 }
 
 TextRequest read_completion_request(const RequestFields& fields, const ServedModel& model) {
-  TextRequest request = read_common(fields, model);
+  TextRequest request = read_common(fields, model, TextForm::completion);
   request.echo = fields.flag("echo", false);
   request.logprobs = fields.integer("logprobs", -1, 0, model.vocabulary);
   request.prompts = read_prompts(fields, model);
@@ -254,22 +241,35 @@ std::string chat_prompt(const RequestFields& fields, const ServedModel& model) {
                                model.name),
                    "messages", "no_chat_template");
   }
-  const Chat chat = read_messages(fields);
+  Chat chat = read_messages(fields);
+  const std::string effort = fields.text("reasoning_effort", "");
+  // As vLLM does; one that the conversation names itself counts.
+  if (!effort.empty() && chat.more.find("reasoning_effort") == nullptr) {
+    chat.more.set("reasoning_effort", effort);
+  }
   const bool open = fields.flag("add_generation_prompt", true);
+  const auto render = [&](const Chat& written) {
+    return render_messages(*model.chat_template, written, written.messages.size(), open).text;
+  };
   try {
-    return render_messages(*model.chat_template, chat, chat.messages.size(), open).text;
+    std::string prompt = render(chat);
+    refuse_unwritten(fields, chat, prompt, render);
+    return prompt;
+  } catch (const ApiError&) {
+    throw;
   } catch (const Error& error) {
     throw ApiError(400, RequestFields::with_hint(error), "messages");
   }
 }
 
 TextRequest read_chat_request(const RequestFields& fields, const ServedModel& model) {
-  refuse_tool_choice(fields);
-  TextRequest request = read_common(fields, model);
-  request.form = TextForm::chat;
+  TextRequest request = read_common(fields, model, TextForm::chat);
   read_tools(fields, model, request);
-  if (fields.flag("logprobs", false)) {
-    request.logprobs = fields.integer("top_logprobs", 0, 0, model.vocabulary);
+  const int64_t top = fields.integer("top_logprobs", 0, 0, model.vocabulary);
+  const bool graded = fields.flag("logprobs", false);
+  if (graded) request.logprobs = top;
+  if (!graded && top > 0) {
+    throw ApiError(400, "'top_logprobs' comes with 'logprobs': true", "top_logprobs");
   }
   if (model.end_of_turn && !request.ignore_eos) {
     request.stop_token_ids.push_back(*model.end_of_turn);

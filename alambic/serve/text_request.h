@@ -5,14 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "alambic/serve/request_fields.h"
+#include "alambic/serve/refused_fields.h"
 #include "alambic/serve/sequence_job.h"
 #include "alambic/serve/served_model.h"
 #include "alambic/serve/tool_calls.h"
 
 namespace alambic {
-
-enum class TextForm { completion, chat };
 
 /// OpenAI's fields, and those that vLLM adds under its names.
 struct TextRequest {
@@ -33,6 +31,7 @@ struct TextRequest {
   /// How calls of the offered tools stand in the answer; none: as text.
   ToolCallForm tool_calls = ToolCallForm::none;
   std::vector<std::string> tools;
+  bool one_call = false;  ///< further calls are left out
   bool return_token_ids = false;
   bool return_tokens_as_token_ids = false;
 

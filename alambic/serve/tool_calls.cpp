@@ -166,6 +166,7 @@ bool ToolCallReader::take(std::string_view body) {
   };
   if (!found || !std::ranges::all_of(*found, is_offered)) return false;
   calls_.insert(calls_.end(), found->begin(), found->end());
+  if (one_ && calls_.size() > 1) calls_.resize(1);
   return true;
 }
 

@@ -29,11 +29,11 @@ struct ToolCall {
 };
 
 /// Text of a chat while it comes, and the calls in it. A call of a tool that was not offered, or
-/// that is no JSON, is text.
+/// that is no JSON, is text. With `one`, calls behind the first are left out.
 class ToolCallReader {
  public:
-  ToolCallReader(ToolCallForm form, std::vector<std::string> tools)
-      : form_(form), tools_(std::move(tools)) {}
+  ToolCallReader(ToolCallForm form, std::vector<std::string> tools, bool one = false)
+      : form_(form), tools_(std::move(tools)), one_(one) {}
 
   /// Text outside of calls that is settled by this piece.
   std::string push(std::string_view text);
@@ -48,6 +48,7 @@ class ToolCallReader {
 
   ToolCallForm form_;
   std::vector<std::string> tools_;
+  bool one_;
   std::vector<ToolCall> calls_;
   std::string held_;
   bool begun_ = false;  // text other than white space has come

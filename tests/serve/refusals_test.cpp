@@ -1,6 +1,7 @@
 // What the server refuses, with which status, and that it says why.
 #include <list>
 
+#include "alambic/serve/text_request.h"
 #include "tests/serve/serve_fixture.h"
 
 namespace alambic::refusals_test {
@@ -69,6 +70,85 @@ TEST_F(Refusals, NamesTheFieldThatIsWrong) {
     EXPECT_EQ(json["error"]["type"], "invalid_request_error");
   }
   EXPECT_EQ(queue->waiting(), 0);
+}
+
+// Bug: what OpenAI's and litellm's clients can ask for had no effect and was not told: 13 fields of
+// chats, and samplers of other servers.
+TEST_F(Refusals, NamesFieldsThatOtherServersWouldAnswerBy) {
+  start();
+  struct Case {
+    const char *field, *neutral, *other;  // the neutral value is taken
+  };
+  const Case everywhere[] = {
+      {"include_stop_str_in_output", "false", "true"},
+      {"logprob_token_ids", "null", "[1]"},
+      {"repetition_detection", "null", R"({"max_pattern_size": 3})"},
+      {"json_schema", "{}", R"({"type": "object"})"},
+      {"regex", "\"\"", "\"a+\""},
+      {"typical_p", "1", "0.5"},
+      {"repeat_penalty", "1.0", "1.1"},
+      {"top_n_sigma", "-1", "1"},
+      {"mirostat", "0", "2"},
+      {"xtc_probability", "0", "0.5"},
+      {"n_predict", "null", "4"},
+  };
+  const Case chats[] = {
+      {"top_logprobs", "0", "2"},
+      {"modalities", R"(["text"])", R"(["text", "audio"])"},
+      {"web_search_options", "null", "{}"},
+      {"verbosity", "\"medium\"", "\"low\""},
+      {"documents", "[]", R"([{"text": "a"}])"},
+      {"chat_template", "null", "\"{{ messages }}\""},
+      {"add_special_tokens", "false", "true"},
+      {"enable_thinking", "false", "true"},
+      {"thinking_token_budget", "null", "4"},
+      {"echo", "false", "true"},
+  };
+  const auto check = [&](const std::string& path, const std::string& begin, const Case& one) {
+    const auto ask = [&](const char* value) {
+      return http(port, "POST", path,
+                  fmt::format(R"({{{}, "max_tokens": 2, "{}": {}}})", begin, one.field, value));
+    };
+    EXPECT_EQ(ask(one.neutral).status, 200) << one.field;
+    const HttpResult refused = ask(one.other);
+    EXPECT_NE(error_of(refused, 400), "") << one.field;
+    EXPECT_EQ(Json::parse(refused.body, nullptr, false)["error"]["param"], one.field);
+  };
+  const std::string chat = R"("messages": [{"role": "user", "content": "a"}])";
+  for (const Case& one : everywhere) {
+    check("/v1/completions", R"("prompt": "a")", one);
+    check("/v1/chat/completions", chat, one);
+  }
+  for (const Case& one : chats) check("/v1/chat/completions", chat, one);
+  check("/v1/completions", R"("prompt": "a")", {"max_completion_tokens", "null", "4"});
+}
+
+// Bug: tools and an effort that the template does not write were left out of the prompt in silence.
+TEST_F(Refusals, NamesWhatTheTemplateMakesNothingOf) {
+  start();
+  const ChatTemplate bare = ChatTemplate::parse("bare", "{{ messages[0].content }}");
+  ServedModel model = fake_model("student");
+  const auto prompt_of = [&](const ChatTemplate& chat_template, const char* more) {
+    model.chat_template = &chat_template;
+    const JsonFile body = parse_request(
+        fmt::format(R"({{"messages": [{{"role": "user", "content": "a"}}], {}}})", more));
+    try {
+      return chat_prompt(RequestFields(body.root()), model);
+    } catch (const ApiError& error) {
+      return fmt::format("{} {}", error.status, error.param);
+    }
+  };
+  const char* tools = R"("tools": [{"type": "function", "function": {"name": "f"}}])";
+  EXPECT_EQ(prompt_of(plain_template(), tools), "[f]user: a\nassistant: ");
+  EXPECT_EQ(prompt_of(bare, tools), "400 tools");
+  EXPECT_EQ(prompt_of(bare, R"("tools": [])"), "a");
+  const char* effort = R"("reasoning_effort": "high")";
+  EXPECT_EQ(prompt_of(plain_template(), effort), "high user: a\nassistant: ");
+  EXPECT_EQ(prompt_of(bare, effort), "400 reasoning_effort");
+  // One that the template itself would take counts as read.
+  const ChatTemplate medium = ChatTemplate::parse(
+      "medium", "{{ reasoning_effort if reasoning_effort is defined else 'medium' }}");
+  EXPECT_EQ(prompt_of(medium, R"("reasoning_effort": "medium")"), "medium");
 }
 
 TEST_F(Refusals, KnowsWhatIsNoRequestAtAll) {

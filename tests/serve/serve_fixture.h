@@ -28,7 +28,8 @@ inline const Tokenizer& byte_tokenizer() {
 inline const ChatTemplate& plain_template() {
   static const ChatTemplate made = ChatTemplate::parse(
       "plain",
-      "{% if tools %}[{{ tools[0].function.name }}]{% endif %}{% for m in messages %}"
+      "{% if tools %}[{{ tools[0].function.name }}]{% endif %}"
+      "{% if reasoning_effort %}{{ reasoning_effort }} {% endif %}{% for m in messages %}"
       "{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: "
       "{% endif %}");
   return made;
@@ -37,7 +38,7 @@ inline const ChatTemplate& plain_template() {
 /// A template whose model calls tools as Qwen's do.
 inline const ChatTemplate& tool_template() {
   static const ChatTemplate made =
-      ChatTemplate::parse("tools", "{{ messages[0].content }}{# <tool_call> #}");
+      ChatTemplate::parse("tools", "{{ tools }}{{ messages[0].content }}{# <tool_call> #}");
   return made;
 }
 

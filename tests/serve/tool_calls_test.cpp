@@ -82,6 +82,14 @@ TEST(ToolCalls, HaveTheFormOfTheTemplate) {
   EXPECT_EQ(tool_call_form(model), ToolCallForm::hermes);
 }
 
+// Bug: clients that ask for one call at a time got several.
+TEST(ToolCalls, AreOneWhereOneIsAskedFor) {
+  const std::string call = R"(<tool_call>{"name": "look", "arguments": {}}</tool_call>)";
+  ToolCallReader reader(ToolCallForm::hermes, {"look"}, /*one=*/true);
+  EXPECT_EQ(reader.push(call + call) + reader.finish(), "");
+  EXPECT_EQ(reader.calls().size(), 1u);
+}
+
 struct ToolAnswers : ServeTest {
   const Json request = {{"messages", {{{"role", "user"}, {"content", "1 + 2"}}}},
                         {"tools", {{{"type", "function"}, {"function", {{"name", "add"}}}}}},
@@ -124,6 +132,11 @@ TEST_F(ToolAnswers, ComeAsCallsWholeAndStreamed) {
   EXPECT_EQ(calls[0]["index"], 0);
   EXPECT_EQ(calls[0]["function"]["arguments"], "{\"a\":1}");
   EXPECT_EQ(reason, "tool_calls");
+  engine->script += "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 2}}</tool_call>";
+  Json one = request;
+  EXPECT_EQ(posted("/v1/chat/completions", one)["choices"][0]["message"]["tool_calls"].size(), 2u);
+  one["parallel_tool_calls"] = false;
+  EXPECT_EQ(posted("/v1/chat/completions", one)["choices"][0]["message"]["tool_calls"].size(), 1u);
   // Nothing was offered.
   Json plain = request;
   plain["tool_choice"] = "none";
