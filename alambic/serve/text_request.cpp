@@ -7,6 +7,7 @@
 #include <functional>
 #include <random>
 
+#include "alambic/serve/chat_parts.h"
 #include "alambic/text/chat/turns.h"
 
 namespace alambic {
@@ -152,13 +153,14 @@ void check_stream(const TextRequest& request) {
                  request.prompt_logprobs >= 0 ? "prompt_logprobs" : "echo");
 }
 
-Chat read_messages(const RequestFields& fields) {
+Chat read_messages(const RequestFields& fields, const ChatTemplate& chat_template) {
   if (!fields.find("messages")) {
     throw ApiError(400, "the request has no field 'messages'", "messages");
   }
   try {
     Chat chat = read_chat(fields.json());
     chat.completion = chat.messages.size();
+    settle_parts(chat, chat_template);
     return chat;
   } catch (const Error& error) {
     throw ApiError(400, RequestFields::with_hint(error), "messages");
@@ -241,7 +243,7 @@ std::string chat_prompt(const RequestFields& fields, const ServedModel& model) {
                                model.name),
                    "messages", "no_chat_template");
   }
-  Chat chat = read_messages(fields);
+  Chat chat = read_messages(fields, *model.chat_template);
   const std::string effort = fields.text("reasoning_effort", "");
   // As vLLM does; one that the conversation names itself counts.
   if (!effort.empty() && chat.more.find("reasoning_effort") == nullptr) {

@@ -3,7 +3,7 @@
 
 usage: recipes/serving/clients.py http://127.0.0.1:8000 [MODEL]
 
-curl, openai (completions, streams, chat, errors), litellm, TRL's VLLMClient.get_sequence_logprobs, and
+curl, openai (completions, streams, chat, errors, every field that changes an answer), litellm, TRL's VLLMClient.get_sequence_logprobs, and
 lm-evaluation-harness's local-completions. Prints a line for each; the exit code is 1 where one is wrong.
 """
 
@@ -96,6 +96,70 @@ def check_litellm(model):
     return "the same text as openai"
 
 
+def check_fields(model):
+    """What changes an answer is honoured, or refused by its name; nothing is left out in silence."""
+    import openai
+
+    client = openai_client()
+
+    def ask(**more):
+        return client.chat.completions.create(
+            **{"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8, "seed": 3, **more})
+
+    plain = ask().choices[0].message.content
+    assert len(ask(n=3).choices) == 3 and ask(n=3).choices[0].message.content == plain
+    assert ask(max_tokens=openai.omit, max_completion_tokens=2).usage.completion_tokens <= 2
+    if len(plain) > 1:
+        assert ask(stop=[plain[1:], "never this"]).choices[0].message.content == plain[:1]
+    forced = ask(logit_bias={"1": 100}, temperature=0, extra_body={"return_token_ids": True}).choices[0].token_ids
+    assert set(forced) == {1} or len(forced) < 8, forced
+    changed = {"presence_penalty": 0.5, "frequency_penalty": 0.5, "response_format": {"type": "json_object"},
+               "top_logprobs": 2, "tool_choice": "required", "verbosity": "low", "web_search_options": {},
+               "modalities": ["text", "audio"], "prediction": {"type": "content", "content": "a"},
+               "functions": [{"name": "f", "parameters": {}}]}
+    for name, value in changed.items():
+        try:
+            ask(**{name: value})
+            raise AssertionError(f"'{name}' was ignored")
+        except openai.BadRequestError as error:
+            assert error.param == name, error
+    parts = [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}]
+    assert ask(messages=parts).choices[0].message.content == plain
+    try:
+        ask(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}])
+        raise AssertionError("an image was taken")
+    except openai.BadRequestError as error:
+        assert error.param == "messages", error
+    for name, value in {"user": "a", "metadata": {"a": "b"}, "store": True, "service_tier": "auto"}.items():
+        assert ask(**{name: value}).choices[0].message.content == plain, name
+    return f"n, stop, logit_bias, max_completion_tokens honoured; {len(changed)} others refused by name"
+
+
+def check_litellm_chat(model):
+    import os
+
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    import litellm
+
+    litellm.suppress_debug_info = True
+
+    ask = dict(model="openai/" + model, messages=[{"role": "user", "content": "Hello"}], max_tokens=8, seed=2,
+               api_base=API, api_key="none")
+    whole = litellm.completion(**ask)
+    parts = list(litellm.completion(**ask, stream=True, stream_options={"include_usage": True}))
+    text = "".join(part.choices[0].delta.content or "" for part in parts if part.choices)
+    assert text == whole.choices[0].message.content, (text, whole)
+    assert parts[-1].usage.completion_tokens == whole.usage.completion_tokens
+    refused = {"presence_penalty": 0.5, "response_format": {"type": "json_object"}, "top_logprobs": 2}
+    for name, value in refused.items():
+        try:
+            litellm.completion(**ask, **{name: value})
+            raise AssertionError(f"'{name}' was ignored")
+        except litellm.BadRequestError as error:
+            assert name in str(error), error
+    return f"{whole.usage.completion_tokens} tokens, streamed the same with usage; {len(refused)} fields refused by name"
+
+
 def check_trl(model):
     import trl.generation.vllm_client as module
 
@@ -152,7 +216,8 @@ def check_lm_eval(model):
 
 
 CHECKS = [("curl", "", check_curl), ("openai", "openai", check_openai), ("openai chat", "openai", check_openai_chat),
-          ("litellm", "litellm", check_litellm), ("TRL", "trl", check_trl),
+          ("openai fields", "openai", check_fields), ("litellm", "litellm", check_litellm),
+          ("litellm chat", "litellm", check_litellm_chat), ("TRL", "trl", check_trl),
           ("lm-evaluation-harness", "lm_eval", check_lm_eval)]
 
 
@@ -168,7 +233,7 @@ def main():
         there = importlib.util.find_spec(package) if package else shutil.which(name)
         if there is None:
             print(f"{name}: skipped, {package or name} is not installed")
-        elif check is check_openai_chat and not models[model]["chat"]:
+        elif check in (check_openai_chat, check_fields, check_litellm_chat) and not models[model]["chat"]:
             print(f"{name}: skipped, {model} has no chat template")
         else:
             try:

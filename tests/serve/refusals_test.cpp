@@ -151,6 +151,42 @@ TEST_F(Refusals, NamesWhatTheTemplateMakesNothingOf) {
   EXPECT_EQ(prompt_of(medium, R"("reasoning_effort": "medium")"), "medium");
 }
 
+// Bug: a content in parts, as OpenAI's clients send it, was written into the prompt as Python shows
+// a list, an image's bytes included.
+TEST_F(Refusals, ReadsPartsThatAreTextsAndNamesOthers) {
+  start();
+  ServedModel model = fake_model("student");
+  const auto prompt_of = [&](const ChatTemplate& chat_template, const std::string& parts) {
+    model.chat_template = &chat_template;
+    const JsonFile body = parse_request(
+        fmt::format(R"({{"messages": [{{"role": "user", "content": [{}]}}]}})", parts));
+    try {
+      return chat_prompt(RequestFields(body.root()), model);
+    } catch (const ApiError& error) {
+      return fmt::format("{} {} {}", error.status, error.param, error.what());
+    }
+  };
+  const std::string two = R"({"type": "text", "text": "a"}, {"type": "text", "text": "b"})";
+  const ChatTemplate of_parts = ChatTemplate::parse(
+      "parts", "{% for part in messages[0].content %}<{{ part.text }}>{% endfor %}");
+  const ChatTemplate of_texts = ChatTemplate::parse("texts", "{{ '>' + messages[0].content }}");
+  const ChatTemplate of_json = ChatTemplate::parse("json", "{{ messages[0].content | tojson }}");
+  EXPECT_EQ(prompt_of(of_parts, two), "<a><b>");
+  EXPECT_EQ(prompt_of(of_texts, two), ">a\nb");
+  EXPECT_EQ(prompt_of(of_json, two), "\"a\\nb\"");
+  EXPECT_EQ(prompt_of(plain_template(), two), "user: a\nb\nassistant: ");
+  for (const char* type : {"image_url", "input_audio", "file", "video_url"}) {
+    const std::string media = fmt::format(R"({}, {{"type": "{}", "x": "aaaa"}})", two, type);
+    for (const ChatTemplate* one : {&of_parts, &plain_template()}) {
+      const std::string refused = prompt_of(*one, media);
+      EXPECT_TRUE(refused.starts_with("400 messages")) << refused;
+      EXPECT_NE(refused.find(type), std::string::npos) << refused;
+    }
+  }
+  const std::string other = prompt_of(of_texts, R"({"type": "refusal", "refusal": "no"})");
+  EXPECT_NE(other.find("has no text"), std::string::npos) << other;
+}
+
 TEST_F(Refusals, KnowsWhatIsNoRequestAtAll) {
   start();
   for (const char* body : {"", "[]", "3", "{", "{\"a\": }", "\xff", "{\"a\": \"\xff\"}"}) {
