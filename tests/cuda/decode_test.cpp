@@ -3,7 +3,6 @@
 #include <random>
 
 #include "alambic/kernels/attention_ref.h"
-#include "alambic/kernels/cuda/kernels.h"
 #include "tests/cuda/memory.h"
 
 namespace alambic::kernels::decode_test {
@@ -98,7 +97,7 @@ struct Cache {
     Memory<float> scratch(decode_scratch(job));
     job.scratch = scratch.data();
     return in_both_orders([&] {
-      device::decode(job, nullptr);
+      under_test().decode(job, nullptr);
       return out.values();
     });
   }
@@ -184,7 +183,7 @@ TEST(DeviceDecode, OnePartIsOneLaunch) {
   cache.sinks = {0.5, -1, 3, 0};
   const int64_t before = simt::launches();
   const auto y = cache.found();
-  EXPECT_EQ(simt::launches() - before, 2) << "in both orders";
+  EXPECT_TRUE(!are_our_own() || simt::launches() - before == 2) << "in both orders";
   EXPECT_EQ(cache.found(1), y);
 }
 

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <limits>
 
-#include "alambic/objective/cuda/rows.h"
 #include "alambic/objective/divergence_ref.h"
 #include "tests/cuda/memory.h"
 
@@ -64,7 +63,7 @@ Found divergence(const Rows& rows, std::vector<WeightedTerm> terms, double tempe
                             .sums = sums.data(),
                             .total = total.data()};
     std::copy(terms.begin(), terms.end(), job.terms);
-    device::divergence_rows(job, nullptr);
+    rows_under_test().divergence(job, nullptr);
     found.total = total.values();
     return student.values();
   });
@@ -172,18 +171,18 @@ TEST(DeviceCrossEntropy, IsItsDefinitionWithItsGradient) {
   const double T = 1.5;
   const auto gradient = in_both_orders([&] {
     Memory<float> logits = rows.memory(rows.student);
-    device::cross_entropy_rows({.logits = logits.data(),
-                                .targets = targets.data(),
-                                .rows = 3,
-                                .vocabulary = rows.V,
-                                .stride = rows.stride,
-                                .temperature = T,
-                                .weight = 0.25,
-                                .softcap = 0,
-                                .gradient = true,
-                                .cross_entropy = value.data(),
-                                .agreement = agreement.data()},
-                               nullptr);
+    rows_under_test().cross_entropy({.logits = logits.data(),
+                                     .targets = targets.data(),
+                                     .rows = 3,
+                                     .vocabulary = rows.V,
+                                     .stride = rows.stride,
+                                     .temperature = T,
+                                     .weight = 0.25,
+                                     .softcap = 0,
+                                     .gradient = true,
+                                     .cross_entropy = value.data(),
+                                     .agreement = agreement.data()},
+                                    nullptr);
     return logits.values();
   });
   for (int64_t r = 0; r < 2; ++r) {
@@ -205,18 +204,18 @@ TEST(DeviceCrossEntropy, NearCertaintyTheGradientHasDigitsAndAgreementIsTold) {
   Memory<int64_t> targets(std::vector<int64_t>{7});
   Memory<double> value(1), agreement(1);
   Memory<float> logits = rows.memory(rows.student);
-  device::cross_entropy_rows({.logits = logits.data(),
-                              .targets = targets.data(),
-                              .rows = 1,
-                              .vocabulary = 32,
-                              .stride = rows.stride,
-                              .temperature = 1,
-                              .weight = 1,
-                              .softcap = 0,
-                              .gradient = true,
-                              .cross_entropy = value.data(),
-                              .agreement = agreement.data()},
-                             nullptr);
+  rows_under_test().cross_entropy({.logits = logits.data(),
+                                   .targets = targets.data(),
+                                   .rows = 1,
+                                   .vocabulary = 32,
+                                   .stride = rows.stride,
+                                   .temperature = 1,
+                                   .weight = 1,
+                                   .softcap = 0,
+                                   .gradient = true,
+                                   .cross_entropy = value.data(),
+                                   .agreement = agreement.data()},
+                                  nullptr);
   EXPECT_EQ(agreement.values()[0], 1);
   const double rest = 31 * std::exp(-20.0) / (1 + 31 * std::exp(-20.0));
   EXPECT_NEAR(logits.values()[7], -rest, 1e-4 * rest);

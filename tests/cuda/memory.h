@@ -11,6 +11,7 @@
 #include "alambic/io/quant/half.h"
 #include "alambic/kernels/cuda/simt.h"
 #include "alambic/kernels/device_table.h"
+#include "tests/cuda/under_test.h"
 
 namespace alambic::test {
 
@@ -28,18 +29,22 @@ class Memory {
   Memory(const Memory&) = default;
   Memory& operator=(const Memory&) = delete;
   ~Memory() {
+    wait_for_kernels();
     const auto whole = [](uint8_t byte) { return byte == 0xff; };
     EXPECT_TRUE(std::all_of(bytes_.begin(), bytes_.begin() + guard, whole)) << "written before";
     EXPECT_TRUE(std::all_of(bytes_.end() - guard, bytes_.end(), whole)) << "written behind";
   }
 
-  T* data() { return reinterpret_cast<T*>(bytes_.data() + guard); }
+  T* data() {
+    wait_for_kernels();
+    return reinterpret_cast<T*>(bytes_.data() + guard);
+  }
   std::vector<T> values() { return {data(), data() + count_}; }
   size_t size() const { return count_; }
 
  private:
   static constexpr ptrdiff_t guard = 1024;
-  std::vector<uint8_t> bytes_;
+  std::vector<uint8_t, Reachable<uint8_t>> bytes_;
   size_t count_;
 };
 

@@ -2,7 +2,6 @@
 #include <numeric>
 #include <random>
 
-#include "alambic/kernels/cuda/kernels.h"
 #include "tests/cuda/memory.h"
 
 namespace alambic::kernels::moe_test {
@@ -26,9 +25,9 @@ Routed routed(const std::vector<int64_t>& experts, int64_t E) {
   Memory<int64_t> given(experts);
   Memory<int32_t> counts(E), ends(E), order(pairs), place(pairs), scratch(route_scratch(pairs, E));
   in_both_orders([&] {
-    device::route({given.data(), pairs, E, counts.data(), ends.data(), order.data(), place.data(),
-                   scratch.data()},
-                  nullptr);
+    under_test().route({given.data(), pairs, E, counts.data(), ends.data(), order.data(),
+                        place.data(), scratch.data()},
+                       nullptr);
     return order.values();
   });
   return {counts.values(), ends.values(), order.values(), place.values()};
@@ -78,11 +77,11 @@ TEST(DeviceMoe, RowsGoToTheirExpertsAndComeBackWeighed) {
     in_both_orders([&] {
       job.from = x.data();
       job.to = gathered.data();
-      device::moe_gather(job, nullptr);
+      under_test().moe_gather(job, nullptr);
       job.from = gathered.data();
       job.to = y.data();
-      device::moe_combine(job, nullptr);
-      device::moe_combine_grad(job, nullptr);
+      under_test().moe_combine(job, nullptr);
+      under_test().moe_combine_grad(job, nullptr);
       return y.values();
     });
     const auto from = x.values(), b = base.values(), g = dy.values(), there = gathered.values();

@@ -5,7 +5,6 @@
 #include "alambic/io/quant/decode.h"
 #include "alambic/io/quant/mxfp4.h"
 #include "alambic/io/quant/tile_scales.h"
-#include "alambic/kernels/cuda/kernels.h"
 #include "tests/cuda/memory.h"
 
 namespace alambic::kernels::packed_test {
@@ -128,14 +127,15 @@ TEST(DevicePackedRows, DecodeToTheBitsOfTheFile) {
   for (Packed& packed : every_format()) {
     const auto [R, C] = std::pair(packed.rows.R, packed.rows.C);
     Memory<float> y(R * C);
-    device::unpack({packed.on_device(), 0, R, nullptr, y.data(), DeviceNumber::f32}, nullptr);
+    under_test().unpack({packed.on_device(), 0, R, nullptr, y.data(), DeviceNumber::f32}, nullptr);
     EXPECT_EQ(y.values(), packed.numbers) << packed.name;
     // Two rows from the second on, and rows by name, in bfloat16.
     Numbers some(DeviceNumber::bf16, 2 * C), named(DeviceNumber::bf16, 2 * C);
     Memory<int64_t> ids(std::vector<int64_t>{R - 1, 0});
-    device::unpack({packed.on_device(), 1, 2, nullptr, some.data(), DeviceNumber::bf16}, nullptr);
-    device::unpack({packed.on_device(), 0, 2, ids.data(), named.data(), DeviceNumber::bf16},
-                   nullptr);
+    under_test().unpack({packed.on_device(), 1, 2, nullptr, some.data(), DeviceNumber::bf16},
+                        nullptr);
+    under_test().unpack({packed.on_device(), 0, 2, ids.data(), named.data(), DeviceNumber::bf16},
+                        nullptr);
     const auto rounded = [&](int64_t first, int64_t second) {
       std::vector<double> wide;
       for (const int64_t r : {first, second}) {
@@ -156,15 +156,15 @@ TEST(DevicePackedFew, AreProductsWithTheDecodedRows) {
         const auto [R, C] = std::pair(packed.rows.R, packed.rows.C);
         Numbers x(type, normal(N * C, 1)), bias(type, normal(R, 2)), y(type, N * R);
         in_both_orders([&] {
-          device::packed_few({.rows = packed.on_device(),
-                              .x = x.data(),
-                              .x_row = C,
-                              .bias = bias.data(),
-                              .y = y.data(),
-                              .y_row = R,
-                              .N = N,
-                              .type = type},
-                             nullptr);
+          under_test().packed_few({.rows = packed.on_device(),
+                                   .x = x.data(),
+                                   .x_row = C,
+                                   .bias = bias.data(),
+                                   .y = y.data(),
+                                   .y_row = R,
+                                   .N = N,
+                                   .type = type},
+                                  nullptr);
           return y.values();
         });
         const auto wide = x.values();

@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "alambic/base/random.h"
-#include "alambic/kernels/cuda/kernels.h"
 #include "alambic/rollout/sample.h"
 #include "tests/cuda/memory.h"
 
@@ -54,23 +53,23 @@ DrawnRows drawn(const Draws& draws, const Sampling& sampling) {
   Memory<double> numbers(2 * draws.B);
   in_both_orders([&] {
     std::copy(draws.places.begin(), draws.places.end(), places.data());
-    kernels::device::sample({.logits = logits.data(),
-                             .row = draws.V,
-                             .B = draws.B,
-                             .V = draws.V,
-                             .temperature = sampling.temperature,
-                             .top_k = sampling.top_k,
-                             .top_p = sampling.top_p,
-                             .min_p = sampling.min_p,
-                             .coins = nullptr,
-                             .seed = seed,
-                             .step = step,
-                             .id = ids.data(),
-                             .place = places.data(),
-                             .advance = true,
-                             .token = token.data(),
-                             .drawn = numbers.data()},
-                            nullptr);
+    under_test().sample({.logits = logits.data(),
+                         .row = draws.V,
+                         .B = draws.B,
+                         .V = draws.V,
+                         .temperature = sampling.temperature,
+                         .top_k = sampling.top_k,
+                         .top_p = sampling.top_p,
+                         .min_p = sampling.min_p,
+                         .coins = nullptr,
+                         .seed = seed,
+                         .step = step,
+                         .id = ids.data(),
+                         .place = places.data(),
+                         .advance = true,
+                         .token = token.data(),
+                         .drawn = numbers.data()},
+                        nullptr);
     return token.values();
   });
   for (int64_t b = 0; b < draws.B; ++b) {
@@ -104,23 +103,23 @@ TEST(DeviceSample, TakesCoinsThatAreGiven) {
   Memory<float> logits(draws.logits);
   Memory<double> coins(std::vector<double>{0.25, 0.75}), numbers(4);
   Memory<int64_t> token(2), places(draws.places);
-  kernels::device::sample({.logits = logits.data(),
-                           .row = 300,
-                           .B = 2,
-                           .V = 300,
-                           .temperature = 1,
-                           .top_k = 0,
-                           .top_p = 1,
-                           .min_p = 0,
-                           .coins = coins.data(),
-                           .seed = 0,
-                           .step = 0,
-                           .id = nullptr,
-                           .place = places.data(),
-                           .advance = false,
-                           .token = token.data(),
-                           .drawn = numbers.data()},
-                          nullptr);
+  under_test().sample({.logits = logits.data(),
+                       .row = 300,
+                       .B = 2,
+                       .V = 300,
+                       .temperature = 1,
+                       .top_k = 0,
+                       .top_p = 1,
+                       .min_p = 0,
+                       .coins = coins.data(),
+                       .seed = 0,
+                       .step = 0,
+                       .id = nullptr,
+                       .place = places.data(),
+                       .advance = false,
+                       .token = token.data(),
+                       .drawn = numbers.data()},
+                      nullptr);
   EXPECT_EQ(places.values(), draws.places);
   for (int64_t b = 0; b < 2; ++b) {
     EXPECT_EQ(token.values()[b], sample(draws.row(b), {}, coins.values()[b]).token);

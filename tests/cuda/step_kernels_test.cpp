@@ -3,7 +3,6 @@
 
 #include "alambic/base/random.h"
 #include "alambic/kernels/adamw_ref.h"
-#include "alambic/kernels/cuda/kernels.h"
 #include "tests/cuda/memory.h"
 
 namespace alambic::kernels::step_kernels_test {
@@ -26,25 +25,25 @@ TEST(DeviceAdamW, StepsAsTheDefinitionWithMastersBesideTheWeights) {
     for (const float number : master.values()) expected.push_back({number, 0, 0});
     for (int64_t step = 1; step <= 3; ++step) {
       Numbers gradient(type, normal(n, 10 + step));
-      device::adamw({.tensor = {{.master = master.data(),
-                                 .mean = mean.data(),
-                                 .square = square.data(),
-                                 .gradient = gradient.data(),
-                                 .weight = weight.data(),
-                                 .n = n,
-                                 .weight_decay = static_cast<float>(options.weight_decay),
-                                 .gradient_type = type,
-                                 .weight_type = type}},
-                     .count = 1,
-                     .factor = 0.5f,
-                     .scale = scale.data(),
-                     .learning_rate = static_cast<float>(options.learning_rate),
-                     .beta1 = static_cast<float>(options.beta1),
-                     .beta2 = static_cast<float>(options.beta2),
-                     .epsilon = static_cast<float>(options.epsilon),
-                     .correction1 = static_cast<float>(1 - std::pow(options.beta1, step)),
-                     .correction2 = static_cast<float>(1 - std::pow(options.beta2, step))},
-                    nullptr);
+      under_test().adamw({.tensor = {{.master = master.data(),
+                                      .mean = mean.data(),
+                                      .square = square.data(),
+                                      .gradient = gradient.data(),
+                                      .weight = weight.data(),
+                                      .n = n,
+                                      .weight_decay = static_cast<float>(options.weight_decay),
+                                      .gradient_type = type,
+                                      .weight_type = type}},
+                          .count = 1,
+                          .factor = 0.5f,
+                          .scale = scale.data(),
+                          .learning_rate = static_cast<float>(options.learning_rate),
+                          .beta1 = static_cast<float>(options.beta1),
+                          .beta2 = static_cast<float>(options.beta2),
+                          .epsilon = static_cast<float>(options.epsilon),
+                          .correction1 = static_cast<float>(1 - std::pow(options.beta1, step)),
+                          .correction2 = static_cast<float>(1 - std::pow(options.beta2, step))},
+                         nullptr);
       const auto g = gradient.values();
       for (size_t i = 0; i < n; ++i) {
         expected[i] = ref::adamw(options, step, expected[i], 0.25 * g[i]);
@@ -63,25 +62,25 @@ TEST(DeviceAdamW, AFactorOfZeroKeepsWhatIsNotFiniteOut) {
   Memory<float> master(floats({1})), mean(floats({0.25})), square(floats({0.5})),
       scale(floats({0}));
   Numbers gradient(DeviceNumber::f32, std::vector<double>{NAN});
-  device::adamw({.tensor = {{.master = master.data(),
-                             .mean = mean.data(),
-                             .square = square.data(),
-                             .gradient = gradient.data(),
-                             .weight = nullptr,
-                             .n = 1,
-                             .weight_decay = 0,
-                             .gradient_type = DeviceNumber::f32,
-                             .weight_type = DeviceNumber::f32}},
-                 .count = 1,
-                 .factor = 1,
-                 .scale = scale.data(),
-                 .learning_rate = 0.1f,
-                 .beta1 = 0.9f,
-                 .beta2 = 0.9f,
-                 .epsilon = 1e-8f,
-                 .correction1 = 0.1f,
-                 .correction2 = 0.1f},
-                nullptr);
+  under_test().adamw({.tensor = {{.master = master.data(),
+                                  .mean = mean.data(),
+                                  .square = square.data(),
+                                  .gradient = gradient.data(),
+                                  .weight = nullptr,
+                                  .n = 1,
+                                  .weight_decay = 0,
+                                  .gradient_type = DeviceNumber::f32,
+                                  .weight_type = DeviceNumber::f32}},
+                      .count = 1,
+                      .factor = 1,
+                      .scale = scale.data(),
+                      .learning_rate = 0.1f,
+                      .beta1 = 0.9f,
+                      .beta2 = 0.9f,
+                      .epsilon = 1e-8f,
+                      .correction1 = 0.1f,
+                      .correction2 = 0.1f},
+                     nullptr);
   EXPECT_TRUE(std::isfinite(master.values()[0]));
   EXPECT_FLOAT_EQ(mean.values()[0], 0.225f);
 }
@@ -135,13 +134,13 @@ TEST(DeviceAdamW, StepsSeveralTensorsInOneLaunch) {
     return tensors;
   };
   Tensors together = made(), alone = made();
-  device::adamw(together.job(), nullptr);
+  under_test().adamw(together.job(), nullptr);
   const DeviceAdamW all = alone.job();
   for (int i = 0; i < 3; ++i) {
     DeviceAdamW one = all;
     one.tensor[0] = all.tensor[i];
     one.count = 1;
-    device::adamw(one, nullptr);
+    under_test().adamw(one, nullptr);
     EXPECT_EQ(together.master[i].values(), alone.master[i].values()) << i;
     EXPECT_EQ(together.square[i].values(), alone.square[i].values()) << i;
   }
@@ -162,9 +161,9 @@ Clipped clipped(DeviceNumber type, const std::vector<double>& numbers, double mo
   Memory<double> parts(squares_parts(n)), norm(1);
   Memory<float> scale(1);
   in_both_orders([&] {
-    device::squares({.gradient = {{gradient.data(), n, type}}, .count = 1, .parts = parts.data()},
-                    nullptr);
-    device::clip({parts.data(), squares_parts(n), most, norm.data(), scale.data()}, nullptr);
+    under_test().squares(
+        {.gradient = {{gradient.data(), n, type}}, .count = 1, .parts = parts.data()}, nullptr);
+    under_test().clip({parts.data(), squares_parts(n), most, norm.data(), scale.data()}, nullptr);
     return norm.values();
   });
   return {norm.values()[0], scale.values()[0]};
@@ -188,12 +187,12 @@ TEST(DeviceClip, IsTheNormOfAllPartsAndItsFactor) {
 TEST(DeviceSquares, PartsOfSeveralTensorsLieOneBehindTheOther) {
   Numbers a(DeviceNumber::f32, normal(squares_part + 3, 1)), b(DeviceNumber::bf16, normal(40, 2));
   Memory<double> parts(3), of_b(1);
-  device::squares({.gradient = {{a.data(), squares_part + 3, DeviceNumber::f32},
-                                {b.data(), 40, DeviceNumber::bf16}},
-                   .count = 2,
-                   .parts = parts.data()},
-                  nullptr);
-  device::squares(
+  under_test().squares({.gradient = {{a.data(), squares_part + 3, DeviceNumber::f32},
+                                     {b.data(), 40, DeviceNumber::bf16}},
+                        .count = 2,
+                        .parts = parts.data()},
+                       nullptr);
+  under_test().squares(
       {.gradient = {{b.data(), 40, DeviceNumber::bf16}}, .count = 1, .parts = of_b.data()},
       nullptr);
   EXPECT_EQ(parts.values()[2], of_b.values()[0]);
@@ -210,14 +209,14 @@ TEST(DeviceDropout, HasTheWordsOfTheCpu) {
   const double rate = 0.3;
   for (const DeviceNumber type : both_types) {
     Numbers x(type, normal(n, 1)), y(type, n);
-    device::dropout({.x = x.data(),
-                     .y = y.data(),
-                     .n = n,
-                     .words = {words[0], words[1], words[2], words[3]},
-                     .least = static_cast<uint64_t>(rate * 0x1p32),
-                     .kept = static_cast<float>(1 / (1 - rate)),
-                     .type = type},
-                    nullptr);
+    under_test().dropout({.x = x.data(),
+                          .y = y.data(),
+                          .n = n,
+                          .words = {words[0], words[1], words[2], words[3]},
+                          .least = static_cast<uint64_t>(rate * 0x1p32),
+                          .kept = static_cast<float>(1 / (1 - rate)),
+                          .type = type},
+                         nullptr);
     std::vector<double> expected = x.values();
     const double kept = Numbers(type, std::vector<double>{1 / (1 - rate)}).values()[0];
     for (size_t i = 0; i < n; ++i) {
