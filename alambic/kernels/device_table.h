@@ -162,7 +162,7 @@ struct DeviceAdamWTensor {
   const void* gradient;  ///< null: zeros
   void* weight;          ///< null: the master is the weight
   int64_t n;
-  float weight_decay;
+  float kept;  ///< of the master: 1 − learning rate · weight decay
   DeviceNumber gradient_type, weight_type;
 };
 inline constexpr int most_device_tensors = 32;
@@ -171,8 +171,12 @@ struct DeviceAdamW {
   int count;
   float factor;        ///< of the gradients
   const float* scale;  ///< one number, on the device: another factor; null: 1
-  float learning_rate, beta1, beta2, epsilon;
-  float correction1, correction2;  ///< 1 − beta^step
+  /// From float64 on the host: of a float32 beta2, 0.999, what is left of 1 is 1.3e-5 beside its
+  /// own.
+  float beta2, rest1, rest2;  ///< rest: 1 − beta
+  float step_size;            ///< learning rate / (1 − beta1^step)
+  float root_correction;      ///< √(1 − beta2^step)
+  float epsilon;
 };
 /// Numbers of a tensor that one block steps.
 inline constexpr int64_t adamw_part = 1 << 14;
@@ -320,7 +324,7 @@ constexpr uint64_t layout_of(uint64_t version) {
 inline constexpr uint64_t device_layout =
     layout_of<DeviceTable, DeviceNorm, DeviceNormGrad, DeviceHeadParts, DeviceGated, DeviceDecode,
               DeviceSample, DeviceAdamW, DeviceSquares, DeviceClip, DeviceUnpack, DevicePackedFew,
-              DeviceRoute, DeviceMoe, DeviceDropout>(1);
+              DeviceRoute, DeviceMoe, DeviceDropout>(2);
 
 /// Function by which a library shows its kernels: const DeviceTable*().
 inline constexpr const char* device_table_function = "alambic_device_table";

@@ -21,16 +21,18 @@ void adamw(const AdamWStep& step, const std::vector<AdamWTensor>& tensors) {
   if (tensors.empty()) return;
   const DeviceCall call = call_for(tensors.front().master);
   const auto t = static_cast<double>(step.step);
+  const double correction1 = 1 - std::pow(step.beta1, t);
+  const double correction2 = 1 - std::pow(step.beta2, t);
   DeviceAdamW job = {.tensor = {},
                      .count = 0,
                      .factor = static_cast<float>(step.factor),
                      .scale = nullptr,
-                     .learning_rate = static_cast<float>(step.learning_rate),
-                     .beta1 = static_cast<float>(step.beta1),
                      .beta2 = static_cast<float>(step.beta2),
-                     .epsilon = static_cast<float>(step.epsilon),
-                     .correction1 = static_cast<float>(1 - std::pow(step.beta1, t)),
-                     .correction2 = static_cast<float>(1 - std::pow(step.beta2, t))};
+                     .rest1 = static_cast<float>(1 - step.beta1),
+                     .rest2 = static_cast<float>(1 - step.beta2),
+                     .step_size = static_cast<float>(step.learning_rate / correction1),
+                     .root_correction = static_cast<float>(std::sqrt(correction2)),
+                     .epsilon = static_cast<float>(step.epsilon)};
   std::vector<Tensor> dense;  // gradients that must live until their kernel is enqueued
   const auto enqueue = [&] {
     if (job.count > 0) call.run(call.table().adamw, job);
@@ -45,13 +47,14 @@ void adamw(const AdamWStep& step, const std::vector<AdamWTensor>& tensors) {
     const Tensor gradient =
         tensor.gradient.defined() ? tensor.gradient.contiguous() : tensor.gradient;
     dense.push_back(gradient);
+    const double kept = 1 - step.learning_rate * tensor.weight_decay;
     job.tensor[job.count++] = {.master = call.at<float>(tensor.master),
                                .mean = call.at<float>(tensor.mean),
                                .square = call.at<float>(tensor.square),
                                .gradient = call.at(gradient),
                                .weight = call.at(tensor.weight),
                                .n = tensor.master.numel(),
-                               .weight_decay = static_cast<float>(tensor.weight_decay),
+                               .kept = static_cast<float>(kept),
                                .gradient_type = type_of(gradient),
                                .weight_type = type_of(tensor.weight)};
     if (job.count == most_device_tensors) enqueue();

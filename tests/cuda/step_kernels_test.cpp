@@ -14,10 +14,26 @@ std::vector<float> floats(const std::vector<double>& numbers) {
   return {numbers.begin(), numbers.end()};
 }
 
+// A launch of no tensors yet: the scalars of a step as the host makes them.
+DeviceAdamW step_of(const ref::AdamW& options, int64_t step, double factor) {
+  const auto t = static_cast<double>(step);
+  const double correction1 = 1 - std::pow(options.beta1, t);
+  return {.tensor = {},
+          .count = 0,
+          .factor = static_cast<float>(factor),
+          .scale = nullptr,
+          .beta2 = static_cast<float>(options.beta2),
+          .rest1 = static_cast<float>(1 - options.beta1),
+          .rest2 = static_cast<float>(1 - options.beta2),
+          .step_size = static_cast<float>(options.learning_rate / correction1),
+          .root_correction = static_cast<float>(std::sqrt(1 - std::pow(options.beta2, t))),
+          .epsilon = static_cast<float>(options.epsilon)};
+}
+
 TEST(DeviceAdamW, StepsAsTheDefinitionWithMastersBesideTheWeights) {
   for (const DeviceNumber type : both_types) {
     const size_t n = 300;
-    const ref::AdamW options = {3e-3, 0.9, 0.99, 1e-8, 0.1};
+    const ref::AdamW options = {3e-3, 0.9, 0.999, 1e-8, 0.1};
     Memory<float> master(floats(normal(n, 1))), mean(std::vector<float>(n, 0)),
         square(std::vector<float>(n, 0)), scale(std::vector<float>{0.5f});
     Numbers weight(type, n);
@@ -25,25 +41,19 @@ TEST(DeviceAdamW, StepsAsTheDefinitionWithMastersBesideTheWeights) {
     for (const float number : master.values()) expected.push_back({number, 0, 0});
     for (int64_t step = 1; step <= 3; ++step) {
       Numbers gradient(type, normal(n, 10 + step));
-      under_test().adamw({.tensor = {{.master = master.data(),
-                                      .mean = mean.data(),
-                                      .square = square.data(),
-                                      .gradient = gradient.data(),
-                                      .weight = weight.data(),
-                                      .n = n,
-                                      .weight_decay = static_cast<float>(options.weight_decay),
-                                      .gradient_type = type,
-                                      .weight_type = type}},
-                          .count = 1,
-                          .factor = 0.5f,
-                          .scale = scale.data(),
-                          .learning_rate = static_cast<float>(options.learning_rate),
-                          .beta1 = static_cast<float>(options.beta1),
-                          .beta2 = static_cast<float>(options.beta2),
-                          .epsilon = static_cast<float>(options.epsilon),
-                          .correction1 = static_cast<float>(1 - std::pow(options.beta1, step)),
-                          .correction2 = static_cast<float>(1 - std::pow(options.beta2, step))},
-                         nullptr);
+      DeviceAdamW job = step_of(options, step, 0.5);
+      job.scale = scale.data();
+      job.count = 1;
+      job.tensor[0] = {.master = master.data(),
+                       .mean = mean.data(),
+                       .square = square.data(),
+                       .gradient = gradient.data(),
+                       .weight = weight.data(),
+                       .n = n,
+                       .kept = static_cast<float>(1 - options.learning_rate * options.weight_decay),
+                       .gradient_type = type,
+                       .weight_type = type};
+      under_test().adamw(job, nullptr);
       const auto g = gradient.values();
       for (size_t i = 0; i < n; ++i) {
         expected[i] = ref::adamw(options, step, expected[i], 0.25 * g[i]);
@@ -55,6 +65,10 @@ TEST(DeviceAdamW, StepsAsTheDefinitionWithMastersBesideTheWeights) {
     // The master moves by 3e-3 a step: bfloat16 alone would lose half of it.
     EXPECT_LT(error(found, masters), 1e-6);
     EXPECT_EQ(weight.values(), Numbers(type, found).values());
+    for (size_t i = 0; i < n; ++i) {
+      EXPECT_NEAR(mean.values()[i], expected[i].mean, 1e-7);  // of about 0.1, with both signs
+      EXPECT_NEAR(square.values()[i] / expected[i].square, 1, 3e-7) << i;
+    }
   }
 }
 
@@ -62,25 +76,19 @@ TEST(DeviceAdamW, AFactorOfZeroKeepsWhatIsNotFiniteOut) {
   Memory<float> master(floats({1})), mean(floats({0.25})), square(floats({0.5})),
       scale(floats({0}));
   Numbers gradient(DeviceNumber::f32, std::vector<double>{NAN});
-  under_test().adamw({.tensor = {{.master = master.data(),
-                                  .mean = mean.data(),
-                                  .square = square.data(),
-                                  .gradient = gradient.data(),
-                                  .weight = nullptr,
-                                  .n = 1,
-                                  .weight_decay = 0,
-                                  .gradient_type = DeviceNumber::f32,
-                                  .weight_type = DeviceNumber::f32}},
-                      .count = 1,
-                      .factor = 1,
-                      .scale = scale.data(),
-                      .learning_rate = 0.1f,
-                      .beta1 = 0.9f,
-                      .beta2 = 0.9f,
-                      .epsilon = 1e-8f,
-                      .correction1 = 0.1f,
-                      .correction2 = 0.1f},
-                     nullptr);
+  DeviceAdamW job = step_of({0.1, 0.9, 0.9, 1e-8, 0}, 1, 1);
+  job.scale = scale.data();
+  job.count = 1;
+  job.tensor[0] = {.master = master.data(),
+                   .mean = mean.data(),
+                   .square = square.data(),
+                   .gradient = gradient.data(),
+                   .weight = nullptr,
+                   .n = 1,
+                   .kept = 1,
+                   .gradient_type = DeviceNumber::f32,
+                   .weight_type = DeviceNumber::f32};
+  under_test().adamw(job, nullptr);
   EXPECT_TRUE(std::isfinite(master.values()[0]));
   EXPECT_FLOAT_EQ(mean.values()[0], 0.225f);
 }
@@ -93,16 +101,8 @@ TEST(DeviceAdamW, StepsSeveralTensorsInOneLaunch) {
     std::vector<Numbers> gradient, weight;
 
     DeviceAdamW job() {
-      DeviceAdamW job = {.tensor = {},
-                         .count = 3,
-                         .factor = 0.5f,
-                         .scale = nullptr,
-                         .learning_rate = 0.1f,
-                         .beta1 = 0.9f,
-                         .beta2 = 0.99f,
-                         .epsilon = 1e-8f,
-                         .correction1 = 0.1f,
-                         .correction2 = 0.01f};
+      DeviceAdamW job = step_of({0.1, 0.9, 0.99, 1e-8, 0}, 1, 0.5);
+      job.count = 3;
       for (int i = 0; i < 3; ++i) {
         const DeviceNumber type = i == 1 ? DeviceNumber::bf16 : DeviceNumber::f32;
         job.tensor[i] = {.master = master[i].data(),
@@ -111,7 +111,7 @@ TEST(DeviceAdamW, StepsSeveralTensorsInOneLaunch) {
                          .gradient = i == 2 ? nullptr : gradient[i].data(),
                          .weight = i == 1 ? weight[i].data() : nullptr,
                          .n = static_cast<int64_t>(master[i].size()),
-                         .weight_decay = i == 0 ? 0.1f : 0.0f,
+                         .kept = i == 0 ? 0.99f : 1.0f,
                          .gradient_type = type,
                          .weight_type = type};
       }

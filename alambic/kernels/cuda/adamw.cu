@@ -18,11 +18,10 @@ __device__ void step(const DeviceAdamW& job, const DeviceAdamWTensor& tensor, fl
   // Selected, not multiplied: what is not finite times 0 would reach the moments.
   const bool none = tensor.gradient == nullptr || scale == 0;
   const float gradient = none ? 0.0f : number(tensor.gradient, tensor.gradient_type, i) * scale;
-  const float mean = tensor.mean[i] + (1 - job.beta1) * (gradient - tensor.mean[i]);
-  const float square = job.beta2 * tensor.square[i] + (1 - job.beta2) * gradient * gradient;
-  float master = tensor.master[i] * (1 - job.learning_rate * tensor.weight_decay);
-  const float root = sqrtf(square) / sqrtf(job.correction2) + job.epsilon;
-  master -= job.learning_rate / job.correction1 * mean / root;
+  const float mean = tensor.mean[i] + job.rest1 * (gradient - tensor.mean[i]);
+  const float square = job.beta2 * tensor.square[i] + job.rest2 * gradient * gradient;
+  const float root = sqrtf(square) / job.root_correction + job.epsilon;
+  const float master = tensor.master[i] * tensor.kept - job.step_size * mean / root;
   tensor.mean[i] = mean;
   tensor.square[i] = square;
   tensor.master[i] = master;
