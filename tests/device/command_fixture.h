@@ -12,6 +12,7 @@
 #include "alambic/base/files.h"
 #include "alambic/cli/commands.h"
 #include "alambic/options/parse.h"
+#include "tests/device/test_device.h"
 #include "tests/program/program.h"
 
 extern "C" int alambic_torch_run(const char* command, const alambic::Options& options);
@@ -129,11 +130,13 @@ struct DeviceCommands : testing::Test {
     return rows;
   }
 
-  /// Every figure of two runs but times and memory.
+  /// Every figure of two runs but times and memory. A card's sums have other last bits, and Adam's
+  /// first step is the sign of a gradient, of one that is rounding alone too.
   static void expect_equal_runs(const std::string& one, const std::string& other) {
     const std::vector<Json> a = metrics(one), b = metrics(other);
     ASSERT_EQ(a.size(), b.size());
     ASSERT_GT(a.size(), 0u);
+    const double tolerance = is_simulated() ? 1e-4 : 2e-2;
     for (size_t i = 0; i < a.size(); ++i) {
       for (const auto& item : a[i].items()) {
         const std::string& key = item.key();
@@ -143,7 +146,8 @@ struct DeviceCommands : testing::Test {
         }
         ASSERT_TRUE(b[i].contains(key)) << key;
         const auto expected = item.value().get<double>();
-        EXPECT_NEAR(b[i][key].get<double>(), expected, 1e-4 * std::max(std::abs(expected), 1e-2))
+        EXPECT_NEAR(b[i][key].get<double>(), expected,
+                    tolerance * std::max(std::abs(expected), 1e-2))
             << key << " of row " << i;
       }
     }

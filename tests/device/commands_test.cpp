@@ -95,6 +95,9 @@ TEST_F(Runs, GoOnWhereTheyWereStopped) {
   stopping.join();
   ASSERT_EQ(stopped.code, 75) << stopped.text;
   succeed(distill("parts", options + " --resume", test_device_name()));
+  EXPECT_EQ(metrics("parts").size(), metrics("whole").size());
+  // A card adds the embedding's gradient as its threads come (docs/numerics.md).
+  if (!is_simulated()) return;
   EXPECT_EQ(read_file(at("parts/model/model.safetensors")),
             read_file(at("whole/model/model.safetensors")));
 }
@@ -129,7 +132,10 @@ TEST_F(Runs, Eval) {
     const Json cpu = eval(whole, "cpu"), device = eval(whole, test_device_name());
     for (const auto& item : cpu.items()) {
       if (!item.value().is_number() || item.key().find("second") != std::string::npos) continue;
-      EXPECT_NEAR(device[item.key()].get<double>(), item.value().get<double>(), 1e-5) << item.key();
+      const auto expected = item.value().get<double>();
+      EXPECT_NEAR(device[item.key()].get<double>(), expected,
+                  1e-5 * std::max(1.0, std::abs(expected)))
+          << item.key();
     }
   }
 }

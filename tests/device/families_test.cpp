@@ -47,14 +47,15 @@ void expect_as_on_the_cpu(const std::string& model) {
   const auto folder = golden_folder(model);
   const Learned cpu = learn_and_sample(folder, at::kCPU);
   const Learned device = learn_and_sample(folder, test_device());
-  EXPECT_NEAR(device.loss, cpu.loss, 1e-5 * std::abs(cpu.loss));
-  EXPECT_NEAR(device.norm, cpu.norm, 1e-4 * cpu.norm);
+  const double digits = is_simulated() ? 1 : 10;  // a card adds in another order
+  EXPECT_NEAR(device.loss, cpu.loss, digits * 1e-5 * std::abs(cpu.loss));
+  EXPECT_NEAR(device.norm, cpu.norm, digits * 1e-4 * cpu.norm);
   ASSERT_EQ(device.completions.size(), cpu.completions.size());
   for (size_t i = 0; i < cpu.completions.size(); ++i) {
     EXPECT_EQ(device.completions[i].tokens, cpu.completions[i].tokens) << "completion " << i;
     EXPECT_EQ(device.completions[i].ending, cpu.completions[i].ending);
     for (size_t t = 0; t < cpu.completions[i].logp.size(); ++t) {
-      EXPECT_NEAR(device.completions[i].logp.at(t), cpu.completions[i].logp[t], 1e-4);
+      EXPECT_NEAR(device.completions[i].logp.at(t), cpu.completions[i].logp[t], digits * 1e-4);
     }
   }
 }

@@ -23,31 +23,32 @@ namespace {
 struct Workload {
   Json config;
   at::ScalarType dtype;
-  int64_t vocabulary, sequences, length, decoded, repeats;
+  int64_t sequences, length, decoded, repeats;
+
+  int64_t size(const char* name) const { return config.at(name).get<int64_t>(); }
+  int64_t vocabulary() const { return size("vocab_size"); }
 };
 
+// An 8B model's layers, eight of them, and the same ways in a size for a simulated device.
 Workload workload(const std::string& shape) {
-  if (shape == "tiny") {
-    return {small_llama_config(), at::kFloat, 50, 4, 32, 16, 1};
-  }
-  if (shape != "8b") throw input_error("no shape '{}': tiny or 8b", shape);
-  return {Json{{"architectures", {"Qwen3ForCausalLM"}},
-               {"model_type", "qwen3"},
-               {"hidden_size", 4096},
-               {"intermediate_size", 12288},
-               {"num_hidden_layers", 8},
-               {"num_attention_heads", 32},
-               {"num_key_value_heads", 8},
-               {"head_dim", 128},
-               {"vocab_size", 151936},
-               {"max_position_embeddings", 40960},
-               {"tie_word_embeddings", false}},
-          at::kBFloat16,
-          151936,
-          4,
-          4096,
-          128,
-          3};
+  const bool tiny = shape == "tiny";
+  if (!tiny && shape != "8b") throw input_error("no shape '{}': tiny or 8b", shape);
+  return {.config = Json{{"architectures", {"Qwen3ForCausalLM"}},
+                         {"model_type", "qwen3"},
+                         {"hidden_size", tiny ? 64 : 4096},
+                         {"intermediate_size", tiny ? 96 : 12288},
+                         {"num_hidden_layers", tiny ? 2 : 8},
+                         {"num_attention_heads", tiny ? 4 : 32},
+                         {"num_key_value_heads", tiny ? 2 : 8},
+                         {"head_dim", tiny ? 16 : 128},
+                         {"vocab_size", tiny ? 500 : 151936},
+                         {"max_position_embeddings", 40960},
+                         {"tie_word_embeddings", false}},
+          .dtype = at::kBFloat16,
+          .sequences = 4,
+          .length = tiny ? 32 : 4096,
+          .decoded = tiny ? 8 : 128,
+          .repeats = tiny ? 1 : 3};
 }
 
 std::shared_ptr<Model> random_on_device(const Workload& work, at::Device device, bool trainable) {
@@ -80,15 +81,16 @@ double seconds(at::Device device, int64_t repeats, const std::function<void()>& 
 
 int print_speed(const std::string& shape) {
   const Workload work = workload(shape);
+  const int64_t element = static_cast<int64_t>(c10::elementSize(work.dtype));
   const at::Device device = test_device();
   const auto student = random_on_device(work, device, true);
-  const LocalTeacher teacher(student, work.vocabulary);
+  const LocalTeacher teacher(student, work.vocabulary());
   AdamW optimizer(*student, {});
   std::vector<Request> requests;
   std::vector<Completion> completions;
   for (int64_t s = 0; s < work.sequences; ++s) {
     const auto token = [&](int64_t i) {
-      return static_cast<int32_t>((i * 7 + s) % work.vocabulary);
+      return static_cast<int32_t>((i * 7 + s) % work.vocabulary());
     };
     requests.push_back({.prompt = {token(1)}, .id = static_cast<uint64_t>(s)});
     Completion completion;
@@ -97,15 +99,19 @@ int print_speed(const std::string& shape) {
     completions.push_back(std::move(completion));
   }
   const Rollouts rollouts = to_rollouts(requests, completions, 0, device);
-  nlohmann::ordered_json found = {{"shape", shape},
-                                  {"device", test_device_name()},
-                                  {"parameters", student->parameters()},
-                                  {"layers", work.config["num_hidden_layers"]},
-                                  {"width", work.config["hidden_size"]},
-                                  {"vocabulary", work.vocabulary},
-                                  {"element", c10::elementSize(work.dtype)},
-                                  {"tokens", rollouts.sequences.positions()},
-                                  {"length", work.length}};
+  nlohmann::ordered_json found = {
+      {"shape", shape},
+      {"device", test_device_name()},
+      {"parameters", student->parameters()},
+      {"head", work.vocabulary() * work.size("hidden_size")},
+      {"layers", work.size("num_hidden_layers")},
+      {"heads_width", work.size("num_attention_heads") * work.size("head_dim")},
+      {"keys_width", work.size("num_key_value_heads") * work.size("head_dim")},
+      {"vocabulary", work.vocabulary()},
+      {"element", element},
+      {"tokens", rollouts.sequences.positions()},
+      {"length", work.length},
+      {"decoded", work.decoded}};
   found["grade_seconds"] =
       seconds(device, work.repeats, [&] { static_cast<void>(teacher.evaluate(rollouts)); });
   const TeacherOutput output = teacher.evaluate(rollouts);
@@ -133,17 +139,27 @@ int print_speed(const std::string& shape) {
     const Loss loss = loss_of(hidden_MD);
     hidden_MD.mutable_grad() = Tensor();
   });
-  found["update_seconds"] = seconds(device, 1, [&] {
-    optimizer.clear_gradients();
-    static_cast<void>(optimizer.gradients());
+  reset_peak_memory(device);
+  const double idle = peak_memory(device);
+  static_cast<void>(loss_of(hidden_MD));
+  found["loss_peak_bytes"] = peak_memory(device) - idle;
+  optimizer.clear_gradients();
+  const std::vector<Tensor> gradients = optimizer.gradients();
+  const NamedTensors weights = optimizer.weights();
+  found["update_seconds"] = seconds(device, work.repeats, [&] {
+    for (size_t i = 0; i < weights.size(); ++i) {
+      Tensor weight = weights[i].second;
+      weight.mutable_grad() = gradients[i];
+    }
     optimizer.step(1e-6, optimizer.gradient_norm() > 1 ? 0.5 : 1);
   });
   const auto decode = [&](int64_t batch, int64_t tokens) {
-    EngineOptions engine{.vocabulary = work.vocabulary, .batch = batch};
+    EngineOptions engine{.vocabulary = work.vocabulary(), .batch = batch};
     engine.sampling.max_new_tokens = tokens;
     std::vector<Request> asked;
     for (int64_t b = 0; b < batch; ++b) asked.push_back({{3, 4, 5}, static_cast<uint64_t>(b)});
-    return seconds(device, 1, [&] { static_cast<void>(generate(*student, asked, engine)); });
+    return seconds(device, work.repeats,
+                   [&] { static_cast<void>(generate(*student, asked, engine)); });
   };
   for (const int64_t batch : {1, 64}) {
     const double passes = static_cast<double>(work.decoded);

@@ -1,0 +1,113 @@
+"""tools/gpu-check without a GPU: what it makes of recorded outputs."""
+import importlib.machinery
+import importlib.util
+import json
+import pathlib
+import sys
+import tempfile
+import types
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+sys.dont_write_bytecode = True
+import gpu_figures  # noqa: E402
+
+loader = importlib.machinery.SourceFileLoader("gpu_check", str(ROOT / "tools/gpu-check"))
+gpu_check = importlib.util.module_from_spec(importlib.util.spec_from_loader("gpu_check", loader))
+loader.exec_module(gpu_check)
+
+# Sizes of `device_test --speed 8b`, with times that are met exactly at these rates.
+FOUND = {"parameters": 2_787_000_000, "head": 151936 * 4096, "layers": 8, "heads_width": 4096,
+         "keys_width": 1024, "vocabulary": 151936, "element": 2, "tokens": 16384, "length": 4096,
+         "decoded": 128, "grade_seconds": 0.1, "learn_seconds": 0.3, "loss_seconds": 0.1,
+         "update_seconds": 0.02, "decode_seconds_1": 0.001, "decode_seconds_64": 0.002,
+         "learn_peak_bytes": 60e9, "loss_peak_bytes": 2e9}
+
+
+class Figures(unittest.TestCase):
+    def test_bounds_are_those_of_hand(self):
+        found = gpu_figures.bounds(FOUND, 989e12, 4.8e12)
+        body = 2_787_000_000 - 2 * 151936 * 4096  # 1.542e9
+        # Two operations a weight and token; and 8 layers, 4096 wide, 2048 earlier tokens, 4 each.
+        forward = 16384 * (2 * body + 4 * 8 * 4096 * 2048)
+        self.assertAlmostEqual(found["grade"][1], forward / 989e12)
+        self.assertAlmostEqual(found["loss"][1], 8 * 16384 * 151936 * 4096 / 989e12)
+        self.assertAlmostEqual(found["learn"][1], 3 * found["grade"][1] + found["loss"][1])
+        self.assertAlmostEqual(found["update"][1], 30 * 2_787_000_000 / 4.8e12)
+        # 32,768 bytes of keys and values a token, of 195 tokens on average.
+        weights = 2 * (body + 151936 * 4096)
+        self.assertAlmostEqual(found["decode at batch 1"][1], (weights + 195 * 32768) / 4.8e12)
+        self.assertAlmostEqual(found["decode at batch 64"][1],
+                               (weights + 64 * 195 * 32768) / 4.8e12)
+
+    def test_aims_are_the_issues(self):
+        self.assertAlmostEqual(989 / gpu_figures.AIMS["grade"][1], 0.75 * 790)
+        self.assertAlmostEqual(989 / gpu_figures.AIMS["learn"][1], 0.45 * 989)
+        self.assertAlmostEqual(gpu_figures.AIMS["update"][1] * 30 * 8.19e9 / 4.8e12, 0.070)
+
+    def test_a_row_for_each_figure(self):
+        for card in ("H200", None):
+            lines = gpu_figures.table(FOUND, card)
+            self.assertEqual(len(lines), 2 + len(gpu_figures.AIMS) + 2)
+            self.assertEqual({line.count("|") for line in lines}, {6})
+
+    def test_cards_by_their_names(self):
+        for name, kind in (("NVIDIA H200", "H200"), ("NVIDIA H100 80GB HBM3", "H100"),
+                           ("NVIDIA B200", "B200"), ("NVIDIA GeForce RTX 4090", None)):
+            self.assertEqual(gpu_figures.card_of(name), kind)
+
+
+class Verdicts(unittest.TestCase):
+    def verdict(self, text, code=0):
+        check = gpu_check.Check("FAIL" if code else "pass")
+        return gpu_check.told_by_googletest(check, text)
+
+    def test_counts_what_ran(self):
+        found = self.verdict("[==========] 45 tests from 16 test suites ran. (3038 ms total)\n"
+                             "[  PASSED  ] 45 tests.\n")
+        self.assertEqual((found.state, found.text), ("pass", "45 tests"))
+        found = self.verdict("[==========] 1 test from 1 test suite ran. (59 ms total)\n")
+        self.assertEqual((found.state, found.text), ("pass", "1 tests"))
+
+    def test_a_name_that_matches_nothing_is_no_pass(self):
+        found = self.verdict("[==========] 0 tests from 0 test suites ran. (0 ms total)\n"
+                             "[  PASSED  ] 0 tests.\n")
+        self.assertEqual(found.state, "FAIL")
+        self.assertEqual(self.verdict("").state, "FAIL")
+
+    def test_skipped_tests_are_no_pass(self):
+        found = self.verdict(
+            "tests/device/budget_test.cpp:82: Skipped\ncounts are the simulated device's\n\n"
+            "[==========] 5 tests from 2 test suites ran. (0 ms total)\n[  PASSED  ] 0 tests.\n"
+            "[  SKIPPED ] 5 tests.\n")
+        self.assertEqual((found.state, found.text),
+                         ("skipped", "counts are the simulated device's"))
+
+
+class Kept(unittest.TestCase):
+    def test_what_passed_is_not_run_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            gpu_check.RESULTS = pathlib.Path(folder)
+            gpu_check.LOGS = gpu_check.RESULTS / "logs"
+            device = types.SimpleNamespace(name="simulated", title="a device", build=ROOT)
+            runs = []
+
+            def part(_):
+                for name, state in (("good", "pass"), ("bad", "FAIL"), ("left", "skipped")):
+                    yield name, lambda name, state=state: runs.append(name) or gpu_check.Check(
+                        state, "text", 1.0, ["| row |"])
+                yield "broken", lambda name: runs.append(name) or json.loads("{")
+
+            gpu_check.print = lambda *words, **_: None
+            for _ in range(2):
+                results = gpu_check.Results(device, fresh=False)
+                done = dict(gpu_check.run_part(part, device, results))
+            self.assertEqual([runs.count(name) for name in ("good", "bad", "left", "broken")],
+                             [1, 2, 2, 2])
+            self.assertEqual(done["good"].figures, ["| row |"])
+            self.assertEqual(done["broken"].state, "FAIL")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,71 @@
+"""What the figures of tools/gpu-check are held against: bounds of the card, and the lines of a table.
+
+`found` is what `device_test --speed SHAPE` prints: sizes of the model, seconds and bytes.
+"""
+
+# What a card can do at most: dense bfloat16 operations and bytes of its memory a second.
+GPUS = {"A100": (312e12, 2.0e12), "H100": (989e12, 3.35e12), "H200": (989e12, 4.8e12),
+        "B200": (2250e12, 8.0e12), "B300": (2250e12, 8.0e12)}
+USUAL = "H200"
+
+# Figure, what it is divided by, and the aim for the quotient (smaller is better): 75 % of 790
+# TFLOP/s, 45 % of 989, 1.25 times the products, 70 ms for 8.19e9 parameters, 1.6 times the bound.
+AIMS = {"grade": ("operations / peak", 989 / 790 / 0.75),
+        "learn": ("operations / peak", 1 / 0.45),
+        "loss": ("its products / peak", 1.25),
+        "update": ("30 bytes a parameter / bandwidth", 0.070 / (30 * 8.19e9 / 4.8e12)),
+        "decode at batch 1": ("weights and keys / bandwidth", 1.6),
+        "decode at batch 64": ("weights and keys / bandwidth", 1.6)}
+BATCHES = (1, 64)
+PROMPT = 3  # tokens before what is decoded
+
+
+def card_of(name):
+    """Of a card's name its kind, or None."""
+    return next((kind for kind in GPUS if kind in name), None)
+
+
+def bounds(found, peak, bandwidth):
+    """{figure: (seconds it took, seconds that the hardware needs at least)}"""
+    tokens, head = found["tokens"], found["head"]
+    body = found["parameters"] - 2 * head  # without the embedding, which is read and not multiplied
+    # Scores and weighted values, of half of all pairs.
+    attention = 4 * found["layers"] * found["heads_width"] * found["length"] / 2
+    forward = tokens * (2 * body + attention)
+    # Logits of student and teacher, gradients of hidden states and head.
+    loss = 8 * tokens * head
+    rows = {"grade": (found["grade_seconds"], forward / peak),
+            # Forward and backward, as MFU counts: recomputed layers are our own affair.
+            "learn": (found["learn_seconds"], (3 * forward + loss) / peak),
+            "loss": (found["loss_seconds"], loss / peak),
+            # Gradient 2 for the norm and 2 for the step, master and moments 3 · 8, weight 2.
+            "update": (found["update_seconds"], 30 * found["parameters"] / bandwidth)}
+    # The passes between `decoded` and twice as many tokens.
+    context = PROMPT + 1.5 * found["decoded"]
+    keys = 2 * found["layers"] * found["keys_width"] * found["element"] * context
+    for batch in BATCHES:
+        read = found["element"] * (body + head) + batch * keys
+        rows[f"decode at batch {batch}"] = (found[f"decode_seconds_{batch}"], read / bandwidth)
+    return rows
+
+
+def memories(found):
+    """{figure: (bytes, bytes it is held against or None, what those are)}"""
+    logits = 2 * 4 * found["tokens"] * found["vocabulary"]
+    return {"memory of the loss": (found["loss_peak_bytes"], logits, "float32 logits of both models"),
+            "memory of a learning pass": (found["learn_peak_bytes"], None, "")}
+
+
+def table(found, card):
+    """Lines of the table; `card` is a kind of GPUS, or None where no card has been measured."""
+    lines = ["| figure | found | bound | found / bound | aim |", "|---|---|---|---|---|"]
+    for name, (seconds, bound) in bounds(found, *GPUS[card or USUAL]).items():
+        what, aim = AIMS[name]
+        held = (f"{1e3 * bound:.2f} ms ({what}) | {seconds / bound:.2f} | {aim:.2f} |" if card
+                else f"no card ({what}) | | {aim:.2f} |")
+        lines.append(f"| {name} | {1e3 * seconds:.2f} ms | {held}")
+    for name, (size, bound, what) in memories(found).items():
+        held = (f"{1e-9 * bound:.4g} GB ({what}) | {size / bound:.3f} | |" if card and bound
+                else "| | |")
+        lines.append(f"| {name} | {1e-9 * size:.4g} GB | {held}")
+    return lines
