@@ -14,7 +14,7 @@ class Wrong(Exception):
 
 
 class Program:
-    """`alambic` with models and data of its own in `folder`, on `device`."""
+    """The program with models and data of its own in `folder`, on `device`."""
 
     def __init__(self, program, folder, tokenizer, device, log):
         self.program, self.folder, self.device, self.log = program, folder, device, log
@@ -36,8 +36,9 @@ class Program:
         self.log.write(f"$ {' '.join(command)}\n{out}{errors}[{found.returncode}]\n")
         self.log.flush()
         if found.returncode != code:
-            last = (errors or out).strip().splitlines()[-1:] or ["no message"]
-            raise Wrong(f"{words[0]} ended with {found.returncode}, expected {code}: {last[0]}")
+            lines = (errors or out).strip().splitlines() or ["no message"]
+            told = next((line for line in lines if line.startswith("error")), lines[-1])
+            raise Wrong(f"{words[0]} ended with {found.returncode}, expected {code}: {told}")
         return out, errors
 
     def learned(self, command, name, *more):

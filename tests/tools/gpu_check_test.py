@@ -76,6 +76,12 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(found.state, "FAIL")
         self.assertEqual(self.verdict("").state, "FAIL")
 
+    def test_failed_tests_are_named(self):
+        found = self.verdict("[  FAILED  ] Golden/FamiliesOnADevice.Learn/llama, where GetParam()\n"
+                             "[==========] 2 tests from 1 test suite ran. (3 ms total)\n", code=1)
+        self.assertEqual(found.state, "FAIL")
+        self.assertIn("Golden/FamiliesOnADevice.Learn/llama", found.text)
+
     def test_skipped_tests_are_no_pass(self):
         found = self.verdict(
             "tests/device/budget_test.cpp:82: Skipped\ncounts are the simulated device's\n\n"
