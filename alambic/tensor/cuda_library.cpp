@@ -22,6 +22,18 @@ bool has_nvidia_driver() {
   return ::access("/dev/nvidiactl", F_OK) == 0 || ::access("/dev/nvidia0", F_OK) == 0;
 }
 
+std::string no_gpu_shown(const char* visible) {
+  const std::string shown = "the driver shows no GPU that libtorch can use";
+  if (visible == nullptr) {
+    return shown + ": is it older than 580, which CUDA 13 needs, or a MIG slice that is not named?";
+  }
+  const std::string name = visible;
+  return fmt::format(
+      "{}: CUDA_VISIBLE_DEVICES is {}; expected numbers or UUIDs of `nvidia-smi -L` with commas "
+      "between them (a MIG slice goes by its UUID), or no such variable",
+      shown, name.empty() ? "empty, which hides all" : "'" + name + "'");
+}
+
 std::string load_cuda_library() {
   if (!has_nvidia_driver()) {
     return "there is no NVIDIA driver: neither /dev/nvidiactl nor /dev/nvidia0 is there";

@@ -11,6 +11,10 @@ namespace alambic {
 /// is loaded. libtorch asks for its CUDA half at its first call, so this comes before.
 std::string load_cuda_library();
 
+/// Why a driver that is loaded shows no GPU. `visible`: CUDA_VISIBLE_DEVICES, null where it is
+/// unset.
+std::string no_gpu_shown(const char* visible);
+
 /// Whether the kernel module of NVIDIA's driver is there.
 bool has_nvidia_driver();
 

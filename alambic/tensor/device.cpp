@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <optional>
 #include <variant>
 
@@ -54,12 +55,7 @@ std::string problem_of(at::Device device) {
 std::variant<at::Device, std::string> find_gpu(std::optional<int64_t> index) {
   if (const std::string problem = load_cuda_library(); !problem.empty()) return problem;
   const int64_t count = at::hasCUDA() ? c10::impl::VirtualGuardImpl(at::kCUDA).deviceCount() : 0;
-  if (count == 0) {
-    return fmt::format(
-        "the driver shows no GPU that libtorch can use ({}): is it older than 580, "
-        "which CUDA 13 needs, or a MIG slice that is not named?",
-        visible(0));
-  }
+  if (count == 0) return no_gpu_shown(std::getenv("CUDA_VISIBLE_DEVICES"));
   if (!index) {
     const int64_t own = launch_environment().local_rank;
     index = count == 1 ? 0 : own;  // a launcher may show each process its own GPU alone

@@ -8,6 +8,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/kernels/norm.h"
+#include "alambic/tensor/cuda_library.h"
 #include "tests/device/simulated_device.h"
 #include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
@@ -163,6 +164,17 @@ TEST_F(ChooseDevice, SaysWhatWasLookedForAndFound) {
   if (access("/dev/nvidiactl", F_OK) == 0) GTEST_SKIP() << "there is a driver";
   EXPECT_NE(refusal("cuda:1", Exit::environment).find("/dev/nvidiactl"), std::string::npos);
   EXPECT_EQ(choose_device("auto"), at::Device(at::kCPU));
+}
+
+// Bug: with an empty CUDA_VISIBLE_DEVICES, or a wrong one, the driver was said to be too old.
+TEST_F(ChooseDevice, SaysWhatHidesTheGpus) {
+  EXPECT_NE(no_gpu_shown(nullptr).find("older than 580"), std::string::npos);
+  for (const auto& [visible, said] :
+       {std::pair("", "is empty, which hides all"), {"foo", "is 'foo'"}}) {
+    const std::string reason = no_gpu_shown(visible);
+    EXPECT_NE(reason.find(said), std::string::npos) << reason;
+    EXPECT_EQ(reason.find("older"), std::string::npos) << reason;
+  }
 }
 
 TEST_F(ChooseDevice, HasNoSimulatedOneWithoutATest) {
