@@ -56,6 +56,16 @@ def memories(found):
             "memory of a learning pass": (found["learn_peak_bytes"], None, "")}
 
 
+def beside_full_logits(found):
+    """Lines of the loss beside its formula over all logits at once, of the rows that it took."""
+    own = found["loss_seconds"] * found["full_rows"] / found["tokens"]
+    seconds, size = found["full_seconds"], found["full_peak_bytes"]
+    return [f"| full logits, {found['full_rows']} rows | {1e3 * seconds:.2f} ms | ours "
+            f"{1e3 * own:.2f} ms | {own / seconds:.2f} | |",
+            f"| their memory | {1e-9 * size:.4g} GB | ours, of all rows, "
+            f"{1e-9 * found['loss_peak_bytes']:.4g} GB | {found['loss_peak_bytes'] / size:.3f} | |"]
+
+
 def table(found, card):
     """Lines of the table; `card` is a kind of GPUS, or None where no card has been measured."""
     lines = ["| figure | found | bound | found / bound | aim |", "|---|---|---|---|---|"]
@@ -68,4 +78,4 @@ def table(found, card):
         held = (f"{1e-9 * bound:.4g} GB ({what}) | {size / bound:.3f} | |" if card and bound
                 else "| | |")
         lines.append(f"| {name} | {1e-9 * size:.4g} GB | {held}")
-    return lines
+    return lines + beside_full_logits(found)

@@ -64,6 +64,18 @@ std::shared_ptr<Model> random_on_device(const Workload& work, at::Device device,
   return model;
 }
 
+// The reverse KL as a formula, of float32 logits; the teacher is the student.
+void full_logits_loss(const Tensor& hidden_RD, const Tensor& weight_VD) {
+  const auto log_softmax = [&](const Tensor& x_RD, const Tensor& w_VD) {
+    return at::log_softmax(at::mm(x_RD, w_VD.t()).to(at::kFloat), -1);
+  };
+  const Tensor x_RD = hidden_RD.detach().requires_grad_();
+  const Tensor w_VD = weight_VD.detach().requires_grad_();
+  const Tensor teacher_RV = log_softmax(hidden_RD, weight_VD.detach());
+  const Tensor student_RV = log_softmax(x_RD, w_VD);
+  (student_RV.exp() * (student_RV - teacher_RV)).sum().backward();
+}
+
 // The shortest of some runs, after one that is not counted.
 double seconds(at::Device device, int64_t repeats, const std::function<void()>& run) {
   double best = std::numeric_limits<double>::infinity();
@@ -139,10 +151,20 @@ int print_speed(const std::string& shape) {
     const Loss loss = loss_of(hidden_MD);
     hidden_MD.mutable_grad() = Tensor();
   });
-  reset_peak_memory(device);
-  const double idle = peak_memory(device);
-  static_cast<void>(loss_of(hidden_MD));
-  found["loss_peak_bytes"] = peak_memory(device) - idle;
+  const auto peak_of = [&](const std::function<void()>& run) {
+    reset_peak_memory(device);
+    const double idle = peak_memory(device);
+    run();
+    return peak_memory(device) - idle;
+  };
+  found["loss_peak_bytes"] = peak_of([&] { static_cast<void>(loss_of(hidden_MD)); });
+  // What it is beside: all logits at once, of as many rows as fit.
+  const Tensor some_RD = hidden_MD.detach().slice(0, 0, 4096);
+  const Tensor weight_VD = student->head().weight_VD.dense();
+  const auto full_logits = [&] { full_logits_loss(some_RD, weight_VD); };
+  found["full_rows"] = some_RD.size(0);
+  found["full_seconds"] = seconds(device, work.repeats, full_logits);
+  found["full_peak_bytes"] = peak_of(full_logits);
   optimizer.clear_gradients();
   const std::vector<Tensor> gradients = optimizer.gradients();
   const NamedTensors weights = optimizer.weights();
