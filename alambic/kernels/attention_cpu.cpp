@@ -1,6 +1,7 @@
 // Attention of one unit (a sequence and a key/value head), forward and backward, and of one query
 // over a cache. Scores exist for query_block positions at a time.
 #include "alambic/kernels/kernels_cpu.h"
+#include "alambic/kernels/packed_numbers_cpu.h"
 #include "alambic/kernels/simd/math.h"
 #include "alambic/kernels/simd/transpose.h"
 
@@ -248,8 +249,29 @@ void attention_grad(const AttentionGradArgs& g) {
 
 // Softmax over chunks of the cache with a running maximum: no scratch that grows with the length,
 // and chunk borders depend on the position only, so a batch gives the bits of its members alone.
+namespace {
+
+/// Entries [first, first + count) as float32.
+const float* entries(const CachedAttentionArgs& a, const void* rows, int64_t first, int64_t count) {
+  const int64_t begin = first * a.d, n = count * a.d;
+  if (a.scratch == nullptr) return static_cast<const float*>(rows) + begin;
+  const auto* from = static_cast<const uint8_t*>(rows) + 2 * begin;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(a.scratch + i, bfloats(from + 2 * i));
+  if (i < n) {
+    uint8_t last[2 * lanes] = {};
+    float numbers[lanes];
+    __builtin_memcpy(last, from + 2 * i, 2 * (n - i));
+    store(numbers, bfloats(last));
+    __builtin_memcpy(a.scratch + i, numbers, 4 * (n - i));
+  }
+  return a.scratch;
+}
+
+}  // namespace
+
 void cached_attention(const CachedAttentionArgs& a) {
-  constexpr int64_t heads = 8, chunk = 128;
+  constexpr int64_t heads = 8, chunk = cached_chunk;
   float scores[heads * chunk];
   const float scale = a.softcap > 0 ? 1.0f : a.scale;
   const int64_t begin = window_start(a.length - 1, a.window);
@@ -267,7 +289,7 @@ void cached_attention(const CachedAttentionArgs& a) {
       product_transposed({.a = a.q + h * a.d,
                           .a_row = a.d,
                           .a_col = 1,
-                          .b = a.k + first * a.d,
+                          .b = entries(a, a.k, first, count),
                           .b_row = a.d,
                           .c = scores,
                           .c_row = chunk,
@@ -297,7 +319,7 @@ void cached_attention(const CachedAttentionArgs& a) {
       small_product({.a = scores,
                      .a_row = chunk,
                      .a_col = 1,
-                     .b = a.v + first * a.d,
+                     .b = entries(a, a.v, first, count),
                      .b_row = a.d,
                      .c = out,
                      .c_row = a.d,

@@ -108,10 +108,14 @@ struct AttentionGradArgs {
   int64_t dk_row;  ///< distance of rows in dk and dv
 };
 
+/// Entries of a cache that are looked at together.
+inline constexpr int64_t cached_chunk = 128;
+
 /// The `group` queries of one running sequence that read one key/value head of its cache.
 struct CachedAttentionArgs {
-  const float* q;  ///< [group, d], dense
-  const float *k, *v;
+  const float* q;            ///< [group, d], dense
+  const void *k, *v;         ///< float32, or bfloat16 where there is scratch
+  float* scratch;            ///< cached_chunk · d floats, or null
   int64_t length, d, group;  ///< k, v: [length, d], dense
   float scale;
   int64_t window;

@@ -269,6 +269,26 @@ TEST(PackedAttention, OfBfloat16IsThatOfTheSameNumbersInFloat32) {
   EXPECT_TRUE(at::equal(found, expected.to(at::kBFloat16)));
 }
 
+// Prevents keys and values of a narrow model that are read as other numbers, beyond the vectors and
+// the chunks too.
+TEST(CachedAttention, OfBfloat16IsThatOfTheSameNumbersInFloat32) {
+  const at::NoGradGuard guard;
+  for (const int64_t d : {16, 20, 33, 64}) {
+    const auto bfloat = [](const Tensor& x) { return x.to(at::kBFloat16); };
+    const Tensor q = bfloat(draw({3, 4, d}, 20)), sinks = bfloat(draw({4}, 23));
+    const Tensor keys = bfloat(draw({4, 2, 300, d}, 21)), values = bfloat(draw({4, 2, 300, d}, 22));
+    for (const int64_t window : {0, 150}) {
+      AttentionOptions options = {.scale = 0.25, .window = window, .softcap = 2, .sinks_H = sinks};
+      const Tensor found = cached_attention(q, keys, values, {3, 0, 1}, {300, 129, 1}, options);
+      options.sinks_H = sinks.to(at::kFloat);
+      const Tensor wide =
+          cached_attention(q.to(at::kFloat), keys.to(at::kFloat), values.to(at::kFloat), {3, 0, 1},
+                           {300, 129, 1}, options);
+      EXPECT_TRUE(at::equal(found, bfloat(wide))) << d << " " << window;
+    }
+  }
+}
+
 TEST(CachedAttention, RefusesSlotsAndLengthsOutsideTheCache) {
   const Tensor keys = at::zeros({2, 1, 10, 8}), q = at::zeros({1, 1, 8});
   EXPECT_THROW(cached_attention(q, keys, keys, {2}, {1}, {}), std::exception);
