@@ -48,7 +48,7 @@ std::optional<double> duration(std::string_view text) {
   return seconds;
 }
 
-bool contains(std::string_view text, std::string_view word) {
+bool has_word(std::string_view text, std::string_view word) {
   return text.find(word) != std::string_view::npos;
 }
 
@@ -94,9 +94,9 @@ ErrorWords error_words(const std::string& body) {
 bool is_quota(const ErrorWords& words) {
   for (const char* code :
        {"insufficient_quota", "credit_balance", "billing", "spend_limit", "quota_exceeded"}) {
-    if (contains(words.codes, code)) return true;
+    if (has_word(words.codes, code)) return true;
   }
-  return contains(words.message, "per day") || contains(words.message, "PerDay");
+  return has_word(words.message, "per day") || has_word(words.message, "PerDay");
 }
 
 ReplyClass class_of(const HttpOutcome& outcome, const ErrorWords& words) {
@@ -112,7 +112,7 @@ ReplyClass class_of(const HttpOutcome& outcome, const ErrorWords& words) {
   if (asked != outcome.headers.end()) {
     return asked->second == "true" ? ReplyClass::busy : ReplyClass::rejected;
   }
-  if (contains(words.codes, "other_tokenizer")) return ReplyClass::rejected;  // ours: 409
+  if (has_word(words.codes, "other_tokenizer")) return ReplyClass::rejected;  // ours: 409
   const bool passing = status == 408 || status == 409 || status == 425 || status == 429;
   const bool never = status == 501 || status == 505;
   return passing || (status >= 500 && !never) ? ReplyClass::busy : ReplyClass::rejected;

@@ -96,8 +96,8 @@ void join_fp4(TensorView& matrix, const TensorView& scales, const std::string& w
   matrix.tiles = {scales.bytes, 1, fp4_block};
 }
 
-void join(TensorView& matrix, const TensorView& scales, const Tile& tile,
-          const std::string& where) {
+void join_scales(TensorView& matrix, const TensorView& scales, const Tile& tile,
+                 const std::string& where) {
   const auto wrong = [&](const std::string& what) {
     return input_error("cannot read the FP8 weights of {}: tensor {} {}", where,
                        printable(scales.name), what);
@@ -179,7 +179,7 @@ void join_tile_scales(Json& config, std::vector<TensorView>& tensors, const std:
       if (tensor.dtype == Dtype::I8) {
         join_fp4(tensor, found->second, where);
       } else {
-        join(tensor, found->second, *tile, where);
+        join_scales(tensor, found->second, *tile, where);
       }
       scales.erase(found);
     } else if (tensor.dtype == Dtype::F8_E4M3 || tensor.dtype == Dtype::F8_E5M2) {

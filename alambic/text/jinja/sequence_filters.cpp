@@ -70,7 +70,7 @@ Value last(Interpreter& interpreter, const Value& value, const Arguments&) {
   return items.empty() ? undefined("No last item, sequence was empty.") : items.back();
 }
 
-Value dict_items(Interpreter& interpreter, const Value& value, const Arguments&) {
+Value listed_items(Interpreter& interpreter, const Value& value, const Arguments&) {
   Values pairs;
   auto generator = std::make_shared<Generator>();
   if (value.dict() != nullptr) {
@@ -138,10 +138,10 @@ Value sum(Interpreter& interpreter, const Value& value, const Arguments& argumen
 }  // namespace
 
 const FilterTable& sequence_filters() {
-  static const FilterTable table = {{"batch", batch},      {"slice", in_slices},  {"first", first},
-                                    {"last", last},        {"items", dict_items}, {"join", join},
-                                    {"count", length},     {"length", length},    {"list", to_list},
-                                    {"reverse", reversed}, {"sum", sum}};
+  static const FilterTable table = {
+      {"batch", batch},        {"slice", in_slices},  {"first", first},  {"last", last},
+      {"items", listed_items}, {"join", join},        {"count", length}, {"length", length},
+      {"list", to_list},       {"reverse", reversed}, {"sum", sum}};
   return table;
 }
 
