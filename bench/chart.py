@@ -24,7 +24,7 @@ def chart(records, about):
         return LEFT + WIDTH * (math.log2(ratio) - low) / (high - low)
 
     bottom = TOP + ROW * len(records)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 80}" '
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 210}" '
              f'height="{bottom + 34}" font-family="sans-serif" font-size="12">',
              '<rect width="100%" height="100%" fill="white"/>',
              text(10, 20, "Times as fast as the peer (95 % interval)", 'font-size="15"'),
@@ -44,5 +44,6 @@ def chart(records, about):
                   f'fill="{color}"/>',
                   f'<line x1="{place(r["ratio_low"]):.1f}" x2="{place(r["ratio_high"]):.1f}" '
                   f'y1="{y + 8.5}" y2="{y + 8.5}" stroke="black"/>',
-                  text(place(max(r["ratio_high"], 1)) + 6, y + 12, f"{r['ratio']:.2f}")]
+                  text(place(max(r["ratio_high"], 1)) + 6, y + 12, f"{r['ratio']:.2f}" + (
+                      f", {r['share']:.0%} of the machine's most" if "share" in r else ""))]
     return "\n".join(parts + ["</svg>", ""])

@@ -4,7 +4,8 @@ A random Llama of 110 M parameters (hidden 768, 12 layers, 12 heads, intermediat
 32,000, tied head); prompts of 32 tokens, 128 new tokens, no end of text. Against transformers in
 float32 the greedy tokens must be equal before a speed is printed; llama.cpp rounds activations of
 quantized models to 8 bits, so there the files and the numbers of tokens are the same. llama.cpp
-decodes with float32 keys and values, as we do.
+decodes with float32 keys and values, as we do. "share" is the least time that the machine allows, by
+what it reads from memory and multiplies in float32 (measured in the same run), of the time taken.
 
   cmake --preset release -DALAMBIC_BENCH=ON && ninja -C build/release decode_bench alambic
   PYTHON bench/decode.py [--rounds 5] [--threads 2] [--batches 1 16] [--formats f32 q4_k]
@@ -64,6 +65,10 @@ class Process:
         counts = reply.get("counts") or [len(tokens) for tokens in reply["tokens"]]
         assert counts == [new_tokens] * len(prompts), counts
         return reply["seconds"], reply.get("tokens")
+
+    def ceiling(self):
+        print(json.dumps(dict(ceiling=True)), file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())
 
     def close(self):
         self.process.stdin.close()
@@ -130,8 +135,35 @@ def prompts_of(batch, length):
     return [[draw.randrange(VOCABULARY) for _ in range(length)] for _ in range(batch)]
 
 
-def compare(records, name, peer, sides, exact):
+class Bound:
+    """The least seconds that a machine needs for a model: weights and the keys and values of what came
+    before are read once a pass, and every weight is multiplied once a token."""
+
+    def __init__(self, ceiling, weight_bytes, number_bytes):
+        width, layers, _, intermediate = SHAPES[options.shape]
+        self.bytes, self.operations = ceiling["bytes"], ceiling["operations"]
+        self.weight_bytes = weight_bytes
+        self.row_bytes = 2 * layers * width * number_bytes
+        self.layer_weights = layers * width * (4 * width + 3 * intermediate)
+        self.head_weights = VOCABULARY * width
+        self.products = 4 * layers * width  # of attention, by a token and one before it
+
+    def prefill(self, tokens, rows=1):
+        work = 2 * self.layer_weights * tokens + self.products * tokens**2 / 2 + 2 * self.head_weights
+        return rows * work / self.operations
+
+    def decode(self, rows):
+        seconds = self.prefill(options.prompt, rows)
+        for before in range(options.prompt, options.prompt + options.new_tokens - 1):
+            read = self.weight_bytes + self.row_bytes * before * rows
+            work = rows * (2 * (self.layer_weights + self.head_weights) + self.products * before)
+            seconds += max(read / self.bytes, work / self.operations)
+        return seconds
+
+
+def compare(records, name, peer, sides, exact, weight_bytes, number_bytes=4):
     """Decoding at each batch, greedy and drawn, and one prompt alone."""
+    bound = Bound(sides["ours"].ceiling(), weight_bytes, number_bytes)
     for batch in options.batches:
         prompts = prompts_of(batch, options.prompt)
         first = {side: s.ask(prompts, options.new_tokens)[1] for side, s in sides.items()}
@@ -142,14 +174,15 @@ def compare(records, name, peer, sides, exact):
                           lambda side, seed: rested(side, prompts, options.new_tokens, seed))
         records.add(f"decode, {name}, batch {batch}", peer, seconds["ours"], seconds["theirs"],
                     "64 greedy tokens" if exact else "model, prompts, number of tokens",
-                    batch * options.new_tokens, "tokens/s")
+                    batch * options.new_tokens, "tokens/s", bound_seconds=bound.decode(batch))
     if options.prefill:
         prompts = prompts_of(1, options.prefill)
         for side in sides.values():
             side.ask(prompts, 1)
         seconds = in_turn(sides, options.rounds, lambda side, seed: rested(side, prompts, 1, seed))
         records.add(f"prefill, {name}, {options.prefill} tokens", peer, seconds["ours"],
-                    seconds["theirs"], "model, prompt", options.prefill, "tokens/s")
+                    seconds["theirs"], "model, prompt", options.prefill, "tokens/s",
+                    bound_seconds=bound.prefill(options.prefill))
     for side in sides.values():
         side.close()
 
@@ -171,13 +204,15 @@ def main():
                 peer = Transformers(model, dtype)
                 sides = {"ours": ours(model, "bf16-activations" if kind == "bf16" else kind),
                          "theirs": peer}
-                compare(records, kind, peer.name, sides, exact=kind == "f32")
+                number_bytes = 4 if kind == "f32" else 2
+                weights = (model / "model.safetensors").stat().st_size * number_bytes // 4
+                compare(records, kind, peer.name, sides, kind == "f32", weights, number_bytes)
         if "llama.cpp" in options.peers:
             for kind in options.formats:
                 file = folder / f"{kind}.gguf"
                 alambic("convert", "--model", model, "--type", kind, "--out", file)
                 sides = {"ours": ours(file, kind), "theirs": llama_cpp(file, max(options.batches))}
-                compare(records, kind.upper(), "llama.cpp", sides, exact=False)
+                compare(records, kind.upper(), "llama.cpp", sides, False, file.stat().st_size)
     records.write()
 
 

@@ -2,12 +2,15 @@
 // line of JSON.
 //   {"prompts": [[1, 2], …], "new_tokens": 128, "temperature": 0, "seed": 1}
 //   → {"seconds": 0.5, "tokens": [[…], …]}
+//   {"ceiling": true} → {"bytes": 4e10, "operations": 2e11}, what the machine can do a second
 // Usage: decode_bench MODEL THREADS float32|bfloat16
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 
 #include "alambic/base/error.h"
 #include "alambic/model/load.h"
@@ -31,12 +34,36 @@ Json completion(const Model& model, const Json& order) {
   return reply;
 }
 
+template <typename Work>
+double best_seconds(const Work& work) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < 9; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::min(best, seconds.count());
+  }
+  return best;
+}
+
+// Memory that is read once, far larger than the caches, and a product of float32.
+Json ceiling() {
+  constexpr int64_t numbers = int64_t{1} << 28, width = 2048;
+  const Tensor memory = at::ones({numbers}), a = at::randn({width, width}), b = a + 1;
+  Tensor sum = at::empty({}), c = at::empty_like(a);
+  const double read = best_seconds([&] { sum = memory.sum(); });
+  const double multiplied = best_seconds([&] { at::mm_out(c, a, b); });
+  return {{"bytes", 4.0 * static_cast<double>(numbers) / read},
+          {"operations", 2.0 * width * width * width / multiplied}};
+}
+
 int run(const std::string& folder, int threads, bool narrow) {
   at::set_num_threads(threads);
   const std::unique_ptr<Model> model =
       load_model(folder, {.dtype = narrow ? at::kBFloat16 : at::kFloat, .frozen = true});
   for (std::string line; std::getline(std::cin, line);) {
-    std::cout << completion(*model, Json::parse(line)) << std::endl;
+    const Json order = Json::parse(line);
+    std::cout << (order.contains("ceiling") ? ceiling() : completion(*model, order)) << std::endl;
   }
   return 0;
 }

@@ -40,9 +40,9 @@ class Records:
     def __init__(self, file=None):
         self.file, self.all = file, []
 
-    def add(self, name, peer, ours, theirs, equal, work=1, unit="s", **more):
+    def add(self, name, peer, ours, theirs, equal, work=1, unit="s", bound_seconds=None, **more):
         """`work` in so many `unit`s; "s": seconds themselves. `equal`: what was checked to be the
-        same on both sides."""
+        same on both sides. `bound_seconds`: the least that the machine allows."""
         mine, other = statistics.median(ours), statistics.median(theirs)
         low, high = interval(ours, theirs)
         self.all.append(
@@ -53,8 +53,12 @@ class Records:
                  load=os.getloadavg()[0], **more)
         )
         last = self.all[-1]
-        print(f"{name}: {last['ours']:.3g} {unit}, {peer} {last['peers']:.3g} {unit}, "
-              f"{last['ratio']:.2f} times as fast [{low:.2f}, {high:.2f}]", flush=True)
+        words = (f"{name}: {last['ours']:.3g} {unit}, {peer} {last['peers']:.3g} {unit}, "
+                 f"{last['ratio']:.2f} times as fast [{low:.2f}, {high:.2f}]")
+        if bound_seconds:
+            last.update(share=bound_seconds / mine, peer_share=bound_seconds / other)
+            words += f", {last['share']:.0%} of what the machine can do"
+        print(words, flush=True)
 
     def write(self):
         if self.file:

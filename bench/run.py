@@ -118,11 +118,12 @@ def table(records):
     comparisons, curves = split(records)
     lines = []
     if comparisons:
-        lines += ["| comparison | peer | ours | peer's | times as fast | 95 % |",
-                  "|---|---|---:|---:|---:|---|"]
+        lines += ["| comparison | peer | ours | peer's | times as fast | 95 % | of the machine's most |",
+                  "|---|---|---:|---:|---:|---|---:|"]
     for r in comparisons:
+        share = f"{r['share']:.0%}" if "share" in r else ""
         lines.append(f"| {r['name']} | {r['peer']} | {r['ours']:.3g} {r['unit']} | {r['peers']:.3g} "
-                     f"| {r['ratio']:.2f} | {r['ratio_low']:.2f} to {r['ratio_high']:.2f} |")
+                     f"| {r['ratio']:.2f} | {r['ratio_low']:.2f} to {r['ratio_high']:.2f} | {share} |")
     if curves:
         lines += ["", "| phase | over | seconds grow with the power | operations |", "|---|---|---:|---:|"]
     for c in curves:
