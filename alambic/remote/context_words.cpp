@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "alambic/base/contains.h"
+
 namespace alambic {
 namespace {
-
-bool contains(std::string_view text, std::string_view word) { return text.find(word) != text.npos; }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

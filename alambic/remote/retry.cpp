@@ -7,6 +7,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "alambic/base/contains.h"
 #include "alambic/base/error.h"
 #include "alambic/remote/context_words.h"
 
@@ -46,10 +47,6 @@ std::optional<double> duration(std::string_view text) {
     text.remove_prefix(unit->first.size());
   }
   return seconds;
-}
-
-bool has_word(std::string_view text, std::string_view word) {
-  return text.find(word) != std::string_view::npos;
 }
 
 /// An error's machine-readable words (type, code) and its message, in any of the forms in use.
@@ -94,9 +91,9 @@ ErrorWords error_words(const std::string& body) {
 bool is_quota(const ErrorWords& words) {
   for (const char* code :
        {"insufficient_quota", "credit_balance", "billing", "spend_limit", "quota_exceeded"}) {
-    if (has_word(words.codes, code)) return true;
+    if (contains(words.codes, code)) return true;
   }
-  return has_word(words.message, "per day") || has_word(words.message, "PerDay");
+  return contains(words.message, "per day") || contains(words.message, "PerDay");
 }
 
 ReplyClass class_of(const HttpOutcome& outcome, const ErrorWords& words) {
@@ -112,7 +109,7 @@ ReplyClass class_of(const HttpOutcome& outcome, const ErrorWords& words) {
   if (asked != outcome.headers.end()) {
     return asked->second == "true" ? ReplyClass::busy : ReplyClass::rejected;
   }
-  if (has_word(words.codes, "other_tokenizer")) return ReplyClass::rejected;  // ours: 409
+  if (contains(words.codes, "other_tokenizer")) return ReplyClass::rejected;  // ours: 409
   const bool passing = status == 408 || status == 409 || status == 425 || status == 429;
   const bool never = status == 501 || status == 505;
   return passing || (status >= 500 && !never) ? ReplyClass::busy : ReplyClass::rejected;
