@@ -72,28 +72,23 @@ struct Factor {
 constexpr Factor factors[] = {
     {"typical_p", 1}, {"tfs_z", 1}, {"repeat_penalty", 1}, {"top_n_sigma", -1}};
 
-[[noreturn]] void refuse(const char* name, const std::string& what) {
-  throw ApiError(400, fmt::format("'{}': {} is not supported by this server", name, what), name,
-                 "unsupported_field");
-}
-
 void refuse_formats(const RequestFields& fields) {
   if (!fields.find("response_format")) return;
   const std::string type = fields.read("response_format", [](const JsonView& json) {
     return std::string(json.at("type").string());
   });
-  if (type != "text") refuse("response_format", type);
+  if (type != "text") refuse_field("response_format", type);
 }
 
 void refuse_in_chat(const RequestFields& fields) {
   for (const Unknown& field : in_chats) fields.refuse(field.name, field.what);
-  if (fields.find("web_search_options")) refuse("web_search_options", "a search");
+  if (fields.find("web_search_options")) refuse_field("web_search_options", "a search");
   const std::string verbosity = fields.text("verbosity", "medium");
-  if (verbosity != "medium") refuse("verbosity", "one other than medium");
+  if (verbosity != "medium") refuse_field("verbosity", "one other than medium");
   if (!fields.find("modalities")) return;
   fields.read("modalities", [](const JsonView& json) {
     for (const JsonView& item : json.items()) {
-      if (item.string() != "text") refuse("modalities", std::string(item.string()));
+      if (item.string() != "text") refuse_field("modalities", std::string(item.string()));
     }
     return 0;
   });
@@ -115,7 +110,7 @@ void refuse_without_effect(const RequestFields& fields, TextForm form) {
   for (const Factor& field : factors) {
     const double value = fields.number(field.name, field.neutral, -1e9, 1e9);
     if (value != field.neutral)
-      refuse(field.name, fmt::format("a number other than {}", field.neutral));
+      refuse_field(field.name, fmt::format("a number other than {}", field.neutral));
   }
   refuse_formats(fields);
   if (form == TextForm::chat) {

@@ -66,6 +66,10 @@ std::vector<int32_t> RequestFields::ids(std::string_view name, int64_t vocabular
 void RequestFields::refuse(std::string_view name, std::string_view what) const {
   const std::optional<JsonView> json = json_.find(name);
   if (!json || says_nothing(*json)) return;
+  refuse_field(name, what);
+}
+
+void refuse_field(std::string_view name, std::string_view what) {
   throw ApiError(400, fmt::format("'{}': {} is not supported by this server", name, what),
                  std::string(name), "unsupported_field");
 }

@@ -45,6 +45,9 @@ class RequestFields {
   JsonView json_;
 };
 
+/// The ApiError 400 of a field that has no effect here.
+[[noreturn]] void refuse_field(std::string_view name, std::string_view what);
+
 /// Token ids of a list, in [0, vocabulary).
 std::vector<int32_t> read_ids(const JsonView& list, int64_t vocabulary);
 
