@@ -1,7 +1,7 @@
 // Attention of one unit (a sequence and a key/value head), forward and backward, and of one query
 // over a cache. Scores exist for query_block positions at a time.
 #include "alambic/kernels/kernels_cpu.h"
-#include "alambic/kernels/packed_numbers_cpu.h"
+#include "alambic/kernels/packed_dispatch_cpu.h"
 #include "alambic/kernels/simd/math.h"
 #include "alambic/kernels/simd/transpose.h"
 
@@ -258,13 +258,7 @@ const float* entries(const CachedAttentionArgs& a, const void* rows, int64_t fir
   const auto* from = static_cast<const uint8_t*>(rows) + 2 * begin;
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) store(a.scratch + i, bfloats(from + 2 * i));
-  if (i < n) {
-    uint8_t last[2 * lanes] = {};
-    float numbers[lanes];
-    __builtin_memcpy(last, from + 2 * i, 2 * (n - i));
-    store(numbers, bfloats(last));
-    __builtin_memcpy(a.scratch + i, numbers, 4 * (n - i));
-  }
+  if (i < n) store_some(a.scratch + i, some<Bfloat16>(from + 2 * i, n - i), n - i);
   return a.scratch;
 }
 

@@ -22,8 +22,6 @@ bool has_bfloat_instructions() {
 #endif
 }
 
-bool is_bfloat(const Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kBFloat16; }
-
 /// x · weightᵀ + bias, or x · weight + bias.
 Tensor product_with(const Tensor& x_ND, const Tensor& weight, bool transposed,
                     const Tensor& bias_E) {

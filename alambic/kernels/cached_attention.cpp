@@ -32,14 +32,6 @@ Tensor generic_cached(const Tensor& q_BHd, const Tensor& keys, const Tensor& val
   return outputs.empty() ? q_BHd.clone() : at::stack(outputs);
 }
 
-/// Numbers that the kernel widens as it reads them.
-bool narrow(const Tensor& q_BHd, const Tensor& keys, const Tensor& values) {
-  const auto is_bfloat = [](const Tensor& x) {
-    return x.is_cpu() && x.scalar_type() == at::kBFloat16;
-  };
-  return is_bfloat(q_BHd) && is_bfloat(keys) && is_bfloat(values);
-}
-
 /// Each (slot, kv head) holds dense rows.
 bool dense_entries(const Tensor& cache) {
   return cache.stride(3) == 1 && cache.stride(2) == cache.size(3);
@@ -65,7 +57,7 @@ Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& v
   check(q_BHd.size(0) == static_cast<int64_t>(slots.size()) && keys.sizes() == values.sizes() &&
             q_BHd.size(2) == keys.size(3) && q_BHd.size(1) % keys.size(1) == 0,
         "cached_attention: shapes of q and the cache do not fit");
-  const bool widened = narrow(q_BHd, keys, values);
+  const bool widened = is_bfloat(q_BHd, keys, values);  // by the kernel, as it reads them
   AttentionOptions own = options;
   if (widened && own.sinks_H.defined()) own.sinks_H = own.sinks_H.to(at::kFloat);
   if (!(widened || plain(q_BHd, keys, values)) || !plain_sinks(own) || !dense_entries(keys) ||

@@ -15,6 +15,12 @@ bool plain(const Tensors&... tensors) {
   return ((tensors.is_cpu() && tensors.scalar_type() == at::kFloat) && ...);
 }
 
+/// bfloat16 on the CPU.
+template <class... Tensors>
+bool is_bfloat(const Tensors&... tensors) {
+  return ((tensors.is_cpu() && tensors.scalar_type() == at::kBFloat16) && ...);
+}
+
 template <class... Tensors>
 bool wants_gradient(const Tensors&... tensors) {
   return at::GradMode::is_enabled() && ((tensors.defined() && tensors.requires_grad()) || ...);
