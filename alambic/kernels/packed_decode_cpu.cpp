@@ -12,10 +12,10 @@ struct Decode {
       if constexpr (is_plain<Format>) {
         store(to + i, Format::vector(block));
       } else {
-        const Unpacked<Format> parts(block);
-        for (int g = 0; g < parts.groups; ++g) {
-          each_of_group(parts, g,
-                        [&](int j, Vec number) ALAMBIC_INLINE { store(to + i + j, number); });
+        const Unpacked<Format> unpacked(block);
+        for (int p = 0; p < unpacked.parts; ++p) {
+          unpacked.each_of_part(
+              p, [&](int j, Vec number) ALAMBIC_INLINE { store(to + i + j, number); });
         }
       }
     }

@@ -50,8 +50,8 @@ struct Totals {
     for (int r = 0; r < R; ++r) total[r][e] += load(a + r * a_row + k) * weight;
   }
   template <int e, class Format>
-  [[gnu::always_inline]] void add_group(int64_t k, const Unpacked<Format>& parts, int g) {
-    each_of_group(parts, g, [&](int i, Vec weight) ALAMBIC_INLINE { add<e>(k + i, weight); });
+  [[gnu::always_inline]] void add_part(int64_t k, const Unpacked<Format>& block, int p) {
+    block.each_of_part(p, [&](int i, Vec weight) ALAMBIC_INLINE { add<e>(k + i, weight); });
   }
 };
 
@@ -68,11 +68,11 @@ template <class Format, int R>
   } else {
     const Unpacked<Format> w0(b.row[0] + at), w1(b.row[1] + at), w2(b.row[2] + at),
         w3(b.row[3] + at);
-    for (int g = 0; g < w0.groups; ++g) {
-      totals.template add_group<0>(k, w0, g);
-      totals.template add_group<1>(k, w1, g);
-      totals.template add_group<2>(k, w2, g);
-      totals.template add_group<3>(k, w3, g);
+    for (int p = 0; p < w0.parts; ++p) {
+      totals.template add_part<0>(k, w0, p);
+      totals.template add_part<1>(k, w1, p);
+      totals.template add_part<2>(k, w2, p);
+      totals.template add_part<3>(k, w3, p);
     }
   }
 }

@@ -29,8 +29,9 @@ template <class T>
   return value;
 }
 
-[[gnu::always_inline]] inline void write(uint8_t* to, Bytes bytes) {
+[[gnu::always_inline]] inline uint8_t* write(uint8_t* to, Bytes bytes) {
   __builtin_memcpy(to, &bytes, sizeof bytes);
+  return to;
 }
 
 /// The same byte eight times.
@@ -146,6 +147,13 @@ template <Code code, int first = 0, class Sink>
   const WordVec special = (WordVec)(size == 0x7f) & 0x7fc00000;
   return (Vec)(scaled | special | (bits & 0x80) << 24);
 }
+
+#if defined(__AVX512F__)
+/// table[index % 16] of each lane.
+[[gnu::always_inline]] inline Vec look_up(Vec table, WordVec index) {
+  return (Vec)_mm512_maskz_permutexvar_ps(0xffff, (__m512i)index, (__m512)table);
+}
+#endif
 
 [[gnu::always_inline]] inline Vec bfloats(const uint8_t* from) {
   return (Vec)(words_of_halves(from) << 16);
