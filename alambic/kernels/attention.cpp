@@ -4,6 +4,7 @@
 
 #include "alambic/kernels/attention_parts.h"
 #include "alambic/kernels/cpu.h"
+#include "alambic/kernels/device_attention.h"
 #include "alambic/kernels/launch.h"
 #include "alambic/tensor/function.h"
 
@@ -186,8 +187,8 @@ bool cover(const std::vector<int64_t>& offsets, int64_t rows) {
          std::ranges::is_sorted(offsets);
 }
 
-void check_packing(const Tensor& q, const Tensor& k, const Tensor& v,
-                   const std::vector<int64_t>& query_offsets, const std::vector<int64_t>& offsets) {
+void check_packing(const Tensor& q, const Tensor& k, const Tensor& v, const PackedOffsets& places) {
+  const std::vector<int64_t>&query_offsets = places.queries(), &offsets = places.keys();
   check(cover(offsets, k.size(0)), "packed_attention: offsets do not cover the {} positions",
         k.size(0));
   check(cover(query_offsets, q.size(0)) && query_offsets.size() == offsets.size(),
@@ -205,36 +206,39 @@ void check_packing(const Tensor& q, const Tensor& k, const Tensor& v,
 
 Tensor packed_attention(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
                         const std::vector<int64_t>& offsets, const AttentionOptions& options) {
-  return packed_attention(q_NHd, k_NKd, v_NKd, offsets, offsets, options);
+  return packed_attention(q_NHd, k_NKd, v_NKd, PackedOffsets(offsets), options);
 }
 
 Tensor packed_attention(const Tensor& q_MHd, const Tensor& k_NKd, const Tensor& v_NKd,
-                        const std::vector<int64_t>& query_offsets,
-                        const std::vector<int64_t>& offsets, const AttentionOptions& options) {
-  check_packing(q_MHd, k_NKd, v_NKd, query_offsets, offsets);
+                        const PackedOffsets& offsets, const AttentionOptions& options) {
+  check_packing(q_MHd, k_NKd, v_NKd, offsets);
   check_attention(options, q_MHd.size(1));
+  if (on_device::takes_packed_attention(q_MHd, k_NKd, v_NKd, options)) {
+    return on_device::packed_attention(q_MHd, k_NKd, v_NKd, offsets, options);
+  }
   const at::ScalarType type = q_MHd.scalar_type();
   const bool narrow = type == at::kBFloat16 || type == at::kHalf;
-  if (q_MHd.is_cpu() && narrow && !(ordinary(options) && query_offsets == offsets)) {
+  const std::vector<int64_t>&queries = offsets.queries(), &keys = offsets.keys();
+  if (q_MHd.is_cpu() && narrow && !(ordinary(options) && queries == keys)) {
     // By plain operations the scores of whole sequences would be kept for the backward pass.
     AttentionOptions wide = options;
     if (wide.sinks_H.defined()) wide.sinks_H = wide.sinks_H.to(at::kFloat);
     return packed_attention(q_MHd.to(at::kFloat), k_NKd.to(at::kFloat), v_NKd.to(at::kFloat),
-                            query_offsets, offsets, wide)
+                            offsets, wide)
         .to(type);
   }
   if (!plain(q_MHd, k_NKd, v_NKd) || !plain_sinks(options)) {
-    return generic_packed({q_MHd, k_NKd, v_NKd, query_offsets, offsets, options});
+    return generic_packed({q_MHd, k_NKd, v_NKd, queries, keys, options});
   }
   const Tensor& sinks_H = options.sinks_H;
   if (wants_gradient(q_MHd, k_NKd, v_NKd) || (sinks_H.defined() && wants_gradient(sinks_H))) {
     // Autograd takes an absent tensor as an optional only.
     const std::optional<Tensor> sinks = sinks_H.defined() ? std::optional(sinks_H) : std::nullopt;
-    return AttentionFunction::apply(q_MHd, k_NKd, v_NKd, sinks, query_offsets, offsets,
-                                    options.scale, options.window, options.softcap);
+    return AttentionFunction::apply(q_MHd, k_NKd, v_NKd, sinks, queries, keys, options.scale,
+                                    options.window, options.softcap);
   }
-  const Packing packing = {dense_rows(q_MHd), dense_rows(k_NKd), dense_rows(v_NKd),
-                           query_offsets,     offsets,           options};
+  const Packing packing = {
+      dense_rows(q_MHd), dense_rows(k_NKd), dense_rows(v_NKd), queries, keys, options};
   return fused_forward(packing, at::empty({q_MHd.size(0), q_MHd.size(1)}, q_MHd.options()));
 }
 

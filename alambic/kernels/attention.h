@@ -1,8 +1,6 @@
 #pragma once
 
-#include <vector>
-
-#include "alambic/tensor/tensor.h"
+#include "alambic/kernels/packed_offsets.h"
 
 namespace alambic::kernels {
 
@@ -17,16 +15,14 @@ struct AttentionOptions {
 
 /// Causal attention of packed sequences: position n sees the positions of its own sequence up to
 /// itself. Query head h reads key/value head h / (H / K) (grouped queries, arXiv 2305.13245).
-/// `offsets` has S + 1 entries, sequence s being [offsets[s], offsets[s + 1]). Softmax in float32.
-/// Differentiable in q, k, v and the sinks. Returns [N, H, d].
-Tensor packed_attention(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
-                        const std::vector<int64_t>& offsets, const AttentionOptions& options);
-
-/// The same for the last positions of each sequence alone: rows [query_offsets[s],
-/// query_offsets[s + 1]) of q are the queries of its last positions, keys and values are those of
-/// all of them. Bit for bit what these positions get where all have a query. Returns [M, H, d].
+/// Softmax in float32. Differentiable in q, k, v and the sinks. Where sequences have fewer queries
+/// than positions, queries get bit for bit what they get where all positions have one, but for a
+/// device's FlashAttention (device_attention.h). Returns [M, H, d].
 Tensor packed_attention(const Tensor& q_MHd, const Tensor& k_NKd, const Tensor& v_NKd,
-                        const std::vector<int64_t>& query_offsets,
+                        const PackedOffsets& offsets, const AttentionOptions& options);
+
+/// The same with a query at every position. Returns [N, H, d].
+Tensor packed_attention(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd,
                         const std::vector<int64_t>& offsets, const AttentionOptions& options);
 
 /// Attention of one query per running sequence over its cache; no gradient.

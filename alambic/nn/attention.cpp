@@ -29,9 +29,7 @@ Tensor attend(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd, con
 Tensor attend(const Tensor& q_NHd, const KeysValues& kv, const Pass& pass,
               const AttentionOptions& options) {
   if (!pass.decodes()) {
-    return kernels::packed_attention(q_NHd, kv.k_PKd, kv.v_PKd, pass.row_offsets(),
-                                     pass.input.offsets, options)
-        .flatten(1);
+    return kernels::packed_attention(q_NHd, kv.k_PKd, kv.v_PKd, *pass.offsets, options).flatten(1);
   }
   const KvCache::Layer& cached = pass.cache->layers[kv.layer];
   std::vector<int64_t> lengths = pass.starts;

@@ -88,8 +88,8 @@ Tensor LatentAttention::plain(const Queries& q, const Tensor& latent_NL, const T
   // The kernel wants keys and values of one width; zeros change neither scores nor sums.
   const int64_t width = std::max(shape.query_width(), shape.value_width);
   return kernels::packed_attention(widened(q_NHd, width), pass.to_positions(widened(k_NHd, width)),
-                                   pass.to_positions(widened(kv[1], width)), pass.row_offsets(),
-                                   pass.input.offsets, {.scale = scale})
+                                   pass.to_positions(widened(kv[1], width)), *pass.offsets,
+                                   {.scale = scale})
       .narrow(-1, 0, shape.value_width)
       .flatten(1);
 }

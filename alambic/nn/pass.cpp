@@ -23,6 +23,7 @@ Tensor positions_of(const Packed& input, const std::vector<int64_t>& starts) {
 Pass::Pass(const Packed& input)
     : input(input), starts(input.sequences(), 0), tokens_N(input.tokens_N) {
   positions_N = positions_of(input, starts);
+  offsets = std::make_shared<const kernels::PackedOffsets>(input.offsets);
 }
 
 Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
@@ -37,6 +38,7 @@ Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
   }
   const DecodingPlaces* places = decoding_places();
   positions_N = places != nullptr ? places->positions_B : positions_of(input, starts);
+  offsets = std::make_shared<const kernels::PackedOffsets>(input.offsets);
 }
 
 Pass::Pass(const Pass& pass, const Packed& copy)
@@ -46,7 +48,8 @@ Pass::Pass(const Pass& pass, const Packed& copy)
       starts(pass.starts),
       tokens_N(pass.tokens_N),
       positions_N(pass.positions_N),
-      shared(pass.shared) {}
+      shared(pass.shared),
+      offsets(pass.offsets) {}
 
 Pass Pass::with_shared_prefixes() const {
   Pass result = *this;
@@ -55,6 +58,8 @@ Pass Pass::with_shared_prefixes() const {
   if (!result.shared) return result;
   result.tokens_N = tokens_N.index_select(0, result.shared->first_R);
   result.positions_N = positions_N.index_select(0, result.shared->first_R);
+  result.offsets =
+      std::make_shared<const kernels::PackedOffsets>(result.shared->row_offsets, input.offsets);
   return result;
 }
 
@@ -64,10 +69,6 @@ Tensor Pass::to_positions(const Tensor& x_ND) const {
 
 Tensor Pass::to_rows(const Tensor& x_ND) const {
   return shared ? alambic::to_rows(x_ND, shared) : x_ND;
-}
-
-const std::vector<int64_t>& Pass::row_offsets() const {
-  return shared ? shared->row_offsets : input.offsets;
 }
 
 Tensor Pass::copies_N() const { return shared ? shared->copies_R : Tensor(); }

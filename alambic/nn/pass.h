@@ -1,6 +1,7 @@
 #pragma once
 
 #include "alambic/flow/packed.h"
+#include "alambic/kernels/packed_offsets.h"
 #include "alambic/nn/kv_cache.h"
 #include "alambic/nn/layer_outputs.h"
 #include "alambic/nn/shared_prefixes.h"
@@ -23,6 +24,8 @@ struct Pass {
   Tensor positions_N = {};           ///< int64: position of each row in its own sequence
   LayerOutputs* outputs = nullptr;   ///< hidden states to hand out; null: none
   SharedPrefixesPtr shared = {};     ///< null: each position has a row of its own
+  /// Of the rows of each sequence's own, its last ones, as queries, and of its positions.
+  std::shared_ptr<const kernels::PackedOffsets> offsets = {};
 
   explicit Pass(const Packed& input);
   Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots);
@@ -37,8 +40,6 @@ struct Pass {
   /// [rows, …] to [positions of the input, …], and back: one of equals.
   Tensor to_positions(const Tensor& x_ND) const;
   Tensor to_rows(const Tensor& x_ND) const;
-  /// Rows of sequence s of its own, its last ones: [row_offsets()[s], row_offsets()[s + 1]).
-  const std::vector<int64_t>& row_offsets() const;
   /// Positions of each row, int64; undefined: one of each.
   Tensor copies_N() const;
   /// Models call it behind each layer.

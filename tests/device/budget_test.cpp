@@ -139,6 +139,7 @@ TEST_F(BudgetSlow, IsKeptAtAnyBatch) {
   measure("dense", 4, 8, false);
   for (const int64_t layers : {2, 4}) measure("dense", layers, 64, false);
   for (const int64_t sequences : {8, 64}) measure("8 experts", 2, sequences, true);
+  measure("dense in bfloat16", 2, 64, false, at::kBFloat16);
 }
 
 TEST_F(Budget, OfOperatorsAloneIsKept) {
@@ -158,6 +159,16 @@ TEST_F(Budget, OfADecodingPassIsThatOfADenseModelsLayers) {
       EXPECT_EQ(pass["uploads"].get<double>(), 0) << rows;
       EXPECT_LE(pass["reads"].get<double>(), 0.125) << rows;
     }
+  }
+}
+
+// Prevents attention that goes through the sequences one by one.
+TEST_F(Budget, OfABfloat16PassIsThatOfFewSequences) {
+  const nlohmann::ordered_json all = golden();
+  const auto& few = all["dense in bfloat16, 2 layers, 8 rows"];
+  const auto& many = all["dense in bfloat16, 2 layers, 64 rows"];
+  for (const char* pass : {"teacher", "forward pass", "backward pass"}) {
+    EXPECT_EQ(many.at(pass), few.at(pass)) << pass;
   }
 }
 

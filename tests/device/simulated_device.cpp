@@ -1,10 +1,12 @@
 #include "tests/device/simulated_device.h"
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
+#include <ATen/ops/empty_strided.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/TensorImpl.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
+#include "alambic/kernels/device_attention.h"
 #include "alambic/tensor/device.h"
 #include "tests/device/simulated_kernels.h"
 #include "tests/device/simulated_memory.h"
@@ -82,6 +84,8 @@ void install() {
   at::RegisterPrivateUse1HooksInterface(new Hooks);
   simulated_device = [] { return kDevice; };
   use_kernels();
+  // Tried here, so that the launches of the trial are no test's.
+  kernels::on_device::has_flash_attention(kDevice);
 }
 
 void set_memory(size_t bytes) { Memory::of_device().set_limit(bytes); }
@@ -99,6 +103,14 @@ at::Tensor host_view(const at::Tensor& t) {
   impl->set_storage_offset(t.storage_offset());
   impl->set_sizes_and_strides(t.sizes(), t.strides());
   return view;
+}
+
+at::Tensor result_of(const at::Tensor& on_host) {
+  if (!on_host.defined()) return on_host;
+  at::Tensor result =
+      at::empty_strided(on_host.sizes(), on_host.strides(), on_host.options().device(kDevice));
+  host_view(result).copy_(on_host);
+  return result;
 }
 
 }  // namespace alambic::simulated

@@ -25,6 +25,9 @@ void set_memory(size_t bytes);
 /// The device tensor's numbers as a CPU tensor that shares its memory: what a kernel may touch.
 at::Tensor host_view(const at::Tensor& device_tensor);
 
+/// A CPU tensor's numbers in the device's memory, as an operator's result: no upload.
+at::Tensor result_of(const at::Tensor& on_host);
+
 /// What ran since the last call.
 struct Counts {
   int64_t operators = 0;  ///< launches on a GPU, operators and kernels of ours: views are none,
@@ -37,6 +40,9 @@ Counts take_counts();
 
 /// Counts launches of kernels that are no operators.
 void count_kernels(int64_t launches);
+
+/// Counts a launch of the operator that libtorch calls so ("aten::mul.out").
+void count_operator(const std::string& name);
 
 /// Operators that ran since install(), as libtorch calls them, with how often.
 std::map<std::string, int64_t> operators_run();

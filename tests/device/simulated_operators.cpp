@@ -38,13 +38,6 @@ const std::set<std::string> kWaits = {"aten::nonzero",       "aten::bincount",
                                       "aten::masked_select", "aten::_unique2",
                                       "aten::equal",         "aten::repeat_interleave.Tensor"};
 
-void count_launch(const std::string& name) {
-  const std::scoped_lock lock(counts_mutex);
-  ++counts.operators;
-  ++by_name[name];
-  if (kWaits.contains(name)) ++counts.reads;
-}
-
 // ---- shapes ----
 
 Tensor empty(c10::IntArrayRef size, std::optional<c10::ScalarType> dtype,
@@ -70,7 +63,7 @@ bool on_device(const Tensor& t) { return t.defined() && t.device().type() == kTy
 Tensor kernels_view(const Tensor& t) { return on_device(t) ? host_view(t) : t; }
 
 void count_copy(const Tensor& from, const Tensor& to) {
-  if (on_device(from) && on_device(to)) return count_launch("aten::copy_");
+  if (on_device(from) && on_device(to)) return count_operator("aten::copy_");
   const std::scoped_lock lock(counts_mutex);
   ++(on_device(to) ? counts.uploads : counts.reads);
   counts.bytes += static_cast<int64_t>(from.nbytes());
@@ -124,19 +117,11 @@ IValue viewed(const IValue& value) {
   return value;
 }
 
-Tensor moved(const Tensor& on_host) {
-  if (!on_host.defined()) return on_host;
-  Tensor result =
-      at::empty_strided(on_host.sizes(), on_host.strides(), on_host.options().device(kDevice));
-  host_view(result).copy_(on_host);
-  return result;
-}
-
 IValue moved(const IValue& result) {
-  if (result.isTensor()) return moved(result.toTensor());
+  if (result.isTensor()) return result_of(result.toTensor());
   if (!result.isTensorList()) return result;
   c10::List<Tensor> list;
-  for (const Tensor& t : result.toTensorVector()) list.push_back(moved(t));
+  for (const Tensor& t : result.toTensorVector()) list.push_back(result_of(t));
   return list;
 }
 
@@ -167,7 +152,7 @@ struct Call {
 };
 
 void run_on_views(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  count_launch(toString(op.operator_name()));
+  count_operator(toString(op.operator_name()));
   wait_for(current_stream());
   const size_t inputs = op.schema().arguments().size(), begin = stack->size() - inputs;
   Call call{.schema = op.schema(),
@@ -190,13 +175,13 @@ void run_on_views(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 
 // Products of narrow numbers with wide results, which no CPU has.
 Tensor wide_product(const Tensor& a, const Tensor& b, c10::ScalarType type) {
-  count_launch("aten::mm.dtype");
+  count_operator("aten::mm.dtype");
   wait_for(current_stream());
-  return moved(at::mm(host_view(a).to(type), host_view(b).to(type)));
+  return result_of(at::mm(host_view(a).to(type), host_view(b).to(type)));
 }
 
 Tensor& write_wide_product(const Tensor& a, const Tensor& b, c10::ScalarType type, Tensor& out) {
-  count_launch("aten::mm.dtype_out");
+  count_operator("aten::mm.dtype_out");
   wait_for(current_stream());
   host_view(out).copy_(at::mm(host_view(a).to(type), host_view(b).to(type)));
   return out;
@@ -204,7 +189,7 @@ Tensor& write_wide_product(const Tensor& a, const Tensor& b, c10::ScalarType typ
 
 Tensor& add_wide_product(const Tensor& self, const Tensor& a, const Tensor& b, c10::ScalarType type,
                          const at::Scalar& beta, const at::Scalar& alpha, Tensor& out) {
-  count_launch("aten::addmm.dtype_out");
+  count_operator("aten::addmm.dtype_out");
   wait_for(current_stream());
   host_view(out).copy_(
       at::addmm(host_view(self), host_view(a).to(type), host_view(b).to(type), beta, alpha));
@@ -253,6 +238,13 @@ TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
 Counts take_counts() {
   const std::scoped_lock lock(counts_mutex);
   return std::exchange(counts, {});
+}
+
+void count_operator(const std::string& name) {
+  const std::scoped_lock lock(counts_mutex);
+  ++counts.operators;
+  ++by_name[name];
+  if (kWaits.contains(name)) ++counts.reads;
 }
 
 void count_kernels(int64_t launches) {

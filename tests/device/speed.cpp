@@ -2,10 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
 #include <functional>
 
 #include "alambic/base/error.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/kernels/attention.h"
 #include "alambic/model/side_by_side.h"
 #include "alambic/model/tiny.h"
 #include "alambic/nn/recompute.h"
@@ -89,6 +91,33 @@ double seconds(at::Device device, int64_t repeats, const std::function<void()>& 
   return best;
 }
 
+/// Attention of one layer over all sequences: alone, and with its backward pass.
+void time_attention(const Workload& work, at::Device device, nlohmann::ordered_json& found) {
+  const int64_t tokens = work.sequences * work.length, d = work.size("head_dim");
+  const auto rows = [&](const char* heads) {
+    const auto options = at::TensorOptions().device(device).dtype(work.dtype);
+    return at::randn({tokens, work.size(heads), d}, options).requires_grad_();
+  };
+  const Tensor q_NHd = rows("num_attention_heads");
+  const Tensor k_NKd = rows("num_key_value_heads"), v_NKd = rows("num_key_value_heads");
+  const Tensor dout_NHd = q_NHd.detach();
+  std::vector<int64_t> begins;
+  for (int64_t s = 0; s <= work.sequences; ++s) begins.push_back(s * work.length);
+  const kernels::PackedOffsets offsets(begins);
+  const auto attended = [&] {
+    return kernels::packed_attention(q_NHd, k_NKd, v_NKd, offsets,
+                                     {.scale = 1 / std::sqrt(static_cast<double>(d))});
+  };
+  found["attention_seconds"] = seconds(device, work.repeats, [&] {
+    const at::NoGradGuard no_gradient;
+    static_cast<void>(attended());
+  });
+  found["attention_learn_seconds"] = seconds(device, work.repeats, [&] {
+    for (const Tensor& x : {q_NHd, k_NKd, v_NKd}) x.mutable_grad() = Tensor();
+    attended().backward(dout_NHd);
+  });
+}
+
 }  // namespace
 
 int print_speed(const std::string& shape) {
@@ -124,6 +153,7 @@ int print_speed(const std::string& shape) {
       {"tokens", rollouts.sequences.positions()},
       {"length", work.length},
       {"decoded", work.decoded}};
+  time_attention(work, device, found);
   found["grade_seconds"] =
       seconds(device, work.repeats, [&] { static_cast<void>(teacher.evaluate(rollouts)); });
   const TeacherOutput output = teacher.evaluate(rollouts);

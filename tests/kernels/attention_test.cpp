@@ -174,8 +174,8 @@ TEST(PackedAttention, OfTheLastPositionsIsTheSame) {
     }
     const Tensor asked_M = at::tensor(asked, at::kLong);
     const Kernel part = [&](const Inputs& in) {
-      return packed_attention(in[0].index_select(0, asked_M), in[1], in[2], query_offsets,
-                              c.offsets, c.options(in));
+      return packed_attention(in[0].index_select(0, asked_M), in[1], in[2],
+                              PackedOffsets(query_offsets, c.offsets), c.options(in));
     };
     const Kernel whole = [&](const Inputs& in) { return c.kernel()(in).index_select(0, asked_M); };
     const Inputs single = cast(c.inputs(), at::kFloat, false);
@@ -202,7 +202,7 @@ TEST(PackedAttention, RefusesOffsetsThatDoNotCoverThePositions) {
   const Tensor x = at::zeros({4, 1, 8});
   EXPECT_THROW(packed_attention(x, x, x, {0, 3}, {}), std::exception);
   EXPECT_THROW(packed_attention(x, x, x, {0, 3, 2, 4}, {}), std::exception);
-  EXPECT_THROW(packed_attention(x, x, x, {0, 3, 4}, {0, 2, 4}, {}), std::exception);
+  EXPECT_THROW(packed_attention(x, x, x, PackedOffsets({0, 3, 4}, {0, 2, 4}), {}), std::exception);
 }
 
 // Decoding position by position through the cache is the packed pass's last row.

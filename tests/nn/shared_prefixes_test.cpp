@@ -93,10 +93,10 @@ TEST(SharedPrefixes, OfAPassLeaveItsInputAndNumberTheRows) {
   const Pass pass(input), rows = pass.with_shared_prefixes();
   EXPECT_TRUE(at::equal(rows.tokens_N, at::tensor({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 50, 60, 61})));
   EXPECT_TRUE(at::equal(rows.positions_N, at::tensor({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11})));
-  EXPECT_EQ(rows.row_offsets(), (std::vector<int64_t>{0, 11, 13}));
+  EXPECT_EQ(rows.offsets->queries(), (std::vector<int64_t>{0, 11, 13}));
   EXPECT_EQ(rows.input.positions(), 23);
   EXPECT_FALSE(pass.shared);
-  EXPECT_EQ(pass.row_offsets(), input.offsets);
+  EXPECT_EQ(pass.offsets->queries(), input.offsets);
 }
 
 }  // namespace

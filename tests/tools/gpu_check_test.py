@@ -20,8 +20,9 @@ loader.exec_module(gpu_check)
 # Sizes of `device_test --speed 8b`, with times that are met exactly at these rates.
 FOUND = {"parameters": 2_787_000_000, "head": 151936 * 4096, "layers": 8, "heads_width": 4096,
          "keys_width": 1024, "vocabulary": 151936, "element": 2, "tokens": 16384, "length": 4096,
-         "decoded": 128, "grade_seconds": 0.1, "learn_seconds": 0.3, "loss_seconds": 0.1,
-         "update_seconds": 0.02, "decode_seconds_1": 0.001, "decode_seconds_64": 0.002,
+         "decoded": 128, "attention_seconds": 0.002, "attention_learn_seconds": 0.008,
+         "grade_seconds": 0.1, "learn_seconds": 0.3, "loss_seconds": 0.1, "update_seconds": 0.02,
+         "decode_seconds_1": 0.001, "decode_seconds_64": 0.002,
          "learn_peak_bytes": 60e9, "loss_peak_bytes": 2e9,
          "full_rows": 4096, "full_seconds": 0.05, "full_peak_bytes": 15e9}
 
@@ -33,6 +34,11 @@ class Figures(unittest.TestCase):
         # Two operations a weight and token; and 8 layers, 4096 wide, 2048 earlier tokens, 4 each.
         forward = 16384 * (2 * body + 4 * 8 * 4096 * 2048)
         self.assertAlmostEqual(found["grade"][1], forward / 989e12)
+        # 4 sequences of 4096: half of their pairs, 4096 wide, two products forward, five backward.
+        pairs = 4 * 4096 * 4096 / 2
+        self.assertAlmostEqual(found["attention"][1], 2 * 2 * pairs * 4096 / 989e12)
+        self.assertAlmostEqual(found["attention, with backward"][1],
+                               7 * 2 * pairs * 4096 / 989e12)
         self.assertAlmostEqual(found["loss"][1], 8 * 16384 * 151936 * 4096 / 989e12)
         self.assertAlmostEqual(found["learn"][1], 3 * found["grade"][1] + found["loss"][1])
         self.assertAlmostEqual(found["update"][1], 30 * 2_787_000_000 / 4.8e12)
