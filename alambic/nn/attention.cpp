@@ -7,16 +7,19 @@
 
 namespace alambic {
 
+void store(const Tensor& rows_NKd, const Tensor& cache, const Pass& pass) {
+  if (cache.is_cpu() && decoding_places() == nullptr) {
+    kernels::write_cache(rows_NKd, pass.input.offsets, cache, pass.slots, pass.starts);
+  } else {
+    kernels::write_entries(rows_NKd, cache, pass.slots_N, pass.positions_N);
+  }
+}
+
 KeysValues stored(const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass, int64_t layer) {
-  if (const DecodingPlaces* places = decoding_places()) {
-    KvCache::Layer& cached = pass.cache->layers[layer];
-    kernels::write_entries(k_NKd, cached.keys, places->slots_B, places->positions_B);
-    kernels::write_entries(v_NKd, cached.values, places->slots_B, places->positions_B);
-  } else if (pass.cache) {
-    const std::vector<int64_t>& offsets = pass.input.offsets;
-    KvCache::Layer& cached = pass.cache->layers[layer];
-    kernels::write_cache(k_NKd, offsets, cached.keys, pass.slots, pass.starts);
-    kernels::write_cache(v_NKd, offsets, cached.values, pass.slots, pass.starts);
+  if (pass.cache) {
+    const KvCache::Layer& cached = pass.cache->layers[layer];
+    store(k_NKd, cached.keys, pass);
+    store(v_NKd, cached.values, pass);
   }
   return {pass.to_positions(k_NKd), pass.to_positions(v_NKd), layer};
 }

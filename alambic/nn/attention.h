@@ -13,6 +13,10 @@ struct KeysValues {
   int64_t layer = -1;   ///< place in the cache of those of earlier tokens
 };
 
+/// Writes the rows of a pass, [N, K, d], to their entries of a layer's cache of keys or values: on
+/// a device in one launch.
+void store(const Tensor& rows_NKd, const Tensor& cache, const Pass& pass);
+
 /// Keys and values of a pass's rows, stored when there is a cache.
 KeysValues stored(const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass, int64_t layer);
 

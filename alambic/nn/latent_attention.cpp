@@ -58,15 +58,8 @@ Tensor LatentAttention::forward(const Tensor& x_ND, const Rotation& rotation, co
   const Tensor index_key_Nd = indexer ? indexer->keys(x_ND, rotation) : Tensor();
   if (pass.cache) {
     KvCache::Layer& cached_layer = pass.cache->layers[layer];
-    const auto write = [&](const Tensor& rows, const Tensor& cache) {
-      if (const DecodingPlaces* places = decoding_places()) {
-        kernels::write_entries(rows.unsqueeze(1), cache, places->slots_B, places->positions_B);
-      } else {
-        kernels::write_cache(rows.unsqueeze(1), pass.input.offsets, cache, pass.slots, pass.starts);
-      }
-    };
-    write(entry_NC, cached_layer.keys);
-    if (indexer) write(index_key_Nd, cached_layer.values);
+    store(entry_NC.unsqueeze(1), cached_layer.keys, pass);
+    if (indexer) store(index_key_Nd.unsqueeze(1), cached_layer.values, pass);
   }
   if (indexer && indexer->chooses(pass)) {
     const TokenIndexer::Queries index = indexer->queries(x_ND, source_NQ, rotation);

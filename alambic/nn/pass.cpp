@@ -9,20 +9,20 @@ namespace alambic {
 
 namespace {
 
-Tensor positions_of(const Packed& input, const std::vector<int64_t>& starts) {
+std::vector<int64_t> positions_of(const Packed& input, const std::vector<int64_t>& starts) {
   std::vector<int64_t> positions;
   positions.reserve(input.positions());
   for (int64_t s = 0; s < input.sequences(); ++s) {
     for (int64_t i = 0; i < input.length(s); ++i) positions.push_back(starts[s] + i);
   }
-  return at::tensor(positions, at::kLong).to(input.tokens_N.device());
+  return positions;
 }
 
 }  // namespace
 
 Pass::Pass(const Packed& input)
     : input(input), starts(input.sequences(), 0), tokens_N(input.tokens_N) {
-  positions_N = positions_of(input, starts);
+  positions_N = at::tensor(positions_of(input, starts), at::kLong).to(input.tokens_N.device());
   offsets = std::make_shared<const kernels::PackedOffsets>(input.offsets);
 }
 
@@ -36,8 +36,18 @@ Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
           this->slots[s]);
     check(fresh || input.length(s) == 1, "a running sequence takes one token at a time");
   }
-  const DecodingPlaces* places = decoding_places();
-  positions_N = places != nullptr ? places->positions_B : positions_of(input, starts);
+  if (const DecodingPlaces* places = decoding_places()) {
+    positions_N = places->positions_B;
+    slots_N = places->slots_B;
+  } else {
+    std::vector<int64_t> both = positions_of(input, starts);
+    for (int64_t s = 0; s < input.sequences(); ++s) {
+      both.insert(both.end(), input.length(s), this->slots[s]);
+    }
+    const Tensor both_2N = at::tensor(both, at::kLong).view({2, -1}).to(input.tokens_N.device());
+    positions_N = both_2N[0];
+    slots_N = both_2N[1];
+  }
   offsets = std::make_shared<const kernels::PackedOffsets>(input.offsets);
 }
 
@@ -48,6 +58,7 @@ Pass::Pass(const Pass& pass, const Packed& copy)
       starts(pass.starts),
       tokens_N(pass.tokens_N),
       positions_N(pass.positions_N),
+      slots_N(pass.slots_N),
       shared(pass.shared),
       offsets(pass.offsets) {}
 

@@ -22,6 +22,7 @@ struct Pass {
   std::vector<int64_t> starts = {};  ///< entries already in each sequence's slot
   Tensor tokens_N = {};              ///< int64: token of each row
   Tensor positions_N = {};           ///< int64: position of each row in its own sequence
+  Tensor slots_N = {};               ///< int64, with a cache: slot of each row
   LayerOutputs* outputs = nullptr;   ///< hidden states to hand out; null: none
   SharedPrefixesPtr shared = {};     ///< null: each position has a row of its own
   /// Of the rows of each sequence's own, its last ones, as queries, and of its positions.

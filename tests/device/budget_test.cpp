@@ -70,6 +70,15 @@ nlohmann::ordered_json decoding(const Model& model, const std::vector<Request>& 
                  8);
 }
 
+/// Figures of reading all prompts and drawing a token for each.
+nlohmann::ordered_json prompts(const Model& model, const std::vector<Request>& requests) {
+  EngineOptions engine{.vocabulary = 50, .batch = std::ssize(requests)};
+  engine.sampling.max_new_tokens = 1;
+  take_counts();
+  generate(model, requests, engine);
+  return in_json(take_counts());
+}
+
 struct Budget : testing::Test {
   void SetUp() override {
     if (!is_simulated()) GTEST_SKIP() << "counts are the simulated device's";
@@ -99,6 +108,7 @@ struct Budget : testing::Test {
     const std::vector<Request> requests = requests_of(sequences);
     std::vector<Completion> completions;
     nlohmann::ordered_json found;
+    found["prompts"] = prompts(*student, requests);
     found["pass of decoding"] = decoding(*student, requests, completions);
     const Rollouts rollouts = to_rollouts(requests, completions, 0, kDevice);
     take_counts();
@@ -162,12 +172,12 @@ TEST_F(Budget, OfADecodingPassIsThatOfADenseModelsLayers) {
   }
 }
 
-// Prevents attention that goes through the sequences one by one.
+// Prevents attention, or a cache, that goes through the sequences one by one.
 TEST_F(Budget, OfABfloat16PassIsThatOfFewSequences) {
   const nlohmann::ordered_json all = golden();
   const auto& few = all["dense in bfloat16, 2 layers, 8 rows"];
   const auto& many = all["dense in bfloat16, 2 layers, 64 rows"];
-  for (const char* pass : {"teacher", "forward pass", "backward pass"}) {
+  for (const char* pass : {"prompts", "teacher", "forward pass", "backward pass"}) {
     EXPECT_EQ(many.at(pass), few.at(pass)) << pass;
   }
 }

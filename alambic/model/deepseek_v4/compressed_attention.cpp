@@ -5,6 +5,7 @@
 
 #include "alambic/kernels/norm.h"
 #include "alambic/model/deepseek_v4/tail_rotation.h"
+#include "alambic/nn/attention.h"
 #include "alambic/nn/index_scores.h"
 #include "alambic/nn/masked_attention.h"
 
@@ -73,10 +74,7 @@ Tensor CompressedAttention::forward(const Tensor& x_ND, const Rope& rope, const 
       .kv_Nd = rotate_tail(norm(wkv(x_ND)).unsqueeze(1), rotation).squeeze(1),
       .raw_NW = compressor ? compressor->raw(x_ND) : Tensor(),
       .index = indexer ? indexer->queries(x_ND, latent_NQ, rotation) : EntryIndexer::Queries()};
-  if (pass.cache) {
-    kernels::write_cache(inputs.kv_Nd.unsqueeze(1), pass.input.offsets,
-                         pass.cache->layers[layer].keys, pass.slots, pass.starts);
-  }
+  if (pass.cache) store(inputs.kv_Nd.unsqueeze(1), pass.cache->layers[layer].keys, pass);
   std::vector<Tensor> outputs;
   if (pass.decodes()) {
     outputs.push_back(step(inputs, rope, pass, layer));
