@@ -78,15 +78,9 @@ bool ModelEngine::work(WorkQueue& queue, ServerMetrics& metrics) {
     leave(metrics);
     bool worked = grade(queue, metrics);
     take(queue, metrics);
-    if (!joining_.empty()) {
-      join(metrics);
-      worked = true;
-    }
-    if (!batch_->running().empty()) {
-      batch_->step([&](RunningSequence& sequence) { on_drawn(sequence, metrics); });
-      worked = true;
-    }
-    return worked;
+    if (running() == 0) return worked;
+    step(metrics);
+    return true;
   } catch (const std::exception& error) {
     warn("the batch is given up: {}", error.what());
     fail_all(error.what());
@@ -140,8 +134,7 @@ void ModelEngine::take(WorkQueue& queue, ServerMetrics& metrics) {
   }
 }
 
-// One pass over prompts, then the running sequences have their turn.
-void ModelEngine::join(ServerMetrics& metrics) {
+void ModelEngine::step(ServerMetrics& metrics) {
   std::vector<RunningSequence*> waiting;
   for (const std::unique_ptr<Running>& running : joining_) waiting.push_back(&running->sequence);
   size_t joined = 0;
@@ -152,7 +145,7 @@ void ModelEngine::join(ServerMetrics& metrics) {
       running_.emplace(key, std::move(running));
     }
     joining_.clear();
-    joined = batch_->join(waiting, [&](RunningSequence& s) { on_drawn(s, metrics); });
+    joined = batch_->step(waiting, [&](RunningSequence& s) { on_drawn(s, metrics); });
   } catch (const Error& error) {
     if (error.exit() != Exit::environment) throw;
     // No memory for a cache that holds the longest of them: they fail, the others go on.

@@ -44,7 +44,7 @@ class ModelEngine {
   void leave(ServerMetrics& metrics);
   bool grade(WorkQueue& queue, ServerMetrics& metrics);
   void take(WorkQueue& queue, ServerMetrics& metrics);
-  void join(ServerMetrics& metrics);
+  void step(ServerMetrics& metrics);
   void on_drawn(RunningSequence& sequence, ServerMetrics& metrics);
   void reset();
 

@@ -29,21 +29,38 @@ Tensor attend(const Tensor& q_NHd, const Tensor& k_NKd, const Tensor& v_NKd, con
   return attend(q_NHd, stored(k_NKd, v_NKd, pass, layer), pass, options);
 }
 
-Tensor attend(const Tensor& q_NHd, const KeysValues& kv, const Pass& pass,
-              const AttentionOptions& options) {
-  if (!pass.decodes()) {
-    return kernels::packed_attention(q_NHd, kv.k_PKd, kv.v_PKd, *pass.offsets, options).flatten(1);
-  }
+namespace {
+
+// Of the rows that read the cache, one for each of the first `pass.stepping` sequences.
+Tensor attend_cache(const Tensor& q_BHd, const KeysValues& kv, const Pass& pass,
+                    const AttentionOptions& options) {
   const KvCache::Layer& cached = pass.cache->layers[kv.layer];
-  std::vector<int64_t> lengths = pass.starts;
+  std::vector<int64_t> lengths(pass.starts.begin(), pass.starts.begin() + pass.stepping);
   for (int64_t& length : lengths) ++length;
   if (const DecodingPlaces* places = decoding_places()) {
-    return kernels::batched_attention(q_NHd, cached.keys, cached.values, places->slots_B,
+    return kernels::batched_attention(q_BHd, cached.keys, cached.values, places->slots_B,
                                       places->positions_B, *std::ranges::max_element(lengths),
-                                      options)
-        .flatten(1);
+                                      options);
   }
-  return kernels::cached_attention(q_NHd, cached.keys, cached.values, pass.slots, lengths, options)
+  const std::vector<int64_t> slots(pass.slots.begin(), pass.slots.begin() + pass.stepping);
+  return kernels::cached_attention(q_BHd, cached.keys, cached.values, slots, lengths, options);
+}
+
+}  // namespace
+
+Tensor attend(const Tensor& q_NHd, const KeysValues& kv, const Pass& pass,
+              const AttentionOptions& options) {
+  const int64_t stepping = pass.stepping;
+  if (stepping == 0) {
+    return kernels::packed_attention(q_NHd, kv.k_PKd, kv.v_PKd, *pass.offsets, options).flatten(1);
+  }
+  if (stepping == pass.input.sequences()) return attend_cache(q_NHd, kv, pass, options).flatten(1);
+  const auto beginning = [&](const Tensor& x) {
+    return x.narrow(0, stepping, x.size(0) - stepping);
+  };
+  return at::cat({attend_cache(q_NHd.narrow(0, 0, stepping), kv, pass, options),
+                  kernels::packed_attention(beginning(q_NHd), beginning(kv.k_PKd),
+                                            beginning(kv.v_PKd), *pass.offsets, options)})
       .flatten(1);
 }
 

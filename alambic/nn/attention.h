@@ -20,8 +20,8 @@ void store(const Tensor& rows_NKd, const Tensor& cache, const Pass& pass);
 /// Keys and values of a pass's rows, stored when there is a cache.
 KeysValues stored(const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass, int64_t layer);
 
-/// Attention over the cache (decoding) or over the pass itself, whose keys and values this or an
-/// earlier layer has made. Returns [N, H · d], ready for the output projection.
+/// Attention over the cache (rows of sequences that go on) or over the pass itself, whose keys and
+/// values this or an earlier layer has made. Returns [N, H · d], ready for the output projection.
 Tensor attend(const Tensor& q_NHd, const KeysValues& kv, const Pass& pass,
               const AttentionOptions& options);
 

@@ -1,5 +1,6 @@
 #include "alambic/nn/kv_cache.h"
 
+#include <algorithm>
 #include <array>
 
 namespace alambic {
@@ -54,6 +55,13 @@ KvCache::KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::Tensor
     }
     layers.push_back(std::move(made));
   }
+}
+
+bool KvCache::mixes() const {
+  return std::ranges::all_of(layers, [](const Layer& layer) {
+    return layer.keys.size(1) > 0 && layer.keys.size(3) == layer.values.size(3) &&
+           !layer.state.defined() && layer.sides.empty();
+  });
 }
 
 }  // namespace alambic

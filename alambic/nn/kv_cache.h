@@ -57,6 +57,10 @@ struct KvCache {
   int64_t capacity = 0;          ///< most entries of a slot
 
   KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::TensorOptions options);
+
+  /// Whether one pass may begin sequences and continue others: where every layer keeps keys and
+  /// values alone.
+  bool mixes() const;
 };
 
 }  // namespace alambic

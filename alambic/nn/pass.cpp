@@ -18,6 +18,13 @@ std::vector<int64_t> positions_of(const Packed& input, const std::vector<int64_t
   return positions;
 }
 
+// Offsets of the sequences behind the first `count`, which have a row each.
+std::vector<int64_t> offsets_behind(const Packed& input, int64_t count) {
+  std::vector<int64_t> offsets(input.offsets.begin() + count, input.offsets.end());
+  for (int64_t& offset : offsets) offset -= count;
+  return offsets;
+}
+
 }  // namespace
 
 Pass::Pass(const Packed& input)
@@ -28,13 +35,17 @@ Pass::Pass(const Packed& input)
 
 Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
     : input(input), cache(&cache), slots(std::move(slots)), tokens_N(input.tokens_N) {
+  const int64_t count = input.sequences();
   const bool fresh = std::ranges::all_of(this->slots, [&](auto s) { return !cache.lengths[s]; });
-  for (int64_t s = 0; s < input.sequences(); ++s) {
+  while (!fresh && stepping < count && input.length(stepping) == 1) ++stepping;
+  check(fresh || stepping == count || (stepping > 0 && cache.mixes()),
+        "a running sequence takes one token at a time");
+  for (int64_t s = 0; s < count; ++s) {
     const int64_t start = cache.lengths[this->slots[s]];
     starts.push_back(start);
     check(start + input.length(s) <= cache.capacity, "slot {} of the cache is full",
           this->slots[s]);
-    check(fresh || input.length(s) == 1, "a running sequence takes one token at a time");
+    check(start == 0 || s < stepping, "sequences that begin come behind those that go on");
   }
   if (const DecodingPlaces* places = decoding_places()) {
     positions_N = places->positions_B;
@@ -48,7 +59,7 @@ Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
     positions_N = both_2N[0];
     slots_N = both_2N[1];
   }
-  offsets = std::make_shared<const kernels::PackedOffsets>(input.offsets);
+  offsets = std::make_shared<const kernels::PackedOffsets>(offsets_behind(input, stepping));
 }
 
 Pass::Pass(const Pass& pass, const Packed& copy)
@@ -56,6 +67,7 @@ Pass::Pass(const Pass& pass, const Packed& copy)
       cache(pass.cache),
       slots(pass.slots),
       starts(pass.starts),
+      stepping(pass.stepping),
       tokens_N(pass.tokens_N),
       positions_N(pass.positions_N),
       slots_N(pass.slots_N),
@@ -85,7 +97,8 @@ Tensor Pass::to_rows(const Tensor& x_ND) const {
 Tensor Pass::copies_N() const { return shared ? shared->copies_R : Tensor(); }
 
 bool Pass::decodes() const {
-  return cache && std::ranges::any_of(starts, [](int64_t start) { return start > 0; });
+  check(stepping == 0 || stepping == input.sequences(), "a layer that cannot begin sequences here");
+  return stepping > 0;
 }
 
 void Pass::finish() {

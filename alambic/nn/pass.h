@@ -10,7 +10,8 @@ namespace alambic {
 
 /// One pass of packed sequences through a model. Without a cache: a plain forward, for training and
 /// grading. With a cache: sequence s continues slot slots[s], its keys and values are stored, and
-/// the caller calls finish() after the last layer.
+/// the caller calls finish() after the last layer. Sequences that go on take one token each; those
+/// that begin come in passes of their own, or behind them where the cache mixes.
 ///
 /// A model computes rows, one for each position of the input; without a cache, and where sequences
 /// begin alike, Model::hidden makes them fewer (`shared`). N of tensors inside a model is the
@@ -20,12 +21,14 @@ struct Pass {
   KvCache* cache = nullptr;
   std::vector<int64_t> slots = {};
   std::vector<int64_t> starts = {};  ///< entries already in each sequence's slot
-  Tensor tokens_N = {};              ///< int64: token of each row
-  Tensor positions_N = {};           ///< int64: position of each row in its own sequence
-  Tensor slots_N = {};               ///< int64, with a cache: slot of each row
-  LayerOutputs* outputs = nullptr;   ///< hidden states to hand out; null: none
-  SharedPrefixesPtr shared = {};     ///< null: each position has a row of its own
-  /// Of the rows of each sequence's own, its last ones, as queries, and of its positions.
+  int64_t stepping = 0;  ///< so many sequences, the first, have one row each that reads the cache
+  Tensor tokens_N = {};  ///< int64: token of each row
+  Tensor positions_N = {};          ///< int64: position of each row in its own sequence
+  Tensor slots_N = {};              ///< int64, with a cache: slot of each row
+  LayerOutputs* outputs = nullptr;  ///< hidden states to hand out; null: none
+  SharedPrefixesPtr shared = {};    ///< null: each position has a row of its own
+  /// Of the sequences that read no cache, those behind the first `stepping`: of the rows of each
+  /// one's own, its last ones, as queries, and of its positions.
   std::shared_ptr<const kernels::PackedOffsets> offsets = {};
 
   explicit Pass(const Packed& input);
@@ -34,7 +37,8 @@ struct Pass {
   /// The same pass over `copy`, a copy of its input; hands nothing out.
   Pass(const Pass& pass, const Packed& copy);
 
-  /// Pass with one new token for each of the running sequences.
+  /// Pass with one new token for each of the running sequences, and no others. Not to be asked of
+  /// one that has both.
   bool decodes() const;
   /// The same pass, with a row for each position that differs, if that is fewer.
   Pass with_shared_prefixes() const;

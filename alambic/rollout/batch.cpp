@@ -27,7 +27,6 @@ Batch::Batch(const Model& model, const BatchShape& options) : options_(options) 
   add_sampled(model);
   if (options.mixed_teacher.model != nullptr) add_sampled(*options.mixed_teacher.model);
   for (int64_t slot = options.slots; slot-- > 0;) free_slots_.push_back(slot);
-  last_tokens_ = at::empty({options.slots}, at::kLong);
 }
 
 void Batch::add_sampled(const Model& model) {
@@ -70,66 +69,70 @@ std::span<RunningSequence* const> Batch::first_that_fit(
   return waiting.first(count);
 }
 
-size_t Batch::join(std::span<RunningSequence* const> waiting, const OnDrawn& on_drawn) {
+size_t Batch::step(std::span<RunningSequence* const> waiting, const OnDrawn& on_drawn) {
   const std::span<RunningSequence* const> joining = first_that_fit(waiting);
-  check(!joining.empty(), "a prompt joins a batch without a free slot");
+  check(!joining.empty() || !running_.empty(), "a step of a batch without a sequence");
   int64_t longest = 0;
   for (const RunningSequence* sequence : joining) {
     // The last token is drawn and never read.
     longest = std::max(longest, std::ssize(sequence->request->prompt) + sequence->room - 1);
   }
   reserve(longest);  // before anything is changed: there may not be the memory
+  const bool mixes = std::ranges::all_of(
+      sampled_, [](const SampledModel& sampled) { return sampled.cache.mixes(); });
+  if (mixes || joining.empty()) {
+    pass(0, joining, on_drawn);
+    return joining.size();
+  }
+  pass(running_.size(), joining, on_drawn);
+  if (!running_.empty()) pass(0, {}, on_drawn);
+  return joining.size();
+}
+
+// Reads the last tokens of running_[first], …, and behind them the prompts of those that join.
+void Batch::pass(size_t first, std::span<RunningSequence* const> joining, const OnDrawn& on_drawn) {
   Packed input{.tokens_N = {}, .offsets = {0}};
-  std::vector<int64_t> tokens, slots, last_positions;
+  std::vector<int64_t> tokens, slots, drawing_rows;
   std::vector<std::pair<int64_t, int64_t>> copies;  // slots: of a prompt that is read, and alike
-  const size_t first = running_.size();
+  const auto end_sequence = [&](int64_t slot) {
+    input.offsets.push_back(std::ssize(tokens));
+    slots.push_back(slot);
+  };
+  for (size_t b = first; b < running_.size(); ++b) {
+    tokens.push_back(running_[b]->completion.tokens.back());
+    end_sequence(running_[b]->slot);
+    drawing_rows.push_back(std::ssize(tokens) - 1);
+  }
+  const size_t before = running_.size();
   for (RunningSequence* sequence : joining) {
     const std::vector<int32_t>& prompt = sequence->request->prompt;
     sequence->slot = free_slots_.back();
     free_slots_.pop_back();
-    if (running_.size() > first && same_prompt(*running_.back(), *sequence)) {
+    if (running_.size() > before && same_prompt(*running_.back(), *sequence)) {
       copies.emplace_back(slots.back(), sequence->slot);
     } else {
       tokens.insert(tokens.end(), prompt.begin(), prompt.end());
-      input.offsets.push_back(std::ssize(tokens));
-      slots.push_back(sequence->slot);
+      end_sequence(sequence->slot);
     }
-    last_positions.push_back(std::ssize(tokens) - 1);
+    drawing_rows.push_back(std::ssize(tokens) - 1);
     running_.push_back(sequence);
   }
   input.tokens_N = to_device(at::tensor(tokens, at::kLong));
-  const Tensor last = to_device(at::tensor(last_positions, at::kLong));
+  const bool every_row = drawing_rows.size() == tokens.size();
+  const Tensor drawing = every_row ? Tensor() : to_device(at::tensor(drawing_rows, at::kLong));
   std::vector<Tensor> logits_BV;
   for (SampledModel& sampled : sampled_) {
     Pass pass(input, sampled.cache, slots);
+    const Tensor hidden_ND = sampled.model.hidden(pass);
     logits_BV.push_back(
-        head_logits(sampled.head, sampled.model.hidden(pass).index_select(0, last)));
+        head_logits(sampled.head, every_row ? hidden_ND : hidden_ND.index_select(0, drawing)));
     pass.finish();
     for (const std::pair<int64_t, int64_t>& copy : copies) {
       copy_slot(sampled.cache, copy.first, copy.second);
     }
   }
+  ++passes_;
   draw(logits_BV, first, on_drawn);
-  return joining.size();
-}
-
-void Batch::step(const OnDrawn& on_drawn) {
-  const int64_t batch = std::ssize(running_);
-  Packed input{.tokens_N = last_tokens_.narrow(0, 0, batch), .offsets = {0}};
-  std::vector<int64_t> slots;
-  for (int64_t b = 0; b < batch; ++b) {
-    last_tokens_.data_ptr<int64_t>()[b] = running_[b]->completion.tokens.back();
-    slots.push_back(running_[b]->slot);
-    input.offsets.push_back(b + 1);
-  }
-  input.tokens_N = to_device(input.tokens_N);
-  std::vector<Tensor> logits_BV;
-  for (SampledModel& sampled : sampled_) {
-    Pass pass(input, sampled.cache, slots);
-    logits_BV.push_back(head_logits(sampled.head, sampled.model.hidden(pass)));
-    pass.finish();
-  }
-  draw(logits_BV, 0, on_drawn);
 }
 
 void Batch::leave(RunningSequence& sequence) {

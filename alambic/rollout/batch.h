@@ -87,13 +87,16 @@ class Batch {
   /// Tokens that the cache has room for.
   int64_t capacity() const { return sampled_.front().cache.capacity; }
 
-  /// Reads the prompts of the first of `waiting`, as many as one pass takes and slots are free, and
-  /// draws their first tokens. A prompt that equals the one before it is not read again. At least
-  /// one slot must be free. Returns how many joined. Where there is no memory for a longer cache,
-  /// an environment error, and none has joined.
-  size_t join(std::span<RunningSequence* const> waiting, const OnDrawn& on_drawn);
-  /// Draws one token for every running sequence, of which there is at least one.
-  void step(const OnDrawn& on_drawn);
+  /// Passes through the model so far.
+  int64_t passes() const { return passes_; }
+
+  /// Draws one token for every running sequence, and the first one for the first of `waiting`, as
+  /// many as one pass takes and slots are free; there must be one of either. They are read in the
+  /// pass of the running ones, which wait for no other, where the model's cache mixes
+  /// (KvCache::mixes); else in one before. A prompt that equals the one before it is not read
+  /// again. Returns how many joined. Where there is no memory for a longer cache, an environment
+  /// error, and none has joined.
+  size_t step(std::span<RunningSequence* const> waiting, const OnDrawn& on_drawn);
   /// Ends a running sequence where it is.
   void leave(RunningSequence& sequence);
 
@@ -108,6 +111,7 @@ class Batch {
   void add_sampled(const Model& model);
   std::span<RunningSequence* const> first_that_fit(std::span<RunningSequence* const> waiting) const;
   void reserve(int64_t capacity);
+  void pass(size_t first, std::span<RunningSequence* const> joining, const OnDrawn& on_drawn);
   void draw(const std::vector<Tensor>& of_sampled, size_t first, const OnDrawn& on_drawn);
   std::optional<Drawn> draw_one(std::span<const float> logits_V, RunningSequence& sequence) const;
   void weigh(const Tensor& own_BV, size_t first);
@@ -119,7 +123,7 @@ class Batch {
   std::vector<int64_t> free_slots_;  // the next one last
   std::vector<RunningSequence*> running_;
   std::vector<std::optional<Drawn>> drawn_;
-  Tensor last_tokens_;  // int64, on the CPU, one per slot: what the next pass reads
+  int64_t passes_ = 0;
 };
 
 }  // namespace alambic

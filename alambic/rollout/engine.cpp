@@ -85,11 +85,8 @@ std::vector<Completion> generate(const Model& model, std::span<const Request> re
   };
   std::span<RunningSequence* const> left = waiting;
   while (!left.empty() || !batch.running().empty()) {
-    while (!left.empty() && batch.free_slots() > 0) left = left.subspan(batch.join(left, on_drawn));
-    if (!batch.running().empty()) {
-      ++progress.passes;
-      batch.step(on_drawn);
-    }
+    left = left.subspan(batch.step(left, on_drawn));
+    progress.passes = batch.passes();
     if (on_progress) on_progress(progress);
   }
   std::vector<Completion> completions;

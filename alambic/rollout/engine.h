@@ -25,7 +25,7 @@ struct EngineOptions {
 struct EngineProgress {
   int64_t completions_done = 0;
   int64_t tokens = 0;  ///< drawn so far
-  int64_t passes = 0;  ///< decoding passes so far, each over all running sequences
+  int64_t passes = 0;  ///< so far, each over all running sequences, prompts that join, or both
 };
 
 using OnToken = std::function<void(size_t request, int32_t token)>;

@@ -46,6 +46,38 @@ TEST_P(FamilyPass, WithACacheIsThePassWithout) {
   }
 }
 
+// Prevents: rows of prompts that read the cache, or running ones that see a prompt beside them; a
+// family that takes such a pass without knowing how.
+TEST_P(FamilyPass, PromptsAreReadBesideRunningSequences) {
+  const at::NoGradGuard no_grad;
+  const int64_t T = tokens_ST.size(1);
+  KvCache cache(model->shape().cache, 3, T, model->options());
+  const auto run = [&](const Packed& input, const std::vector<int64_t>& slots) {
+    Pass pass(input, cache, slots);
+    const Tensor hidden_ND = model->hidden(pass);
+    pass.finish();
+    return hidden_ND;
+  };
+  run(alone(0, 0, T - 2), {2});
+  const Packed both = {
+      .tokens_N = at::cat({tokens_ST[0].narrow(0, T - 2, 1), tokens_ST[1].narrow(0, 0, T - 2)}),
+      .offsets = {0, 1, T - 1}};
+  if (!cache.mixes()) {
+    EXPECT_THROW(run(both, {2, 0}), Error);
+    return;
+  }
+  const Tensor mixed = run(both, {2, 0});
+  const Packed step = {.tokens_N = at::stack({tokens_ST[0][T - 1], tokens_ST[1][T - 2]}),
+                       .offsets = {0, 1, 2}};
+  const Tensor behind = run(step, {2, 0});
+  const Tensor first = model->hidden(Pass(alone(0, 0, T)));
+  const Tensor second = model->hidden(Pass(alone(1, 0, T - 1)));
+  EXPECT_LT(distance(mixed.narrow(0, 0, 1), first.narrow(0, T - 2, 1)), 2e-5);
+  EXPECT_LT(distance(mixed.narrow(0, 1, T - 2), second.narrow(0, 0, T - 2)), 2e-5);
+  EXPECT_LT(distance(behind.narrow(0, 0, 1), first.narrow(0, T - 1, 1)), 2e-5);
+  EXPECT_LT(distance(behind.narrow(0, 1, 1), second.narrow(0, T - 2, 1)), 2e-5);
+}
+
 // A sequence that saw its neighbor, or whose positions went on counting, would differ by more than
 // what another number of rows does to the order of a sum.
 TEST_P(FamilyPass, PackedIsEachSequenceAlone) {
