@@ -3,13 +3,16 @@
 and llama.cpp's server on the same file, and the time to the first token under load.
 
 usage: bench/serve.py [--build build/release] [--clients 1 16 64] [--new-tokens 128] [--rounds 3] [--threads 2]
+                      [--requests 1]
 
 Every client sends one request of equally many tokens at the same time, over loopback, and the sides take
 turns. All seconds are from the first byte that is sent to the last that comes: a server's have connections,
 HTTP, JSON and text in them, the engine's its prompts and tokens alone. All clients are one thread that waits
 for sockets, so that on the server's own machine they take little of it. "streamed": every client reads its
 tokens one by one. The engine waits between its loops as the program does (GOMP_SPINCOUNT), and once as
-libgomp does by itself. Needs the package xllamacpp for llama.cpp; without it that side is left out.
+libgomp does by itself. With --requests 6 every client asks six times, for half to three halves of --new-tokens,
+the next time when its answer is there, so that requests come one by one while others are answered; the engine
+is left out then, which has no such clients. Needs the package xllamacpp for llama.cpp; without it that side is left out.
 """
 
 import argparse
@@ -36,6 +39,7 @@ parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release"
 parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
 parser.add_argument("--new-tokens", type=int, default=128)
 parser.add_argument("--prompt", type=int, default=16, help="tokens of a prompt")
+parser.add_argument("--requests", type=int, default=1, help="of a client, one after another")
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--width", type=int, default=288)
@@ -56,13 +60,18 @@ def make_model(folder):
     return folder / "f32.gguf"
 
 
-def exchange(port, requests):
-    """The bodies of the replies to requests that are sent together, each on a connection of its own."""
+def exchange(port, requests, clients):
+    """The bodies of the replies to requests, each on a connection of its own: the first of every client are
+    sent together, and each later one of a client when the one before is answered."""
     waiting, replies = selectors.DefaultSelector(), [b""] * len(requests)
-    for number, request in enumerate(requests):
+
+    def send(number):
         connection = socket.create_connection(("127.0.0.1", port))
-        connection.sendall(request)
+        connection.sendall(requests[number])
         waiting.register(connection, selectors.EVENT_READ, number)
+
+    for client in range(clients):
+        send(client)
     while waiting.get_map():
         for key, _ in waiting.select():
             piece = key.fileobj.recv(1 << 16)
@@ -70,27 +79,38 @@ def exchange(port, requests):
             if not piece:
                 waiting.unregister(key.fileobj)
                 key.fileobj.close()
+                if key.data + clients < len(requests):
+                    send(key.data + clients)
     for reply in replies:
         assert b" 200 " in reply[:20], reply[:500]
     return [reply.split(b"\r\n\r\n", 1)[1] for reply in replies]
 
 
+def lengths(prompts):
+    """Tokens of the answers."""
+    if options.requests == 1:
+        return [options.new_tokens] * len(prompts)
+    draw = random.Random(options.requests)
+    return [draw.randint(options.new_tokens // 2, 3 * options.new_tokens // 2) for _ in prompts]
+
+
 class Served:
     """A server, asked over HTTP."""
 
-    def request(self, prompt):
-        body = json.dumps(self.body(prompt)).encode()
+    def request(self, prompt, tokens):
+        body = json.dumps(self.body(prompt, tokens)).encode()
         return (f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                 f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
 
     def ask(self, prompts, _):
-        requests = [self.request(prompt) for prompt in prompts]
+        wanted = lengths(prompts)
+        requests = [self.request(*pair) for pair in zip(prompts, wanted)]
         start = time.perf_counter()
-        replies = exchange(self.port, requests)
+        replies = exchange(self.port, requests, len(prompts) // options.requests)
         seconds = time.perf_counter() - start
-        for reply in replies:
+        for reply, tokens in zip(replies, wanted):
             written = int(self.count.search(reply).group(1))
-            assert written == options.new_tokens, f"an answer has {written} tokens"
+            assert written == tokens, f"an answer has {written} tokens"
         return seconds
 
 
@@ -106,13 +126,13 @@ class Alambic(Served):
                 self.port = int(found.group(1))
                 break
 
-    def body(self, prompt):
-        return {"prompt": prompt, "max_tokens": options.new_tokens, "ignore_eos": True, "seed": 0}
+    def body(self, prompt, tokens):
+        return {"prompt": prompt, "max_tokens": tokens, "ignore_eos": True, "seed": 0}
 
     def first_token(self, prompt):
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
             start = time.perf_counter()
-            connection.sendall(Streamed(self).request(prompt))
+            connection.sendall(Streamed(self).request(prompt, options.new_tokens))
             reply = b""
             while b"data: " not in reply:
                 reply += connection.recv(1 << 16)
@@ -131,8 +151,8 @@ class Streamed(Served):
     def __init__(self, server):
         self.server, self.port = server, server.port
 
-    def body(self, prompt):
-        return {**self.server.body(prompt), "stream": True, "stream_options": {"include_usage": True}}
+    def body(self, prompt, tokens):
+        return {**self.server.body(prompt, tokens), "stream": True, "stream_options": {"include_usage": True}}
 
 
 class LlamaCpp(Served):
@@ -151,8 +171,8 @@ class LlamaCpp(Served):
         self.server = xllamacpp.Server(params)
         self.port = int(self.server.listening_address.rsplit(":", 1)[1])
 
-    def body(self, prompt):
-        return {"prompt": prompt, "n_predict": options.new_tokens, "ignore_eos": True, "seed": 0,
+    def body(self, prompt, tokens):
+        return {"prompt": prompt, "n_predict": tokens, "ignore_eos": True, "seed": 0,
                 "cache_prompt": False, "samplers": ["temperature"], "temperature": 1.0}
 
     def close(self):
@@ -196,8 +216,8 @@ def sides_of(model, stack):
     stack.callback(sides["server"].close)
     sides["streamed"] = Streamed(sides["server"])
     own = None if "OMP_WAIT_POLICY" in os.environ else "5000"  # cli/torch_library.cpp
-    for name, make in (("engine", lambda: Engine(model, own)), ("engine, spinning", lambda: Engine(model, None)),
-                       ("llama.cpp", lambda: LlamaCpp(model))):
+    engines = [("engine", lambda: Engine(model, own)), ("engine, spinning", lambda: Engine(model, None))]
+    for name, make in (*(engines if options.requests == 1 else []), ("llama.cpp", lambda: LlamaCpp(model))):
         try:
             sides[name] = make()
             stack.callback(sides[name].close)
@@ -213,11 +233,11 @@ def main():
         for clients in options.clients:
             draw = random.Random(clients)
             prompts = [[draw.randrange(3, VOCABULARY // 2) for _ in range(options.prompt)]
-                       for _ in range(clients)]
+                       for _ in range(clients * options.requests)]
             for side in sides.values():
                 side.ask(prompts, 0)
             seconds = in_turn(sides, options.rounds, lambda side, seed: rested(side, prompts, seed))
-            speed = {side: clients * options.new_tokens / statistics.median(times)
+            speed = {side: sum(lengths(prompts)) / statistics.median(times)
                      for side, times in seconds.items()}
             line = ", ".join(f"{side} {value:.0f}" for side, value in speed.items())
             ratios = ", ".join(f"{speed['server'] / value:.2f} × {side}" for side, value in speed.items()
