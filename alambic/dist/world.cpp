@@ -9,12 +9,11 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/stopwatch.h"
+#include "alambic/dist/buckets.h"
 #include "alambic/dist/meeting.h"
 
 namespace alambic {
 namespace {
-
-constexpr int64_t bucket_numbers = 4 << 20;  // of one message: 16 MiB in float32
 
 std::shared_ptr<::gloo::transport::Device> device_of(const LaunchEnvironment& place) {
   using Gloo = c10d::ProcessGroupGloo;
@@ -29,45 +28,6 @@ std::shared_ptr<::gloo::transport::Device> device_of(const LaunchEnvironment& pl
 std::string reason_of(const std::exception& error) {
   const std::string text = error.what();
   return text.substr(0, text.find('\n'));
-}
-
-at::ScalarType sum_type(const Tensor& tensor) {
-  return tensor.scalar_type() == at::kBFloat16 || tensor.scalar_type() == at::kHalf
-             ? at::kFloat
-             : tensor.scalar_type();
-}
-
-// Sends tensors in messages of one type and, where they are not larger themselves, of
-// bucket_numbers at most: `exchange` changes a message's numbers, which then are the tensors'.
-template <class Exchange>
-void in_buckets(const std::vector<Tensor>& tensors, const Exchange& exchange) {
-  for (size_t first = 0; first < tensors.size();) {
-    const at::ScalarType type = sum_type(tensors[first]);
-    std::vector<Tensor> flat;
-    size_t last = first;
-    for (int64_t numbers = 0; last < tensors.size() && sum_type(tensors[last]) == type; ++last) {
-      numbers += tensors[last].numel();
-      if (last > first && numbers > bucket_numbers) break;
-      flat.push_back(tensors[last].detach().reshape({-1}).to(at::kCPU, type));
-    }
-    Tensor bucket = at::cat(flat);
-    exchange(bucket);
-    int64_t place = 0;
-    for (; first < last; ++first) {
-      Tensor target = tensors[first].detach();
-      target.copy_(bucket.narrow(0, place, target.numel()).view(target.sizes()));
-      place += target.numel();
-    }
-  }
-}
-
-// Of `numbers` from `place` on, of `count` in a row, those of rank `owner`: first and one past the
-// last, counted from `place`.
-std::pair<int64_t, int64_t> overlap(int64_t place, int64_t numbers, int64_t count, int64_t owner,
-                                    int64_t ranks) {
-  const int64_t first = std::clamp<int64_t>(count * owner / ranks - place, 0, numbers);
-  const int64_t last = std::clamp<int64_t>(count * (owner + 1) / ranks - place, 0, numbers);
-  return {first, last};
 }
 
 // The first line that is not the same in both.
@@ -85,20 +45,6 @@ std::pair<std::string, std::string> different_lines(const std::string& a, const 
 // Where a device's row lies while it travels: transport is between CPUs.
 Tensor beside(const Tensor& row) {
   return row.is_cpu() ? row : at::empty(row.sizes(), row.options().device(at::kCPU));
-}
-
-// What rank `owner` has of the tensors: flat views, no empty ones.
-std::vector<Tensor> parts_of(const std::vector<Tensor>& tensors, int64_t owner, int64_t ranks) {
-  int64_t count = 0;
-  for (const Tensor& tensor : tensors) count += tensor.numel();
-  std::vector<Tensor> parts;
-  int64_t place = 0;
-  for (const Tensor& tensor : tensors) {
-    const auto [first, last] = overlap(place, tensor.numel(), count, owner, ranks);
-    if (last > first) parts.push_back(tensor.detach().view({-1}).narrow(0, first, last - first));
-    place += tensor.numel();
-  }
-  return parts;
 }
 
 }  // namespace
@@ -269,8 +215,7 @@ Tensor World::reduce_rows(const Tensor& whole, const std::string& doing) const {
   return part.to(whole.device());
 }
 
-std::shared_ptr<const World> World::part_of(int64_t rank, int64_t size,
-                                            const std::string& name) const {
+std::shared_ptr<World> World::part_of(int64_t rank, int64_t size, const std::string& name) const {
   auto part = std::make_shared<World>();
   part->place_ = place_;
   part->place_.rank = rank;
@@ -282,6 +227,58 @@ std::shared_ptr<const World> World::part_of(int64_t rank, int64_t size,
     const std::string unique = fmt::format("{}, number {}", name, ++link_->groups);
     part->link_ = std::make_unique<Link>(*link_, rank, size, unique);
   }
+  return part;
+}
+
+Message World::send(std::string bytes, int64_t to, int64_t tag, const std::string& doing) const {
+  const auto kept = std::make_shared<std::string>(std::move(bytes));
+  const auto length = static_cast<int64_t>(kept->size());
+  Tensor size = at::full({1}, length, at::kLong);
+  Tensor row = at::from_blob(
+      kept->data(), {length}, [kept](void*) {}, at::kByte);
+  const auto begin = [&](const Tensor& what) {
+    std::vector<Tensor> one = {what};
+    return link_->group->send(one, static_cast<int>(to), static_cast<int>(tag));
+  };
+  c10::intrusive_ptr<c10d::Work> first, second;
+  link_->guard(doing, [&] {
+    first = begin(size);
+    second = begin(row);
+    link_->tell(doing, MessageEvent::sent);
+  });
+  const Link* link = link_.get();
+  const auto arrive = [link, first, second, doing] {
+    link->guard(doing, [&] {
+      link->wait_for(*first, doing);
+      link->wait_for(*second, doing);
+    });
+  };
+  Message message;
+  message.state_ =
+      std::make_shared<Message::State>(Message::State{.kept = {size, row}, .wait = arrive});
+  return message;
+}
+
+Tensor World::receive(int64_t from, int64_t tag, const std::string& doing) const {
+  const auto fill = [&](const Tensor& what) {
+    std::vector<Tensor> one = {what};
+    link_->run(doing, [&] {
+      return link_->group->recv(one, static_cast<int>(from), static_cast<int>(tag));
+    });
+    return what;
+  };
+  const int64_t length = fill(at::empty({1}, at::kLong)).item<int64_t>();
+  (*received_)[doing] += static_cast<double>(length);
+  return fill(at::empty({length}, at::kByte));
+}
+
+std::shared_ptr<const World> World::split(int64_t first) const {
+  const bool before = rank() < first;
+  const int64_t begin = before ? 0 : first, end = before ? first : size();
+  const auto part = part_of(rank() - begin, end - begin, before ? "the first" : "the last");
+  // Ranks of a machine are consecutive.
+  const int64_t here = rank() - place_.local_rank;
+  part->place_.local_size = std::min(end, here + place_.local_size) - std::max(begin, here);
   return part;
 }
 

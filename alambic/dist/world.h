@@ -33,9 +33,9 @@ class Message {
 enum class MessageEvent { sent, waits, there };
 
 /// One process's place among the ranks of a job, and its connection to them. Every call but the
-/// getters is a collective: all ranks call it, in the same order. Of a single process it does
-/// nothing. `doing` says for messages what the ranks are at. Environment errors: a rank that has
-/// ended or cannot be reached, one that is not there within the time.
+/// getters, send() and receive() is a collective: all ranks call it, in the same order. Of a single
+/// process it does nothing. `doing` says for messages what the ranks are at. Environment errors: a
+/// rank that has ended or cannot be reached, one that is not there within the time.
 class World {
  public:
   /// A single process.
@@ -88,6 +88,15 @@ class World {
   /// This rank's of the equal parts of the ranks' rows added up.
   Tensor reduce_rows(const Tensor& whole, const std::string& doing) const;
 
+  /// Begins to send bytes to one rank. Messages with one `tag` come in the order in which they were
+  /// sent, those with another when they are received.
+  Message send(std::string bytes, int64_t to, int64_t tag, const std::string& doing) const;
+  /// The next bytes that one rank sends to this one with this tag; uint8.
+  Tensor receive(int64_t from, int64_t tag, const std::string& doing) const;
+
+  /// The ranks before `first`, or those from it on, as the one or the other has this rank. All
+  /// ranks ask together.
+  std::shared_ptr<const World> split(int64_t first) const;
   /// Groups of `size` consecutive ranks, of which this rank's is returned; and those of the ranks
   /// that have the same place in each of these. All ranks ask together.
   std::shared_ptr<const World> group(int64_t size) const;
@@ -119,7 +128,7 @@ class World {
 
  private:
   struct Link;
-  std::shared_ptr<const World> part_of(int64_t rank, int64_t size, const std::string& name) const;
+  std::shared_ptr<World> part_of(int64_t rank, int64_t size, const std::string& name) const;
   void count(double bytes, const std::string& doing) const;
 
   LaunchEnvironment place_;

@@ -94,6 +94,39 @@ TEST(DISABLED_Rank, TellsTheOthers) {
   }
 }
 
+// Prevents an answer that is taken for another one's, and a part of the ranks that sums over all or
+// counts another part's neighbors as its own.
+TEST(Worlds, OfTwoAndThreeSendAndSplit) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Rank.SendsAndSplits").exit_code, 0);
+  EXPECT_EQ(run_ranks(3, "DISABLED_Rank.SendsAndSplits").exit_code, 0);
+}
+
+TEST(DISABLED_Rank, SendsAndSplits) {
+  const World world(launch_environment(), 60);
+  const int64_t size = world.size(), rank = world.rank();
+  const int64_t next = (rank + 1) % size, before = (rank + size - 1) % size;
+  const std::string large(3 << 20, static_cast<char>('a' + rank));
+  std::vector<Message> sent;
+  sent.push_back(world.send("one", next, 1, "testing"));
+  sent.push_back(world.send(large, next, 2, "testing"));
+  sent.push_back(world.send("three", next, 1, "testing"));
+  const auto received = [&](int64_t tag) {
+    const Tensor bytes = world.receive(before, tag, "testing");
+    return std::string(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
+  };
+  EXPECT_EQ(received(2), std::string(3 << 20, static_cast<char>('a' + before)));
+  EXPECT_EQ(received(1), "one");
+  EXPECT_EQ(received(1), "three");
+  for (Message& message : sent) message.wait();
+  const std::shared_ptr<const World> part = world.split(size - 1);
+  const bool last = rank == size - 1;
+  EXPECT_EQ(part->size(), last ? 1 : size - 1);
+  EXPECT_EQ(part->place().local_size, part->size());
+  EXPECT_EQ(part->rank(), last ? 0 : rank);
+  EXPECT_EQ(part->sum(int64_t{1}, "testing"), part->size());
+  EXPECT_EQ(world.sum(int64_t{1}, "testing"), size);
+}
+
 // Prevents a job that hangs where one of its ranks has died.
 TEST(Worlds, EndWithOneRank) { EXPECT_EQ(run_ranks(3, "DISABLED_Rank.Dies").exit_code, 9); }
 
