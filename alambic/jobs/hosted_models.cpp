@@ -1,15 +1,13 @@
 #include "alambic/jobs/hosted_models.h"
 
 #include <algorithm>
-#include <map>
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/sha256.h"
 #include "alambic/io/generation_config.h"
 #include "alambic/io/generation_settings.h"
-#include "alambic/io/safetensors_bytes.h"
-#include "alambic/tensor/view.h"
+#include "alambic/teacher/head_bytes.h"
 #include "alambic/text/tokenizer/adapter_tokenizer.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 
@@ -33,19 +31,6 @@ Sampling sampling_of(const Pretrained& loaded, const std::string& folder) {
   sampling.suppressed = settings.suppress_tokens;
   sampling.suppressed_at_first = settings.begin_suppress_tokens;
   return sampling;
-}
-
-std::string head_bytes(const Head& head) {
-  const bool dense_16 =
-      !head.weight_VD.is_packed() && head.weight_VD.scalar_type() == at::kBFloat16;
-  const at::ScalarType type = dense_16 ? at::kBFloat16 : at::kFloat;
-  std::vector<std::pair<std::string, Tensor>> tensors = {
-      {"weight", head.weight_VD.decoded().to(at::TensorOptions(at::kCPU).dtype(type))}};
-  if (head.bias_V.defined()) tensors.emplace_back("bias", head.bias_V.to(at::kCPU));
-  std::map<std::string, std::string> facts;
-  facts["scale"] = fmt::format("{}", head.scale);
-  facts["softcap"] = fmt::format("{}", head.softcap);
-  return safetensors_bytes(to_views(tensors), facts);
 }
 
 struct NamedModel {

@@ -1,8 +1,7 @@
 #include "alambic/teacher/remote.h"
 
 #include "alambic/base/error.h"
-#include "alambic/io/safetensors.h"
-#include "alambic/tensor/view.h"
+#include "alambic/teacher/head_bytes.h"
 
 namespace alambic {
 namespace {
@@ -65,27 +64,6 @@ struct Packing {
   }
 };
 
-Head head_of(const std::string& bytes, at::Device device) {
-  const SafetensorsHeader file =
-      parse_safetensors(std::as_bytes(std::span(bytes)), "the teacher's head");
-  const auto tensor = [&](const char* name) {
-    const TensorView* view = tensor_named(file.tensors, name);
-    return view == nullptr ? Tensor() : to_tensor(*view, scalar_type(*view), device);
-  };
-  const auto number = [&](const char* name, double otherwise) {
-    const auto found = file.metadata.find(name);
-    return found == file.metadata.end() ? otherwise : std::stod(found->second);
-  };
-  const Tensor weight_VD = tensor("weight");
-  if (!weight_VD.defined() || weight_VD.dim() != 2) {
-    throw input_error("the teacher's head has no matrix \"weight\"");
-  }
-  return {.weight_VD = weight_VD,
-          .bias_V = tensor("bias"),
-          .scale = number("scale", 1),
-          .softcap = number("softcap", 0)};
-}
-
 // Those of the rows that were asked for.
 Tensor chosen_rows(const HiddenRows& states, const std::vector<int64_t>& rows) {
   const auto dtype = states.dtype == Dtype::BF16 ? at::kBFloat16 : at::kFloat;
@@ -108,7 +86,8 @@ TeacherOutput RemoteStates::evaluate(const Rollouts& rollouts) const {
     parts.push_back(chosen_rows(states[s], asked[s].rows));
   }
   if (!head_.weight_VD.defined() && !states.empty()) {
-    head_ = head_of(grader_->head(states[0].head), device);
+    const std::string head = grader_->head(states[0].head);
+    head_ = head_of_bytes(std::as_bytes(std::span(head)), device);
   }
   const int64_t width = states.empty() ? 0 : states[0].width;
   if (!states.empty() && head_.weight_VD.size(1) != width) {

@@ -65,6 +65,19 @@ nlohmann::ordered_json shown_prompt(const TokenizedRows& examples, int64_t row,
   return tokenizer.decode(examples[row].prompt, true);
 }
 
+// A loss is divided by what its teachers compare in the whole step: tokens, or spans of them.
+void count_graded(const CompletionSource& source, StepBatch& completions) {
+  const TeacherMixture& teachers = source.teachers;
+  for (const MicroBatch& batch : completions.micro_batches) {
+    const auto& members = teachers.members(teachers.group_of(batch.rollouts.row_S.front()));
+    completions.graded.resize(std::max(completions.graded.size(), members.size()), 0);
+    for (size_t i = 0; i < members.size(); ++i) {
+      completions.graded[i] += members[i].teacher->graded(batch.rollouts);
+    }
+  }
+  completions.graded = source.world.sum(completions.graded, "counting what is compared");
+}
+
 /// Cuts this rank's part of the rows into micro-batches, each made by `rollouts(first, count)`.
 /// `copies` rows in a row are of one prompt and stay together.
 template <class Make>
@@ -84,6 +97,7 @@ StepBatch pieces(const CompletionSource& source, const std::vector<int64_t>& row
     completions.micro_batches.push_back({.rollouts = std::move(rollouts)});
   }
   completions.tokens = world.sum(completions.tokens, "counting tokens");
+  count_graded(source, completions);
   return completions;
 }
 

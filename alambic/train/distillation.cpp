@@ -11,6 +11,7 @@
 #include "alambic/objective/returns.h"
 #include "alambic/train/accompany.h"
 #include "alambic/train/data_order.h"
+#include "alambic/train/drawn_logp.h"
 #include "alambic/train/group_scores.h"
 #include "alambic/train/halves.h"
 #include "alambic/train/mask_watch.h"
@@ -98,10 +99,9 @@ struct DistillationTask : TrainingTask {
     if (passes_together()) {
       const int64_t more = more_elsewhere(*options.world, std::ssize(completions.micro_batches));
       learn_all();
-      const bool drawn = own && reads_drawn_logp && can_checkpoint_after(step);
       accompany(more, options.layers.get(),
-                compares_outputs || drawn ? options.teachers_layers
-                                          : std::vector<std::shared_ptr<LayerWeights>>());
+                needs_teachers(step) ? options.teachers_layers
+                                     : std::vector<std::shared_ptr<LayerWeights>>());
     } else {
       within_memory(student, hidden.projections(), learn_all, [&] {
         const int64_t sequences = halve_largest(completions.micro_batches);
@@ -120,6 +120,15 @@ struct DistillationTask : TrainingTask {
   // Whether ranks make their passes side by side, each in need of the others' part of the weights:
   // one that alone began a step again would leave them waiting.
   bool passes_together() const { return options.layers || !options.teachers_layers.empty(); }
+
+  // Whether the teachers grade in this step: outputs always, drawn tokens once.
+  bool needs_teachers(int64_t step) const {
+    return compares_outputs || (own && reads_drawn_logp && can_checkpoint_after(step));
+  }
+
+  const std::vector<WeightedTeacher>& members_of(const MicroBatch& batch) const {
+    return teachers.members(teachers.group_of(batch.rollouts.row_S.front()));
+  }
 
   // Adds the gradients of micro-batch i.
   void learn(int64_t step, size_t i, PhaseClock& clock, StepReport& report) {
@@ -148,7 +157,6 @@ struct DistillationTask : TrainingTask {
     own = on_policy(options.seed, round, options.lmbda);
     if (!own) {
       completions = source.given(rows);
-      count_graded();
       return;
     }
     clock.begin("generate");
@@ -157,23 +165,10 @@ struct DistillationTask : TrainingTask {
     const HeldWeights whole(options.layers.get());
     completions = write_completions(source, student, tokenizer, rows, options.num_generations,
                                     engine, options.samples_per_step, report);
-    count_graded();
     if (!auxiliary.reward) return;
     clock.begin("score");
     score_completions(*auxiliary.reward, *options.world, dropped, options.num_generations,
                       options.advantage, completions, report);
-  }
-
-  // A loss is divided by what its teachers compare in the whole step: tokens, or spans of them.
-  void count_graded() {
-    for (const MicroBatch& batch : completions.micro_batches) {
-      const auto& members = teachers.members(teachers.group_of(batch.rollouts.row_S.front()));
-      completions.graded.resize(std::max(completions.graded.size(), members.size()), 0);
-      for (size_t i = 0; i < members.size(); ++i) {
-        completions.graded[i] += members[i].teacher->graded(batch.rollouts);
-      }
-    }
-    completions.graded = options.world->sum(completions.graded, "counting what is compared");
   }
 
   // The outputs of a micro-batch's teachers, one at a time: the next teacher is evaluated when the
@@ -212,7 +207,7 @@ struct DistillationTask : TrainingTask {
     const bool keeps_logp = own && reads_drawn_logp && !known;
     Evaluation first{.task = *this, .batch = batch, .clock = clock, .keeps_logp = keeps_logp};
     if (compares_outputs || keeps_logp) {
-      first.teachers = teachers.members(teachers.group_of(batch.rollouts.row_S.front()));
+      first.teachers = members_of(batch);
     }
     first.evaluate();
     return first;
@@ -221,7 +216,8 @@ struct DistillationTask : TrainingTask {
   void evaluate_reference(MicroBatch& batch, PhaseClock& clock) const {
     if (options.policy.kl_weight == 0 || batch.reference_logp_M.defined()) return;
     clock.begin("grade");
-    batch.reference_logp_M = logp_M(batch.rollouts, auxiliary.reference->evaluate(batch.rollouts));
+    batch.reference_logp_M = drawn_logp_M(
+        batch.rollouts, auxiliary.reference->evaluate(batch.rollouts), options.policy.temperature);
   }
 
   // Teachers' weights sum to 1: the weighted mean of KL(q‖p_i) is that of their log p_i.
@@ -237,20 +233,10 @@ struct DistillationTask : TrainingTask {
     }
     if (!options.policy.reads_teacher()) return;
     const double weight = teacher.weight();
-    const Tensor logp_M = this->logp_M(batch.rollouts, teacher.output);
+    const Tensor logp_M = drawn_logp_M(batch.rollouts, teacher.output, options.policy.temperature);
     Tensor& known = batch.teacher_logp_M;
     known = known.defined() ? known + weight * logp_M : weight * logp_M;
     batch.teacher_share += weight;
-  }
-
-  // Log-probabilities of the drawn tokens under the teacher.
-  Tensor logp_M(const Rollouts& rollouts, const TeacherOutput& output) const {
-    if (const auto* token = std::get_if<TokenLogp>(&output)) return token->logp_M;
-    const auto* topk = std::get_if<TopK>(&output);
-    if (topk != nullptr && topk->logp_M.defined()) return topk->logp_M;
-    const HiddenStates& states = hidden_states(output);
-    return target_log_probabilities(states.hidden_MD, states.head, rollouts.targets_M(),
-                                    options.policy.temperature);
   }
 
   StudentPass forward(int64_t step, size_t number, const MicroBatch& batch) {
@@ -350,25 +336,14 @@ struct DistillationTask : TrainingTask {
 
   // Where a teacher of the batch grades spans, the reverse KL is sampled.
   Policy policy_of(const MicroBatch& batch) const {
-    Policy policy = scaled_policy();
+    Policy policy = options.policy;
+    if (options.advantage == AdvantageKind::dr_grpo) {
+      divide_by_longest(completions, options.engine.sampling.max_new_tokens, policy);
+    }
     if (batch.spans.empty() || !options.samples_spans) return policy;
     double weight = 0;
     for (const DivergenceTerm& term : options.divergence.terms) weight += term.weight;
     policy.terms.push_back({.kind = PolicyKind::sampled_reverse_kl, .weight = weight});
-    return policy;
-  }
-
-  // Dr. GRPO divides by a length that no completion can change: the longest one.
-  Policy scaled_policy() const {
-    Policy policy = options.policy;
-    if (options.advantage != AdvantageKind::dr_grpo) return policy;
-    const auto tokens = static_cast<double>(completions.tokens);
-    const auto longest = static_cast<double>(options.engine.sampling.max_new_tokens);
-    for (PolicyTerm& term : policy.terms) {
-      if (term.kind == PolicyKind::grpo) {
-        term.weight *= tokens / (static_cast<double>(completions.sequences) * longest);
-      }
-    }
     return policy;
   }
 

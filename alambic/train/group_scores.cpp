@@ -54,4 +54,13 @@ void score_completions(const RewardScorer& reward, const World& world, DroppedSc
                        {"equal_share", static_cast<double>(found.equal) / groups}});
 }
 
+void divide_by_longest(const StepBatch& completions, int64_t longest, Policy& policy) {
+  for (PolicyTerm& term : policy.terms) {
+    if (term.kind == PolicyKind::grpo) {
+      term.weight *= static_cast<double>(completions.tokens) /
+                     static_cast<double>(completions.sequences * longest);
+    }
+  }
+}
+
 }  // namespace alambic

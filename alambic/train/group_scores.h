@@ -2,6 +2,7 @@
 #pragma once
 
 #include "alambic/objective/group_advantage.h"
+#include "alambic/objective/policy.h"
 #include "alambic/teacher/reward_scorer.h"
 #include "alambic/train/completions.h"
 #include "alambic/train/dropped_scores.h"
@@ -16,5 +17,9 @@ namespace alambic {
 void score_completions(const RewardScorer& reward, const World& world, DroppedScores& dropped,
                        int64_t size, AdvantageKind kind, StepBatch& completions,
                        StepReport& report);
+
+/// Makes Dr. GRPO's (arXiv 2503.20783) of GRPO's terms: it divides by a length that no completion
+/// can change, the `longest` one's.
+void divide_by_longest(const StepBatch& completions, int64_t longest, Policy& policy);
 
 }  // namespace alambic
