@@ -68,6 +68,7 @@ Finding first_batch(const StepReport& report) {
 Findings measure(DistillPlan plan) {
   DistillOptions& options = plan.options;
   options.teachers.cache.clear();
+  options.teachers.ranks = 0;  // this process has both models
   options.completions.file.clear();
   options.run.out.clear();  // replies of servers are kept there
   options.lmbda = options.lmbda > 0 ? 1 : 0;
@@ -104,7 +105,7 @@ Findings jobs::check(const DistillOptions& options) {
   add(findings, check_forms(plan));
   findings.push_back(check_sampling(plan));
   add(findings, check_data(plan));
-  findings.push_back(check_memory(plan, memory_plan(plan)));
+  add(findings, check_memory(plan));
   if (const auto cost = check_cost(plan)) findings.push_back(*cost);
   if (verdict(findings) != Level::refused) add(findings, measure_now(std::move(plan)));
   return findings;

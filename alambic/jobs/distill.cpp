@@ -9,6 +9,7 @@
 #include "alambic/hub/hub_models.h"
 #include "alambic/jobs/distill_setup.h"
 #include "alambic/jobs/distill_validation.h"
+#include "alambic/jobs/grading.h"
 #include "alambic/jobs/known_servers.h"
 #include "alambic/jobs/policy_gate.h"
 #include "alambic/jobs/preflight/preflight.h"
@@ -68,11 +69,8 @@ struct Job {
   std::unique_ptr<TrainingTask> task;
   int64_t rows = 0;
 
-  Job(const DistillOptions& options, const std::shared_ptr<const World>& world) {
-    DistillOptions of_rank = options;
-    of_rank.machine.threads = threads_of_rank(*world, options.machine.threads);
-    DistillPlan plan(of_rank);
-    plan.world = world;
+  Job(const DistillOptions& options, const RankRoles& roles) {
+    DistillPlan plan = plan_of_rank(options, roles);
     warn_or_refuse(preflight(plan));
     setup = std::make_unique<DistillSetup>(std::move(plan));
     check_teacher_context(*setup);
@@ -117,11 +115,14 @@ RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup&
 }  // namespace
 
 RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
-  const std::shared_ptr<const World> world =
+  const std::shared_ptr<const World> all =
       join_ranks("distill", options, options.sharding.rank_timeout);
-  RankObserver observes(world, options.sharding);
+  RankObserver observes(all, options.sharding);
+  const RankRoles roles = rank_roles(all, options.teachers.ranks);
   const nlohmann::json policy = ask_policy(options);
-  const auto make = [&] { return Job(options, world); };
+  if (roles.grades()) return grade_for_learners(options, roles, observes);
+  const std::shared_ptr<const World>& world = roles.own;
+  const auto make = [&] { return Job(options, roles); };
   // Completions and grades of teachers that are kept on the disk are there when the others look.
   const bool keeps = !options.teachers.cache.empty() || options.completions.by_teacher();
   const Job job = keeps ? world->first_alone("waiting for rank 0's teachers", make) : make();
@@ -130,7 +131,7 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
       with_steps(options.training, job.rows, options.loss.num_iterations);
 
   const RunFolder folder("distill", options, options.run, *world);
-  const nlohmann::json machines = hardware_of_ranks(*world);
+  const nlohmann::json machines = hardware_of_ranks(roles);
   std::optional<RunProvenance> provenance;
   if (folder.writes()) {
     keep_known_servers(folder, setup.teachers().servers(), options);
@@ -159,6 +160,8 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   if (!trained.collapse.empty() && options.on_collapse == OnCollapse::stop) {
     result.ending = RunEnding::collapsed;
   }
+  const std::shared_ptr<TeacherRanks>& teachers = setup.plan().teacher_ranks;
+  if (teachers) teachers->end(static_cast<int64_t>(result.ending));
   if (!provenance) return result;  // rank 0 writes the model
   if (result.ending != RunEnding::finished) {
     provenance->finish(result);

@@ -129,6 +129,21 @@ void check_spans(const DistillOptions& options, const Objective& objective) {
           "--cross-tokenizer pieces");
 }
 
+// What grades on ranks of its own is a model, and not the student.
+void check_teacher_ranks(const TeacherOptions& teachers) {
+  if (teachers.ranks == 0) return;
+  for (const NamedFolder& teacher : parse_teachers(teachers.teacher)) {
+    if (teacher.folder == "self") {
+      throw input_error("--teacher-ranks has no effect with --teacher self: the student grades");
+    }
+    if (is_endpoint(teacher.folder)) {
+      throw input_error("--teacher-ranks has no effect on {}: its server grades",
+                        parse_endpoint(teacher.folder).name())
+          .with_hint("every rank asks the server; without --teacher-ranks");
+    }
+  }
+}
+
 void check_cross_tokenizer(const DistillOptions& options, const Objective& objective) {
   if (options.teachers.cross_tokenizer == CrossTokenizer::none) return;
   if (!objective.compares_tokens()) {
@@ -194,6 +209,7 @@ Objective check_options(const DistillOptions& options) {
   check_scores(options, objective);
   check_hidden(options, objective);
   check_mix(options);
+  check_teacher_ranks(options.teachers);
   check_cross_tokenizer(options, objective);
   check_rollback(options);
   check_remote(options, objective);

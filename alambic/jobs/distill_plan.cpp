@@ -4,6 +4,7 @@
 
 #include "alambic/jobs/distill_checks.h"
 #include "alambic/jobs/preflight/preflight.h"
+#include "alambic/jobs/ranks.h"
 #include "alambic/jobs/remote_teachers.h"
 #include "alambic/jobs/student.h"
 #include "alambic/tensor/device.h"
@@ -124,6 +125,18 @@ std::vector<const MetaModel*> DistillPlan::alike_models() const {
     if (teacher.model && teacher.difference.empty()) models.push_back(&*teacher.model);
   }
   return models;
+}
+
+DistillPlan plan_of_rank(const DistillOptions& options, const RankRoles& roles) {
+  DistillOptions of_rank = options;
+  of_rank.machine.threads = threads_of_rank(*roles.all, options.machine.threads);
+  DistillPlan plan(of_rank);
+  plan.roles = roles;
+  plan.world = roles.own;
+  if (roles.apart() && !roles.grades()) {
+    plan.teacher_ranks = std::make_shared<TeacherRanks>(roles.all, roles.learners);
+  }
+  return plan;
 }
 
 LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {

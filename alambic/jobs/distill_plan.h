@@ -7,12 +7,14 @@
 
 #include "alambic/dist/world.h"
 #include "alambic/jobs/distill_options.h"
+#include "alambic/jobs/rank_roles.h"
 #include "alambic/jobs/teacher_options.h"
 #include "alambic/model/pretrained.h"
 #include "alambic/objective/parse.h"
 #include "alambic/remote/budget.h"
 #include "alambic/remote/endpoint.h"
 #include "alambic/rollout/engine.h"
+#include "alambic/teacher/teacher_ranks.h"
 #include "alambic/text/chat/chat_source.h"
 #include "alambic/text/dataset.h"
 #include "alambic/train/hidden_match.h"
@@ -53,8 +55,10 @@ struct DistillPlan {
   std::vector<LayerPair> layer_pairs;  ///< layers with compared hidden states; empty: none
   std::shared_ptr<Budget> budget;      ///< of all that servers are asked
   EngineOptions engine;  ///< how the student's completions are drawn, but for a mixed-in teacher
-  /// Ranks of the run.
-  std::shared_ptr<const World> world = std::make_shared<World>();
+  RankRoles roles = {};
+  /// Ranks that share each step's rows: the learners; of a teacher's own rank those of its kind.
+  std::shared_ptr<const World> world = roles.own;
+  std::shared_ptr<TeacherRanks> teacher_ranks = nullptr;  ///< null: the teachers are here
   std::shared_ptr<LayerWeights> layers = nullptr;  ///< the loaded student's; null: all are here
 
   /// Nothing is read but headers, tokenizers and the rows, so that a run that does not fit into
@@ -69,6 +73,9 @@ struct DistillPlan {
   std::vector<const MetaModel*> teacher_models() const;
   std::vector<const MetaModel*> alike_models() const;
 };
+
+/// The plan of a rank, with its part of the machine's threads.
+DistillPlan plan_of_rank(const DistillOptions& options, const RankRoles& roles);
 
 /// Options to load teachers with: as everything that is only read, in --teacher-dtype.
 LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load);

@@ -34,11 +34,12 @@ MixedTeacher mixed_teacher_of(const DistillPlan& plan, const TeacherPool& pool) 
   return {.model = pool.only_model(), .share = share};
 }
 
-HiddenMatchOptions hidden_match(const DistillPlan& plan, const TeacherPool& pool) {
+HiddenMatchOptions hidden_match(const DistillPlan& plan) {
   const ObjectiveOptions& loss = plan.options.loss;
   if (plan.layer_pairs.empty()) return {};
+  const PlannedTeacher& teacher = plan.teachers.front();
   const int64_t own = plan.student.model.model->shape().width;
-  const int64_t other = pool.only_model()->shape().width;
+  const int64_t other = teacher.model ? teacher.model->model.model->shape().width : own;
   std::vector<std::string> words;
   for (const LayerPair& pair : plan.layer_pairs) {
     words.push_back(fmt::format("{}:{}", pair.student + 1, pair.teacher + 1));
@@ -61,7 +62,7 @@ DistillationSettings distillation_settings(const DistillPlan& plan, const Teache
   return {.divergence = plan.objective.divergence,
           .policy = plan.objective.policy,
           .advantage = options.loss.advantage,
-          .hidden = hidden_match(plan, pool),
+          .hidden = hidden_match(plan),
           .ce_weight = options.loss.ce_weight + plan.objective.cross_entropy,
           .lmbda = options.lmbda,
           .batch_size = options.training.batch_size,
@@ -75,6 +76,7 @@ DistillationSettings distillation_settings(const DistillPlan& plan, const Teache
           .world = plan.world,
           .layers = plan.layers,
           .teachers_layers = pool.layers(),
+          .teacher_ranks = plan.teacher_ranks,
           .seed = static_cast<uint64_t>(options.training.seed),
           .engine = engine};
 }

@@ -68,6 +68,7 @@ bool is_free(const std::string& key) {
                                "zero-stage",
                                "shard-size",
                                "teacher-weights",
+                               "teacher-ranks",
                                "rank-timeout",
                                "profile"};
   return std::ranges::find(free, key) != free.end();

@@ -40,9 +40,11 @@ constexpr std::chrono::seconds between_looks{10};
 
 }  // namespace
 
-Record hardware_of_ranks(const World& world) {
+Record hardware_of_ranks(const RankRoles& roles) {
+  const World& world = *roles.all;
   Record all = hardware_facts();
   if (world.alone()) return all;
+  if (roles.apart()) all["ranks"].front()["role"] = roles.name();
   const std::string own = all["ranks"].front().dump();
   all["ranks"] = Record::array();
   for (const std::string& rank : world.gather(own, "describing the ranks' machines")) {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "alambic/dist/world.h"
+#include "alambic/jobs/rank_roles.h"
 #include "alambic/jobs/run_facts.h"
 #include "alambic/jobs/run_folder.h"
 #include "alambic/jobs/run_result.h"
@@ -16,8 +16,9 @@
 
 namespace alambic {
 
-/// What every rank says of its machine, by rank; all ranks ask together.
-nlohmann::json hardware_of_ranks(const World& world);
+/// What every rank says of its machine, by rank, and its role where they have several; all ranks
+/// ask together.
+nlohmann::json hardware_of_ranks(const RankRoles& roles);
 
 /// Writes provenance/record.json of a run's folder when it is made, at every checkpoint and at the
 /// end, and that of the model at the end. Between the run and `observer`, which is told all.

@@ -88,6 +88,7 @@ struct TeacherOptions {
   std::vector<std::string> teacher, weight;
   DtypeChoice dtype = DtypeChoice::automatic;
   TeacherWeightsChoice weights = TeacherWeightsChoice::automatic;
+  int64_t ranks = 0;
   CrossTokenizer cross_tokenizer = CrossTokenizer::none;
   int64_t span_lookahead = 1;
   std::string cache;
@@ -121,6 +122,21 @@ struct TeacherOptions {
          "layer by layer; the grades are the same; auto: resident")
         .not_with("teacher-cache", {.reason = "its grades are read from the disk"})
         .not_with("teacher-mix", {.reason = "it writes token by token, which needs it whole"});
+    v.integer(
+         "teacher-ranks", ranks,
+         "how many of a job's ranks, the last ones, have the teachers alone and grade what the "
+         "others write, who have the student alone; the result is the same; 0: every rank has "
+         "both",
+         {.min = 0})
+        .only_with("teacher")
+        .not_with("teacher-cache", {.reason = "its grades are read from the disk"})
+        .not_with(
+            "teacher-mix",
+            {.reason = "it writes token by token, which needs the teacher beside the student"})
+        .not_with(
+            "completions-by teacher",
+            {.reason = "rank 0 would load the teacher, which then writes before the first step",
+             .hint = "a run without --teacher-ranks writes them to --teacher-completions"});
     v.choice("cross-tokenizer", cross_tokenizer,
              {{"none", CrossTokenizer::none},
               {"span", CrossTokenizer::span},

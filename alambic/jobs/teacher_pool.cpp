@@ -32,19 +32,23 @@ TeacherPool::TeacherPool(const DistillPlan& plan)
   }
 }
 
-// Shows the layers that hidden states are compared at.
+// The layers of a teacher that hidden states are compared at.
+std::vector<int64_t> TeacherPool::shown_layers(const Model& model) const {
+  if (plan_.layer_pairs.empty()) return {};
+  if (!model.has_hidden_states() || !student_.model->has_hidden_states()) {
+    throw input_error(
+        "--hidden-weight: the layers of {} have several streams, not one hidden state",
+        (model.has_hidden_states() ? *student_.model : model).config["model_type"].dump());
+  }
+  std::vector<int64_t> layers;
+  for (const LayerPair& pair : plan_.layer_pairs) layers.push_back(pair.teacher);
+  return layers;
+}
+
 std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> model,
                                                   int64_t vocabulary,
                                                   std::shared_ptr<LayerWeights> layers_of) const {
-  std::vector<int64_t> layers;
-  if (!plan_.layer_pairs.empty()) {
-    if (!model->has_hidden_states() || !student_.model->has_hidden_states()) {
-      throw input_error(
-          "--hidden-weight: the layers of {} have several streams, not one hidden state",
-          (model->has_hidden_states() ? *student_.model : *model).config["model_type"].dump());
-    }
-    for (const LayerPair& pair : plan_.layer_pairs) layers.push_back(pair.teacher);
-  }
+  std::vector<int64_t> layers = shown_layers(*model);
   return std::make_shared<LocalTeacher>(std::move(model), vocabulary, std::move(layers),
                                         std::move(layers_of));
 }
@@ -138,6 +142,12 @@ TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
     member.other = std::make_shared<OtherTokenizer>(plan_, planned);
     member.positions = about.model->shape().positions;
   }
+  if (plan_.teacher_ranks) {
+    shown_layers(*about.model);
+    member.teacher =
+        std::make_shared<RankTeacher>(plan_.teacher_ranks, std::ssize(members_), load.device);
+    return member;
+  }
   if (!cached) {
     // Packed weights are of the processor's memory and do not come and go.
     load.frozen &= options.weights != TeacherWeightsChoice::sharded &&
@@ -171,6 +181,18 @@ TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
   };
   member.teacher = std::make_shared<CachedTeacher>(member.cache, head_cache_, head);
   return member;
+}
+
+std::vector<RankGrader> TeacherPool::graders() const {
+  std::vector<RankGrader> graders;
+  const auto layers = this->layers();
+  for (const Member& member : members_) {
+    auto teacher = std::dynamic_pointer_cast<const LocalTeacher>(member.teacher);
+    check(teacher != nullptr, "{} has a rank and no model", member.source.folder);
+    graders.push_back({.teacher = std::move(teacher),
+                       .layers = layers.empty() ? nullptr : layers[graders.size()]});
+  }
+  return graders;
 }
 
 const Model* TeacherPool::only_model() const {

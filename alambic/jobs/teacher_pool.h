@@ -13,6 +13,7 @@
 #include "alambic/teacher/privileged.h"
 #include "alambic/teacher/teacher_mixture.h"
 #include "alambic/text/dataset.h"
+#include "alambic/train/grading_rank.h"
 #include "alambic/train/tokenized_rows.h"
 
 namespace alambic {
@@ -45,6 +46,8 @@ class TeacherPool {
   /// With a cache, grades of the completions that it lacks are made first.
   /// Input errors name the file's line: a tag that no teacher has, a prompt that leaves no room.
   TeacherMixture over(const GradedRows& rows) const;
+  /// What a rank of the teachers' own grades with.
+  std::vector<RankGrader> graders() const;
   /// The model of the only teacher; null where there are several or none in this process.
   const Model* only_model() const;
   /// What was found of those behind an address.
@@ -71,6 +74,7 @@ class TeacherPool {
   using Read = std::function<Rollouts(const Rollouts&)>;
   Member make_member(const PlannedTeacher& planned);
   Member make_remote(const PlannedTeacher& planned);
+  std::vector<int64_t> shown_layers(const Model& model) const;
   std::shared_ptr<const Teacher> local(std::shared_ptr<const Model> model, int64_t vocabulary,
                                        std::shared_ptr<LayerWeights> layers) const;
   std::shared_ptr<LayerWeights> share(Model& model, const std::string& name) const;

@@ -141,7 +141,7 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   const auto validate = validation_of(options, student, chats, batch);
 
   const RunFolder folder("train", options, options.run, *world);
-  const nlohmann::json machines = hardware_of_ranks(*world);
+  const nlohmann::json machines = hardware_of_ranks(rank_roles(world, /*teacher_ranks=*/0));
   std::optional<RunProvenance> provenance;
   if (folder.writes()) {
     provenance.emplace(

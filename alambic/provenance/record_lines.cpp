@@ -64,11 +64,12 @@ std::string parent_text(const SortedJson& parent) {
 std::string chips(const SortedJson& hardware) {
   std::vector<std::string> parts;
   for (const SortedJson& rank : hardware.at("ranks")) {
+    const std::string role = rank.contains("role") ? shown(rank["role"]) + " " : "";
     const SortedJson& gpus = rank.at("gpus");
     if (gpus.is_array() && !gpus.empty()) {
-      for (const SortedJson& gpu : gpus) parts.push_back(shown(gpu.at("name")));
+      for (const SortedJson& gpu : gpus) parts.push_back(role + shown(gpu.at("name")));
     } else {
-      parts.push_back(shown(rank.at("cpu")));
+      parts.push_back(role + shown(rank.at("cpu")));
     }
   }
   return join(parts) + " (self-reported)";

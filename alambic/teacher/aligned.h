@@ -26,6 +26,7 @@ class AlignedTeacher : public Teacher {
         cells_(cells ? std::make_shared<SpanCells>(aligner_, std::move(cells)) : nullptr) {}
 
   TeacherOutput evaluate(const Rollouts& rollouts) const override;
+  void expect(const Rollouts& rollouts) const override { inner_->expect(read(rollouts).rollouts); }
   int64_t graded(const Rollouts& rollouts) const override;
 
   /// The sequences as the teacher reads them, and the spans of both.

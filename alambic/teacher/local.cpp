@@ -18,8 +18,7 @@ TeacherOutput LocalTeacher::evaluate(const Rollouts& rollouts) const {
   Pass pass(rollouts.sequences);
   pass.outputs = &outputs;
   const Tensor hidden_ND = model_->hidden(pass), loss_positions_M = rollouts.loss_positions_M();
-  HiddenStates states{.hidden_MD = hidden_ND.index_select(0, loss_positions_M),
-                      .head = model_->head().cut(vocabulary_)};
+  HiddenStates states{.hidden_MD = hidden_ND.index_select(0, loss_positions_M), .head = head()};
   for (const int64_t layer : layers_) {
     states.layers_MD.push_back(outputs.x_ND.at(layer).index_select(0, loss_positions_M));
   }

@@ -21,6 +21,7 @@ class LocalTeacher : public Teacher {
                std::vector<int64_t> layers = {}, std::shared_ptr<LayerWeights> weights = nullptr);
 
   TeacherOutput evaluate(const Rollouts& rollouts) const override;
+  Head head() const { return model_->head().cut(vocabulary_); }
   const Model& model() const { return *model_; }
   const std::shared_ptr<LayerWeights>& weights() const { return weights_; }
 

@@ -24,6 +24,9 @@ class PrivilegedTeacher : public Teacher {
   TeacherOutput evaluate(const Rollouts& rollouts) const override {
     return inner_->evaluate(with_prompts(rollouts, prompts_));
   }
+  void expect(const Rollouts& rollouts) const override {
+    inner_->expect(with_prompts(rollouts, prompts_));
+  }
 
  private:
   std::shared_ptr<const Teacher> inner_;

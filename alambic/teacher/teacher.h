@@ -11,6 +11,8 @@ namespace alambic {
 struct Teacher {
   virtual ~Teacher() = default;
   virtual TeacherOutput evaluate(const Rollouts& rollouts) const = 0;
+  /// Tells that these rollouts will be evaluated, for a teacher that can begin meanwhile.
+  virtual void expect(const Rollouts& /*rollouts*/) const {}
   /// Number of comparisons that its output allows: the graded tokens; with another tokenizer the
   /// spans of them, or their cells.
   virtual int64_t graded(const Rollouts& rollouts) const {

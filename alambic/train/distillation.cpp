@@ -90,6 +90,7 @@ struct DistillationTask : TrainingTask {
     PhaseClock clock(phase, source.device);
     rollout(step, clock, report);
     report.tokens = completions.tokens;
+    if (options.teacher_ranks && needs_teachers(step)) ask_teacher_ranks(step);
     const std::map<std::string, double> means = report.means;
     const auto learn_all = [&] {
       report.means = means;
@@ -114,16 +115,30 @@ struct DistillationTask : TrainingTask {
                                             "counting masked tokens");
     masks.see(share * static_cast<double>(report.tokens), report.tokens);
     report.seconds = clock.seconds();
+    if (options.teacher_ranks) {
+      if (own) report.extra.emplace_back("policy_version", round * options.num_iterations);
+      add_teacher_ranks(*options.world, *options.teacher_ranks, report);
+    }
     return report;
   }
 
   // Whether ranks make their passes side by side, each in need of the others' part of the weights:
   // one that alone began a step again would leave them waiting.
-  bool passes_together() const { return options.layers || !options.teachers_layers.empty(); }
+  bool passes_together() const {
+    return options.layers || !options.teachers_layers.empty() || options.teacher_ranks;
+  }
 
   // Whether the teachers grade in this step: outputs always, drawn tokens once.
   bool needs_teachers(int64_t step) const {
     return compares_outputs || (own && reads_drawn_logp && can_checkpoint_after(step));
+  }
+
+  void ask_teacher_ranks(int64_t step) const {
+    for (const MicroBatch& batch : completions.micro_batches) {
+      for (const WeightedTeacher& member : members_of(batch))
+        member.teacher->expect(batch.rollouts);
+    }
+    options.teacher_ranks->ask(step);
   }
 
   const std::vector<WeightedTeacher>& members_of(const MicroBatch& batch) const {

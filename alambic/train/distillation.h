@@ -7,6 +7,7 @@
 #include "alambic/objective/group_advantage.h"
 #include "alambic/objective/policy.h"
 #include "alambic/teacher/reward_scorer.h"
+#include "alambic/teacher/teacher_ranks.h"
 #include "alambic/train/completions.h"
 #include "alambic/train/hidden_match.h"
 
@@ -35,6 +36,7 @@ struct DistillationSettings {
   std::shared_ptr<LayerWeights> layers;  ///< the student's; null: all are here
   /// Of each teacher of a row, in their order; null: all are here.
   std::vector<std::shared_ptr<LayerWeights>> teachers_layers;
+  std::shared_ptr<TeacherRanks> teacher_ranks;  ///< of teachers that are not here; null: they are
   uint64_t seed = 0;
   EngineOptions engine;  ///< its step is set by the task
 };

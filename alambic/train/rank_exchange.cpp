@@ -1,6 +1,7 @@
 #include "alambic/train/rank_exchange.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <type_traits>
@@ -159,6 +160,16 @@ void add_ranks(const World& world, double waited, StepReport& report) {
       std::accumulate(totals.begin(), totals.end(), 0.0) / static_cast<double>(totals.size());
   report.extra.emplace_back("slowest_rank", static_cast<double>(slowest - totals.begin()));
   report.extra.emplace_back("slowest_rank_share", mean > 0 ? *slowest / mean - 1 : 0);
+}
+
+void add_teacher_ranks(const World& learners, TeacherRanks& teachers, StepReport& report) {
+  std::vector<int64_t> microseconds;
+  for (const double seconds : teachers.take_seconds()) {
+    microseconds.push_back(std::llround(1e6 * seconds));
+  }
+  microseconds = learners.sum(microseconds, "adding the teachers' time");
+  report.extra.emplace_back("teacher_rank_seconds",
+                            1e-6 * static_cast<double>(*std::ranges::max_element(microseconds)));
 }
 
 void sum_gradients(const World& world, AdamW& optimizer) {

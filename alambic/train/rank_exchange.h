@@ -6,6 +6,7 @@
 #include "alambic/dist/layer_weights.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/teacher/reward.h"
+#include "alambic/teacher/teacher_ranks.h"
 #include "alambic/train/optimizer.h"
 #include "alambic/train/training_task.h"
 
@@ -25,6 +26,10 @@ std::vector<Score> all_scores(const World& world, std::vector<Score> own);
 /// "slowest_rank_share" by how much more than the mean, `waited` seconds for others not counted.
 /// What the report says of the whole step stays.
 void add_ranks(const World& world, double waited, StepReport& report);
+
+/// Adds what the teachers' ranks have done for this step: "teacher_rank_seconds" are those in which
+/// the busiest of them graded. All learners call it.
+void add_teacher_ranks(const World& learners, TeacherRanks& teachers, StepReport& report);
 
 /// Sums the gradients over the ranks; a parameter without one on a rank counts as zeros there.
 void sum_gradients(const World& world, AdamW& optimizer);

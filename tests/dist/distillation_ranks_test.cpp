@@ -7,9 +7,9 @@
 #include "alambic/dist/layer_weights.h"
 #include "alambic/jobs/distill_setup.h"
 #include "alambic/train/trainer.h"
+#include "tests/dist/distilled.h"
 #include "tests/dist/rank_processes.h"
 #include "tests/jobs/run_fixture.h"
-#include "tests/train/task_fixture.h"
 
 namespace alambic::distillation_ranks_test {
 namespace {
@@ -17,13 +17,6 @@ namespace {
 /// What is distilled, and how.
 enum class Kind { full, adapter, experts, deepseek, rewards, cached };
 constexpr std::array kinds = {"full", "LoRA", "mixtral", "deepseek_v3", "GRPO", "teacher cache"};
-
-/// Of a run, what must not depend on the ranks.
-struct Distilled {
-  std::vector<Metrics> figures;
-  std::vector<nlohmann::ordered_json> samples;
-  Tensor weights;
-};
 
 struct DistilledByRanks : RunFixture {
   std::shared_ptr<const World> world;
@@ -74,39 +67,15 @@ struct DistilledByRanks : RunFixture {
     DistillPlan plan(options);
     plan.world = ranks;
     DistillSetup setup(std::move(plan));
-    const auto task = setup.task();
-    KeepingRecorder recorder;
+    const Distilled distilled = distilled_by(setup, options.training, folder / "checkpoints");
     const auto layers = setup.plan().layers;
-    TrainingOptions training = options.training;
-    training.save_every = 0;
-    const TrainerParts parts{.student = *setup.student().model,
-                             .task = *task,
-                             .recorder = recorder,
-                             .checkpoints = folder / "checkpoints",
-                             .world = ranks,
-                             .layers = layers};
-    train(training, parts, false);
     auto divided = setup.teachers().layers();
     divided.push_back(layers);
     for (const auto& model : divided) {
       if (model == nullptr) continue;
       EXPECT_LE(model->most_bytes(), 2 * model->largest_layer_bytes());
     }
-    return {recorder.rows, recorder.samples, weights_of(*setup.student().model)};
-  }
-
-  static void expect_same(const Distilled& one, const Distilled& many) {
-    EXPECT_LT((one.weights - many.weights).abs().max().item<double>(), 1e-5);
-    EXPECT_EQ(one.samples, many.samples);
-    ASSERT_EQ(one.figures.size(), many.figures.size());
-    for (size_t i = 0; i < one.figures.size(); ++i) {
-      for (const auto& [name, x] : one.figures[i]) {
-        if (name.find("second") != name.npos || name.ends_with("_bytes")) continue;
-        const auto other = std::ranges::find(many.figures[i], name, &Metrics::value_type::first);
-        ASSERT_NE(other, many.figures[i].end()) << name;
-        EXPECT_NEAR(x, other->second, 1e-5 * std::max(1.0, std::abs(x))) << name;
-      }
-    }
+    return distilled;
   }
 
   // Every stage with every kind of run; of the three places of a teacher's weights one each, in

@@ -196,7 +196,7 @@ TEST_F(RunProvenanceSlow, CostsLessThanAHundredthOfARun) {
   const RunFolder run("train", options, options.run);
   const RunIngredients of{.command = "train",
                           .options = options,
-                          .hardware = hardware_of_ranks(World()),
+                          .hardware = hardware_of_ranks({}),
                           .student = options.model,
                           .data = options.data,
                           .run = options.run};

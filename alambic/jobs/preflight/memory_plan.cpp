@@ -11,6 +11,7 @@
 #include "alambic/jobs/student.h"
 #include "alambic/nn/shared_prefixes.h"
 #include "alambic/objective/head_chunks.h"
+#include "alambic/scale/grading_pass.h"
 #include "alambic/tensor/device.h"
 #include "alambic/tensor/packed_view.h"
 #include "alambic/tensor/view.h"
@@ -77,17 +78,41 @@ void add_divided(std::vector<MemoryPart>& plan, const std::vector<const MetaMode
   plan.push_back({"teachers' weights", bytes});
 }
 
+// Teachers' own ranks that share one copy of a teacher, on any of the run's ranks.
+double teacher_ranks_of_copy(const DistillPlan& job) {
+  const int64_t asked = job.options.sharding.shard_size, all = job.options.teachers.ranks;
+  if (all == 0) return ranks_of_copy(job);
+  const int64_t here = job.roles.apart() ? job.roles.all->place().local_size : all;
+  return static_cast<double>(std::min(all, asked > 0 ? asked : here));
+}
+
 void add_teachers(std::vector<MemoryPart>& plan, const DistillPlan& job) {
   const TeacherOptions& teachers = job.options.teachers;
   const at::ScalarType dtype = teacher_load(teachers, job.load).dtype;
   const std::vector<const MetaModel*> models = job.teacher_models();
   if (teachers.weights == TeacherWeightsChoice::sharded) {
-    return add_divided(plan, models, 1 / ranks_of_copy(job), dtype);
+    return add_divided(plan, models, 1 / teacher_ranks_of_copy(job), dtype);
   }
   if (teachers.weights == TeacherWeightsChoice::host) {
     return add_divided(plan, models, job.load.device.is_cpu() ? 1 : 0, dtype);
   }
   add_frozen(plan, "teachers' weights", models, job.load.device, dtype);
+}
+
+// Of teachers on other ranks what the learners have here: heads, and the grades of a micro-batch as
+// they come and as they are read.
+void add_far_teachers(std::vector<MemoryPart>& plan, const DistillPlan& job, double tokens) {
+  const auto element =
+      static_cast<double>(c10::elementSize(teacher_load(job.options.teachers, job.load).dtype));
+  double heads = 0, widest = 0;
+  for (const MetaModel* meta_model : job.teacher_models()) {
+    const ModelShape shape = meta_model->model.model->shape();
+    const auto width = static_cast<double>(shape.width);
+    heads += element * static_cast<double>(meta_model->model.vocabulary) * width;
+    widest = std::max(widest, width);
+  }
+  plan.push_back({"teachers' heads", heads});
+  plan.push_back({"grades", 2 * element * tokens * widest});
 }
 
 // All of a student that is trained whole is in memory; of one that has an adapter, what is trained.
@@ -170,7 +195,11 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   const bool divides = options.sharding.shards_layers();
   std::vector<MemoryPart> auxiliary;
   const std::vector<const MetaModel*> teachers = plan.teacher_models();
-  add_teachers(auxiliary, plan);
+  if (options.teachers.ranks > 0) {
+    add_far_teachers(auxiliary, plan, micro * length.completion);
+  } else {
+    add_teachers(auxiliary, plan);
+  }
   if (plan.judge) {
     add_frozen(auxiliary, "judge's weights", {&*plan.judge}, load.device, load.dtype);
   }
@@ -213,11 +242,56 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   return parts;
 }
 
-Finding check_memory(const DistillPlan& plan, const std::vector<MemoryPart>& parts) {
+std::vector<MemoryPart> teacher_memory_plan(const DistillPlan& plan) {
+  const DistillOptions& options = plan.options;
+  const auto element =
+      static_cast<double>(c10::elementSize(teacher_load(options.teachers, plan.load).dtype));
+  const auto learners = static_cast<double>(plan.roles.apart() ? plan.roles.learners : 1);
+  const double completions = static_cast<double>(options.training.batch_size) *
+                             static_cast<double>(options.num_generations);
+  const double own = std::ceil(completions / learners);
+  const auto micro = static_cast<double>(options.training.micro_batch_size);
+  const TypicalLength length = typical_length(plan);
+  const bool gathered = options.teachers.weights == TeacherWeightsChoice::sharded;
+  std::vector<MemoryPart> parts;
+  add_teachers(parts, plan);
+  double pass = 0, width = 0;
+  for (const MetaModel* teacher : plan.teacher_models()) {
+    Model& model = *teacher->model.model;
+    const ModelShape shape = model.shape();
+    const double layer =
+        model.saved_activations(length.all()) / static_cast<double>(shape.cache.layers);
+    pass = std::max(pass, layer);
+    width = std::max(width, static_cast<double>(shape.width));
+  }
+  const double rows = std::ceil(completions / static_cast<double>(options.teachers.ranks));
+  // A pass has one learner's micro-batch at least, and joins some while they are small.
+  const double asked = (micro > 0 ? std::min(own, micro) : own) * length.all();
+  const auto some =
+      static_cast<double>(gathered ? gathered_grading_pass_tokens : grading_pass_tokens);
+  const double passing = std::min(std::max(asked, some), rows * length.all());
+  const double kept = rows * length.completion * width;
+  parts.insert(parts.end(), {{"grading pass", std::max(element, 4.0) * passing * pass},
+                             {"grades that are sent", element * kept}});
+  return parts;
+}
+
+namespace {
+
+constexpr const char* less_for_all =
+    "--micro-batch-size, --activation-checkpointing, --generation-batch, --lora-rank or --dtype "
+    "bfloat16 need less; the plan is an estimate, --on-too-little-memory warn runs all the same";
+constexpr const char* less_for_teachers =
+    "--teacher-weights sharded or host, more --teacher-ranks or --teacher-dtype bfloat16 need "
+    "less; "
+    "the plan is an estimate, --on-too-little-memory warn runs all the same";
+
+// `who` begins the text: which ranks need these parts. `less`: what would need less.
+Finding compare_memory(const DistillPlan& plan, const std::vector<MemoryPart>& parts,
+                       const std::string& who, const char* less) {
   // Of a CPU's machine, which its ranks share.
-  const double available =
-      plan.available_memory /
-      (plan.load.device.is_cpu() ? static_cast<double>(plan.world->place().local_size) : 1.0);
+  const auto ranks_here = static_cast<double>(plan.roles.all->place().local_size);
+  const double available = plan.available_memory / (plan.load.device.is_cpu() ? ranks_here : 1.0);
   double all = 0, files = 0;
   std::vector<std::string> words;
   for (const MemoryPart& part : parts) {
@@ -226,22 +300,19 @@ Finding check_memory(const DistillPlan& plan, const std::vector<MemoryPart>& par
   }
   if (!std::isfinite(available)) {
     return {Level::good, "memory",
-            fmt::format("about {}, not compared with this device: {}", human_bytes(all + files),
-                        fmt::join(words, ", ")),
+            fmt::format("{}about {}, not compared with this device: {}", who,
+                        human_bytes(all + files), fmt::join(words, ", ")),
             ""};
   }
   Finding finding{.subject = "memory",
-                  .text = fmt::format("about {} of {}: {}", human_bytes(all + files),
+                  .text = fmt::format("{}about {} of {}: {}", who, human_bytes(all + files),
                                       human_bytes(available), fmt::join(words, ", "))};
   if (all > available) {
     finding.level = plan.options.on_too_little_memory == OnTooLittleMemory::warn ? Level::warning
                                                                                  : Level::refused;
-    finding.text = "too little memory: needs " + finding.text;
-    finding.hint =
-        "--micro-batch-size, --activation-checkpointing, --generation-batch, --lora-rank or "
-        "--dtype bfloat16 need less; the plan is an estimate, --on-too-little-memory warn runs all "
-        "the "
-        "same";
+    finding.text =
+        (who.empty() ? "too little memory: needs " : "too little memory: ") + finding.text;
+    finding.hint = less;
   } else if (all > 0.9 * available) {
     finding.level = Level::warning;
     finding.hint = "a smaller --micro-batch-size leaves room";
@@ -253,6 +324,16 @@ Finding check_memory(const DistillPlan& plan, const std::vector<MemoryPart>& par
         "--batch-size means more passes, a quantized GGUF file is smaller";
   }
   return finding;
+}
+
+}  // namespace
+
+Findings check_memory(const DistillPlan& plan) {
+  const std::vector<MemoryPart> parts = memory_plan(plan);
+  if (plan.options.teachers.ranks == 0) return {compare_memory(plan, parts, "", less_for_all)};
+  return {compare_memory(plan, parts, "each rank that learns needs ", less_for_all),
+          compare_memory(plan, teacher_memory_plan(plan), "each rank that grades needs ",
+                         less_for_teachers)};
 }
 
 double available_memory(at::Device device) {

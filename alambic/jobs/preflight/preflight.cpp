@@ -201,7 +201,7 @@ Findings check_data(const DistillPlan& plan) {
 Findings preflight(const DistillPlan& plan) {
   Findings findings = check_forms(plan);
   findings.push_back(check_sampling(plan));
-  findings.push_back(check_memory(plan, memory_plan(plan)));
+  for (Finding& finding : check_memory(plan)) findings.push_back(std::move(finding));
   return findings;
 }
 

@@ -28,13 +28,19 @@ struct MemoryPart {
   bool in_files = false;  ///< mapped: what memory has no room for is read again when it is used
 };
 
-/// Weights, gradients, the optimizer's state, the cache of running completions, and what a learning
-/// pass keeps for its backward pass (an estimate), for completions of full length.
+/// Of a rank that learns: weights, gradients, the optimizer's state, the cache of running
+/// completions, and what a learning pass keeps for its backward pass (an estimate), for completions
+/// of full length.
 std::vector<MemoryPart> memory_plan(const DistillPlan& plan);
 
-/// The parts against the bytes that are free; less than a tenth to spare is a warning, and so is
-/// too little where --on-too-little-memory says so, and weights that are mapped but do not fit.
-Finding check_memory(const DistillPlan& plan, const std::vector<MemoryPart>& parts);
+/// The same of a rank of the teachers' own: their weights, a pass, and the grades of a step until
+/// the learners have them.
+std::vector<MemoryPart> teacher_memory_plan(const DistillPlan& plan);
+
+/// These parts against the bytes that are free, for each role that ranks have; less than a tenth to
+/// spare is a warning, and so is too little where --on-too-little-memory says so, and weights that
+/// are mapped but do not fit.
+Findings check_memory(const DistillPlan& plan);
 
 /// Free memory of the CPU, before anything is loaded; infinite for a GPU, which is not asked.
 double available_memory(at::Device device);

@@ -132,6 +132,17 @@ TEST_F(Check, RefusesTooLittleMemoryBeforeAnythingRuns) {
   EXPECT_FALSE(fs::exists(folder / "never"));
 }
 
+// Prevents a rank's memory that is counted with a model which it does not load.
+TEST_F(Check, CountsEachRolesMemory) {
+  const std::string text = check("good", "--teacher-ranks 1").text;
+  const size_t learner = text.find("each rank that learns needs"),
+               teacher = text.find("each rank that grades needs");
+  ASSERT_TRUE(learner < teacher && teacher != text.npos) << text;
+  EXPECT_LT(text.find("teachers' heads", learner), teacher) << text;
+  EXPECT_GT(text.find("teachers' weights", learner), teacher) << text;
+  EXPECT_NE(text.find("teachers' weights", teacher), text.npos) << text;
+}
+
 // Bug: a teacher that stays in its file refused for want of memory, or one that is decoded let
 // through.
 TEST_F(Check, CountsWeightsInFilesApart) {

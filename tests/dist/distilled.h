@@ -1,0 +1,54 @@
+// What a distillation gives, whoever has made it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "alambic/dist/layer_weights.h"
+#include "alambic/jobs/distill_setup.h"
+#include "alambic/train/trainer.h"
+#include "tests/train/task_fixture.h"
+
+namespace alambic {
+
+/// Of a run, what must not depend on the ranks.
+struct Distilled {
+  std::vector<Metrics> figures;
+  std::vector<nlohmann::ordered_json> samples;
+  Tensor weights;
+};
+
+inline Distilled distilled_by(DistillSetup& setup, TrainingOptions training,
+                              const std::filesystem::path& checkpoints,
+                              const std::function<Metrics(int64_t)>& validate = {}) {
+  const auto task = setup.task();
+  KeepingRecorder recorder;
+  training.save_every = 0;
+  const TrainerParts parts{.student = *setup.student().model,
+                           .task = *task,
+                           .recorder = recorder,
+                           .validate = validate,
+                           .checkpoints = checkpoints,
+                           .world = setup.plan().world,
+                           .layers = setup.plan().layers};
+  train(training, parts, false);
+  return {recorder.rows, recorder.samples, weights_of(*setup.student().model)};
+}
+
+inline void expect_same(const Distilled& one, const Distilled& many) {
+  EXPECT_LT((one.weights - many.weights).abs().max().item<double>(), 1e-5);
+  EXPECT_EQ(one.samples, many.samples);
+  ASSERT_EQ(one.figures.size(), many.figures.size());
+  for (size_t i = 0; i < one.figures.size(); ++i) {
+    for (const auto& [name, x] : one.figures[i]) {
+      if (name.find("second") != name.npos || name.ends_with("_bytes")) continue;
+      const auto other = std::ranges::find(many.figures[i], name, &Metrics::value_type::first);
+      ASSERT_NE(other, many.figures[i].end()) << name;
+      EXPECT_NEAR(x, other->second, 1e-5 * std::max(1.0, std::abs(x))) << name;
+    }
+  }
+}
+
+}  // namespace alambic
