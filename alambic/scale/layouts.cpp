@@ -13,16 +13,21 @@ std::vector<TeacherWeights> teacher_ways(const ScaleJob& job, const LayoutChoice
 }
 
 std::vector<int64_t> shards(const ScaleJob& job, const LayoutChoice& choice) {
-  if (choice.shard) return {std::min(*choice.shard, job.layout.devices)};
-  std::vector<int64_t> sizes = {job.layout.node()};
-  if (job.layout.devices > job.layout.node()) sizes.push_back(job.layout.devices);
+  const int64_t learners = job.layout.learners();
+  if (choice.shard) return {std::min(*choice.shard, learners)};
+  std::vector<int64_t> sizes = {std::min(job.layout.node(), learners)};
+  if (learners > job.layout.node()) sizes.push_back(learners);
   return sizes;
+}
+
+double largest_of(const ScalePlan& plan) {
+  return std::max(total(plan.memory), total(plan.teacher_memory));
 }
 
 // As few passes as fit: 1, 2, 4, … up to one for each completion.
 ScalePlan with_passes(ScaleJob job) {
   const double rows =
-      std::max(1.0, std::ceil(job.work.completions / static_cast<double>(job.layout.devices)));
+      std::max(1.0, std::ceil(job.work.completions / static_cast<double>(job.layout.learners())));
   ScalePlan plan = plan_of(job);
   for (double passes = 2; !plan.fits && passes < 2 * rows; passes *= 2) {
     job.work.micro_passes = std::min(passes, rows);
@@ -33,14 +38,17 @@ ScalePlan with_passes(ScaleJob job) {
 
 bool is_better(const ScalePlan& one, const ScalePlan& other) {
   if (one.fits != other.fits) return one.fits;
-  return one.fits ? one.time.seconds < other.time.seconds : total(one.memory) < total(other.memory);
+  return one.fits ? one.time.seconds < other.time.seconds : largest_of(one) < largest_of(other);
 }
 
 }  // namespace
 
 ScalePlan plan_of(const ScaleJob& job) {
-  ScalePlan plan{.job = job, .memory = memory_of_rank(job), .time = step_time(job)};
-  plan.fits = total(plan.memory) <= usable_memory * job.device.memory;
+  ScalePlan plan{.job = job,
+                 .memory = memory_of_rank(job),
+                 .teacher_memory = memory_of_teacher_rank(job),
+                 .time = step_time(job)};
+  plan.fits = largest_of(plan) <= usable_memory * job.device.memory;
   return plan;
 }
 

@@ -17,6 +17,8 @@ struct LayoutChoice {
 struct ScalePlan {
   ScaleJob job;
   std::vector<RankBytes> memory;
+  std::vector<RankBytes>
+      teacher_memory;  ///< of a device with the teacher alone; none: there is none
   StepTime time;
   bool fits = false;
 };

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "alambic/scale/grading_pass.h"
+
 namespace alambic {
 namespace {
 
@@ -18,7 +20,8 @@ double teacher_bytes(const ScaleJob& job) {
     case TeacherWeights::resident:
       return element * teacher.parameters;
     case TeacherWeights::sharded:
-      return passing + element * teacher.in_layers() / static_cast<double>(job.layout.shard);
+      return passing +
+             element * teacher.in_layers() / static_cast<double>(job.layout.teacher_shard());
     case TeacherWeights::host:
       return passing;
   }
@@ -34,7 +37,7 @@ std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
   const auto shard = static_cast<double>(layout.shard);
   const int64_t stage = layout.zero_stage;
   const double state = work.element < 4 ? 12 : 8;
-  const double over_all = static_cast<double>(layout.devices);
+  const double over_all = static_cast<double>(layout.learners());
   const double state_share = stage == 0 ? 1 : stage == 1 ? over_all : shard;
   std::vector<RankBytes> parts = {{"student's weights", work.element * student.parameters}};
   if (stage == 3) {
@@ -43,9 +46,15 @@ std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
   parts.push_back(
       {"gradients", stage < 2 ? work.element * student.trained : 4 * student.trained / shard});
   parts.push_back({"optimizer", state * student.trained / state_share});
-  parts.push_back({"teacher", teacher_bytes(job)});
-  const double rows = work.completions / static_cast<double>(layout.devices);
+  const double rows = work.completions / static_cast<double>(layout.learners());
   const double length = work.prompt + work.completion;
+  if (layout.teacher_devices == 0) {
+    parts.push_back({"teacher", teacher_bytes(job)});
+  } else {
+    parts.push_back({"teacher's head", work.state_element() * job.teacher.head});
+    parts.push_back({"grades", work.state_element() * std::ceil(rows / work.micro_passes) *
+                                   work.completion * job.teacher.width});
+  }
   parts.push_back({"answers' cache",
                    std::min(work.slots, std::ceil(rows)) * length * student.cache * work.element});
   // Wide sums and softmaxes are kept in float32 in part (jobs/preflight/memory_plan.cpp).
@@ -57,6 +66,18 @@ std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
   parts.push_back({"logits' chunks", 8 * chunk_rows * student.vocabulary});
   std::erase_if(parts, [](const RankBytes& part) { return part.bytes == 0; });
   return parts;
+}
+
+std::vector<RankBytes> memory_of_teacher_rank(const ScaleJob& job) {
+  if (job.layout.teacher_devices == 0) return {};
+  const ModelSizes& teacher = job.teacher;
+  const ScaleWork& work = job.work;
+  const double rows = work.completions / static_cast<double>(job.layout.teacher_devices);
+  const double tokens = std::min(rows * (work.prompt + work.completion),
+                                 static_cast<double>(gathered_grading_pass_tokens));
+  return {{"teacher", teacher_bytes(job)},
+          {"grading pass", 4 * tokens * 2 * teacher.activations / teacher.layers},
+          {"grades", work.state_element() * rows * work.completion * teacher.width}};
 }
 
 double total(const std::vector<RankBytes>& parts) {

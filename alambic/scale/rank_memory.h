@@ -18,6 +18,11 @@ struct RankBytes {
 /// are whole at a time, and while completions are written the whole student is.
 std::vector<RankBytes> memory_of_rank(const ScaleJob& job);
 
+/// Of a device with the teacher alone: its weights, two layers' activations of a micro-pass, and
+/// what it has found out of a step until the learners have it. No parts where all devices have
+/// both.
+std::vector<RankBytes> memory_of_teacher_rank(const ScaleJob& job);
+
 double total(const std::vector<RankBytes>& parts);
 
 /// Bytes of a node's own memory that its ranks use: a teacher's weights that are kept there.

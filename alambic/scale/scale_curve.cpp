@@ -26,6 +26,10 @@ CurvePoint curve_point(const ScaleJob& job, const LayoutChoice& choice, int64_t 
   ScaleJob scaled = job;
   scaled.work.completions *= static_cast<double>(devices) / static_cast<double>(job.layout.devices);
   scaled.layout.devices = devices;
+  if (job.layout.teacher_devices > 0) {
+    scaled.layout.teacher_devices =
+        std::max<int64_t>(1, devices * job.layout.teacher_devices / job.layout.devices);
+  }
   CurvePoint point{.plan = best_plan(scaled, choice)};
   for (const Traffic& message : traffic_of(point.plan.job)) point.received += message.bytes;
   add_failures(point);

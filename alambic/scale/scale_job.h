@@ -48,6 +48,8 @@ struct ScaleWork {
   double element = 2;          ///< bytes of the student's weights
   double teacher_element = 2;  ///< bytes of the teacher's as they are kept and sent
 
+  /// Bytes of a number of what the teacher computes.
+  double state_element() const { return std::max(2.0, teacher_element); }
   double tokens() const { return completions * (prompt + completion); }
 };
 
@@ -60,9 +62,18 @@ struct ScaleLayout {
   int64_t zero_stage = 1;  ///< Rajbhandari et al., arXiv 1910.02054
   int64_t shard = 1;       ///< devices that share one copy of what is sharded
   TeacherWeights teacher = TeacherWeights::none;
+  int64_t teacher_devices = 0;  ///< of the devices, those with the teacher alone; 0: all have both
 
+  /// Devices that have the student.
+  int64_t learners() const { return devices - teacher_devices; }
   int64_t node() const { return std::min(devices, per_node); }
-  double copies() const { return static_cast<double>(devices) / static_cast<double>(shard); }
+  double copies() const { return static_cast<double>(learners()) / static_cast<double>(shard); }
+  /// Devices that share one copy of a sharded teacher.
+  int64_t teacher_shard() const {
+    return teacher_devices > 0 ? std::min(node(), teacher_devices) : shard;
+  }
+  /// Devices that grade.
+  int64_t graders() const { return teacher_devices > 0 ? teacher_devices : devices; }
 };
 
 struct ScaleJob {

@@ -17,6 +17,7 @@ std::string layout_of(const ScalePlan& plan) {
   if (layout.teacher != TeacherWeights::none) {
     text += ", teacher " + name_of(layout.teacher);
   }
+  if (layout.teacher_devices > 0) text += fmt::format(" on {}", layout.teacher_devices);
   return text;
 }
 
@@ -76,12 +77,14 @@ Json json_of(const ScalePlan& plan) {
                {"zero_stage", layout.zero_stage},
                {"shard_size", layout.shard},
                {"teacher_weights", name_of(layout.teacher)},
+               {"teacher_devices", layout.teacher_devices},
                {"micro_passes", plan.job.work.micro_passes},
                {"fits", plan.fits},
                {"memory", Json::object()},
                {"phases", Json::object()},
                {"traffic", Json::object()}};
   for (const RankBytes& part : plan.memory) json["memory"][part.name] = part.bytes;
+  for (const RankBytes& part : plan.teacher_memory) json["teacher_memory"][part.name] = part.bytes;
   for (const PhaseSeconds& phase : plan.time.phases) {
     json["phases"][phase.name] = {
         {"compute", phase.compute}, {"traffic", phase.traffic}, {"seconds", phase.all}};

@@ -47,29 +47,42 @@ double learn_seconds(const ScaleJob& job, const Efficiency& efficiency, double r
 double update_seconds(const ScaleJob& job) {
   const int64_t stage = job.layout.zero_stage;
   const double share = stage == 0   ? 1
-                       : stage == 1 ? static_cast<double>(job.layout.devices)
+                       : stage == 1 ? static_cast<double>(job.layout.learners())
                                     : static_cast<double>(job.layout.shard);
   return 30 * job.student.trained / share / job.device.bandwidth;
+}
+
+// On devices of its own the teacher grades the next micro-pass while the student learns from one:
+// what is left of grading is what learning waits for.
+void grade_beside_learning(double passes, StepTime& time) {
+  double& grade = time.phases[1].all;
+  const double learn = time.phases[2].all;
+  const double both = (grade + learn + (passes - 1) * std::max(grade, learn)) / passes;
+  grade = both - learn;
 }
 
 }  // namespace
 
 StepTime step_time(const ScaleJob& job, const Efficiency& efficiency) {
-  const double rows = job.work.completions / static_cast<double>(job.layout.devices);
+  const double rows = job.work.completions / static_cast<double>(job.layout.learners());
+  const double graded = job.work.completions / static_cast<double>(job.layout.graders());
   StepTime time;
   time.phases = {{"generate", generate_seconds(job, efficiency, rows)},
-                 {"grade", grade_seconds(job, efficiency, rows)},
+                 {"grade", grade_seconds(job, efficiency, graded)},
                  {"learn", learn_seconds(job, efficiency, rows)},
                  {"update", update_seconds(job)}};
   for (const Traffic& message : traffic_of(job)) {
     time.phases[static_cast<size_t>(message.beside)].traffic += seconds_of(message, job.device);
   }
-  double most = 0;
   for (PhaseSeconds& phase : time.phases) {
     // Gathers for completions come before the first token, and the update needs all gradients.
     const bool beside = phase.name == "grade" || phase.name == "learn";
     phase.all = std::max(phase.compute, phase.traffic) +
                 (beside ? 1 - efficiency.overlap : 1) * std::min(phase.compute, phase.traffic);
+  }
+  if (job.layout.teacher_devices > 0) grade_beside_learning(job.work.micro_passes, time);
+  double most = 0;
+  for (const PhaseSeconds& phase : time.phases) {
     time.seconds += phase.all;
     if (phase.all > most) {
       most = phase.all;

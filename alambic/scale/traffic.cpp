@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "alambic/scale/grading_pass.h"
+
 namespace alambic {
 namespace {
 
@@ -9,12 +11,19 @@ constexpr double gradient_element = 4;  // reduced in float32 whatever the weigh
 
 double others(double ranks) { return (ranks - 1) / ranks; }
 
+// Passes of a device's teacher in a step; one of its own joins what all learners ask for.
+double passes_of_teacher(const ScaleJob& job) {
+  if (job.layout.teacher_devices == 0) return job.work.micro_passes;
+  const double tokens = job.work.tokens() / static_cast<double>(job.layout.teacher_devices);
+  return std::ceil(tokens / static_cast<double>(gathered_grading_pass_tokens));
+}
+
 }  // namespace
 
 std::vector<Traffic> traffic_of(const ScaleJob& job) {
   const ScaleLayout& layout = job.layout;
   const ModelSizes& student = job.student;
-  const auto all = static_cast<double>(layout.devices);
+  const auto all = static_cast<double>(layout.learners());
   const auto shard = static_cast<double>(layout.shard);
   const double passes = job.work.micro_passes;
   const double gradients = gradient_element * student.trained;
@@ -50,13 +59,22 @@ std::vector<Traffic> traffic_of(const ScaleJob& job) {
       add("weights for completions", in_layers, Beside::generate, shard, layers);
     }
   }
-  const double teacher = passes * job.work.teacher_element * job.teacher.in_layers();
+  const double readings = passes_of_teacher(job);
+  const double teacher = readings * job.work.teacher_element * job.teacher.in_layers();
+  const auto teacher_shard = static_cast<double>(layout.teacher_shard());
   if (layout.teacher == TeacherWeights::sharded) {
-    add("teacher's weights", teacher * others(shard), Beside::grade, shard,
-        passes * job.teacher.layers);
+    add("teacher's weights", teacher * others(teacher_shard), Beside::grade, teacher_shard,
+        readings * job.teacher.layers);
   } else if (layout.teacher == TeacherWeights::host) {
-    messages.push_back({"teacher's weights", teacher, Beside::grade, 1, passes * job.teacher.layers,
+    messages.push_back({"teacher's weights", teacher, Beside::grade, 1,
+                        readings * job.teacher.layers,
                         /*between_nodes=*/false, /*from_host=*/true});
+  }
+  if (layout.teacher_devices > 0) {
+    const double rows = job.work.completions / static_cast<double>(layout.learners());
+    messages.push_back({"grades",
+                        job.work.state_element() * rows * job.work.completion * job.teacher.width,
+                        Beside::learn, 2, passes, layout.devices > layout.node()});
   }
   return messages;
 }

@@ -29,6 +29,7 @@ struct Traffic {
 ///   stage 3: m times two gathers of the layers' W and a reduce-scatter of their G; one of the rest
 ///            of G and a gather of the rest of W; a gather of the layers' W for completions
 ///   copies of a sharded student: an all-reduce of a rank's part of G between them
+///   teacher on devices of its own: the hidden states of a learner's completions
 ///   teacher, sharded or in the host's memory: a gather of its layers for each micro-pass
 std::vector<Traffic> traffic_of(const ScaleJob& job);
 

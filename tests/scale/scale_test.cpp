@@ -101,6 +101,31 @@ TEST(StepTime, IsThatOfTheReference) {
   expect_within(0.1, step_time(eight_nodes()).seconds, 27.8, "DeepSeek-V3, 64 devices");
 }
 
+// Prevents devices of the teacher's own that are counted as learners too: 24 of the 64 grade, as in
+// gpu-dist's §6 (b), 45 GB of hidden states go to the other 40, and of grading is seen what
+// learning waits for.
+TEST(TeacherDevices, AreThoseOfTheReference) {
+  ScaleJob job = eight_nodes();
+  job.layout.teacher_devices = 24;
+  const StepTime whole = step_time(job);
+  expect_within(0.1, whole.phases[0].compute, 14.8, "generate");
+  expect_within(0.1, whole.phases[1].compute, 14.6, "grade");
+  expect_within(0.1, whole.phases[2].compute, 14.7 + 0.6, "learn");
+  EXPECT_GT(whole.phases[1].all, whole.phases[1].compute);
+  job.work.micro_passes = 8;
+  const StepTime passes = step_time(job);
+  EXPECT_LT(passes.phases[1].all, 0.3 * passes.phases[1].compute);
+  double states = 0;
+  for (const Traffic& message : traffic_of(job)) {
+    if (message.name == "grades") states += 40 * message.bytes;
+  }
+  expect_within(0.01, states, 45.1e9, "hidden states");
+  for (const RankBytes& part : memory_of_rank(job)) EXPECT_NE(part.name, "teacher");
+  EXPECT_EQ(memory_of_teacher_rank(job).front().name, "teacher");
+  EXPECT_TRUE(memory_of_teacher_rank(eight_nodes()).empty());
+  EXPECT_EQ(best_plan(job).job.layout.learners(), 40);
+}
+
 // Prevents efficiencies that are fitted to one run: seven published ones are met within 15 %.
 TEST(Published, RunsAreMet) {
   ASSERT_GE(published_runs().size(), 7U);

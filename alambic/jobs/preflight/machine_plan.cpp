@@ -27,20 +27,29 @@ std::unique_ptr<Model> model_of(const std::string& folder) {
 
 double element_of(DtypeChoice dtype) { return dtype == DtypeChoice::float32 ? 4 : 2; }
 
-Finding memory_of(const ScalePlan& plan) {
-  const double device = plan.job.device.memory, needed = total(plan.memory);
+std::string parts_text(const std::vector<RankBytes>& memory) {
   std::vector<std::string> parts;
-  for (const RankBytes& part : plan.memory) {
-    parts.push_back(part.name + " " + human_bytes(part.bytes));
+  for (const RankBytes& part : memory) parts.push_back(part.name + " " + human_bytes(part.bytes));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+Finding memory_of(const ScalePlan& plan) {
+  Finding finding{
+      .subject = "memory",
+      .text = fmt::format("{} of a device's {}: {}", human_bytes(total(plan.memory)),
+                          human_bytes(plan.job.device.memory), parts_text(plan.memory))};
+  if (!plan.teacher_memory.empty()) {
+    finding.text +=
+        fmt::format("; of one with the teacher {}: {}", human_bytes(total(plan.teacher_memory)),
+                    parts_text(plan.teacher_memory));
   }
-  Finding finding{.subject = "memory",
-                  .text = fmt::format("{} of a device's {}: {}", human_bytes(needed),
-                                      human_bytes(device), fmt::join(parts, ", "))};
   if (const double host = host_memory_of_node(plan.job); host > 0) {
     finding.text += fmt::format("; and {} of each node's own", human_bytes(host));
   }
   if (plan.fits) return finding;
-  const auto largest = std::ranges::max_element(plan.memory, {}, &RankBytes::bytes);
+  const bool student = total(plan.memory) >= total(plan.teacher_memory);
+  const auto largest =
+      std::ranges::max_element(student ? plan.memory : plan.teacher_memory, {}, &RankBytes::bytes);
   finding.level = Level::refused;
   finding.text = "does not fit, however it is sharded: " + finding.text;
   finding.hint = fmt::format(
@@ -57,6 +66,9 @@ Finding layout_of(const ScalePlan& plan) {
   if (layout.zero_stage > 1) text += fmt::format(" over {} ranks", layout.shard);
   if (layout.teacher != TeacherWeights::none) {
     text += fmt::format(", teacher {}", name_of(layout.teacher));
+  }
+  if (layout.teacher_devices > 0) {
+    text += fmt::format(" on {} of its own, {} learn", layout.teacher_devices, layout.learners());
   }
   const double passes = plan.job.work.micro_passes;
   if (passes > 1) text += fmt::format(", {:.0f} micro-batches a rank", passes);
@@ -156,7 +168,12 @@ ScaleJob scale_job(const DistillOptions& options, const PlannedMachine& machine)
                                         ? options.machine.dtype
                                         : options.teachers.dtype;
   const auto micro = static_cast<double>(options.training.micro_batch_size);
-  const double rows = completions / static_cast<double>(devices);
+  const int64_t learners = devices - options.teachers.ranks;
+  if (learners < 1) {
+    throw input_error("--teacher-ranks {} leaves none of --world-size {} to learn",
+                      options.teachers.ranks, devices);
+  }
+  const double rows = completions / static_cast<double>(learners);
   job.work = {.completions = completions,
               .prompt = static_cast<double>(machine.prompt_length),
               .completion = static_cast<double>(options.max_completion_length),
@@ -166,7 +183,8 @@ ScaleJob scale_job(const DistillOptions& options, const PlannedMachine& machine)
               .recompute = options.training.activation_checkpointing,
               .element = element_of(options.machine.dtype),
               .teacher_element = element_of(teacher_dtype)};
-  job.layout = {.devices = devices, .per_node = devices / nodes};
+  job.layout = {
+      .devices = devices, .per_node = devices / nodes, .teacher_devices = options.teachers.ranks};
   return job;
 }
 

@@ -60,6 +60,20 @@ TEST_F(Plan, SaysWhatDominatesAndWhatToChange) {
   }
 }
 
+// Prevents a plan in which every device has the teacher too.
+TEST_F(Plan, GivesTheTeacherDevicesOfItsOwn) {
+  const std::string roles = "--world-size 8 --batch-size 64 --teacher-ranks 2 ";
+  const Json json = Json::parse(check(roles + "--json").text);
+  EXPECT_EQ(json["plan"]["teacher_devices"], 2);
+  EXPECT_FALSE(json["plan"]["memory"].contains("teacher"));
+  EXPECT_GT(json["plan"]["teacher_memory"]["teacher"], 0);
+  const Outcome outcome = check(roles);
+  for (const char* part : {"on 2 of its own, 6 learn", "; of one with the teacher "}) {
+    EXPECT_NE(outcome.text.find(part), std::string::npos) << part << "\n" << outcome.text;
+  }
+  EXPECT_EQ(check("--world-size 8 --teacher-ranks 8").code, 2);
+}
+
 // Prevents a job of a day's queue that ends in its first step.
 TEST_F(Plan, RefusesWhatFitsInNoWay) {
   const Outcome outcome = check("--world-size 8 --device-memory 1MB");
