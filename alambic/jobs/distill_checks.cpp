@@ -130,8 +130,21 @@ void check_spans(const DistillOptions& options, const Objective& objective) {
 }
 
 // What grades on ranks of its own is a model, and not the student.
-void check_teacher_ranks(const TeacherOptions& teachers) {
+void check_teacher_ranks(const DistillOptions& options) {
+  const TeacherOptions& teachers = options.teachers;
   if (teachers.ranks == 0) return;
+  if (teachers.max_staleness > 0 && options.loss.num_iterations > 1) {
+    throw input_error(
+        "--max-staleness {} does not go with --num-iterations {}: both learn from completions of "
+        "older weights",
+        teachers.max_staleness, options.loss.num_iterations);
+  }
+  if (teachers.max_staleness > 0 && options.training.save_every == 1) {
+    throw input_error(
+        "--max-staleness has no effect with --save-every 1: a checkpoint is of weights that have "
+        "written nothing ahead")
+        .with_hint("--save-every 10 writes ahead in nine steps of ten");
+  }
   for (const NamedFolder& teacher : parse_teachers(teachers.teacher)) {
     if (teacher.folder == "self") {
       throw input_error("--teacher-ranks has no effect with --teacher self: the student grades");
@@ -209,7 +222,7 @@ Objective check_options(const DistillOptions& options) {
   check_scores(options, objective);
   check_hidden(options, objective);
   check_mix(options);
-  check_teacher_ranks(options.teachers);
+  check_teacher_ranks(options);
   check_cross_tokenizer(options, objective);
   check_rollback(options);
   check_remote(options, objective);

@@ -77,6 +77,7 @@ DistillationSettings distillation_settings(const DistillPlan& plan, const Teache
           .layers = plan.layers,
           .teachers_layers = pool.layers(),
           .teacher_ranks = plan.teacher_ranks,
+          .max_staleness = options.teachers.max_staleness,
           .seed = static_cast<uint64_t>(options.training.seed),
           .engine = engine};
 }

@@ -16,6 +16,7 @@ RunResult grade_for_learners(const DistillOptions& options, const RankRoles& rol
                          .learners = roles.learners,
                          .teachers = roles.own,
                          .graders = pool.graders(),
+                         .max_staleness = options.teachers.max_staleness,
                          .device = plan.load.device,
                          .on_phase = observes.on_phase()};
   rank.send_heads();

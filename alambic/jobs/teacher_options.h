@@ -88,7 +88,7 @@ struct TeacherOptions {
   std::vector<std::string> teacher, weight;
   DtypeChoice dtype = DtypeChoice::automatic;
   TeacherWeightsChoice weights = TeacherWeightsChoice::automatic;
-  int64_t ranks = 0;
+  int64_t ranks = 0, max_staleness = 0;
   CrossTokenizer cross_tokenizer = CrossTokenizer::none;
   int64_t span_lookahead = 1;
   std::string cache;
@@ -137,6 +137,13 @@ struct TeacherOptions {
             "completions-by teacher",
             {.reason = "rank 0 would load the teacher, which then writes before the first step",
              .hint = "a run without --teacher-ranks writes them to --teacher-completions"});
+    v.integer(
+         "max-staleness", max_staleness,
+         "1: the student writes a step's completions one step before it learns from them, while "
+         "the teacher's ranks grade those of the present step (one step off-policy); drawn tokens "
+         "are weighted by their importance; 0: completions of the present weights",
+         {.min = 0, .max = 1})
+        .only_with("teacher-ranks");
     v.choice("cross-tokenizer", cross_tokenizer,
              {{"none", CrossTokenizer::none},
               {"span", CrossTokenizer::span},

@@ -53,6 +53,7 @@ std::string to_bytes(const RankRequest& request) {
                  {{"kind", fmt::format("{}", static_cast<int>(request.kind))},
                   {"step", fmt::format("{}", request.step)},
                   {"member", fmt::format("{}", request.member)},
+                  {"number", fmt::format("{}", request.number)},
                   {"left", fmt::format("{}", request.left)},
                   {"ending", fmt::format("{}", request.ending)},
                   {"policy_step", fmt::format("{}", request.rollouts.policy_step)}});
@@ -63,6 +64,7 @@ RankRequest request_of_bytes(const Tensor& bytes, at::Device device) {
   RankRequest request{.kind = static_cast<RankRequest::Kind>(reader.number("kind")),
                       .step = reader.number("step"),
                       .member = reader.number("member"),
+                      .number = reader.number("number"),
                       .left = reader.number("left"),
                       .ending = reader.number("ending"),
                       .rollouts = {}};

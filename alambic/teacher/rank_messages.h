@@ -19,6 +19,7 @@ struct RankRequest {
   Kind kind = Kind::step;
   int64_t step = 0;    ///< from 0
   int64_t member = 0;  ///< which teacher, in the order of --teacher
+  int64_t number = 0;  ///< of this learner's requests: the tag of its answer
   int64_t left = 0;    ///< requests of the round that this learner sends after it
   int64_t ending = 0;  ///< of Kind::end: the run's RunEnding
   /// Tokens, completion mask and policy_step; no sequences: nothing is to be graded.

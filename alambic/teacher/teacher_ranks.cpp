@@ -13,6 +13,9 @@ namespace alambic {
 
 namespace {
 
+// On their way at a time, so that no two have the same number.
+constexpr int64_t most_requests = 1 << 24;
+
 // First sequences of parts with about as many tokens, and one past the last.
 std::vector<int64_t> even_parts(const std::vector<int64_t>& offsets, int64_t parts) {
   std::vector<int64_t> cuts;
@@ -59,10 +62,12 @@ void TeacherRanks::divide(int64_t member) {
     const std::vector<int64_t> cuts = even_parts(asked.rollouts.sequences.offsets, parts);
     for (int64_t part = 0; part < parts; ++part, ++next) {
       if (cuts[part] == cuts[part + 1]) continue;
-      std::vector<RankRequest>& requests = outbox_[next % size()];
-      asked.parts.push_back({.rank = next % size(), .number = std::ssize(requests)});
-      requests.push_back(
-          {.member = member, .rollouts = part_of(asked.rollouts, cuts[part], cuts[part + 1])});
+      asked.parts.push_back({.rank = next % size(), .number = requests_});
+      outbox_[next % size()].push_back(
+          {.member = member,
+           .number = requests_,
+           .rollouts = part_of(asked.rollouts, cuts[part], cuts[part + 1])});
+      requests_ = (requests_ + 1) % most_requests;
     }
   }
 }

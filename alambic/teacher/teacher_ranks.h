@@ -41,7 +41,7 @@ class TeacherRanks {
 
  private:
   struct Part {
-    int64_t rank = 0, number = 0;  // of the teachers, of the round's requests there
+    int64_t rank = 0, number = 0;  // of the teachers, of the request
   };
   struct Asked {
     int64_t member = 0, step = 0;
@@ -54,7 +54,7 @@ class TeacherRanks {
   HiddenStates receive(const Asked& asked);
 
   std::shared_ptr<const World> all_;
-  int64_t learners_, step_ = 0;
+  int64_t learners_, step_ = 0, requests_ = 0;
   std::vector<std::vector<RankRequest>> outbox_;  // of the round that is not sent yet
   std::deque<Asked> expected_, pending_;
   std::vector<Message> sent_;  // of the last round

@@ -17,6 +17,7 @@
 #include "alambic/train/mask_watch.h"
 #include "alambic/train/micro_loss.h"
 #include "alambic/train/phase_clock.h"
+#include "alambic/train/round.h"
 #include "alambic/train/within_memory.h"
 
 namespace alambic {
@@ -48,10 +49,9 @@ struct DistillationTask : TrainingTask {
   // Needs of the objective: the teachers' outputs at every step, and log-probabilities of the
   // drawn tokens once for all steps on the same completions.
   const bool compares_outputs, reads_drawn_logp;
-  // Completions of the present round, from which num_iterations steps learn.
-  StepBatch completions;
-  int64_t round = -1;
-  bool own = true;
+  Round round;         // from which this step learns
+  Round ahead;         // of the next step, written by the weights before this one; number -1: none
+  bool rests = false;  // the step is to leave nothing behind that was written ahead
   DroppedScores dropped;
   MaskWatch masks;
 
@@ -82,30 +82,31 @@ struct DistillationTask : TrainingTask {
   NamedTensors extra_parameters() const override { return hidden.projections(); }
 
   bool can_checkpoint_after(int64_t steps) const override {
-    return steps % options.num_iterations == 0;
+    return begins_round(steps) && ahead.number < 0;
   }
+  void rest_after_next(bool wanted) override { rests = wanted; }
+  bool begins_round(int64_t step) const { return step % options.num_iterations == 0; }
 
   StepReport forward_backward(int64_t step, const PhaseCallback& phase) override {
     StepReport report;
     PhaseClock clock(phase, source.device);
     rollout(step, clock, report);
-    report.tokens = completions.tokens;
-    if (options.teacher_ranks && needs_teachers(step)) ask_teacher_ranks(step);
+    report.tokens = round.batch.tokens;
     const std::map<std::string, double> means = report.means;
     const auto learn_all = [&] {
       report.means = means;
       report.loss = 0;
-      for (size_t i = 0; i < completions.micro_batches.size(); ++i) learn(step, i, clock, report);
+      for (size_t i = 0; i < round.batch.micro_batches.size(); ++i) learn(step, i, clock, report);
     };
     if (passes_together()) {
-      const int64_t more = more_elsewhere(*options.world, std::ssize(completions.micro_batches));
+      const int64_t more = more_elsewhere(*options.world, std::ssize(round.batch.micro_batches));
       learn_all();
       accompany(more, options.layers.get(),
-                needs_teachers(step) ? options.teachers_layers
-                                     : std::vector<std::shared_ptr<LayerWeights>>());
+                needs_teachers(round, step) ? options.teachers_layers
+                                            : std::vector<std::shared_ptr<LayerWeights>>());
     } else {
       within_memory(student, hidden.projections(), learn_all, [&] {
-        const int64_t sequences = halve_largest(completions.micro_batches);
+        const int64_t sequences = halve_largest(round.batch.micro_batches);
         source.micro_batch_size = static_cast<size_t>(sequences);  // of later rounds too
         return sequences;
       });
@@ -115,10 +116,7 @@ struct DistillationTask : TrainingTask {
                                             "counting masked tokens");
     masks.see(share * static_cast<double>(report.tokens), report.tokens);
     report.seconds = clock.seconds();
-    if (options.teacher_ranks) {
-      if (own) report.extra.emplace_back("policy_version", round * options.num_iterations);
-      add_teacher_ranks(*options.world, *options.teacher_ranks, report);
-    }
+    if (options.teacher_ranks) add_teacher_ranks(*options.world, *options.teacher_ranks, report);
     return report;
   }
 
@@ -129,14 +127,13 @@ struct DistillationTask : TrainingTask {
   }
 
   // Whether the teachers grade in this step: outputs always, drawn tokens once.
-  bool needs_teachers(int64_t step) const {
-    return compares_outputs || (own && reads_drawn_logp && can_checkpoint_after(step));
+  bool needs_teachers(const Round& of, int64_t step) const {
+    return compares_outputs || (of.own && reads_drawn_logp && begins_round(step));
   }
 
-  void ask_teacher_ranks(int64_t step) const {
-    for (const MicroBatch& batch : completions.micro_batches) {
-      for (const WeightedTeacher& member : members_of(batch))
-        member.teacher->expect(batch.rollouts);
+  void ask_teacher_ranks(const Round& of, int64_t step) const {
+    for (const MicroBatch& batch : of.batch.micro_batches) {
+      for (const auto& member : members_of(batch)) member.teacher->expect(batch.rollouts);
     }
     options.teacher_ranks->ask(step);
   }
@@ -147,7 +144,7 @@ struct DistillationTask : TrainingTask {
 
   // Adds the gradients of micro-batch i.
   void learn(int64_t step, size_t i, PhaseClock& clock, StepReport& report) {
-    MicroBatch& batch = completions.micro_batches[i];
+    MicroBatch& batch = round.batch.micro_batches[i];
     evaluate_reference(batch, clock);
     Evaluation teacher = evaluate_teachers(batch, clock);
     clock.begin("learn");
@@ -165,25 +162,43 @@ struct DistillationTask : TrainingTask {
 
   // The completions that this step learns from; those of the step before within a round.
   void rollout(int64_t step, PhaseClock& clock, StepReport& report) {
-    if (step / options.num_iterations == round) return;
-    check(can_checkpoint_after(step), "step {} learns from completions that are not there", step);
-    round = step / options.num_iterations;
-    const std::vector<int64_t> rows = teachers.by_group(order.batch(round, options.batch_size));
-    own = on_policy(options.seed, round, options.lmbda);
-    if (!own) {
-      completions = source.given(rows);
+    if (step / options.num_iterations == round.number) {
+      if (options.teacher_ranks && needs_teachers(round, step)) ask_teacher_ranks(round, step);
       return;
     }
-    clock.begin("generate");
-    EngineOptions engine = options.engine;
-    engine.step = static_cast<uint64_t>(step);
-    const HeldWeights whole(options.layers.get());
-    completions = write_completions(source, student, tokenizer, rows, options.num_generations,
-                                    engine, options.samples_per_step, report);
-    if (!auxiliary.reward) return;
-    clock.begin("score");
-    score_completions(*auxiliary.reward, *options.world, dropped, options.num_generations,
-                      options.advantage, completions, report);
+    check(begins_round(step), "step {} learns from completions that are not there", step);
+    const int64_t number = step / options.num_iterations;
+    round = ahead.number == number ? std::exchange(ahead, {}) : write(number, step, clock);
+    report.extra = round.report.extra;
+    report.samples = round.report.samples;
+    if (options.max_staleness > 0 && !rests) ahead = write(number + 1, step, clock);
+  }
+
+  // A round by the weights after `version` steps; the teachers' ranks begin with it.
+  Round write(int64_t number, int64_t version, PhaseClock& clock) {
+    Round written{.number = number, .own = on_policy(options.seed, number, options.lmbda)};
+    const int64_t step = number * options.num_iterations;
+    const std::vector<int64_t> rows = teachers.by_group(order.batch(number, options.batch_size));
+    if (written.own) {
+      clock.begin("generate");
+      EngineOptions engine = options.engine;
+      engine.step = static_cast<uint64_t>(step);
+      const HeldWeights whole(options.layers.get());
+      written.batch = write_completions(source, student, tokenizer, rows, options.num_generations,
+                                        engine, options.samples_per_step, written.report);
+      for (MicroBatch& batch : written.batch.micro_batches) batch.rollouts.policy_step = version;
+    } else {
+      written.batch = source.given(rows);
+    }
+    if (written.own && auxiliary.reward) {
+      clock.begin("score");
+      score_completions(*auxiliary.reward, *options.world, dropped, options.num_generations,
+                        options.advantage, written.batch, written.report);
+    }
+    if (!options.teacher_ranks) return written;
+    if (written.own) written.report.extra.emplace_back("policy_version", version);
+    if (needs_teachers(written, step)) ask_teacher_ranks(written, step);
+    return written;
   }
 
   // The outputs of a micro-batch's teachers, one at a time: the next teacher is evaluated when the
@@ -200,7 +215,7 @@ struct DistillationTask : TrainingTask {
     bool done() const { return teachers.empty(); }
     double weight() const { return teachers.front().weight; }
     double graded() const {
-      return std::max(1.0, static_cast<double>(task.completions.graded.at(number)));
+      return std::max(1.0, static_cast<double>(task.round.batch.graded.at(number)));
     }
     void next() {
       teachers = teachers.subspan(1);
@@ -219,7 +234,7 @@ struct DistillationTask : TrainingTask {
 
   Evaluation evaluate_teachers(MicroBatch& batch, PhaseClock& clock) {
     const bool known = batch.teacher_logp_M.defined() || !batch.spans.empty();
-    const bool keeps_logp = own && reads_drawn_logp && !known;
+    const bool keeps_logp = round.own && reads_drawn_logp && !known;
     Evaluation first{.task = *this, .batch = batch, .clock = clock, .keeps_logp = keeps_logp};
     if (compares_outputs || keeps_logp) {
       first.teachers = members_of(batch);
@@ -243,7 +258,7 @@ struct DistillationTask : TrainingTask {
       // Returns look ahead by themselves.
       grades.lookahead = options.policy.has(PolicyKind::long_term_kl) ? 0 : options.span_lookahead;
       grades.weight = teacher.weight();
-      grades.share = grades.weight * static_cast<double>(completions.tokens) / teacher.graded();
+      grades.share = grades.weight * static_cast<double>(round.batch.tokens) / teacher.graded();
       return;
     }
     if (!options.policy.reads_teacher()) return;
@@ -283,7 +298,7 @@ struct DistillationTask : TrainingTask {
                       MicroLoss& loss) const {
     if (options.divergence.terms.empty()) return;
     const bool aligned = std::holds_alternative<AlignedStates>(teacher.output);
-    if (aligned && own && options.samples_spans) return;  // add_policy
+    if (aligned && round.own && options.samples_spans) return;  // add_policy
     const double normalizer = teacher.graded() / teacher.weight();
     const Loss part =
         divergence_loss(options.divergence, pass.hidden_MD, head_beside(teacher.output),
@@ -306,7 +321,7 @@ struct DistillationTask : TrainingTask {
   }
 
   void add_policy(const StudentPass& pass, const MicroBatch& batch, MicroLoss& loss) const {
-    if (!own || (options.policy.terms.empty() && batch.spans.empty())) return;
+    if (!round.own || (options.policy.terms.empty() && batch.spans.empty())) return;
     const Rollouts& rollouts = batch.rollouts;
     const Tensor place_M = pass.loss_positions_M + 1;
     DrawnTokens drawn{.token_M = rollouts.targets_M(),
@@ -353,7 +368,7 @@ struct DistillationTask : TrainingTask {
   Policy policy_of(const MicroBatch& batch) const {
     Policy policy = options.policy;
     if (options.advantage == AdvantageKind::dr_grpo) {
-      divide_by_longest(completions, options.engine.sampling.max_new_tokens, policy);
+      divide_by_longest(round.batch, options.engine.sampling.max_new_tokens, policy);
     }
     if (batch.spans.empty() || !options.samples_spans) return policy;
     double weight = 0;
@@ -364,7 +379,7 @@ struct DistillationTask : TrainingTask {
 
   // On given completions alone: on its own the student would learn its mistakes.
   void add_cross_entropy(const StudentPass& pass, const MicroBatch& batch, MicroLoss& loss) const {
-    if (options.ce_weight == 0 || own) return;
+    if (options.ce_weight == 0 || round.own) return;
     const Loss part =
         cross_entropy_loss(pass.hidden_MD, head(), batch.rollouts.targets_M(), loss.normalizer());
     loss.add(part, options.ce_weight);

@@ -37,6 +37,9 @@ struct DistillationSettings {
   /// Of each teacher of a row, in their order; null: all are here.
   std::vector<std::shared_ptr<LayerWeights>> teachers_layers;
   std::shared_ptr<TeacherRanks> teacher_ranks;  ///< of teachers that are not here; null: they are
+  /// 1: completions are written one step before they are learned from, while the teachers grade
+  /// those of the present step; not with several num_iterations.
+  int64_t max_staleness = 0;
   uint64_t seed = 0;
   EngineOptions engine;  ///< its step is set by the task
 };

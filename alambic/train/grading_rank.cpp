@@ -1,6 +1,7 @@
 #include "alambic/train/grading_rank.h"
 
 #include <algorithm>
+#include <deque>
 #include <tuple>
 
 #include "alambic/base/stopwatch.h"
@@ -15,18 +16,18 @@ namespace alambic {
 
 namespace {
 
-/// A request, who made it, and its number of those that this learner made in the round.
+/// A request, who made it, and its place among those that this learner made in the round.
 struct AskedGrades {
-  int64_t learner = 0, number = 0;
+  int64_t learner = 0, place = 0;
   RankRequest request;
 };
 
 // All requests of a learner in this round.
 void receive(const GradingRank& rank, int64_t learner, std::vector<AskedGrades>& round) {
-  for (int64_t number = 0, left = 1; left > 0; ++number) {
+  for (int64_t place = 0, left = 1; left > 0; ++place) {
     const Tensor bytes =
         rank.all->receive(learner, 0, fmt::format("waiting for work of rank {}", learner));
-    round.push_back({learner, number, request_of_bytes(bytes, rank.device)});
+    round.push_back({learner, place, request_of_bytes(bytes, rank.device)});
     left = round.back().request.left;
   }
 }
@@ -52,7 +53,7 @@ std::vector<GradingPass> passes_of(std::vector<AskedGrades> round, int64_t membe
     return work.request.rollouts.sequences.offsets.empty() || work.request.member != member;
   });
   std::ranges::stable_sort(
-      round, {}, [](const AskedGrades& work) { return std::tuple(work.number, work.learner); });
+      round, {}, [](const AskedGrades& work) { return std::tuple(work.place, work.learner); });
   std::vector<GradingPass> passes;
   int64_t room = 0;
   for (AskedGrades& work : round) {
@@ -104,7 +105,8 @@ void grade_pass(const GradingRank& rank, const GradingPass& pass, std::vector<Me
     for (const Tensor& layer_MD : states.layers_MD) {
       reply.states.layers_MD.push_back(layer_MD.narrow(0, row, rows));
     }
-    answers.push_back(rank.all->send(to_bytes(reply), work.learner, work.number, "sending grades"));
+    answers.push_back(
+        rank.all->send(to_bytes(reply), work.learner, work.request.number, "sending grades"));
     row += rows;
   }
 }
@@ -143,13 +145,22 @@ void GradingRank::send_heads() const {
 int64_t GradingRank::grade() const {
   const StopSignal signal;  // the learners end the run
   int64_t ending = 0;
-  std::vector<Message> answers;
+  std::deque<std::vector<Message>> of_steps;
   while (true) {
     const std::vector<AskedGrades> round = next_round(*this, ending);
     if (round.empty()) return ending;
-    // Learners ask again when they have what they asked for.
-    for (Message& message : answers) message.wait();
-    answers = grade_round(*this, round);
+    const bool of_step = round.front().request.kind == RankRequest::Kind::step;
+    // Learners ask for a step when they have what they asked for so many steps before.
+    if (of_step && std::ssize(of_steps) > max_staleness) {
+      for (Message& message : of_steps.front()) message.wait();
+      of_steps.pop_front();
+    }
+    std::vector<Message> answers = grade_round(*this, round);
+    if (of_step) {
+      of_steps.push_back(std::move(answers));
+    } else {
+      for (Message& message : answers) message.wait();
+    }
   }
 }
 

@@ -22,6 +22,7 @@ struct GradingRank {
   int64_t learners = 0;                   ///< of them
   std::shared_ptr<const World> teachers;  ///< the others
   std::vector<RankGrader> graders;        ///< in the order of --teacher
+  int64_t max_staleness = 0;              ///< DistillationSettings::max_staleness
   at::Device device = at::kCPU;
   /// Told of what this rank is at; may be empty.
   std::function<void(int64_t step, const std::string& phase)> on_phase = {};

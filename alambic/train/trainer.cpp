@@ -249,8 +249,10 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
   const StopSignal signal;
   Metrics validation;
   std::optional<CollapseSign> sign;
-  bool save_due = false, rests = true;
+  bool save_due = false, rests = true, asked = false;
   while (!run.ended() && !(sign && rests)) {
+    parts.task.rest_after_next(asked || sign || due(run.step + 1, options.save_every) ||
+                               run.step + 1 == options.max_steps);
     const std::optional<Metrics> advanced = run.advance_or_stop(rests);
     if (!advanced) {
       parts.recorder.end();
@@ -258,7 +260,7 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
     }
     Metrics row = *advanced;
     rests = parts.task.can_checkpoint_after(run.step);
-    const bool asked = parts.world->sum(int64_t{signal.requested()}, "looking for a signal") > 0;
+    asked = parts.world->sum(int64_t{signal.requested()}, "looking for a signal") > 0;
     const bool stopping = asked && rests;
     // A resumed run goes on after this step and would never make up for its validation.
     const bool validates = !stopping || run.best.watches();

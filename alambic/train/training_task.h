@@ -33,6 +33,8 @@ struct TrainingTask {
   virtual StepReport forward_backward(int64_t step, const PhaseCallback& phase) = 0;
   /// Parameters trained beside the student: in checkpoints, not in the exported model.
   virtual NamedTensors extra_parameters() const { return {}; }
+  /// Tells whether can_checkpoint_after() the next step is wanted, of a task to which that matters.
+  virtual void rest_after_next(bool /*wanted*/) {}
   /// Whether a run can go on from here, after `steps` finished ones, with the weights alone: false
   /// in the middle of several steps on the same completions.
   virtual bool can_checkpoint_after(int64_t /*steps*/) const { return true; }

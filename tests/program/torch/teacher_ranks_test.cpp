@@ -85,6 +85,9 @@ TEST_F(TeacherRanks, RefuseWhatCannotBe) {
   refuse(alambic(command("--lmbda 0 --completions-by teacher --teacher-completions " + at("c"))),
          "with --completions-by teacher");
   refuse(launch(2, command("--teacher http://127.0.0.1:9/v1#m")), "its server grades");
+  refuse(launch(2, command("--max-staleness 1 --save-every 1")), "with --save-every 1");
+  refuse(launch(2, command("--max-staleness 1 --num-iterations 2 --objective sampled_reverse_kl")),
+         "does not go with --num-iterations 2");
   refuse(launch(2, command("--teacher self")), "--teacher-ranks has no effect with --teacher self");
 }
 
@@ -95,8 +98,28 @@ TEST_F(TeacherRanksSlow, NameATeacherThatIsGoneOrStopped) {
   EXPECT_NE(gone.text.find("rank 2 ended with signal 9"), std::string::npos) << gone.text;
   const Outcome stopped = after_signal("stopped", "STOP");
   EXPECT_EQ(stopped.code, 3) << stopped.text;
-  EXPECT_NE(stopped.text.find("alambic: rank 2 of 3 "), std::string::npos)
-      << stopped.text;
+  EXPECT_NE(stopped.text.find("alambic: rank 2 of 3 "), std::string::npos) << stopped.text;
+}
+
+// Prevents a resumed run that learns from completions of other weights, and a teacher that waits
+// until the next step's completions are there.
+TEST_F(TeacherRanksSlow, OneStepOffPolicyResumeToTheByte) {
+  const auto command = [&](const std::string& out, const std::string& steps) {
+    return with_options(distill(out, ""), "--max-steps " + steps) +
+           " --teacher-ranks 1 --max-staleness 1 --save-every 3 --lr-schedule constant --profile";
+  };
+  const Outcome whole = launch(3, command("whole", "6"));
+  ASSERT_EQ(whole.code, 0) << whole.text;
+  ASSERT_EQ(launch(3, command("parts", "3")).code, 0);
+  const Outcome rest = launch(3, command("parts", "6") + " --resume --allow-change");
+  ASSERT_EQ(rest.code, 0) << rest.text;
+  for (const char* file : {"model/model.safetensors", "samples.jsonl"}) {
+    EXPECT_EQ(read_file(folder / "whole" / file), read_file(folder / "parts" / file)) << file;
+  }
+  const std::vector<Json> rows = rows_of("whole");
+  for (const auto& [row, version] : {std::pair(0, 0), {1, 0}, {2, 1}, {3, 3}, {4, 3}, {5, 4}}) {
+    EXPECT_EQ(rows[row]["policy_version"], version) << row;
+  }
 }
 
 // Prevents grades of a teacher with another tokenizer in the student's tokens.
