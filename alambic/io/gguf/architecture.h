@@ -102,6 +102,9 @@ struct GgufWords {
   /// before it is written. For rotary families only.
   void (*rope)(const GgufWriting& to, const nlohmann::ordered_json& config, int64_t head_dim,
                nlohmann::ordered_json& rope) = nullptr;
+  /// Whether a completed config.json says that the model has no such tensor, by its name there.
+  bool (*is_switched_off)(const nlohmann::ordered_json& config, const std::string& name,
+                          const std::string& where) = nullptr;
   /// Adds other metadata after the tables; `rope` as above.
   GgufFrequencies (*add)(const GgufWriting& to, const nlohmann::ordered_json& config,
                          nlohmann::ordered_json& rope) = nullptr;

@@ -1,17 +1,16 @@
 #include "alambic/io/gguf/model.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <tuple>
 
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/base/printable.h"
-#include "alambic/io/beside_model.h"
 #include "alambic/io/config/complete_config.h"
 #include "alambic/io/count_limits.h"
 #include "alambic/io/gguf/config.h"
+#include "alambic/io/gguf/left_out.h"
 #include "alambic/io/gguf/parts.h"
 #include "alambic/io/gguf/rope.h"
 #include "alambic/io/gguf/text_part.h"
@@ -83,33 +82,11 @@ Dtype dtype_for(const Plan& plan, const GgufType& type, bool tied) {
   return fitting(head && four_bits ? Dtype::Q6_K : type.dtype, shape.back());
 }
 
-// Tensors of a Hugging Face folder that are no part of the model.
-bool is_left_out(const std::string& name, bool tied) {
-  return (tied && name == "lm_head.weight") || name.ends_with("rotary_emb.inv_freq") ||
-         name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") ||
-         is_beside_model(name);
-}
-
-bool is_tied(const GgufArchitecture& family, const Json& config) {
-  const auto found = config.find("tie_word_embeddings");
-  return found != config.end() && found->is_boolean() ? found->get<bool>() : family.tied;
-}
-
 std::vector<GgufTensorMatch> find_places(const GgufArchitecture& family, const std::string& name) {
   std::vector<GgufTensorMatch> places = places_of_hf(family, name);
   // GPT-2's original files leave the prefix out.
   if (places.empty()) places = places_of_hf(family, "transformer." + name);
   return places;
-}
-
-// Whether a tensor is one of the `next` layers for multi-token prediction, which llama.cpp has
-// behind the others or leaves out (DeepSeek-V3); layers' names start with `start`.
-bool is_beyond(const std::string& name, const std::string& start, int64_t next,
-               const Json& config) {
-  if (next < 1 || !name.starts_with(start)) return false;
-  int64_t layer = -1;
-  std::from_chars(name.data() + start.size(), name.data() + name.size(), layer);
-  return layer >= config.value("num_hidden_layers", int64_t{0});
 }
 
 // Experts in their order, each there once and of the same shape.
@@ -132,10 +109,13 @@ std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& confi
   using Key = std::tuple<int64_t, int64_t, std::string>;
   std::map<Key, std::map<int64_t, const TensorView*>> sorted;
   std::map<Key, GgufTensorMatch> places;
-  const int64_t next = config.value("num_nextn_predict_layers", int64_t{0});
+  std::vector<std::string> switched_off;
   for (const TensorView& tensor : tensors) {
-    if (is_left_out(tensor.name, tied)) continue;
-    if (is_beyond(tensor.name, "model.layers.", next, config)) continue;
+    if (is_left_out(family, config, tensor.name)) continue;
+    if (is_switched_off(family, config, tensor.name, where)) {
+      switched_off.push_back(tensor.name);
+      continue;
+    }
     const std::vector<GgufTensorMatch> found = find_places(family, tensor.name);
     if (found.empty()) {
       throw input_error("cannot convert {}: tensor {} is not part of the architecture {}", where,
@@ -148,6 +128,10 @@ std::vector<Plan> plan_tensors(const GgufArchitecture& family, const Json& confi
       sorted[key][place.expert] = &tensor;
       places[key] = place;
     }
+  }
+  if (!switched_off.empty()) {
+    warn("{} tensors of {} are not written, its config.json switches them off; the first is {}",
+         switched_off.size(), where, printable(switched_off.front()));
   }
   std::vector<Plan> plans;
   for (const auto& [key, experts] : sorted) {

@@ -3,6 +3,7 @@
 #include "alambic/io/gguf/model.h"
 
 #include <map>
+#include <set>
 
 #include "alambic/io/gguf/transform.h"
 #include "alambic/io/model_folder.h"
@@ -170,6 +171,52 @@ TEST(GgufModel, ChoosesAFormatThatFitsEachMatrix) {
     }  // Q6_K needs 256
   }
   EXPECT_EQ(result.counts.at(Dtype::F16), 2);
+}
+
+// Bug: tensors that config.json switches off, which transformers leaves unread, made a file that says
+// they are part of the model (2.2 σ from its folder).
+TEST(GgufModel, LeavesOutWhatTheConfigurationSwitchesOff) {
+  const auto names_in = [](const Json& config, const std::vector<TensorView>& tensors) {
+    const fs::path file = fresh_folder() / "m.gguf";
+    write_gguf_model({file}, config, "m", tensors, *gguf_type_named("f32"), no_tokenizer());
+    std::set<std::string> names;
+    const GgufFile written = GgufFile::open(file);
+    for (const TensorView& tensor : written.tensors()) names.insert(tensor.name);
+    return names;
+  };
+  const ModelFolder llama = ModelFolder::open(golden("llama"));
+  const std::vector<float> zeros(4096);
+  std::vector<TensorView> biased = llama.tensors();
+  for (const TensorView& matrix : llama.tensors()) {
+    if (!matrix.name.ends_with("_proj.weight")) continue;
+    TensorView bias = matrix;
+    bias.name.replace(bias.name.size() - 6, 6, "bias");
+    bias.shape = {matrix.shape[0]};
+    bias.bytes = std::as_bytes(std::span(zeros)).first(matrix.shape[0] * sizeof(float));
+    bias.dtype = Dtype::F32;
+    biased.push_back(bias);
+  }
+  for (const bool attention : {false, true}) {
+    for (const bool mlp : {false, true}) {
+      Json config = llama.config();
+      config["attention_bias"] = attention;
+      config["mlp_bias"] = mlp;
+      const std::set<std::string> names = names_in(config, biased);
+      for (const char* part : {"attn_q", "attn_k", "attn_v", "attn_output"}) {
+        EXPECT_EQ(names.contains(fmt::format("blk.0.{}.bias", part)), attention) << part;
+      }
+      for (const char* part : {"ffn_gate", "ffn_up", "ffn_down"}) {
+        EXPECT_EQ(names.contains(fmt::format("blk.1.{}.bias", part)), mlp) << part;
+      }
+    }
+  }
+  const ModelFolder gemma = ModelFolder::open(golden("gemma4"));
+  Json config = gemma.config();
+  config["attention_k_eq_v"] = true;
+  const std::set<std::string> names = names_in(config, gemma.tensors());
+  EXPECT_TRUE(names.contains("blk.0.attn_v.weight"));   // with a window
+  EXPECT_FALSE(names.contains("blk.1.attn_v.weight"));  // without: keys are values
+  EXPECT_TRUE(names.contains("blk.1.attn_k.weight"));
 }
 
 TEST(GgufModel, RefusesWhatGgufCannotSay) {

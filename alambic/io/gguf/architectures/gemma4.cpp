@@ -71,7 +71,10 @@ constexpr GgufArchitecture gemma4_rows[] = {
      .rotary = false,
      .tied = true,
      .whole = "Gemma4ForConditionalGeneration",
-     .words = {.read = read_gemma4, .complete = complete, .add = add_gemma4}},
+     .words = {.read = read_gemma4,
+               .complete = complete,
+               .is_switched_off = is_switched_off_gemma4,
+               .add = add_gemma4}},
 };
 extern const std::span<const GgufArchitecture> gemma4 = gemma4_rows;
 

@@ -27,8 +27,9 @@ inline int64_t gemma4_turning(int64_t head, double share) {
   return static_cast<int64_t>(share * static_cast<double>(head)) / 2;
 }
 
-/// GgufWords' `read` and `add` of Gemma 4.
+/// GgufWords' `read`, `is_switched_off` and `add` of Gemma 4.
 void read_gemma4(const GgufReading& from, Json& config);
+bool is_switched_off_gemma4(const Json& config, const std::string& name, const std::string& where);
 GgufFrequencies add_gemma4(const GgufWriting& to, const Json& config, Json& rope);
 
 }  // namespace alambic::gguf
