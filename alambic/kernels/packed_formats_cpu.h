@@ -65,7 +65,7 @@ struct Unpacked {
 /// The same of a format of four bits: runs of bytes, whose low halves are numbers before those of
 /// their high halves.
 template <class Format>
-  requires looked_up<Format>
+requires looked_up<Format>
 struct Unpacked<Format> {
   static constexpr int groups = Format::numbers / Format::group;
   static constexpr int part = Format::numbers == 32 ? 32 : 2 * Format::group;
@@ -221,8 +221,7 @@ struct IQ4_NL : Nibbles32<Code::signed_byte, 18, 2> {
 
 // exponent, q[16] of E2M1; levels doubled and the power halved, so that both are exact
 struct Mxfp4 : Nibbles32<Code::extended, 17, 1> {
-  static constexpr SignedSixteen levels = {0, 1,  2,  3,  4,  6,  8,  12,
-                                           0, -1, -2, -3, -4, -6, -8, -12};
+  static constexpr SignedSixteen levels = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
   [[gnu::always_inline]] static void factors(const uint8_t* block, float* factor) {
     const uint32_t e = block[0];
     const uint32_t bits = e < 2 ? uint32_t{0x200000} << e : (e - 1) << 23;

@@ -124,8 +124,10 @@ TEST(GgufMetadataKeys, EachOfLlamaCppCounts) {
   }
 }
 
-// Any values, of any type, in some keys at once.
+// Any values, of any type, in some keys at once. --gtest_shuffle draws others, with --gtest_repeat
+// others each time.
 void expect_read_or_refused(uint64_t draws) {
+  const auto seed = static_cast<uint64_t>(testing::UnitTest::GetInstance()->random_seed());
   const float nothing = std::numeric_limits<float>::quiet_NaN();
   const std::vector<GgufValue> pool = {uint32_t{0},
                                        uint32_t{1},
@@ -151,11 +153,11 @@ void expect_read_or_refused(uint64_t draws) {
   std::map<std::string, Family> families;
   for (const auto& [architecture, model] : models) families.emplace(architecture, architecture);
   for (uint64_t i = 0; i < draws; ++i) {
-    const auto words = random_words({.seed = 13, .sample = i});
+    const auto words = random_words({.seed = 2 * seed, .sample = i});
     const auto& [architecture, family] = *std::next(families.begin(), words[0] % families.size());
     Items items;
     for (uint32_t k = 0; k < 1 + words[1] % 3; ++k) {
-      const auto more = random_words({.seed = 14, .sample = i, .position = k});
+      const auto more = random_words({.seed = 2 * seed + 1, .sample = i, .position = k});
       const GgufKey& key = gguf_keys()[more[0] % gguf_keys().size()];
       const std::string name = architecture + "." + std::string(key.name);
       const auto is_it = [&](const auto& item) { return item.first == name; };

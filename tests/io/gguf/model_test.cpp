@@ -173,8 +173,8 @@ TEST(GgufModel, ChoosesAFormatThatFitsEachMatrix) {
   EXPECT_EQ(result.counts.at(Dtype::F16), 2);
 }
 
-// Bug: tensors that config.json switches off, which transformers leaves unread, made a file that says
-// they are part of the model (2.2 σ from its folder).
+// Bug: tensors that config.json switches off, which transformers leaves unread, made a file that
+// says they are part of the model (2.2 σ from its folder).
 TEST(GgufModel, LeavesOutWhatTheConfigurationSwitchesOff) {
   const auto names_in = [](const Json& config, const std::vector<TensorView>& tensors) {
     const fs::path file = fresh_folder() / "m.gguf";
