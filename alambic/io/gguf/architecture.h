@@ -120,6 +120,7 @@ struct GgufArchitecture {
   std::string_view constants;
   bool rotary = true;       ///< has rope settings and head_dim
   bool bias_flags = false;  ///< attention_bias and mlp_bias follow from the tensors
+  bool unbiased = false;    ///< attention has no biases, whatever config.json says
   bool tied = false;        ///< the head, of a config.json that does not say
   bool windowless = false;  ///< llama.cpp ignores its sliding window
   /// "architectures" of a model that also sees or hears, whose "text_config" this is.

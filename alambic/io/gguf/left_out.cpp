@@ -11,20 +11,26 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Whether the layers have biases of this kind: as config.json says where the family has a choice.
-bool has_biases(const GgufArchitecture& family, const Json& config, const char* flag) {
-  if (!family.bias_flags) return Json::parse(family.constants).value(flag, true);
+bool says(const Json& config, const char* flag) {
   const Json value = config.value(flag, Json());
   return value.is_boolean() && value.get<bool>();
+}
+
+bool has_attention_biases(const GgufArchitecture& family, const Json& config) {
+  if (family.bias_flags) return says(config, "attention_bias");
+  return !family.unbiased && Json::parse(family.constants).value("attention_bias", true);
 }
 
 }  // namespace
 
 bool is_switched_off(const GgufArchitecture& family, const Json& config, const std::string& name,
                      const std::string& where) {
-  if (name.ends_with("_proj.bias")) {
-    if (contains(name, ".self_attn.")) return !has_biases(family, config, "attention_bias");
-    if (contains(name, ".mlp.")) return !has_biases(family, config, "mlp_bias");
+  if (contains(name, ".self_attn.") && name.ends_with("_proj.bias")) {
+    return !has_attention_biases(family, config);
+  }
+  // Families with projections of these names have biases of them by the flag alone.
+  for (const char* part : {"gate_proj.bias", "up_proj.bias", "down_proj.bias"}) {
+    if (name.ends_with(part)) return !family.bias_flags || !says(config, "mlp_bias");
   }
   return family.words.is_switched_off != nullptr &&
          family.words.is_switched_off(config, name, where);

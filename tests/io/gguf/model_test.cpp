@@ -210,6 +210,10 @@ TEST(GgufModel, LeavesOutWhatTheConfigurationSwitchesOff) {
       }
     }
   }
+  const ModelFolder mistral = ModelFolder::open(golden("mistral"));
+  for (const std::string& name : names_in(mistral.config(), biased)) {
+    EXPECT_FALSE(name.ends_with(".bias")) << name;  // llama.cpp would add them
+  }
   const ModelFolder gemma = ModelFolder::open(golden("gemma4"));
   Json config = gemma.config();
   config["attention_k_eq_v"] = true;

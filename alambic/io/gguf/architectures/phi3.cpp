@@ -44,6 +44,7 @@ constexpr GgufArchitecture phi3_rows[] = {
      .settings = sizes,
      .tensors = tensors,
      .constants = R"({"hidden_act": "silu"})",
+     .unbiased = true,
      .windowless = true,
      .words = {.read = read, .rope = rope}},
 };
