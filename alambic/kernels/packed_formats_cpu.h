@@ -30,9 +30,7 @@ static constexpr LevelTable<Format> level_table;
 template <class Format>
 struct Unpacked {
   static constexpr int groups = Format::numbers / Format::group;
-  /// Numbers that `each_of_part` gives at a time.
-  static constexpr int part = Format::group;
-  static constexpr int parts = groups;
+  static constexpr int parts = groups;  ///< that `each_of_part` gives one at a time
   alignas(64) uint8_t made[Format::numbers];
   alignas(64) float factor[2 * groups];  ///< the groups' scales, then their minima
   const uint8_t* code;  ///< in `made` or, where the file has them as bytes, in the block
