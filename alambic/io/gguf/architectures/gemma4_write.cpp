@@ -152,7 +152,9 @@ GgufFrequencies add_ropes(const Json& config, const Gemma4Kinds& kinds, const st
 
 // Keys are values in layers without a window: these have no projection of their own.
 bool is_switched_off_gemma4(const Json& config, const std::string& name, const std::string& where) {
-  if (!config.value("attention_k_eq_v", false)) return false;
+  if (!name.ends_with(".self_attn.v_proj.weight") || !config.value("attention_k_eq_v", false)) {
+    return false;
+  }
   const Gemma4Kinds kinds = kinds_of(config, where);
   for (int64_t i = 0; i < kinds.count(); ++i) {
     if (!kinds.slides[i] && name == fmt::format("model.layers.{}.self_attn.v_proj.weight", i)) {
