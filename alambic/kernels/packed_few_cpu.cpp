@@ -85,7 +85,7 @@ void dot_tile(const PackedArgs& job, const FourRows& b, int64_t m, int64_t e, bo
   for (; k + Format::numbers <= job.K; k += Format::numbers, at += Format::bytes) {
     for (int i = 0; ahead && i < 4; ++i) {
       for (int line = 0; line < Format::bytes; line += 64) {
-        __builtin_prefetch(b.row[i] + at + 4 * job.b_row + line);
+        prefetch_weights(b.row[i] + at + 4 * job.b_row + line);
       }
     }
     add_blocks<Format>(b, at, k, totals);

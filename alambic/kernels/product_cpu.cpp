@@ -21,7 +21,7 @@ template <int R>
 #pragma GCC unroll 4
     for (int e = 0; e < 4; ++e) {
       weight[e] = load(w[e] + d);
-      if (ahead > 0) __builtin_prefetch(w[e] + d + ahead);
+      if (ahead > 0) prefetch_weights(w[e] + d + ahead);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
