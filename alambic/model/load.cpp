@@ -116,6 +116,21 @@ class Loader {
     });
   }
 
+  // torch.compile saves a model's names behind "_orig_mod.", DistributedDataParallel behind
+  // "module.".
+  std::string where_they_may_be() const {
+    const std::string end = "." + missing_.front();
+    const auto wrapped = std::ranges::find_if(
+        found_, [&](const auto& tensor) { return tensor.first.ends_with(end); });
+    if (wrapped == found_.end())
+      return "an incomplete download, or weights of another architecture";
+    const std::string& name = wrapped->first;
+    return fmt::format(
+        "{} is there, as a wrapper of the model saves it: save the model inside of it, or take "
+        "\"{}\" off the names",
+        printable(name), printable(name.substr(0, name.size() - missing_.front().size())));
+  }
+
   // The names of tensors that no place has taken.
   std::set<std::string> run() {
     model_.visit({[this](const std::string& name, Tensor& place) { fill(name, place); },
@@ -123,7 +138,7 @@ class Loader {
     if (!missing_.empty()) {
       throw input_error("cannot load {}: {} tensors are missing, the first is {}{}", folder_,
                         missing_.size(), missing_.front(), beside())
-          .with_hint("an incomplete download, or weights of another architecture");
+          .with_hint(where_they_may_be());
     }
     std::set<std::string> unused;
     for (const auto& [name, view] : found_) unused.insert(name);

@@ -55,6 +55,15 @@ TEST(LoadModel, NamesAMissingTensor) {
   EXPECT_NE(error_of(folder).find("model.norm.weight"), std::string::npos);
 }
 
+// "an incomplete download" for a whole model that torch.compile has saved.
+TEST(LoadModel, NamesTheWrapperThatSavedAModel) {
+  const fs::path folder = copy_of_llama("wrapped");
+  edit_weights(folder, [](auto& views) {
+    for (TensorView& view : views) view.name = "_orig_mod." + view.name;
+  });
+  EXPECT_NE(error_of(folder).find("take \"_orig_mod.\" off the names"), std::string::npos);
+}
+
 TEST(LoadModel, NamesAnUnexpectedTensor) {
   const fs::path folder = copy_of_llama("unexpected");
   edit_weights(folder, [](auto& views) { views.back().name = "model.layers.9.stranger"; });
