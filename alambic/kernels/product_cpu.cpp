@@ -83,7 +83,7 @@ template <int R, int V>
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
       row[v] = load(b + v * lanes);
-      if (ahead) __builtin_prefetch(b + v * lanes + 64);
+      if (ahead) prefetch_weights(b + v * lanes + 64);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
