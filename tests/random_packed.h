@@ -9,6 +9,7 @@
 #include "alambic/io/quant/encode.h"
 #include "alambic/io/quant/tile_scales.h"
 #include "alambic/tensor/packed_matrix.h"
+#include "tests/block_halves.h"
 
 namespace alambic {
 
@@ -17,27 +18,6 @@ inline const std::vector<Dtype> packed_dtypes = {
     Dtype::F32,  Dtype::BF16, Dtype::F16,    Dtype::F8_E4M3, Dtype::Q4_0, Dtype::Q4_1,
     Dtype::Q5_0, Dtype::Q5_1, Dtype::Q8_0,   Dtype::Q2_K,    Dtype::Q3_K, Dtype::Q4_K,
     Dtype::Q5_K, Dtype::Q6_K, Dtype::IQ4_NL, Dtype::MXFP4};
-
-/// Places in a block of its half-precision scales and minima.
-inline std::vector<size_t> halves_of(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::Q4_1:
-    case Dtype::Q5_1:
-    case Dtype::Q4_K:
-    case Dtype::Q5_K:
-      return {0, 2};
-    case Dtype::Q2_K:
-      return {80, 82};
-    case Dtype::Q3_K:
-      return {108};
-    case Dtype::Q6_K:
-      return {208};
-    case Dtype::MXFP4:
-      return {};
-    default:
-      return {0};
-  }
-}
 
 /// Random F8_E4M3 numbers, none of them NaN, in tiles of 16 × 24.
 inline PackedMatrix random_tiles(int64_t rows, int64_t columns, std::mt19937& random,

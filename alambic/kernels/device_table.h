@@ -206,39 +206,56 @@ struct DeviceClip {
   float* scale;
 };
 
-/// Formats of packed weights that the device decodes.
-enum class DevicePacked : uint8_t { fp8_tiles, q8_0, q4_k, q6_k, mxfp4, mxfp4_split };
+/// Formats of packed weights that the device decodes: DeepSeek's tiles and ggml's blocks.
+enum class DevicePacked : uint8_t {
+  fp8_tiles,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+  mxfp4
+};
 
-/// Packed rows [R, C]. fp8_tiles: E4M3 bytes, with float32 scales of tiles of `tile` × `tile`, row
-/// by row, ceil(C / tile) to a row of tiles. mxfp4_split: 16 bytes of 32 numbers, lower half first,
-/// and a byte of exponent per 32 in `scales` (gpt-oss). The others: ggml's blocks.
+/// Packed rows [R, C], the ones from `first` on of the matrix at `bytes`. fp8_tiles: E4M3 bytes,
+/// with scales of the matrix's tiles, row by row, ceil(C / tile_columns) to a row of tiles.
 struct DevicePackedRows {
   const uint8_t* bytes;
   int64_t row_bytes;
-  const void* scales;
-  int64_t tile;
+  const float* scales;
+  int64_t tile_rows, tile_columns;
   DevicePacked format;
-  int64_t R, C;
+  int64_t first, R, C;
 };
 
-/// The numbers of rows first … first + count, [count, C] dense: float32 bit for bit as io/quant
-/// decodes them, or rounded from those. With `ids` the rows are ids[0 … count].
+/// The numbers of the rows, or with `ids` of rows ids[0 … count] of them, [count, C] dense: float32
+/// bit for bit as io/quant decodes them, or rounded from those.
 struct DeviceUnpack {
   DevicePackedRows rows;
-  int64_t first, count;
   const int64_t* ids;
+  int64_t count;
   void* y;
   DeviceNumber type;
 };
 
-/// y[N, R] = x[N, C] · rowsᵀ (+ bias) for few N, decoded on the way, summed in float32.
+/// y[N, R] = x[N, C] · rowsᵀ (+ bias), decoded on the way once for packed_few_rows rows of x,
+/// summed in float32. With `ends` the rows are those of `matrices` matrices of as many rows, which
+/// are R of y, and rows ends[m − 1] … ends[m] of x are multiplied by the m-th alone.
 struct DevicePackedFew {
   DevicePackedRows rows;
+  const int32_t* ends;  ///< [matrices] or null
+  int64_t matrices;     ///< 1 without `ends`
   const void* x;
   int64_t x_row;
-  const void* bias;  ///< [R] or null
-  void* y;           ///< [N, R]
-  int64_t y_row, N;  ///< N ≤ packed_few_rows
+  const void* bias;  ///< of every row, or null
+  void* y;
+  int64_t y_row, N;
   DeviceNumber type;
 };
 inline constexpr int64_t packed_few_rows = 8;

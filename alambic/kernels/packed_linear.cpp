@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/kernels/device_packed.h"
 #include "alambic/kernels/launch.h"
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/packed_product.h"
@@ -100,7 +101,9 @@ struct PackedLinearFunction : torch::autograd::Function<PackedLinearFunction> {
 void write_packed_linear(const Tensor& y_NE, const Tensor& x_ND, const PackedMatrix& weight_ED,
                          const Tensor& bias_E) {
   check(!wants_gradient(x_ND, bias_E), "a product written to a tensor has no gradient");
-  if (sums_in_float(x_ND) && sums_in_float(y_NE) && takes_packed_kernel(x_ND.size(0))) {
+  if (weight_ED.on_device) {
+    on_device::write_packed_linear(y_NE, x_ND, weight_ED, bias_E);
+  } else if (sums_in_float(x_ND) && sums_in_float(y_NE) && takes_packed_kernel(x_ND.size(0))) {
     in_float(y_NE, [&](const Tensor& sum_NE) {
       if (bias_E.defined()) sum_NE.copy_(bias_E.expand_as(sum_NE));
       packed_product(sum_NE, dense_rows(x_ND.to(at::kFloat)), packed_rows(weight_ED),
@@ -113,6 +116,7 @@ void write_packed_linear(const Tensor& y_NE, const Tensor& x_ND, const PackedMat
 
 void write_packed_input_grad(const Tensor& dx_ND, const Tensor& dy_NE,
                              const PackedMatrix& weight_ED) {
+  if (weight_ED.on_device) return on_device::write_packed_input_grad(dx_ND, dy_NE, weight_ED);
   if (sums_in_float(dx_ND) && sums_in_float(dy_NE)) {
     in_float(dx_ND, [&](const Tensor& sum_ND) {
       packed_input_grad(sum_ND, dense_rows(dy_NE.to(at::kFloat)), packed_rows(weight_ED));

@@ -7,7 +7,8 @@ namespace alambic::kernels {
 /// y_NE = x_ND · weight_EDᵀ (+ bias_E) for a weight whose blocks are decoded in the product,
 /// differentiable once with respect to x and bias. In float32 bit-equal to `linear` of the decoded
 /// weight, gradients included where there are many rows; bfloat16 is summed in float32, with the
-/// file's numbers unrounded, and rounded once. `bias_E` may be undefined.
+/// file's numbers unrounded, and rounded once. On an accelerator by kernels/device_packed.h.
+/// `bias_E` may be undefined.
 Tensor packed_linear(const Tensor& x_ND, const PackedMatrix& weight_ED, const Tensor& bias_E);
 
 /// The same, written to `y_NE`, not differentiable.

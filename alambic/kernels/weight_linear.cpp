@@ -3,6 +3,7 @@
 #include "alambic/kernels/launch.h"
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/packed_linear.h"
+#include "alambic/kernels/wide_product.h"
 #include "alambic/tensor/packed_view.h"
 
 namespace alambic::kernels {
@@ -31,6 +32,9 @@ void write_linear(const Tensor& y_NE, const Tensor& x_ND, const Weight& weight_E
                   const Tensor& bias_E) {
   if (weight_ED.is_packed()) {
     write_packed_linear(y_NE, x_ND, weight_ED.packed(), bias_E);
+  } else if (y_NE.scalar_type() != x_ND.scalar_type()) {
+    write_wide_product(y_NE, x_ND, weight_ED.dense().t());
+    if (bias_E.defined()) y_NE.add_(bias_E);
   } else if (bias_E.defined()) {
     y_NE.copy_(bias_E.expand_as(y_NE));
     add_product(y_NE, x_ND, weight_ED.dense().t());
@@ -42,6 +46,8 @@ void write_linear(const Tensor& y_NE, const Tensor& x_ND, const Weight& weight_E
 void write_input_grad(const Tensor& dx_ND, const Tensor& dy_NE, const Weight& weight_ED) {
   if (weight_ED.is_packed()) {
     write_packed_input_grad(dx_ND, dy_NE, weight_ED.packed());
+  } else if (dx_ND.scalar_type() != dy_NE.scalar_type()) {
+    write_wide_product(dx_ND, dy_NE, weight_ED.dense());
   } else {
     write_product(dx_ND, dy_NE, weight_ED.dense());
   }

@@ -10,11 +10,12 @@ namespace alambic::kernels {
 /// weight has no gradient of its own. `bias_E` may be undefined.
 Tensor linear(const Tensor& x_ND, const Weight& weight_ED, const Tensor& bias_E);
 
-/// The same, written to `y_NE`; not differentiable.
+/// The same, written to `y_NE`, which is of that dtype or the float32 of a wide product
+/// (wide_product.h); not differentiable.
 void write_linear(const Tensor& y_NE, const Tensor& x_ND, const Weight& weight_ED,
                   const Tensor& bias_E);
 
-/// dx_ND = dy_NE · weight_ED, what goes back through `linear`; not differentiable.
+/// dx_ND = dy_NE · weight_ED, what goes back through `linear`, likewise.
 void write_input_grad(const Tensor& dx_ND, const Tensor& dy_NE, const Weight& weight_ED);
 
 }  // namespace alambic::kernels

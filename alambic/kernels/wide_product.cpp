@@ -3,8 +3,8 @@
 namespace alambic::kernels {
 
 bool has_wide_product(const Tensor& x_ND, const Weight& weight_ED) {
-  return !x_ND.is_cpu() && !x_ND.is_meta() && !weight_ED.is_packed() &&
-         x_ND.scalar_type() == at::kBFloat16 && weight_ED.scalar_type() == at::kBFloat16;
+  return !x_ND.is_cpu() && !x_ND.is_meta() && x_ND.scalar_type() == at::kBFloat16 &&
+         weight_ED.scalar_type() == at::kBFloat16;
 }
 
 void write_wide_product(const Tensor& y_ME, const Tensor& a_MK, const Tensor& b_KE) {

@@ -6,7 +6,8 @@
 
 namespace alambic::kernels {
 
-/// Whether a product of these is one: both are dense bfloat16 on a device that is no CPU.
+/// Whether a product of these is one: both are bfloat16, or packed for it, on a device that is no
+/// CPU.
 bool has_wide_product(const Tensor& x_ND, const Weight& weight_ED);
 
 /// y = a · b, or y += a · b; y is float32.

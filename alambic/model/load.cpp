@@ -14,6 +14,7 @@
 #include "alambic/io/model_folder.h"
 #include "alambic/io/split_experts.h"
 #include "alambic/io/tied_head.h"
+#include "alambic/kernels/device_packed.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/adapter_fit.h"
 #include "alambic/model/families.h"
@@ -84,6 +85,30 @@ void tell_context(const Model& model, const ModelFolder& files) {
       files.config_name(), positions, found->get<int64_t>());
 }
 
+// Matrices that a CPU would keep packed and the device cannot.
+struct Decoded {
+  std::set<std::string> formats;
+  double in_file = 0, in_memory = 0;
+
+  void add(const TensorView& view, at::ScalarType type) {
+    if (view.dtype == Dtype::BF16 || view.dtype == Dtype::F16) return;  // widened, as asked for
+    formats.insert(name_of(view.dtype));
+    in_file += static_cast<double>(view.bytes.size());
+    in_memory +=
+        static_cast<double>(count_of(view.shape)) * static_cast<double>(c10::elementSize(type));
+  }
+
+  // What costs memory.
+  void tell(const std::string& folder, at::Device device) const {
+    if (in_memory <= 1.5 * in_file) return;
+    warn(
+        "{}: device {} has no kernels for weights in {}: they are decoded as they are loaded, {} "
+        "instead of {}",
+        folder, device.str(), some_names({formats.begin(), formats.end()}), human_bytes(in_memory),
+        human_bytes(in_file));
+  }
+};
+
 // Gives the places of a model what its files have; what they lack is an error.
 class Loader {
  public:
@@ -145,6 +170,8 @@ class Loader {
     return unused;
   }
 
+  const Decoded& decoded() const { return decoded_; }
+
  private:
   void fill(const std::string& name, Tensor& place) {
     if (const auto view = take(name, place)) fill(name, *view, place);
@@ -155,10 +182,20 @@ class Loader {
     if (!view) return;
     const at::ScalarType type = model_.type_of(name, options_.dtype);
     if (is_only_read(name) && stays_packed(*view, type) && needs_numbers(place)) {
-      place = Weight(to_packed(*view, type, files_));
-    } else {
-      fill(name, *view, place.dense());
+      if (kernels::stays_packed(*view, type, options_.device)) {
+        place = Weight(packed(*view, type));
+        return;
+      }
+      decoded_.add(*view, type);
     }
+    fill(name, *view, place.dense());
+  }
+
+  PackedMatrix packed(const TensorView& view, at::ScalarType type) const {
+    PackedMatrix matrix = to_packed(view, type, files_);
+    if (options_.device.is_cpu()) return matrix;
+    return kernels::on_device::packed_on(
+        options_.device, matrix, [&](std::span<const std::byte> part) { files_->release(part); });
   }
 
   void fill(const std::string& name, const TensorView& view, Tensor& place) {
@@ -196,15 +233,12 @@ class Loader {
     return node.mapped();
   }
 
-  // Whether the tensor is on the CPU and nobody will write to it.
-  bool is_only_read(const std::string& name) const {
-    return options_.device.is_cpu() && written_ && !written_->contains(name);
-  }
+  // Whether nobody will write to the tensor.
+  bool is_only_read(const std::string& name) const { return written_ && !written_->contains(name); }
 
   bool stays_in_file(const std::string& name) const {
-    const bool private_pages = options_.device.is_cpu() &&
-                               files_->pages() == Pages::copy_on_write && !copied_.contains(name);
-    return private_pages || is_only_read(name);
+    const bool private_pages = files_->pages() == Pages::copy_on_write && !copied_.contains(name);
+    return options_.device.is_cpu() && (private_pages || is_only_read(name));
   }
 
   bool needs_numbers(const Weight& place) const {
@@ -223,6 +257,7 @@ class Loader {
   std::vector<std::string> missing_;
   std::set<std::string> left_out_;  // of places that others fill
   std::set<std::string> copied_;    // of places whose numbers another place has too
+  Decoded decoded_;
 };
 
 // Refuses a model too large for main memory: a configuration without files may ask for anything.
@@ -308,6 +343,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
   if (!options.on_meta && !options.head_only) {
     if (!files->note().empty()) warn("{}", files->note());
     if (within) say("{}: the adapter in it is merged into its weights", folder.string());
+    loader.decoded().tell(folder.string(), options.device);
     tell_unused(unused, folder.string());
     tell_context(*model, *files);
     tell_left_out(*model, files->tensors(), folder.string());

@@ -15,8 +15,9 @@ struct LoadOptions {
   bool trainable = false;  ///< tensors require gradients
   bool on_meta = false;    ///< everything stays on the meta device
   /// Nothing will write to the tensors: on a CPU those of the right dtype stay in the mapped files,
-  /// and matrices in block formats or of 16 bits stay packed (tensor/weight.h), but for those that
-  /// an adapter changes or saves whole.
+  /// and matrices in block formats or of 16 bits stay packed (tensor/weight.h), on an accelerator
+  /// those that its kernels decode (kernels/device_packed.h), but for those that an adapter changes
+  /// or saves whole.
   bool frozen = false;
   bool head_only = false;              ///< the rest stays on the meta device: shapes without data
   std::filesystem::path adapter = {};  ///< folder of an adapter to attach; empty: none

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
-#include "alambic/kernels/linear.h"
+#include "alambic/kernels/device_packed.h"
+#include "alambic/kernels/weight_linear.h"
 
 namespace alambic {
 
 namespace {
 
 bool is_plain(const Linear& map) {
-  return map.layout == WeightLayout::output_major && map.weight.defined() &&
-         !map.weight.is_packed() && !map.lora;
+  return map.layout == WeightLayout::output_major && map.weight.defined() && !map.lora;
 }
 
 // The tensors as one where each begins behind the one before; undefined where they do not.
@@ -31,19 +31,42 @@ Tensor joined(const std::vector<Tensor>& parts) {
   return first.detach().as_strided(sizes, first.strides());
 }
 
+// The same of packed ones, which are parts of one matrix (kernels::on_device::side_by_side).
+Weight joined(const std::vector<const PackedMatrix*>& parts) {
+  const PackedMatrix& first = *parts.front();
+  int64_t rows = 0;
+  for (const PackedMatrix* part : parts) {
+    const bool follows = part->on_device && part->on_device == first.on_device &&
+                         part->first_row == first.first_row + rows;
+    if (!follows) return {};
+    rows += part->rows;
+  }
+  PackedMatrix whole = first;
+  whole.rows = rows;
+  return Weight(std::move(whole));
+}
+
 // Weights and biases of the maps, each joined; no weights: they do not lie so.
 struct Joint {
-  Tensor weight_ED, bias_E;
+  Weight weight_ED;
+  Tensor bias_E;
 };
 
 Joint joint_of(const std::vector<const Linear*>& maps) {
   std::vector<Tensor> weights, biases;
+  std::vector<const PackedMatrix*> packed;
   for (const Linear* map : maps) {
     if (!is_plain(*map) || map->bias.defined() != maps.front()->bias.defined()) return {};
-    weights.push_back(map->weight.dense());
+    if (map->weight.is_packed()) {
+      packed.push_back(&map->weight.packed());
+    } else {
+      weights.push_back(map->weight.dense());
+    }
     if (map->bias.defined()) biases.push_back(map->bias);
   }
-  const Joint joint{joined(weights), biases.empty() ? Tensor() : joined(biases)};
+  if (!weights.empty() && !packed.empty()) return {};
+  const Joint joint{packed.empty() ? Weight(joined(weights)) : joined(packed),
+                    biases.empty() ? Tensor() : joined(biases)};
   return biases.empty() || joint.bias_E.defined() ? joint : Joint{};
 }
 
@@ -68,9 +91,9 @@ void move_together(std::vector<Tensor> parts) {
 
 }  // namespace
 
-Tensor joint_weight(const std::vector<const Linear*>& maps) {
+Weight joint_weight(const std::vector<const Linear*>& maps) {
   const Joint joint = joint_of(maps);
-  return joint.bias_E.defined() ? Tensor() : joint.weight_ED;
+  return joint.bias_E.defined() ? Weight() : joint.weight_ED;
 }
 
 std::vector<Tensor> joint_linear(const Tensor& x_ND, const std::vector<const Linear*>& maps) {
@@ -88,12 +111,22 @@ std::vector<Tensor> joint_linear(const Tensor& x_ND, const std::vector<const Lin
 
 void lay_side_by_side(const std::vector<Linear*>& maps) {
   std::vector<Tensor> weights, biases;
+  std::vector<PackedMatrix> packed;
   for (Linear* map : maps) {
-    if (map->layout != WeightLayout::output_major || map->weight.is_packed()) return;
-    weights.push_back(map->weight.dense());
+    if (map->layout != WeightLayout::output_major) return;
+    if (map->weight.is_packed()) {
+      packed.push_back(map->weight.packed());
+    } else {
+      weights.push_back(map->weight.dense());
+    }
     if (map->bias.defined()) biases.push_back(map->bias);
   }
-  move_together(weights);
+  if (packed.size() == maps.size()) {
+    packed = kernels::on_device::side_by_side(packed);
+    for (size_t i = 0; i < packed.size(); ++i) maps[i]->weight = Weight(packed[i]);
+  } else if (weights.size() == maps.size()) {
+    move_together(weights);
+  }
   if (biases.size() == maps.size()) move_together(biases);
 }
 

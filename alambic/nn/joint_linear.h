@@ -13,10 +13,10 @@ std::vector<Tensor> joint_linear(const Tensor& x_ND, const std::vector<const Lin
 
 /// The weights of maps without biases as one, [sum of out, in], where they lie so; else undefined.
 /// Nothing wants a gradient of it.
-Tensor joint_weight(const std::vector<const Linear*>& maps);
+Weight joint_weight(const std::vector<const Linear*>& maps);
 
 /// Moves the weights, and the biases, of maps of one input to one memory, one behind the other.
-/// Dense ones of one type and width on one device; others stay where they are.
+/// Those of one type, or packed in one format, and width on one device; others stay where they are.
 void lay_side_by_side(const std::vector<Linear*>& maps);
 
 }  // namespace alambic

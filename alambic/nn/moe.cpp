@@ -2,6 +2,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/kernels/device_moe.h"
+#include "alambic/nn/expert_groups.h"
 #include "alambic/nn/joint_linear.h"
 
 namespace alambic {
@@ -46,13 +47,6 @@ Tensor by_experts(const Tensor& x_PD, const std::vector<int64_t>& counts,
   return at::cat(outputs);
 }
 
-// Whether an accelerator's kernels sort and combine the rows.
-bool has_kernels(const Tensor& x_ND, const Tensor& base_ND, const RouterOptions& options) {
-  return options.experts <= kernels::most_experts && x_ND.dim() == 2 &&
-         base_ND.scalar_type() == x_ND.scalar_type() &&
-         kernels::kernels_of(x_ND, base_ND) != nullptr;
-}
-
 // The choices with those outside of each token's best groups at −∞.
 Tensor in_best_groups(const Tensor& choice_NE, const RouterOptions& options) {
   const Tensor grouped_NGe = choice_NE.unflatten(-1, {options.groups, -1});
@@ -77,6 +71,12 @@ Tensor scores_of(const Tensor& logits_NE, Scores scores) {
 }
 
 }  // namespace
+
+bool sorts_by_kernel(const Tensor& x_ND, const Tensor& base_ND, const RouterOptions& options) {
+  return options.experts <= kernels::most_experts && x_ND.dim() == 2 &&
+         base_ND.scalar_type() == x_ND.scalar_type() &&
+         kernels::kernels_of(x_ND, base_ND) != nullptr;
+}
 
 Router::Router(int64_t width, const RouterOptions& options)
     : options(options), weight_ED(placeholder({options.experts, width})) {
@@ -132,7 +132,7 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
                    const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
                    const Tensor& base_ND) {
   if (choice.experts_NK.numel() == 0) return base_ND;
-  if (has_kernels(x_ND, base_ND, options)) {
+  if (sorts_by_kernel(x_ND, base_ND, options)) {
     const auto routed = kernels::on_device::route(choice.experts_NK, options.experts);
     const Tensor x_PD = kernels::on_device::gather_rows(x_ND, routed);
     const Tensor y_PD = by_experts(x_PD, on_host(routed.counts_E), expert);
@@ -160,47 +160,37 @@ Tensor Moe::forward(const Tensor& x_ND, const Pass& pass) const {
 
 namespace {
 
-// The experts' matrices as stacks, where a device has them one behind the other (lay_side_by_side).
+// The experts' matrices as stacks, where a device has them one behind the other (lay_side_by_side):
+// of each expert its gate's rows, then its up's.
 struct ExpertStacks {
-  Tensor gate_up_EFD, down_EDF;  // of each expert its gate's rows, then its up's
+  Weight gate_up, down;
+
+  explicit ExpertStacks(const std::vector<DenseMlp>& experts) {
+    std::vector<const Linear*> inner, outer;
+    for (const DenseMlp& expert : experts) {
+      inner.insert(inner.end(), {&expert.gate_proj, &expert.up_proj});
+      outer.push_back(&expert.down_proj);
+    }
+    gate_up = joint_weight(inner);
+    down = joint_weight(outer);
+  }
 };
-
-std::optional<ExpertStacks> stacks_of(const std::vector<DenseMlp>& experts, const Tensor& x_ND) {
-  if (x_ND.is_cpu() || at::GradMode::is_enabled() || experts.front().shape.limit > 0) return {};
-  std::vector<const Linear*> inner, outer;
-  for (const DenseMlp& expert : experts) {
-    inner.insert(inner.end(), {&expert.gate_proj, &expert.up_proj});
-    outer.push_back(&expert.down_proj);
-  }
-  ExpertStacks stacks{joint_weight(inner), joint_weight(outer)};
-  if (!stacks.gate_up_EFD.defined() || !stacks.down_EDF.defined()) return {};
-  for (Tensor* stack : {&stacks.gate_up_EFD, &stacks.down_EDF}) {
-    *stack = stack->unflatten(0, {std::ssize(experts), -1});
-    if (!kernels::on_device::takes_grouped_product(x_ND, *stack)) return {};
-  }
-  return stacks;
-}
-
-// mix_experts by grouped products.
-Tensor mix_stacks(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
-                  const ExpertStacks& stacks, Gate gate, const Tensor& base_ND) {
-  namespace on_device = kernels::on_device;
-  const auto routed = on_device::route(choice.experts_NK, options.experts);
-  const Tensor x_PD = on_device::gather_rows(x_ND, routed);
-  const auto both = on_device::grouped_product(x_PD, stacks.gate_up_EFD, routed).chunk(2, -1);
-  const Tensor y_PD =
-      on_device::grouped_product(kernels::gated(gate, both[0], both[1]), stacks.down_EDF, routed);
-  return on_device::combine_rows(y_PD, choice.weights_NK, base_ND, routed);
-}
 
 }  // namespace
 
 Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
   Tensor base_ND = shared ? (*shared)(x_ND) : at::zeros_like(x_ND);
   if (shared_gate.weight.defined()) base_ND = base_ND * shared_gate(x_ND).sigmoid();
-  if (choice.experts_NK.numel() > 0 && has_kernels(x_ND, base_ND, router.options)) {
-    if (const auto stacks = stacks_of(experts, x_ND)) {
-      return mix_stacks(x_ND, choice, router.options, *stacks, experts.front().shape.gate, base_ND);
+  const MlpShape& shape = experts.front().shape;
+  if (takes_groups(x_ND, base_ND, router.options) && shape.limit == 0) {
+    const ExpertStacks stacks(experts);
+    if (can_be_grouped(x_ND, {stacks.gate_up, stacks.down}, router.options)) {
+      const auto of_all = [&](const Tensor& x_PD, const kernels::on_device::Routed& routed) {
+        const auto both = grouped_linear(x_PD, stacks.gate_up, {}, routed).chunk(2, -1);
+        const Tensor inner_PF = kernels::gated(shape.gate, both[0], both[1]);
+        return grouped_linear(inner_PF, stacks.down, {}, routed);
+      };
+      return mix_groups(x_ND, choice, router.options, of_all, base_ND);
     }
   }
   return mix_experts(

@@ -58,6 +58,9 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
                    const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
                    const Tensor& base_ND);
 
+/// Whether an accelerator's kernels sort and combine the rows (kernels/device_moe.h).
+bool sorts_by_kernel(const Tensor& x_ND, const Tensor& base_ND, const RouterOptions& options);
+
 /// Names in the files of the block and of the matrices of an expert.
 struct ExpertNames {
   std::string block = "mlp";

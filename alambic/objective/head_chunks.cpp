@@ -87,13 +87,8 @@ Tensor HeadChunks::logits_CV(int64_t begin, int64_t count) {
   const at::NoGradGuard no_gradient;
   const Tensor hidden_CD = hidden_MD_.narrow(0, begin, count);
   Tensor logits_CV = buffer_.narrow(0, 0, count).narrow(1, 0, head_.vocabulary());
-  if (narrow_) {
-    kernels::write_wide_product(logits_CV, hidden_CD, head_.weight_VD.dense().t());
-    if (head_.bias_V.defined()) logits_CV.add_(head_.bias_V);
-  } else {
-    kernels::write_linear(logits_CV, hidden_CD.to(buffer_.scalar_type()), head_.weight_VD,
-                          head_.bias_V);
-  }
+  kernels::write_linear(logits_CV, narrow_ ? hidden_CD : hidden_CD.to(buffer_.scalar_type()),
+                        head_.weight_VD, head_.bias_V);
   if (head_.scale != 1) logits_CV.mul_(head_.scale);
   if (head_.softcap > 0) logits_CV.div_(head_.softcap).tanh_().mul_(head_.softcap);
   return logits_CV;
@@ -138,8 +133,8 @@ void HeadGradient::add(const HeadChunks& chunks, int64_t begin, const Tensor& gr
 void HeadGradient::add_narrow(const HeadChunks& chunks, int64_t begin, const Tensor& narrow_CV) {
   const int64_t count = narrow_CV.size(0);
   if (hidden_needed_) {
-    kernels::write_wide_product(hidden_MD_.narrow(0, begin, count), narrow_CV,
-                                chunks.head().weight_VD.dense());
+    kernels::write_input_grad(hidden_MD_.narrow(0, begin, count), narrow_CV,
+                              chunks.head().weight_VD);
   }
   if (!weight_needed_) return;
   if (!weight_VD_.defined())

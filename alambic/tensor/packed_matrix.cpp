@@ -45,13 +45,19 @@ Tensor decode_rows(const PackedMatrix& matrix, int64_t count, const RowOf& row_o
 
 }  // namespace
 
+at::Device PackedMatrix::device() const {
+  return on_device ? on_device->bytes_RB.device() : at::Device(at::kCPU);
+}
+
 Tensor PackedMatrix::decoded(int64_t begin, int64_t count) const {
+  if (on_device) return on_device->decode(part(begin, count), Tensor());
   check(begin >= 0 && count >= 0 && begin + count <= rows, "rows {} to {} of {}", begin,
         begin + count, rows);
   return decode_rows(*this, count, [=](int64_t i) { return begin + i; });
 }
 
 Tensor PackedMatrix::decoded(const Tensor& rows_N) const {
+  if (on_device) return on_device->decode(*this, rows_N);  // unchecked: nothing waits for it
   const Tensor indices = rows_N.contiguous();
   const int64_t* row = indices.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < indices.numel(); ++i) {
@@ -64,8 +70,10 @@ PackedMatrix PackedMatrix::part(int64_t begin, int64_t count) const {
   check(begin >= 0 && count >= 0 && begin + count <= rows, "rows {} to {} of {}", begin,
         begin + count, rows);
   PackedMatrix part = *this;
-  const size_t row = rows == 0 ? 0 : bytes.size() / static_cast<size_t>(rows);
-  part.bytes = bytes.subspan(row * static_cast<size_t>(begin), row * static_cast<size_t>(count));
+  if (!on_device) {
+    const size_t row = rows == 0 ? 0 : bytes.size() / static_cast<size_t>(rows);
+    part.bytes = bytes.subspan(row * static_cast<size_t>(begin), row * static_cast<size_t>(count));
+  }
   part.rows = count;
   part.first_row += begin;
   part.matrices = 0;

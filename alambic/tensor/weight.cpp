@@ -50,7 +50,8 @@ std::vector<int64_t> Weight::sizes() const {
 }
 
 at::TensorOptions Weight::options() const {
-  return is_packed() ? at::dtype(packed().type) : std::get<Tensor>(form_).options();
+  return is_packed() ? at::dtype(packed().type).device(packed().device())
+                     : std::get<Tensor>(form_).options();
 }
 
 at::ScalarType Weight::scalar_type() const {
@@ -58,7 +59,7 @@ at::ScalarType Weight::scalar_type() const {
 }
 
 at::Device Weight::device() const {
-  return is_packed() ? at::Device(at::kCPU) : std::get<Tensor>(form_).device();
+  return is_packed() ? packed().device() : std::get<Tensor>(form_).device();
 }
 
 bool Weight::is_meta() const { return !is_packed() && std::get<Tensor>(form_).is_meta(); }

@@ -15,6 +15,7 @@
 #include "tests/device/simulated_device.h"
 #include "tests/device/simulated_kernels.h"
 #include "tests/device/test_device.h"
+#include "tests/model/gguf_of.h"
 
 namespace alambic::budget_test {
 namespace {
@@ -156,6 +157,34 @@ TEST_F(Budget, OfOperatorsAloneIsKept) {
   const simulated::WithoutKernels by_operators;
   for (const int64_t layers : {2, 4}) measure("dense, no kernels", layers, 8, false);
   measure("8 experts, no kernels", 2, 8, true);
+}
+
+// Prevents packed weights that are decoded, or multiplied, one by one where one launch is enough,
+// and experts that make the host wait.
+TEST_F(Budget, OfPackedWeightsIsKept) {
+  if (!simulated::has_kernels()) GTEST_SKIP() << "with sanitizers there are no kernels";
+  for (const bool experts : {false, true}) {
+    for (const int64_t sequences : {8, 20}) {
+      if (experts && sequences > 8) continue;
+      Json config = config_of(2, experts);
+      config["hidden_size"] = 32;
+      config["intermediate_size"] = 64;
+      const auto teacher = std::shared_ptr<Model>(
+          load_model(gguf_of(config, "q8_0", "budget"), {.device = kDevice, .frozen = true}));
+      const std::vector<Request> requests = requests_of(sequences);
+      std::vector<Completion> completions;
+      nlohmann::ordered_json found;
+      found["prompts"] = prompts(*teacher, requests);
+      found["pass of decoding"] = decoding(*teacher, requests, completions);
+      const Rollouts rollouts = to_rollouts(requests, completions, 0, kDevice);
+      take_counts();
+      static_cast<void>(LocalTeacher(teacher, 50).evaluate(rollouts));
+      found["teacher"] = in_json(take_counts());
+      compare((experts ? "8 packed experts, 2 layers, " : "packed, 2 layers, ") +
+                  std::to_string(sequences) + " rows",
+              found);
+    }
+  }
 }
 
 // The aim for any batch: 9 launches a layer and 12 beside, no upload, one read in eight passes.

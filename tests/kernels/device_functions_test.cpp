@@ -3,7 +3,6 @@
 #include "alambic/kernels/device_functions.h"
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
-#include "alambic/io/quant/encode.h"
 #include "alambic/kernels/activation.h"
 #include "alambic/kernels/cuda/kernels.h"
 #include "alambic/kernels/device_decoding.h"
@@ -12,8 +11,10 @@
 #include "alambic/kernels/device_packed.h"
 #include "alambic/kernels/device_update.h"
 #include "alambic/kernels/norm.h"
+#include "alambic/kernels/packed_linear.h"
 #include "alambic/kernels/rope.h"
 #include "tests/kernels/numbers.h"
+#include "tests/random_packed.h"
 
 namespace alambic::kernels::device_functions_test {
 namespace {
@@ -148,24 +149,19 @@ TEST_F(DeviceFunctions, RowsGoToExpertsAndBackWithGradients) {
 
 TEST_F(DeviceFunctions, PackedRowsStayPackedInTheirProducts) {
   const int64_t R = 6, C = 64;
-  const Tensor numbers = draw({R, C}, 1).to(at::kFloat);
-  const auto* first = numbers.const_data_ptr<float>();
-  const auto packed = encode(Dtype::Q8_0, std::span(first, R * C));
-  const Tensor bytes = at::empty({R, C / 32 * 34}, at::kByte);
-  std::memcpy(bytes.mutable_data_ptr(), packed.data(), packed.size());
-  const on_device::PackedRowsOnDevice matrix{
-      .bytes = bytes, .format = *on_device::device_format(Dtype::Q8_0), .columns = C};
-  const Tensor whole = on_device::decoded(matrix, 0, R, at::kFloat);
-  EXPECT_LT(error(whole, numbers), 1e-2);
+  const PackedMatrix packed = random_packed(Dtype::Q8_0, R, C);
+  const PackedMatrix matrix = on_device::packed_on(at::kCPU, packed);
+  const Tensor whole = packed.decoded(0, R);
+  EXPECT_TRUE(at::equal(matrix.decoded(0, R), whole));
+  EXPECT_TRUE(at::equal(matrix.part(2, 3).decoded(1, 2), whole.narrow(0, 3, 2)));
   const Tensor ids = at::tensor({4, 1}, at::kLong);
-  EXPECT_TRUE(at::equal(on_device::decoded(matrix, ids, at::kFloat), whole.index_select(0, ids)));
+  EXPECT_TRUE(at::equal(matrix.decoded(ids), whole.index_select(0, ids)));
   for (const int64_t N : {int64_t{2}, packed_few_rows + 1}) {
     const Tensor x = draw({N, C}, 2).to(at::kBFloat16), bias = draw({R}, 3).to(at::kBFloat16);
     const Tensor exact =
         at::addmm(bias.to(at::kDouble), x.to(at::kDouble), whole.to(at::kDouble).t());
-    EXPECT_LT(error(on_device::product(x, matrix, bias), exact), 1e-2) << N;
+    EXPECT_LT(error(packed_linear(x, matrix, bias), exact), 1e-2) << N;
   }
-  EXPECT_FALSE(on_device::device_format(Dtype::Q5_K).has_value());
 }
 
 TEST_F(DeviceFunctions, AStepOfAdamWRoundsTheWeightFromItsMaster) {

@@ -9,11 +9,11 @@
 #include "alambic/io/model_folder.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/student.h"
+#include "alambic/kernels/device_packed.h"
 #include "alambic/nn/shared_prefixes.h"
 #include "alambic/objective/head_chunks.h"
 #include "alambic/scale/grading_pass.h"
 #include "alambic/tensor/device.h"
-#include "alambic/tensor/packed_view.h"
 #include "alambic/tensor/view.h"
 #include "alambic/text/chat/chat_tokens.h"
 
@@ -37,16 +37,17 @@ struct WeightBytes {
   double memory = 0, files = 0;
 
   // Those of a model of which all but the tensors `written` is only read: on a CPU, tensors of the
-  // right dtype and blocks stay in their files.
+  // right dtype and blocks stay in their files; on an accelerator blocks stay as they are.
   void add(const MetaModel& meta_model, const std::set<std::string>& written, at::Device device,
            at::ScalarType dtype) {
     const auto folder = ModelFolder::open(meta_model.folder);
     for (const TensorView& view : folder.tensors()) {
       if (written.contains(meta_model.model.model->canonical_name(view.name))) continue;
-      const bool stays =
-          device.is_cpu() && (stays_packed(view, dtype) || view.dtype == dtype_of(dtype));
+      const bool stays = kernels::stays_packed(view, dtype, device) ||
+                         (device.is_cpu() && view.dtype == dtype_of(dtype));
       const auto numbers = static_cast<double>(count_of(view.shape));
-      const bool mapped = stays && view.dtype != Dtype::F4;  // whose blocks are put together
+      // The blocks of F4 are put together.
+      const bool mapped = stays && device.is_cpu() && view.dtype != Dtype::F4;
       (mapped ? files : memory) += stays ? static_cast<double>(view.bytes.size())
                                          : numbers * static_cast<double>(c10::elementSize(dtype));
     }

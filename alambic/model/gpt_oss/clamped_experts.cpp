@@ -2,6 +2,7 @@
 
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/weight_linear.h"
+#include "alambic/nn/expert_groups.h"
 
 namespace alambic {
 
@@ -22,20 +23,34 @@ Tensor mapped(const Tensor& x_PD, const Weight& weight, const Tensor& bias) {
                             : kernels::linear_input_major(x_PD, weight.dense(), bias);
 }
 
+Tensor gated_by(const ClampedShape& shape, const Tensor& both_PF) {
+  const Tensor pairs = both_PF.unflatten(-1, {-1, 2});
+  const Tensor gate = pairs.select(-1, 0).clamp_max(shape.limit);
+  const Tensor up = pairs.select(-1, 1).clamp(-shape.limit, shape.limit);
+  return (up + 1) * (gate * (gate * shape.alpha).sigmoid());
+}
+
 }  // namespace
 
 Tensor ClampedExperts::forward(const Tensor& x_ND, const Pass& pass) const {
+  const Router::Choice choice = router(x_ND, pass);
+  const Tensor zeros_ND = at::zeros_like(x_ND);
+  // Dense matrices lie input-major, which grouped products do not take.
+  if (gate_up_proj.is_packed() && takes_groups(x_ND, zeros_ND, router.options) &&
+      can_be_grouped(x_ND, {gate_up_proj, down_proj}, router.options)) {
+    const auto of_all = [&](const Tensor& x_PD, const kernels::on_device::Routed& routed) {
+      const Tensor both_PF = grouped_linear(x_PD, gate_up_proj, gate_up_proj_bias, routed);
+      return grouped_linear(gated_by(shape, both_PF), down_proj, down_proj_bias, routed);
+    };
+    return mix_groups(x_ND, choice, router.options, of_all, zeros_ND);
+  }
   const std::vector<Weight> both = gate_up_proj.matrices(), down = down_proj.matrices();
   const std::vector<Tensor> both_bias = gate_up_proj_bias.unbind();
   const std::vector<Tensor> down_bias = down_proj_bias.unbind();
   const auto expert = [&](int64_t e, const Tensor& x_PD) {
-    const Tensor pairs = mapped(x_PD, both[e], both_bias[e]).unflatten(-1, {-1, 2});
-    const Tensor gate = pairs.select(-1, 0).clamp_max(shape.limit);
-    const Tensor up = pairs.select(-1, 1).clamp(-shape.limit, shape.limit);
-    const Tensor inner = (up + 1) * (gate * (gate * shape.alpha).sigmoid());
-    return mapped(inner, down[e], down_bias[e]);
+    return mapped(gated_by(shape, mapped(x_PD, both[e], both_bias[e])), down[e], down_bias[e]);
   };
-  return mix_experts(x_ND, router(x_ND, pass), router.options, expert, at::zeros_like(x_ND));
+  return mix_experts(x_ND, choice, router.options, expert, zeros_ND);
 }
 
 void ClampedExperts::visit(const std::string& prefix, const TensorVisitor& visitor) {
