@@ -3,6 +3,8 @@
 `found` is what `device_test --speed SHAPE` prints: sizes of the model, seconds and bytes.
 """
 
+import re
+
 # What a card can do at most: dense bfloat16 operations and bytes of its memory a second.
 GPUS = {"A100": (312e12, 2.0e12), "H100": (989e12, 3.35e12), "H200": (989e12, 4.8e12),
         "B200": (2250e12, 8.0e12), "B300": (2250e12, 8.0e12)}
@@ -53,7 +55,19 @@ def bounds(found, peak, bandwidth):
     for batch in BATCHES:
         read = found["element"] * (body + head) + batch * keys
         rows[f"decode at batch {batch}"] = (found[f"decode_seconds_{batch}"], read / bandwidth)
+    for name, packed in found.get("packed", {}).items():
+        # Without the embedding, of which few rows are read.
+        blocks = packed["bytes"] * (body + head) / (body + 2 * head)
+        for batch in BATCHES:
+            rows[f"decode {name} at batch {batch}"] = (packed[f"decode_seconds_{batch}"],
+                                                       (blocks + batch * keys) / bandwidth)
+        rows[f"grade {name}"] = (packed["grade_seconds"], forward / peak)
     return rows
+
+
+def aim_of(figure):
+    """Of a figure: what it is held against and the aim; packed weights have those of dense ones."""
+    return AIMS[re.sub(r"^(decode|grade) [A-Z]\w*", r"\1", figure)]
 
 
 def memories(found):
@@ -77,7 +91,7 @@ def table(found, card):
     """Lines of the table; `card` is a kind of GPUS, or None where no card has been measured."""
     lines = ["| figure | found | bound | found / bound | aim |", "|---|---|---|---|---|"]
     for name, (seconds, bound) in bounds(found, *GPUS[card or USUAL]).items():
-        what, aim = AIMS[name]
+        what, aim = aim_of(name)
         held = (f"{1e3 * bound:.2f} ms ({what}) | {seconds / bound:.2f} | {aim:.2f} |" if card
                 else f"no card ({what}) | | {aim:.2f} |")
         lines.append(f"| {name} | {1e3 * seconds:.2f} ms | {held}")

@@ -8,6 +8,8 @@
 #include "alambic/base/error.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/kernels/attention.h"
+#include "alambic/kernels/device.h"
+#include "alambic/kernels/device_packed.h"
 #include "alambic/model/side_by_side.h"
 #include "alambic/model/tiny.h"
 #include "alambic/nn/recompute.h"
@@ -17,6 +19,7 @@
 #include "alambic/tensor/device.h"
 #include "alambic/train/optimizer.h"
 #include "tests/device/test_device.h"
+#include "tests/random_packed.h"
 
 namespace alambic {
 
@@ -26,6 +29,7 @@ struct Workload {
   Json config;
   at::ScalarType dtype;
   int64_t sequences, length, decoded, repeats;
+  std::vector<Dtype> packed;  // formats of packed weights, whose blocks fit the widths
 
   int64_t size(const char* name) const { return config.at(name).get<int64_t>(); }
   int64_t vocabulary() const { return size("vocab_size"); }
@@ -50,7 +54,8 @@ Workload workload(const std::string& shape) {
           .sequences = 4,
           .length = tiny ? 32 : 4096,
           .decoded = tiny ? 8 : 128,
-          .repeats = tiny ? 1 : 3};
+          .repeats = tiny ? 1 : 3,
+          .packed = tiny ? std::vector{Dtype::Q8_0} : std::vector{Dtype::Q8_0, Dtype::Q4_K}};
 }
 
 std::shared_ptr<Model> random_on_device(const Workload& work, at::Device device, bool trainable) {
@@ -61,6 +66,31 @@ std::shared_ptr<Model> random_on_device(const Workload& work, at::Device device,
     tensor = (tensor.dim() < 2 ? at::ones(sizes, options) : at::randn(sizes, options) * 0.02)
                  .set_requires_grad(trainable);
   });
+  model->move_buffers(device, work.dtype);
+  lay_side_by_side(*model);
+  return model;
+}
+
+// The same model with packed weights: the same random rows again and again. Bytes of them are added
+// to `bytes`.
+std::shared_ptr<Model> packed_on_device(const Workload& work, at::Device device, Dtype dtype,
+                                        int64_t& bytes) {
+  constexpr int64_t rows = 32;
+  std::shared_ptr<Model> model = make_model(work.config, "the speed of a device");
+  const at::TensorOptions options = at::TensorOptions().device(device).dtype(work.dtype);
+  const auto pack = [&](const std::string&, Weight& weight) {
+    PackedMatrix matrix = kernels::on_device::packed_on(
+        device, random_packed(dtype, rows, weight.size(1), 1, work.dtype));
+    PackedOnDevice all = *matrix.on_device;
+    matrix.rows = weight.size(0);
+    all.bytes_RB = all.bytes_RB.repeat({(matrix.rows + rows - 1) / rows, 1});
+    bytes += all.bytes_RB.numel();
+    matrix.on_device = std::make_shared<const PackedOnDevice>(std::move(all));
+    weight = Weight(std::move(matrix));
+  };
+  model->visit(
+      {[&](const std::string&, Tensor& tensor) { tensor = at::ones(tensor.sizes(), options); },
+       pack});
   model->move_buffers(device, work.dtype);
   lay_side_by_side(*model);
   return model;
@@ -205,18 +235,32 @@ int print_speed(const std::string& shape) {
     }
     optimizer.step(1e-6, optimizer.gradient_norm() > 1 ? 0.5 : 1);
   });
-  const auto decode = [&](int64_t batch, int64_t tokens) {
+  const auto decode = [&](const Model& model, int64_t batch, int64_t tokens) {
     EngineOptions engine{.vocabulary = work.vocabulary(), .batch = batch};
     engine.sampling.max_new_tokens = tokens;
     std::vector<Request> asked;
     for (int64_t b = 0; b < batch; ++b) asked.push_back({{3, 4, 5}, static_cast<uint64_t>(b)});
     return seconds(device, work.repeats,
-                   [&] { static_cast<void>(generate(*student, asked, engine)); });
+                   [&] { static_cast<void>(generate(model, asked, engine)); });
   };
-  for (const int64_t batch : {1, 64}) {
-    const double passes = static_cast<double>(work.decoded);
-    found["decode_seconds_" + std::to_string(batch)] =
-        (decode(batch, 2 * work.decoded) - decode(batch, work.decoded)) / passes;
+  const auto time_decoding = [&](const Model& model, nlohmann::ordered_json& into) {
+    for (const int64_t batch : {1, 64}) {
+      const double passes = static_cast<double>(work.decoded);
+      into["decode_seconds_" + std::to_string(batch)] =
+          (decode(model, batch, 2 * work.decoded) - decode(model, batch, work.decoded)) / passes;
+    }
+  };
+  time_decoding(*student, found);
+  for (const Dtype dtype : work.packed) {
+    if (kernels::device_kernels(device) == nullptr) break;
+    nlohmann::ordered_json& of_format = found["packed"][name_of(dtype)];
+    int64_t bytes = 0;
+    const std::shared_ptr<Model> model = packed_on_device(work, device, dtype, bytes);
+    of_format["bytes"] = bytes;
+    time_decoding(*model, of_format);
+    const LocalTeacher packed(model, work.vocabulary());
+    of_format["grade_seconds"] =
+        seconds(device, work.repeats, [&] { static_cast<void>(packed.evaluate(rollouts)); });
   }
   fmt::print("{}\n", found.dump());
   return 0;

@@ -24,7 +24,9 @@ FOUND = {"parameters": 2_787_000_000, "head": 151936 * 4096, "layers": 8, "heads
          "grade_seconds": 0.1, "learn_seconds": 0.3, "loss_seconds": 0.1, "update_seconds": 0.02,
          "decode_seconds_1": 0.001, "decode_seconds_64": 0.002,
          "learn_peak_bytes": 60e9, "loss_peak_bytes": 2e9,
-         "full_rows": 4096, "full_seconds": 0.05, "full_peak_bytes": 15e9}
+         "full_rows": 4096, "full_seconds": 0.05, "full_peak_bytes": 15e9,
+         "packed": {"Q4_K": {"bytes": 2_787_000_000 * 0.5625, "decode_seconds_1": 0.001,
+                             "decode_seconds_64": 0.004, "grade_seconds": 0.1}}}
 
 
 class Figures(unittest.TestCase):
@@ -47,6 +49,10 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(found["decode at batch 1"][1], (weights + 195 * 32768) / 4.8e12)
         self.assertAlmostEqual(found["decode at batch 64"][1],
                                (weights + 64 * 195 * 32768) / 4.8e12)
+        # 144 bytes for 256 numbers.
+        self.assertAlmostEqual(found["decode Q4_K at batch 1"][1],
+                               (weights / 2 * 0.5625 + 195 * 32768) / 4.8e12)
+        self.assertEqual(found["grade Q4_K"], found["grade"])
 
     def test_aims_are_the_issues(self):
         self.assertAlmostEqual(989 / gpu_figures.AIMS["grade"][1], 0.75 * 790)
@@ -56,7 +62,7 @@ class Figures(unittest.TestCase):
     def test_a_row_for_each_figure(self):
         for card in ("H200", None):
             lines = gpu_figures.table(FOUND, card)
-            self.assertEqual(len(lines), 2 + len(gpu_figures.AIMS) + 2 + 2)
+            self.assertEqual(len(lines), 2 + len(gpu_figures.AIMS) + 3 + 2 + 2)
             self.assertEqual({line.count("|") for line in lines}, {6})
 
     def test_the_loss_is_held_against_as_many_rows(self):
