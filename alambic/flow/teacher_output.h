@@ -36,9 +36,11 @@ struct TokenLogp {
 struct AlignedStates {
   HiddenStates states;  ///< at its own L graded positions; without hidden_MD where logp_L is there
   SpanMap map;
-  /// float32: of each of its tokens, from a teacher that gives one number a token; undefined: from
-  /// the states.
+  /// float32: of each of its tokens, from a teacher that gives no states; undefined: from those.
   Tensor logp_L;
+  /// The most likely of its tokens at each of them, with logp_M, from a teacher that gives these;
+  /// undefined: none.
+  TopK topk;
 };
 
 /// A teacher's view of every graded token of some Rollouts, in one of these forms. Row m stands for

@@ -42,6 +42,9 @@ Finding first_batch(const StepReport& report) {
       {"topk_forward_kl", "forward KL over top K and tail"},
       {"sampled_reverse_kl", "reverse KL of the drawn tokens"},
       {"span_reverse_kl", "reverse KL of the spans"},
+      {"piece_reverse_kl", "reverse KL over common strings"},
+      {"topk_piece_reverse_kl", "reverse KL over common strings, at least"},
+      {"teacher_known_mass", "share of the teacher's mass that its top K say"},
       {"cross_entropy", "cross-entropy"}};
   std::vector<std::string> facts;
   for (const auto& [name, words] : figures) {

@@ -157,6 +157,23 @@ void check_teacher_ranks(const DistillOptions& options) {
   }
 }
 
+// Which tokens of another vocabulary are compared: a server's own most likely ones alone.
+void check_listed_pieces(const DistillOptions& options) {
+  if (options.loss.kd_topk == 0) return;
+  if (options.loss.kd_topk_by != TopKBy::teacher) {
+    throw input_error("--cross-tokenizer pieces with --kd-topk takes the teacher's tokens")
+        .with_hint("--kd-topk-by teacher");
+  }
+  for (const NamedFolder& teacher : parse_teachers(options.teachers.teacher)) {
+    if (is_endpoint(teacher.folder)) continue;
+    throw input_error(
+        "--kd-topk {} with --cross-tokenizer pieces is for teachers behind an address; the "
+        "distributions of {} are here",
+        options.loss.kd_topk, teacher.folder)
+        .with_hint("without --kd-topk all of its tokens are compared");
+  }
+}
+
 void check_cross_tokenizer(const DistillOptions& options, const Objective& objective) {
   if (options.teachers.cross_tokenizer == CrossTokenizer::none) return;
   if (!objective.compares_tokens()) {
@@ -178,7 +195,7 @@ void check_cross_tokenizer(const DistillOptions& options, const Objective& objec
   }
   if (options.teachers.cross_tokenizer == CrossTokenizer::pieces) {
     // minillm's long-term term has its returns by spans.
-    if (!objective.policy.has(PolicyKind::sampled_reverse_kl)) return;
+    if (!objective.policy.has(PolicyKind::sampled_reverse_kl)) return check_listed_pieces(options);
     throw input_error(
         "--cross-tokenizer pieces compares distributions, but --objective {} learns from the drawn "
         "tokens' probabilities",

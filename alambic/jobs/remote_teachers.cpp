@@ -52,15 +52,8 @@ void check_one(const DistillOptions& options, const Objective& objective, const 
   }
 }
 
-// What a server that grades in another tokenizer's tokens by one number each cannot do.
+// What a server that grades spans in another tokenizer's tokens by one number each cannot do.
 void check_span_grades(const DistillOptions& options, const std::string& name) {
-  if (options.teachers.cross_tokenizer == CrossTokenizer::pieces) {
-    throw input_error(
-        "--cross-tokenizer pieces compares distributions, and {} gives one number a "
-        "token",
-        name)
-        .with_hint("--cross-tokenizer span needs no more; `alambic serve` gives distributions");
-  }
   const bool own = options.lmbda > 0 && options.sampling.temperature != 1;
   if (!own && options.loss.kd_temperature == 1) return;
   throw input_error("{}: {} grades at temperature 1",
@@ -80,9 +73,13 @@ void check_grades_suffice(const DistillOptions& options, const Objective& object
         "--objective {} compares the probabilities of all tokens, of which {} gives the most "
         "likely ones",
         loss.objective, name)
-        .with_hint(
-            "--kd-topk 20 compares so many and one bucket for all others; --objective "
-            "sampled_reverse_kl needs one number a token; `alambic serve` gives all");
+        .with_hint(options.teachers.cross_tokenizer == CrossTokenizer::pieces
+                       ? "--kd-topk 20 takes so many and what they say of the others; "
+                         "--cross-tokenizer span needs one number a token; `alambic serve` gives "
+                         "all"
+                       : "--kd-topk 20 compares so many and one bucket for all others; "
+                         "--objective sampled_reverse_kl needs one number a token; `alambic "
+                         "serve` gives all");
   }
   if (compares && loss.kd_topk_by != TopKBy::teacher) {
     throw input_error("--kd-topk-by: {} gives its own most likely tokens, not the student's", name)
@@ -114,10 +111,10 @@ void check_remote(const DistillOptions& options, const Objective& objective) {
     const Protocol protocol = options.teachers.remote.protocol;
     // Of a server that says itself what it is this comes when it has been asked.
     if (protocol == Protocol::automatic || protocol == Protocol::alambic) continue;
-    if (options.teachers.cross_tokenizer != CrossTokenizer::none) {
-      if (objective.compares_tokens()) check_span_grades(options, name);
-    } else {
+    if (options.teachers.cross_tokenizer != CrossTokenizer::span) {
       check_grades_suffice(options, objective, name, 0);
+    } else if (objective.compares_tokens()) {
+      check_span_grades(options, name);
     }
   }
   parse_prices("--teacher-price", options.teachers.remote.price);
@@ -129,32 +126,39 @@ bool divergence_needs_states(const ObjectiveOptions& loss) {
   return loss.kd_topk == 0 || loss.kd_topk_by != TopKBy::teacher || loss.kd_temperature != 1;
 }
 
-// What only hidden states can tell. Spans take one number each, at the grades' temperature.
+// Whether spans are compared, and not tokens or pieces: by one number each.
+bool takes_spans(const DistillPlan& plan, bool aligned) {
+  return aligned && plan.options.teachers.cross_tokenizer == CrossTokenizer::span;
+}
+
+// What only hidden states can tell. Spans take one number each, at the grades' temperature; pieces
+// take all tokens, or as many as --kd-topk says.
 bool needs_states(const DistillPlan& plan, bool aligned) {
   const Objective& objective = plan.objective;
   const bool compares = !objective.divergence.terms.empty();
-  if (aligned) {
-    return plan.options.teachers.cross_tokenizer == CrossTokenizer::pieces ||
-           plan.options.loss.kd_temperature != 1 || plan.options.sampling.temperature != 1;
+  if (takes_spans(plan, aligned)) {
+    return plan.options.loss.kd_temperature != 1 || plan.options.sampling.temperature != 1;
   }
+  if (aligned) return plan.options.loss.kd_topk == 0;
   return (compares && divergence_needs_states(plan.options.loss)) ||
          (objective.policy.reads_teacher() && plan.options.sampling.temperature != 1);
 }
 
-GraderSettings settings_of(const DistillPlan& plan, const Endpoint& endpoint, bool spans) {
+GraderSettings settings_of(const DistillPlan& plan, const Endpoint& endpoint, bool aligned,
+                           int64_t vocabulary) {
   const DistillOptions& options = plan.options;
   const RemoteOptions& remote = options.teachers.remote;
-  const bool compares = !plan.objective.divergence.terms.empty() && !spans;
+  const bool compares = !plan.objective.divergence.terms.empty() && !takes_spans(plan, aligned);
   const int64_t k = compares ? options.loss.kd_topk : 0;
-  if (k > plan.student.model.vocabulary) {
-    throw input_error("--kd-topk is {}, but there are {} tokens", k, plan.student.model.vocabulary);
+  if (k > vocabulary) {
+    throw input_error("--kd-topk is {}, but there are {} tokens", k, vocabulary);
   }
   return {.endpoint = endpoint,
           .protocol = remote.protocol,
           .key = key_of(endpoint, remote.key_env, remote.key_file),
           .client = client_options(remote),
           .k = k,
-          .needs_logp = spans || plan.objective.policy.reads_teacher(),
+          .needs_logp = aligned || plan.objective.policy.reads_teacher(),
           .temperature = compares ? options.loss.kd_temperature : 1,
           .noise = remote.noise};
 }
@@ -166,8 +170,9 @@ void check_tokenizer(const DistillPlan& plan, const PlannedTeacher& teacher) {
   }
   throw input_error("cannot grade by {}: {}", teacher.endpoint->name(), teacher.difference)
       .with_hint(
-          "--cross-tokenizer span compares runs of tokens that write the same bytes; "
-          "--completions-by teacher and a judge need no common tokens");
+          "--cross-tokenizer span compares runs of tokens that write the same bytes, pieces with "
+          "--kd-topk what its most likely tokens say; --completions-by teacher and a judge need no "
+          "common tokens");
 }
 
 void tell(const RemoteGrader& grader) {
@@ -186,7 +191,8 @@ RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& 
   const bool aligned = !teacher.difference.empty();
   const auto other = aligned ? std::make_shared<const OtherTokenizer>(plan, teacher) : nullptr;
   const Tokenizer& tokenizer = other ? other->tokenizer() : plan.student.model.tokenizer;
-  GraderSettings settings = settings_of(plan, *teacher.endpoint, aligned);
+  GraderSettings settings = settings_of(plan, *teacher.endpoint, aligned,
+                                        aligned ? tokenizer.size() : plan.student.model.vocabulary);
   auto grader = std::make_shared<RemoteGrader>(settings, tokenizer, plan.budget);
   const bool ours = grader->identify().protocol == Protocol::alambic;
   const bool states = ours && needs_states(plan, aligned);
@@ -196,7 +202,7 @@ RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& 
     settings.k = std::min<int64_t>(4, tokenizer.size());
     settings.temperature = 1;
     grader = std::make_shared<RemoteGrader>(settings, tokenizer, plan.budget);
-  } else if (aligned) {
+  } else if (takes_spans(plan, aligned)) {
     check_span_grades(plan.options, teacher.endpoint->name());
   } else {
     check_grades_suffice(plan.options, plan.objective, teacher.endpoint->name(), tokenizer.size());
@@ -215,7 +221,7 @@ RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& 
   } else {
     made = std::make_shared<RemoteTeacher>(grader);
   }
-  const bool compares = !aligned && !plan.objective.divergence.terms.empty();
+  const bool compares = !takes_spans(plan, aligned) && !plan.objective.divergence.terms.empty();
   return {.teacher = std::move(made),
           .server =
               server_record(teacher.source.name, *grader, compares ? plan.options.loss.kd_topk : 0,

@@ -27,8 +27,8 @@ struct RemoteMember {
 };
 
 /// The teacher of a plan that has an endpoint: hidden states where its server has them and the
-/// objective needs them, else the K most likely tokens or one number a token, which is all that
-/// spans of another tokenizer take. Replies are kept in
+/// objective needs them, else the K most likely tokens (and with another tokenizer the written one)
+/// or one number a token, which is all that spans of another tokenizer take. Replies are kept in
 /// `remote` of the run's folder, where there is one. Errors: those of RemoteGrader::probe, and what
 /// the server cannot do for the objective.
 RemoteMember make_remote_teacher(const DistillPlan& plan, const PlannedTeacher& teacher);

@@ -154,7 +154,6 @@ struct TeacherOptions {
              "gradient with the whole span's advantage (--objective reverse_kl), on given "
              "completions by the divergence of {the span, anything else}; pieces: by any "
              "divergence of the distributions over the strings that are tokens of both")
-        .not_with("kd-topk", {.reason = "spans are compared, not tokens"})
         .not_with("hidden-weight", {.reason = "the positions of the models are others"})
         .not_with("teacher-mix", {.reason = "no token is the same for both"});
     v.integer("span-lookahead", span_lookahead,

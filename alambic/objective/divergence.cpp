@@ -128,7 +128,10 @@ struct StudentBeside {
         .with_hint("--objective sampled_reverse_kl");
   }
   Loss operator()(const AlignedStates& teacher) const {
-    check(token_M.defined() && divergence.topk == 0, "spans are compared of known tokens");
+    check(token_M.defined(), "spans are compared of known tokens");
+    const Tensor& listed = teacher.topk.logp_MK;
+    check(divergence.topk == 0 || (listed.defined() && listed.size(1) == divergence.topk),
+          "pieces of {} tokens of a teacher", divergence.topk);
     const auto sum = teacher.map.cells ? piece_sum : span_sum;
     return sum(row(), student_MD, student, token_M, teacher, chunk);
   }

@@ -51,8 +51,8 @@ struct ChunkOptions {
 /// Vocabularies must agree: cut both heads to the tokenizer's size first (Head::cut).
 /// A teacher's TopK must be at kd_temperature; with it, `topk` 0 means all K of them. TokenLogp is
 /// an input error. Beside
-/// AlignedStates the sum is over spans (span_divergence.h), of the graded tokens `token_M`, which
-/// nothing else reads.
+/// AlignedStates the sum is over spans (span_divergence.h) or pieces (piece_divergence.h; `topk` is
+/// then 0 or the K of its topk), of the graded tokens `token_M`, which nothing else reads.
 Loss divergence_loss(const Divergence& divergence, const Tensor& student_MD, const Head& student,
                      const TeacherOutput& teacher_output, double normalizer,
                      const ChunkOptions& chunk = {}, const Tensor& token_M = {});

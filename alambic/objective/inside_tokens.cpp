@@ -76,21 +76,27 @@ void InsideRows::add_masses(const Tensor& logits_CV) {
 // A cell that may be written in other ways has its own bucket only where its tokens are more than
 // their part of what is not said: the least divergence that the unknown row allows.
 std::vector<double> InsideRows::settle(const std::vector<double>& other_b,
-                                       std::vector<double> other_rest_r) {
+                                       std::vector<double> other_rest_r, const KnownCells& known) {
+  const auto join = [&](size_t b) {
+    buckets_[b].own = false;
+    rest_r_[buckets_[b].row] += buckets_[b].mass;
+    other_rest_r[buckets_[b].row] += other_b[b];
+  };
   std::vector<size_t> order;
   for (size_t b = 0; b < buckets_.size(); ++b) {
-    if (!buckets_[b].certain) order.push_back(b);
+    if (known && !known(row_r_[buckets_[b].row], buckets_[b].cell)) {
+      join(b);
+    } else if (!buckets_[b].certain) {
+      order.push_back(b);
+    }
   }
   std::ranges::sort(order, [&](size_t a, size_t b) {
     return buckets_[a].mass * other_b[b] < buckets_[b].mass * other_b[a];
   });
   for (const size_t b : order) {
-    Bucket& bucket = buckets_[b];
-    double &rest = rest_r_[bucket.row], &other_rest = other_rest_r[bucket.row];
-    if (bucket.mass * other_rest >= rest * other_b[b]) continue;
-    bucket.own = false;
-    rest += bucket.mass;
-    other_rest += other_b[b];
+    const Bucket& bucket = buckets_[b];
+    const double rest = rest_r_[bucket.row], other_rest = other_rest_r[bucket.row];
+    if (bucket.mass * other_rest < rest * other_b[b]) join(b);
   }
   std::vector<double> log_share_r;
   for (size_t r = 0; r < rest_r_.size(); ++r) {
@@ -101,7 +107,7 @@ std::vector<double> InsideRows::settle(const std::vector<double>& other_b,
 }
 
 void InsideRows::write_buckets(const Tensor& logits_CV, const Tensor& other_CB,
-                               const Tensor& bucket_CB) {
+                               const Tensor& bucket_CB, const KnownCells& known) {
   if (row_r_.empty()) return;
   add_masses(logits_CV);
   std::vector<int64_t> place_b, cell_b;
@@ -116,7 +122,8 @@ void InsideRows::write_buckets(const Tensor& logits_CV, const Tensor& other_CB,
   const std::vector<double> other_b = doubles_of(log_p_RB.index({place, cell}).exp());
   Tensor others_RB = log_p_RB.clone();
   others_RB.index_put_({place, cell}, at::full({}, -INFINITY, others_RB.options()));
-  const std::vector<double> log_share_r = settle(other_b, doubles_of(others_RB.logsumexp(1).exp()));
+  const std::vector<double> log_share_r =
+      settle(other_b, doubles_of(others_RB.logsumexp(1).exp()), known);
   log_p_RB += tensor_of(log_share_r, log_p_RB).unsqueeze(1);
   std::vector<double> log_own;
   place_b.clear();

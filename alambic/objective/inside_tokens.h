@@ -1,10 +1,14 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "alambic/objective/piece_places.h"
 
 namespace alambic {
+
+/// Whether a bucket of a chunk's row, by row and cell, is known; empty: all are.
+using KnownCells = std::function<bool(int64_t row, int64_t cell)>;
 
 /// Rows of a chunk at places that lie inside of a model's token.
 ///
@@ -22,8 +26,10 @@ class InsideRows {
 
   /// Writes the logits of the model's buckets into their rows of bucket_CB. `logits_CV`: of the
   /// rows in which its tokens began, at the temperature; `other_CB`: logits of the buckets of the
-  /// other model, which has rows there.
-  void write_buckets(const Tensor& logits_CV, const Tensor& other_CB, const Tensor& bucket_CB);
+  /// other model, which has rows there. Cells whose mass there is not known are as good as not
+  /// said: together with all that is not, they are one bucket of both.
+  void write_buckets(const Tensor& logits_CV, const Tensor& other_CB, const Tensor& bucket_CB,
+                     const KnownCells& known = {});
 
   /// Writes the gradient with regard to the tokens' logits into their rows of logits_CV, from that
   /// with regard to the buckets'.
@@ -48,7 +54,8 @@ class InsideRows {
   void add_row(const TokenPaths& paths, int64_t row, int64_t token, int64_t written);
   void add_masses(const Tensor& logits_CV);
   // Log of what the unsaid part is of the other model's masses, by row.
-  std::vector<double> settle(const std::vector<double>& other_b, std::vector<double> other_rest_r);
+  std::vector<double> settle(const std::vector<double>& other_b, std::vector<double> other_rest_r,
+                             const KnownCells& known);
 
   std::vector<int64_t> row_r_;  // rows of the chunk
   std::vector<Bucket> buckets_;

@@ -9,7 +9,6 @@ namespace alambic {
 
 namespace {
 
-constexpr double kLeastShare = 0x1p-24;    // less says nothing in float32
 constexpr double kLeastClosed = 0x1p-100;  // against infinities
 
 }  // namespace
@@ -76,7 +75,7 @@ void OpenTokens::pass(int64_t place, double written_mass, Drawn& drawn, int64_t 
   }
   double sum = closed;
   for (const Open& token : open) sum += token.mass;
-  std::erase_if(open, [&](const Open& token) { return !(token.mass > sum * kLeastShare); });
+  std::erase_if(open, [&](const Open& token) { return !(token.mass > sum * kLeastOpenShare); });
   sum = closed;
   for (const Open& token : open) sum += token.mass;
   const bool known = sum > 0;

@@ -9,6 +9,9 @@
 
 namespace alambic {
 
+/// An open token of less is none: less says nothing in float32.
+inline constexpr double kLeastOpenShare = 0x1p-24;
+
 /// What a text that began in other tokens adds to some rows' buckets, as constants of the gradient.
 struct MixedBuckets {
   Tensor row_n, cell_n;

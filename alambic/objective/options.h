@@ -54,7 +54,11 @@ struct ObjectiveOptions {
              "by itself)",
              {.min = 1e-3});
     v.integer("kd-topk", kd_topk,
-              "compare this many tokens and one bucket for all others; 0: every token", {.min = 0});
+              "compare this many tokens and one bucket for all others; with --cross-tokenizer "
+              "pieces: what this many tokens of a teacher behind an address say of the strings; 0: "
+              "every token",
+              {.min = 0})
+        .not_with("cross-tokenizer span", {.reason = "spans are compared, not tokens"});
     v.choice("kd-topk-by", kd_topk_by,
              {{"teacher", TopKBy::teacher}, {"student", TopKBy::student}, {"both", TopKBy::both}},
              "whose most likely tokens --kd-topk takes")

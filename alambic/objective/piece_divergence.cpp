@@ -2,10 +2,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/objective/divergence_rows.h"
-#include "alambic/objective/head_chunks.h"
-#include "alambic/objective/inside_tokens.h"
-#include "alambic/objective/open_tokens.h"
-#include "alambic/objective/piece_buckets.h"
+#include "alambic/objective/piece_teachers.h"
 #include "alambic/objective/row_padding.h"
 #include "alambic/objective/tensor_numbers.h"
 
@@ -25,28 +22,23 @@ Tensor row_buffer(int64_t rows, int64_t width, const at::TensorOptions& options)
 class InnerWeights {
  public:
   InnerWeights(const PiecePlaces& places, const PieceTokens& student)
-      : places_(places), student_(student) {}
+      : needed_(!places.map.inner.empty()), student_(student) {}
 
-  /// Of the places that follow those of the last call. `other_CB`: the teacher's logits. Empty: all
-  /// are 1.
-  std::vector<double> of(int64_t begin, const Tensor& other_CB) {
-    if (places_.map.inner.empty()) return {};
-    const auto first = places_.cell_Z.begin() + begin;
-    std::vector<int64_t> cell_C(first, first + other_CB.size(0));
-    for (int64_t& cell : cell_C) cell = cell < 0 ? other_CB.size(1) - 1 : cell;
-    const Tensor logit_C1 = other_CB.gather(1, tensor_of(cell_C, other_CB).unsqueeze(1));
-    const std::vector<double> mass_C = doubles_of((logit_C1 - other_CB.logsumexp(1, true)).exp());
+  /// Of the places that follow those of the last call. Empty: all are 1.
+  template <class Teacher>
+  std::vector<double> of(int64_t begin, const Teacher& teacher, const Tensor& other_CB) {
+    if (!needed_) return {};
     std::vector<double> weight_C;
-    for (size_t c = 0; c < mass_C.size(); ++c) {
-      if (student_.written_Z.at(begin + c) == 0) written_ = 1;
+    for (const double mass : teacher.written_C(begin, other_CB)) {
+      if (student_.written_Z.at(begin + std::ssize(weight_C)) == 0) written_ = 1;
       weight_C.push_back(written_);
-      written_ *= mass_C[c];
+      written_ *= mass;
     }
     return weight_C;
   }
 
  private:
-  const PiecePlaces& places_;
+  const bool needed_;
   const PieceTokens& student_;
   double written_ = 1;
 };
@@ -65,17 +57,24 @@ void weighted_rows(const DivergenceRow& row, const std::vector<double>& weight_C
   }
 }
 
-}  // namespace
+/// What is asked of piece_sum.
+struct PieceSum {
+  const DivergenceRow& row;
+  const Tensor& student_MD;
+  const Head& student;
+  const ChunkOptions& chunk;
+  const PiecePlaces& places;
+  const PieceTokens& mine;
+  int64_t rows;  // of a chunk
 
-Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& student,
-               const Tensor& token_M, const AlignedStates& teacher, const ChunkOptions& chunk) {
-  check(teacher.map.cells != nullptr, "pieces without cells");
-  check(teacher.states.hidden_MD.defined(), "pieces of a teacher that gives one number a token");
-  const TokenCells& cells = *teacher.map.cells;
-  const PiecePlaces places(teacher.map);
-  const PieceTokens mine = PieceTokens::of_student(places, token_M);
-  const PieceTokens other = PieceTokens::of_teacher(places);
-  const Head& teacher_head = teacher.states.head;
+  /// Sums of DivergenceSums over the places, and the loss.
+  template <class Teacher>
+  std::pair<Tensor, Tensor> beside(Teacher& teacher) const;
+};
+
+template <class Teacher>
+std::pair<Tensor, Tensor> PieceSum::beside(Teacher& teacher) const {
+  const TokenCells& cells = *places.map.cells;
   const double T = row.temperature;
   const Tensor first_ZD = student_MD.index_select(0, mine.row_Z);
   const Tensor rest_RD = student_MD.index_select(0, mine.rest_R);
@@ -87,15 +86,9 @@ Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& s
   {
     const at::NoGradGuard no_gradient;
     const Tensor own_rest_Z = mine.rest_logp_Z(student_MD, student, T, chunk);
-    const Tensor other_rest_Z = other.rest_logp_Z(teacher.states.hidden_MD, teacher_head, T, chunk);
     const Tensor cell_Z = tensor_of(places.cell_Z, student_MD);
     const CellTokens own_tokens(cells.student_V, cells.count);
-    const CellTokens other_tokens(cells.teacher_V, cells.count);
-    const int64_t rows =
-        chunk_rows(chunk, Z, std::max(student.vocabulary(), cells.count), 4, student_MD.device());
     HeadChunks students(first_ZD, student, rows, dtype);
-    HeadChunks teachers(teacher.states.hidden_MD.index_select(0, other.row_Z), teacher_head, rows,
-                        dtype);
     const auto plain = student_MD.options().dtype(dtype).requires_grad(false);
     const Tensor own_buffer = row_buffer(rows, cells.count + 1, plain);
     const Tensor other_buffer = row_buffer(rows, cells.count + 1, plain);
@@ -108,31 +101,22 @@ Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& s
                                 .gradient = gradient.needed()};
     InnerWeights weights(places, mine);
     OpenTokens own_open(places, mine.paths, mine.written_Z);
-    OpenTokens other_open(places, other.paths, other.written_Z);
     for_each_chunk(Z, rows, [&](int64_t begin, int64_t count) {
       const auto part = [&](const Tensor& all_Z) { return all_Z.narrow(0, begin, count); };
       const Tensor student_CV = students.logits_CV(begin, count);
       const bool capped = gradient.needed() && student.softcap > 0;
       const Tensor cap_CV = capped ? 1 - (student_CV / student.softcap).square() : Tensor();
-      const Tensor teacher_CV = teachers.logits_CV(begin, count);
-      if (T != 1) {
-        student_CV.div_(T);
-        teacher_CV.div_(T);
-      }
+      if (T != 1) student_CV.div_(T);
       const Tensor own_CB = own_buffer.narrow(0, 0, count);
       const Tensor other_CB = other_buffer.narrow(0, 0, count);
-      const Tensor cell_C = part(cell_Z);
-      write_buckets(other_tokens, teacher_CV, {part(other.token_Z), part(other_rest_Z), cell_C},
-                    other_CB);
-      other_open.mix(begin, teacher_CV, part(other.token_Z), part(other_rest_Z), other_CB);
       const BucketShares shares = write_buckets(
-          own_tokens, student_CV, {part(mine.token_Z), part(own_rest_Z), cell_C}, own_CB);
+          own_tokens, student_CV, {part(mine.token_Z), part(own_rest_Z), part(cell_Z)}, own_CB);
       const MixedBuckets mixed =
           own_open.mix(begin, student_CV, part(mine.token_Z), part(own_rest_Z), own_CB);
-      InsideRows own_inside(mine, begin, count), other_inside(other, begin, count);
-      own_inside.write_buckets(student_CV, other_CB, own_CB);
-      other_inside.write_buckets(teacher_CV, own_CB, other_CB);
-      const std::vector<double> weight_C = weights.of(begin, other_CB);
+      teacher.write(begin, own_CB, other_CB);
+      InsideRows own_inside(mine, begin, count);
+      own_inside.write_buckets(student_CV, other_CB, own_CB, teacher.known());
+      const std::vector<double> weight_C = weights.of(begin, teacher, other_CB);
       weighted_rows(buckets, weight_C, own_CB, other_CB, total);
       if (!buckets.gradient) return;
       std::pair<Tensor, Tensor> rows_of_mixed;
@@ -148,8 +132,6 @@ Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& s
       part(slope_Z).copy_(slope_C * (row.weight * T));
     });
   }
-  const Tensor numbers = total.cpu();
-  const auto* sums = numbers.const_data_ptr<double>();
   Tensor value = std::move(gradient).attach((total[0] * row.weight).to(dtype));
   if (mine.rest_R.numel() > 0) {
     const Tensor none = at::zeros({}, float64.dtype(dtype));
@@ -157,6 +139,34 @@ Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& s
         value + with_slopes(none, rest_RD, student, mine.rest,
                             at_tokens(slope_Z.index_select(0, mine.begin_Z), mine.rest), T, chunk);
   }
+  return {total, value};
+}
+
+}  // namespace
+
+Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& student,
+               const Tensor& token_M, const AlignedStates& teacher, const ChunkOptions& chunk) {
+  check(teacher.map.cells != nullptr, "pieces without cells");
+  const TokenCells& cells = *teacher.map.cells;
+  const PiecePlaces places(teacher.map);
+  const PieceTokens mine = PieceTokens::of_student(places, token_M);
+  const int64_t widest = std::max(student.vocabulary(), cells.count);
+  const int64_t rows =
+      chunk_rows(chunk, std::ssize(places.order_Z), widest, 4, student_MD.device());
+  const PieceSum sum{row, student_MD, student, chunk, places, mine, rows};
+  if (teacher.topk.logp_MK.defined()) {
+    ListedPieceTeacher listed(places, teacher, mine);
+    const auto [total, value] = sum.beside(listed);
+    const std::vector<double> sums = doubles_of(total);
+    return {.value = value,
+            .sums = {{"topk_piece_reverse_kl", sums[1]},
+                     {"topk_piece_forward_kl", sums[2]},
+                     {"teacher_known_mass", listed.known_mass}}};
+  }
+  check(teacher.states.hidden_MD.defined(), "pieces of a teacher that gives one number a token");
+  WholePieceTeacher whole(places, teacher, row.temperature, rows, working_dtype(student_MD), chunk);
+  const auto [total, value] = sum.beside(whole);
+  const std::vector<double> sums = doubles_of(total);
   return {
       .value = value,
       .sums = {

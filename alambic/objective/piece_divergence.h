@@ -15,6 +15,11 @@ namespace alambic {
 /// vocabularies nothing moves. Chunked as divergence_loss; row.weight is 1 / normalizer,
 /// row.gradient is not read. Sums over places: "piece_reverse_kl", "piece_forward_kl", "agreement"
 /// (the same most likely bucket).
+///
+/// Of a teacher with topk in place of states it is the least divergence from any teacher that has
+/// said the same (piece_bounds.h): a lower bound of the whole one, 0 with its gradient where the
+/// models agree, and the whole one where all tokens are said. Sums then: "topk_piece_reverse_kl",
+/// "topk_piece_forward_kl", "teacher_known_mass" (what is known to be in some bucket).
 Loss piece_sum(const DivergenceRow& row, const Tensor& student_MD, const Head& student,
                const Tensor& token_M, const AlignedStates& teacher, const ChunkOptions& chunk);
 

@@ -116,7 +116,15 @@ PieceTokens PieceTokens::of_teacher(const PiecePlaces& places) {
 Tensor PieceTokens::rest_logp_Z(const Tensor& hidden_MD, const Head& head, double T,
                                 const ChunkOptions& chunk) const {
   const Tensor hidden_RD = hidden_MD.detach().index_select(0, rest_R);
-  const Tensor rest_K = span_sums(log_probabilities(hidden_RD, head, rest, T, chunk), rest);
+  return at_beginnings(log_probabilities(hidden_RD, head, rest, T, chunk));
+}
+
+Tensor PieceTokens::rest_logp_Z(const Tensor& logp_M) const {
+  return at_beginnings(logp_M.index_select(0, rest_R));
+}
+
+Tensor PieceTokens::at_beginnings(const Tensor& logp_R) const {
+  const Tensor rest_K = span_sums(logp_R, rest);
   return at::zeros({row_Z.size(0)}, rest_K.options()).index_copy(0, begin_Z, rest_K);
 }
 

@@ -29,6 +29,8 @@ struct PieceTokens {
   /// [Z]; 0 elsewhere.
   Tensor rest_logp_Z(const Tensor& hidden_MD, const Head& head, double T,
                      const ChunkOptions& chunk) const;
+  /// The same from log-probabilities of all graded tokens.
+  Tensor rest_logp_Z(const Tensor& logp_M) const;
 
   std::shared_ptr<const TokenPaths> paths;  ///< null: each token is its cell
   Tensor begin_Z;                           ///< int64: places of the spans' beginnings, [K]
@@ -37,6 +39,9 @@ struct PieceTokens {
   std::vector<int64_t> written_Z;  ///< cells that it has written before; 0: it begins there
   Tensor rest_R;                   ///< graded tokens behind the first ones of whole spans
   SpanTargets rest;
+
+ private:
+  Tensor at_beginnings(const Tensor& logp_R) const;
 };
 
 }  // namespace alambic

@@ -103,9 +103,16 @@ TeacherOutput AlignedTeacher::evaluate(const Rollouts& rollouts) const {
   if (cells_) cells_->add_to(read.map, rollouts.targets_M());
   const TeacherOutput seen = inner_->evaluate(read.rollouts);
   if (const auto* token = std::get_if<TokenLogp>(&seen)) {
-    return AlignedStates{.states = {}, .map = std::move(read.map), .logp_L = token->logp_M};
+    return AlignedStates{
+        .states = {}, .map = std::move(read.map), .logp_L = token->logp_M, .topk = {}};
   }
-  return AlignedStates{.states = hidden_states(seen), .map = std::move(read.map), .logp_L = {}};
+  if (const auto* topk = std::get_if<TopK>(&seen)) {
+    check(topk->logp_M.defined(), "top-K of another tokenizer without the written tokens");
+    return AlignedStates{
+        .states = {}, .map = std::move(read.map), .logp_L = topk->logp_M, .topk = *topk};
+  }
+  return AlignedStates{
+      .states = hidden_states(seen), .map = std::move(read.map), .logp_L = {}, .topk = {}};
 }
 
 int64_t AlignedTeacher::graded(const Rollouts& rollouts) const {

@@ -12,7 +12,8 @@ namespace alambic {
 
 class AlignedTeacher : public Teacher {
  public:
-  /// `inner` gives hidden states in its own tokens, or one number a token, which spans can do with.
+  /// `inner` gives hidden states in its own tokens, its most likely ones (TopK with logp_M), or one
+  /// number a token, which spans can do with.
   /// `prompts` are in those too, one for every row of the data; `positions` is its context: what a
   /// completion has beyond it is masked. With `cells` the distributions over them are compared,
   /// else the spans alone.

@@ -103,8 +103,9 @@ void add_templates(const DistillPlan& plan, const OtherTokenizer& other, const s
 Finding method_finding(const PlannedTeacher& teacher) {
   const char* advice =
       teacher.endpoint
-          ? "--cross-tokenizer span: one number a span is what servers give; pieces needs "
-            "distributions, which `alambic serve` alone gives"
+          ? "--cross-tokenizer span: one number a span is what every server gives; pieces takes "
+            "distributions: with --kd-topk 20 what the most likely tokens say, without it all, "
+            "which `alambic serve` alone gives"
           : "--cross-tokenizer pieces: the teacher's distributions are here, and say more than one "
             "number a span, which is what --cross-tokenizer span learns from";
   return {Level::good, "method",
