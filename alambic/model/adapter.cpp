@@ -39,11 +39,9 @@ std::shared_ptr<Lora> new_lora(const Linear& linear, const LoraOptions& options,
   auto lora = std::make_shared<Lora>();
   lora->a_RI = first_a(options.rank, linear.in(), seed, index).to(type);
   lora->b_ER = at::zeros({linear.out(), options.rank}, type);
-  if (options.dora) {
-    lora->magnitude_E =
-        decoded_OI(linear).to(at::kFloat).norm(2, {1}).to(type.dtype().toScalarType());
-  }
   lora->scaling = options.scaling(options.rank);
+  // Norms of W, since B is 0; of a copy, which takes what it keeps along.
+  if (options.dora) lora->magnitude_E = Lora(*lora).norm_E(as_rows(linear));
   lora->index = index;
   return lora;
 }

@@ -8,15 +8,16 @@ TensorVisitor of_dense(const TensorVisitor::OnTensor& on_tensor) {
           }};
 }
 
-Tensor decoded_OI(const Linear& linear) {
-  const Tensor weight = linear.weight.decoded();
-  return linear.layout == WeightLayout::output_major ? weight : weight.t();
+Weight as_rows(const Linear& linear) {
+  return linear.weight.is_packed() ? linear.weight : Weight(linear.weight_OI());
 }
 
 Tensor merged_weight(const Linear& linear) {
   const at::NoGradGuard no_grad;
-  const Tensor merged_OI = linear.lora->merged(decoded_OI(linear));
-  return linear.layout == WeightLayout::output_major ? merged_OI : merged_OI.t();
+  const Tensor decoded = linear.weight.decoded();
+  const bool output_major = linear.layout == WeightLayout::output_major;
+  const Tensor merged_OI = linear.lora->merged(output_major ? decoded : decoded.t());
+  return output_major ? merged_OI : merged_OI.t();
 }
 
 }  // namespace alambic

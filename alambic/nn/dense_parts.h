@@ -8,8 +8,8 @@ namespace alambic {
 /// Visitor of every tensor but packed weights, which nothing changes.
 TensorVisitor of_dense(const TensorVisitor::OnTensor& on_tensor);
 
-/// The weight as [out, in], however it is stored; a packed one's decoded anew.
-Tensor decoded_OI(const Linear& linear);
+/// The weight as [out, in], however it is stored; a packed one as it is.
+Weight as_rows(const Linear& linear);
 
 /// What the weight becomes with the adapter as part of it: as it is stored, float32.
 Tensor merged_weight(const Linear& linear);

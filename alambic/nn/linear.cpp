@@ -24,7 +24,7 @@ Tensor Linear::operator()(const Tensor& x_ND) const {
   // DoRA: (magnitude / norm) · (W + scaling · B A) x + bias, where dropout, as in PEFT, spares
   // one W x.
   const Tensor base_NE = map(dropped_ND, Tensor());
-  const Tensor scale_E = lora->magnitude_E / lora->norm_E(decoded_OI(*this));
+  const Tensor scale_E = lora->magnitude_E / lora->norm_E(as_rows(*this));
   Tensor y_NE = scale_E * (base_NE + update_NE);
   if (!dropped_ND.is_same(x_ND)) y_NE = y_NE + map(x_ND, Tensor()) - base_NE;
   return bias.defined() ? y_NE + bias : y_NE;

@@ -8,6 +8,9 @@ namespace alambic {
 
 namespace {
 
+/// Numbers of a packed matrix that are there at a time: half a MiB.
+constexpr int64_t kDecodedAtOnce = 1 << 17;
+
 using Mask = kernels::on_device::DropoutMask;
 
 // 0 with the dropout's probability, else 1 / (1 − rate); one Philox block for four elements.
@@ -60,26 +63,38 @@ Tensor Lora::update(const Tensor& x_ND) const {
   return kernels::linear(kernels::linear(x_ND, a_RI, Tensor()), b_ER, Tensor()) * scaling;
 }
 
-Tensor Lora::norm_E(const Tensor& weight_EI) const {
+Tensor Lora::summed(const Tensor& rows_CI, int64_t begin) const {
+  const Tensor b_CR = b_ER.narrow(0, begin, rows_CI.size(0)).to(at::kFloat);
+  return rows_CI.to(at::kFloat) + at::mm(b_CR, a_RI.to(at::kFloat)) * scaling;
+}
+
+Tensor Lora::norm_E(const Weight& weight_EI) const {
   if (same(kept_.a, kept_.a_version, a_RI) && same(kept_.b, kept_.b_version, b_ER)) {
     return kept_.value;
   }
   // The copy that sampling made, in its inference mode, serves the learning pass too.
   const c10::InferenceMode usual(false);
   const at::NoGradGuard no_grad;
-  const Tensor sum_EI =
-      weight_EI.to(at::kFloat) + at::mm(b_ER.to(at::kFloat), a_RI.to(at::kFloat)) * scaling;
+  const int64_t rows = weight_EI.size(0);
+  const int64_t at_once =
+      weight_EI.is_packed() ? std::max<int64_t>(1, kDecodedAtOnce / weight_EI.size(1)) : rows;
+  std::vector<Tensor> norms;
+  for (int64_t begin = 0; begin < rows; begin += at_once) {
+    const int64_t count = std::min(at_once, rows - begin);
+    const Tensor rows_CI =
+        weight_EI.is_packed() ? weight_EI.packed().decoded(begin, count) : weight_EI.dense();
+    norms.push_back(summed(rows_CI, begin).norm(2, {1}));
+  }
   kept_ = {.a = a_RI,
            .b = b_ER,
-           .value = sum_EI.norm(2, {1}).to(a_RI.scalar_type()),
+           .value = at::cat(norms).to(a_RI.scalar_type()),
            .a_version = version_of(a_RI),
            .b_version = version_of(b_ER)};
   return kept_.value;
 }
 
 Tensor Lora::merged(const Tensor& weight_EI) const {
-  const Tensor sum_EI =
-      weight_EI.to(at::kFloat) + at::mm(b_ER.to(at::kFloat), a_RI.to(at::kFloat)) * scaling;
+  const Tensor sum_EI = summed(weight_EI, 0);
   if (!magnitude_E.defined()) return sum_EI;
   return sum_EI * (magnitude_E.to(at::kFloat) / sum_EI.norm(2, {1})).unsqueeze(1);
 }

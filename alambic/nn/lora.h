@@ -31,8 +31,9 @@ struct Lora {
   /// scaling · B A x, [N, out].
   Tensor update(const Tensor& x_ND) const;
   /// Norm of every row of W + scaling · B A, a constant for autograd (DoRA, section 4.3). Kept
-  /// between passes until A or B changes; W never does.
-  Tensor norm_E(const Tensor& weight_EI) const;
+  /// between passes until A or B changes; W never does. Of a packed W some rows at a time are
+  /// decoded.
+  Tensor norm_E(const Weight& weight_EI) const;
   /// The weight that does the same without an adapter, float32.
   Tensor merged(const Tensor& weight_EI) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor);
@@ -42,6 +43,8 @@ struct Lora {
     Tensor a, b, value;
     int64_t a_version = 0, b_version = 0;
   };
+  // Rows begin … of W + scaling · B A, float32.
+  Tensor summed(const Tensor& rows_CI, int64_t begin) const;
   mutable Norm kept_;
 };
 

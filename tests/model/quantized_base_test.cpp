@@ -1,6 +1,9 @@
 // Adapters on a base that keeps its file's blocks (QLoRA, Dettmers et al., arXiv 2305.14314).
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -9,6 +12,7 @@
 #include "alambic/model/adapter.h"
 #include "alambic/nn/dense_parts.h"
 #include "alambic/objective/cross_entropy.h"
+#include "alambic/tensor/packed_view.h"
 #include "alambic/train/optimizer.h"
 #include "tests/golden.h"
 #include "tests/golden_models.h"
@@ -93,6 +97,45 @@ TEST_P(QuantizedBase, HasTheGradientsOfTheDecodedOne) {
 INSTANTIATE_TEST_SUITE_P(Types, QuantizedBase,
                          testing::Combine(testing::Values("q8_0", "q4_0", "q4_k", "q6_k"),
                                           testing::Bool(), testing::Bool()));
+
+// The most bytes of tensors that were there at once.
+class PeakBytes : public c10::MemoryReportingInfoBase {
+ public:
+  int64_t most = 0;
+
+ private:
+  void reportMemoryUsage(void*, int64_t change, size_t, size_t, c10::Device) override {
+    bytes_ += change;
+    most = std::max(most, bytes_);
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  int64_t bytes_ = 0;
+};
+
+// Bug: DoRA's norms decoded the matrix whole, and at every pass.
+TEST(QuantizedBaseMemory, DoraDecodesNoMatrixWhole) {
+  constexpr int64_t in = 512, out = 4096;
+  const Tensor numbers = at::randn({out, in}, at::kBFloat16);
+  Linear linear(in, out, false);
+  linear.weight = Weight(packed_from(numbers, at::kFloat));
+  linear.lora = std::make_shared<Lora>();
+  linear.lora->a_RI = at::randn({4, in});
+  linear.lora->b_ER = at::randn({out, 4});
+  linear.lora->magnitude_E = at::ones({out});
+  const Tensor x_ND = at::randn({3, in});
+  const auto pass_bytes = [&] {
+    const auto peak = std::make_shared<PeakBytes>();
+    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, peak);
+    const at::NoGradGuard no_grad;
+    linear(x_ND);
+    return peak->most;
+  };
+  EXPECT_LT(pass_bytes(), out * in * 4 / 2);
+  EXPECT_LT(pass_bytes(), out * 4 * 20) << "the norms are kept";
+  const Tensor sum = numbers.to(at::kFloat) + at::mm(linear.lora->b_ER, linear.lora->a_RI);
+  const Tensor found = linear.lora->norm_E(linear.weight);
+  EXPECT_LT(relative_distance(found, sum.norm(2, {1})), 1e-6);
+}
 
 // In float64, where differences keep their digits: those of every adapter, some numbers of each.
 TEST(QuantizedBaseInFloat64, HasGradientsEqualToFiniteDifferences) {
