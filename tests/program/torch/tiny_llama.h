@@ -1,4 +1,4 @@
-// A random model of one small layer with the tokenizer of the word problems.
+// A random model of small layers with the tokenizer of the word problems.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,13 +11,13 @@
 namespace alambic {
 
 /// Makes the model folder `model` with `alambic init`; its parent is there.
-inline void init_tiny_llama(const fs::path& model, const std::string& seed) {
+inline void init_tiny_llama(const fs::path& model, const std::string& seed, int layers = 1) {
   const fs::path config = model.parent_path() / "config.json";
   write_file(config, nlohmann::json{{"architectures", {"LlamaForCausalLM"}},
                                     {"model_type", "llama"},
                                     {"hidden_size", 16},
                                     {"intermediate_size", 24},
-                                    {"num_hidden_layers", 1},
+                                    {"num_hidden_layers", layers},
                                     {"num_attention_heads", 2},
                                     {"max_position_embeddings", 64},
                                     {"tie_word_embeddings", true},
