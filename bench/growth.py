@@ -106,12 +106,17 @@ class Runs:
                      self.tokenizer_of(s["vocabulary"]), "--seed", seed, "--out", self.folder / name, "--overwrite")
         return self.folder / name
 
+    def rows(self, count, tokens):
+        """A file of so many prompts of so many tokens."""
+        draw = random.Random(0)
+        prompts = ["".join(draw.choices(self.words, k=tokens)) for _ in range(count)]
+        data = self.folder / "rows.jsonl"
+        data.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts))
+        return data
+
     def seconds(self, s):
         """Median seconds of each phase of a step."""
-        draw = random.Random(0)
-        rows = ["".join(draw.choices(self.words, k=s["prompt"])) for _ in range(s["prompts"])]
-        data = self.folder / "rows.jsonl"
-        data.write_text("".join(json.dumps({"prompt": row}) + "\n" for row in rows))
+        data = self.rows(s["prompts"], s["prompt"])
         out = self.folder / "run"
         self.alambic("distill", "--student", self.model("student", 1, s), "--teacher",
                      self.model("teacher", 2, s), "--data", data, "--batch-size", s["prompts"],
@@ -151,4 +156,5 @@ def main():
         pathlib.Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -43,6 +43,7 @@ PARTS = {
     "pretrain": ([*STEP, "pretrain"], ["--small", "--rounds", "1"]),
     "load": (["load_speed.py"], ["--rounds", "1"]),
     "tokenize": (["tokenize_speed.py", *map(str, TOKENIZERS)], ["--rounds", "1", "--megabytes", "1"]),
+    "ranks": (["ranks.py"], ["--rounds", "1", "--steps", "2", "--width", "64"]),
     "growth": (["growth.py"], ["--steps", "2", "--points", "2"]),
 }
 THREADED = ("decode.py", "training_step.py", "growth.py")
