@@ -345,6 +345,13 @@ double World::from_first(double number, const std::string& doing) const {
   return sum(leads() ? number : 0.0, doing);
 }
 
+void World::from_first(const Tensor& numbers, const std::string& doing) const {
+  if (alone()) return;
+  std::vector<Tensor> message = {numbers};
+  link_->run(doing, [&] { return link_->group->broadcast(message); });
+  count(static_cast<double>(numbers.nbytes()), doing);
+}
+
 void World::wait_for_all(const std::string& doing, double seconds) const {
   if (alone()) return;
   c10d::BarrierOptions options;

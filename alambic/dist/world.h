@@ -79,6 +79,8 @@ class World {
   double from_first(double number, const std::string& doing) const;
   /// The bytes of rank 0; what the others give is not looked at.
   std::string from_first(const std::string& bytes, const std::string& doing) const;
+  /// Makes a CPU's contiguous numbers those of rank 0.
+  void from_first(const Tensor& numbers, const std::string& doing) const;
   /// `seconds`: a limit of its own, where ranks wait for each other's disks; 0: the world's.
   void wait_for_all(const std::string& doing, double seconds = 0) const;
 

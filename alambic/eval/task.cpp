@@ -28,13 +28,10 @@ void score(const std::vector<Example>& examples, TaskResult& result) {
 
 }  // namespace
 
-TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
-                    const std::vector<Example>& examples, const EngineOptions& options,
-                    const std::function<void(const EngineProgress&)>& on_progress) {
-  Stopwatch watch;
-  TaskResult result;
-  result.requests = requests_of(tokenizer, examples);
-  result.sampled = generate(model, result.requests, options, {}, on_progress);
+TaskResult task_result(const Tokenizer& tokenizer, const std::vector<Example>& examples,
+                       std::vector<Request> requests, std::vector<Completion> completions) {
+  TaskResult result{
+      .completions = {}, .requests = std::move(requests), .sampled = std::move(completions)};
   for (size_t i = 0; i < result.sampled.size(); ++i) {
     const Completion& completion = result.sampled[i];
     result.completions.push_back(
@@ -43,8 +40,19 @@ TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
     result.eos_share += completion.ending == Ending::stop_token;
   }
   result.eos_share /= static_cast<double>(result.sampled.size());
-  result.seconds = watch.seconds();
   score(examples, result);
+  return result;
+}
+
+TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
+                    const std::vector<Example>& examples, const EngineOptions& options,
+                    const std::function<void(const EngineProgress&)>& on_progress) {
+  const Stopwatch watch;
+  std::vector<Request> requests = requests_of(tokenizer, examples);
+  std::vector<Completion> completions = generate(model, requests, options, {}, on_progress);
+  const double seconds = watch.seconds();
+  TaskResult result = task_result(tokenizer, examples, std::move(requests), std::move(completions));
+  result.seconds = seconds;
   return result;
 }
 

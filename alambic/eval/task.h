@@ -25,6 +25,10 @@ struct TaskResult {
   std::optional<double> rouge_l;
 };
 
+/// Scores of completions to the examples that are written already; no seconds.
+TaskResult task_result(const Tokenizer& tokenizer, const std::vector<Example>& examples,
+                       std::vector<Request> requests, std::vector<Completion> completions);
+
 /// Completes every example's prompt by `options` (greedy when its temperature is 0) and scores.
 TaskResult run_task(const Model& model, const Tokenizer& tokenizer,
                     const std::vector<Example>& examples, const EngineOptions& options,

@@ -14,10 +14,12 @@ struct Head {
   double softcap = 0;  ///< Gemma 2's; 0: none
 
   /// The head over the first `size` tokens: models pad their vocabulary, tokenizers do not.
-  Head cut(int64_t size) const {
+  Head cut(int64_t size) const { return piece(0, size); }
+  /// The head over `count` tokens from `begin` on.
+  Head piece(int64_t begin, int64_t count) const {
     Head head = *this;
-    head.weight_VD = weight_VD.first(size);
-    if (bias_V.defined()) head.bias_V = bias_V.narrow(0, 0, size);
+    head.weight_VD = weight_VD.piece(begin, count);
+    if (bias_V.defined()) head.bias_V = bias_V.narrow(0, begin, count);
     return head;
   }
   int64_t vocabulary() const { return weight_VD.size(0); }

@@ -65,7 +65,7 @@ ModelCard card_of(const DistillOptions& options, const Metrics& figures,
 /// Everything that a distillation's steps need.
 struct Job {
   std::unique_ptr<DistillSetup> setup;
-  std::function<Metrics(int64_t)> validate;
+  Validation validation;
   std::unique_ptr<TrainingTask> task;
   int64_t rows = 0;
 
@@ -74,13 +74,13 @@ struct Job {
     warn_or_refuse(preflight(plan));
     setup = std::make_unique<DistillSetup>(std::move(plan));
     check_teacher_context(*setup);
-    validate = distill_validation(*setup);
+    validation = distill_validation(*setup);
     rows = setup->examples().size();
     task = setup->task();
   }
 };
 
-// The student is whole when it is validated.
+// Models beside the student that a validation reads.
 std::vector<LayerWeights*> read_layers(const DistillSetup& setup) {
   std::vector<LayerWeights*> layers;
   for (const auto& of_teacher : setup.teachers().layers()) {
@@ -145,7 +145,8 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
                      {.student = *setup.student().model,
                       .task = *job.task,
                       .recorder = *recorder,
-                      .validate = job.validate,
+                      .validate = job.validation.figures,
+                      .write_validation = job.validation.write,
                       .checkpoints = folder.checkpoints(),
                       .watch = &watch,
                       .on_collapse = options.on_collapse,

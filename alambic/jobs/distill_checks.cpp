@@ -174,6 +174,16 @@ void check_listed_pieces(const DistillOptions& options) {
   }
 }
 
+// Ranks write together where the student writes at all.
+void check_writing(const DistillOptions& options) {
+  const int64_t ranks = options.sharding.tensor_parallel_size;
+  if (ranks == 1 || options.lmbda > 0 || !options.valid_data.empty()) return;
+  throw input_error(
+      "--tensor-parallel-size {} has no effect with --lmbda 0: the student writes no completions",
+      ranks)
+      .with_hint("--valid-data lets it write some");
+}
+
 void check_cross_tokenizer(const DistillOptions& options, const Objective& objective) {
   if (options.teachers.cross_tokenizer == CrossTokenizer::none) return;
   if (!objective.compares_tokens()) {
@@ -240,6 +250,7 @@ Objective check_options(const DistillOptions& options) {
   check_hidden(options, objective);
   check_mix(options);
   check_teacher_ranks(options);
+  check_writing(options);
   check_cross_tokenizer(options, objective);
   check_rollback(options);
   check_remote(options, objective);

@@ -88,6 +88,10 @@ struct DistillOptions : Options {
     trainable.visit(v);
     training.visit(v);
     sharding.visit(v);
+    v.option("tensor-parallel-size")
+        .not_with(
+            "teacher-mix",
+            {.reason = "the teacher draws too, with all of its layers on a rank", .hint = ""});
     v.choice("on-collapse", on_collapse,
              {{"warn", OnCollapse::warn},
               {"stop", OnCollapse::stop},

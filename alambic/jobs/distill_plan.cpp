@@ -6,6 +6,7 @@
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/ranks.h"
 #include "alambic/jobs/remote_teachers.h"
+#include "alambic/jobs/sharding.h"
 #include "alambic/jobs/student.h"
 #include "alambic/tensor/device.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
@@ -82,6 +83,7 @@ DistillPlan::DistillPlan(const DistillOptions& given)
       rows(open_rows(options, chats)) {
   objective.policy.temperature = options.sampling.temperature;
   select_trained(*student.model.model, options.trainable, 0);
+  check_tensor_parallel(*student.model.model, options.sharding.tensor_parallel_size);
   rows.check();
   chats.check_effect(rows.name());
   for (PlannedTeacher& teacher : teachers) {

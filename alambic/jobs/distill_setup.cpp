@@ -121,6 +121,7 @@ DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
                        static_cast<uint64_t>(options.training.seed));
   const ShardingOptions& sharding = options.sharding;
   plan_.layers = share_student(*student().model, *plan_.world, sharding);
+  plan_.engine.ranks = writing_ranks(*plan_.world, sharding, *student().model);
   teachers_ = std::make_unique<TeacherPool>(plan_);
   fit_rows();
   if (teachers_->lacks_positions()) {

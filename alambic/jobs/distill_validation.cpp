@@ -4,23 +4,24 @@
 
 #include "alambic/base/error.h"
 #include "alambic/eval/agreement.h"
-#include "alambic/jobs/validation.h"
 
 namespace alambic {
 
 namespace {
 
-struct Validation {
+// Agreement with the teachers, and exact match.
+struct HeldOut {
   const Pretrained& student;
   TeacherMixture teachers;
-  std::vector<Example> examples;
-  std::vector<Request> requests;  // in the order of `rows`
-  std::vector<int64_t> rows;      // by group of teachers
-  EngineOptions engine;
+  std::vector<int64_t> rows;  // by group of teachers
+  std::shared_ptr<ValidationWriting> writing;
+  size_t list = 0;  // completions to `rows`, in their order
+  std::function<Metrics()> exact_match;
 
   Metrics operator()(int64_t) const {
-    Metrics figures = validate_exact_match(student, examples, std::ssize(examples), engine);
-    const std::vector<Completion> completions = generate(*student.model, requests, engine);
+    Metrics figures = exact_match();
+    const std::vector<Request>& requests = writing->requests(list);
+    const std::vector<Completion> completions = writing->take(list);
     std::vector<Rollouts> batches;
     for (const auto& [first, count, group] : teachers.pieces(rows, 0)) {
       batches.push_back(to_rollouts(std::span(requests).subspan(first, count),
@@ -38,7 +39,7 @@ struct Validation {
 
 }  // namespace
 
-std::function<Metrics(int64_t)> distill_validation(const DistillSetup& setup) {
+Validation distill_validation(const DistillSetup& setup) {
   const DistillPlan& plan = setup.plan();
   const DistillOptions& options = plan.options;
   const Pretrained& student = setup.student();
@@ -53,7 +54,10 @@ std::function<Metrics(int64_t)> distill_validation(const DistillSetup& setup) {
   const TokenizedRows tokenized = TokenizedRows::of(rows, student.tokenizer, fit);
   fit.report(options.valid_data);
   if (fit.skipped > 0) rows = rows.select(tokenized.rows());
-  std::vector<Example> examples = rows.first(0);
+  const std::vector<Example> examples = rows.first(0);
+  const auto writing =
+      std::make_shared<ValidationWriting>(*student.model, plan.layers.get(), plan.world);
+  const auto write = write_together(writing, plan.engine);
   if (!pool.evaluates_new_completions()) {
     if (examples.front().answers.empty()) {
       throw input_error(
@@ -61,26 +65,26 @@ std::function<Metrics(int64_t)> distill_validation(const DistillSetup& setup) {
           "{} have no \"answer\"",
           pool.cached() ? "--teacher-cache" : "there is none", options.valid_data);
     }
-    return [&student, examples, engine = plan.engine](int64_t) {
-      return validate_exact_match(student, examples, std::ssize(examples), engine);
-    };
+    const auto figures = exact_match(student, examples, plan.engine, writing);
+    return {[figures](int64_t) { return figures(); }, write};
   }
-  Validation validation{.student = student,
-                        .teachers = pool.over({.examples = rows,
-                                               .tokenized = tokenized,
-                                               .max_completion = options.max_completion_length}),
-                        .engine = plan.engine};
-  validation.rows.resize(examples.size());
-  std::iota(validation.rows.begin(), validation.rows.end(), 0);
-  validation.rows = validation.teachers.by_group(validation.rows);
-  for (const int64_t row : validation.rows) {
-    validation.requests.push_back(
-        {.prompt = tokenized[row].prompt, .id = static_cast<uint64_t>(row)});
+  EngineOptions engine = plan.engine;
+  engine.step = UINT64_MAX;  // not a stream that training draws from
+  HeldOut held_out{.student = student,
+                   .teachers = pool.over({.examples = rows,
+                                          .tokenized = tokenized,
+                                          .max_completion = options.max_completion_length}),
+                   .rows = std::vector<int64_t>(examples.size()),
+                   .writing = writing,
+                   .exact_match = exact_match(student, examples, engine, writing)};
+  std::iota(held_out.rows.begin(), held_out.rows.end(), 0);
+  held_out.rows = held_out.teachers.by_group(held_out.rows);
+  std::vector<Request> requests;
+  for (const int64_t row : held_out.rows) {
+    requests.push_back({.prompt = tokenized[row].prompt, .id = static_cast<uint64_t>(row)});
   }
-  validation.examples = std::move(examples);
-  // Not a stream that training draws from.
-  validation.engine.step = UINT64_MAX;
-  return validation;
+  held_out.list = writing->add(std::move(requests), engine);
+  return {std::move(held_out), write};
 }
 
 }  // namespace alambic

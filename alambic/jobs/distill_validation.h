@@ -1,10 +1,7 @@
 #pragma once
 
-#include <cstdint>
-#include <functional>
-
-#include "alambic/base/metrics.h"
 #include "alambic/jobs/distill_setup.h"
+#include "alambic/jobs/validation.h"
 
 namespace alambic {
 
@@ -12,6 +9,6 @@ namespace alambic {
 /// teachers on the student's own completions, drawn alike each time, and exact match of greedy
 /// completions where the rows have an answer. Empty without --valid-data. A cached teacher cannot
 /// grade new completions. Input errors: rows that give no figure. `setup` must outlive it.
-std::function<Metrics(int64_t step)> distill_validation(const DistillSetup& setup);
+Validation distill_validation(const DistillSetup& setup);
 
 }  // namespace alambic

@@ -67,6 +67,7 @@ bool is_free(const std::string& key) {
                                "judge-budget-tokens",
                                "zero-stage",
                                "shard-size",
+                               "tensor-parallel-size",
                                "teacher-weights",
                                "teacher-ranks",
                                "rank-timeout",

@@ -61,4 +61,24 @@ std::shared_ptr<LayerWeights> share_layers(Model& model, const ShardGroups& grou
       .with_hint("memory or network of one of the machines changes bits");
 }
 
+void check_tensor_parallel(const Model& student, int64_t ranks) {
+  if (ranks == 1) return;
+  const std::string reason = student.undivided(ranks);
+  if (reason.empty()) return;
+  throw input_error("--tensor-parallel-size {}: a {} student cannot be divided so: {}", ranks,
+                    student.config.value("model_type", "\"\""), reason)
+      .with_hint("without it each rank writes its completions with the whole student");
+}
+
+std::shared_ptr<const World> writing_ranks(const World& world, const ShardingOptions& options,
+                                           const Model& student) {
+  const int64_t size = options.tensor_parallel_size;
+  if (size == 1) return nullptr;
+  if (size > world.size() || world.size() % size != 0) {
+    throw input_error("--tensor-parallel-size {} does not divide the {} ranks", size, world.size());
+  }
+  check_tensor_parallel(student, size);
+  return world.group(size);
+}
+
 }  // namespace alambic

@@ -28,4 +28,13 @@ std::shared_ptr<LayerWeights> share_layers(Model& model, const ShardGroups& grou
 std::shared_ptr<LayerWeights> share_student(Model& student, const World& world,
                                             const ShardingOptions& options);
 
+/// Ranks that write completions together with this one, each with its part of the student; null:
+/// each writes alone. All ranks call it. Input errors: a size that does not divide the ranks; a
+/// student that cannot be divided so.
+std::shared_ptr<const World> writing_ranks(const World& world, const ShardingOptions& options,
+                                           const Model& student);
+
+/// An input error that says why so many ranks cannot write together with this student.
+void check_tensor_parallel(const Model& student, int64_t ranks);
+
 }  // namespace alambic

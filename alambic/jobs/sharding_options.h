@@ -11,6 +11,7 @@ enum class ZeroStage { automatic, optimizer, gradients, weights };
 struct ShardingOptions {
   ZeroStage stage = ZeroStage::automatic;
   int64_t shard_size = 0;
+  int64_t tensor_parallel_size = 1;
   double rank_timeout = 1800;
   bool profile = false;
 
@@ -32,6 +33,12 @@ struct ShardingOptions {
               "ranks that share one copy of what --zero-stage 2 or 3 and --teacher-weights sharded "
               "divide; the copies' gradients are added up; 0: the ranks of one machine",
               {.min = 0});
+    v.integer(
+        "tensor-parallel-size", tensor_parallel_size,
+        "ranks that write completions together: each has its part of the heads and columns of "
+        "the student's layers, for a student that a device cannot sample from, and for fewer "
+        "seconds a token; 1: each rank writes its own",
+        {.min = 1});
     v.number("rank-timeout", rank_timeout,
              "seconds after which a rank that hangs, is stopped or is gone ends the run with exit "
              "code 3, naming rank, step and phase",

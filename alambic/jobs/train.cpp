@@ -73,11 +73,13 @@ std::unique_ptr<BatchSource> source_of(const Dataset& data, const Pretrained& st
   return examples_source(std::move(tokenized), batch, shares);
 }
 
-std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
-                                              const Pretrained& student, const ChatSource& chats,
-                                              const BatchOptions& batch) {
+Validation validation_of(const TrainOptions& options, const Pretrained& student,
+                         const std::shared_ptr<LayerWeights>& layers, const ChatSource& chats,
+                         const BatchOptions& batch) {
   if (options.valid_data.empty()) return {};
-  EngineOptions engine{.stop_tokens = student.stop_tokens, .vocabulary = student.vocabulary};
+  EngineOptions engine{.stop_tokens = student.stop_tokens,
+                       .vocabulary = student.vocabulary,
+                       .ranks = writing_ranks(*batch.world, options.sharding, *student.model)};
   engine.sampling.max_new_tokens = options.max_completion_length;
   chats.add_end_of_turn(student.tokenizer, engine.stop_tokens);
   BatchOptions held_out = batch;
@@ -90,17 +92,20 @@ std::function<Metrics(int64_t)> validation_of(const TrainOptions& options,
   for (int64_t i = 0; i < options.valid_batches; ++i) {
     for (TokenBatch& part : source->step(i)) batches.push_back(std::move(part));
   }
-  const int64_t samples = options.valid_samples;
   const std::vector<Example> rows =
       Examples(data, {{"prompt"}, {"text"}, {"messages"}}, chats.reader(ChatUse::prompts))
-          .first(static_cast<size_t>(samples));
-  return [&student, batches, rows, engine, samples](int64_t) {
-    Metrics figures = validate_exact_match(student, rows, samples, engine);
+          .first(static_cast<size_t>(options.valid_samples));
+  const auto writing =
+      std::make_shared<ValidationWriting>(*student.model, layers.get(), batch.world);
+  const auto matches = exact_match(student, rows, engine, writing);
+  const auto figures_of = [&student, batches, matches](int64_t) {
+    Metrics figures = matches();
     const double loss = mean_cross_entropy(*student.model, batches, student.vocabulary);
     figures.emplace_back("valid_loss", loss);
     figures.emplace_back("valid_perplexity", std::exp(loss));
     return figures;
   };
+  return {figures_of, write_together(writing, engine)};
 }
 
 }  // namespace
@@ -138,7 +143,7 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                        .world = world,
                        .layers = layers});
   chats.check_effect(data.name());
-  const auto validate = validation_of(options, student, chats, batch);
+  const Validation validation = validation_of(options, student, layers, chats, batch);
 
   const RunFolder folder("train", options, options.run, *world);
   const nlohmann::json machines = hardware_of_ranks(rank_roles(world, /*teacher_ranks=*/0));
@@ -169,7 +174,8 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                                                {.student = *student.model,
                                                 .task = *task,
                                                 .recorder = *recorder,
-                                                .validate = validate,
+                                                .validate = validation.figures,
+                                                .write_validation = validation.write,
                                                 .checkpoints = folder.checkpoints(),
                                                 .world = world,
                                                 .layers = layers,

@@ -62,6 +62,9 @@ struct TrainOptions : Options {
     trainable.visit(v);
     training.visit(v);
     sharding.visit(v);
+    v.option("tensor-parallel-size")
+        .only_with("valid-data",
+                   {.reason = "completions are written in validations alone", .hint = ""});
     machine.visit(v);
     policy.visit(v);
     run.visit(v);

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <utility>
 
+#include "alambic/dist/layer_weights.h"
 #include "alambic/nn/recompute.h"
 #include "alambic/nn/residual_norm.h"
+#include "alambic/nn/tensor_parallel.h"
 
 namespace alambic {
 
@@ -163,6 +165,48 @@ double Decoder::init_deviation(const std::string& name) const {
 
 double Decoder::init_constant(const std::string& name) const {
   return plus_one ? 0 : Model::init_constant(name);
+}
+
+std::string Decoder::undivided(int64_t ranks) const {
+  for (const DecoderLayer& layer : layers) {
+    std::string reason = layer.attention->undivided(ranks);
+    if (reason.empty()) reason = layer.mlp->undivided(ranks);
+    if (!reason.empty()) return reason;
+  }
+  return "";
+}
+
+namespace {
+
+DecoderLayer part_of(const DecoderLayer& layer, const std::shared_ptr<const World>& group,
+                     KvCache::LayerShape& cache) {
+  MixerPart attention = layer.attention->part(*group, cache);
+  cache = attention.cache;
+  return {.attention = added_up(std::move(attention.mixer), group),
+          .mlp = added_up(layer.mlp->part(*group), group),
+          .rope = layer.rope,
+          .before_attention = layer.before_attention.copy(),
+          .after_attention = layer.after_attention.copy(),
+          .before_mlp = layer.before_mlp.copy(),
+          .after_mlp = layer.after_mlp.copy()};
+}
+
+}  // namespace
+
+std::unique_ptr<Model> Decoder::part(const std::shared_ptr<const World>& group,
+                                     LayerWeights* weights) const {
+  const at::NoGradGuard no_gradient;
+  auto part = std::make_unique<Decoder>(*this);  // what is outside of the layers stays the same
+  part->layers.clear();
+  part->sizes.cache.each.clear();
+  for (int64_t i = 0; i < std::ssize(layers); ++i) {
+    KvCache::LayerShape cache = sizes.cache.layer(i);
+    if (weights != nullptr) weights->enter(i, /*backward=*/false);
+    part->layers.push_back(part_of(layers[i], group, cache));
+    if (weights != nullptr) weights->leave(i);
+    part->sizes.cache.each.push_back(cache);
+  }
+  return part;
 }
 
 std::unique_ptr<Decoder> make_plain_decoder(const Config& config, const DecoderShape& shape,

@@ -19,8 +19,8 @@ namespace alambic {
 enum class NormPlacement { before, after, around };
 
 struct DecoderLayer {
-  std::unique_ptr<Mixer> attention;
-  std::unique_ptr<FeedForward> mlp;
+  std::shared_ptr<Mixer> attention;
+  std::shared_ptr<FeedForward> mlp;
   int64_t rope = 0;  ///< which of the decoder's ropes turns its heads; −1: none
   /// Made by Decoder::add; without weight where the placement has none.
   RmsNorm before_attention = {}, after_attention = {}, before_mlp = {}, after_mlp = {};
@@ -67,6 +67,9 @@ struct Decoder : Model {
   void move_buffers(at::Device device, at::ScalarType dtype) override;
   double init_deviation(const std::string& name) const override;
   double init_constant(const std::string& name) const override;
+  std::string undivided(int64_t ranks) const override;
+  std::unique_ptr<Model> part(const std::shared_ptr<const World>& group,
+                              LayerWeights* weights) const override;
 };
 
 /// A decoder whose layers are all alike, with one rope: Llama itself. `window` has the sliding

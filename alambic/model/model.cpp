@@ -1,5 +1,6 @@
 #include "alambic/model/model.h"
 
+#include "alambic/base/error.h"
 #include "alambic/nn/dense_parts.h"
 #include "alambic/nn/moe.h"
 
@@ -16,6 +17,14 @@ Tensor Model::hidden(const Pass& pass) const {
     for (auto& [layer, x] : pass.outputs->x_ND) x = rows.to_positions(x);
   }
   return rows.to_positions(hidden_RD);
+}
+
+std::string Model::undivided(int64_t) const {
+  return "its layers have no heads and columns that ranks could divide";
+}
+
+std::unique_ptr<Model> Model::part(const std::shared_ptr<const World>&, LayerWeights*) const {
+  throw bug("a part of a model that is not divided");
 }
 
 int64_t Model::parameters() {

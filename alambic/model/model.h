@@ -12,6 +12,8 @@
 namespace alambic {
 
 struct Router;
+class LayerWeights;
+class World;
 
 using Json = nlohmann::ordered_json;
 
@@ -68,6 +70,16 @@ struct Model {
   }
   /// Initial values of a tensor that is neither random nor constant; undefined: it is one of these.
   virtual Tensor init_table(const std::string&) const { return {}; }
+
+  /// Reason why so many ranks cannot each have a part of the layers, as a sentence; "": they can.
+  virtual std::string undivided(int64_t ranks) const;
+  /// The model of which this rank of `group` has its part of every layer's heads and columns, as
+  /// copies; what lies outside of the layers is this model's. All ranks call it, and then make the
+  /// same passes without gradients; each sees the hidden states of the whole model.
+  /// nn/tensor_parallel.h says how. `weights`: where the layers of this model come from; null: they
+  /// are here.
+  virtual std::unique_ptr<Model> part(const std::shared_ptr<const World>& group,
+                                      LayerWeights* weights) const;
 
   /// Dtype of the weights (float32, bfloat16, …) and their device.
   at::TensorOptions options();

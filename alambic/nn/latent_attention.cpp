@@ -1,7 +1,10 @@
 #include "alambic/nn/latent_attention.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "alambic/dist/world.h"
 #include "alambic/kernels/batched_attention.h"
 #include "alambic/nn/decoding_places.h"
 #include "alambic/nn/index_scores.h"
@@ -144,6 +147,32 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
     }
     return pass.to_rows(at::cat(outputs));
   });
+}
+
+std::string LatentAttention::undivided(int64_t ranks) const {
+  if (indexer) return "its layers have an indexer, which chooses positions for all heads together";
+  return shape.heads % ranks == 0 ? "" : fmt::format("its layers have {} heads", shape.heads);
+}
+
+MixerPart LatentAttention::part(const World& group, KvCache::LayerShape cache) const {
+  LatentShape fewer = shape;
+  fewer.heads = shape.heads / group.size();
+  const auto of_heads = [&](int64_t width) {
+    return Slices{{group.rank() * fewer.heads * width, fewer.heads * width}};
+  };
+  auto part = std::make_unique<LatentAttention>(fewer, scale);
+  if (shape.query_rank > 0) {
+    part->q_a_proj = q_a_proj.copy();
+    part->q_a_layernorm = q_a_layernorm.copy();
+    part->q_b_proj = q_b_proj.with_outputs(of_heads(shape.query_width()));
+  } else {
+    part->q_proj = q_proj.with_outputs(of_heads(shape.query_width()));
+  }
+  part->kv_a_proj_with_mqa = kv_a_proj_with_mqa.copy();
+  part->kv_a_layernorm = kv_a_layernorm.copy();
+  part->kv_b_proj = kv_b_proj.with_outputs(of_heads(shape.nope_width + shape.value_width));
+  part->o_proj = o_proj.with_inputs(of_heads(shape.value_width));
+  return {std::move(part), cache};
 }
 
 // As SelfAttention's, in sequences of `length` tokens.

@@ -47,6 +47,9 @@ struct LatentAttention : Mixer {
   Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
                  int64_t layer) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  /// Heads are divided; the maps to latents are whole on every rank, and so is the cache.
+  std::string undivided(int64_t ranks) const override;
+  MixerPart part(const World& group, KvCache::LayerShape cache) const override;
 
  private:
   double other_activations(double length) const;

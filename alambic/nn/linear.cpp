@@ -1,5 +1,6 @@
 #include "alambic/nn/linear.h"
 
+#include "alambic/base/error.h"
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/weight_linear.h"
 #include "alambic/nn/dense_parts.h"
@@ -40,6 +41,25 @@ void Linear::visit(const std::string& prefix, const TensorVisitor& visitor) {
   }
   if (bias.defined()) visitor(prefix + ".bias", bias);
   if (lora) lora->visit(prefix, visitor);
+}
+
+Linear Linear::with_outputs(const Slices& outputs) const {
+  check(layout == WeightLayout::output_major, "outputs of a map are rows of its weight");
+  Linear part;
+  part.weight = copy_of(weight.decoded(), 0, outputs);
+  part.bias = copy_if_defined(bias, 0, outputs);
+  if (lora) part.lora = lora->with_outputs(outputs);
+  return part;
+}
+
+Linear Linear::with_inputs(const Slices& inputs) const {
+  check(layout == WeightLayout::output_major, "inputs of a map are columns of its weight");
+  const Tensor weight_EI = weight.decoded();
+  Linear part;
+  part.weight = copy_of(weight_EI, 1, inputs);
+  if (bias.defined() && inputs.front().begin == 0) part.bias = bias.detach().clone();
+  if (lora) part.lora = lora->with_inputs(inputs, weight_EI);
+  return part;
 }
 
 void Linear::merge_lora() {

@@ -33,6 +33,11 @@ struct Linear {
   Tensor operator()(const Tensor& x_ND) const;
   /// The tensors of an adapter come last, under PEFT's names.
   void visit(const std::string& prefix, const TensorVisitor& visitor);
+  /// Copies with these of the outputs or inputs alone, the weight dense; output-major maps. What
+  /// those with parts of the inputs make adds up: the bias goes with the first input.
+  Linear with_outputs(const Slices& outputs) const;
+  Linear with_inputs(const Slices& inputs) const;
+  Linear copy() const { return with_outputs({{0, out()}}); }
   /// Makes the adapter part of the weight and drops it.
   void merge_lora();
 };

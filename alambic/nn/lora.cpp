@@ -85,18 +85,40 @@ Tensor Lora::norm_E(const Weight& weight_EI) const {
         weight_EI.is_packed() ? weight_EI.packed().decoded(begin, count) : weight_EI.dense();
     norms.push_back(summed(rows_CI, begin).norm(2, {1}));
   }
+  keep_norm(at::cat(norms).to(a_RI.scalar_type()));
+  return kept_.value;
+}
+
+void Lora::keep_norm(const Tensor& value_E) const {
   kept_ = {.a = a_RI,
            .b = b_ER,
-           .value = at::cat(norms).to(a_RI.scalar_type()),
+           .value = value_E,
            .a_version = version_of(a_RI),
            .b_version = version_of(b_ER)};
-  return kept_.value;
 }
 
 Tensor Lora::merged(const Tensor& weight_EI) const {
   const Tensor sum_EI = summed(weight_EI, 0);
   if (!magnitude_E.defined()) return sum_EI;
   return sum_EI * (magnitude_E.to(at::kFloat) / sum_EI.norm(2, {1})).unsqueeze(1);
+}
+
+std::shared_ptr<Lora> Lora::with_outputs(const Slices& outputs) const {
+  auto part = std::make_shared<Lora>(*this);
+  part->a_RI = a_RI.detach().clone();
+  part->b_ER = copy_of(b_ER, 0, outputs);
+  part->magnitude_E = copy_if_defined(magnitude_E, 0, outputs);
+  return part;
+}
+
+std::shared_ptr<Lora> Lora::with_inputs(const Slices& inputs, const Tensor& weight_EI) const {
+  auto part = std::make_shared<Lora>(*this);
+  part->a_RI = copy_of(a_RI, 1, inputs);
+  part->b_ER = b_ER.detach().clone();
+  if (!magnitude_E.defined()) return part;
+  part->magnitude_E = magnitude_E.detach().clone();
+  part->keep_norm(norm_E(weight_EI).clone());
+  return part;
 }
 
 void Lora::visit(const std::string& prefix, const TensorVisitor& visitor) {

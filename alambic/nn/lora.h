@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "alambic/nn/module.h"
+#include "alambic/nn/slices.h"
 
 namespace alambic {
 
@@ -38,7 +39,13 @@ struct Lora {
   Tensor merged(const Tensor& weight_EI) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor);
 
+  /// Copies for a map with these of its outputs or inputs alone. What those with parts of the
+  /// inputs make adds up; DoRA's norms are those of the whole weight's rows.
+  std::shared_ptr<Lora> with_outputs(const Slices& outputs) const;
+  std::shared_ptr<Lora> with_inputs(const Slices& inputs, const Tensor& weight_EI) const;
+
  private:
+  void keep_norm(const Tensor& value_E) const;
   struct Norm {
     Tensor a, b, value;
     int64_t a_version = 0, b_version = 0;

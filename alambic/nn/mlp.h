@@ -6,6 +6,8 @@
 
 namespace alambic {
 
+class World;
+
 /// Part of a decoder layer that sees each position alone: a gated MLP, or experts.
 struct FeedForward {
   virtual ~FeedForward() = default;
@@ -13,6 +15,9 @@ struct FeedForward {
   virtual Tensor forward(const Tensor& x_ND, const Pass& pass) const = 0;
   /// `prefix` is the layer's, "model.layers.3."; the block adds its own name.
   virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
+  /// As Mixer's, with some of the inner columns of every MLP.
+  virtual std::string undivided(int64_t ranks) const;
+  virtual std::unique_ptr<FeedForward> part(const World& group) const;
 };
 
 using kernels::Gate;
@@ -41,6 +46,11 @@ struct DenseMlp : FeedForward {
   Tensor operator()(const Tensor& x_ND) const;
   Tensor forward(const Tensor& x_ND, const Pass&) const override { return (*this)(x_ND); }
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  std::string undivided(int64_t ranks) const override;
+  std::unique_ptr<FeedForward> part(const World& group) const override {
+    return std::make_unique<DenseMlp>(columns(group));
+  }
+  DenseMlp columns(const World& group) const;
   /// Visit under the prefix `block`, "model.layers.3.mlp.".
   void visit_as(const std::string& block, const MlpNames& names, const TensorVisitor& visitor);
 };

@@ -107,6 +107,15 @@ Router::Choice Router::operator()(const Tensor& x_ND, const Pass& pass,
   return {weights_NK, experts_NK};
 }
 
+Router Router::copy() const {
+  Router same = *this;
+  same.load = nullptr;
+  for (Tensor* tensor : {&same.weight_ED, &same.bias_E, &same.correction_E}) {
+    if (tensor->defined()) *tensor = tensor->detach().clone();
+  }
+  return same;
+}
+
 Moe::Moe(const MlpShape& expert, const RouterOptions& options, const ExpertNames& names,
          int64_t shared_inner)
     : names(names), router(expert.width, options) {
@@ -196,6 +205,20 @@ Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
   return mix_experts(
       x_ND, choice, router.options, [&](int64_t e, const Tensor& x_PD) { return experts[e](x_PD); },
       base_ND);
+}
+
+std::string Moe::undivided(int64_t ranks) const {
+  const std::string reason = experts.front().undivided(ranks);
+  return reason.empty() && shared ? shared->undivided(ranks) : reason;
+}
+
+std::unique_ptr<FeedForward> Moe::part(const World& group) const {
+  auto part = std::make_unique<Moe>(*this);
+  part->router = router.copy();
+  for (DenseMlp& expert : part->experts) expert = expert.columns(group);
+  if (shared) part->shared = shared->columns(group);
+  if (shared_gate.weight.defined()) part->shared_gate = shared_gate.copy();
+  return part;
 }
 
 void Moe::visit(const std::string& prefix, const TensorVisitor& visitor) {

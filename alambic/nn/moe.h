@@ -50,6 +50,8 @@ struct Router {
   /// Scores in float32, whatever the dtype of x and the weights. `given_NK`: experts (int64) that
   /// are chosen whatever their scores; undefined: the best are.
   Choice operator()(const Tensor& x_ND, const Pass& pass, const Tensor& given_NK = {}) const;
+  /// The same with tensors of its own, which counts nothing.
+  Router copy() const;
 };
 
 /// `base_ND` and the chosen experts' outputs times their weights. `expert(e, x)` is called once for
@@ -87,6 +89,9 @@ struct Moe : FeedForward {
   Tensor forward(const Tensor& x_ND, const Pass& pass) const override;
   Tensor forward(const Tensor& x_ND, const Router::Choice& choice) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  /// Every rank has the router and some columns of every expert.
+  std::string undivided(int64_t ranks) const override;
+  std::unique_ptr<FeedForward> part(const World& group) const override;
 };
 
 }  // namespace alambic

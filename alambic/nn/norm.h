@@ -16,6 +16,12 @@ struct RmsNorm {
 
   Tensor operator()(const Tensor& x_ND) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor);
+  /// The same with a weight of its own, where there is one.
+  RmsNorm copy() const {
+    RmsNorm same = *this;
+    if (weight.defined()) same.weight = weight.detach().clone();
+    return same;
+  }
 };
 
 /// The same without a weight.

@@ -1,5 +1,11 @@
 #include "alambic/nn/self_attention.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "alambic/base/error.h"
+#include "alambic/dist/world.h"
 #include "alambic/nn/heads.h"
 #include "alambic/nn/joint_linear.h"
 
@@ -16,6 +22,14 @@ Heads heads_of(const Tensor& x, int64_t heads, const RmsNorm& norm) {
 }
 
 }  // namespace
+
+std::string Mixer::undivided(int64_t) const {
+  return "its layers have no heads that ranks could divide";
+}
+
+MixerPart Mixer::part(const World&, KvCache::LayerShape) const {
+  throw bug("a part of a block that is not divided");
+}
 
 SelfAttention::SelfAttention(const AttentionShape& shape, const AttentionOptions& options)
     : shape(shape), options(options) {
@@ -50,6 +64,48 @@ Tensor SelfAttention::forward(const Tensor& x_ND, const Rotation& rotation, cons
       attend(heads_of(qkv[0], shape.heads, q_norm), heads_of(qkv[1], shape.kv_heads, k_norm), v_NKd,
              rotation, pass, layer, options);
   return o_proj(shape.gated ? read_NE * gate_NE.sigmoid() : read_NE);
+}
+
+std::string SelfAttention::undivided(int64_t ranks) const {
+  if (shape.heads % ranks != 0) return fmt::format("its layers have {} heads", shape.heads);
+  if (shape.kv_heads % ranks != 0 && ranks % shape.kv_heads != 0) {
+    return fmt::format("its layers have {} key/value heads", shape.kv_heads);
+  }
+  for (const auto& [norm, heads] :
+       {std::pair(&q_norm, shape.heads), std::pair(&k_norm, shape.kv_heads)}) {
+    if (norm->weight.defined() && heads > 1 && norm->weight.size(0) == heads * shape.head_width) {
+      return "it has norms of all heads together";
+    }
+  }
+  return "";
+}
+
+MixerPart SelfAttention::part(const World& group, KvCache::LayerShape cache) const {
+  const int64_t d = shape.head_width, all_q = shape.heads * d, all_kv = shape.kv_heads * d;
+  AttentionShape fewer = shape;
+  fewer.heads = shape.heads / group.size();
+  fewer.kv_heads = std::max<int64_t>(1, shape.kv_heads / group.size());
+  const Slice heads{group.rank() * fewer.heads, fewer.heads};
+  const Slice q{heads.begin * d, heads.count * d};
+  // A head that several ranks read is on each of them.
+  const Slice kv{group.rank() * shape.kv_heads / group.size() * d, fewer.kv_heads * d};
+  AttentionOptions of_heads = options;
+  of_heads.sinks_H = copy_if_defined(options.sinks_H, 0, {heads});
+  auto part = std::make_unique<SelfAttention>(fewer, of_heads);
+  if (shape.fused) {
+    part->qkv_proj = qkv_proj.with_outputs(
+        {q, {all_q + kv.begin, kv.count}, {all_q + all_kv + kv.begin, kv.count}});
+  } else {
+    const int64_t wide = shape.gated ? 2 : 1;
+    part->q_proj = q_proj.with_outputs({{wide * q.begin, wide * q.count}});
+    part->k_proj = k_proj.with_outputs({kv});
+    part->v_proj = v_proj.with_outputs({kv});
+  }
+  part->o_proj = o_proj.with_inputs({q});
+  part->q_norm = q_norm.copy();
+  part->k_norm = k_norm.copy();
+  cache.kv_heads = fewer.kv_heads;
+  return {std::move(part), cache};
 }
 
 // Numbers that a backward pass needs of each token besides the inputs and outputs of linear maps.

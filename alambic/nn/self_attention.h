@@ -7,6 +7,9 @@
 
 namespace alambic {
 
+class World;
+struct MixerPart;
+
 /// Part of a decoder layer that mixes positions.
 struct Mixer {
   virtual ~Mixer() = default;
@@ -15,6 +18,18 @@ struct Mixer {
                          int64_t layer) const = 0;
   /// `prefix` is the layer's, "model.layers.3."; the mixer adds its own name.
   virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
+  /// Reason why so many ranks cannot each have a part of it (nn/tensor_parallel.h), as a sentence;
+  /// "": they can.
+  virtual std::string undivided(int64_t ranks) const;
+  /// A mixer of the same kind with some of the heads, its weights copied: what the ranks' parts
+  /// return adds up to what this one returns. `cache`: what this one keeps.
+  virtual MixerPart part(const World& group, KvCache::LayerShape cache) const;
+};
+
+/// A rank's part of a mixer, and what it keeps of each sequence.
+struct MixerPart {
+  std::unique_ptr<Mixer> mixer;
+  KvCache::LayerShape cache;
 };
 
 struct AttentionShape {
@@ -41,6 +56,9 @@ struct SelfAttention : Mixer {
   Tensor forward(const Tensor& x_ND, const Rotation& rotation, const Pass& pass,
                  int64_t layer) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  /// Query heads are divided evenly; key/value heads too, or each is several ranks'.
+  std::string undivided(int64_t ranks) const override;
+  MixerPart part(const World& group, KvCache::LayerShape cache) const override;
 
  private:
   int64_t other_activations() const;

@@ -8,6 +8,7 @@
 #include "alambic/rollout/cache_moves.h"
 #include "alambic/rollout/mixture.h"
 #include "alambic/rollout/processed_logits.h"
+#include "alambic/rollout/ranks.h"
 
 namespace alambic {
 
@@ -125,7 +126,7 @@ void Batch::pass(size_t first, std::span<RunningSequence* const> joining, const 
     Pass pass(input, sampled.cache, slots);
     const Tensor hidden_ND = sampled.model.hidden(pass);
     logits_BV.push_back(
-        head_logits(sampled.head, every_row ? hidden_ND : hidden_ND.index_select(0, drawing)));
+        logits(sampled, every_row ? hidden_ND : hidden_ND.index_select(0, drawing)));
     pass.finish();
     for (const std::pair<int64_t, int64_t>& copy : copies) {
       copy_slot(sampled.cache, copy.first, copy.second);
@@ -133,6 +134,11 @@ void Batch::pass(size_t first, std::span<RunningSequence* const> joining, const 
   }
   ++passes_;
   draw(logits_BV, first, on_drawn);
+}
+
+Tensor Batch::logits(const SampledModel& sampled, const Tensor& hidden_BD) const {
+  return options_.ranks ? logits_of_ranks(*options_.ranks, sampled.head, hidden_BD)
+                        : head_logits(sampled.head, hidden_BD);
 }
 
 void Batch::leave(RunningSequence& sequence) {
@@ -177,8 +183,29 @@ void Batch::draw(const std::vector<Tensor>& of_sampled, size_t first, const OnDr
                     running_[first]->sampling->temperature);
   }
   const Tensor logits_BV = on_cpu(of_sampled.size() > 1 ? mixed.mixed_BV : of_sampled[0]);
+  drawn_.assign(static_cast<size_t>(logits_BV.size(0)), std::nullopt);
+  if (!options_.ranks || options_.ranks->leads()) draw_rows(logits_BV, first);
+  if (options_.ranks) tell_drawn(*options_.ranks, drawn_);
+  if (of_sampled.size() > 1) weigh(on_cpu(mixed.own_BV), first);
+  size_t still_running = first;
+  for (size_t b = 0; b < drawn_.size(); ++b) {
+    RunningSequence& sequence = *running_[first + b];
+    if (drawn_[b] && append(sequence, *drawn_[b])) {
+      running_[still_running++] = &sequence;
+    } else {
+      if (!drawn_[b] && !sequence.failure) {
+        sequence.failure = environment_error(
+            "the first of the ranks that write together could not draw a token, and says why");
+      }
+      release(sequence);
+    }
+    on_drawn(sequence);
+  }
+  running_.resize(still_running);
+}
+
+void Batch::draw_rows(const Tensor& logits_BV, size_t first) {
   const int64_t batch = logits_BV.size(0), vocabulary = logits_BV.size(1);
-  drawn_.assign(static_cast<size_t>(batch), std::nullopt);
   // A thread should have work for some microseconds at least.
   const int64_t rows_per_thread = std::max<int64_t>(1, (1 << 15) / vocabulary);
   at::parallel_for(0, batch, rows_per_thread, [&](int64_t begin, int64_t end) {
@@ -187,18 +214,6 @@ void Batch::draw(const std::vector<Tensor>& of_sampled, size_t first, const OnDr
       drawn_[b] = draw_one({row, static_cast<size_t>(vocabulary)}, *running_[first + b]);
     }
   });
-  if (of_sampled.size() > 1) weigh(on_cpu(mixed.own_BV), first);
-  size_t still_running = first;
-  for (size_t b = 0; b < drawn_.size(); ++b) {
-    RunningSequence& sequence = *running_[first + b];
-    if (drawn_[b] && append(sequence, *drawn_[b])) {
-      running_[still_running++] = &sequence;
-    } else {
-      release(sequence);
-    }
-    on_drawn(sequence);
-  }
-  running_.resize(still_running);
 }
 
 // Nothing where it cannot be drawn, which becomes the sequence's failure.

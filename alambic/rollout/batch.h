@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "alambic/base/error.h"
+#include "alambic/dist/world.h"
 #include "alambic/model/model.h"
 #include "alambic/rollout/sample.h"
 
@@ -69,6 +70,7 @@ struct BatchShape {
   int64_t vocabulary = 0;  ///< the tokenizer's real size; padded rows are never drawn. 0: all rows
   MixedTeacher mixed_teacher;
   int64_t prefill_tokens = 4096;  ///< most prompt tokens in one pass; a longer prompt goes alone
+  std::shared_ptr<const World> ranks = nullptr;  ///< see EngineOptions::ranks
 };
 
 /// Move-only. All calls from one thread, without gradients (c10::InferenceMode).
@@ -112,7 +114,9 @@ class Batch {
   std::span<RunningSequence* const> first_that_fit(std::span<RunningSequence* const> waiting) const;
   void reserve(int64_t capacity);
   void pass(size_t first, std::span<RunningSequence* const> joining, const OnDrawn& on_drawn);
+  Tensor logits(const SampledModel& sampled, const Tensor& hidden_BD) const;
   void draw(const std::vector<Tensor>& of_sampled, size_t first, const OnDrawn& on_drawn);
+  void draw_rows(const Tensor& logits_BV, size_t first);
   std::optional<Drawn> draw_one(std::span<const float> logits_V, RunningSequence& sequence) const;
   void weigh(const Tensor& own_BV, size_t first);
   void release(RunningSequence& sequence);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <span>
 
+#include "alambic/dist/world.h"
 #include "alambic/flow/rollouts.h"
 #include "alambic/rollout/batch.h"
 
@@ -20,6 +21,10 @@ struct EngineOptions {
   uint64_t step = 0;  ///< Draw::step: the optimizer step
   MixedTeacher mixed_teacher;
   int64_t prefill_tokens = 4096;  ///< most prompt tokens in one pass; a longer prompt goes alone
+  /// Ranks that write the same requests together, the model being each one's part (Model::part).
+  /// Each also makes the logits of its part of the vocabulary; the first one draws and tells the
+  /// others. Not with a mixed-in teacher. Null: this process alone.
+  std::shared_ptr<const World> ranks = nullptr;
 };
 
 struct EngineProgress {

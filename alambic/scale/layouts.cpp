@@ -52,7 +52,10 @@ ScalePlan plan_of(const ScaleJob& job) {
   return plan;
 }
 
-ScalePlan best_plan(const ScaleJob& job, const LayoutChoice& choice) {
+namespace {
+
+// With so many devices writing together.
+ScalePlan best_plan_of(const ScaleJob& job, const LayoutChoice& choice, int64_t tensor_parallel) {
   std::optional<ScalePlan> best;
   const std::vector<int64_t> stages =
       choice.zero_stage ? std::vector<int64_t>{*choice.zero_stage} : std::vector<int64_t>{1, 2, 3};
@@ -63,12 +66,27 @@ ScalePlan best_plan(const ScaleJob& job, const LayoutChoice& choice) {
         tried.layout.zero_stage = stage;
         tried.layout.shard = shard;
         tried.layout.teacher = teacher;
+        tried.layout.tensor_parallel = tensor_parallel;
         ScalePlan plan = with_passes(tried);
         if (!best || is_better(plan, *best)) best = std::move(plan);
       }
     }
   }
   return *best;
+}
+
+}  // namespace
+
+ScalePlan best_plan(const ScaleJob& job, const LayoutChoice& choice) {
+  ScalePlan best = best_plan_of(job, choice, choice.tensor_parallel.value_or(1));
+  const int64_t most =
+      std::min({job.layout.node(), job.layout.learners(), job.student.most_together});
+  for (int64_t size = 2; !choice.tensor_parallel && !best.fits && size <= most; size *= 2) {
+    if (job.layout.learners() % size != 0) continue;
+    ScalePlan plan = best_plan_of(job, choice, size);
+    if (is_better(plan, best)) best = std::move(plan);
+  }
+  return best;
 }
 
 }  // namespace alambic

@@ -12,6 +12,7 @@ namespace alambic {
 struct LayoutChoice {
   std::optional<int64_t> zero_stage, shard;
   std::optional<TeacherWeights> teacher;
+  std::optional<int64_t> tensor_parallel;
 };
 
 struct ScalePlan {
@@ -28,7 +29,8 @@ ScalePlan plan_of(const ScaleJob& job);
 
 /// Of the layouts that fit into usable_memory of each device the one with the shortest step; where
 /// none does, the one that needs least. Sharding stays within a node where that is enough. A step
-/// may be cut into micro-passes, as few as fit.
+/// may be cut into micro-passes, as few as fit. Devices of a node write together where it is asked
+/// for, or where nothing fits otherwise.
 ScalePlan best_plan(const ScaleJob& job, const LayoutChoice& choice = {});
 
 }  // namespace alambic

@@ -39,9 +39,17 @@ std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
   const double state = work.element < 4 ? 12 : 8;
   const double over_all = static_cast<double>(layout.learners());
   const double state_share = stage == 0 ? 1 : stage == 1 ? over_all : shard;
-  std::vector<RankBytes> parts = {{"student's weights", work.element * student.parameters}};
+  const auto together = static_cast<double>(layout.tensor_parallel);
+  const bool never_whole = stage == 3 && together > 1;
+  std::vector<RankBytes> parts = {
+      {"student's weights",
+       work.element *
+           (never_whole ? student.outside + 2 * student.largest_layer : student.parameters)}};
   if (stage == 3) {
     parts.push_back({"student's shard", work.element * student.in_layers() / shard});
+  }
+  if (together > 1) {
+    parts.push_back({"student's part for writing", work.element * student.in_layers() / together});
   }
   parts.push_back(
       {"gradients", stage < 2 ? work.element * student.trained : 4 * student.trained / shard});
@@ -55,8 +63,8 @@ std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
     parts.push_back({"grades", work.state_element() * std::ceil(rows / work.micro_passes) *
                                    work.completion * job.teacher.width});
   }
-  parts.push_back({"answers' cache",
-                   std::min(work.slots, std::ceil(rows)) * length * student.cache * work.element});
+  parts.push_back({"answers' cache", std::min(work.slots, std::ceil(rows * together)) / together *
+                                         length * student.cache * work.element});
   // Wide sums and softmaxes are kept in float32 in part (jobs/preflight/memory_plan.cpp).
   const double kept = std::max(work.element, 4.0);
   const double numbers = work.recompute
@@ -65,6 +73,9 @@ std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
   parts.push_back({"learning pass", kept * std::ceil(rows / work.micro_passes) * length * numbers});
   parts.push_back({"logits' chunks", 8 * chunk_rows * student.vocabulary});
   std::erase_if(parts, [](const RankBytes& part) { return part.bytes == 0; });
+  if (const double rest = work.element * student.parameters - total(parts); rest > 0) {
+    parts.push_back({"student as it is loaded", rest});
+  }
   return parts;
 }
 

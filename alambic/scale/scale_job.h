@@ -26,6 +26,7 @@ struct ModelSizes {
   double activations = 0;      ///< numbers per token that the backward pass of all layers needs
   double trained = 0;          ///< numbers that are trained; 0: none
   double trained_outside = 0;  ///< of them, those of no layer
+  int64_t most_together = 1;   ///< the most of 2, 4, 8 … devices that can divide its layers
 
   double in_layers() const { return parameters - outside; }
   /// Numbers of the layers that one token is multiplied with.
@@ -59,8 +60,9 @@ enum class TeacherWeights { none, resident, sharded, host };
 struct ScaleLayout {
   int64_t devices = 1;
   int64_t per_node = 8;
-  int64_t zero_stage = 1;  ///< Rajbhandari et al., arXiv 1910.02054
-  int64_t shard = 1;       ///< devices that share one copy of what is sharded
+  int64_t zero_stage = 1;       ///< Rajbhandari et al., arXiv 1910.02054
+  int64_t shard = 1;            ///< devices that share one copy of what is sharded
+  int64_t tensor_parallel = 1;  ///< devices that write completions together, each with its heads
   TeacherWeights teacher = TeacherWeights::none;
   int64_t teacher_devices = 0;  ///< of the devices, those with the teacher alone; 0: all have both
 

@@ -6,8 +6,12 @@
 namespace alambic {
 namespace {
 
+// `rows` of a device; those that write together have the rows of all of them, and each a part of
+// the work for every one.
 double generate_seconds(const ScaleJob& job, const Efficiency& efficiency, double rows) {
   const ModelSizes& student = job.student;
+  const auto together = static_cast<double>(job.layout.tensor_parallel);
+  rows *= together;
   const ScaleWork& work = job.work;
   const DeviceKind& device = job.device;
   const double prompts = std::max(1.0, rows / work.shared);
@@ -21,7 +25,7 @@ double generate_seconds(const ScaleJob& job, const Efficiency& efficiency, doubl
     const double flops = 2 * (student.active() + student.head) * side_by_side;
     decode += work.completion * std::max(bytes / device.bandwidth, flops / device.bf16);
   }
-  return prefill / efficiency.prefill + decode / efficiency.decode;
+  return (prefill / efficiency.prefill + decode / efficiency.decode) / together;
 }
 
 double grade_seconds(const ScaleJob& job, const Efficiency& efficiency, double rows) {

@@ -30,7 +30,8 @@ struct StepTime {
 };
 
 /// A token's forward pass is 2 FLOP a number, backward 4, a layer's second run 2; a token written
-/// reads the weights and half of its final cache; an update moves 30 bytes a number. Each device
+/// reads the weights and half of its final cache, of devices that write together each its part; an
+/// update moves 30 bytes a number. Each device
 /// writes completions of full length, and all wait for the slowest.
 StepTime step_time(const ScaleJob& job, const Efficiency& efficiency = {});
 

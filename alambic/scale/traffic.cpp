@@ -1,5 +1,6 @@
 #include "alambic/scale/traffic.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "alambic/scale/grading_pass.h"
@@ -59,6 +60,29 @@ std::vector<Traffic> traffic_of(const ScaleJob& job) {
       add("weights for completions", in_layers, Beside::generate, shard, layers);
     }
   }
+  if (layout.tensor_parallel > 1) {
+    const auto together = static_cast<double>(layout.tensor_parallel);
+    const double rows = job.work.completions / all * together;
+    const double tokens = rows * job.work.completion;
+    const double prompts = std::max(1.0, rows / job.work.shared) * job.work.prompt;
+    const double passes_over_all = std::ceil(rows / job.work.slots) * job.work.completion;
+    const bool far = layout.tensor_parallel > layout.node();
+    messages.push_back({.name = "sums of heads and columns",
+                        .bytes = 4 * layers * job.work.element * student.width * others(together) *
+                                 (tokens + prompts),
+                        .beside = Beside::generate,
+                        .ranks = together,
+                        .exchanges = 2 * layers * passes_over_all,
+                        .between_nodes = far,
+                        .at_once = true});
+    messages.push_back({.name = "logits",
+                        .bytes = job.work.element * student.vocabulary * others(together) * tokens,
+                        .beside = Beside::generate,
+                        .ranks = together,
+                        .exchanges = 2 * passes_over_all,  // and the drawn tokens
+                        .between_nodes = far,
+                        .at_once = true});
+  }
   const double readings = passes_of_teacher(job);
   const double teacher = readings * job.work.teacher_element * job.teacher.in_layers();
   const auto teacher_shard = static_cast<double>(layout.teacher_shard());
@@ -82,7 +106,8 @@ std::vector<Traffic> traffic_of(const ScaleJob& job) {
 double seconds_of(const Traffic& traffic, const DeviceKind& device) {
   if (traffic.from_host) return traffic.bytes / device.host;
   if (traffic.ranks <= 1) return 0;
-  const double latency = (traffic.between_nodes ? 20e-6 : 10e-6) * std::log2(traffic.ranks);
+  const double latency =
+      (traffic.between_nodes ? 20e-6 : 10e-6) * (traffic.at_once ? 1 : std::log2(traffic.ranks));
   return traffic.bytes / (traffic.between_nodes ? device.network : device.link) +
          traffic.exchanges * latency;
 }

@@ -19,6 +19,7 @@ struct Traffic {
   double exchanges = 1;  ///< in a step, each with its latency
   bool between_nodes = false;
   bool from_host = false;  ///< out of the node's memory, not from other ranks
+  bool at_once = false;    ///< small: all ranks tell all others, with one latency
 };
 
 /// The messages of a step, by the formulas of ZeRO's paper (arXiv 1910.02054, §7): of R ranks one
@@ -29,6 +30,8 @@ struct Traffic {
 ///   stage 3: m times two gathers of the layers' W and a reduce-scatter of their G; one of the rest
 ///            of G and a gather of the rest of W; a gather of the layers' W for completions
 ///   copies of a sharded student: an all-reduce of a rank's part of G between them
+///   completions by T ranks together: for each token an all-reduce of each sequence's hidden state
+///            behind both blocks of every layer, and a gather of its logits
 ///   teacher on devices of its own: the hidden states of a learner's completions
 ///   teacher, sharded or in the host's memory: a gather of its layers for each micro-pass
 std::vector<Traffic> traffic_of(const ScaleJob& job);

@@ -101,9 +101,9 @@ std::vector<Weight> Weight::matrices() const {
   return parts;
 }
 
-Weight Weight::first(int64_t count) const {
-  if (is_packed()) return Weight(packed().part(0, count));
-  return std::get<Tensor>(form_).narrow(0, 0, count);
+Weight Weight::piece(int64_t begin, int64_t count) const {
+  if (is_packed()) return Weight(packed().part(begin, count));
+  return std::get<Tensor>(form_).narrow(0, begin, count);
 }
 
 Weight Weight::constant(at::ScalarType dtype) const {

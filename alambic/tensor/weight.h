@@ -53,8 +53,8 @@ class Weight {
   /// The matrices of a stack: those of a dense one are its parts along the first axis, and their
   /// gradients one tensor; those of a packed one have their outputs as rows.
   std::vector<Weight> matrices() const;
-  /// Weight of the first `count` rows; shares the numbers.
-  Weight first(int64_t count) const;
+  /// Weight of `count` rows from `begin` on; shares the numbers.
+  Weight piece(int64_t begin, int64_t count) const;
   /// Weight for products with inputs of `dtype` that are not differentiated: dense numbers are
   /// brought to it here, packed ones stay as they are and are brought to it as they are decoded.
   Weight constant(at::ScalarType dtype) const;

@@ -7,7 +7,7 @@
 #include "alambic/teacher/aligned.h"
 #include "alambic/text/align/span_texts.h"
 #include "alambic/text/chat/continuation.h"
-#include "alambic/train/rank_exchange.h"
+#include "alambic/train/joint_writing.h"
 
 namespace alambic {
 
@@ -153,12 +153,8 @@ StepBatch write_completions(const CompletionSource& source, const Model& student
       row_S.push_back(row);
     }
   }
-  const World& world = source.world;
-  const auto prompts = std::ssize(rows);
-  const std::vector<Request> own(requests.begin() + world.begin(prompts) * count,
-                                 requests.begin() + world.end(prompts) * count);
   const std::vector<Completion> completions =
-      all_completions(world, generate(student, own, engine));
+      write_on_ranks(source.world, student, requests, count, engine);
   report.extra = {{"completion_length", mean_length(completions)},
                   {"generated_tokens", total_length(completions)},
                   {"eos_share", eos_share(completions)},

@@ -48,10 +48,10 @@ struct CompletionSource {
 };
 
 /// `count` completions of the student to each of these rows, one after the other; each rank writes
-/// those of its rows. Every prompt and completion has its own random stream of engine.step, so that
-/// they are the same on any number of ranks. Adds completion_length, eos_share,
-/// repetition (the share of 4-grams that a completion has had before) and the first `samples`
-/// completions to the report.
+/// those of its rows, or takes part in writing them (train/joint_writing.h). Every prompt and
+/// completion has its own random stream of engine.step, so that they are the same on any number of
+/// ranks. Adds completion_length, eos_share, repetition (the share of 4-grams that a completion has
+/// had before) and the first `samples` completions to the report.
 StepBatch write_completions(const CompletionSource& source, const Model& student,
                             const Tokenizer& tokenizer, const std::vector<int64_t>& rows,
                             int64_t count, const EngineOptions& engine, int64_t samples,

@@ -5,7 +5,6 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/random.h"
-#include "alambic/dist/layer_weights.h"
 #include "alambic/nn/recompute.h"
 #include "alambic/objective/cross_entropy.h"
 #include "alambic/objective/returns.h"
@@ -14,6 +13,7 @@
 #include "alambic/train/drawn_logp.h"
 #include "alambic/train/group_scores.h"
 #include "alambic/train/halves.h"
+#include "alambic/train/joint_writing.h"
 #include "alambic/train/mask_watch.h"
 #include "alambic/train/micro_loss.h"
 #include "alambic/train/phase_clock.h"
@@ -183,8 +183,8 @@ struct DistillationTask : TrainingTask {
       clock.begin("generate");
       EngineOptions engine = options.engine;
       engine.step = static_cast<uint64_t>(step);
-      const HeldWeights whole(options.layers.get());
-      written.batch = write_completions(source, student, tokenizer, rows, options.num_generations,
+      const WritingStudent writer(student, options.layers.get(), engine.ranks);
+      written.batch = write_completions(source, *writer, tokenizer, rows, options.num_generations,
                                         engine, options.samples_per_step, written.report);
       for (MicroBatch& batch : written.batch.micro_batches) batch.rollouts.policy_step = version;
     } else {

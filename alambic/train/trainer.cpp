@@ -10,6 +10,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/dist/layer_weights.h"
+#include "alambic/nn/recompute.h"
 #include "alambic/tensor/device.h"
 #include "alambic/train/best_weights.h"
 #include "alambic/train/rank_exchange.h"
@@ -163,8 +164,14 @@ struct Run {
 
   Metrics validate() const {
     enter("validate");
-    const HeldWeights whole(parts.layers.get());
-    return figures_of_first(*parts.world, parts.read_layers, "waiting for rank 0's validation",
+    LayerWeights* layers = parts.layers.get();
+    const bool divided = static_cast<bool>(parts.write_validation);
+    if (divided) parts.write_validation();
+    const HeldWeights whole(divided ? nullptr : layers);
+    const WithWeights scope(divided ? layers : nullptr);
+    std::vector<LayerWeights*> read = parts.read_layers;
+    if (divided) read.push_back(layers);
+    return figures_of_first(*parts.world, read, "waiting for rank 0's validation",
                             [&] { return parts.validate(step); });
   }
 
@@ -268,7 +275,7 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
       parts.recorder.phase(run.step, "validate");
       validation = run.validate();
       row.insert(row.end(), validation.begin(), validation.end());
-      const HeldWeights whole(parts.layers.get());
+      const HeldWeights whole(run.best.watches() ? parts.layers.get() : nullptr);
       run.best.see(run.step, validation, run.optimizer);
     }
     parts.recorder.step(row);

@@ -32,6 +32,10 @@ struct TrainerParts {
   Recorder& recorder;
   /// Figures of the current weights, names beginning "valid_"; may be empty.
   std::function<Metrics(int64_t step)> validate;
+  /// Called on all ranks before `validate`: what it looks at is written by ranks together, and the
+  /// student's layers come as they are needed. Empty: `validate` writes, with a student that is
+  /// whole.
+  std::function<void()> write_validation = {};
   /// checkpoints/ of the run folder.
   std::filesystem::path checkpoints;
   /// Watch for signs of collapse; null: none.
@@ -48,7 +52,8 @@ struct TrainerParts {
   /// Told of every phase of every rank's steps, update and validation and saving among them; may be
   /// empty.
   std::function<void(int64_t step, const std::string& phase)> on_phase = {};
-  /// Layers of the models that a validation reads and that are not all on rank 0.
+  /// Layers of the models beside the student that a validation reads and that are not all on rank
+  /// 0.
   std::vector<LayerWeights*> read_layers = {};
 };
 

@@ -78,6 +78,22 @@ struct DistilledByRanks : RunFixture {
     return distilled;
   }
 
+  // Pairs of ranks write together; of four ranks there are two pairs.
+  void expect_like_one_in_pairs() const {
+    for (const auto& [kind, stage] :
+         {std::pair(Kind::full, ZeroStage::weights), std::pair(Kind::adapter, ZeroStage::weights),
+          std::pair(Kind::experts, ZeroStage::gradients),
+          std::pair(Kind::rewards, ZeroStage::optimizer)}) {
+      SCOPED_TRACE(kinds[static_cast<size_t>(kind)]);
+      make_models(kind);
+      DistillOptions options = options_of(kind);
+      const Distilled one = run(options, std::make_shared<World>());
+      options.sharding.stage = stage;
+      options.sharding.tensor_parallel_size = 2;
+      expect_same(one, run(options, world));
+    }
+  }
+
   // Every stage with every kind of run; of the three places of a teacher's weights one each, in
   // turns, or all.
   void expect_like_one(bool everywhere) const {
@@ -102,6 +118,16 @@ struct DistilledByRanks : RunFixture {
   }
 };
 
+// Prevents completions that depend on how many ranks wrote each, and a step that learns from others
+// than the ranks of its group have written.
+TEST(Distillations, ByTwoRanksThatWriteTogetherAreThatOfOne) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_DistilledByRanks.WritingTogether").exit_code, 0);
+}
+
+TEST(DistillationsSlow, ByPairsThatWriteTogetherAreThatOfOne) {
+  EXPECT_EQ(run_ranks(4, "DISABLED_DistilledByRanks.WritingTogether").exit_code, 0);
+}
+
 // Prevents a step that depends on how many took it, or on where the weights lay.
 TEST(Distillations, OfTwoRanksAreThatOfOne) {
   EXPECT_EQ(run_ranks(2, "DISABLED_DistilledByRanks.LikeOne").exit_code, 0);
@@ -117,6 +143,7 @@ using DISABLED_DistilledByRanks = DistilledByRanks;
 
 TEST_F(DISABLED_DistilledByRanks, LikeOne) { expect_like_one(false); }
 TEST_F(DISABLED_DistilledByRanks, LikeOneEverywhere) { expect_like_one(true); }
+TEST_F(DISABLED_DistilledByRanks, WritingTogether) { expect_like_one_in_pairs(); }
 
 }  // namespace
 }  // namespace alambic::distillation_ranks_test

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "alambic/dist/layer_weights.h"
-#include "alambic/jobs/distill_setup.h"
+#include "alambic/jobs/distill_validation.h"
 #include "alambic/train/trainer.h"
 #include "tests/train/task_fixture.h"
 
@@ -22,14 +22,15 @@ struct Distilled {
 
 inline Distilled distilled_by(DistillSetup& setup, TrainingOptions training,
                               const std::filesystem::path& checkpoints,
-                              const std::function<Metrics(int64_t)>& validate = {}) {
+                              const Validation& validation = {}) {
   const auto task = setup.task();
   KeepingRecorder recorder;
   training.save_every = 0;
   const TrainerParts parts{.student = *setup.student().model,
                            .task = *task,
                            .recorder = recorder,
-                           .validate = validate,
+                           .validate = validation.figures,
+                           .write_validation = validation.write,
                            .checkpoints = checkpoints,
                            .world = setup.plan().world,
                            .layers = setup.plan().layers};

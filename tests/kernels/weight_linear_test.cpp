@@ -37,8 +37,8 @@ TEST(Weight, GivesTheSameNumbersInBothForms) {
   const Tensor ids_N = at::tensor({69, 0, 0, 5}, at::kLong);
   EXPECT_TRUE(at::equal(w.packed.rows(ids_N), w.dense.rows(ids_N)));
   EXPECT_TRUE(at::equal(w.packed.decoded(), w.tensor_ED));
-  EXPECT_TRUE(at::equal(w.packed.first(40).decoded(), w.dense.first(40).decoded()));
-  EXPECT_EQ(w.packed.first(40).size(0), 40);
+  EXPECT_TRUE(at::equal(w.packed.piece(0, 40).decoded(), w.dense.piece(0, 40).decoded()));
+  EXPECT_EQ(w.packed.piece(0, 40).size(0), 40);
 }
 
 // Bug: bfloat16 at batch 1 was no faster than float32, and its sums depended on the batch.

@@ -126,6 +126,44 @@ TEST(TeacherDevices, AreThoseOfTheReference) {
   EXPECT_EQ(best_plan(job).job.layout.learners(), 40);
 }
 
+// Prevents devices that write together and do each the work of all, or wait for no message: the
+// reference's 64 completions with decoding over 8, and 2 · layers · 10 µs a token.
+TEST(TensorParallel, IsThatOfTheReference) {
+  ScaleJob job = one_node(64, 1);
+  job.layout.tensor_parallel = 8;
+  const StepTime time = step_time(job);
+  expect_within(0.1, time.seconds, 3.1, "a step");
+  expect_within(0.1, time.phases[0].all, 1.1, "generate");
+  for (const Traffic& message : traffic_of(job)) {
+    if (message.name != "sums of heads and columns") continue;
+    const double tokens = 64 * 512 + 64 * 128;  // of all of the group, prompts too
+    EXPECT_DOUBLE_EQ(message.bytes, 2 * 2 * 36 * 2 * 4096 * 7 / 8.0 * tokens);
+    expect_within(1e-9, seconds_of(message, job.device) - message.bytes / job.device.link,
+                  2 * 36 * 512 * 10e-6, "latencies");
+  }
+}
+
+// Prevents a student that cannot be sampled from by one device and is refused though several can,
+// and devices that write together for nothing. As it is loaded it is whole.
+TEST(TensorParallel, IsPlannedWhereNothingElseFits) {
+  ScaleJob job = one_node(64, 1);
+  job.layout = {.devices = 64, .zero_stage = 3, .shard = 64};
+  job.teacher = {};
+  job.student.parameters = job.student.trained = 60e9;
+  job.student.largest_layer = 1.6e9;
+  EXPECT_FALSE(best_plan(job).fits);
+  job.student.most_together = 8;
+  const ScalePlan plan = best_plan(job);
+  EXPECT_TRUE(plan.fits);
+  EXPECT_EQ(plan.job.layout.tensor_parallel, 2);
+  EXPECT_EQ(plan.job.layout.zero_stage, 3);
+  EXPECT_GE(total(plan.memory), 2 * 60e9);
+  job.student = qwen3_8b();
+  job.student.most_together = 8;
+  EXPECT_EQ(best_plan(job).job.layout.tensor_parallel, 1);
+  EXPECT_EQ(best_plan(job, {.tensor_parallel = 4}).job.layout.tensor_parallel, 4);
+}
+
 // Prevents efficiencies that are fitted to one run: seven published ones are met within 15 %.
 TEST(Published, RunsAreMet) {
   ASSERT_GE(published_runs().size(), 7U);

@@ -11,6 +11,7 @@
 #include "alambic/base/json_object.h"
 #include "alambic/base/units.h"
 #include "alambic/jobs/preflight/model_sizes.h"
+#include "alambic/jobs/sharding.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/teacher_options.h"
 #include "alambic/model/families.h"
@@ -64,6 +65,10 @@ Finding layout_of(const ScalePlan& plan) {
   std::string text = fmt::format("{} devices, {} a node: ZeRO stage {}", layout.devices,
                                  layout.node(), layout.zero_stage);
   if (layout.zero_stage > 1) text += fmt::format(" over {} ranks", layout.shard);
+  if (layout.tensor_parallel > 1) {
+    text += fmt::format(", completions by {} together (--tensor-parallel-size {})",
+                        layout.tensor_parallel, layout.tensor_parallel);
+  }
   if (layout.teacher != TeacherWeights::none) {
     text += fmt::format(", teacher {}", name_of(layout.teacher));
   }
@@ -83,7 +88,8 @@ std::string advice(const ScalePlan& plan, const PhaseSeconds& most) {
   if (most.name == "generate") {
     return "writing completions waits for the weights: more completions side by side "
            "(--batch-size, "
-           "--generation-batch) cost little more, and a smaller --max-completion-length less";
+           "--generation-batch) cost little more, a smaller --max-completion-length less, and of "
+           "few completions --tensor-parallel-size reads a part of the weights on each device";
   }
   if (most.name == "grade") {
     return "the teacher's forward pass: a smaller teacher, or its grades kept by --teacher-cache "
@@ -173,6 +179,11 @@ ScaleJob scale_job(const DistillOptions& options, const PlannedMachine& machine)
     throw input_error("--teacher-ranks {} leaves none of --world-size {} to learn",
                       options.teachers.ranks, devices);
   }
+  if (const int64_t together = options.sharding.tensor_parallel_size; learners % together != 0) {
+    throw input_error("--tensor-parallel-size {} does not divide the {} ranks that write", together,
+                      learners);
+  }
+  check_tensor_parallel(*student, options.sharding.tensor_parallel_size);
   const double rows = completions / static_cast<double>(learners);
   job.work = {.completions = completions,
               .prompt = static_cast<double>(machine.prompt_length),
@@ -204,6 +215,9 @@ LayoutChoice layout_choice(const DistillOptions& options) {
       break;
   }
   if (options.sharding.shard_size > 0) choice.shard = options.sharding.shard_size;
+  if (const int64_t together = options.sharding.tensor_parallel_size; together > 1) {
+    choice.tensor_parallel = together;
+  }
   switch (options.teachers.weights) {
     case TeacherWeightsChoice::automatic:
       break;

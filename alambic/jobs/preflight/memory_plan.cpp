@@ -7,6 +7,7 @@
 #include "alambic/base/free_memory.h"
 #include "alambic/base/units.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/jobs/preflight/model_sizes.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/student.h"
 #include "alambic/kernels/device_packed.h"
@@ -179,7 +180,10 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   const auto ranks = static_cast<double>(plan.world->size());
   const double completions = std::ceil(static_cast<double>(options.training.batch_size) / ranks) *
                              static_cast<double>(options.num_generations);
-  const double slots = std::min(completions, static_cast<double>(options.generation_batch));
+  // Ranks that write together have the completions of all of them, and each its part of a cache.
+  const auto together = static_cast<double>(options.sharding.tensor_parallel_size);
+  const double slots =
+      std::min(completions * together, static_cast<double>(options.generation_batch)) / together;
   const auto micro =
       options.training.micro_batch_size > 0
           ? std::min(completions, static_cast<double>(options.training.micro_batch_size))
@@ -226,7 +230,17 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
     auxiliary.push_back({"teacher's completions' cache", max});
   }
   std::vector<MemoryPart> parts;
-  student_weights(plan).put("student's weights", parts);
+  const WeightBytes loaded = student_weights(plan);
+  const ModelSizes sizes = sizes_of(student, plan.student.folder, tokens);
+  const bool never_whole = options.sharding.stage == ZeroStage::weights && together > 1;
+  if (never_whole) {
+    parts.push_back({"student's weights", element * (sizes.outside + 2 * sizes.largest_layer)});
+  } else {
+    loaded.put("student's weights", parts);
+  }
+  if (together > 1) {
+    parts.push_back({"student's part for writing", element * sizes.in_layers() / together});
+  }
   parts.insert(parts.end(),
                {{"gradients", divides ? 4 * trained / ranks_of_copy(plan) : element * trained},
                 {"optimizer", state * trained / (divides ? ranks_of_copy(plan) : ranks)},
@@ -240,6 +254,11 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
                      element * static_cast<double>(student.parameters()) / ranks_of_copy(plan)});
   }
   parts.insert(parts.end(), auxiliary.begin(), auxiliary.end());
+  double all = 0;
+  for (const MemoryPart& part : parts) all += part.bytes;
+  if (never_whole && loaded.memory > all) {
+    parts.push_back({"student as it is loaded", loaded.memory - all});
+  }
   return parts;
 }
 

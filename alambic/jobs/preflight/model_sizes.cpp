@@ -38,6 +38,9 @@ ModelSizes sizes_of(Model& model, const std::string& name, double length) {
   }));
   const std::vector<Router*> routers = model.routers();
   if (!routers.empty()) sizes.expert_share = routers.front()->options.share();
+  for (int64_t ranks = 2; ranks <= 64 && model.undivided(ranks).empty(); ranks *= 2) {
+    sizes.most_together = ranks;
+  }
   return sizes;
 }
 

@@ -106,6 +106,9 @@ struct Gemma4 : Decoder {
     }
   }
 
+  // Layers read keys and values of others.
+  std::string undivided(int64_t ranks) const override { return Model::undivided(ranks); }
+
   Tensor hidden_rows(const Pass& pass) const override {
     Tensor x = embed(pass);
     std::vector<Tensor> inputs_NP;

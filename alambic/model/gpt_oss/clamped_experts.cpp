@@ -1,5 +1,8 @@
 #include "alambic/model/gpt_oss/clamped_experts.h"
 
+#include <fmt/format.h>
+
+#include "alambic/dist/world.h"
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/weight_linear.h"
 #include "alambic/nn/expert_groups.h"
@@ -51,6 +54,26 @@ Tensor ClampedExperts::forward(const Tensor& x_ND, const Pass& pass) const {
     return mapped(gated_by(shape, mapped(x_PD, both[e], both_bias[e])), down[e], down_bias[e]);
   };
   return mix_experts(x_ND, choice, router.options, expert, zeros_ND);
+}
+
+std::string ClampedExperts::undivided(int64_t ranks) const {
+  if (shape.inner >= ranks) return "";
+  return fmt::format("its experts have {} inner columns", shape.inner);
+}
+
+std::unique_ptr<FeedForward> ClampedExperts::part(const World& group) const {
+  ClampedShape narrow = shape;
+  const int64_t first = group.begin(shape.inner);
+  narrow.inner = group.end(shape.inner) - first;
+  const Slices own = {{first, narrow.inner}}, pairs = {{2 * first, 2 * narrow.inner}};
+  auto part = std::make_unique<ClampedExperts>(narrow, router.options);
+  part->router = router.copy();
+  part->gate_up_proj = copy_of(gate_up_proj.decoded(), 2, pairs);
+  part->gate_up_proj_bias = copy_of(gate_up_proj_bias, 1, pairs);
+  part->down_proj = copy_of(down_proj.decoded(), 1, own);
+  const Tensor& bias = down_proj_bias;
+  part->down_proj_bias = group.leads() ? bias.detach().clone() : at::zeros_like(bias.detach());
+  return part;
 }
 
 void ClampedExperts::visit(const std::string& prefix, const TensorVisitor& visitor) {

@@ -21,6 +21,8 @@ struct ClampedExperts : FeedForward {
   ClampedExperts(const ClampedShape& shape, const RouterOptions& options);
   Tensor forward(const Tensor& x_ND, const Pass& pass) const override;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  std::string undivided(int64_t ranks) const override;
+  std::unique_ptr<FeedForward> part(const World& group) const override;
 };
 
 }  // namespace alambic

@@ -74,6 +74,18 @@ TEST_F(Plan, GivesTheTeacherDevicesOfItsOwn) {
   EXPECT_EQ(check("--world-size 8 --teacher-ranks 8").code, 2);
 }
 
+// Prevents a plan for ranks that the run would refuse.
+TEST_F(Plan, LetsDevicesWriteTogether) {
+  const Outcome outcome = check("--world-size 8 --zero-stage 3 --tensor-parallel-size 2");
+  ASSERT_EQ(outcome.code, 0) << outcome.text;
+  for (const char* part :
+       {"completions by 2 together", "student's part for writing", "sums of heads and columns"}) {
+    EXPECT_NE(outcome.text.find(part), std::string::npos) << part << "\n" << outcome.text;
+  }
+  EXPECT_EQ(check("--world-size 8 --tensor-parallel-size 4").code, 2);  // 2 heads
+  EXPECT_EQ(check("--world-size 7 --nodes 1 --tensor-parallel-size 2").code, 2);
+}
+
 // Prevents a job of a day's queue that ends in its first step.
 TEST_F(Plan, RefusesWhatFitsInNoWay) {
   const Outcome outcome = check("--world-size 8 --device-memory 1MB");
