@@ -152,6 +152,7 @@ TEST(DevicePackedFew, AreProductsWithTheDecodedRows) {
         Numbers x(type, normal(N * C, 1)), bias(type, normal(R, 2)), y(type, N * R);
         in_both_orders([&] {
           under_test().packed_few({.rows = rows,
+                                   .matrices = 1,
                                    .x = x.data(),
                                    .x_row = C,
                                    .bias = bias.data(),
