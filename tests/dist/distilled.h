@@ -43,11 +43,14 @@ inline void expect_same(const Distilled& one, const Distilled& many) {
   EXPECT_EQ(one.samples, many.samples);
   ASSERT_EQ(one.figures.size(), many.figures.size());
   for (size_t i = 0; i < one.figures.size(); ++i) {
+    // From the second step on the weights may differ by 1e-5, and norms of gradients feel
+    // it: 1.5e-5 with DeepSeek-V3 on 4 ranks of a Zen 4.
+    const double tolerance = i == 0 ? 1e-5 : 3e-5;
     for (const auto& [name, x] : one.figures[i]) {
       if (name.find("second") != name.npos || name.ends_with("_bytes")) continue;
       const auto other = std::ranges::find(many.figures[i], name, &Metrics::value_type::first);
       ASSERT_NE(other, many.figures[i].end()) << name;
-      EXPECT_NEAR(x, other->second, 1e-5 * std::max(1.0, std::abs(x))) << name;
+      EXPECT_NEAR(x, other->second, tolerance * std::max(1.0, std::abs(x))) << name;
     }
   }
 }
