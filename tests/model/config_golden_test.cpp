@@ -262,7 +262,8 @@ TEST(Configs, OfEveryListAndRopeAreWhatTransformersMakesOfThem) {
       check_one(family, config, one[1], names_in(one[0]), one[0].dump(), counts);
     }
   }
-  EXPECT_EQ(counts.refused, 412);
+  // Two of them are a Mistral's "layer_types", which its class ignores and AutoConfig does not.
+  EXPECT_EQ(counts.refused, 414);
 }
 
 }  // namespace

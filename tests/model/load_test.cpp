@@ -215,6 +215,20 @@ TEST(LoadModel, RefusesASettingThatIsNotBuiltInsteadOfIgnoringIt) {
   EXPECT_NE(error_of(folder).find("rope_type"), std::string::npos);
 }
 
+// 2.5 sigma from transformers, which takes a Mistral with such a list as Ministral.
+TEST(LoadModel, RefusesAMistralOfWhichSomeLayersHaveAWindow) {
+  const fs::path folder = fs::path(testing::TempDir()) / "alambic_load_ministral";
+  fs::remove_all(folder);
+  fs::copy(golden_folder("mistral"), folder);
+  const int64_t layers = read_json_object(folder / "config.json")["num_hidden_layers"];
+  std::vector<std::string> types(static_cast<size_t>(layers), "sliding_attention");
+  edit_config(folder, [&](Json& config) { config["layer_types"] = types; });
+  EXPECT_EQ(error_of(folder), "no error");
+  types.back() = "full_attention";
+  edit_config(folder, [&](Json& config) { config["layer_types"] = types; });
+  EXPECT_NE(error_of(folder).find("layer_types"), std::string::npos);
+}
+
 TEST(LoadModel, ReadsConfigValuesOfTheWrongTypeAsInputErrors) {
   for (const char* key : {"hidden_size", "num_attention_heads", "vocab_size"}) {
     for (const Json& value : {Json("x"), Json(-1), Json(0), Json(1e30), Json::array()}) {

@@ -95,6 +95,21 @@ void refuse_layers_that_differ(const FamilyKeys& family, const JsonFields& raw) 
       .with_hint("layers that differ are read of Gemma 4 only");
 }
 
+// AutoConfig makes a Ministral of a Mistral with a list of types, whose layers may differ.
+void refuse_ministral(const FamilyKeys& family, const JsonFields& raw) {
+  if (family.model_type != "mistral" || !raw.has("layer_types")) return;
+  const bool slides = !raw.json.contains("sliding_window") || raw.has("sliding_window");
+  const Json expected = slides ? "sliding_attention" : "full_attention",
+             &found = raw.value("layer_types");
+  const auto fits = [&](const Json& type) { return type == expected; };
+  if (found.is_array() && std::ranges::all_of(found, fits)) return;
+  throw input_error(
+      "cannot read {}: \"layer_types\" makes it a Ministral for transformers, whose layers differ: "
+      "expected {} for each, as \"sliding_window\" says, found {}",
+      raw.where, expected.dump(), json_excerpt(found))
+      .with_hint("Mistral has one kind of layers; without the list it is read as that");
+}
+
 }  // namespace
 
 Json text_config(const Json& config, const std::string& where) {
@@ -132,6 +147,7 @@ Json complete_config(const Json& config, const std::string& where, const CountLi
   if (type.empty()) return own;
   const FamilyKeys family = family_keys(type);
   refuse_layers_that_differ(family, raw);
+  refuse_ministral(family, raw);
   Json completed = own;
   erase_foreign(family, raw, completed);
   name_text_model(completed, type);
