@@ -142,10 +142,10 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
                    const Tensor& base_ND) {
   if (choice.experts_NK.numel() == 0) return base_ND;
   if (sorts_by_kernel(x_ND, base_ND, options)) {
-    const auto routed = kernels::on_device::route(choice.experts_NK, options.experts);
-    const Tensor x_PD = kernels::on_device::gather_rows(x_ND, routed);
-    const Tensor y_PD = by_experts(x_PD, on_host(routed.counts_E), expert);
-    return kernels::on_device::combine_rows(y_PD, choice.weights_NK, base_ND, routed);
+    const auto one_by_one = [&](const Tensor& x_PD, const kernels::on_device::Routed& routed) {
+      return by_experts(x_PD, on_host(routed.counts_E), expert);
+    };
+    return mix_groups(x_ND, choice, options, one_by_one, base_ND);
   }
   const Dispatch dispatch(choice.experts_NK, options.experts);
   const bool on_cpu = x_ND.is_cpu();
