@@ -5,15 +5,9 @@
 
 #include "alambic/base/error.h"
 #include "alambic/objective/tensor_numbers.h"
+#include "alambic/objective/topk.h"
 
 namespace alambic {
-
-namespace {
-
-/// float32 log-probabilities cannot tell a smaller tail from none.
-constexpr double kLeastListedTail = 0x1p-24;
-
-}  // namespace
 
 std::optional<double> ListedRow::of(int64_t token) const {
   const auto found = std::ranges::lower_bound(known, token, {}, &std::pair<int64_t, double>::first);
@@ -52,7 +46,7 @@ ListedRow ListedTokens::row(int64_t graded) const {
   if (!has_chosen) add(chosen, logp_L_[graded]);
   std::ranges::sort(row.known);
   const bool whole = std::ssize(row.known) == vocabulary_;
-  row.tail = whole ? 0 : std::max(1 - sum, kLeastListedTail);
+  row.tail = whole ? 0 : std::max(1 - sum, kLeastTail);
   for (auto& [token, probability] : row.known) probability /= sum + row.tail;
   row.tail /= sum + row.tail;
   return row;

@@ -20,8 +20,8 @@ struct ListedRow {
 /// each of its graded tokens. Numbers on the CPU.
 class ListedTokens {
  public:
-  /// `token_L`: the chosen ones, of a vocabulary of so many. The tail is at least 2⁻²⁴ while tokens
-  /// are left for it (as in topk.h). An input error: a token that the vocabulary does not have.
+  /// `token_L`: the chosen ones, of a vocabulary of so many. The tail is at least kLeastTail while
+  /// tokens are left for it (topk.h). An input error: a token that the vocabulary does not have.
   ListedTokens(const TopK& topk, const Tensor& token_L, int64_t vocabulary);
 
   ListedRow row(int64_t graded) const;

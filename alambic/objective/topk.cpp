@@ -10,8 +10,6 @@ namespace {
 
 using A = TensorArithmetic;
 
-/// float32 log-probabilities cannot tell a smaller tail from none.
-constexpr double kLeastTail = 0x1p-24;
 /// A tail that underflowed in one model only is this far away, in nats: large, not infinite.
 constexpr double kFarthest = 700;
 

@@ -6,6 +6,10 @@
 
 namespace alambic {
 
+/// Least tail of a teacher that gives some tokens' log-probabilities: in float32 a smaller one
+/// cannot be told from none.
+inline constexpr double kLeastTail = 0x1p-24;
+
 /// Choice of the tokens that get a bucket of their own.
 struct TopKChoice {
   int64_t size = 0;  ///< 0: as many as the teacher gives
@@ -18,8 +22,8 @@ Loss topk_sum(const DivergenceRow& row, const TopKChoice& choice, const Tensor& 
               const Head& student, const HiddenStates& teacher, const ChunkOptions& chunk);
 
 /// The same for a teacher that gives its K most likely tokens alone: its tail is 1 − Σ of their
-/// probabilities, at least 2⁻²⁴ while tokens are left for it. Input errors: tokens chosen by the
-/// student or both, more than the teacher gives, a token that the student does not have.
+/// probabilities, at least kLeastTail while tokens are left for it. Input errors: tokens chosen by
+/// the student or both, more than the teacher gives, a token that the student does not have.
 Loss topk_sum(const DivergenceRow& row, const TopKChoice& choice, const Tensor& student_MD,
               const Head& student, const TopK& teacher, const ChunkOptions& chunk);
 
