@@ -521,4 +521,10 @@ BUGS = [
     Bug("no-plan-of-the-devices-memory", "alambic/jobs/preflight/memory_plan.cpp",
         "free_memory() : free_device_memory(device)", "free_memory() : 1e30", "device_test",
         "Runs.CheckComparesWithTheDevicesMemory", "a run that dies hours later"),
+    Bug("arrived-at-the-host-alone", "alambic/dist/world.cpp", "if (!all.is_same(whole))",
+        "if (all.is_same(whole))", "device_test", "RunsByRanks.DivideStudentAndTeacher",
+        "layers whose other ranks' parts never reach the device"),
+    Bug("two-ranks-on-one-gpu", "alambic/dist/device_transport.cpp", "if (other < r) return",
+        "if (other > r) return", "device_test", "Transports.AreNotForRanksOnOneDevice",
+        "ranks that share a GPU end in NCCL's refusal"),
 ]

@@ -19,18 +19,22 @@ inline at::ScalarType sum_type(const Tensor& tensor) {
              : tensor.scalar_type();
 }
 
-/// Sends tensors in messages of one type and, where they are not larger themselves, of
+/// Sends tensors in messages of one type and device and, where they are not larger themselves, of
 /// bucket_numbers at most: `exchange` changes a message's numbers, which then are the tensors'.
-template <class Exchange>
-void in_buckets(const std::vector<Tensor>& tensors, const Exchange& exchange) {
+/// They travel on the device `on(tensors' device)`.
+template <class On, class Exchange>
+void in_buckets(const std::vector<Tensor>& tensors, const On& on, const Exchange& exchange) {
   for (size_t first = 0; first < tensors.size();) {
     const at::ScalarType type = sum_type(tensors[first]);
+    const at::Device device = tensors[first].device(), road = on(device);
     std::vector<Tensor> flat;
     size_t last = first;
-    for (int64_t numbers = 0; last < tensors.size() && sum_type(tensors[last]) == type; ++last) {
+    for (int64_t numbers = 0; last < tensors.size() && sum_type(tensors[last]) == type &&
+                              tensors[last].device() == device;
+         ++last) {
       numbers += tensors[last].numel();
       if (last > first && numbers > bucket_numbers) break;
-      flat.push_back(tensors[last].detach().reshape({-1}).to(at::kCPU, type));
+      flat.push_back(tensors[last].detach().reshape({-1}).to(road, type));
     }
     Tensor bucket = at::cat(flat);
     exchange(bucket);

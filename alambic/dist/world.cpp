@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
-#include <sstream>
+#include <stdexcept>
+#include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
 #include "alambic/base/error.h"
 #include "alambic/base/stopwatch.h"
 #include "alambic/dist/buckets.h"
+#include "alambic/dist/device_transport.h"
+#include "alambic/dist/different_lines.h"
 #include "alambic/dist/meeting.h"
 
 namespace alambic {
@@ -30,23 +33,6 @@ std::string reason_of(const std::exception& error) {
   return text.substr(0, text.find('\n'));
 }
 
-// The first line that is not the same in both.
-std::pair<std::string, std::string> different_lines(const std::string& a, const std::string& b) {
-  std::istringstream lines_a(a), lines_b(b);
-  while (lines_a || lines_b) {
-    std::string line_a, line_b;
-    std::getline(lines_a, line_a);
-    std::getline(lines_b, line_b);
-    if (line_a != line_b) return {line_a, line_b};
-  }
-  return {};
-}
-
-// Where a device's row lies while it travels: transport is between CPUs.
-Tensor beside(const Tensor& row) {
-  return row.is_cpu() ? row : at::empty(row.sizes(), row.options().device(at::kCPU));
-}
-
 }  // namespace
 
 std::pair<int64_t, int64_t> World::part(int64_t place, int64_t numbers, int64_t count) const {
@@ -58,6 +44,7 @@ struct World::Link {
   std::chrono::milliseconds timeout{};
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+  std::optional<c10::intrusive_ptr<c10d::Backend>> devices;  // null: through the hosts
   std::shared_ptr<OnMessage> hook;
   std::shared_ptr<double> waited;
   int64_t groups = 0;  // made of this one: a name of its own for each
@@ -96,11 +83,11 @@ struct World::Link {
 
   // Waits for what `start` has begun.
   template <class Start>
-  void run(const std::string& doing, const Start& start) const {
+  void run(c10d::Backend& carrier, const std::string& doing, const Start& start) const {
     guard(doing, [&] {
-      const auto work = start();
+      const auto work = start(carrier);
       tell(doing, MessageEvent::sent);
-      wait_for(*work, doing);
+      wait_for(*work, carrier, doing);
     });
   }
 
@@ -108,10 +95,20 @@ struct World::Link {
     if (*hook) (*hook)(doing, event);
   }
 
-  void wait_for(c10d::Work& work, const std::string& doing) const {
+  // The host waits where a device could alone: a rank that is gone is told of here and not where a
+  // number is read the next time. The device has been given what comes before the next message.
+  void wait_for(c10d::Work& work, const c10d::Backend& carrier, const std::string& doing) const {
     tell(doing, MessageEvent::waits);
     const Stopwatch watch;
     work.wait();
+    while (&carrier != group.get() && !work.isCompleted()) {
+      const double seconds = watch.seconds();
+      if (std::chrono::duration<double>(seconds) > timeout) {
+        throw std::runtime_error(fmt::format("nothing came for {:.0f} s", seconds));
+      }
+      if (seconds > 1e-3) std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    if (const std::exception_ptr error = work.exception()) std::rethrow_exception(error);
     *waited += watch.seconds();
     tell(doing, MessageEvent::there);
   }
@@ -128,9 +125,9 @@ struct World::Link {
     }
   }
 
-  void add_up(Tensor& numbers, const std::string& doing) const {
+  void add_up(Tensor& numbers, c10d::Backend& carrier, const std::string& doing) const {
     std::vector<Tensor> one = {numbers};
-    run(doing, [&] { return group->allreduce(one); });
+    run(carrier, doing, [&](c10d::Backend& by) { return by.allreduce(one); });
   }
 };
 
@@ -154,11 +151,30 @@ World::~World() = default;
 World::World(World&&) noexcept = default;
 World& World::operator=(World&&) noexcept = default;
 
+// What carries tensors on a device; those of a device that nothing reaches have another road.
+c10d::Backend& World::carrier(at::Device device) const {
+  if (device.is_cpu()) return *link_->group;
+  if (!link_->devices) {
+    const std::string doing = "joining the devices";
+    const auto gather_names = [&](const std::string& own) { return gather(own, doing); };
+    link_->guard(doing, [&] {
+      link_->devices =
+          join_devices(device, link_->store, rank(), size(), link_->timeout, gather_names);
+    });
+  }
+  return *link_->devices ? **link_->devices : *link_->group;
+}
+
+at::Device World::road(at::Device device) const {
+  return &carrier(device) == link_->group.get() ? at::Device(at::kCPU) : device;
+}
+
 void World::sum(const std::vector<Tensor>& tensors, const std::string& doing) const {
   if (alone()) return;
   const at::NoGradGuard no_grad;
-  in_buckets(tensors, [&](Tensor& numbers) {
-    link_->add_up(numbers, doing);
+  const auto on = [&](at::Device device) { return road(device); };
+  in_buckets(tensors, on, [&](Tensor& numbers) {
+    link_->add_up(numbers, carrier(numbers.device()), doing);
     count(2 * static_cast<double>(numbers.nbytes()), doing);
   });
 }
@@ -169,9 +185,11 @@ void World::spread(const std::vector<Tensor>& tensors, const std::string& doing)
   for (int64_t owner = 0; owner < size(); ++owner) {
     c10d::BroadcastOptions options;
     options.rootRank = owner;
-    in_buckets(parts_of(tensors, owner, size()), [&](Tensor& numbers) {
+    const auto on = [&](at::Device device) { return road(device); };
+    in_buckets(parts_of(tensors, owner, size()), on, [&](Tensor& numbers) {
       std::vector<Tensor> message = {numbers};
-      link_->run(doing, [&] { return link_->group->broadcast(message, options); });
+      link_->run(carrier(numbers.device()), doing,
+                 [&](c10d::Backend& by) { return by.broadcast(message, options); });
       count(static_cast<double>(numbers.nbytes()), doing);
     });
   }
@@ -189,16 +207,19 @@ Message World::gather_rows(const Tensor& whole, const Tensor& own, const std::st
     Tensor(whole).copy_(own.view_as(whole));
     return message;
   }
-  Tensor all = beside(whole), part = own.to(at::kCPU);
+  const at::Device travels = road(whole.device());
+  Tensor part = own.to(travels);
+  Tensor all = travels == whole.device() ? whole : at::empty_like(whole, at::device(travels));
   c10::intrusive_ptr<c10d::Work> work;
   link_->guard(doing, [&] {
-    work = link_->group->_allgather_base(all, part);
+    work = carrier(travels)._allgather_base(all, part);
     link_->tell(doing, MessageEvent::sent);
   });
   const Link* link = link_.get();
-  const auto arrive = [link, work, doing, all, whole] {
-    link->guard(doing, [&] { link->wait_for(*work, doing); });
-    if (!whole.is_cpu()) Tensor(whole).copy_(all);
+  c10d::Backend* by = &carrier(travels);
+  const auto arrive = [link, work, by, doing, all, whole] {
+    link->guard(doing, [&] { link->wait_for(*work, *by, doing); });
+    if (!all.is_same(whole)) Tensor(whole).copy_(all);
   };
   message.state_ =
       std::make_shared<Message::State>(Message::State{.kept = {all, part}, .wait = arrive});
@@ -209,8 +230,10 @@ Message World::gather_rows(const Tensor& whole, const Tensor& own, const std::st
 Tensor World::reduce_rows(const Tensor& whole, const std::string& doing) const {
   if (alone()) return whole;
   const at::NoGradGuard no_grad;
-  Tensor all = whole.to(at::kCPU), part = at::empty({whole.numel() / size()}, all.options());
-  link_->run(doing, [&] { return link_->group->_reduce_scatter_base(part, all); });
+  const at::Device travels = road(whole.device());
+  Tensor all = whole.to(travels), part = at::empty({whole.numel() / size()}, all.options());
+  link_->run(carrier(travels), doing,
+             [&](c10d::Backend& by) { return by._reduce_scatter_base(part, all); });
   count(static_cast<double>(whole.nbytes()), doing);
   return part.to(whole.device());
 }
@@ -249,8 +272,8 @@ Message World::send(std::string bytes, int64_t to, int64_t tag, const std::strin
   const Link* link = link_.get();
   const auto arrive = [link, first, second, doing] {
     link->guard(doing, [&] {
-      link->wait_for(*first, doing);
-      link->wait_for(*second, doing);
+      link->wait_for(*first, *link->group, doing);
+      link->wait_for(*second, *link->group, doing);
     });
   };
   Message message;
@@ -262,8 +285,8 @@ Message World::send(std::string bytes, int64_t to, int64_t tag, const std::strin
 Tensor World::receive(int64_t from, int64_t tag, const std::string& doing) const {
   const auto fill = [&](const Tensor& what) {
     std::vector<Tensor> one = {what};
-    link_->run(doing, [&] {
-      return link_->group->recv(one, static_cast<int>(from), static_cast<int>(tag));
+    link_->run(*link_->group, doing, [&](c10d::Backend& by) {
+      return by.recv(one, static_cast<int>(from), static_cast<int>(tag));
     });
     return what;
   };
@@ -294,14 +317,14 @@ std::shared_ptr<const World> World::across_groups(int64_t size) const {
 double World::sum(double number, const std::string& doing) const {
   if (alone()) return number;
   Tensor one = at::full({1}, number, at::kDouble);
-  link_->add_up(one, doing);
+  link_->add_up(one, *link_->group, doing);
   return one.item<double>();
 }
 
 int64_t World::sum(int64_t number, const std::string& doing) const {
   if (alone()) return number;
   Tensor one = at::full({1}, number, at::kLong);
-  link_->add_up(one, doing);
+  link_->add_up(one, *link_->group, doing);
   return one.item<int64_t>();
 }
 
@@ -322,12 +345,12 @@ std::vector<std::string> World::gather(const std::string& bytes, const std::stri
   if (alone()) return {bytes};
   Tensor sizes = at::zeros({size()}, at::kLong);
   sizes[rank()] = static_cast<int64_t>(bytes.size());
-  link_->add_up(sizes, doing);
+  link_->add_up(sizes, *link_->group, doing);
   const int64_t longest = std::max<int64_t>(1, sizes.max().item<int64_t>());
   Tensor own = at::zeros({longest}, at::kByte);
   std::memcpy(own.data_ptr(), bytes.data(), bytes.size());
   Tensor all = at::empty({size() * longest}, at::kByte);
-  link_->run(doing, [&] { return link_->group->_allgather_base(all, own); });
+  link_->run(*link_->group, doing, [&](c10d::Backend& by) { return by._allgather_base(all, own); });
   std::vector<std::string> texts;
   for (int64_t r = 0; r < size(); ++r) {
     texts.emplace_back(static_cast<const char*>(all.data_ptr()) + r * longest,
@@ -348,7 +371,7 @@ double World::from_first(double number, const std::string& doing) const {
 void World::from_first(const Tensor& numbers, const std::string& doing) const {
   if (alone()) return;
   std::vector<Tensor> message = {numbers};
-  link_->run(doing, [&] { return link_->group->broadcast(message); });
+  link_->run(*link_->group, doing, [&](c10d::Backend& by) { return by.broadcast(message); });
   count(static_cast<double>(numbers.nbytes()), doing);
 }
 
@@ -357,7 +380,7 @@ void World::wait_for_all(const std::string& doing, double seconds) const {
   c10d::BarrierOptions options;
   if (seconds > 0)
     options.timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
-  link_->run(doing, [&] { return link_->group->barrier(options); });
+  link_->run(*link_->group, doing, [&](c10d::Backend& by) { return by.barrier(options); });
 }
 
 void World::require_equal(const std::string& text, const std::string& what) const {

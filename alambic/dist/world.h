@@ -1,4 +1,5 @@
-// The ranks of a job and what they tell each other. Transport is c10d's: Gloo between CPUs.
+// The ranks of a job and what they tell each other. Transport is c10d's: Gloo between CPUs, and
+// between devices what they have (device_transport.h), else through their hosts.
 #pragma once
 
 #include <functional>
@@ -10,6 +11,10 @@
 
 #include "alambic/base/launch_environment.h"
 #include "alambic/tensor/tensor.h"
+
+namespace c10d {
+class Backend;
+}
 
 namespace alambic {
 
@@ -131,6 +136,8 @@ class World {
  private:
   struct Link;
   std::shared_ptr<World> part_of(int64_t rank, int64_t size, const std::string& name) const;
+  c10d::Backend& carrier(at::Device device) const;
+  at::Device road(at::Device device) const;
   void count(double bytes, const std::string& doing) const;
 
   LaunchEnvironment place_;

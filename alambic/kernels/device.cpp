@@ -2,13 +2,13 @@
 
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#include <dlfcn.h>
 
 #include <array>
 
 #include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
+#include "alambic/tensor/device_library.h"
 
 namespace alambic::kernels {
 namespace {
@@ -18,19 +18,6 @@ using ByType = std::array<DeviceKernels, static_cast<size_t>(at::COMPILE_TIME_MA
 ByType& by_type() {
   static ByType kernels;
   return kernels;
-}
-
-std::string loader_error() {
-  const char* reason = ::dlerror();
-  return reason == nullptr ? "the loader gives no reason" : reason;
-}
-
-std::string beside_this_library(const std::string& name) {
-  static const char mark = 0;
-  Dl_info found;
-  if (::dladdr(&mark, &found) == 0 || found.dli_fname == nullptr) return name;
-  const std::string own = found.dli_fname;
-  return own.substr(0, own.rfind('/') + 1) + name;
 }
 
 void* current_stream(at::Device device) {
@@ -90,10 +77,10 @@ void open_device_kernels(at::Device device) {
 
 std::variant<const DeviceTable*, std::string> load_device_table(const std::string& path,
                                                                 int device) {
-  const std::string whole = path.starts_with('/') ? path : beside_this_library(path);
-  void* library = ::dlopen(whole.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return loader_error();
-  auto* shows = reinterpret_cast<const DeviceTable* (*)()>(::dlsym(library, device_table_function));
+  const DeviceLibrary library(path);
+  if (!library.problem().empty()) return library.problem();
+  const std::string& whole = library.path();
+  auto* shows = library.function<const DeviceTable*()>(device_table_function);
   if (shows == nullptr) return fmt::format("{} shows no {}", whole, device_table_function);
   const DeviceTable* table = shows();
   if (table->layout != device_layout) {

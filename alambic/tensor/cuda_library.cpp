@@ -6,16 +6,9 @@
 
 #include <cstdlib>
 
+#include "alambic/tensor/loader_error.h"
+
 namespace alambic {
-
-namespace {
-
-std::string loader_error() {
-  const char* reason = ::dlerror();
-  return reason == nullptr ? "the loader gives no reason" : reason;
-}
-
-}  // namespace
 
 // Its device files; a container without the NVIDIA runtime lacks them.
 bool has_nvidia_driver() {
