@@ -70,6 +70,10 @@ bool JsonFields::flag(const std::string& key, bool otherwise) const {
   return has(key) ? flag(key) : otherwise;
 }
 
+bool JsonFields::truth(const std::string& key, bool otherwise) const {
+  return has(key) ? flag(key) : otherwise && !json.contains(key);
+}
+
 std::string JsonFields::text(const std::string& key, const std::string& otherwise) const {
   return has(key) ? text(key) : otherwise;
 }

@@ -27,6 +27,8 @@ struct JsonFields {
   double number(const std::string& key, double otherwise) const;
   bool flag(const std::string& key) const;
   bool flag(const std::string& key, bool otherwise) const;
+  /// As Python's `if` asks: null is false. Where the key is absent, `otherwise`.
+  bool truth(const std::string& key, bool otherwise) const;
   std::string text(const std::string& key) const;
   std::string text(const std::string& key, const std::string& otherwise) const;
   std::vector<std::string> texts(const std::string& key) const;

@@ -55,7 +55,7 @@ LatentShape latent_shape(const Config& config) {
                        .rope_width = config.size("qk_rope_head_dim"),
                        .value_width = config.size("v_head_dim"),
                        .bias = config.flag("attention_bias"),
-                       .interleaved = config.flag("rope_interleave", true)};
+                       .interleaved = config.truth("rope_interleave", true)};
   config.require(shape.rope_width % 2 == 0, "qk_rope_head_dim", "an even width");
   return shape;
 }
@@ -169,7 +169,7 @@ RouterOptions corrected_router(const Config& config) {
                  "\"sigmoid\"");
   config.require(config.text("topk_method", "noaux_tc") == "noaux_tc", "topk_method",
                  "\"noaux_tc\"");
-  router.norm_topk_prob = config.flag("norm_topk_prob", true);
+  router.norm_topk_prob = config.truth("norm_topk_prob", true);
   router.scores = Scores::sigmoid;
   router.has_correction_bias = true;
   add_groups(router, config, 2);

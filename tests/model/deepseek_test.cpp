@@ -161,6 +161,21 @@ TEST(DeepSeek, KeepsTheCorrectionOfTheRouterAsItIs) {
 
 // A choice among equals that depended on how many entries come later would make a completion depend
 // on the cache: equal scores are frequent, because ReLU makes zeros.
+// transformers asks `if config.norm_topk_prob`: None is no default there, but false.
+TEST(DeepSeek, ANullFlagIsFalse) {
+  const at::NoGradGuard no_grad;
+  for (const char* key : {"norm_topk_prob", "rope_interleave"}) {
+    GoldenCopy copy("deepseek_v3");
+    const auto hidden = [&](const Json& value) {
+      copy.config[key] = value;
+      return copy.load()->hidden(Pass(ten_tokens()));
+    };
+    const Tensor expected = hidden(false);
+    EXPECT_TRUE(hidden(nullptr).equal(expected)) << key;
+    EXPECT_FALSE(hidden(true).equal(expected)) << key;
+  }
+}
+
 TEST(DeepSeek, AnIndexerTakesTheFirstOfEquals) {
   for (const int64_t later : {0, 1, 40, 300}) {
     const Tensor scores = at::zeros({1, 20 + later});

@@ -134,7 +134,9 @@ void read_tokens(const GgufMetadata& metadata, Json& config) {
 void check_constants(const GgufWriting& to, const Json& config) {
   const Json constants = Json::parse(to.family.constants);
   for (const auto& [key, value] : constants.items()) {
-    if (has(config, key) && config[key] != value) {
+    // Null is what Python's `if` takes for false.
+    const bool none_for_true = value == true && config.contains(key) && config[key].is_null();
+    if (none_for_true || (has(config, key) && config[key] != value)) {
       throw refusal(to.where, key, config[key], value.dump());
     }
   }

@@ -96,6 +96,7 @@ bool close(const Json& a, const Json& b) {
     const double x = a, y = b;
     return std::fabs(x - y) <= 2e-6 * std::max(std::fabs(x), std::fabs(y));
   }
+  if (a.is_null() && b.is_boolean()) return b == false;
   return a.is_array() && b.is_array() ? std::ranges::equal(a, b, close) : a == b;
 }
 
@@ -184,6 +185,23 @@ TEST(ConfigsByKey, WithRopeScalingBesideRopeParametersScale) {
   EXPECT_EQ(folder["rope_parameters"]["factor"], 4.0);
   const GgufModel file = open_gguf_model(written(config, model.tensors()));
   EXPECT_EQ(difference(folder, complete_config(file.config, "m.gguf")), "");
+}
+
+// Bug: null for a flag that is true by default, which Python takes for false, was written as true
+// or ended in a message of the JSON library.
+TEST(ConfigsByKey, AreTheSameInGgufOrRefusedWhereAKeyIsNull) {
+  Outcomes outcomes;
+  for (const char* name : names) {
+    const ModelFolder model = alambic::golden(name);
+    for (const FamilyKey& key : family_keys(model.config()["model_type"]).keys) {
+      Json config = model.config();
+      const Json edit = {{key.name, nullptr}};
+      config.update(edit);
+      check_one(model, config, edit, outcomes);
+    }
+  }
+  EXPECT_GT(outcomes.written, 25);
+  EXPECT_GT(outcomes.refused, 50);
 }
 
 // Bug: null where a number of heads or of predictors could stand ended as a bug (70).

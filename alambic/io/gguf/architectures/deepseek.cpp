@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "alambic/base/json_fields.h"
 #include "alambic/io/gguf/architectures/words.h"
 #include "alambic/io/gguf/rope.h"
 
@@ -230,7 +231,8 @@ GgufFrequencies add(const GgufWriting& to, const Json& config, Json& rope) {
   metadata.add(prefix + "attention.value_length_mla", size_from(config, "v_head_dim", 1, where));
   const bool v3 = prefix == indexed_prefix || config.value("model_type", Json()) == "deepseek_v3";
   metadata.add(prefix + "expert_gating_func", static_cast<uint32_t>(v3 ? sigmoid : softmax));
-  metadata.add(prefix + "expert_weights_norm", config.value("norm_topk_prob", v3));
+  metadata.add(prefix + "expert_weights_norm",
+               JsonFields{config, where}.truth("norm_topk_prob", v3));
   add_yarn_magnitude(rope, where, prefix, metadata);
   const GgufFrequencies factors =
       add_gguf_rope(rope, turned, size_from(config, "max_position_embeddings", 1, where), where,
