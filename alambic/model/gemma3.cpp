@@ -19,6 +19,8 @@ struct TextOf : Decoder {
 }  // namespace
 
 std::unique_ptr<Model> make_gemma3_text(const Config& config) {
+  // transformers' class has it and caps nothing.
+  config.require(!config.has("attn_logit_softcapping"), "attn_logit_softcapping", "null");
   Gemma gemma(config);
   const DecoderShape& shape = gemma.shape;
   for (const int64_t window : layer_windows(config)) {

@@ -2,6 +2,7 @@
 // gradients are what finite differences say.
 #include <gtest/gtest.h>
 
+#include "alambic/base/error.h"
 #include "alambic/base/json_object.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/model/families.h"
@@ -130,6 +131,19 @@ TEST_P(FamilyPass, IsMadeAtRandomAndLoadedAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, FamilyPass, testing::ValuesIn(golden_models()), golden_name);
+
+// Bug: scores were capped as Gemma 2's; transformers leaves them as they are, 1.4 sigma away.
+TEST(Gemma3, WithCappedScoresIsRefused) {
+  Json config = read_json_object(golden_folder("gemma3") / "config.json");
+  config["attn_logit_softcapping"] = 0.25;
+  try {
+    make_model(config, "config.json");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::input);
+    EXPECT_NE(std::string(error.what()).find("attn_logit_softcapping"), std::string::npos);
+  }
+}
 
 // What a Gemma 3 that sees images looks like on disk, in the spellings of both generations.
 TEST(Gemma3, ReadsTheTextPartOfAModelThatSees) {
