@@ -527,4 +527,10 @@ BUGS = [
     Bug("two-ranks-on-one-gpu", "alambic/dist/device_transport.cpp", "if (other < r) return",
         "if (other > r) return", "device_test", "Transports.AreNotForRanksOnOneDevice",
         "ranks that share a GPU end in NCCL's refusal"),
+    Bug("whole-as-it-is-read", "alambic/model/load.cpp",
+        "if (options_.layers != nullptr && layer >= 0) {", "if (layer >= 1000) {", "device_test",
+        "DividedModels.AreNeverWholeOnADevice", "a teacher that no device holds cannot be loaded"),
+    Bug("part-of-another-rank", "alambic/dist/layer_group.cpp", "part_.copy_(own_part(row));",
+        "part_.copy_(row.narrow(0, 0, part_.numel()));", "dist_test",
+        "LayerWeights.AreReadLayerByLayer", "every rank has the first one's part of each layer"),
 ]

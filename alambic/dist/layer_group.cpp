@@ -1,5 +1,7 @@
 #include "alambic/dist/layer_group.h"
 
+#include <utility>
+
 #include "alambic/base/error.h"
 
 namespace alambic {
@@ -18,15 +20,14 @@ int64_t sum_of_bits(const Tensor& row) {
   return bits.sum(at::kLong).item<int64_t>();
 }
 
-// A tensor of that shape that holds one number.
-Tensor hollow(const Tensor& like) {
-  return at::empty({1}, like.options().requires_grad(false)).expand(like.sizes());
-}
-
 }  // namespace
 
-LayerGroup::LayerGroup(std::vector<Tensor> tensors, std::shared_ptr<const World> world,
-                       WeightSource source, std::string what)
+Tensor hollow(at::IntArrayRef sizes, const at::TensorOptions& options) {
+  return at::empty({1}, options.requires_grad(false)).expand(sizes);
+}
+
+LayerGroup::LayerGroup(std::vector<Tensor> tensors, const std::vector<Tensor>& numbers,
+                       std::shared_ptr<const World> world, WeightSource source, std::string what)
     : tensors_(std::move(tensors)),
       world_(std::move(world)),
       source_(source),
@@ -35,23 +36,31 @@ LayerGroup::LayerGroup(std::vector<Tensor> tensors, std::shared_ptr<const World>
       element_(static_cast<int64_t>(tensors_.front().element_size())) {
   check(!trained_ || source != WeightSource::host, "trained weights are not kept on the host");
   const at::NoGradGuard no_grad;
-  int64_t numbers = 0;
+  int64_t last = 0;
   for (const Tensor& tensor : tensors_) {
-    places_.push_back(numbers);
-    numbers = up_to(numbers + tensor.numel(), alignment);
+    places_.push_back(last);
+    last = up_to(last + tensor.numel(), alignment);
   }
-  count_ = up_to(numbers, alignment * world_->size());
-  Tensor row = at::zeros({count_}, tensors_.front().options().requires_grad(false));
+  count_ = up_to(last, alignment * world_->size());
+  Tensor row = at::zeros({count_}, numbers.front().options().requires_grad(false));
   for (size_t i = 0; i < tensors_.size(); ++i) {
-    row.narrow(0, places_[i], tensors_[i].numel()).copy_(tensors_[i].detach().reshape({-1}));
+    row.narrow(0, places_[i], numbers[i].numel()).copy_(numbers[i].detach().reshape({-1}));
   }
-  if (!trained_) sum_ = sum_of_bits(row);
-  whole_ = row;
-  if (source_ == WeightSource::host) on_host_ = row.to(at::kCPU);
-  if (source_ != WeightSource::host) part_ = own_part(row);
-  if (source_ == WeightSource::gathered) part_ = part_.clone();
-  point_to(row);
-  release();
+  sum_ = sum_of_bits(row);
+  const at::Device device = tensors_.front().device();
+  if (source_ == WeightSource::resident) {
+    whole_ = row.to(device);
+    part_ = own_part(whole_);
+    point_to(whole_);
+    return;
+  }
+  if (source_ == WeightSource::host) {
+    on_host_ = row.to(at::kCPU);
+  } else {
+    part_ = at::empty({count_ / world_->size()}, row.options().device(device));
+    part_.copy_(own_part(row));
+  }
+  for (Tensor& tensor : tensors_) tensor.set_data(hollow(tensor.sizes(), tensor.options()));
 }
 
 Tensor LayerGroup::own_part(const Tensor& row) const {
@@ -77,7 +86,7 @@ void LayerGroup::fetch(const std::string& doing) {
     whole_ = at::empty({count_}, part_.options());
     coming_ = world_->gather_rows(whole_, part_, doing);
   }
-  unchecked_ = !trained_;
+  unchecked_ = !trained_ || !std::exchange(came_, true);
 }
 
 void LayerGroup::wait() {
@@ -97,7 +106,7 @@ void LayerGroup::release() {
   wait();
   const at::NoGradGuard no_grad;
   if (trained_) part_.copy_(own_part(whole_));
-  for (Tensor& tensor : tensors_) tensor.set_data(hollow(tensor));
+  for (Tensor& tensor : tensors_) tensor.set_data(hollow(tensor.sizes(), tensor.options()));
   whole_ = Tensor();
 }
 

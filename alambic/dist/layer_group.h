@@ -15,19 +15,23 @@ enum class WeightSource {
   host       ///< whole in the machine's memory, apart from the device's
 };
 
+/// A tensor of that shape, type and device that has no memory to speak of.
+Tensor hollow(at::IntArrayRef sizes, const at::TensorOptions& options);
+
 /// Tensors of one dtype, trained or frozen, that come and go together. Between passes a tensor that
 /// is not resident keeps its shape and has no numbers. Fully Sharded Data Parallel's flat parameter
 /// (Zhao et al., arXiv 2304.11277) without views that a model would have to know of.
 class LayerGroup {
  public:
-  /// Takes the tensors' numbers over; `what` is told in messages ("layer 3"). Frozen numbers are
-  /// summed up once, and whatever comes later must have the same sum.
-  LayerGroup(std::vector<Tensor> tensors, std::shared_ptr<const World> world, WeightSource source,
-             std::string what);
+  /// Takes over `numbers`, those of `tensors` (of their shapes and dtype, on any device); `what` is
+  /// told in messages ("layer 3"). They are summed up once, and what comes later must have the same
+  /// sum: frozen ones whenever they come, trained ones the first time.
+  LayerGroup(std::vector<Tensor> tensors, const std::vector<Tensor>& numbers,
+             std::shared_ptr<const World> world, WeightSource source, std::string what);
 
   /// Begins to bring the numbers; nothing where they are or come already.
   void fetch(const std::string& doing);
-  /// Returns when they are there. An environment error where frozen ones are not what they were.
+  /// Returns when they are there. An environment error where their sum is another.
   void wait();
   /// Lets whole numbers go. What was written to this rank's part of them stays.
   void release();
@@ -69,7 +73,8 @@ class LayerGroup {
   Tensor whole_;    // undefined: gone
   Message coming_;
   bool unchecked_ = false;  // fetched and not yet looked at
-  int64_t sum_ = 0;         // of a frozen row's bits
+  bool came_ = false;       // once at least
+  int64_t sum_ = 0;         // of the bits of the row that was taken over
   Tensor gradient_;
 };
 

@@ -8,25 +8,42 @@
 
 namespace alambic {
 
+LayerWeights::LayerWeights(std::shared_ptr<const World> world, WeightSource source,
+                           std::string model, std::shared_ptr<const World> copies)
+    : world_(std::move(world)),
+      copies_(std::move(copies)),
+      model_(std::move(model)),
+      source_(source) {}
+
 LayerWeights::LayerWeights(const std::vector<LayerTensor>& tensors,
                            std::shared_ptr<const World> world, WeightSource source,
                            std::string model, std::shared_ptr<const World> copies)
-    : world_(std::move(world)), copies_(std::move(copies)), model_(std::move(model)) {
+    : LayerWeights(std::move(world), source, std::move(model), std::move(copies)) {
+  add(tensors);
+}
+
+void LayerWeights::add(const std::vector<LayerTensor>& tensors) {
+  struct Members {
+    std::vector<Tensor> tensors, numbers;
+  };
   using Key = std::tuple<int64_t, at::ScalarType, bool>;
-  std::map<Key, std::vector<Tensor>> kinds;
+  std::map<Key, Members> kinds;
   for (const LayerTensor& entry : tensors) {
     const Tensor& tensor = entry.tensor;
     // What is frozen and outside of the layers stays where it is.
     if (entry.layer < 0 && !tensor.requires_grad()) continue;
-    kinds[{entry.layer, tensor.scalar_type(), tensor.requires_grad()}].push_back(tensor);
+    Members& members = kinds[{entry.layer, tensor.scalar_type(), tensor.requires_grad()}];
+    members.tensors.push_back(tensor);
+    members.numbers.push_back(entry.numbers.defined() ? entry.numbers : tensor);
     trained_ |= tensor.requires_grad();
     layers_ = std::max(layers_, entry.layer + 1);
   }
   for (auto& [key, members] : kinds) {
     const int64_t layer = std::get<0>(key);
     const std::string what = layer < 0 ? model_ : fmt::format("layer {} of {}", layer + 1, model_);
-    groups_.push_back(std::make_unique<LayerGroup>(
-        std::move(members), world_, layer < 0 ? WeightSource::resident : source, what));
+    groups_.push_back(
+        std::make_unique<LayerGroup>(std::move(members.tensors), members.numbers, world_,
+                                     layer < 0 ? WeightSource::resident : source_, what));
     LayerGroup* group = groups_.back().get();
     of_layer_[layer].push_back(group);
     for (int64_t i = 0; i < group->size(); ++i) {

@@ -13,6 +13,7 @@ struct LayerTensor {
   int64_t layer = 0;  ///< −1: outside of the layers
   std::string name;
   Tensor tensor;
+  Tensor numbers = {};  ///< what it is to have, on any device; undefined: what it has
 };
 
 /// The groups of a model, layer by layer. While a layer runs, the one that runs next is on its way:
@@ -23,14 +24,21 @@ class LayerWeights {
  public:
   /// `model` is told in messages ("the student"). `copies`: the ranks with the same part, null
   /// where the world has all ranks.
+  LayerWeights(std::shared_ptr<const World> world, WeightSource source, std::string model,
+               std::shared_ptr<const World> copies = nullptr);
   LayerWeights(const std::vector<LayerTensor>& tensors, std::shared_ptr<const World> world,
                WeightSource source, std::string model,
                std::shared_ptr<const World> copies = nullptr);
   LayerWeights(const LayerWeights&) = delete;
   LayerWeights& operator=(const LayerWeights&) = delete;
 
+  /// Takes further tensors over, which are whole nowhere from here on where they come and go. All
+  /// ranks add the same in the same order.
+  void add(const std::vector<LayerTensor>& tensors);
+
   int64_t layers() const { return layers_; }
   const World& world() const { return *world_; }
+  const std::string& model() const { return model_; }  ///< as messages tell of it
   /// Whether gradients are added up as soon as a layer's are there.
   bool trained() const { return trained_; }
 
@@ -72,6 +80,7 @@ class LayerWeights {
 
   std::shared_ptr<const World> world_, copies_;
   std::string model_;
+  WeightSource source_;
   bool trained_ = false;
   int64_t layers_ = 0;
   int64_t held_ = 0;

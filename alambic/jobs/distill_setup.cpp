@@ -117,10 +117,13 @@ DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
   say_left_out(student().generation_config, plan_.student.folder,
                "completions are drawn without them: the teacher grades the student's own "
                "distribution, and what changes it before the draw would make the loss another one");
-  load_student_weights(student(), plan_.student.folder, plan_.load, options.trainable,
-                       static_cast<uint64_t>(options.training.seed));
   const ShardingOptions& sharding = options.sharding;
-  plan_.layers = share_student(*student().model, *plan_.world, sharding);
+  plan_.layers = student_layers(*plan_.world, sharding);
+  LoadOptions load = plan_.load;
+  load.layers = plan_.layers.get();
+  load_student_weights(student(), plan_.student.folder, load, options.trainable,
+                       static_cast<uint64_t>(options.training.seed));
+  take_over(*student().model, plan_.layers.get());
   plan_.engine.ranks = writing_ranks(*plan_.world, sharding, *student().model);
   teachers_ = std::make_unique<TeacherPool>(plan_);
   fit_rows();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/base/sha256.h"
 #include "alambic/nn/dense_parts.h"
 #include "alambic/nn/layer_of_name.h"
 #include "alambic/nn/recompute.h"
@@ -36,29 +37,39 @@ ShardGroups shard_groups(const World& world, int64_t shard_size) {
   return groups;
 }
 
-std::shared_ptr<LayerWeights> share_student(Model& student, const World& world,
-                                            const ShardingOptions& options) {
+std::shared_ptr<LayerWeights> divided_layers(const ShardGroups& groups, WeightSource source,
+                                             const std::string& name) {
+  return std::make_shared<LayerWeights>(groups.shard, source, name, groups.copies);
+}
+
+std::shared_ptr<LayerWeights> student_layers(const World& world, const ShardingOptions& options) {
   if (!options.shards_layers()) return nullptr;
   const WeightSource source =
       options.stage == ZeroStage::weights ? WeightSource::gathered : WeightSource::resident;
-  return share_layers(student, shard_groups(world, options.shard_size), source, "the student");
+  return divided_layers(shard_groups(world, options.shard_size), source, "the student");
 }
 
-std::shared_ptr<LayerWeights> share_layers(Model& model, const ShardGroups& groups,
-                                           WeightSource source, const std::string& name) {
+void take_over(Model& model, LayerWeights* weights) {
+  if (weights == nullptr) return;
+  const bool whole = weights->groups().empty();
   std::vector<LayerTensor> tensors;
   at::Device device = at::kCPU;
   model.visit(of_dense([&](const std::string& tensor, Tensor& place) {
     if (place.is_meta()) return;
-    tensors.push_back({layer_of_name(tensor), tensor, place});
     device = place.device();
+    if (weights->find(place).first != nullptr) return;
+    tensors.push_back({.layer = layer_of_name(tensor), .name = tensor, .tensor = place});
   }));
-  const Tensor before = canary(model, device, nullptr);
-  auto weights = std::make_shared<LayerWeights>(tensors, groups.shard, source, name, groups.copies);
-  if (before.equal(canary(model, device, weights.get()))) return weights;
-  throw environment_error("{} computes something else with its layers on {} ranks", name,
-                          groups.shard->size())
-      .with_hint("memory or network of one of the machines changes bits");
+  const Tensor before = whole ? canary(model, device, nullptr) : Tensor();
+  weights->add(tensors);
+  const Tensor now = canary(model, device, weights).cpu().contiguous();
+  if (whole && !before.cpu().equal(now)) {
+    throw environment_error("{} computes something else with its layers on {} ranks",
+                            weights->model(), weights->world().size())
+        .with_hint("memory or network of one of the machines changes bits");
+  }
+  const std::string bits(static_cast<const char*>(now.const_data_ptr()), now.nbytes());
+  weights->world().require_equal(sha256(bits), "first results of " + weights->model());
 }
 
 void check_tensor_parallel(const Model& student, int64_t ranks) {

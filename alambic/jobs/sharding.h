@@ -19,14 +19,17 @@ struct ShardGroups {
 /// Input errors: a size that does not divide the ranks.
 ShardGroups shard_groups(const World& world, int64_t shard_size);
 
-/// Takes the layers of a loaded model over. It answers a fixed prompt before and after: the same
-/// bits, or an environment error. All ranks call it.
-std::shared_ptr<LayerWeights> share_layers(Model& model, const ShardGroups& groups,
-                                           WeightSource source, const std::string& name);
+/// What will have the layers of a model of that name. For load_model (LoadOptions::layers), and
+/// then for take_over().
+std::shared_ptr<LayerWeights> divided_layers(const ShardGroups& groups, WeightSource source,
+                                             const std::string& name);
+/// Of a student, as the options say; null where each rank has all layers.
+std::shared_ptr<LayerWeights> student_layers(const World& world, const ShardingOptions& options);
 
-/// The layers of a student, as the options say; null where each rank has all of them.
-std::shared_ptr<LayerWeights> share_student(Model& student, const World& world,
-                                            const ShardingOptions& options);
+/// Takes over what loading has left of the layers. The model answers a fixed prompt: where it was
+/// whole before, with the bits of then, and on all ranks with the same ones; else an environment or
+/// input error. All ranks call it. `weights` may be null.
+void take_over(Model& model, LayerWeights* weights);
 
 /// Ranks that write completions together with this one, each with its part of the student; null:
 /// each writes alone. All ranks call it. Input errors: a size that does not divide the ranks; a

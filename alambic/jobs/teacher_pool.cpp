@@ -53,12 +53,12 @@ std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> m
                                         std::move(layers_of));
 }
 
-// The layers of a teacher that was loaded, as --teacher-weights says.
-std::shared_ptr<LayerWeights> TeacherPool::share(Model& model, const std::string& name) const {
+// What will have the layers of a teacher, as --teacher-weights says; null: nobody.
+std::shared_ptr<LayerWeights> TeacherPool::divided(const std::string& name) const {
   const TeacherWeightsChoice weights = plan_.options.teachers.weights;
   if (weights != TeacherWeightsChoice::sharded && weights != TeacherWeightsChoice::host) return {};
   if (weights == TeacherWeightsChoice::host) {
-    return share_layers(model, {std::make_shared<World>(), nullptr}, WeightSource::host, name);
+    return divided_layers({std::make_shared<World>(), nullptr}, WeightSource::host, name);
   }
   if (plan_.teachers.size() > 1 && !plan_.averaged) {
     throw input_error(
@@ -66,7 +66,7 @@ std::shared_ptr<LayerWeights> TeacherPool::share(Model& model, const std::string
         .with_hint("--teacher-weight NAME=SHARE averages them; host needs no other ranks");
   }
   ShardGroups groups = shard_groups(*plan_.world, plan_.options.sharding.shard_size);
-  return share_layers(model, {groups.shard, nullptr}, WeightSource::gathered, name);
+  return divided_layers({groups.shard, nullptr}, WeightSource::gathered, name);
 }
 
 std::vector<std::shared_ptr<LayerWeights>> TeacherPool::layers() const {
@@ -149,11 +149,11 @@ TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
     return member;
   }
   if (!cached) {
-    // Packed weights are of the processor's memory and do not come and go.
-    load.frozen &= options.weights != TeacherWeightsChoice::sharded &&
-                   options.weights != TeacherWeightsChoice::host;
+    member.layers = divided("the teacher " + source.folder);
+    load.layers = member.layers.get();
+    load.frozen &= member.layers == nullptr;  // packed weights do not come and go
     std::unique_ptr<Model> model = load_model(source.folder, load);
-    member.layers = share(*model, "the teacher " + source.folder);
+    take_over(*model, load.layers);
     member.teacher = local(std::move(model), member.vocabulary, member.layers);
     return member;
   }

@@ -121,11 +121,12 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                                                             .device = options.machine.device});
   MachineOptions machine = options.machine;
   machine.threads = threads_of_rank(*world, machine.threads);
-  const LoadOptions load = prepare_machine(machine);
+  LoadOptions load = prepare_machine(machine);
+  const std::shared_ptr<LayerWeights> layers = student_layers(*world, options.sharding);
+  load.layers = layers.get();
   Pretrained student = load_student(options.model, load, options.trainable,
                                     static_cast<uint64_t>(options.training.seed));
-  const std::shared_ptr<LayerWeights> layers =
-      share_student(*student.model, *world, options.sharding);
+  take_over(*student.model, layers.get());
   const BatchOptions batch{.batch_size = options.training.batch_size,
                            .micro_batch_size = options.training.micro_batch_size,
                            .seed = static_cast<uint64_t>(options.training.seed),

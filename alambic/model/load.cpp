@@ -5,7 +5,6 @@
 #include <set>
 
 #include "alambic/base/error.h"
-#include "alambic/base/free_memory.h"
 #include "alambic/base/log.h"
 #include "alambic/base/printable.h"
 #include "alambic/base/units.h"
@@ -19,7 +18,7 @@
 #include "alambic/model/adapter_fit.h"
 #include "alambic/model/families.h"
 #include "alambic/model/side_by_side.h"
-#include "alambic/tensor/normal_fill.h"
+#include "alambic/nn/layer_of_name.h"
 #include "alambic/tensor/packed_view.h"
 #include "alambic/tensor/view.h"
 
@@ -160,6 +159,7 @@ class Loader {
   std::set<std::string> run() {
     model_.visit({[this](const std::string& name, Tensor& place) { fill(name, place); },
                   [this](const std::string& name, Weight& place) { fill(name, place); }});
+    hand_over();
     if (!missing_.empty()) {
       throw input_error("cannot load {}: {} tensors are missing, the first is {}{}", folder_,
                         missing_.size(), missing_.front(), beside())
@@ -181,7 +181,8 @@ class Loader {
     const auto view = take(name, place);
     if (!view) return;
     const at::ScalarType type = model_.type_of(name, options_.dtype);
-    if (is_only_read(name) && stays_packed(*view, type) && needs_numbers(place)) {
+    const bool stays = options_.layers == nullptr || layer_of_name(name) < 0;
+    if (stays && is_only_read(name) && stays_packed(*view, type) && needs_numbers(place)) {
       if (kernels::stays_packed(*view, type, options_.device)) {
         place = Weight(packed(*view, type));
         return;
@@ -199,8 +200,17 @@ class Loader {
   }
 
   void fill(const std::string& name, const TensorView& view, Tensor& place) {
+    const at::ScalarType type = model_.type_of(name, options_.dtype);
+    const int64_t layer = layer_of_name(name);
+    if (options_.layers != nullptr && layer >= 0) {
+      if (!waiting_.empty() && waiting_.front().layer != layer) hand_over();
+      place = hollow(place.sizes(), at::device(options_.device).dtype(type));
+      place.set_requires_grad(options_.trainable && !model_.is_constant(name));
+      const auto release = [&](std::span<const std::byte> part) { files_->release(part); };
+      waiting_.push_back({layer, name, place, to_tensor(view, type, at::kCPU, release)});
+      return;
+    }
     if (needs_numbers(place)) {
-      const at::ScalarType type = model_.type_of(name, options_.dtype);
       place = stays_in_file(name) && in_place(view, type)
                   ? to_tensor_in_place(view, files_)
                   : to_tensor(view, type, options_.device,
@@ -209,6 +219,11 @@ class Loader {
     if (!place.is_meta() || options_.on_meta) {
       place.set_requires_grad(options_.trainable && !model_.is_constant(name));
     }
+  }
+
+  // Gives the layer that has been read to who divides it.
+  void hand_over() {
+    if (!waiting_.empty()) options_.layers->add(std::exchange(waiting_, {}));
   }
 
   // What the files hold instead, for the error about what they lack.
@@ -258,34 +273,8 @@ class Loader {
   std::set<std::string> left_out_;  // of places that others fill
   std::set<std::string> copied_;    // of places whose numbers another place has too
   Decoded decoded_;
+  std::vector<LayerTensor> waiting_;  // of one layer
 };
-
-// Refuses a model too large for main memory: a configuration without files may ask for anything.
-void check_fits_in_memory(Model& model, const LoadOptions& options) {
-  if (!options.device.is_cpu()) return;
-  double bytes = 0;
-  std::string largest;
-  int64_t most = 0;
-  model.visit([&](const std::string& name, const Weight& tensor) {
-    bytes += static_cast<double>(tensor.numel()) *
-             static_cast<double>(c10::elementSize(model.type_of(name, options.dtype)));
-    if (tensor.numel() <= most) return;
-    most = tensor.numel();
-    largest = name + " " + shape_text(tensor.sizes());
-  });
-  if (const double available = free_memory(); bytes > available) {
-    throw input_error(
-        "cannot make a model of {} parameters: they take {}, and {} of memory are free; the "
-        "largest tensor is {}",
-        human_count(static_cast<double>(model.parameters())), human_bytes(bytes),
-        human_bytes(available), largest)
-        .with_hint("its config.json says how large it is: vocab_size, widths, layers, experts");
-  }
-}
-
-}  // namespace
-
-namespace {
 
 // Names of the tensors that will be written to; nothing: all. `adapter`: one to be attached, which
 // stays beside the weights.
@@ -319,6 +308,7 @@ std::unique_ptr<Model> model_for(const ModelFolder& files, bool own_head,
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const LoadOptions& given) {
   LoadOptions options = given;
   options.adapter = adapter_of(folder.string(), given.adapter.string());
+  if (!options.loads_by_layers()) options.layers = nullptr;
   const bool within = !options.adapter.empty() && given.adapter.empty();
   options.head_only &= !within;
   const bool own_head = options.lora && needs_own_head(*options.lora);
@@ -349,31 +339,12 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     tell_left_out(*model, files->tensors(), folder.string());
   }
   model->move_buffers(options.device, options.dtype);
-  if (!options.on_meta && !options.head_only) lay_side_by_side(*model);
+  if (options.layers == nullptr && !options.on_meta && !options.head_only) {
+    lay_side_by_side(*model);
+  }
   if (adapter && !options.on_meta) adapter->attach(*model, options.device, options.dtype);
   if (within) merge_adapter(*model);
   return model;
-}
-
-void init_weights(Model& model, uint64_t seed, const LoadOptions& options) {
-  check_fits_in_memory(model, options);
-  uint64_t index = 0;
-  model.visit([&](const std::string& name, Tensor& tensor) {
-    Tensor values = model.init_table(name);
-    if (!values.defined()) {
-      const double deviation = model.init_deviation(name);
-      values = at::empty(tensor.sizes(), at::kFloat);
-      if (deviation == 0) {
-        values.fill_(model.init_constant(name));
-      } else {
-        fill_normal(values, deviation, {.seed = seed, .step = index});
-      }
-    }
-    tensor = values.to(options.device, model.type_of(name, options.dtype));
-    ++index;
-  });
-  model.set_trainable(options.trainable);
-  model.move_buffers(options.device, options.dtype);
 }
 
 }  // namespace alambic

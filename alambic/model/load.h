@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "alambic/dist/layer_weights.h"
 #include "alambic/model/lora_options.h"
 #include "alambic/model/model.h"
 
@@ -24,6 +25,13 @@ struct LoadOptions {
   /// Adapter that is to be attached and trained, while the rest is only read. A tied head that it
   /// trains apart from the embedding becomes a tensor of its own, of the same numbers.
   std::optional<LoraOptions> lora = {};
+  /// Takes over what lies in layers as they are read, one after the other, where loads_by_layers():
+  /// of a model that neither a device nor a machine holds each rank has its part. Block formats are
+  /// decoded. Null: nobody.
+  LayerWeights* layers = nullptr;
+
+  /// Whether nothing asks for numbers of the weights while the model is loaded, as an adapter may.
+  bool loads_by_layers() const { return adapter.empty() && !lora && !on_meta && !head_only; }
 };
 
 /// Loads a Hugging Face folder or a GGUF file. A tensor that the files lack is an input error

@@ -6,10 +6,13 @@
 
 #include "alambic/base/error.h"
 #include "alambic/base/json_object.h"
+#include "alambic/base/temporary_folder.h"
 #include "alambic/jobs/preflight/model_sizes.h"
 #include "alambic/jobs/sharding.h"
 #include "alambic/jobs/student.h"
+#include "alambic/model/load.h"
 #include "alambic/model/tiny.h"
+#include "alambic/nn/recompute.h"
 #include "alambic/scale/traffic.h"
 #include "alambic/teacher/local.h"
 #include "alambic/train/next_token.h"
@@ -48,7 +51,8 @@ Trained learn(const Json& config, const TrainableOptions& what,
               const std::shared_ptr<const World>& world, const ShardingOptions& sharding) {
   Trained trained{.model = random_model(config, 1)};
   select_trained(*trained.model, what, 1);
-  trained.layers = share_student(*trained.model, *world, sharding);
+  trained.layers = student_layers(*world, sharding);
+  take_over(*trained.model, trained.layers.get());
   const auto task = next_token_task(
       *trained.model, std::make_unique<Windows>(*world),
       {.vocabulary = trained.model->shape().vocabulary, .world = world, .layers = trained.layers});
@@ -199,7 +203,8 @@ TEST(DISABLED_Rank, GradesTheSame) {
       const ShardGroups groups = source == WeightSource::host
                                      ? ShardGroups{.shard = std::make_shared<World>()}
                                      : shard_groups(*world, 0);
-      const auto layers = share_layers(*shared, groups, source, "the teacher");
+      const auto layers = divided_layers(groups, source, "the teacher");
+      take_over(*shared, layers.get());
       const LocalTeacher teacher(std::move(shared), 50, {}, layers);
       EXPECT_TRUE(expected.equal(hidden_states(teacher.evaluate(rollouts)).hidden_MD));
       EXPECT_EQ(layers->most_bytes(), 2 * layers->largest_layer_bytes());
@@ -218,6 +223,42 @@ TEST(DISABLED_Rank, GradesTheSame) {
       layers->leave(3);  // where the pass ended
       layers->leave(4);
     }
+  }
+}
+
+// Prevents a model that has to fit in one device, or in one process, before its layers are divided.
+TEST(LayerWeights, AreReadLayerByLayer) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Rank.ReadsItsPartOfEachLayer").exit_code, 0);
+}
+
+TEST(DISABLED_Rank, ReadsItsPartOfEachLayer) {
+  const auto world = std::make_shared<const World>(launch_environment(), 60);
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "model";
+  save_model(*random_model(deep_llama(), 3), path, Json());
+  const std::vector<int32_t> tokens = {3, 5, 7, 11};
+  const Packed input = pack({tokens}, at::kCPU);
+  const auto whole = load_model(path, {});
+  const Tensor expected = whole->hidden(Pass(input));
+  for (const bool trainable : {false, true}) {
+    const auto layers =
+        divided_layers(shard_groups(*world, 0), WeightSource::gathered, "the student");
+    const auto model = load_model(path, {.trainable = trainable, .layers = layers.get()});
+    // Nobody has had a whole layer yet but the one that was read.
+    EXPECT_EQ(layers->most_bytes(), 0);
+    ASSERT_EQ(std::ssize(layers->groups()), 5);
+    for (const auto& group : layers->groups()) {
+      EXPECT_FALSE(group->here());
+      EXPECT_EQ(2 * group->part().numel(), group->count());
+      for (int64_t i = 0; i < group->size(); ++i) {
+        EXPECT_LE(group->tensor(i).storage().nbytes(), 8U);
+        EXPECT_EQ(group->tensor(i).requires_grad(), trainable);
+      }
+    }
+    take_over(*model, layers.get());
+    const WithWeights scope(layers.get());
+    const at::NoGradGuard no_grad;
+    EXPECT_TRUE(expected.equal(model->hidden(Pass(input))));
   }
 }
 

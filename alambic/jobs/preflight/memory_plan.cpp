@@ -257,7 +257,7 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   double all = 0;
   for (const MemoryPart& part : parts) all += part.bytes;
   if (never_whole && loaded.memory > all) {
-    parts.push_back({"student as it is loaded", loaded.memory - all});
+    parts.push_back({"student as the run ends", loaded.memory - all});
   }
   return parts;
 }

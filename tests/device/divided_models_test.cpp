@@ -1,0 +1,65 @@
+// Models that no device holds: each rank's has its part of the layers from the beginning.
+#include <gtest/gtest.h>
+
+#include "alambic/base/launch_environment.h"
+#include "alambic/base/temporary_folder.h"
+#include "alambic/jobs/sharding.h"
+#include "alambic/model/load.h"
+#include "alambic/model/tiny.h"
+#include "alambic/nn/recompute.h"
+#include "alambic/tensor/device.h"
+#include "tests/device/test_device.h"
+#include "tests/dist/rank_processes.h"
+
+namespace alambic::divided_models_test {
+namespace {
+
+Json deep_config() {
+  Json config = small_llama_config();
+  config["hidden_size"] = 256;
+  config["intermediate_size"] = 400;
+  config["num_hidden_layers"] = 8;
+  config["vocab_size"] = 60;
+  return config;
+}
+
+double bytes_of(Model& model) { return 4.0 * static_cast<double>(model.parameters()); }
+
+// Prevents a teacher of which the ranks' devices hold a part each from being whole on each of them
+// as it is loaded.
+TEST(DividedModels, AreNeverWholeOnADevice) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_DividedModel.IsReadLayerByLayer").exit_code, 0);
+}
+
+TEST(DISABLED_DividedModel, IsReadLayerByLayer) {
+  const World world(launch_environment(), 60);
+  const TemporaryFolder folder;
+  const auto made = random_model(deep_config(), 3);
+  save_model(*made, folder.path() / "model", Json());
+  const std::vector<int32_t> tokens = {3, 5, 7, 11};
+  const Packed input = pack({tokens}, test_device());
+  const at::NoGradGuard no_grad;
+  Tensor expected;
+  {
+    const auto whole = load_model(folder.path() / "model", {.device = test_device()});
+    expected = whole->hidden(Pass(input)).cpu();
+  }
+  release_cached_memory(test_device());
+  reset_peak_memory(test_device());
+  const double before = peak_memory(test_device());
+  const auto layers = divided_layers(shard_groups(world, 0), WeightSource::gathered, "the teacher");
+  const auto model =
+      load_model(folder.path() / "model", {.device = test_device(), .layers = layers.get()});
+  const double loaded = peak_memory(test_device()) - before;
+  EXPECT_GT(loaded, 0.5 * bytes_of(*model));
+  EXPECT_LT(loaded, 0.6 * bytes_of(*model));
+  take_over(*model, layers.get());
+  const WithWeights scope(layers.get());
+  const Tensor found = model->hidden(Pass(input)).cpu();
+  EXPECT_LT((found - expected).abs().max().item<double>(), is_simulated() ? 1e-6 : 1e-3);
+  // And two layers beside the part, with a pass's numbers.
+  EXPECT_LT(peak_memory(test_device()) - before, 0.9 * bytes_of(*model));
+}
+
+}  // namespace
+}  // namespace alambic::divided_models_test
