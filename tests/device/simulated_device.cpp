@@ -8,6 +8,7 @@
 
 #include "alambic/kernels/device_attention.h"
 #include "alambic/tensor/device.h"
+#include "tests/device/simulated_graphs.h"
 #include "tests/device/simulated_kernels.h"
 #include "tests/device/simulated_memory.h"
 #include "tests/device/simulated_streams.h"
@@ -37,8 +38,12 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
   Stream exchangeStream(Stream stream) const override { return exchange_stream(stream); }
   void* getStreamNativeHandle(const Stream stream) const override { return handle_of(stream); }
   bool queryStream(const Stream& stream) const override { return is_done(stream); }
-  void synchronizeStream(const Stream& stream) const override { wait_for(stream); }
+  void synchronizeStream(const Stream& stream) const override {
+    refuse_while_recording("to wait for a stream");
+    wait_for(stream);
+  }
   void synchronizeDevice(const c10::DeviceIndex /*device*/) const override {
+    refuse_while_recording("to wait for the device");
     wait_for_all_streams();
   }
 
@@ -48,7 +53,10 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
   }
   void block(void* event, const Stream& stream) const override { let_wait(stream, event); }
   bool queryEvent(void* event) const override { return is_done(event); }
-  void synchronizeEvent(void* event) const override { wait_for(event); }
+  void synchronizeEvent(void* event) const override {
+    refuse_while_recording("to wait for an event");
+    wait_for(event);
+  }
   void destroyEvent(void* event, const c10::DeviceIndex /*device*/) const noexcept override {
     destroy_event(event);
   }
@@ -84,6 +92,7 @@ void install() {
   at::RegisterPrivateUse1HooksInterface(new Hooks);
   simulated_device = [] { return kDevice; };
   use_kernels();
+  use_graphs();
   // Tried here, so that the launches of the trial are no test's.
   kernels::on_device::has_flash_attention(kDevice);
 }

@@ -2,6 +2,7 @@
 
 #include "alambic/kernels/device.h"
 #include "tests/device/simulated_device.h"
+#include "tests/device/simulated_graphs.h"
 #include "tests/device/simulated_memory.h"
 #include "tests/device/simulated_streams.h"
 
@@ -27,6 +28,7 @@ void use_kernels() {
                 const int64_t before = simt::launches();
                 launch(stream);
                 count_kernels(simt::launches() - before);
+                record_step([launch, stream] { launch(stream); });
               }});
 }
 

@@ -48,19 +48,31 @@ c10::DataPtr Memory::allocate(size_t bytes) {
   void* block = nullptr;
   {
     const std::scoped_lock lock(mutex_);
-    const bool fits = live_ + whole <= limit_ && (!free_[order].empty() || top_ + whole <= kMapped);
+    if (pool_ && !pool_->free[order].empty()) {
+      block = pool_->free[order].back();
+      pool_->free[order].pop_back();
+      of_pool_[block] = pool_;
+    }
+    const bool fits = block != nullptr || (live_ + whole <= limit_ &&
+                                           (!free_[order].empty() || top_ + whole <= kMapped));
     TORCH_CHECK_WITH(OutOfMemoryError, fits, "the simulated device is out of memory: ", bytes,
                      " bytes asked for, ", live_, " of ", limit_, " in use");
-    if (free_[order].empty()) {
-      block = device_ + top_;
-      top_ += whole;
-    } else {
-      block = free_[order].back();
-      free_[order].pop_back();
+    if (block == nullptr) {
+      if (free_[order].empty()) {
+        block = device_ + top_;
+        top_ += whole;
+      } else {
+        block = free_[order].back();
+        free_[order].pop_back();
+      }
+      order_[block] = order;
+      live_ += whole;
+      peak_ = std::max(peak_, live_);
+      if (pool_) {
+        pool_->order[block] = order;
+        of_pool_[block] = pool_;
+      }
     }
-    order_[block] = order;
-    live_ += whole;
-    peak_ = std::max(peak_, live_);
   }
   // NaN, −1, true: what was there before is no zero on a GPU either.
   std::memset(static_cast<char*>(block) + shift_, 0xff, std::min(bytes, kLargestFilled));
@@ -72,9 +84,56 @@ void Memory::give_back(void* block) {
   const std::scoped_lock lock(memory.mutex_);
   const auto found = memory.order_.find(block);
   if (found == memory.order_.end()) return;
+  if (const auto own = memory.of_pool_.extract(block)) {
+    if (const std::shared_ptr<Pool> pool = own.mapped().lock()) {
+      pool->free[found->second].push_back(block);
+      return;
+    }
+  }
   memory.free_[found->second].push_back(block);
   memory.live_ -= size_t{1} << found->second;
   memory.order_.erase(found);
+}
+
+// Blocks that no tensor holds go back.
+Memory::Pool::~Pool() {
+  Memory& memory = of_device();
+  const std::scoped_lock lock(memory.mutex_);
+  for (const auto& blocks : free) {
+    for (void* block : blocks) {
+      memory.free_[order.at(block)].push_back(block);
+      memory.live_ -= size_t{1} << order.at(block);
+      memory.order_.erase(block);
+    }
+  }
+}
+
+void Memory::take_from(std::shared_ptr<Pool> pool) {
+  const std::scoped_lock lock(mutex_);
+  pool_ = std::move(pool);
+}
+
+Memory::Contents Memory::contents() {
+  const std::scoped_lock lock(mutex_);
+  Contents contents;
+  for (const auto& [block, order] : order_) {
+    const char* numbers = static_cast<const char*>(block) + shift_;
+    contents[block] = {numbers, numbers + (size_t{1} << order)};
+  }
+  return contents;
+}
+
+void Memory::restore(const Contents& contents) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [block, order] : order_) {
+    char* numbers = static_cast<char*>(block) + shift_;
+    const auto found = contents.find(block);
+    if (found == contents.end()) {
+      std::memset(numbers, 0xff, size_t{1} << order);
+    } else {
+      std::memcpy(numbers, found->second.data(), found->second.size());
+    }
+  }
 }
 
 c10::CachingDeviceAllocator::DeviceStats Memory::getDeviceStats(c10::DeviceIndex /*device*/) {

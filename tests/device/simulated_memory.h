@@ -4,6 +4,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -31,6 +32,24 @@ class Memory : public c10::DeviceAllocator {
   c10::DeleterFnPtr raw_deleter() const override { return &give_back; }
   void copy_data(void* to, const void* from, size_t bytes) const override;
 
+  /// Memory of a graph: blocks that tensors give back stay its own.
+  struct Pool {
+    Pool() = default;
+    ~Pool();
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+    std::vector<void*> free[48] = {};
+    std::map<void*, int> order;  // of all its blocks
+  };
+  /// What is allocated from now on is of that pool; null: of none.
+  void take_from(std::shared_ptr<Pool> pool);
+
+  /// The numbers of all blocks in use, and those blocks with their numbers again: what others hold
+  /// is NaN.
+  using Contents = std::map<void*, std::vector<char>>;
+  Contents contents();
+  void restore(const Contents& contents);
+
  private:
   static void give_back(void* block);
 
@@ -38,8 +57,10 @@ class Memory : public c10::DeviceAllocator {
   ptrdiff_t shift_ = 0;
   size_t limit_ = 0, top_ = 0;
   std::mutex mutex_;
-  std::vector<void*> free_[48];  // by the power of two of their size
-  std::map<void*, int> order_;   // of the blocks that are in use
+  std::vector<void*> free_[48];                   // by the power of two of their size
+  std::map<void*, int> order_;                    // of the blocks that are in use, or a pool's
+  std::shared_ptr<Pool> pool_;                    // of what is allocated now
+  std::map<void*, std::weak_ptr<Pool>> of_pool_;  // of a pool's blocks that tensors hold
   size_t live_ = 0, peak_ = 0;
 };
 

@@ -19,6 +19,7 @@
 #include <set>
 
 #include "tests/device/simulated_device.h"
+#include "tests/device/simulated_graphs.h"
 #include "tests/device/simulated_memory.h"
 #include "tests/device/simulated_streams.h"
 
@@ -56,6 +57,13 @@ Tensor empty_strided(c10::IntArrayRef size, c10::IntArrayRef stride,
                                            c10::dtype_or_default(dtype));
 }
 
+// Runs it, and keeps it where this thread records.
+template <class Step>
+void run_step(const Step& step) {
+  step();
+  record_step(step);
+}
+
 // ---- copies ----
 
 bool on_device(const Tensor& t) { return t.defined() && t.device().type() == kType; }
@@ -70,6 +78,9 @@ void count_copy(const Tensor& from, const Tensor& to) {
 }
 
 Tensor copy_from(const Tensor& from, const Tensor& to, bool non_blocking) {
+  if (on_device(from) != on_device(to)) {
+    refuse_while_recording(on_device(to) ? "an upload" : "a read");
+  }
   count_copy(from, to);
   if (non_blocking && on_device(from) != on_device(to)) {
     enqueue(current_stream(), [from, to] {
@@ -79,7 +90,7 @@ Tensor copy_from(const Tensor& from, const Tensor& to, bool non_blocking) {
     return to;
   }
   wait_for(current_stream());
-  kernels_view(to).copy_(kernels_view(from));
+  run_step([from = kernels_view(from), to = kernels_view(to)] { to.copy_(from); });
   return to;
 }
 
@@ -89,6 +100,7 @@ Tensor copy_from_and_resize(const Tensor& from, const Tensor& to) {
 }
 
 at::Scalar local_scalar(const Tensor& self) {
+  refuse_while_recording("a read");
   {
     const std::scoped_lock lock(counts_mutex);
     ++counts.reads;
@@ -151,6 +163,26 @@ struct Call {
   }
 };
 
+void add_views(const IValue& result, std::vector<Tensor>& views) {
+  if (result.isTensor()) views.push_back(kernels_view(result.toTensor()));
+  if (!result.isTensorList()) return;
+  for (const Tensor& t : result.toTensorVector()) views.push_back(kernels_view(t));
+}
+
+// The operator on the same numbers; results that are no arguments go where the first ones are.
+void run_again(const c10::OperatorHandle& op, const std::vector<IValue>& views,
+               const std::vector<Tensor>& made) {
+  torch::jit::Stack stack(views.begin(), views.end());
+  op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), &stack);
+  std::vector<Tensor> again;
+  for (size_t i = 0; i < stack.size(); ++i) {
+    if (op.schema().returns()[i].alias_info() == nullptr) add_views(stack[i], again);
+  }
+  for (size_t i = 0; i < made.size(); ++i) {
+    if (made[i].defined()) made[i].copy_(again[i]);
+  }
+}
+
 void run_on_views(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   count_operator(toString(op.operator_name()));
   wait_for(current_stream());
@@ -163,6 +195,7 @@ void run_on_views(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
     call.views.push_back((*stack)[begin + i]);
   }
   op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
+  std::vector<Tensor> made;  // where a recording puts the results that are no arguments
   const size_t outputs = op.schema().returns().size(), first = stack->size() - outputs;
   for (size_t i = 0; i < outputs; ++i) {
     IValue& result = (*stack)[first + i];
@@ -170,20 +203,29 @@ void run_on_views(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
     TORCH_CHECK(alias == nullptr || alias->isWrite(), op.operator_name(),
                 " is a view: it needs an operator of its own");
     result = alias == nullptr ? moved(result) : call.written(*alias);
+    if (alias == nullptr && is_recording()) add_views(result, made);
   }
+  record_step([op, views = call.views, made] { run_again(op, views, made); });
 }
 
 // Products of narrow numbers with wide results, which no CPU has.
+void wide_product_to(const Tensor& out, const Tensor& a, const Tensor& b, c10::ScalarType type) {
+  wait_for(current_stream());
+  run_step([a = host_view(a), b = host_view(b), out = host_view(out), type] {
+    out.copy_(at::mm(a.to(type), b.to(type)));
+  });
+}
+
 Tensor wide_product(const Tensor& a, const Tensor& b, c10::ScalarType type) {
   count_operator("aten::mm.dtype");
-  wait_for(current_stream());
-  return result_of(at::mm(host_view(a).to(type), host_view(b).to(type)));
+  const Tensor out = at::empty({a.size(0), b.size(1)}, a.options().dtype(type));
+  wide_product_to(out, a, b, type);
+  return out;
 }
 
 Tensor& write_wide_product(const Tensor& a, const Tensor& b, c10::ScalarType type, Tensor& out) {
   count_operator("aten::mm.dtype_out");
-  wait_for(current_stream());
-  host_view(out).copy_(at::mm(host_view(a).to(type), host_view(b).to(type)));
+  wide_product_to(out, a, b, type);
   return out;
 }
 
@@ -191,8 +233,8 @@ Tensor& add_wide_product(const Tensor& self, const Tensor& a, const Tensor& b, c
                          const at::Scalar& beta, const at::Scalar& alpha, Tensor& out) {
   count_operator("aten::addmm.dtype_out");
   wait_for(current_stream());
-  host_view(out).copy_(
-      at::addmm(host_view(self), host_view(a).to(type), host_view(b).to(type), beta, alpha));
+  run_step([self = host_view(self), a = host_view(a), b = host_view(b), out = host_view(out), type,
+            beta, alpha] { out.copy_(at::addmm(self, a.to(type), b.to(type), beta, alpha)); });
   return out;
 }
 
@@ -241,13 +283,16 @@ Counts take_counts() {
 }
 
 void count_operator(const std::string& name) {
+  if (kWaits.contains(name)) refuse_while_recording("to wait for a size");
   const std::scoped_lock lock(counts_mutex);
-  ++counts.operators;
   ++by_name[name];
+  if (is_recording()) return;
+  ++counts.operators;
   if (kWaits.contains(name)) ++counts.reads;
 }
 
 void count_kernels(int64_t launches) {
+  if (is_recording()) return;
   const std::scoped_lock lock(counts_mutex);
   counts.operators += launches;
 }

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "alambic/tensor/tensor.h"
+#include "alambic/kernels/device_graph.h"
 
 namespace alambic {
 
@@ -15,5 +15,19 @@ bool is_simulated();
 at::Device test_device();
 /// As `--device` calls it.
 std::string test_device_name();
+
+/// While one lives, the device records no graphs.
+class WithoutGraphs {
+ public:
+  WithoutGraphs() : before_(kernels::device_graphs(test_device().type())) {
+    kernels::use_device_graphs(test_device().type(), {});
+  }
+  ~WithoutGraphs() { kernels::use_device_graphs(test_device().type(), before_); }
+  WithoutGraphs(const WithoutGraphs&) = delete;
+  WithoutGraphs& operator=(const WithoutGraphs&) = delete;
+
+ private:
+  const kernels::GraphFunctions before_;
+};
 
 }  // namespace alambic

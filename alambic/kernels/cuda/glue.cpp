@@ -2,12 +2,35 @@
 // kernels, and NCCL. A library of its own, loaded after libtorch_cuda.so.
 #include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+
+namespace {
+
+struct Recording {
+  at::cuda::CUDAGraph graph;
+  c10::MempoolId_t pool = {};  // of its memory
+  c10::DeviceIndex device = 0;
+};
+
+// Where the device has broken a recording off, libtorch's allocator goes on waiting for its end,
+// and gives no memory back meanwhile.
+void let_go(const Recording& recording) {
+  namespace allocator = c10::cuda::CUDACachingAllocator;
+  try {
+    allocator::endAllocateToPool(recording.device, recording.pool);
+    allocator::releasePool(recording.device, recording.pool);
+  } catch (const c10::Error&) {  // it does not wait
+  }
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -34,20 +57,35 @@ extern "C" {
   }
 }
 
-/// Begins to record what this thread enqueues on the current stream, which is not the default one.
-[[gnu::visibility("default")]] void* alambic_graph_begin() {
-  auto graph = std::make_unique<at::cuda::CUDAGraph>();
-  graph->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
-  return graph.release();
+/// Begins to record what this thread enqueues on the current stream, which is not the default one
+/// (kernels/device_graph.h).
+[[gnu::visibility("default")]] void* alambic_graph_begin(void* shares) {
+  auto recording = std::make_unique<Recording>();
+  recording->pool =
+      shares == nullptr ? at::cuda::graph_pool_handle() : static_cast<Recording*>(shares)->pool;
+  recording->device = at::cuda::current_device();
+  try {
+    // What other threads do meanwhile is their own affair.
+    recording->graph.capture_begin(recording->pool, cudaStreamCaptureModeThreadLocal);
+  } catch (...) {
+    let_go(*recording);
+    throw;
+  }
+  return recording.release();
 }
-[[gnu::visibility("default")]] void alambic_graph_end(void* graph) {
-  static_cast<at::cuda::CUDAGraph*>(graph)->capture_end();
+[[gnu::visibility("default")]] void alambic_graph_end(void* recording) {
+  try {
+    static_cast<Recording*>(recording)->graph.capture_end();
+  } catch (...) {
+    let_go(*static_cast<Recording*>(recording));
+    throw;
+  }
 }
-[[gnu::visibility("default")]] void alambic_graph_replay(void* graph) {
-  static_cast<at::cuda::CUDAGraph*>(graph)->replay();
+[[gnu::visibility("default")]] void alambic_graph_replay(void* recording) {
+  static_cast<Recording*>(recording)->graph.replay();
 }
-[[gnu::visibility("default")]] void alambic_graph_free(void* graph) {
-  delete static_cast<at::cuda::CUDAGraph*>(graph);
+[[gnu::visibility("default")]] void alambic_graph_free(void* recording) {
+  delete static_cast<Recording*>(recording);
 }
 
 }  // extern "C"
