@@ -8,6 +8,7 @@
 #include "alambic/base/log.h"
 #include "alambic/io/generation_config.h"
 #include "alambic/kernels/device.h"
+#include "alambic/kernels/device_graph.h"
 #include "alambic/tensor/device.h"
 #include "alambic/text/tokenizer/adapter_tokenizer.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
@@ -18,6 +19,7 @@ LoadOptions prepare_machine(const MachineOptions& machine) {
   set_threads(machine.threads);
   const at::Device device = choose_device(machine.device);
   kernels::open_device_kernels(device);
+  kernels::open_device_graphs(device);
   return {.device = device, .dtype = choose_dtype(machine.dtype, device), .frozen = true};
 }
 

@@ -1,7 +1,5 @@
 #include "alambic/nn/attention.h"
 
-#include <algorithm>
-
 #include "alambic/kernels/batched_attention.h"
 #include "alambic/nn/decoding_places.h"
 
@@ -9,7 +7,7 @@ namespace alambic {
 
 void store(const Tensor& rows_NKd, const Tensor& cache, const Pass& pass) {
   if (cache.is_cpu() && decoding_places() == nullptr) {
-    kernels::write_cache(rows_NKd, pass.input.offsets, cache, pass.slots, pass.starts);
+    kernels::write_cache(rows_NKd, pass.input.offsets, cache, pass.slots, pass.starts());
   } else {
     kernels::write_entries(rows_NKd, cache, pass.slots_N, pass.positions_N);
   }
@@ -35,13 +33,12 @@ namespace {
 Tensor attend_cache(const Tensor& q_BHd, const KeysValues& kv, const Pass& pass,
                     const AttentionOptions& options) {
   const KvCache::Layer& cached = pass.cache->layers[kv.layer];
-  std::vector<int64_t> lengths(pass.starts.begin(), pass.starts.begin() + pass.stepping);
-  for (int64_t& length : lengths) ++length;
   if (const DecodingPlaces* places = decoding_places()) {
     return kernels::batched_attention(q_BHd, cached.keys, cached.values, places->slots_B,
-                                      places->positions_B, *std::ranges::max_element(lengths),
-                                      options);
+                                      places->positions_B, pass.longest(), options);
   }
+  std::vector<int64_t> lengths(pass.starts().begin(), pass.starts().begin() + pass.stepping);
+  for (int64_t& length : lengths) ++length;
   const std::vector<int64_t> slots(pass.slots.begin(), pass.slots.begin() + pass.stepping);
   return kernels::cached_attention(q_BHd, cached.keys, cached.values, slots, lengths, options);
 }

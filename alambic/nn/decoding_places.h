@@ -9,6 +9,9 @@ namespace alambic {
 struct DecodingPlaces {
   Tensor slots_B;      ///< int64
   Tensor positions_B;  ///< int64: entries already in the slot
+  /// At least the entries that each slot has behind the pass, where one recording is to serve
+  /// sequences of several lengths (kernels/device_graph.h). 0: the pass counts them.
+  int64_t longest = 0;
 };
 
 /// Passes that this thread makes while it lives decode at these places.

@@ -26,10 +26,10 @@ Tensor slots_of(const Pass& pass) {
 }
 
 // The rows of the pass's slots. Slots of sequences that begin with this pass are emptied first:
-// another one may have left its own there.
+// another one may have left its own there. Those at places on a device go on.
 Tensor remembered(const Tensor& cached, const Pass& pass) {
-  for (size_t s = 0; s < pass.slots.size(); ++s) {
-    if (pass.starts[s] == 0) cached.select(0, pass.slots[s]).zero_();
+  for (size_t s = 0; s < pass.slots.size() && decoding_places() == nullptr; ++s) {
+    if (pass.starts()[s] == 0) cached.select(0, pass.slots[s]).zero_();
   }
   return cached.index_select(0, slots_of(pass));
 }

@@ -1,7 +1,5 @@
 #include "alambic/nn/heads.h"
 
-#include <algorithm>
-
 #include "alambic/kernels/device_decoding.h"
 #include "alambic/nn/decoding_places.h"
 
@@ -37,9 +35,9 @@ Tensor attend(const Heads& q, const Heads& k, const Tensor& v_NKd, const Rotatio
                          .sin_Bd = rotation.sin_Nd};
     const KvCache::Layer& cached = pass.cache->layers[layer];
     if (kernels::on_device::takes_decode_attention(heads, cached.keys, cached.values, options)) {
-      return kernels::on_device::decode_attention(
-                 heads, cached.keys, cached.values, places->slots_B, places->positions_B,
-                 1 + *std::ranges::max_element(pass.starts), options)
+      return kernels::on_device::decode_attention(heads, cached.keys, cached.values,
+                                                  places->slots_B, places->positions_B,
+                                                  pass.longest(), options)
           .flatten(1);
     }
   }

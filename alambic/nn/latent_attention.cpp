@@ -109,13 +109,13 @@ Tensor LatentAttention::absorbed(const Queries& q,
 }
 
 Tensor LatentAttention::cached(const Queries& q, const Tensor& cache, const Pass& pass) const {
-  std::vector<int64_t> lengths = pass.starts;
-  for (int64_t& length : lengths) ++length;
   return absorbed(q, [&](const Tensor& q_NHC) {
     if (const DecodingPlaces* places = decoding_places()) {
       return kernels::batched_attention(q_NHC, cache, cache, places->slots_B, places->positions_B,
-                                        *std::ranges::max_element(lengths), {.scale = scale});
+                                        pass.longest(), {.scale = scale});
     }
+    std::vector<int64_t> lengths = pass.starts();
+    for (int64_t& length : lengths) ++length;
     return kernels::cached_attention(q_NHC, cache, cache, pass.slots, lengths, {.scale = scale});
   });
 }
@@ -128,7 +128,7 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
     std::vector<Tensor> outputs;
     for (int64_t s = 0; s < pass.input.sequences(); ++s) {
       const int64_t begin = pass.input.offsets[s], count = pass.input.length(s);
-      const int64_t length = pass.starts[s] + count;
+      const int64_t length = pass.starts()[s] + count;
       Tensor entry_MC = entry_NC.narrow(0, begin, count);
       Tensor index_key_Md = index_key_Nd.narrow(0, begin, count);
       if (length > count) {
@@ -138,7 +138,7 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
       }
       const Tensor q_THC = q_NHC.narrow(0, begin, count);
       if (length <= indexer->shape.top_k) {
-        const Tensor seen_TM = visible_entries(pass.starts[s], count, length, 1, q_THC.device());
+        const Tensor seen_TM = visible_entries(pass.starts()[s], count, length, 1, q_THC.device());
         outputs.push_back(masked_attention(q_THC, entry_MC, seen_TM, {.scale = scale}));
       } else {
         outputs.push_back(sparse_attention(

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/kernels/device_graph.h"
 #include "alambic/nn/decoding_places.h"
 
 namespace alambic {
@@ -28,8 +29,8 @@ std::vector<int64_t> offsets_behind(const Packed& input, int64_t count) {
 }  // namespace
 
 Pass::Pass(const Packed& input)
-    : input(input), starts(input.sequences(), 0), tokens_N(input.tokens_N) {
-  positions_N = at::tensor(positions_of(input, starts), at::kLong).to(input.tokens_N.device());
+    : input(input), tokens_N(input.tokens_N), starts_(input.sequences(), 0) {
+  positions_N = at::tensor(positions_of(input, starts_), at::kLong).to(input.tokens_N.device());
   offsets = std::make_shared<const kernels::PackedOffsets>(input.offsets);
 }
 
@@ -42,7 +43,7 @@ Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
         "a running sequence takes one token at a time");
   for (int64_t s = 0; s < count; ++s) {
     const int64_t start = cache.lengths[this->slots[s]];
-    starts.push_back(start);
+    starts_.push_back(start);
     check(start + input.length(s) <= cache.capacity, "slot {} of the cache is full",
           this->slots[s]);
     check(start == 0 || s < stepping, "sequences that begin come behind those that go on");
@@ -51,7 +52,7 @@ Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
     positions_N = places->positions_B;
     slots_N = places->slots_B;
   } else {
-    std::vector<int64_t> both = positions_of(input, starts);
+    std::vector<int64_t> both = positions_of(input, starts_);
     for (int64_t s = 0; s < input.sequences(); ++s) {
       both.insert(both.end(), input.length(s), this->slots[s]);
     }
@@ -66,13 +67,25 @@ Pass::Pass(const Pass& pass, const Packed& copy)
     : input(copy),
       cache(pass.cache),
       slots(pass.slots),
-      starts(pass.starts),
       stepping(pass.stepping),
       tokens_N(pass.tokens_N),
       positions_N(pass.positions_N),
       slots_N(pass.slots_N),
       shared(pass.shared),
-      offsets(pass.offsets) {}
+      offsets(pass.offsets),
+      starts_(pass.starts_) {}
+
+const std::vector<int64_t>& Pass::starts() const {
+  kernels::not_to_be_recorded("it asks the host where sequences stand");
+  return starts_;
+}
+
+int64_t Pass::longest() const {
+  const DecodingPlaces* places = decoding_places();
+  if (places != nullptr && places->longest > 0) return places->longest;
+  check(stepping > 0, "the longest of no sequences");
+  return 1 + *std::max_element(starts_.begin(), starts_.begin() + stepping);
+}
 
 Pass Pass::with_shared_prefixes() const {
   Pass result = *this;

@@ -20,7 +20,6 @@ struct Pass {
   const Packed& input;
   KvCache* cache = nullptr;
   std::vector<int64_t> slots = {};
-  std::vector<int64_t> starts = {};  ///< entries already in each sequence's slot
   int64_t stepping = 0;  ///< so many sequences, the first, have one row each that reads the cache
   Tensor tokens_N = {};  ///< int64: token of each row
   Tensor positions_N = {};          ///< int64: position of each row in its own sequence
@@ -37,6 +36,11 @@ struct Pass {
   /// The same pass over `copy`, a copy of its input; hands nothing out.
   Pass(const Pass& pass, const Packed& copy);
 
+  /// Entries already in each sequence's slot. What asks cannot be recorded
+  /// (kernels/device_graph.h).
+  const std::vector<int64_t>& starts() const;
+  /// Most entries of a sequence that goes on, its new one among them.
+  int64_t longest() const;
   /// Pass with one new token for each of the running sequences, and no others. Not to be asked of
   /// one that has both.
   bool decodes() const;
@@ -53,6 +57,9 @@ struct Pass {
   }
   /// Counts the new entries in the cache.
   void finish();
+
+ private:
+  std::vector<int64_t> starts_ = {};
 };
 
 }  // namespace alambic

@@ -15,8 +15,9 @@ TokenIndexer::TokenIndexer(const IndexerShape& shape)
       weights_proj(shape.width, shape.heads, false) {}
 
 bool TokenIndexer::chooses(const Pass& pass) const {
-  for (int64_t s = 0; s < pass.input.sequences(); ++s) {
-    if (pass.starts[s] + pass.input.length(s) > shape.top_k) return true;
+  if (pass.stepping > 0 && pass.longest() > shape.top_k) return true;
+  for (int64_t s = pass.stepping; s < pass.input.sequences(); ++s) {
+    if (pass.starts()[s] + pass.input.length(s) > shape.top_k) return true;
   }
   return false;
 }

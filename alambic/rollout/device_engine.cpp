@@ -9,6 +9,7 @@
 #include "alambic/nn/head_logits.h"
 #include "alambic/rollout/cache_moves.h"
 #include "alambic/rollout/device_draws.h"
+#include "alambic/rollout/recorded_passes.h"
 #include "alambic/rollout/room.h"
 #include "alambic/rollout/sample.h"
 #include "alambic/rollout/weights.h"
@@ -42,6 +43,8 @@ class DeviceEngine {
     add_sampled(model, slots, capacity);
     if (const Model* mixed = options.mixed_teacher.model) add_sampled(*mixed, slots, capacity);
     by_kernel_ = sampled_.size() == 1 && draws_by_kernel(device());
+    if (by_kernel_)
+      recorded_.emplace(device(), slots, capacity, model.config.value("model_type", "the model"));
     for (int64_t slot = slots; slot-- > 0;) free_slots_.push_back(slot);
   }
 
@@ -129,19 +132,30 @@ class DeviceEngine {
   // A pass over all running sequences, whose last tokens these are: every model's logits.
   std::vector<Tensor> next_logits(const Tensor& last_B) {
     Packed input{.tokens_N = last_B, .offsets = {0}};
-    std::vector<int64_t> slots;
-    for (const Running& running : running_) {
-      slots.push_back(running.slot);
-      input.offsets.push_back(std::ssize(slots));
-    }
+    for (int64_t b = 0; b < last_B.size(0); ++b) input.offsets.push_back(b + 1);
     std::vector<Tensor> logits_BV;
     for (SampledModel& sampled : sampled_) {
-      Pass pass(input, sampled.cache, slots);
+      const Pass pass(input, sampled.cache, slots_of(last_B.size(0)));
       logits_BV.push_back(head_logits(sampled.head, sampled.model.hidden(pass)));
-      pass.finish();
+    }
+    return logits_BV;
+  }
+
+  // The slots of a pass's rows: those of the running sequences, and behind them one that is free,
+  // to which the rows write that only fill up a recorded pass.
+  std::vector<int64_t> slots_of(int64_t rows) const {
+    std::vector<int64_t> slots;
+    for (const Running& running : running_) slots.push_back(running.slot);
+    if (std::ssize(slots) < rows) slots.resize(static_cast<size_t>(rows), free_slots_.back());
+    return slots;
+  }
+
+  // Counts what a pass has added to the cache.
+  void passed() {
+    for (SampledModel& sampled : sampled_) {
+      for (const Running& running : running_) ++sampled.cache.lengths[running.slot];
     }
     ++progress_.passes;
-    return logits_BV;
   }
 
   int64_t id_of(const Running& running) const {
@@ -178,19 +192,25 @@ class DeviceEngine {
     return to_device(at::tensor(coins, at::kDouble).view({passes, -1}));
   }
 
-  // Uploads where the running sequences stand; not between passes of the same ones.
+  // Uploads where the running sequences stand; not between passes of the same ones. The rows
+  // behind them are of a sequence that begins, with token 0.
   void place_on_device() {
     int64_t longest = 1;
-    std::vector<int64_t> numbers;
-    const auto add = [&](const auto& number) {
-      for (const Running& running : running_) numbers.push_back(number(running));
+    const int64_t batch = std::ssize(running_);
+    const Tensor numbers = at::zeros({4, recorded_ ? recorded_->rows(batch) : batch}, at::kLong);
+    const auto set = [&](int64_t row, int64_t b, int64_t number) {
+      numbers.mutable_data_ptr<int64_t>()[row * numbers.size(1) + b] = number;
     };
-    add([](const Running& r) { return r.slot; });
-    add([&](const Running& r) { return sampled_.front().cache.lengths[r.slot]; });
-    add([&](const Running& r) { return completions_[r.request].tokens.back(); });
-    add([&](const Running& r) { return id_of(r); });
-    for (const Running& r : running_) longest = std::max(longest, left(r));
-    const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({4, -1}));
+    const std::vector<int64_t> slots = slots_of(numbers.size(1));
+    for (int64_t b = 0; b < numbers.size(1); ++b) set(0, b, slots[b]);
+    for (int64_t b = 0; b < batch; ++b) {
+      const Running& running = running_[b];
+      set(1, b, sampled_.front().cache.lengths[running.slot]);
+      set(2, b, completions_[running.request].tokens.back());
+      set(3, b, id_of(running));
+      longest = std::max(longest, left(running));
+    }
+    const Tensor rows = recorded_ ? recorded_->placed(numbers) : to_device(numbers);
     on_device_ = {.places = {.slots_B = rows[0], .positions_B = rows[1]},
                   .last_B = rows[2],
                   .id_B = rows[3],
@@ -232,17 +252,28 @@ class DeviceEngine {
       const std::vector<Tensor> logits_BV = next_logits(on_device_.last_B);
       drawn.push_back(draw(logits_BV, on_device_.coin_PB[on_device_.passes++]));
       on_device_.places.positions_B = on_device_.places.positions_B + 1;
+      passed();
     }
     return at::stack(drawn);
   }
 
   Tensor kernel_passes(int64_t passes) {
-    const Tensor drawn = numbers_of(passes, std::ssize(running_));
-    const auto coins = coins_of(on_device_.id_B, on_device_.places.positions_B);
+    const Tensor drawn = numbers_of(passes, on_device_.last_B.size(0));
     for (int64_t p = 0; p < passes; ++p) {
-      const DecodeAt here(on_device_.places);
-      const std::vector<Tensor> logits_BV = next_logits(on_device_.last_B);
-      draw_by_kernel(logits_BV[0], options_.sampling, coins, on_device_.last_B, drawn[p]);
+      int64_t longest = 0;
+      for (const Running& running : running_) {
+        longest = std::max(longest, 1 + sampled_.front().cache.lengths[running.slot]);
+      }
+      recorded_->run(longest, drawn[p], [&](int64_t bound, const Tensor& numbers) {
+        DecodingPlaces places = on_device_.places;
+        places.longest = bound;
+        const DecodeAt here(places);
+        const std::vector<Tensor> logits_BV = next_logits(on_device_.last_B);
+        draw_by_kernel(logits_BV[0], options_.sampling,
+                       coins_of(on_device_.id_B, on_device_.places.positions_B), on_device_.last_B,
+                       numbers);
+      });
+      passed();
     }
     return drawn;
   }
@@ -259,17 +290,17 @@ class DeviceEngine {
   // that have ended. True when there were such.
   bool take(const Tensor& drawn, size_t first, const OnToken& on_token) {
     const Tensor read = drawn.cpu().contiguous();
-    const int64_t batch = read.size(2);
+    const int64_t batch = std::ssize(running_) - static_cast<int64_t>(first), row = read.size(2);
     std::vector<bool> ended(static_cast<size_t>(batch), false);
     for (int64_t p = 0; p < read.size(0); ++p) {
       const double* tokens = read[p].const_data_ptr<double>();
       for (int64_t b = 0; b < batch; ++b) {
         if (ended[b]) continue;
         const size_t request = running_[first + b].request;
-        const Drawn one{static_cast<int32_t>(tokens[b]), static_cast<float>(tokens[batch + b])};
+        const Drawn one{static_cast<int32_t>(tokens[b]), static_cast<float>(tokens[row + b])};
         if (!std::isfinite(one.logp)) throw not_finite(request);
         if (read.size(1) == 3) {
-          completions_[request].weights.push_back(static_cast<float>(tokens[2 * batch + b]));
+          completions_[request].weights.push_back(static_cast<float>(tokens[2 * row + b]));
         }
         ended[b] = !append(request, one);
         if (on_token) on_token(request, one.token);
@@ -331,6 +362,7 @@ class DeviceEngine {
   int64_t positions_ = 0;   // of the models' context
   bool by_kernel_ = false;  // a kernel draws
   OnDevice on_device_;
+  std::optional<RecordedPasses> recorded_;  // where a kernel draws
   EngineProgress progress_;
 };
 

@@ -53,9 +53,11 @@ std::vector<Request> requests_of(int64_t count) {
   return requests;
 }
 
-/// Figures of 8 passes over the running sequences, from one read to the next, per pass.
+/// Figures of 8 passes over the running sequences, from one read to the next, per pass: of those
+/// that are not recorded, which are what a recording holds (graphs_test.cpp).
 nlohmann::ordered_json decoding(const Model& model, const std::vector<Request>& requests,
                                 std::vector<Completion>& completions) {
+  const WithoutGraphs one_by_one;
   const auto counted = [&](int64_t tokens) {
     EngineOptions engine{.vocabulary = 50, .batch = std::ssize(requests)};
     engine.sampling.max_new_tokens = tokens;

@@ -140,8 +140,8 @@ Tensor CompressedAttention::step(const Inputs& inputs, const Rope& rope, const P
                                  int64_t layer) const {
   const KvCache::Layer& cached = pass.cache->layers[layer];
   const auto options = at::TensorOptions().dtype(at::kLong).device(inputs.q_NHd.device());
+  const Tensor start_B1 = at::tensor(pass.starts(), options).unsqueeze(-1);
   const Tensor slot_B1 = at::tensor(pass.slots, options).unsqueeze(-1);
-  const Tensor start_B1 = at::tensor(pass.starts, options).unsqueeze(-1);
   std::vector<Tensor> rows, seen;
   // Slots have rows that nobody has written yet: what is not seen becomes zero.
   const auto gather = [&](const Tensor& memory, const Tensor& index_BC, const Tensor& seen_BC) {
@@ -157,12 +157,12 @@ Tensor CompressedAttention::step(const Inputs& inputs, const Rope& rope, const P
       start_B1 - at::arange(std::min(shape.window, pass.cache->capacity), options);
   gather(cached.keys, place_BC.clamp_min(0), place_BC >= 0);
   if (compressor) {
-    compressor->step(inputs.raw_NW, pass.starts, pass.slots, cached.sides[0], cached.sides[1],
+    compressor->step(inputs.raw_NW, pass.starts(), pass.slots, cached.sides[0], cached.sides[1],
                      rope);
     const int64_t all = cached.sides[1].size(1);
     if (indexer) {
       const ChosenEntries chosen =
-          indexer->step(inputs.index, pass.starts, pass.slots, cached.sides[2], cached.sides[3],
+          indexer->step(inputs.index, pass.starts(), pass.slots, cached.sides[2], cached.sides[3],
                         rope, std::min(indexer->shape.top_k, all));
       gather(cached.sides[1], chosen.index_TC, chosen.seen_TC);
     } else {
