@@ -87,6 +87,18 @@ def beside_full_logits(found):
             f"{1e-9 * found['loss_peak_bytes']:.4g} GB | {found['loss_peak_bytes'] / size:.3f} | |"]
 
 
+def beside_enqueued(found):
+    """Lines of decoding by recorded passes beside the same ones whose kernels are launched one by one."""
+    lines = []
+    for batch in BATCHES:
+        if f"enqueue_seconds_{batch}" in found:
+            recorded, enqueued = (found[f"{way}_seconds_{batch}"] for way in ("decode", "enqueue"))
+            lines.append(f"| decode at batch {batch}, ALAMBIC_GRAPHS=none | {1e3 * enqueued:.2f} ms, "
+                         f"{batch / enqueued:.0f} tokens/s | recorded {1e3 * recorded:.2f} ms, "
+                         f"{batch / recorded:.0f} tokens/s | {recorded / enqueued:.2f} | |")
+    return lines
+
+
 def table(found, card):
     """Lines of the table; `card` is a kind of GPUS, or None where no card has been measured."""
     lines = ["| figure | found | bound | found / bound | aim |", "|---|---|---|---|---|"]
@@ -99,4 +111,4 @@ def table(found, card):
         held = (f"{1e-9 * bound:.4g} GB ({what}) | {size / bound:.3f} | |" if card and bound
                 else "| | |")
         lines.append(f"| {name} | {1e-9 * size:.4g} GB | {held}")
-    return lines + beside_full_logits(found)
+    return lines + beside_enqueued(found) + beside_full_logits(found)

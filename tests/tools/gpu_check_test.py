@@ -23,6 +23,7 @@ FOUND = {"parameters": 2_787_000_000, "head": 151936 * 4096, "layers": 8, "heads
          "decoded": 128, "attention_seconds": 0.002, "attention_learn_seconds": 0.008,
          "grade_seconds": 0.1, "learn_seconds": 0.3, "loss_seconds": 0.1, "update_seconds": 0.02,
          "decode_seconds_1": 0.001, "decode_seconds_64": 0.002,
+         "enqueue_seconds_1": 0.004, "enqueue_seconds_64": 0.005,
          "learn_peak_bytes": 60e9, "loss_peak_bytes": 2e9,
          "full_rows": 4096, "full_seconds": 0.05, "full_peak_bytes": 15e9,
          "packed": {"Q4_K": {"bytes": 2_787_000_000 * 0.5625, "decode_seconds_1": 0.001,
@@ -62,13 +63,19 @@ class Figures(unittest.TestCase):
     def test_a_row_for_each_figure(self):
         for card in ("H200", None):
             lines = gpu_figures.table(FOUND, card)
-            self.assertEqual(len(lines), 2 + len(gpu_figures.AIMS) + 3 + 2 + 2)
+            self.assertEqual(len(lines), 2 + len(gpu_figures.AIMS) + 3 + 2 + 2 + 2)
             self.assertEqual({line.count("|") for line in lines}, {6})
 
     def test_the_loss_is_held_against_as_many_rows(self):
         time, memory = gpu_figures.beside_full_logits(FOUND)
         self.assertIn("50.00 ms | ours 25.00 ms | 0.50 |", time)  # a quarter of 100 ms
         self.assertIn("15 GB | ours, of all rows, 2 GB | 0.133 |", memory)
+
+    def test_recorded_passes_stand_beside_enqueued_ones(self):
+        one, many = gpu_figures.beside_enqueued(FOUND)
+        self.assertIn("4.00 ms, 250 tokens/s | recorded 1.00 ms, 1000 tokens/s | 0.25 |", one)
+        self.assertIn("5.00 ms, 12800 tokens/s | recorded 2.00 ms, 32000 tokens/s | 0.40 |", many)
+        self.assertEqual(gpu_figures.beside_enqueued({}), [])  # a device that records none
 
     def test_cards_by_their_names(self):
         for name, kind in (("NVIDIA H200", "H200"), ("NVIDIA H100 80GB HBM3", "H100"),
