@@ -18,22 +18,33 @@ Tensor hidden_entries(const Tensor& places_B, int64_t longest, int64_t window) {
   return hidden_BU.unsqueeze(1).unsqueeze(1);
 }
 
+// The first `longest` entries of each row's pages, [B, K, longest, d].
+Tensor entries_of(const Tensor& cache, const Tensor& pages_BP, int64_t longest) {
+  const int64_t page = cache.size(2), P = (longest + page - 1) / page;
+  if (P == 1) return cache.narrow(2, 0, longest).index_select(0, pages_BP.select(1, 0));
+  return cache.index_select(0, pages_BP.narrow(1, 0, P).flatten())
+      .unflatten(0, {-1, P})
+      .transpose(1, 2)
+      .flatten(2, 3)
+      .narrow(2, 0, longest);
+}
+
 }  // namespace
 
 Tensor batched_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
-                         const Tensor& slots_B, const Tensor& places_B, int64_t longest,
+                         const Tensor& pages_BP, const Tensor& places_B, int64_t longest,
                          const AttentionOptions& options) {
-  check(q_BHd.size(0) == slots_B.size(0) && q_BHd.size(0) == places_B.size(0) &&
+  check(q_BHd.size(0) == pages_BP.size(0) && q_BHd.size(0) == places_B.size(0) &&
             q_BHd.size(2) == keys.size(3) && q_BHd.size(1) % keys.size(1) == 0 && longest > 0 &&
-            longest <= keys.size(2),
+            longest <= pages_BP.size(1) * keys.size(2),
         "batched_attention: shapes of q and the cache do not fit");
   if (on_device::takes_cached_attention(q_BHd, keys, values, options)) {
-    return on_device::cached_attention(q_BHd, keys, values, slots_B, places_B, longest, options);
+    return on_device::cached_attention(q_BHd, keys, values, pages_BP, places_B, longest, options);
   }
   const int64_t K = keys.size(1);
   const auto wide = q_BHd.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const auto entries = [&](const Tensor& cache) {
-    return cache.narrow(2, 0, longest).index_select(0, slots_B).to(wide);
+    return entries_of(cache, pages_BP, longest).to(wide);
   };
   const Tensor keys_BKUd = entries(keys);
   const Tensor values_BKUd = values.is_same(keys) ? keys_BKUd : entries(values);
@@ -50,16 +61,22 @@ Tensor batched_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& 
   return at::matmul(weights, values_BKUd).flatten(1, 2).to(q_BHd.scalar_type());
 }
 
-void write_entries(const Tensor& rows_BKd, const Tensor& cache, const Tensor& slots_B,
+void write_entries(const Tensor& rows_BKd, const Tensor& cache, const Tensor& pages_BP,
                    const Tensor& places_B) {
-  check(rows_BKd.size(0) == slots_B.size(0) && rows_BKd.size(1) == cache.size(1),
+  check(rows_BKd.size(0) == pages_BP.size(0) && rows_BKd.size(1) == cache.size(1),
         "write_entries: rows of another shape than the cache");
   const Tensor rows = rows_BKd.to(cache.scalar_type());
   if (cache.stride(3) == 1 && kernels_of(rows, cache) != nullptr) {
-    return on_device::write_entries(rows, cache, slots_B, places_B);
+    return on_device::write_entries(rows, cache, pages_BP, places_B);
   }
   Tensor entries = cache.transpose(1, 2);
-  at::index_put_(entries, {slots_B, places_B}, rows);
+  if (pages_BP.size(1) == 1) {
+    at::index_put_(entries, {pages_BP.select(1, 0), places_B}, rows);
+    return;
+  }
+  const int64_t page = cache.size(2);
+  const Tensor page_B1 = pages_BP.gather(1, places_B.floor_divide(page).unsqueeze(1));
+  at::index_put_(entries, {page_B1.select(1, 0), places_B.remainder(page)}, rows);
 }
 
 }  // namespace alambic::kernels

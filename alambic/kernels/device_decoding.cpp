@@ -22,10 +22,10 @@ bool takes_cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tenso
 }
 
 Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
-                        const Tensor& slots_B, const Tensor& places_B, int64_t longest,
+                        const Tensor& pages_BP, const Tensor& places_B, int64_t longest,
                         const AttentionOptions& options) {
   const DeviceCall call = call_for(q_BHd);
-  const Tensor q = dense_rows(q_BHd), slots = slots_B.contiguous(), places = places_B.contiguous();
+  const Tensor q = dense_rows(q_BHd), pages = pages_BP.contiguous(), places = places_B.contiguous();
   const Tensor sinks =
       options.sinks_H.defined() ? options.sinks_H.to(at::kFloat).contiguous() : Tensor();
   const int64_t B = q.size(0), H = q.size(1), dv = values.size(3);
@@ -41,7 +41,7 @@ Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& v
                       .value_page = values.stride(0),
                       .value_head = values.stride(1),
                       .value_entry = values.stride(2),
-                      .pages = {call.at<int64_t>(slots), 1, keys.size(2)},
+                      .pages = {call.at<int64_t>(pages), pages.size(1), keys.size(2)},
                       .places = call.at<int64_t>(places),
                       .B = B,
                       .H = H,
@@ -96,12 +96,12 @@ void turn(const DeviceCall& call, DeviceHeads& heads, const NewHeads& given) {
 }
 
 void write_to(const DeviceCall& call, DeviceHeads& heads, const Tensor& cache,
-              const Tensor& slots_B, const Tensor& places_B) {
+              const Tensor& pages_BP, const Tensor& places_B) {
   heads.cache = call.at(cache);
   heads.cache_page = cache.stride(0);
   heads.cache_head = cache.stride(1);
   heads.cache_entry = cache.stride(2);
-  heads.pages = {call.at<int64_t>(slots_B), 1, cache.size(2)};
+  heads.pages = {call.at<int64_t>(pages_BP), pages_BP.size(1), cache.size(2)};
   heads.places = call.at<int64_t>(places_B);
 }
 
@@ -118,16 +118,16 @@ bool takes_norm_of(const HeadRows& rows) {
 
 }  // namespace
 
-void write_entries(const Tensor& rows_BKd, const Tensor& cache, const Tensor& slots_B,
+void write_entries(const Tensor& rows_BKd, const Tensor& cache, const Tensor& pages_BP,
                    const Tensor& places_B) {
   check(rows_BKd.scalar_type() == cache.scalar_type() && cache.stride(3) == 1,
         "a cache of another dtype than its rows");
   const DeviceCall call = call_for(rows_BKd);
-  const Tensor rows = dense_rows(rows_BKd), slots = slots_B.contiguous(),
+  const Tensor rows = dense_rows(rows_BKd), pages = pages_BP.contiguous(),
                places = places_B.contiguous();
   DeviceHeadParts parts = {.part = {}, .count = 1, .type = device_number(rows)};
   parts.part[0] = heads_of(call, {.x_BHd = rows, .norm_d = {}});
-  write_to(call, parts.part[0], cache, slots, places);
+  write_to(call, parts.part[0], cache, pages, places);
   call.run(call.table().heads, parts);
 }
 
@@ -144,12 +144,12 @@ bool takes_decode_attention(const NewHeads& heads, const Tensor& keys, const Ten
 }
 
 Tensor decode_attention(const NewHeads& given, const Tensor& keys, const Tensor& values,
-                        const Tensor& slots_B, const Tensor& places_B, int64_t longest,
+                        const Tensor& pages_BP, const Tensor& places_B, int64_t longest,
                         const AttentionOptions& options) {
   NewHeads heads = given;
   for (Tensor* x : {&heads.q.x_BHd, &heads.k.x_BHd, &heads.v_BKd}) *x = dense_rows(*x);
   const DeviceCall call = call_for(keys);
-  const Tensor slots = slots_B.contiguous(), places = places_B.contiguous();
+  const Tensor pages = pages_BP.contiguous(), places = places_B.contiguous();
   const Tensor q_BHd = at::empty(heads.q.x_BHd.sizes(), heads.q.x_BHd.options());
   DeviceHeadParts parts = {.part = {}, .count = 3, .type = device_number(q_BHd)};
   auto& [q, k, v] = parts.part;
@@ -159,10 +159,10 @@ Tensor decode_attention(const NewHeads& given, const Tensor& keys, const Tensor&
   v = heads_of(call, {.x_BHd = heads.v_BKd, .norm_d = {}});
   turn(call, q, heads);
   turn(call, k, heads);
-  write_to(call, k, keys, slots, places);
-  write_to(call, v, values, slots, places);
+  write_to(call, k, keys, pages, places);
+  write_to(call, v, values, pages, places);
   call.run(call.table().heads, parts);
-  return cached_attention(q_BHd, keys, values, slots, places, longest, options);
+  return cached_attention(q_BHd, keys, values, pages, places, longest, options);
 }
 
 void draw(const Tensor& logits_BV, const DrawOptions& options, const DrawCoins& coins,

@@ -7,20 +7,20 @@
 
 namespace alambic::kernels::on_device {
 
-/// Attention of one query per sequence over its cache. `keys`: [slots, K, capacity, d], `values`
-/// [slots, K, capacity, dv], whose numbers may be the keys' own. Query b belongs to slot slots_B[b]
-/// and sees the entries up to places_B[b] (int64 both), of which there are at most `longest`.
-/// Returns [B, H, dv].
+/// Attention of one query per sequence over its cache. `keys`: [pages, K, entries of a page, d],
+/// `values` [pages, K, entries of a page, dv], whose numbers may be the keys' own. Query b has the
+/// pages of row b of pages_BP, in order, and sees the entries up to places_B[b] (int64 both), of
+/// which there are at most `longest`. Returns [B, H, dv].
 Tensor cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
-                        const Tensor& slots_B, const Tensor& places_B, int64_t longest,
+                        const Tensor& pages_BP, const Tensor& places_B, int64_t longest,
                         const AttentionOptions& options);
 
 /// Whether the widths, types and strides are such that it can be asked.
 bool takes_cached_attention(const Tensor& q_BHd, const Tensor& keys, const Tensor& values,
                             const AttentionOptions& options);
 
-/// Writes row b of rows_BKd to entry places_B[b] of slot slots_B[b].
-void write_entries(const Tensor& rows_BKd, const Tensor& cache, const Tensor& slots_B,
+/// Writes row b of rows_BKd to entry places_B[b] of the pages in row b of pages_BP.
+void write_entries(const Tensor& rows_BKd, const Tensor& cache, const Tensor& pages_BP,
                    const Tensor& places_B);
 
 /// Heads of one projection, [B, heads, d], and the norm of each of them that comes first.
@@ -40,7 +40,7 @@ struct NewHeads {
 
 /// What write_entries, cached_attention, norms and turns do one after another, in two launches.
 Tensor decode_attention(const NewHeads& heads, const Tensor& keys, const Tensor& values,
-                        const Tensor& slots_B, const Tensor& places_B, int64_t longest,
+                        const Tensor& pages_BP, const Tensor& places_B, int64_t longest,
                         const AttentionOptions& options);
 bool takes_decode_attention(const NewHeads& heads, const Tensor& keys, const Tensor& values,
                             const AttentionOptions& options);

@@ -9,8 +9,21 @@ void store(const Tensor& rows_NKd, const Tensor& cache, const Pass& pass) {
   if (cache.is_cpu() && decoding_places() == nullptr) {
     kernels::write_cache(rows_NKd, pass.input.offsets, cache, pass.slots, pass.starts());
   } else {
-    kernels::write_entries(rows_NKd, cache, pass.slots_N, pass.positions_N);
+    kernels::write_entries(rows_NKd, cache, pass.pages_NP, pass.places_N);
   }
+}
+
+Tensor entries_of(const Tensor& cache, const Pass& pass, int64_t s, int64_t count) {
+  if (!pass.cache->pages) return cache[pass.slots[s]][0].narrow(0, 0, count);
+  const Tensor pages_P = pass.pages_NP[s].narrow(0, 0, pass.cache->pages->pages_for(count));
+  return cache.select(1, 0).index_select(0, pages_P).flatten(0, 1).narrow(0, 0, count);
+}
+
+Tensor rows_of_entries(const Tensor& cache, const Pass& pass, const Tensor& place_BC) {
+  const int64_t page = cache.size(2);
+  if (!pass.cache->pages) return pass.pages_NP * page + place_BC;
+  const Tensor page_BC = pass.pages_NP.gather(1, place_BC.floor_divide(page));
+  return page_BC * page + place_BC.remainder(page);
 }
 
 KeysValues stored(const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass, int64_t layer) {
@@ -34,7 +47,7 @@ Tensor attend_cache(const Tensor& q_BHd, const KeysValues& kv, const Pass& pass,
                     const AttentionOptions& options) {
   const KvCache::Layer& cached = pass.cache->layers[kv.layer];
   if (const DecodingPlaces* places = decoding_places()) {
-    return kernels::batched_attention(q_BHd, cached.keys, cached.values, places->slots_B,
+    return kernels::batched_attention(q_BHd, cached.keys, cached.values, places->pages_BP,
                                       places->positions_B, pass.longest(), options);
   }
   std::vector<int64_t> lengths(pass.starts().begin(), pass.starts().begin() + pass.stepping);

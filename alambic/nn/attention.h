@@ -17,6 +17,14 @@ struct KeysValues {
 /// a device in one launch.
 void store(const Tensor& rows_NKd, const Tensor& cache, const Pass& pass);
 
+/// The first `count` entries of sequence s, which goes on, in a layer's cache of one head:
+/// [count, width].
+Tensor entries_of(const Tensor& cache, const Pass& pass, int64_t s, int64_t count);
+
+/// Rows of that cache, seen as [pages · entries of a page, width], of the sequences that go on:
+/// where their entries place_BC lie.
+Tensor rows_of_entries(const Tensor& cache, const Pass& pass, const Tensor& place_BC);
+
 /// Keys and values of a pass's rows, stored when there is a cache.
 KeysValues stored(const Tensor& k_NKd, const Tensor& v_NKd, const Pass& pass, int64_t layer);
 

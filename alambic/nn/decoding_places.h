@@ -8,6 +8,7 @@ namespace alambic {
 /// a pass of decoding uploads nothing.
 struct DecodingPlaces {
   Tensor slots_B;      ///< int64
+  Tensor pages_BP;     ///< int64: pages of the slot's keys and values, in order
   Tensor positions_B;  ///< int64: entries already in the slot
   /// At least the entries that each slot has behind the pass, where one recording is to serve
   /// sequences of several lengths (kernels/device_graph.h). 0: the pass counts them.

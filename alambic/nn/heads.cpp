@@ -36,7 +36,7 @@ Tensor attend(const Heads& q, const Heads& k, const Tensor& v_NKd, const Rotatio
     const KvCache::Layer& cached = pass.cache->layers[layer];
     if (kernels::on_device::takes_decode_attention(heads, cached.keys, cached.values, options)) {
       return kernels::on_device::decode_attention(heads, cached.keys, cached.values,
-                                                  places->slots_B, places->positions_B,
+                                                  places->pages_BP, places->positions_B,
                                                   pass.longest(), options)
           .flatten(1);
     }

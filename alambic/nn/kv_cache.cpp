@@ -31,15 +31,17 @@ int64_t KvCache::Shape::state_numel() const {
   return count;
 }
 
-KvCache::KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::TensorOptions options)
-    : lengths(slots, 0), capacity(capacity) {
+KvCache::KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::TensorOptions options,
+                 std::shared_ptr<const KvPages> given)
+    : lengths(slots, 0), capacity(capacity), pages(std::move(given)) {
   // Rounded to bfloat16 at every step, a state would drift from the learning pass's.
   const auto wide = options.dtype() == at::kDouble ? at::kDouble : at::kFloat;
   for (int64_t i = 0; i < shape.layers; ++i) {
     const LayerShape layer = shape.layer(i);
     const StateShape& state = layer.state;
-    // On a device attention reads entries that were never written, and gives them no weight.
     const auto entries = [&](int64_t width) {
+      if (pages)
+        return at::empty(std::array{int64_t{0}, layer.kv_heads, pages->size(), width}, options);
       const std::array sizes{slots, layer.kv_heads, capacity, width};
       return options.device().is_cpu() ? at::empty(sizes, options) : at::zeros(sizes, options);
     };
@@ -54,6 +56,34 @@ KvCache::KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::Tensor
       made.sides.push_back(at::empty(std::array{slots, rows, side.width}, options));
     }
     layers.push_back(std::move(made));
+  }
+}
+
+int64_t KvCache::page_bytes() const {
+  int64_t bytes = 0;
+  for (const Layer& layer : layers) {
+    for (const Tensor* entries : {&layer.keys, &layer.values}) {
+      bytes += entries->size(1) * entries->size(2) * entries->size(3) * entries->element_size();
+    }
+  }
+  return bytes;
+}
+
+void KvCache::grow(int64_t count) {
+  for (Layer& layer : layers) {
+    for (Tensor* entries : {&layer.keys, &layer.values}) {
+      const int64_t before = entries->size(0);
+      if (before >= count) continue;
+      std::vector<int64_t> sizes = entries->sizes().vec();
+      sizes[0] = count;
+      const Tensor larger = at::empty(sizes, entries->options());
+      if (larger.numel() > 0) {
+        if (before > 0) larger.narrow(0, 0, before).copy_(*entries);
+        // Attention reads entries that were never written, and gives them no weight.
+        larger.narrow(0, before, count - before).zero_();
+      }
+      *entries = larger;
+    }
   }
 }
 

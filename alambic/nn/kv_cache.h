@@ -1,14 +1,17 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
+#include "alambic/nn/kv_pages.h"
 #include "alambic/tensor/tensor.h"
 
 namespace alambic {
 
 /// Keys and values of running sequences, or what a layer remembers in their place or beside them. A
 /// sequence owns a slot until it ends; then the slot is free for the next one, so a batch never
-/// waits for its longest member.
+/// waits for its longest member. Keys and values lie in pages: in one of a slot's own, as long as
+/// the capacity, or in those that a KvPages has given to it.
 struct KvCache {
   /// State of a sequence in a layer of linear attention, however long the sequence is.
   struct StateShape {
@@ -47,16 +50,24 @@ struct KvCache {
     int64_t state_numel() const;
   };
   struct Layer {
-    Tensor keys, values;             ///< [slots, K, capacity, width]
+    Tensor keys, values;             ///< [pages, K, entries of a page, width]
     Tensor state;                    ///< [slots, heads, key width, value width], float32 or float64
     Tensor window;                   ///< [slots, window, channels], the last one last
     std::vector<Tensor> sides = {};  ///< [slots, rows, width]
   };
   std::vector<Layer> layers;
-  std::vector<int64_t> lengths;  ///< per slot: entries filled so far
-  int64_t capacity = 0;          ///< most entries of a slot
+  std::vector<int64_t> lengths;               ///< per slot: entries filled so far
+  int64_t capacity = 0;                       ///< most entries of a slot
+  std::shared_ptr<const KvPages> pages = {};  ///< null: page s is slot s's, and its only one
 
-  KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::TensorOptions options);
+  KvCache(const Shape& shape, int64_t slots, int64_t capacity, at::TensorOptions options,
+          std::shared_ptr<const KvPages> pages = {});
+
+  /// Bytes of a page in all layers.
+  int64_t page_bytes() const;
+  /// Makes so many pages of keys and values, with what the present ones hold. c10::OutOfMemoryError
+  /// leaves them as they are, some perhaps with more beside them.
+  void grow(int64_t count);
 
   /// Whether one pass may begin sequences and continue others: where every layer keeps keys and
   /// values alone.

@@ -111,7 +111,7 @@ Tensor LatentAttention::absorbed(const Queries& q,
 Tensor LatentAttention::cached(const Queries& q, const Tensor& cache, const Pass& pass) const {
   return absorbed(q, [&](const Tensor& q_NHC) {
     if (const DecodingPlaces* places = decoding_places()) {
-      return kernels::batched_attention(q_NHC, cache, cache, places->slots_B, places->positions_B,
+      return kernels::batched_attention(q_NHC, cache, cache, places->pages_BP, places->positions_B,
                                         pass.longest(), {.scale = scale});
     }
     std::vector<int64_t> lengths = pass.starts();
@@ -133,8 +133,8 @@ Tensor LatentAttention::sparse(const Queries& q, const TokenIndexer::Queries& in
       Tensor index_key_Md = index_key_Nd.narrow(0, begin, count);
       if (length > count) {
         const KvCache::Layer& cache = pass.cache->layers[layer];
-        entry_MC = cache.keys[pass.slots[s]][0].narrow(0, 0, length);
-        index_key_Md = cache.values[pass.slots[s]][0].narrow(0, 0, length);
+        entry_MC = entries_of(cache.keys, pass, s, length);
+        index_key_Md = entries_of(cache.values, pass, s, length);
       }
       const Tensor q_THC = q_NHC.narrow(0, begin, count);
       if (length <= indexer->shape.top_k) {

@@ -19,6 +19,18 @@ std::vector<int64_t> positions_of(const Packed& input, const std::vector<int64_t
   return positions;
 }
 
+// Behind the positions of a pass's rows their pages, and their entries there.
+void add_places(std::vector<int64_t>& numbers, const Packed& input, const KvPages& pages,
+                const std::vector<int64_t>& slots) {
+  const int64_t rows = std::ssize(numbers);
+  for (int64_t s = 0; s < input.sequences(); ++s) {
+    for (int64_t n = input.offsets[s]; n < input.offsets[s + 1]; ++n) {
+      numbers.push_back(pages.of(slots[s]).at(static_cast<size_t>(numbers[n] / pages.size())));
+    }
+  }
+  for (int64_t n = 0; n < rows; ++n) numbers.push_back(numbers[n] % pages.size());
+}
+
 // Offsets of the sequences behind the first `count`, which have a row each.
 std::vector<int64_t> offsets_behind(const Packed& input, int64_t count) {
   std::vector<int64_t> offsets(input.offsets.begin() + count, input.offsets.end());
@@ -49,16 +61,23 @@ Pass::Pass(const Packed& input, KvCache& cache, std::vector<int64_t> slots)
     check(start == 0 || s < stepping, "sequences that begin come behind those that go on");
   }
   if (const DecodingPlaces* places = decoding_places()) {
-    positions_N = places->positions_B;
-    slots_N = places->slots_B;
+    positions_N = places_N = places->positions_B;
+    pages_NP = places->pages_BP;
   } else {
-    std::vector<int64_t> both = positions_of(input, starts_);
-    for (int64_t s = 0; s < input.sequences(); ++s) {
-      both.insert(both.end(), input.length(s), this->slots[s]);
+    check(stepping == 0 || !cache.pages, "sequences in pages go on at places on their device");
+    std::vector<int64_t> numbers = positions_of(input, starts_);
+    if (cache.pages) {
+      add_places(numbers, input, *cache.pages, this->slots);
+    } else {
+      for (int64_t s = 0; s < count; ++s) {
+        numbers.insert(numbers.end(), input.length(s), this->slots[s]);
+      }
     }
-    const Tensor both_2N = at::tensor(both, at::kLong).view({2, -1}).to(input.tokens_N.device());
-    positions_N = both_2N[0];
-    slots_N = both_2N[1];
+    const Tensor rows =
+        at::tensor(numbers, at::kLong).view({-1, input.positions()}).to(input.tokens_N.device());
+    positions_N = rows[0];
+    pages_NP = rows[1].unsqueeze(1);
+    places_N = cache.pages ? rows[2] : positions_N;
   }
   offsets = std::make_shared<const kernels::PackedOffsets>(offsets_behind(input, stepping));
 }
@@ -70,7 +89,8 @@ Pass::Pass(const Pass& pass, const Packed& copy)
       stepping(pass.stepping),
       tokens_N(pass.tokens_N),
       positions_N(pass.positions_N),
-      slots_N(pass.slots_N),
+      pages_NP(pass.pages_NP),
+      places_N(pass.places_N),
       shared(pass.shared),
       offsets(pass.offsets),
       starts_(pass.starts_) {}

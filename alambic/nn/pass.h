@@ -22,8 +22,10 @@ struct Pass {
   std::vector<int64_t> slots = {};
   int64_t stepping = 0;  ///< so many sequences, the first, have one row each that reads the cache
   Tensor tokens_N = {};  ///< int64: token of each row
-  Tensor positions_N = {};          ///< int64: position of each row in its own sequence
-  Tensor slots_N = {};              ///< int64, with a cache: slot of each row
+  Tensor positions_N = {};  ///< int64: position of each row in its own sequence
+  /// With a cache, where the keys and values of each row go: entry places_N of the pages in its row
+  /// of pages_NP. Of rows that read the cache too, those are all pages of the slot. int64
+  Tensor pages_NP = {}, places_N = {};
   LayerOutputs* outputs = nullptr;  ///< hidden states to hand out; null: none
   SharedPrefixesPtr shared = {};    ///< null: each position has a row of its own
   /// Of the sequences that read no cache, those behind the first `stepping`: of the rows of each

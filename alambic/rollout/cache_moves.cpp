@@ -44,8 +44,10 @@ void copy_slot(KvCache& cache, int64_t from, int64_t to) {
     }
   };
   for (const KvCache::Layer& layer : cache.layers) {
-    copy_filled(layer.keys);
-    copy_filled(layer.values);
+    if (!cache.pages) {
+      copy_filled(layer.keys);
+      copy_filled(layer.values);
+    }
     copy(layer.state);
     copy(layer.window);
     for (const Tensor& side : layer.sides) copy(side);
@@ -53,10 +55,11 @@ void copy_slot(KvCache& cache, int64_t from, int64_t to) {
   cache.lengths[static_cast<size_t>(to)] = length;
 }
 
-KvCache new_cache(const Model& model, const Head& head, int64_t slots, int64_t capacity) {
+KvCache new_cache(const Model& model, const Head& head, int64_t slots, int64_t capacity,
+                  std::shared_ptr<const KvPages> pages) {
   const KvCache::Shape shape = model.shape().cache;
   try {
-    return {shape, slots, capacity, head.weight_VD.options().requires_grad(false)};
+    return {shape, slots, capacity, head.weight_VD.options().requires_grad(false), pages};
   } catch (const c10::OutOfMemoryError&) {
     const double gigabytes = 1e-9 *
                              static_cast<double>(at::elementSize(head.weight_VD.scalar_type())) *

@@ -9,11 +9,13 @@ namespace alambic {
 /// and at least its capacity.
 void move_cache(const KvCache& from, KvCache& to);
 
-/// Makes slot `to` hold what slot `from` does: two sequences that begin alike read that once.
+/// Makes slot `to` hold what slot `from` does: two sequences that begin alike read that once. Of a
+/// cache in pages all but those, which KvPages shares.
 void copy_slot(KvCache& cache, int64_t from, int64_t to);
 
-/// Empty cache of the model's, of the head's type and device. An environment error where there is
-/// no memory for it.
-KvCache new_cache(const Model& model, const Head& head, int64_t slots, int64_t capacity);
+/// Empty cache of the model's, of the head's type and device, in `pages` if there are such. An
+/// environment error where there is no memory for it.
+KvCache new_cache(const Model& model, const Head& head, int64_t slots, int64_t capacity,
+                  std::shared_ptr<const KvPages> pages = {});
 
 }  // namespace alambic

@@ -9,6 +9,7 @@
 #include "alambic/nn/head_logits.h"
 #include "alambic/rollout/cache_moves.h"
 #include "alambic/rollout/device_draws.h"
+#include "alambic/rollout/device_slots.h"
 #include "alambic/rollout/recorded_passes.h"
 #include "alambic/rollout/room.h"
 #include "alambic/rollout/sample.h"
@@ -18,8 +19,6 @@ namespace alambic {
 
 namespace {
 
-/// Passes on a device between two reads of what was drawn: a sequence that ends is noticed then.
-constexpr int64_t kPassesPerRead = 8;
 /// Coins of so many passes are brought to the device at a time.
 constexpr int64_t kCoins = 256;
 
@@ -38,30 +37,33 @@ class DeviceEngine {
       // The last token is drawn and never read.
       capacity = std::max(capacity, std::ssize(requests[i].prompt) + rooms_[i] - 1);
     }
-    capacity = std::min(capacity + kPassesPerRead - 1, positions_);
+    capacity = std::min(capacity + passes_per_read - 1, positions_);
     const int64_t slots = std::min(options.batch, std::ssize(requests));
-    add_sampled(model, slots, capacity);
-    if (const Model* mixed = options.mixed_teacher.model) add_sampled(*mixed, slots, capacity);
+    const auto pages = std::make_shared<KvPages>(slots, options.page);
+    add_sampled(model, pages, slots, capacity);
+    if (const Model* mixed = options.mixed_teacher.model) {
+      add_sampled(*mixed, pages, slots, capacity);
+    }
+    std::vector<KvCache*> caches;
+    for (SampledModel& sampled : sampled_) caches.push_back(&sampled.cache);
+    slots_.emplace(requests, completions_, pages, caches, passes_per_read, device());
     by_kernel_ = sampled_.size() == 1 && draws_by_kernel(device());
     if (by_kernel_)
       recorded_.emplace(device(), slots, capacity, model.config.value("model_type", "the model"));
-    for (int64_t slot = slots; slot-- > 0;) free_slots_.push_back(slot);
   }
 
   std::vector<Completion> run(const OnToken& on_token, const OnProgress& on_progress) {
-    while (waiting_ < requests_.size() || !running_.empty()) {
-      while (waiting_ < requests_.size() && !free_slots_.empty()) prefill(on_token);
-      if (!running_.empty()) decode(on_token);
+    while (!slots_->done()) {
+      while (prefill(on_token)) {
+      }
+      if (!slots_->running().empty()) decode(on_token);
       if (on_progress) on_progress(progress_);
     }
     return std::move(completions_);
   }
 
  private:
-  struct Running {
-    size_t request;
-    int64_t slot;
-  };
+  using Running = DeviceSlots::Running;
 
   // What the next pass on a device reads, of all running sequences.
   struct OnDevice {
@@ -79,49 +81,42 @@ class DeviceEngine {
     KvCache cache;
   };
 
-  void add_sampled(const Model& model, int64_t slots, int64_t capacity) {
+  void add_sampled(const Model& model, const std::shared_ptr<KvPages>& pages, int64_t slots,
+                   int64_t capacity) {
     const int64_t size = options_.vocabulary;
     const Head head = size > 0 ? model.head().cut(size) : model.head();
-    sampled_.push_back({model, head, new_cache(model, head, slots, capacity)});
+    sampled_.push_back({model, head, new_cache(model, head, slots, capacity, pages)});
   }
 
-  // Gives free slots to the next prompts, as many as one pass takes, and draws their first tokens.
-  void prefill(const OnToken& on_token) {
-    Packed input{.tokens_N = {}, .offsets = {0}};
-    std::vector<int64_t> tokens, slots, last_positions;
-    const size_t first = running_.size();
-    while (waiting_ < requests_.size() && !free_slots_.empty()) {
-      const std::vector<int32_t>& prompt = requests_[waiting_].prompt;
-      const auto size = static_cast<int64_t>(tokens.size() + prompt.size());
-      if (!slots.empty() && size > options_.prefill_tokens) break;
-      tokens.insert(tokens.end(), prompt.begin(), prompt.end());
-      input.offsets.push_back(size);
-      last_positions.push_back(size - 1);
-      slots.push_back(free_slots_.back());
-      running_.push_back({waiting_++, free_slots_.back()});
-      free_slots_.pop_back();
-    }
-    input.tokens_N = to_device(at::tensor(tokens, at::kLong));
-    const Tensor last = to_device(at::tensor(last_positions, at::kLong));
+  // Reads the next prompts, as many as one pass takes, and draws their first tokens. False: none
+  // can begin now.
+  bool prefill(const OnToken& on_token) {
+    const size_t first = slots_->running().size();
+    DeviceSlots::Begun begun = slots_->begin(options_.prefill_tokens);
+    if (begun.tokens.empty()) return false;
+    const Packed input{.tokens_N = to_device(at::tensor(begun.tokens, at::kLong)),
+                       .offsets = std::move(begun.offsets)};
+    const Tensor drawing = to_device(at::tensor(begun.drawing_rows, at::kLong));
     std::vector<Tensor> logits_BV;
     for (SampledModel& sampled : sampled_) {
-      Pass pass(input, sampled.cache, slots);
+      Pass pass(input, sampled.cache, begun.slots);
       logits_BV.push_back(
-          head_logits(sampled.head, sampled.model.hidden(pass).index_select(0, last)));
+          head_logits(sampled.head, sampled.model.hidden(pass).index_select(0, drawing)));
       pass.finish();
+      for (const auto& [read, alike] : begun.alike) copy_slot(sampled.cache, read, alike);
     }
     take(first_draws(logits_BV, first), first, on_token);
     on_device_ = {};
+    return true;
   }
 
-  // Of running_[first], …, which have nothing but their prompts: [1, 2 or 3, B].
+  // Of the running ones from `first` on, all of whose tokens have been read: [1, 2 or 3, B].
   Tensor first_draws(const std::vector<Tensor>& logits_BV, size_t first) {
     if (!by_kernel_) return draw(logits_BV, coins(first, 1)[0]).unsqueeze(0);
+    const auto begun = std::span(slots_->running()).subspan(first);
     std::vector<int64_t> numbers;
-    for (size_t r = first; r < running_.size(); ++r) numbers.push_back(id_of(running_[r]));
-    for (size_t r = first; r < running_.size(); ++r) {
-      numbers.push_back(std::ssize(requests_[running_[r].request].prompt) - 1);
-    }
+    for (const Running& running : begun) numbers.push_back(id_of(running));
+    for (const Running& running : begun) numbers.push_back(slots_->length(running) - 1);
     const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({2, -1}));
     const Tensor drawn = numbers_of(1, rows.size(1));
     draw_by_kernel(logits_BV[0], options_.sampling, coins_of(rows[0], rows[1]),
@@ -135,27 +130,10 @@ class DeviceEngine {
     for (int64_t b = 0; b < last_B.size(0); ++b) input.offsets.push_back(b + 1);
     std::vector<Tensor> logits_BV;
     for (SampledModel& sampled : sampled_) {
-      const Pass pass(input, sampled.cache, slots_of(last_B.size(0)));
+      const Pass pass(input, sampled.cache, slots_->of_rows(last_B.size(0)));
       logits_BV.push_back(head_logits(sampled.head, sampled.model.hidden(pass)));
     }
     return logits_BV;
-  }
-
-  // The slots of a pass's rows: those of the running sequences, and behind them one that is free,
-  // to which the rows write that only fill up a recorded pass.
-  std::vector<int64_t> slots_of(int64_t rows) const {
-    std::vector<int64_t> slots;
-    for (const Running& running : running_) slots.push_back(running.slot);
-    if (std::ssize(slots) < rows) slots.resize(static_cast<size_t>(rows), free_slots_.back());
-    return slots;
-  }
-
-  // Counts what a pass has added to the cache.
-  void passed() {
-    for (SampledModel& sampled : sampled_) {
-      for (const Running& running : running_) ++sampled.cache.lengths[running.slot];
-    }
-    ++progress_.passes;
   }
 
   int64_t id_of(const Running& running) const {
@@ -180,12 +158,12 @@ class DeviceEngine {
                     .position = static_cast<uint32_t>(position)});
   }
 
-  // Coins of running_[first], … for their next tokens, [passes, B], on the device.
+  // Coins of the running ones from `first` on for their next tokens, [passes, B], on the device.
   Tensor coins(size_t first, int64_t passes) const {
     std::vector<double> coins;
     for (int64_t p = 0; p < passes; ++p) {
-      for (size_t r = first; r < running_.size(); ++r) {
-        const size_t request = running_[r].request;
+      for (const Running& running : std::span(slots_->running()).subspan(first)) {
+        const size_t request = running.request;
         coins.push_back(coin(request, completions_[request].tokens.size() + p));
       }
     }
@@ -196,31 +174,37 @@ class DeviceEngine {
   // behind them are of a sequence that begins, with token 0.
   void place_on_device() {
     int64_t longest = 1;
-    const int64_t batch = std::ssize(running_);
-    const Tensor numbers = at::zeros({4, recorded_ ? recorded_->rows(batch) : batch}, at::kLong);
+    const int64_t batch = std::ssize(slots_->running());
+    const int64_t rows = recorded_ ? recorded_->rows(batch) : batch;
+    const Tensor numbers = at::zeros({4 + slots_->pages_of_slot(), rows}, at::kLong);
     const auto set = [&](int64_t row, int64_t b, int64_t number) {
-      numbers.mutable_data_ptr<int64_t>()[row * numbers.size(1) + b] = number;
+      numbers.mutable_data_ptr<int64_t>()[row * rows + b] = number;
     };
-    const std::vector<int64_t> slots = slots_of(numbers.size(1));
-    for (int64_t b = 0; b < numbers.size(1); ++b) set(0, b, slots[b]);
+    const std::vector<int64_t> slots = slots_->of_rows(rows);
+    for (int64_t b = 0; b < rows; ++b) set(0, b, slots[b]);
     for (int64_t b = 0; b < batch; ++b) {
-      const Running& running = running_[b];
-      set(1, b, sampled_.front().cache.lengths[running.slot]);
+      const Running& running = slots_->running()[b];
+      set(1, b, slots_->length(running));
       set(2, b, completions_[running.request].tokens.back());
       set(3, b, id_of(running));
       longest = std::max(longest, left(running));
     }
-    const Tensor rows = recorded_ ? recorded_->placed(numbers) : to_device(numbers);
-    on_device_ = {.places = {.slots_B = rows[0], .positions_B = rows[1]},
-                  .last_B = rows[2],
-                  .id_B = rows[3],
-                  .coin_PB = by_kernel_ ? Tensor() : coins(0, std::min(longest, kCoins))};
+    const auto pages_of = [&](const Tensor& all) {
+      return all.narrow(0, 4, slots_->pages_of_slot()).view({rows, -1});
+    };
+    pages_of(numbers).copy_(page_table(rows));
+    const Tensor placed = recorded_ ? recorded_->placed(numbers) : to_device(numbers);
+    on_device_ = {
+        .places = {.slots_B = placed[0], .pages_BP = pages_of(placed), .positions_B = placed[1]},
+        .last_B = placed[2],
+        .id_B = placed[3],
+        .coin_PB = by_kernel_ ? Tensor() : coins(0, std::min(longest, kCoins))};
   }
 
   // Passes for which there are coins.
   int64_t coins_left() const {
     if (!on_device_.last_B.defined()) return 0;
-    return by_kernel_ ? kPassesPerRead : on_device_.coin_PB.size(0) - on_device_.passes;
+    return by_kernel_ ? passes_per_read : on_device_.coin_PB.size(0) - on_device_.passes;
   }
 
   // Tokens that the completion may still have.
@@ -228,17 +212,32 @@ class DeviceEngine {
     return rooms_[running.request] - std::ssize(completions_[running.request].tokens);
   }
 
+  // Pages for what some passes write. Where sequences stay, the device learns of their pages alone.
+  void make_room(int64_t passes) {
+    const DeviceSlots::Changed changed = slots_->make_room(passes);
+    if (changed == DeviceSlots::Changed::sequences) on_device_ = {};
+    if (changed != DeviceSlots::Changed::pages || !on_device_.last_B.defined()) return;
+    Tensor& pages_BP = on_device_.places.pages_BP;
+    pages_BP.copy_(page_table(pages_BP.size(0)));
+  }
+
+  // Of a pass's rows, [rows, pages of a slot].
+  Tensor page_table(int64_t rows) const {
+    return at::tensor(slots_->page_table(rows), at::kLong).view({rows, -1});
+  }
+
   // Some passes whose draws stay on the device, and then a read. Sequences that end before it have
   // drawn for nobody.
   void decode(const OnToken& on_token) {
-    if (coins_left() == 0) place_on_device();
-    int64_t passes = std::min(kPassesPerRead, coins_left());
-    int64_t longest = 1;
-    for (const Running& running : running_) {
+    int64_t passes = passes_per_read, longest = 1;
+    for (const Running& running : slots_->running()) {
       longest = std::max(longest, left(running));
-      passes = std::min(passes, positions_ - sampled_.front().cache.lengths[running.slot]);
+      passes = std::min(passes, positions_ - slots_->length(running));
     }
     passes = std::min(passes, longest);
+    make_room(passes);
+    if (coins_left() == 0) place_on_device();
+    passes = std::min(passes, coins_left());
     if (take(by_kernel_ ? kernel_passes(passes) : operator_passes(passes), 0, on_token)) {
       on_device_ = {};
     }
@@ -252,17 +251,19 @@ class DeviceEngine {
       const std::vector<Tensor> logits_BV = next_logits(on_device_.last_B);
       drawn.push_back(draw(logits_BV, on_device_.coin_PB[on_device_.passes++]));
       on_device_.places.positions_B = on_device_.places.positions_B + 1;
-      passed();
+      slots_->passed();
+      ++progress_.passes;
     }
     return at::stack(drawn);
   }
 
   Tensor kernel_passes(int64_t passes) {
     const Tensor drawn = numbers_of(passes, on_device_.last_B.size(0));
+    if (slots_->moved()) recorded_->forget();
     for (int64_t p = 0; p < passes; ++p) {
       int64_t longest = 0;
-      for (const Running& running : running_) {
-        longest = std::max(longest, 1 + sampled_.front().cache.lengths[running.slot]);
+      for (const Running& running : slots_->running()) {
+        longest = std::max(longest, 1 + slots_->length(running));
       }
       recorded_->run(longest, drawn[p], [&](int64_t bound, const Tensor& numbers) {
         DecodingPlaces places = on_device_.places;
@@ -273,7 +274,8 @@ class DeviceEngine {
                        coins_of(on_device_.id_B, on_device_.places.positions_B), on_device_.last_B,
                        numbers);
       });
-      passed();
+      slots_->passed();
+      ++progress_.passes;
     }
     return drawn;
   }
@@ -286,17 +288,18 @@ class DeviceEngine {
     return drawn.numbers;
   }
 
-  // Reads the draws of some passes, [P, 2 or 3, B], of running_[first], …; lets the sequences go
-  // that have ended. True when there were such.
+  // Reads the draws of some passes, [P, 2 or 3, B], of the running ones from `first` on; lets the
+  // sequences go that have ended. True when there were such.
   bool take(const Tensor& drawn, size_t first, const OnToken& on_token) {
     const Tensor read = drawn.cpu().contiguous();
-    const int64_t batch = std::ssize(running_) - static_cast<int64_t>(first), row = read.size(2);
+    const int64_t batch = std::ssize(slots_->running()) - static_cast<int64_t>(first);
+    const int64_t row = read.size(2);
     std::vector<bool> ended(static_cast<size_t>(batch), false);
     for (int64_t p = 0; p < read.size(0); ++p) {
       const double* tokens = read[p].const_data_ptr<double>();
       for (int64_t b = 0; b < batch; ++b) {
         if (ended[b]) continue;
-        const size_t request = running_[first + b].request;
+        const size_t request = slots_->running()[first + b].request;
         const Drawn one{static_cast<int32_t>(tokens[b]), static_cast<float>(tokens[row + b])};
         if (!std::isfinite(one.logp)) throw not_finite(request);
         if (read.size(1) == 3) {
@@ -306,7 +309,9 @@ class DeviceEngine {
         if (on_token) on_token(request, one.token);
       }
     }
-    return let_go(first, ended);
+    const int64_t done = slots_->end(first, ended);
+    progress_.completions_done += done;
+    return done > 0;
   }
 
   Error not_finite(size_t request) const {
@@ -314,24 +319,6 @@ class DeviceEngine {
                        request,
                        requests_[request].prompt.size() + completions_[request].tokens.size())
         .with_hint(not_finite_hint);
-  }
-
-  // Frees the slots of running_[first + b] that have ended.
-  bool let_go(size_t first, const std::vector<bool>& ended) {
-    size_t still_running = first;
-    for (size_t b = 0; b < ended.size(); ++b) {
-      const Running running = running_[first + b];
-      if (!ended[b]) {
-        running_[still_running++] = running;
-        continue;
-      }
-      for (SampledModel& sampled : sampled_) sampled.cache.lengths[running.slot] = 0;
-      free_slots_.push_back(running.slot);
-      ++progress_.completions_done;
-    }
-    const bool some = still_running < running_.size();
-    running_.resize(still_running);
-    return some;
   }
 
   // True when the completion goes on.
@@ -354,11 +341,9 @@ class DeviceEngine {
   std::span<const Request> requests_;
   const EngineOptions& options_;
   std::vector<SampledModel> sampled_;
-  std::vector<int64_t> rooms_;       // per request: most tokens of its completion
-  std::vector<int64_t> free_slots_;  // the next one last
-  std::vector<Running> running_;
-  size_t waiting_ = 0;  // the first request that has had no slot yet
+  std::vector<int64_t> rooms_;  // per request: most tokens of its completion
   std::vector<Completion> completions_;
+  std::optional<DeviceSlots> slots_;
   int64_t positions_ = 0;   // of the models' context
   bool by_kernel_ = false;  // a kernel draws
   OnDevice on_device_;

@@ -9,6 +9,7 @@
 #include "alambic/dist/world.h"
 #include "alambic/flow/rollouts.h"
 #include "alambic/rollout/batch.h"
+#include "alambic/scale/cache_pages.h"
 
 namespace alambic {
 
@@ -21,6 +22,7 @@ struct EngineOptions {
   uint64_t step = 0;  ///< Draw::step: the optimizer step
   MixedTeacher mixed_teacher;
   int64_t prefill_tokens = 4096;  ///< most prompt tokens in one pass; a longer prompt goes alone
+  int64_t page = cache_page;      ///< tokens of a page of a device's cache
   /// Ranks that write the same requests together, the model being each one's part (Model::part).
   /// Each also makes the logits of its part of the vocabulary; the first one draws and tells the
   /// others. Not with a mixed-in teacher. Null: this process alone.
@@ -44,7 +46,7 @@ using OnProgress = std::function<void(const EngineProgress&)>;
 /// `on_token(request index, token)` is called as tokens are drawn, those of one request in their
 /// order; `on_progress` after every pass over the running sequences. Both may be empty, and run on
 /// the calling thread. Memory: a cache of min(batch, requests) slots, each as long as the longest
-/// sequence may become.
+/// sequence may become; on a device pages for what is written (device_engine.h).
 std::vector<Completion> generate(const Model& model, std::span<const Request> requests,
                                  const EngineOptions& options, const OnToken& on_token = {},
                                  const OnProgress& on_progress = {});

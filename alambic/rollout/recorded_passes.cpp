@@ -33,6 +33,13 @@ RecordedPasses::RecordedPasses(at::Device device, int64_t slots, int64_t capacit
       name_(std::move(name)),
       records_(kernels::records_graphs(device)) {}
 
+void RecordedPasses::forget() {
+  for (auto& [rows, own] : by_rows_) {
+    for (auto& [bound, recording] : own.by_bound) recording.graph.reset();
+  }
+  first_ = nullptr;
+}
+
 int64_t RecordedPasses::rows(int64_t sequences) const {
   if (!records_) return sequences;
   const int64_t some = sequences <= 2 ? sequences : sequences <= 4 ? 4 : (sequences + 7) / 8 * 8;

@@ -11,14 +11,18 @@
 
 namespace alambic {
 
-/// Recordings of one generation: its weights and cache stay where they are. There is one for each
-/// number of rows and each bound of the sequences' lengths; what passes of as many rows read and
-/// write is always the same memory. A host that changes something between passes writes it there.
+/// Recordings of one generation, whose weights and cache stay where they are, or they are
+/// forgotten. There is one for each number of rows and each bound of the sequences' lengths; what
+/// passes of as many rows read and write is always the same memory. A host that changes something
+/// between passes writes it there.
 class RecordedPasses {
  public:
   /// `slots` and `capacity` are the cache's. `name`: the family, for what is said of one whose
   /// passes cannot be recorded.
   RecordedPasses(at::Device device, int64_t slots, int64_t capacity, std::string name);
+
+  /// To be called when the cache has moved: what has come often is recorded again.
+  void forget();
 
   /// Rows of a pass over so many sequences: as many, or where passes are recorded one of few
   /// numbers. Where it is more, there are free slots.

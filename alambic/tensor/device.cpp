@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
@@ -111,8 +112,11 @@ void set_threads(int64_t threads) {
 
 double free_device_memory(at::Device device) {
   if (device.is_cpu()) return free_memory();
-  return static_cast<double>(
-      at::getDeviceAllocator(device.type())->getMemoryInfo(device.index()).first);
+  c10::DeviceAllocator& allocator = *at::getDeviceAllocator(device.type());
+  const auto stats = allocator.getDeviceStats(device.index());
+  const int64_t kept = stats.reserved_bytes[0].current - stats.allocated_bytes[0].current;
+  return static_cast<double>(allocator.getMemoryInfo(device.index()).first) +
+         static_cast<double>(std::max<int64_t>(kept, 0));
 }
 
 double whole_device_memory(at::Device device) {

@@ -25,7 +25,8 @@ at::ScalarType choose_dtype(DtypeChoice choice, at::Device device);
 /// Threads of every CPU kernel; 0: default_threads().
 void set_threads(int64_t threads);
 
-/// Bytes of memory on the device that nobody uses: of a CPU the machine's (base/free_memory.h).
+/// Bytes of memory on the device that nobody uses, what libtorch keeps for later tensors among
+/// them: of a CPU the machine's (base/free_memory.h).
 double free_device_memory(at::Device device);
 
 /// Bytes of memory that the device has, or the CPU's machine.

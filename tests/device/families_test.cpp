@@ -35,12 +35,14 @@ Learned learn_and_sample(const std::filesystem::path& folder, at::Device device)
   const auto model = load_model(folder, {.device = device, .dtype = at::kFloat, .trainable = true});
   AdamW optimizer(*model, {});
   Learned learned = learn(*model, optimizer, device);
-  EngineOptions engine{.batch = 2, .seed = 8};  // two at a time: slots are used again
+  // Two at a time: slots are used again. Pages are shorter than what is written.
+  EngineOptions engine{.batch = 2, .seed = 8, .page = 3};
   // About one token in five ends a completion, between two reads of the device.
   for (int32_t token = 0; token < model->shape().vocabulary; token += 5)
     engine.stop_tokens.push_back(token);
   engine.sampling.max_new_tokens = 8;
-  const std::vector<Request> requests = {{{3}, 0}, {{5, 7, 9, 11}, 1}, {{4, 8}, 2}};
+  const std::vector<Request> requests = {
+      {{5, 7, 9, 11}, 0}, {{5, 7, 9, 11}, 1}, {{3}, 2}, {{4, 8}, 3}};
   learned.completions = generate(*model, requests, engine);
   return learned;
 }

@@ -78,7 +78,7 @@ TEST_F(Graphs, RefuseWhatAGpuRefuses) {
 // Requests that end one after another, so that batches shrink and slots are used again.
 std::vector<Completion> written(const Model& model, int64_t requests, int64_t batch, int64_t tokens,
                                 int64_t vocabulary) {
-  EngineOptions engine{.vocabulary = vocabulary, .batch = batch, .seed = 8};
+  EngineOptions engine{.vocabulary = vocabulary, .batch = batch, .seed = 8, .page = 3};
   engine.sampling.max_new_tokens = tokens;
   engine.stop_tokens = {1};
   std::vector<Request> asked;

@@ -199,13 +199,14 @@ TEST_F(DeviceFunctions, DecodingTakesSlotsAndPlaces) {
                values = draw({3, 2, 16, 8}, 3);
   const auto narrow = [](const Tensor& t) { return t.to(at::kBFloat16); };
   const Tensor k = narrow(keys), v = narrow(values), row = narrow(draw({2, 2, 8}, 4));
-  const Tensor slots = at::tensor({2, 0}, at::kLong), places = at::tensor({5, 9}, at::kLong);
-  on_device::write_entries(row, k, slots, places);
+  const Tensor pages = at::tensor({2, 0}, at::kLong).view({2, 1}),
+               places = at::tensor({5, 9}, at::kLong);
+  on_device::write_entries(row, k, pages, places);
   EXPECT_TRUE(at::equal(k[2].select(1, 5), row[0]));
   EXPECT_TRUE(at::equal(k[0].select(1, 9), row[1]));
   const AttentionOptions options{.scale = 0.4, .softcap = 2};
   ASSERT_TRUE(on_device::takes_cached_attention(narrow(q), k, v, options));
-  const Tensor found = on_device::cached_attention(narrow(q), k, v, slots, places, 10, options);
+  const Tensor found = on_device::cached_attention(narrow(q), k, v, pages, places, 10, options);
   const auto wide = [](const Tensor& t) { return t.to(at::kBFloat16).to(at::kDouble); };
   EXPECT_LT(error(found, cached_attention(wide(q), wide(k), wide(v), {2, 0}, {6, 10}, options)),
             1e-2);
@@ -216,7 +217,8 @@ TEST_F(DeviceFunctions, NewHeadsReachAttentionInTwoLaunches) {
   const auto narrow = [](const Tensor& t) { return t.to(at::kBFloat16); };
   const Tensor q = narrow(draw({2, 4, 8}, 1)), k = narrow(draw({2, 2, 8}, 2)),
                v = narrow(draw({2, 2, 8}, 3)), norm = narrow(draw({8}, 4)), angle = draw({2, 3}, 5);
-  const Tensor slots = at::tensor({2, 0}, at::kLong), places = at::tensor({5, 9}, at::kLong);
+  const Tensor pages = at::tensor({2, 0}, at::kLong).view({2, 1}),
+               places = at::tensor({5, 9}, at::kLong);
   const Tensor cos = angle.cos().to(at::kFloat), sin = angle.sin().to(at::kFloat);
   const AttentionOptions options{.scale = 0.4, .window = 6};
   const auto caches = [&] {
@@ -227,10 +229,10 @@ TEST_F(DeviceFunctions, NewHeadsReachAttentionInTwoLaunches) {
     return at::cat({rope(front, cos, sin), x.narrow(2, 6, 2)}, 2);
   };
   const auto [keys, values] = caches();
-  on_device::write_entries(turned(rms_norm(k, norm, 1e-5)), keys, slots, places);
-  on_device::write_entries(v, values, slots, places);
+  on_device::write_entries(turned(rms_norm(k, norm, 1e-5)), keys, pages, places);
+  on_device::write_entries(v, values, pages, places);
   const Tensor expected = on_device::cached_attention(turned(rms_norm(q, norm, 1e-5)), keys, values,
-                                                      slots, places, 10, options);
+                                                      pages, places, 10, options);
   const auto [own_keys, own_values] = caches();
   const on_device::NewHeads heads{.q = {q, norm, {.epsilon = 1e-5}},
                                   .k = {k, norm, {.epsilon = 1e-5}},
@@ -240,7 +242,7 @@ TEST_F(DeviceFunctions, NewHeadsReachAttentionInTwoLaunches) {
   ASSERT_TRUE(on_device::takes_decode_attention(heads, own_keys, own_values, options));
   calls = 0;
   const Tensor found =
-      on_device::decode_attention(heads, own_keys, own_values, slots, places, 10, options);
+      on_device::decode_attention(heads, own_keys, own_values, pages, places, 10, options);
   EXPECT_EQ(calls, 2);
   EXPECT_TRUE(at::equal(own_keys, keys));
   EXPECT_TRUE(at::equal(own_values, values));

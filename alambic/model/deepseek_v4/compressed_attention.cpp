@@ -144,31 +144,31 @@ Tensor CompressedAttention::step(const Inputs& inputs, const Rope& rope, const P
   const Tensor slot_B1 = at::tensor(pass.slots, options).unsqueeze(-1);
   std::vector<Tensor> rows, seen;
   // Slots have rows that nobody has written yet: what is not seen becomes zero.
-  const auto gather = [&](const Tensor& memory, const Tensor& index_BC, const Tensor& seen_BC) {
-    const Tensor flat_Md = memory.view({-1, shape.head_width});
-    const Tensor place_BC = slot_B1 * (flat_Md.size(0) / memory.size(0)) + index_BC;
-    rows.push_back(flat_Md.index_select(0, place_BC.flatten())
-                       .view({index_BC.size(0), -1, shape.head_width})
+  const auto gather = [&](const Tensor& memory, const Tensor& row_BC, const Tensor& seen_BC) {
+    rows.push_back(memory.view({-1, shape.head_width})
+                       .index_select(0, row_BC.flatten())
+                       .view({row_BC.size(0), -1, shape.head_width})
                        .masked_fill_(~seen_BC.unsqueeze(-1), 0));
     seen.push_back(seen_BC);
   };
   // Widths are those of the slots, not of the batch: a completion does not depend on its neighbors.
   const Tensor place_BC =
       start_B1 - at::arange(std::min(shape.window, pass.cache->capacity), options);
-  gather(cached.keys, place_BC.clamp_min(0), place_BC >= 0);
+  gather(cached.keys, rows_of_entries(cached.keys, pass, place_BC.clamp_min(0)), place_BC >= 0);
   if (compressor) {
     compressor->step(inputs.raw_NW, pass.starts(), pass.slots, cached.sides[0], cached.sides[1],
                      rope);
     const int64_t all = cached.sides[1].size(1);
+    const Tensor first_B1 = slot_B1 * all;
     if (indexer) {
       const ChosenEntries chosen =
           indexer->step(inputs.index, pass.starts(), pass.slots, cached.sides[2], cached.sides[3],
                         rope, std::min(indexer->shape.top_k, all));
-      gather(cached.sides[1], chosen.index_TC, chosen.seen_TC);
+      gather(cached.sides[1], first_B1 + chosen.index_TC, chosen.seen_TC);
     } else {
       const Tensor index_BC = at::arange(all, options).expand({slot_B1.size(0), -1});
       const Tensor made_B1 = (start_B1 + 1).floor_divide(compressor->shape.stride);
-      gather(cached.sides[1], index_BC, index_BC < made_B1);
+      gather(cached.sides[1], first_B1 + index_BC, index_BC < made_B1);
     }
   }
   return gathered_attention(
