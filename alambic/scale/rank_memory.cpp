@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "alambic/scale/cache_pages.h"
 #include "alambic/scale/grading_pass.h"
 
 namespace alambic {
@@ -63,8 +64,11 @@ std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
     parts.push_back({"grades", work.state_element() * std::ceil(rows / work.micro_passes) *
                                    work.completion * job.teacher.width});
   }
-  parts.push_back({"answers' cache", std::min(work.slots, std::ceil(rows * together)) / together *
-                                         length * student.cache * work.element});
+  const double slots = std::min(work.slots, std::ceil(rows * together)) / together;
+  const double cached = together > 1
+                            ? slots * length
+                            : cached_tokens(slots, work.shared, work.prompt, work.completion);
+  parts.push_back({"answers' cache", cached * student.cache * work.element});
   // Wide sums and softmaxes are kept in float32 in part (jobs/preflight/memory_plan.cpp).
   const double kept = std::max(work.element, 4.0);
   const double numbers = work.recompute

@@ -13,6 +13,7 @@
 #include "alambic/kernels/device_packed.h"
 #include "alambic/nn/shared_prefixes.h"
 #include "alambic/objective/head_chunks.h"
+#include "alambic/scale/cache_pages.h"
 #include "alambic/scale/grading_pass.h"
 #include "alambic/tensor/device.h"
 #include "alambic/tensor/view.h"
@@ -22,10 +23,11 @@ namespace alambic {
 
 namespace {
 
-// States of linear attention are wider than `element`, which is for what grows with the tokens.
+// Of so many tokens in all slots. States of linear attention are wider than `element`, which is for
+// what grows with the tokens.
 double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, double element) {
-  return slots * (element * static_cast<double>(shape.numel()) * tokens +
-                  4 * static_cast<double>(shape.state_numel()));
+  return element * static_cast<double>(shape.numel()) * tokens +
+         4 * slots * static_cast<double>(shape.state_numel());
 }
 
 // Ranks that share one copy of what is divided.
@@ -190,6 +192,11 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
           : completions;
   const TypicalLength length = typical_length(plan);
   const double tokens = length.all();
+  // A device that writes alone has pages.
+  const double cached = load.device.is_cpu() || together > 1
+                            ? slots * tokens
+                            : cached_tokens(slots, static_cast<double>(options.num_generations),
+                                            length.prompt, length.completion);
   const int64_t vocabulary = student.shape().vocabulary;
   const double logits = 8.0 * static_cast<double>(vocabulary) *
                         static_cast<double>(chunk_rows({}, static_cast<int64_t>(micro * tokens),
@@ -222,10 +229,10 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   }
   if (options.completions.by_teacher() || options.loss.teacher_mix > 0) {
     double max = 0;
+    const auto most = static_cast<double>(options.generation_batch);
     for (const MetaModel* teacher : teachers) {
-      max = std::max(max,
-                     cache_bytes(teacher->model.model->shape().cache,
-                                 static_cast<double>(options.generation_batch), tokens, element));
+      max = std::max(
+          max, cache_bytes(teacher->model.model->shape().cache, most, most * tokens, element));
     }
     auxiliary.push_back({"teacher's completions' cache", max});
   }
@@ -244,7 +251,7 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   parts.insert(parts.end(),
                {{"gradients", divides ? 4 * trained / ranks_of_copy(plan) : element * trained},
                 {"optimizer", state * trained / (divides ? ranks_of_copy(plan) : ranks)},
-                {"answers' cache", cache_bytes(student.shape().cache, slots, tokens, element)},
+                {"answers' cache", cache_bytes(student.shape().cache, slots, cached, element)},
                 {"learning pass",
                  kept_element * kept_rows(options, length, micro) *
                      saved_activations(student, tokens, options.training.activation_checkpointing)},
