@@ -49,7 +49,7 @@ LayerGroup::LayerGroup(std::vector<Tensor> tensors, std::shared_ptr<const World>
   whole_ = row;
   if (source_ == WeightSource::host) on_host_ = row.to(at::kCPU);
   if (source_ != WeightSource::host) part_ = own_part(row);
-  if (source_ == WeightSource::gathered) part_ = part_.clone();
+  if (source_ == WeightSource::gathered || divided()) part_ = part_.clone();
   point_to(row);
   release();
 }
@@ -97,20 +97,36 @@ void LayerGroup::release() {
   wait();
   const at::NoGradGuard no_grad;
   if (trained_) part_.copy_(own_part(whole_));
-  for (Tensor& tensor : tensors_) tensor.set_data(hollow(tensor));
+  let_go();
   whole_ = Tensor();
+}
+
+// No tensor keeps numbers of the whole row.
+void LayerGroup::let_go() {
+  const int64_t each = count_ / world_->size(), begin = each * world_->rank();
+  for (int64_t i = 0; i < size(); ++i) {
+    Tensor& tensor = tensors_[i];
+    const int64_t first = places_[i] - begin, last = first + tensor.numel();
+    if (divided() && first >= 0 && last <= each) {
+      tensor.set_data(part_.narrow(0, first, tensor.numel()).view(tensor.sizes()));
+      continue;
+    }
+    check(!divided() || last <= 0 || first >= each, "two ranks have a tensor of {}", what_);
+    tensor.set_data(hollow(tensor));
+  }
 }
 
 void LayerGroup::reduce_gradients(const std::string& doing) {
   const at::NoGradGuard no_grad;
-  Tensor row = at::zeros({count_}, part_.options().dtype(at::kFloat));
+  const int64_t begin = divided() ? part_.numel() * world_->rank() : 0;
+  Tensor row = at::zeros({divided() ? part_.numel() : count_}, part_.options().dtype(at::kFloat));
   for (size_t i = 0; i < tensors_.size(); ++i) {
     Tensor& gradient = tensors_[i].mutable_grad();
     if (!gradient.defined()) continue;
-    row.narrow(0, places_[i], gradient.numel()).copy_(gradient.reshape({-1}));
+    row.narrow(0, places_[i] - begin, gradient.numel()).copy_(gradient.reshape({-1}));
     gradient = Tensor();
   }
-  const Tensor own = world_->reduce_rows(row, doing);
+  const Tensor own = divided() ? row : world_->reduce_rows(row, doing);
   gradient_ = gradient_.defined() ? gradient_.add_(own) : own;
 }
 

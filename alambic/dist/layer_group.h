@@ -12,11 +12,14 @@ namespace alambic {
 enum class WeightSource {
   resident,  ///< whole on every rank
   gathered,  ///< a part on every rank; whole ones come from the others
+  divided,   ///< the same, but in passes what needs a tensor comes to the rank that has it: whole
+             ///< ones come only where weights are held
   host       ///< whole in the machine's memory, apart from the device's
 };
 
 /// Tensors of one dtype, trained or frozen, that come and go together. Between passes a tensor that
-/// is not resident keeps its shape and has no numbers. Fully Sharded Data Parallel's flat parameter
+/// is not resident keeps its shape and has no numbers, but those of a divided row that lie in this
+/// rank's part of it. Fully Sharded Data Parallel's flat parameter
 /// (Zhao et al., arXiv 2304.11277) without views that a model would have to know of.
 class LayerGroup {
  public:
@@ -33,6 +36,7 @@ class LayerGroup {
   void release();
   bool here() const { return whole_.defined(); }
   bool comes_and_goes() const { return source_ != WeightSource::resident; }
+  bool divided() const { return source_ == WeightSource::divided; }
   /// Bytes of all numbers, those between tensors counted.
   int64_t bytes() const { return count_ * element_; }
 
@@ -47,7 +51,8 @@ class LayerGroup {
   const Tensor& part() const { return part_; }
   const Tensor& gradient() const { return gradient_; }
   /// Adds the tensors' gradients of all ranks up, those of this rank's part to gradient(), and
-  /// clears them. A tensor without one counts as zeros. All ranks call it.
+  /// clears them. A tensor without one counts as zeros. All ranks call it. Of divided tensors only
+  /// the rank that has it has a gradient, which is that of all ranks' passes.
   void reduce_gradients(const std::string& doing);
   void clear_gradients() { gradient_ = Tensor(); }
   /// Makes resident numbers those of the ranks' parts.
@@ -55,6 +60,7 @@ class LayerGroup {
 
  private:
   void point_to(const Tensor& row);
+  void let_go();
   Tensor own_part(const Tensor& row) const;
 
   std::vector<Tensor> tensors_;

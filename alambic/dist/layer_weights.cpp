@@ -12,21 +12,24 @@ LayerWeights::LayerWeights(const std::vector<LayerTensor>& tensors,
                            std::shared_ptr<const World> world, WeightSource source,
                            std::string model, std::shared_ptr<const World> copies)
     : world_(std::move(world)), copies_(std::move(copies)), model_(std::move(model)) {
-  using Key = std::tuple<int64_t, at::ScalarType, bool>;
+  using Key = std::tuple<int64_t, at::ScalarType, bool, bool>;
   std::map<Key, std::vector<Tensor>> kinds;
   for (const LayerTensor& entry : tensors) {
     const Tensor& tensor = entry.tensor;
     // What is frozen and outside of the layers stays where it is.
     if (entry.layer < 0 && !tensor.requires_grad()) continue;
-    kinds[{entry.layer, tensor.scalar_type(), tensor.requires_grad()}].push_back(tensor);
+    kinds[{entry.layer, tensor.scalar_type(), tensor.requires_grad(), entry.divided}].push_back(
+        tensor);
     trained_ |= tensor.requires_grad();
     layers_ = std::max(layers_, entry.layer + 1);
   }
   for (auto& [key, members] : kinds) {
     const int64_t layer = std::get<0>(key);
+    const WeightSource own = layer < 0          ? WeightSource::resident
+                             : std::get<3>(key) ? WeightSource::divided
+                                                : source;
     const std::string what = layer < 0 ? model_ : fmt::format("layer {} of {}", layer + 1, model_);
-    groups_.push_back(std::make_unique<LayerGroup>(
-        std::move(members), world_, layer < 0 ? WeightSource::resident : source, what));
+    groups_.push_back(std::make_unique<LayerGroup>(std::move(members), world_, own, what));
     LayerGroup* group = groups_.back().get();
     of_layer_[layer].push_back(group);
     for (int64_t i = 0; i < group->size(); ++i) {
@@ -53,7 +56,7 @@ void LayerWeights::for_layer(int64_t layer, const Act& act) {
 
 void LayerWeights::fetch(int64_t layer, const char* phase) {
   for_layer(layer, [&](LayerGroup& group) {
-    if (group.here()) return;
+    if (group.here() || (group.divided() && held_ == 0)) return;
     group.fetch(doing(phase));
     bytes_ += group.bytes();
   });
@@ -86,6 +89,7 @@ void LayerWeights::leave_learned(int64_t layer) {
 }
 
 void LayerWeights::accompany_forward() {
+  if (divided_.forward && held_ == 0) return divided_.forward();
   for (int64_t i = 0; i < layers_; ++i) {
     enter(i, /*backward=*/false);
     leave(i);
@@ -93,6 +97,7 @@ void LayerWeights::accompany_forward() {
 }
 
 void LayerWeights::accompany_backward() {
+  if (divided_.backward && held_ == 0) return divided_.backward();
   for (int64_t i = layers_ - 1; i >= 0; --i) {
     enter(i, /*backward=*/true);
     leave_learned(i);
@@ -103,11 +108,13 @@ void LayerWeights::hold() {
   if (held_++ > 0) return;
   for (int64_t i = 0; i < layers_; ++i) fetch(i, "whole weights");
   for (const auto& group : groups_) group->wait();
+  if (divided_.hold) divided_.hold(true);
 }
 
 void LayerWeights::let_go() {
   check(held_ > 0, "weights of {} are let go that nobody holds", model_);
   if (--held_ > 0) return;
+  if (divided_.hold) divided_.hold(false);
   for (int64_t i = 0; i < layers_; ++i) leave(i);
 }
 
@@ -136,7 +143,9 @@ int64_t LayerWeights::largest_layer_bytes() const {
   int64_t largest = 0;
   for (const auto& [layer, members] : of_layer_) {
     int64_t bytes = 0;
-    for (const LayerGroup* group : members) bytes += group->bytes();
+    for (const LayerGroup* group : members) {
+      if (!group->divided()) bytes += group->bytes();
+    }
     if (layer >= 0) largest = std::max(largest, bytes);
   }
   return largest;

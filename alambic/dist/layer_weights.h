@@ -13,10 +13,21 @@ struct LayerTensor {
   int64_t layer = 0;  ///< −1: outside of the layers
   std::string name;
   Tensor tensor;
+  bool divided = false;  ///< its rank keeps it, whatever the others' source is
+};
+
+/// What a model does whose ranks ask each other for work (WeightSource::divided); empty: they do
+/// not.
+struct DividedPasses {
+  /// Takes part in a forward pass of other ranks, and in the backward pass of the last one.
+  std::function<void()> forward = {}, backward = {};
+  /// Called when every rank has all weights, and when it has its part again.
+  std::function<void(bool whole)> hold = {};
 };
 
 /// The groups of a model, layer by layer. While a layer runs, the one that runs next is on its way:
-/// at most two are whole at a time. What lies outside the layers is resident. Ranks do the same
+/// at most two are whole at a time, but what is divided of them. What lies outside the layers is
+/// resident. Ranks do the same
 /// passes in the same order; one that has nothing to compute accompanies the others'. ZeRO stages 2
 /// (resident) and 3 (gathered) of Rajbhandari et al., arXiv 1910.02054, where tensors are trained.
 class LayerWeights {
@@ -33,6 +44,8 @@ class LayerWeights {
   const World& world() const { return *world_; }
   /// Whether gradients are added up as soon as a layer's are there.
   bool trained() const { return trained_; }
+
+  void set_divided(DividedPasses passes) { divided_ = std::move(passes); }
 
   /// Called as a forward pass begins: the other ranks may have to be told (LedPasses).
   void begin_pass() const {
@@ -59,7 +72,8 @@ class LayerWeights {
   /// The group that has this tensor, and the tensor's number in it; null: none has.
   std::pair<LayerGroup*, int64_t> find(const Tensor& tensor) const;
 
-  /// The most bytes of layers that were whole at a time, but for those held.
+  /// The most bytes of layers that were whole at a time, but for those held; and of a layer, but
+  /// for what is divided.
   int64_t most_bytes() const { return most_bytes_; }
   int64_t largest_layer_bytes() const;
 
@@ -79,6 +93,7 @@ class LayerWeights {
   std::map<int64_t, std::vector<LayerGroup*>> of_layer_;
   std::map<const void*, std::pair<LayerGroup*, int64_t>> of_tensor_;  // by its implementation
   std::function<void()> on_pass_;
+  DividedPasses divided_;
   int64_t bytes_ = 0, most_bytes_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <sstream>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -213,6 +214,24 @@ Tensor World::reduce_rows(const Tensor& whole, const std::string& doing) const {
   link_->run(doing, [&] { return link_->group->_reduce_scatter_base(part, all); });
   count(static_cast<double>(whole.nbytes()), doing);
   return part.to(whole.device());
+}
+
+Tensor World::exchange_rows(const Tensor& rows, std::vector<int64_t> sent,
+                            std::vector<int64_t> arrives, const std::string& doing) const {
+  if (alone()) return rows;
+  const at::NoGradGuard no_grad;
+  std::vector<int64_t> shape = rows.sizes().vec();
+  shape[0] = std::accumulate(arrives.begin(), arrives.end(), int64_t{0});
+  const Tensor there = rows.to(at::kCPU).contiguous(), here = at::empty(shape, there.options());
+  // As bytes: Gloo knows fewer dtypes than we do.
+  const int64_t row = there.element_size() * c10::multiply_integers(rows.sizes().slice(1));
+  for (int64_t& count : sent) count *= row;
+  for (int64_t& count : arrives) count *= row;
+  Tensor out = here.view({-1}).view(at::kByte), in = there.view({-1}).view(at::kByte);
+  (*received_)[doing] += static_cast<double>(out.numel() - arrives[static_cast<size_t>(rank())]);
+  // c10d takes the counts away.
+  link_->run(doing, [&] { return link_->group->alltoall_base(out, in, arrives, sent); });
+  return here.to(rows.device());
 }
 
 std::shared_ptr<World> World::part_of(int64_t rank, int64_t size, const std::string& name) const {
