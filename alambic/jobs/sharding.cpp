@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alambic/base/error.h"
+#include "alambic/model/divided_experts.h"
 #include "alambic/nn/dense_parts.h"
 #include "alambic/nn/layer_of_name.h"
 #include "alambic/nn/recompute.h"
@@ -36,12 +37,38 @@ ShardGroups shard_groups(const World& world, int64_t shard_size) {
   return groups;
 }
 
+namespace {
+
+constexpr const char* dividing_experts = "--expert-parallel-size";
+
+Error cannot_divide(int64_t ranks, const std::string& name, const std::string& reason) {
+  return input_error("{} {}: the experts of {} cannot be divided so: {}", dividing_experts, ranks,
+                     name, reason);
+}
+
+}  // namespace
+
+ShardGroups groups_of_model(Model& model, const World& world, const ShardingOptions& options,
+                            const std::string& name) {
+  const int64_t ranks = options.expert_parallel_size;
+  if (ranks > 1 && world.size() % ranks != 0) {
+    throw input_error("{} {} does not divide the {} ranks", dividing_experts, ranks, world.size());
+  }
+  ShardGroups groups = shard_groups(world, options.ranks_of_copy());
+  if (ranks == 1 || model.routers().empty()) return groups;
+  const std::string reason = undivided_experts(model, ranks);
+  if (!reason.empty()) throw cannot_divide(ranks, name, reason);
+  groups.divides_experts = true;
+  return groups;
+}
+
 std::shared_ptr<LayerWeights> share_student(Model& student, const World& world,
                                             const ShardingOptions& options) {
   if (!options.shards_layers()) return nullptr;
   const WeightSource source =
       options.stage == ZeroStage::weights ? WeightSource::gathered : WeightSource::resident;
-  return share_layers(student, shard_groups(world, options.shard_size), source, "the student");
+  return share_layers(student, groups_of_model(student, world, options, "the student"), source,
+                      "the student");
 }
 
 std::shared_ptr<LayerWeights> share_layers(Model& model, const ShardGroups& groups,
@@ -50,12 +77,19 @@ std::shared_ptr<LayerWeights> share_layers(Model& model, const ShardGroups& grou
   at::Device device = at::kCPU;
   model.visit(of_dense([&](const std::string& tensor, Tensor& place) {
     if (place.is_meta()) return;
-    tensors.push_back({layer_of_name(tensor), tensor, place});
+    tensors.push_back({.layer = layer_of_name(tensor),
+                       .name = tensor,
+                       .tensor = place,
+                       .divided = groups.divides_experts && expert_of_name(tensor) >= 0});
     device = place.device();
   }));
   const Tensor before = canary(model, device, nullptr);
   auto weights = std::make_shared<LayerWeights>(tensors, groups.shard, source, name, groups.copies);
-  if (before.equal(canary(model, device, weights.get()))) return weights;
+  if (groups.divides_experts) exchange_tokens(model, *weights, groups.shard);
+  // Products over other ranks' rows too may round otherwise: what is compared are the weights.
+  const HeldWeights whole(groups.divides_experts ? weights.get() : nullptr);
+  LayerWeights* coming = groups.divides_experts ? nullptr : weights.get();
+  if (before.equal(canary(model, device, coming))) return weights;
   throw environment_error("{} computes something else with its layers on {} ranks", name,
                           groups.shard->size())
       .with_hint("memory or network of one of the machines changes bits");
@@ -68,6 +102,43 @@ void check_tensor_parallel(const Model& student, int64_t ranks) {
   throw input_error("--tensor-parallel-size {}: a {} student cannot be divided so: {}", ranks,
                     student.config.value("model_type", "\"\""), reason)
       .with_hint("without it each rank writes its completions with the whole student");
+}
+
+void check_expert_parallel(Model& student, const std::map<std::string, Model*>& teachers,
+                           const ShardingOptions& options) {
+  const int64_t ranks = options.expert_parallel_size;
+  if (ranks == 1) return;
+  if (options.shard_size > 0 && options.shard_size != ranks) {
+    throw input_error(
+        "{} {} is not --shard-size {}: the ranks that share one copy of a model divide its experts",
+        dividing_experts, ranks, options.shard_size)
+        .with_hint("--shard-size can be left out");
+  }
+  bool any = false;
+  const auto look = [&](Model& model, const std::string& name) {
+    if (model.routers().empty()) return;
+    any = true;
+    const std::string reason = undivided_experts(model, ranks);
+    if (!reason.empty()) throw cannot_divide(ranks, name, reason);
+  };
+  for (const auto& [name, model] : teachers) look(*model, name);
+  if (options.shards_layers()) {
+    look(student, "the student");
+    const int64_t together = options.tensor_parallel_size;
+    if (!student.routers().empty() && together != 1 && together != ranks) {
+      throw input_error(
+          "{} {} is not --tensor-parallel-size {}: ranks that write together do so "
+          "with the experts that they have",
+          dividing_experts, ranks, together);
+    }
+  }
+  if (any) return;
+  const bool needs_stage = !student.routers().empty();
+  throw input_error("{} {} has no effect: {}", dividing_experts, ranks,
+                    needs_stage ? "every rank has the whole student"
+                                : "neither the student nor a sharded teacher has routed experts")
+      .with_hint(needs_stage ? "--zero-stage 2 or 3 divides it"
+                             : "--teacher-weights sharded divides those of a teacher");
 }
 
 std::shared_ptr<const World> writing_ranks(const World& world, const ShardingOptions& options,

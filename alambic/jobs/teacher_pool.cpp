@@ -65,8 +65,9 @@ std::shared_ptr<LayerWeights> TeacherPool::share(Model& model, const std::string
         "--teacher-weights sharded needs teachers that grade every row: ranks grade together")
         .with_hint("--teacher-weight NAME=SHARE averages them; host needs no other ranks");
   }
-  ShardGroups groups = shard_groups(*plan_.world, plan_.options.sharding.shard_size);
-  return share_layers(model, {groups.shard, nullptr}, WeightSource::gathered, name);
+  ShardGroups groups = groups_of_model(model, *plan_.world, plan_.options.sharding, name);
+  groups.copies = nullptr;  // nothing is learned
+  return share_layers(model, groups, WeightSource::gathered, name);
 }
 
 std::vector<std::shared_ptr<LayerWeights>> TeacherPool::layers() const {

@@ -124,6 +124,7 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   const LoadOptions load = prepare_machine(machine);
   Pretrained student = load_student(options.model, load, options.trainable,
                                     static_cast<uint64_t>(options.training.seed));
+  check_expert_parallel(*student.model, {}, options.sharding);
   const std::shared_ptr<LayerWeights> layers =
       share_student(*student.model, *world, options.sharding);
   const BatchOptions batch{.batch_size = options.training.batch_size,

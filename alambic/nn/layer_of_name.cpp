@@ -17,4 +17,14 @@ int64_t layer_of_name(std::string_view name) {
   return -1;
 }
 
+int64_t expert_of_name(std::string_view name) {
+  constexpr std::string_view list = ".experts.";
+  const size_t place = name.find(list);
+  if (place == std::string_view::npos) return -1;
+  const std::string_view rest = name.substr(place + list.size());
+  int64_t number = -1;
+  std::from_chars(rest.data(), rest.data() + rest.size(), number);
+  return number;
+}
+
 }  // namespace alambic
