@@ -14,13 +14,14 @@ int64_t up_to(int64_t numbers, int64_t multiple) {
 
 // Of the row's bits as numbers, wrapping.
 int64_t sum_of_bits(const Tensor& row) {
-  const Tensor bits = row.view(at::kByte).view(at::kInt);
+  const Tensor bytes = row.view(at::kByte);
+  const Tensor bits = bytes.numel() % 4 == 0 ? bytes.view(at::kInt) : bytes;
   return bits.sum(at::kLong).item<int64_t>();
 }
 
 // A tensor of that shape that holds one number.
-Tensor hollow(const Tensor& like) {
-  return at::empty({1}, like.options().requires_grad(false)).expand(like.sizes());
+Tensor hollow(const Tensor& like, at::IntArrayRef shape) {
+  return at::empty({1}, like.options().requires_grad(false)).expand(shape);
 }
 
 }  // namespace
@@ -38,9 +39,11 @@ LayerGroup::LayerGroup(std::vector<Tensor> tensors, std::shared_ptr<const World>
   int64_t numbers = 0;
   for (const Tensor& tensor : tensors_) {
     places_.push_back(numbers);
+    shapes_.push_back(tensor.sizes().vec());
     numbers = up_to(numbers + tensor.numel(), alignment);
   }
-  count_ = up_to(numbers, alignment * world_->size());
+  // Rows are cut between numbers, not between registers.
+  count_ = cut() ? tensors_.front().numel() : up_to(numbers, alignment * world_->size());
   Tensor row = at::zeros({count_}, tensors_.front().options().requires_grad(false));
   for (size_t i = 0; i < tensors_.size(); ++i) {
     row.narrow(0, places_[i], tensors_[i].numel()).copy_(tensors_[i].detach().reshape({-1}));
@@ -63,7 +66,8 @@ void LayerGroup::point_to(const Tensor& row) {
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < tensors_.size(); ++i) {
     Tensor& tensor = tensors_[i];
-    tensor.set_data(row.narrow(0, places_[i], tensor.numel()).view(tensor.sizes()));
+    const int64_t numbers = c10::multiply_integers(shapes_[i]);
+    tensor.set_data(row.narrow(0, places_[i], numbers).view(shapes_[i]));
   }
 }
 
@@ -103,22 +107,28 @@ void LayerGroup::release() {
 
 // No tensor keeps numbers of the whole row.
 void LayerGroup::let_go() {
+  if (cut()) {
+    std::vector<int64_t> shape = shapes_.front();
+    shape[0] /= world_->size();
+    tensors_.front().set_data(part_.view(shape));
+    return;
+  }
   const int64_t each = count_ / world_->size(), begin = each * world_->rank();
   for (int64_t i = 0; i < size(); ++i) {
-    Tensor& tensor = tensors_[i];
-    const int64_t first = places_[i] - begin, last = first + tensor.numel();
+    const int64_t numbers = c10::multiply_integers(shapes_[i]);
+    const int64_t first = places_[i] - begin, last = first + numbers;
     if (divided() && first >= 0 && last <= each) {
-      tensor.set_data(part_.narrow(0, first, tensor.numel()).view(tensor.sizes()));
+      tensors_[i].set_data(part_.narrow(0, first, numbers).view(shapes_[i]));
       continue;
     }
     check(!divided() || last <= 0 || first >= each, "two ranks have a tensor of {}", what_);
-    tensor.set_data(hollow(tensor));
+    tensors_[i].set_data(hollow(tensors_[i], shapes_[i]));
   }
 }
 
 void LayerGroup::reduce_gradients(const std::string& doing) {
   const at::NoGradGuard no_grad;
-  const int64_t begin = divided() ? part_.numel() * world_->rank() : 0;
+  const int64_t begin = divided() && !cut() ? part_.numel() * world_->rank() : 0;
   Tensor row = at::zeros({divided() ? part_.numel() : count_}, part_.options().dtype(at::kFloat));
   for (size_t i = 0; i < tensors_.size(); ++i) {
     Tensor& gradient = tensors_[i].mutable_grad();

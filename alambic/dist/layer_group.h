@@ -19,8 +19,9 @@ enum class WeightSource {
 
 /// Tensors of one dtype, trained or frozen, that come and go together. Between passes a tensor that
 /// is not resident keeps its shape and has no numbers, but those of a divided row that lie in this
-/// rank's part of it. Fully Sharded Data Parallel's flat parameter
-/// (Zhao et al., arXiv 2304.11277) without views that a model would have to know of.
+/// rank's part of it; a tensor that is a divided row alone has then this rank's rows only. Fully
+/// Sharded Data Parallel's flat parameter (Zhao et al., arXiv 2304.11277) without views that a
+/// model would have to know of.
 class LayerGroup {
  public:
   /// Takes the tensors' numbers over; `what` is told in messages ("layer 3"). Frozen numbers are
@@ -45,6 +46,7 @@ class LayerGroup {
   int64_t size() const { return static_cast<int64_t>(tensors_.size()); }
   const Tensor& tensor(int64_t i) const { return tensors_[i]; }
   int64_t place(int64_t i) const { return places_[i]; }  ///< of a tensor's first number
+  const std::vector<int64_t>& shape(int64_t i) const { return shapes_[i]; }  ///< of a whole tensor
   const World& world() const { return *world_; }
 
   /// This rank's part of the row, and of the gradients' row in float32 (undefined: none came).
@@ -61,10 +63,12 @@ class LayerGroup {
  private:
   void point_to(const Tensor& row);
   void let_go();
+  bool cut() const { return divided() && tensors_.size() == 1; }
   Tensor own_part(const Tensor& row) const;
 
   std::vector<Tensor> tensors_;
   std::vector<int64_t> places_;
+  std::vector<std::vector<int64_t>> shapes_;
   std::shared_ptr<const World> world_;
   WeightSource source_;
   std::string what_;

@@ -12,14 +12,18 @@ LayerWeights::LayerWeights(const std::vector<LayerTensor>& tensors,
                            std::shared_ptr<const World> world, WeightSource source,
                            std::string model, std::shared_ptr<const World> copies)
     : world_(std::move(world)), copies_(std::move(copies)), model_(std::move(model)) {
-  using Key = std::tuple<int64_t, at::ScalarType, bool, bool>;
+  using Key = std::tuple<int64_t, at::ScalarType, bool, int64_t>;
+  using Division = LayerTensor::Division;
   std::map<Key, std::vector<Tensor>> kinds;
   for (const LayerTensor& entry : tensors) {
     const Tensor& tensor = entry.tensor;
     // What is frozen and outside of the layers stays where it is.
     if (entry.layer < 0 && !tensor.requires_grad()) continue;
-    kinds[{entry.layer, tensor.scalar_type(), tensor.requires_grad(), entry.divided}].push_back(
-        tensor);
+    // A tensor whose rows are divided is a row of its own.
+    const int64_t division = entry.division == Division::by_row
+                                 ? 2 + std::ssize(kinds)
+                                 : static_cast<int64_t>(entry.division);
+    kinds[{entry.layer, tensor.scalar_type(), tensor.requires_grad(), division}].push_back(tensor);
     trained_ |= tensor.requires_grad();
     layers_ = std::max(layers_, entry.layer + 1);
   }

@@ -13,7 +13,13 @@ struct LayerTensor {
   int64_t layer = 0;  ///< −1: outside of the layers
   std::string name;
   Tensor tensor;
-  bool divided = false;  ///< its rank keeps it, whatever the others' source is
+  /// Of what ranks keep for themselves, whatever the others' source is.
+  enum class Division {
+    none,
+    by_tensor,  ///< a rank has some of those of the layer, as many numbers as each other rank
+    by_row      ///< a rank has some rows of this one
+  };
+  Division division = Division::none;
 };
 
 /// What a model does whose ranks ask each other for work (WeightSource::divided); empty: they do

@@ -77,10 +77,11 @@ std::shared_ptr<LayerWeights> share_layers(Model& model, const ShardGroups& grou
   at::Device device = at::kCPU;
   model.visit(of_dense([&](const std::string& tensor, Tensor& place) {
     if (place.is_meta()) return;
-    tensors.push_back({.layer = layer_of_name(tensor),
-                       .name = tensor,
-                       .tensor = place,
-                       .divided = groups.divides_experts && expert_of_name(tensor) >= 0});
+    tensors.push_back(
+        {.layer = layer_of_name(tensor),
+         .name = tensor,
+         .tensor = place,
+         .division = groups.divides_experts ? division_of(tensor) : LayerTensor::Division::none});
     device = place.device();
   }));
   const Tensor before = canary(model, device, nullptr);

@@ -15,9 +15,13 @@ std::string undivided_experts(Model& model, int64_t ranks) {
     const int64_t experts = router->options.experts;
     if (experts % ranks != 0) return fmt::format("its layers have {} experts", experts);
   }
-  bool apart = false;
-  model.visit([&](const std::string& name, const Weight&) { apart |= expert_of_name(name) >= 0; });
-  return apart ? "" : "all experts of a layer lie in one tensor";
+  return "";
+}
+
+LayerTensor::Division division_of(const std::string& name) {
+  if (!is_of_experts(name)) return LayerTensor::Division::none;
+  return expert_of_name(name) < 0 ? LayerTensor::Division::by_row
+                                  : LayerTensor::Division::by_tensor;
 }
 
 namespace {

@@ -13,9 +13,12 @@ namespace alambic {
 /// can. Of a model without routers there are none.
 std::string undivided_experts(Model& model, int64_t ranks);
 
+/// How the ranks divide a tensor of this name.
+LayerTensor::Division division_of(const std::string& name);
+
 /// From here on passes of the model ask the ranks of `weights` for what their experts make of
-/// tokens. `weights`: the model's, with the tensors of each expert divided
-/// (LayerTensor::divided). Both must outlive the passes. A rank that has nothing to compute takes
+/// tokens. `weights`: the model's, with the tensors of its experts divided
+/// (division_of). Both must outlive the passes. A rank that has nothing to compute takes
 /// part in the others' passes with a token of its own, which counts for nothing.
 void exchange_tokens(Model& model, LayerWeights& weights, std::shared_ptr<const World> ranks);
 

@@ -36,6 +36,8 @@ struct ExpertRanks {
     const int64_t each = experts / world->size();
     return {world->rank() * each, each};
   }
+  /// Number of the first expert that is here.
+  int64_t first(int64_t experts) const { return way == Way::here ? 0 : own(experts).begin; }
 };
 
 /// What expert e makes of rows [P, D], which are of the same shape.

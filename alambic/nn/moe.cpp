@@ -98,7 +98,10 @@ Router::Choice Router::operator()(const Tensor& x_ND, const Pass& pass,
 Router Router::copy() const {
   Router same = *this;
   same.load = nullptr;
-  same.ranks = nullptr;
+  if (ranks) {
+    same.ranks = std::make_shared<const ExpertRanks>(
+        ExpertRanks{.world = ranks->world, .way = ExpertRanks::Way::added_up});
+  }
   for (Tensor* tensor : {&same.weight_ED, &same.bias_E, &same.correction_E}) {
     if (tensor->defined()) *tensor = tensor->detach().clone();
   }
@@ -207,10 +210,7 @@ std::string Moe::undivided(int64_t ranks) const {
 std::unique_ptr<FeedForward> Moe::part(const World& group) const {
   auto part = std::make_unique<Moe>(*this);
   part->router = router.copy();
-  if (router.ranks) {
-    part->router.ranks = std::make_shared<const ExpertRanks>(
-        ExpertRanks{.world = router.ranks->world, .way = ExpertRanks::Way::added_up});
-  } else {
+  if (!router.ranks) {
     for (DenseMlp& expert : part->experts) expert = expert.columns(group);
   }
   if (shared) part->shared = shared->columns(group);

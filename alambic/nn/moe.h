@@ -48,13 +48,17 @@ struct Router {
     Tensor weights_NK;  ///< float32 (float64 for float64 weights), differentiable
     Tensor experts_NK;  ///< int64
     std::shared_ptr<const ExpertRanks> ranks = nullptr;
+
+    /// Number of the first expert whose matrices are here, of a block that has them in stacks.
+    int64_t first_here(int64_t experts) const { return ranks ? ranks->first(experts) : 0; }
   };
 
   Router(int64_t width, const RouterOptions& options);
   /// Scores in float32, whatever the dtype of x and the weights. `given_NK`: experts (int64) that
   /// are chosen whatever their scores; undefined: the best are.
   Choice operator()(const Tensor& x_ND, const Pass& pass, const Tensor& given_NK = {}) const;
-  /// The same with tensors of its own, which counts nothing and whose experts are all here.
+  /// The same with tensors of its own, which counts nothing. Its experts are those that are added
+  /// up over the ranks that have these, or all here.
   Router copy() const;
 };
 

@@ -5,7 +5,6 @@
 
 #include "alambic/model/divided_experts.h"
 #include "alambic/nn/layer_of_name.h"
-#include "alambic/nn/linear.h"
 #include "alambic/nn/moe.h"
 
 namespace alambic {
@@ -24,8 +23,9 @@ ModelSizes sizes_of(Model& model, const std::string& name, double length) {
     const auto numbers = static_cast<double>(weight.numel());
     const int64_t layer = layer_of_name(tensor);
     by_layer[layer] += numbers;
-    const bool apart = expert_of_name(tensor) >= 0;
+    const bool apart = is_of_experts(tensor);
     if (!apart) rest_of_layer[layer] += numbers;
+    if (apart) sizes.experts += numbers;
     sizes.parameters += numbers;
     if (!weight.requires_grad()) return;
     sizes.trained += numbers;
@@ -39,9 +39,6 @@ ModelSizes sizes_of(Model& model, const std::string& name, double length) {
   }
   sizes.outside = by_layer[-1];
   sizes.head = static_cast<double>(head.weight_VD.numel());
-  model.visit(TensorVisitor::of_expert_linears([&](const std::string&, Linear& linear) {
-    sizes.experts += static_cast<double>(linear.weight.numel());
-  }));
   const std::vector<Router*> routers = model.routers();
   if (!routers.empty()) sizes.expert_share = routers.front()->options.share();
   for (const Router* router : routers) {
