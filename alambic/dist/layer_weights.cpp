@@ -166,6 +166,7 @@ LedPasses::LedPasses(const World& world, std::vector<LayerWeights*> models)
     }
     return;
   }
+  const at::NoGradGuard no_grad;  // rank 0 looks at what was learned
   for (double model = 0; (model = world_.from_first(0.0, doing)) >= 0;) {
     models_[static_cast<size_t>(model)]->accompany_forward();
   }

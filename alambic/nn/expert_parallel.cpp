@@ -1,8 +1,5 @@
 #include "alambic/nn/expert_parallel.h"
 
-#include <numeric>
-
-#include "alambic/base/error.h"
 #include "alambic/tensor/function.h"
 
 namespace alambic {

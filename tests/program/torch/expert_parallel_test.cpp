@@ -70,6 +70,16 @@ TEST_F(ExpertParallelRanksSlow, TrainAndValidateLikeOne) {
   }
 }
 
+// Prevents ranks of the teacher that make other numbers of passes where they divide its experts.
+TEST_F(ExpertParallelRanksSlow, DistillWithRanksOfTheTeacherLikeOne) {
+  expect_same_run(
+      [&](const std::string& out) {
+        return distill(out, std::string(divided) +
+                                "--teacher-ranks 2 --teacher-weights sharded --micro-batch-size 2");
+      },
+      {4}, distill("alone", "--micro-batch-size 2"));
+}
+
 TEST_F(ExpertParallelRanks, RefuseWhatCannotBe) {
   refuse(launch(3, distill("odd", "--zero-stage 3 --expert-parallel-size 3")),
          "--expert-parallel-size 3: the experts of the student cannot be divided so: its layers "
