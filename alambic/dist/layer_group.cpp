@@ -16,7 +16,8 @@ int64_t up_to(int64_t numbers, int64_t multiple) {
 
 // Of the row's bits as numbers, wrapping.
 int64_t sum_of_bits(const Tensor& row) {
-  const Tensor bits = row.view(at::kByte).view(at::kInt);
+  const Tensor bytes = row.view(at::kByte);
+  const Tensor bits = bytes.numel() % 4 == 0 ? bytes.view(at::kInt) : bytes;
   return bits.sum(at::kLong).item<int64_t>();
 }
 
@@ -39,9 +40,11 @@ LayerGroup::LayerGroup(std::vector<Tensor> tensors, const std::vector<Tensor>& n
   int64_t last = 0;
   for (const Tensor& tensor : tensors_) {
     places_.push_back(last);
+    shapes_.push_back(tensor.sizes().vec());
     last = up_to(last + tensor.numel(), alignment);
   }
-  count_ = up_to(last, alignment * world_->size());
+  // Rows are cut between numbers, not between registers.
+  count_ = cut() ? tensors_.front().numel() : up_to(last, alignment * world_->size());
   Tensor row = at::zeros({count_}, numbers.front().options().requires_grad(false));
   for (size_t i = 0; i < tensors_.size(); ++i) {
     row.narrow(0, places_[i], numbers[i].numel()).copy_(numbers[i].detach().reshape({-1}));
@@ -60,7 +63,7 @@ LayerGroup::LayerGroup(std::vector<Tensor> tensors, const std::vector<Tensor>& n
     part_ = at::empty({count_ / world_->size()}, row.options().device(device));
     part_.copy_(own_part(row));
   }
-  for (Tensor& tensor : tensors_) tensor.set_data(hollow(tensor.sizes(), tensor.options()));
+  let_go();
 }
 
 Tensor LayerGroup::own_part(const Tensor& row) const {
@@ -72,7 +75,8 @@ void LayerGroup::point_to(const Tensor& row) {
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < tensors_.size(); ++i) {
     Tensor& tensor = tensors_[i];
-    tensor.set_data(row.narrow(0, places_[i], tensor.numel()).view(tensor.sizes()));
+    const int64_t numbers = c10::multiply_integers(shapes_[i]);
+    tensor.set_data(row.narrow(0, places_[i], numbers).view(shapes_[i]));
   }
 }
 
@@ -106,20 +110,42 @@ void LayerGroup::release() {
   wait();
   const at::NoGradGuard no_grad;
   if (trained_) part_.copy_(own_part(whole_));
-  for (Tensor& tensor : tensors_) tensor.set_data(hollow(tensor.sizes(), tensor.options()));
+  let_go();
   whole_ = Tensor();
+}
+
+// No tensor keeps numbers of the whole row.
+void LayerGroup::let_go() {
+  if (cut()) {
+    std::vector<int64_t> shape = shapes_.front();
+    shape[0] /= world_->size();
+    tensors_.front().set_data(part_.view(shape));
+    return;
+  }
+  const int64_t each = count_ / world_->size(), begin = each * world_->rank();
+  for (int64_t i = 0; i < size(); ++i) {
+    const int64_t numbers = c10::multiply_integers(shapes_[i]);
+    const int64_t first = places_[i] - begin, last = first + numbers;
+    if (divided() && first >= 0 && last <= each) {
+      tensors_[i].set_data(part_.narrow(0, first, numbers).view(shapes_[i]));
+      continue;
+    }
+    check(!divided() || last <= 0 || first >= each, "two ranks have a tensor of {}", what_);
+    tensors_[i].set_data(hollow(shapes_[i], tensors_[i].options()));
+  }
 }
 
 void LayerGroup::reduce_gradients(const std::string& doing) {
   const at::NoGradGuard no_grad;
-  Tensor row = at::zeros({count_}, part_.options().dtype(at::kFloat));
+  const int64_t begin = divided() && !cut() ? part_.numel() * world_->rank() : 0;
+  Tensor row = at::zeros({divided() ? part_.numel() : count_}, part_.options().dtype(at::kFloat));
   for (size_t i = 0; i < tensors_.size(); ++i) {
     Tensor& gradient = tensors_[i].mutable_grad();
     if (!gradient.defined()) continue;
-    row.narrow(0, places_[i], gradient.numel()).copy_(gradient.reshape({-1}));
+    row.narrow(0, places_[i] - begin, gradient.numel()).copy_(gradient.reshape({-1}));
     gradient = Tensor();
   }
-  const Tensor own = world_->reduce_rows(row, doing);
+  const Tensor own = divided() ? row : world_->reduce_rows(row, doing);
   gradient_ = gradient_.defined() ? gradient_.add_(own) : own;
 }
 

@@ -12,6 +12,8 @@ namespace alambic {
 enum class WeightSource {
   resident,  ///< whole on every rank
   gathered,  ///< a part on every rank; whole ones come from the others
+  divided,   ///< the same, but in passes what needs a tensor comes to the rank that has it: whole
+             ///< ones come only where weights are held
   host       ///< whole in the machine's memory, apart from the device's
 };
 
@@ -19,8 +21,10 @@ enum class WeightSource {
 Tensor hollow(at::IntArrayRef sizes, const at::TensorOptions& options);
 
 /// Tensors of one dtype, trained or frozen, that come and go together. Between passes a tensor that
-/// is not resident keeps its shape and has no numbers. Fully Sharded Data Parallel's flat parameter
-/// (Zhao et al., arXiv 2304.11277) without views that a model would have to know of.
+/// is not resident keeps its shape and has no numbers, but those of a divided row that lie in this
+/// rank's part of it; a tensor that is a divided row alone has then this rank's rows only. Fully
+/// Sharded Data Parallel's flat parameter (Zhao et al., arXiv 2304.11277) without views that a
+/// model would have to know of.
 class LayerGroup {
  public:
   /// Takes over `numbers`, those of `tensors` (of their shapes and dtype, on any device); `what` is
@@ -37,6 +41,7 @@ class LayerGroup {
   void release();
   bool here() const { return whole_.defined(); }
   bool comes_and_goes() const { return source_ != WeightSource::resident; }
+  bool divided() const { return source_ == WeightSource::divided; }
   /// Bytes of all numbers, those between tensors counted.
   int64_t bytes() const { return count_ * element_; }
 
@@ -45,13 +50,15 @@ class LayerGroup {
   int64_t size() const { return static_cast<int64_t>(tensors_.size()); }
   const Tensor& tensor(int64_t i) const { return tensors_[i]; }
   int64_t place(int64_t i) const { return places_[i]; }  ///< of a tensor's first number
+  const std::vector<int64_t>& shape(int64_t i) const { return shapes_[i]; }  ///< of a whole tensor
   const World& world() const { return *world_; }
 
   /// This rank's part of the row, and of the gradients' row in float32 (undefined: none came).
   const Tensor& part() const { return part_; }
   const Tensor& gradient() const { return gradient_; }
   /// Adds the tensors' gradients of all ranks up, those of this rank's part to gradient(), and
-  /// clears them. A tensor without one counts as zeros. All ranks call it.
+  /// clears them. A tensor without one counts as zeros. All ranks call it. Of divided tensors only
+  /// the rank that has it has a gradient, which is that of all ranks' passes.
   void reduce_gradients(const std::string& doing);
   void clear_gradients() { gradient_ = Tensor(); }
   /// Makes resident numbers those of the ranks' parts.
@@ -59,10 +66,13 @@ class LayerGroup {
 
  private:
   void point_to(const Tensor& row);
+  void let_go();
+  bool cut() const { return divided() && tensors_.size() == 1; }
   Tensor own_part(const Tensor& row) const;
 
   std::vector<Tensor> tensors_;
   std::vector<int64_t> places_;
+  std::vector<std::vector<int64_t>> shapes_;
   std::shared_ptr<const World> world_;
   WeightSource source_;
   std::string what_;

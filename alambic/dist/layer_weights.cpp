@@ -9,11 +9,13 @@
 namespace alambic {
 
 LayerWeights::LayerWeights(std::shared_ptr<const World> world, WeightSource source,
-                           std::string model, std::shared_ptr<const World> copies)
+                           std::string model, std::shared_ptr<const World> copies,
+                           bool divides_experts)
     : world_(std::move(world)),
       copies_(std::move(copies)),
       model_(std::move(model)),
-      source_(source) {}
+      source_(source),
+      divides_experts_(divides_experts) {}
 
 LayerWeights::LayerWeights(const std::vector<LayerTensor>& tensors,
                            std::shared_ptr<const World> world, WeightSource source,
@@ -26,13 +28,18 @@ void LayerWeights::add(const std::vector<LayerTensor>& tensors) {
   struct Members {
     std::vector<Tensor> tensors, numbers;
   };
-  using Key = std::tuple<int64_t, at::ScalarType, bool>;
+  using Key = std::tuple<int64_t, at::ScalarType, bool, int64_t>;
+  using Division = LayerTensor::Division;
   std::map<Key, Members> kinds;
   for (const LayerTensor& entry : tensors) {
     const Tensor& tensor = entry.tensor;
     // What is frozen and outside of the layers stays where it is.
     if (entry.layer < 0 && !tensor.requires_grad()) continue;
-    Members& members = kinds[{entry.layer, tensor.scalar_type(), tensor.requires_grad()}];
+    // A tensor whose rows are divided is a row of its own.
+    const int64_t division = entry.division == Division::by_row
+                                 ? 2 + std::ssize(kinds)
+                                 : static_cast<int64_t>(entry.division);
+    Members& members = kinds[{entry.layer, tensor.scalar_type(), tensor.requires_grad(), division}];
     members.tensors.push_back(tensor);
     members.numbers.push_back(entry.numbers.defined() ? entry.numbers : tensor);
     trained_ |= tensor.requires_grad();
@@ -40,10 +47,12 @@ void LayerWeights::add(const std::vector<LayerTensor>& tensors) {
   }
   for (auto& [key, members] : kinds) {
     const int64_t layer = std::get<0>(key);
+    const WeightSource own = layer < 0          ? WeightSource::resident
+                             : std::get<3>(key) ? WeightSource::divided
+                                                : source_;
     const std::string what = layer < 0 ? model_ : fmt::format("layer {} of {}", layer + 1, model_);
-    groups_.push_back(
-        std::make_unique<LayerGroup>(std::move(members.tensors), members.numbers, world_,
-                                     layer < 0 ? WeightSource::resident : source_, what));
+    groups_.push_back(std::make_unique<LayerGroup>(std::move(members.tensors), members.numbers,
+                                                   world_, own, what));
     LayerGroup* group = groups_.back().get();
     of_layer_[layer].push_back(group);
     for (int64_t i = 0; i < group->size(); ++i) {
@@ -70,7 +79,7 @@ void LayerWeights::for_layer(int64_t layer, const Act& act) {
 
 void LayerWeights::fetch(int64_t layer, const char* phase) {
   for_layer(layer, [&](LayerGroup& group) {
-    if (group.here()) return;
+    if (group.here() || (group.divided() && held_ == 0)) return;
     group.fetch(doing(phase));
     bytes_ += group.bytes();
   });
@@ -103,6 +112,7 @@ void LayerWeights::leave_learned(int64_t layer) {
 }
 
 void LayerWeights::accompany_forward() {
+  if (divided_.forward && held_ == 0) return divided_.forward();
   for (int64_t i = 0; i < layers_; ++i) {
     enter(i, /*backward=*/false);
     leave(i);
@@ -110,6 +120,7 @@ void LayerWeights::accompany_forward() {
 }
 
 void LayerWeights::accompany_backward() {
+  if (divided_.backward && held_ == 0) return divided_.backward();
   for (int64_t i = layers_ - 1; i >= 0; --i) {
     enter(i, /*backward=*/true);
     leave_learned(i);
@@ -120,12 +131,23 @@ void LayerWeights::hold() {
   if (held_++ > 0) return;
   for (int64_t i = 0; i < layers_; ++i) fetch(i, "whole weights");
   for (const auto& group : groups_) group->wait();
+  if (divided_.hold) divided_.hold(true);
 }
 
 void LayerWeights::let_go() {
   check(held_ > 0, "weights of {} are let go that nobody holds", model_);
   if (--held_ > 0) return;
+  if (divided_.hold) divided_.hold(false);
   for (int64_t i = 0; i < layers_; ++i) leave(i);
+}
+
+void LayerWeights::verify() {
+  for (const auto& group : groups_) {
+    if (group->here()) continue;
+    group->fetch(doing("weights that were read"));
+    group->wait();
+    group->release();
+  }
 }
 
 void LayerWeights::finish_gradients() {
@@ -153,7 +175,9 @@ int64_t LayerWeights::largest_layer_bytes() const {
   int64_t largest = 0;
   for (const auto& [layer, members] : of_layer_) {
     int64_t bytes = 0;
-    for (const LayerGroup* group : members) bytes += group->bytes();
+    for (const LayerGroup* group : members) {
+      if (!group->divided()) bytes += group->bytes();
+    }
     if (layer >= 0) largest = std::max(largest, bytes);
   }
   return largest;
@@ -170,6 +194,7 @@ LedPasses::LedPasses(const World& world, std::vector<LayerWeights*> models)
     }
     return;
   }
+  const at::NoGradGuard no_grad;  // rank 0 looks at what was learned
   for (double model = 0; (model = world_.from_first(0.0, doing)) >= 0;) {
     models_[static_cast<size_t>(model)]->accompany_forward();
   }

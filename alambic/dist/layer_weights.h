@@ -13,11 +13,28 @@ struct LayerTensor {
   int64_t layer = 0;  ///< −1: outside of the layers
   std::string name;
   Tensor tensor;
+  /// Of what ranks keep for themselves, whatever the others' source is.
+  enum class Division {
+    none,
+    by_tensor,  ///< a rank has some of those of the layer, as many numbers as each other rank
+    by_row      ///< a rank has some rows of this one
+  };
+  Division division = Division::none;
   Tensor numbers = {};  ///< what it is to have, on any device; undefined: what it has
 };
 
+/// What a model does whose ranks ask each other for work (WeightSource::divided); empty: they do
+/// not.
+struct DividedPasses {
+  /// Takes part in a forward pass of other ranks, and in the backward pass of the last one.
+  std::function<void()> forward = {}, backward = {};
+  /// Called when every rank has all weights, and when it has its part again.
+  std::function<void(bool whole)> hold = {};
+};
+
 /// The groups of a model, layer by layer. While a layer runs, the one that runs next is on its way:
-/// at most two are whole at a time. What lies outside the layers is resident. Ranks do the same
+/// at most two are whole at a time, but what is divided of them. What lies outside the layers is
+/// resident. Ranks do the same
 /// passes in the same order; one that has nothing to compute accompanies the others'. ZeRO stages 2
 /// (resident) and 3 (gathered) of Rajbhandari et al., arXiv 1910.02054, where tensors are trained.
 class LayerWeights {
@@ -25,7 +42,7 @@ class LayerWeights {
   /// `model` is told in messages ("the student"). `copies`: the ranks with the same part, null
   /// where the world has all ranks.
   LayerWeights(std::shared_ptr<const World> world, WeightSource source, std::string model,
-               std::shared_ptr<const World> copies = nullptr);
+               std::shared_ptr<const World> copies = nullptr, bool divides_experts = false);
   LayerWeights(const std::vector<LayerTensor>& tensors, std::shared_ptr<const World> world,
                WeightSource source, std::string model,
                std::shared_ptr<const World> copies = nullptr);
@@ -38,9 +55,14 @@ class LayerWeights {
 
   int64_t layers() const { return layers_; }
   const World& world() const { return *world_; }
+  const std::shared_ptr<const World>& ranks() const { return world_; }
   const std::string& model() const { return model_; }  ///< as messages tell of it
   /// Whether gradients are added up as soon as a layer's are there.
   bool trained() const { return trained_; }
+
+  /// Whether ranks keep their routed experts for themselves, for who adds tensors.
+  bool divides_experts() const { return divides_experts_; }
+  void set_divided(DividedPasses passes) { divided_ = std::move(passes); }
 
   /// Called as a forward pass begins: the other ranks may have to be told (LedPasses).
   void begin_pass() const {
@@ -58,6 +80,10 @@ class LayerWeights {
   void hold();
   void let_go();
 
+  /// Brings every layer once, one after the other. An environment error where one is not what was
+  /// taken over. All ranks call it.
+  void verify();
+
   /// Adds up the gradients outside the layers, and all of them over the copies.
   void finish_gradients();
   /// Gives resident weights what the ranks have made of their parts.
@@ -67,7 +93,8 @@ class LayerWeights {
   /// The group that has this tensor, and the tensor's number in it; null: none has.
   std::pair<LayerGroup*, int64_t> find(const Tensor& tensor) const;
 
-  /// The most bytes of layers that were whole at a time, but for those held.
+  /// The most bytes of layers that were whole at a time, but for those held; and of a layer, but
+  /// for what is divided.
   int64_t most_bytes() const { return most_bytes_; }
   int64_t largest_layer_bytes() const;
 
@@ -81,6 +108,7 @@ class LayerWeights {
   std::shared_ptr<const World> world_, copies_;
   std::string model_;
   WeightSource source_;
+  bool divides_experts_ = false;
   bool trained_ = false;
   int64_t layers_ = 0;
   int64_t held_ = 0;
@@ -88,6 +116,7 @@ class LayerWeights {
   std::map<int64_t, std::vector<LayerGroup*>> of_layer_;
   std::map<const void*, std::pair<LayerGroup*, int64_t>> of_tensor_;  // by its implementation
   std::function<void()> on_pass_;
+  DividedPasses divided_;
   int64_t bytes_ = 0, most_bytes_ = 0;
 };
 

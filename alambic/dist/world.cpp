@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -12,7 +13,6 @@
 #include "alambic/base/stopwatch.h"
 #include "alambic/dist/buckets.h"
 #include "alambic/dist/device_transport.h"
-#include "alambic/dist/different_lines.h"
 #include "alambic/dist/meeting.h"
 
 namespace alambic {
@@ -238,6 +238,26 @@ Tensor World::reduce_rows(const Tensor& whole, const std::string& doing) const {
   return part.to(whole.device());
 }
 
+Tensor World::exchange_rows(const Tensor& rows, std::vector<int64_t> sent,
+                            std::vector<int64_t> arrives, const std::string& doing) const {
+  if (alone()) return rows;
+  const at::NoGradGuard no_grad;
+  std::vector<int64_t> shape = rows.sizes().vec();
+  shape[0] = std::accumulate(arrives.begin(), arrives.end(), int64_t{0});
+  const at::Device travels = road(rows.device());
+  const Tensor there = rows.to(travels).contiguous(), here = at::empty(shape, there.options());
+  // As bytes: Gloo knows fewer dtypes than we do.
+  const int64_t row = there.element_size() * c10::multiply_integers(rows.sizes().slice(1));
+  for (int64_t& count : sent) count *= row;
+  for (int64_t& count : arrives) count *= row;
+  Tensor out = here.view({-1}).view(at::kByte), in = there.view({-1}).view(at::kByte);
+  (*received_)[doing] += static_cast<double>(out.numel() - arrives[static_cast<size_t>(rank())]);
+  // c10d takes the counts away.
+  link_->run(carrier(travels), doing,
+             [&](c10d::Backend& by) { return by.alltoall_base(out, in, arrives, sent); });
+  return here.to(rows.device());
+}
+
 std::shared_ptr<World> World::part_of(int64_t rank, int64_t size, const std::string& name) const {
   auto part = std::make_shared<World>();
   part->place_ = place_;
@@ -328,19 +348,6 @@ int64_t World::sum(int64_t number, const std::string& doing) const {
   return one.item<int64_t>();
 }
 
-std::vector<int64_t> World::sum(const std::vector<int64_t>& numbers,
-                                const std::string& doing) const {
-  std::vector<int64_t> sums;
-  const auto* bytes = reinterpret_cast<const char*>(numbers.data());
-  for (const std::string& text : gather({bytes, numbers.size() * sizeof(int64_t)}, doing)) {
-    std::vector<int64_t> part(text.size() / sizeof(int64_t));
-    std::memcpy(part.data(), text.data(), text.size());
-    sums.resize(std::max(sums.size(), part.size()), 0);
-    for (size_t i = 0; i < part.size(); ++i) sums[i] += part[i];
-  }
-  return sums;
-}
-
 std::vector<std::string> World::gather(const std::string& bytes, const std::string& doing) const {
   if (alone()) return {bytes};
   Tensor sizes = at::zeros({size()}, at::kLong);
@@ -359,15 +366,6 @@ std::vector<std::string> World::gather(const std::string& bytes, const std::stri
   return texts;
 }
 
-std::string World::from_first(const std::string& bytes, const std::string& doing) const {
-  if (alone()) return bytes;
-  return gather(leads() ? bytes : "", doing).front();
-}
-
-double World::from_first(double number, const std::string& doing) const {
-  return sum(leads() ? number : 0.0, doing);
-}
-
 void World::from_first(const Tensor& numbers, const std::string& doing) const {
   if (alone()) return;
   std::vector<Tensor> message = {numbers};
@@ -381,17 +379,6 @@ void World::wait_for_all(const std::string& doing, double seconds) const {
   if (seconds > 0)
     options.timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
   link_->run(*link_->group, doing, [&](c10d::Backend& by) { return by.barrier(options); });
-}
-
-void World::require_equal(const std::string& text, const std::string& what) const {
-  const std::vector<std::string> texts = gather(text, "comparing the " + what);
-  for (size_t r = 1; r < texts.size(); ++r) {
-    if (texts[r] == texts.front()) continue;
-    const auto [mine, other] = different_lines(texts.front(), texts[r]);
-    throw input_error("the {} of rank {} are not those of rank 0: \"{}\", and \"{}\" there", what,
-                      r, other, mine)
-        .with_hint("every rank of a job runs the same command on the same files");
-  }
 }
 
 }  // namespace alambic

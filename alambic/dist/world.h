@@ -95,6 +95,11 @@ class World {
   /// This rank's of the equal parts of the ranks' rows added up.
   Tensor reduce_rows(const Tensor& whole, const std::string& doing) const;
 
+  /// All-to-all: the rows that other ranks send to this one, by rank, `arrives` of each; of these
+  /// rows, as long ones, each gets the next `sent`.
+  Tensor exchange_rows(const Tensor& rows, std::vector<int64_t> sent, std::vector<int64_t> arrives,
+                       const std::string& doing) const;
+
   /// Begins to send bytes to one rank. Messages with one `tag` come in the order in which they were
   /// sent, those with another when they are received.
   Message send(std::string bytes, int64_t to, int64_t tag, const std::string& doing) const;
@@ -110,7 +115,8 @@ class World {
   std::shared_ptr<const World> across_groups(int64_t size) const;
 
   /// Bytes that this rank has received, by what was being done: of n ranks (n − 1)/n of what is
-  /// gathered, told or reduced to parts, and twice that of what all have the sum of.
+  /// gathered, told or reduced to parts, and twice that of what all have the sum of; of rows that
+  /// are exchanged those of other ranks.
   const std::map<std::string, double>& received() const { return *received_; }
 
   /// Seconds in which this rank did nothing but wait for messages.

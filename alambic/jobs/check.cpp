@@ -72,7 +72,7 @@ Findings measure(DistillPlan plan) {
   DistillOptions& options = plan.options;
   options.teachers.cache.clear();
   options.teachers.ranks = 0;  // this process has both models, and all of the student
-  options.sharding.tensor_parallel_size = 1;
+  options.sharding.tensor_parallel_size = options.sharding.expert_parallel_size = 1;
   options.completions.file.clear();
   options.run.out.clear();  // replies of servers are kept there
   options.lmbda = options.lmbda > 0 ? 1 : 0;

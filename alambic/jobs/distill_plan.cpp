@@ -68,6 +68,16 @@ EngineOptions engine_of(const DistillPlan& plan) {
   return engine;
 }
 
+// The teachers here whose layers lie on several ranks.
+std::map<std::string, Model*> sharded_teachers(const DistillPlan& plan) {
+  std::map<std::string, Model*> sharded;
+  if (plan.options.teachers.weights != TeacherWeightsChoice::sharded) return sharded;
+  for (const MetaModel* teacher : plan.teacher_models()) {
+    sharded[teacher->folder] = teacher->model.model.get();
+  }
+  return sharded;
+}
+
 }  // namespace
 
 // Members are made in the order in which they are declared.
@@ -84,6 +94,7 @@ DistillPlan::DistillPlan(const DistillOptions& given)
   objective.policy.temperature = options.sampling.temperature;
   select_trained(*student.model.model, options.trainable, 0);
   check_tensor_parallel(*student.model.model, options.sharding.tensor_parallel_size);
+  check_expert_parallel(*student.model.model, sharded_teachers(*this), options.sharding);
   rows.check();
   chats.check_effect(rows.name());
   for (PlannedTeacher& teacher : teachers) {

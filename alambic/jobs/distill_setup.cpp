@@ -118,7 +118,7 @@ DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
                "completions are drawn without them: the teacher grades the student's own "
                "distribution, and what changes it before the draw would make the loss another one");
   const ShardingOptions& sharding = options.sharding;
-  plan_.layers = student_layers(*plan_.world, sharding);
+  plan_.layers = student_layers(*student().model, *plan_.world, sharding);
   LoadOptions load = plan_.load;
   load.layers = plan_.layers.get();
   load_student_weights(student(), plan_.student.folder, load, options.trainable,

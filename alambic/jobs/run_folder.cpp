@@ -68,6 +68,7 @@ bool is_free(const std::string& key) {
                                "zero-stage",
                                "shard-size",
                                "tensor-parallel-size",
+                               "expert-parallel-size",
                                "teacher-weights",
                                "teacher-ranks",
                                "rank-timeout",

@@ -1,6 +1,7 @@
 // A run's models on its ranks.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -14,17 +15,25 @@ namespace alambic {
 struct ShardGroups {
   std::shared_ptr<const World> shard;   ///< this rank's
   std::shared_ptr<const World> copies;  ///< the ranks with the same part; null: one copy is all
+  bool divides_experts = false;  ///< each rank of `shard` keeps its routed experts for itself
 };
 
 /// Input errors: a size that does not divide the ranks.
 ShardGroups shard_groups(const World& world, int64_t shard_size);
+
+/// The groups of the ranks that share a model's layers. Where --expert-parallel-size says so and it
+/// has routed experts, they divide those. Input errors: sizes that do not divide the ranks, or that
+/// are not the same; experts that cannot be divided so. `name` is the model's.
+ShardGroups groups_of_model(Model& model, const World& world, const ShardingOptions& options,
+                            const std::string& name);
 
 /// What will have the layers of a model of that name. For load_model (LoadOptions::layers), and
 /// then for take_over().
 std::shared_ptr<LayerWeights> divided_layers(const ShardGroups& groups, WeightSource source,
                                              const std::string& name);
 /// Of a student, as the options say; null where each rank has all layers.
-std::shared_ptr<LayerWeights> student_layers(const World& world, const ShardingOptions& options);
+std::shared_ptr<LayerWeights> student_layers(Model& student, const World& world,
+                                             const ShardingOptions& options);
 
 /// Takes over what loading has left of the layers. The model answers a fixed prompt: where it was
 /// whole before, with the bits of then, and on all ranks with the same ones; else an environment or
@@ -39,5 +48,11 @@ std::shared_ptr<const World> writing_ranks(const World& world, const ShardingOpt
 
 /// An input error that says why so many ranks cannot write together with this student.
 void check_tensor_parallel(const Model& student, int64_t ranks);
+
+/// An input error that says why --expert-parallel-size cannot be with these models: none has
+/// experts that are divided, or they cannot be. `teachers`: those whose layers are sharded, by
+/// name.
+void check_expert_parallel(Model& student, const std::map<std::string, Model*>& teachers,
+                           const ShardingOptions& options);
 
 }  // namespace alambic

@@ -53,8 +53,8 @@ std::shared_ptr<const Teacher> TeacherPool::local(std::shared_ptr<const Model> m
                                         std::move(layers_of));
 }
 
-// What will have the layers of a teacher, as --teacher-weights says; null: nobody.
-std::shared_ptr<LayerWeights> TeacherPool::divided(const std::string& name) const {
+// What will have the layers of such a teacher, as --teacher-weights says; null: nobody.
+std::shared_ptr<LayerWeights> TeacherPool::divided(Model& model, const std::string& name) const {
   const TeacherWeightsChoice weights = plan_.options.teachers.weights;
   if (weights != TeacherWeightsChoice::sharded && weights != TeacherWeightsChoice::host) return {};
   if (weights == TeacherWeightsChoice::host) {
@@ -65,8 +65,9 @@ std::shared_ptr<LayerWeights> TeacherPool::divided(const std::string& name) cons
         "--teacher-weights sharded needs teachers that grade every row: ranks grade together")
         .with_hint("--teacher-weight NAME=SHARE averages them; host needs no other ranks");
   }
-  ShardGroups groups = shard_groups(*plan_.world, plan_.options.sharding.shard_size);
-  return divided_layers({groups.shard, nullptr}, WeightSource::gathered, name);
+  ShardGroups groups = groups_of_model(model, *plan_.world, plan_.options.sharding, name);
+  groups.copies = nullptr;  // nothing is learned
+  return divided_layers(groups, WeightSource::gathered, name);
 }
 
 std::vector<std::shared_ptr<LayerWeights>> TeacherPool::layers() const {
@@ -149,7 +150,7 @@ TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
     return member;
   }
   if (!cached) {
-    member.layers = divided("the teacher " + source.folder);
+    member.layers = divided(*about.model, "the teacher " + source.folder);
     load.layers = member.layers.get();
     load.frozen &= member.layers == nullptr;  // packed weights do not come and go
     std::unique_ptr<Model> model = load_model(source.folder, load);

@@ -77,7 +77,7 @@ class TeacherPool {
   std::vector<int64_t> shown_layers(const Model& model) const;
   std::shared_ptr<const Teacher> local(std::shared_ptr<const Model> model, int64_t vocabulary,
                                        std::shared_ptr<LayerWeights> layers) const;
-  std::shared_ptr<LayerWeights> divided(const std::string& name) const;
+  std::shared_ptr<LayerWeights> divided(Model& model, const std::string& name) const;
   std::vector<size_t> route(const GradedRows& rows) const;
   std::shared_ptr<const Teacher> over(const Member& member, const GradedRows& rows,
                                       const std::vector<size_t>& graded) const;

@@ -122,7 +122,12 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   MachineOptions machine = options.machine;
   machine.threads = threads_of_rank(*world, machine.threads);
   LoadOptions load = prepare_machine(machine);
-  const std::shared_ptr<LayerWeights> layers = student_layers(*world, options.sharding);
+  std::shared_ptr<LayerWeights> layers;
+  if (options.sharding.shards_layers()) {
+    const std::unique_ptr<Model> outline = load_model(options.model, {.on_meta = true});
+    check_expert_parallel(*outline, {}, options.sharding);
+    layers = student_layers(*outline, *world, options.sharding);
+  }
   load.layers = layers.get();
   Pretrained student = load_student(options.model, load, options.trainable,
                                     static_cast<uint64_t>(options.training.seed));

@@ -9,8 +9,8 @@
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/kernels/device.h"
-#include "alambic/tensor/device_library.h"
 #include "alambic/tensor/device.h"
+#include "alambic/tensor/device_library.h"
 
 namespace alambic::kernels {
 

@@ -16,6 +16,7 @@
 #include "alambic/kernels/device_packed.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/adapter_fit.h"
+#include "alambic/model/divided_experts.h"
 #include "alambic/model/families.h"
 #include "alambic/model/side_by_side.h"
 #include "alambic/nn/layer_of_name.h"
@@ -207,7 +208,12 @@ class Loader {
       place = hollow(place.sizes(), at::device(options_.device).dtype(type));
       place.set_requires_grad(options_.trainable && !model_.is_constant(name));
       const auto release = [&](std::span<const std::byte> part) { files_->release(part); };
-      waiting_.push_back({layer, name, place, to_tensor(view, type, at::kCPU, release)});
+      const bool divides = options_.layers->divides_experts();
+      waiting_.push_back({.layer = layer,
+                          .name = name,
+                          .tensor = place,
+                          .division = divides ? division_of(name) : LayerTensor::Division::none,
+                          .numbers = to_tensor(view, type, at::kCPU, release)});
       return;
     }
     if (needs_numbers(place)) {

@@ -37,18 +37,6 @@ struct Dispatch {
   }
 };
 
-// What the experts make of their parts of the rows, one below the other.
-Tensor by_experts(const Tensor& x_PD, const std::vector<int64_t>& counts,
-                  const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert) {
-  std::vector<Tensor> outputs;
-  int64_t first = 0;
-  for (int64_t e = 0; e < std::ssize(counts); ++e) {
-    if (counts[e] > 0) outputs.push_back(expert(e, x_PD.narrow(0, first, counts[e])));
-    first += counts[e];
-  }
-  return at::cat(outputs);
-}
-
 // The choices with those outside of each token's best groups at −∞.
 Tensor in_best_groups(const Tensor& choice_NE, const RouterOptions& options) {
   const Tensor grouped_NGe = choice_NE.unflatten(-1, {options.groups, -1});
@@ -106,12 +94,16 @@ Router::Choice Router::operator()(const Tensor& x_ND, const Pass& pass,
   // Sigmoids may all vanish.
   if (options.norm_topk_prob) weights_NK = weights_NK / (weights_NK.sum(-1, true) + 1e-20);
   if (options.scaling != 1) weights_NK = weights_NK * options.scaling;
-  return {weights_NK, experts_NK};
+  return {weights_NK, experts_NK, ranks};
 }
 
 Router Router::copy() const {
   Router same = *this;
   same.load = nullptr;
+  if (ranks) {
+    same.ranks = std::make_shared<const ExpertRanks>(
+        ExpertRanks{.world = ranks->world, .way = ExpertRanks::Way::added_up});
+  }
   for (Tensor* tensor : {&same.weight_ED, &same.bias_E, &same.correction_E}) {
     if (tensor->defined()) *tensor = tensor->detach().clone();
   }
@@ -140,12 +132,15 @@ Tensor copies(const Tensor& x_ND, int64_t count) {
 }  // namespace
 
 Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
-                   const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
-                   const Tensor& base_ND) {
-  if (choice.experts_NK.numel() == 0) return base_ND;
+                   const ExpertOfRows& expert, const Tensor& base_ND) {
+  if (choice.experts_NK.numel() == 0 && !choice.ranks) return base_ND;
+  const auto of_rows = [&](const Tensor& x_PD, const std::vector<int64_t>& counts) {
+    return choice.ranks ? by_experts_of_ranks(*choice.ranks, x_PD, counts, expert)
+                        : by_experts(x_PD, counts, expert);
+  };
   if (sorts_by_kernel(x_ND, base_ND, options)) {
     const auto one_by_one = [&](const Tensor& x_PD, const kernels::on_device::Routed& routed) {
-      return by_experts(x_PD, on_host(routed.counts_E), expert);
+      return of_rows(x_PD, on_host(routed.counts_E));
     };
     return mix_groups(x_ND, choice, options, one_by_one, base_ND);
   }
@@ -154,7 +149,7 @@ Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const Route
   const Tensor token_P = on_cpu ? dispatch.order.floor_divide(options.top_k) : Tensor();
   const Tensor x_PD = on_cpu ? x_ND.index_select(0, token_P)
                              : copies(x_ND, options.top_k).index_select(0, dispatch.order);
-  const Tensor y_PD = by_experts(x_PD, dispatch.counts, expert);
+  const Tensor y_PD = of_rows(x_PD, dispatch.counts);
   const Tensor weight_P1 =
       choice.weights_NK.flatten().index_select(0, dispatch.order).unsqueeze(-1);
   const Tensor weighted_PD = (y_PD * weight_P1).to(x_ND.scalar_type());
@@ -193,7 +188,7 @@ Tensor Moe::forward(const Tensor& x_ND, const Router::Choice& choice) const {
   Tensor base_ND = shared ? (*shared)(x_ND) : at::zeros_like(x_ND);
   if (shared_gate.weight.defined()) base_ND = base_ND * shared_gate(x_ND).sigmoid();
   const MlpShape& shape = experts.front().shape;
-  if (takes_groups(x_ND, base_ND, router.options) && shape.limit == 0) {
+  if (!choice.ranks && takes_groups(x_ND, base_ND, router.options) && shape.limit == 0) {
     const ExpertStacks stacks(experts);
     if (can_be_grouped(x_ND, {stacks.gate_up, stacks.down}, router.options)) {
       const auto of_all = [&](const Tensor& x_PD, const kernels::on_device::Routed& routed) {
@@ -217,7 +212,9 @@ std::string Moe::undivided(int64_t ranks) const {
 std::unique_ptr<FeedForward> Moe::part(const World& group) const {
   auto part = std::make_unique<Moe>(*this);
   part->router = router.copy();
-  for (DenseMlp& expert : part->experts) expert = expert.columns(group);
+  if (!router.ranks) {
+    for (DenseMlp& expert : part->experts) expert = expert.columns(group);
+  }
   if (shared) part->shared = shared->columns(group);
   if (shared_gate.weight.defined()) part->shared_gate = shared_gate.copy();
   return part;

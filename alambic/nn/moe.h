@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "alambic/nn/expert_parallel.h"
 #include "alambic/nn/mlp.h"
 #include "alambic/nn/router_load.h"
 
@@ -40,25 +41,32 @@ struct Router {
   Tensor correction_E;  ///< learns nothing; undefined: none
   /// Counts of the experts that passes with gradients choose, for each position; null: none.
   std::shared_ptr<RouterLoad> load;
+  /// Ranks that have the experts, each its part; null: they are all here.
+  std::shared_ptr<const ExpertRanks> ranks;
 
   struct Choice {
     Tensor weights_NK;  ///< float32 (float64 for float64 weights), differentiable
     Tensor experts_NK;  ///< int64
+    std::shared_ptr<const ExpertRanks> ranks = nullptr;
+
+    /// Number of the first expert whose matrices are here, of a block that has them in stacks.
+    int64_t first_here(int64_t experts) const { return ranks ? ranks->first(experts) : 0; }
   };
 
   Router(int64_t width, const RouterOptions& options);
   /// Scores in float32, whatever the dtype of x and the weights. `given_NK`: experts (int64) that
   /// are chosen whatever their scores; undefined: the best are.
   Choice operator()(const Tensor& x_ND, const Pass& pass, const Tensor& given_NK = {}) const;
-  /// The same with tensors of its own, which counts nothing.
+  /// The same with tensors of its own, which counts nothing. Its experts are those that are added
+  /// up over the ranks that have these, or all here.
   Router copy() const;
 };
 
 /// `base_ND` and the chosen experts' outputs times their weights. `expert(e, x)` is called once for
-/// each expert that got tokens, with all of them.
+/// each expert that got tokens, with all of them; of divided ones on the rank that has it
+/// (nn/expert_parallel.h).
 Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
-                   const std::function<Tensor(int64_t e, const Tensor& x_PD)>& expert,
-                   const Tensor& base_ND);
+                   const ExpertOfRows& expert, const Tensor& base_ND);
 
 /// Whether an accelerator's kernels sort and combine the rows (kernels/device_moe.h).
 bool sorts_by_kernel(const Tensor& x_ND, const Tensor& base_ND, const RouterOptions& options);
@@ -89,7 +97,8 @@ struct Moe : FeedForward {
   Tensor forward(const Tensor& x_ND, const Pass& pass) const override;
   Tensor forward(const Tensor& x_ND, const Router::Choice& choice) const;
   void visit(const std::string& prefix, const TensorVisitor& visitor) override;
-  /// Every rank has the router and some columns of every expert.
+  /// Every rank has the router and some columns of every expert, or where they are divided already
+  /// all of its own experts, which stay this block's.
   std::string undivided(int64_t ranks) const override;
   std::unique_ptr<FeedForward> part(const World& group) const override;
 };

@@ -14,6 +14,7 @@ std::vector<TeacherWeights> teacher_ways(const ScaleJob& job, const LayoutChoice
 
 std::vector<int64_t> shards(const ScaleJob& job, const LayoutChoice& choice) {
   const int64_t learners = job.layout.learners();
+  if (choice.expert_parallel.value_or(1) > 1) return {std::min(*choice.expert_parallel, learners)};
   if (choice.shard) return {std::min(*choice.shard, learners)};
   std::vector<int64_t> sizes = {std::min(job.layout.node(), learners)};
   if (learners > job.layout.node()) sizes.push_back(learners);
@@ -54,11 +55,13 @@ ScalePlan plan_of(const ScaleJob& job) {
 
 namespace {
 
-// With so many devices writing together.
-ScalePlan best_plan_of(const ScaleJob& job, const LayoutChoice& choice, int64_t tensor_parallel) {
+// With what is chosen of devices that write together and that divide experts, else none do.
+ScalePlan best_plan_of(const ScaleJob& job, const LayoutChoice& choice) {
   std::optional<ScalePlan> best;
-  const std::vector<int64_t> stages =
-      choice.zero_stage ? std::vector<int64_t>{*choice.zero_stage} : std::vector<int64_t>{1, 2, 3};
+  const bool divided = choice.expert_parallel.value_or(1) > 1 && job.student.experts_of_layer > 0;
+  std::vector<int64_t> stages = {2, 3};  // whose ranks divide a student's experts
+  if (!divided) stages.insert(stages.begin(), 1);
+  if (choice.zero_stage) stages = {*choice.zero_stage};
   for (const int64_t shard : shards(job, choice)) {
     for (const int64_t stage : stages) {
       for (const TeacherWeights teacher : teacher_ways(job, choice)) {
@@ -66,7 +69,8 @@ ScalePlan best_plan_of(const ScaleJob& job, const LayoutChoice& choice, int64_t 
         tried.layout.zero_stage = stage;
         tried.layout.shard = shard;
         tried.layout.teacher = teacher;
-        tried.layout.tensor_parallel = tensor_parallel;
+        tried.layout.tensor_parallel = choice.tensor_parallel.value_or(1);
+        tried.layout.expert_parallel = choice.expert_parallel.value_or(1);
         ScalePlan plan = with_passes(tried);
         if (!best || is_better(plan, *best)) best = std::move(plan);
       }
@@ -75,16 +79,44 @@ ScalePlan best_plan_of(const ScaleJob& job, const LayoutChoice& choice, int64_t 
   return *best;
 }
 
+bool divides(const ModelSizes& model, int64_t ranks) {
+  return model.experts_of_layer > 0 && model.experts_of_layer % ranks == 0;
+}
+
+// Choices beside what is asked for, with so many devices that write together or divide experts.
+std::vector<LayoutChoice> choices_beside(const ScaleJob& job, const LayoutChoice& asked,
+                                         int64_t size) {
+  std::vector<LayoutChoice> choices;
+  // Ranks that write together are those that divide experts.
+  const auto add = [&](const LayoutChoice& choice) {
+    const int64_t together = choice.tensor_parallel.value_or(1);
+    const int64_t apart = choice.expert_parallel.value_or(1);
+    if (together == 1 || apart == 1 || together == apart) choices.push_back(choice);
+  };
+  LayoutChoice more = asked;
+  if (!asked.tensor_parallel && size <= job.student.most_together) {
+    more.tensor_parallel = size;
+    add(more);
+  }
+  if (asked.expert_parallel || asked.shard) return choices;
+  if (divides(job.student, size) || divides(job.teacher, size)) {
+    more.expert_parallel = size;
+    add(more);
+  }
+  return choices;
+}
+
 }  // namespace
 
 ScalePlan best_plan(const ScaleJob& job, const LayoutChoice& choice) {
-  ScalePlan best = best_plan_of(job, choice, choice.tensor_parallel.value_or(1));
-  const int64_t most =
-      std::min({job.layout.node(), job.layout.learners(), job.student.most_together});
-  for (int64_t size = 2; !choice.tensor_parallel && !best.fits && size <= most; size *= 2) {
+  ScalePlan best = best_plan_of(job, choice);
+  const int64_t most = std::min(job.layout.node(), job.layout.learners());
+  for (int64_t size = 2; !best.fits && size <= most; size *= 2) {
     if (job.layout.learners() % size != 0) continue;
-    ScalePlan plan = best_plan_of(job, choice, size);
-    if (is_better(plan, best)) best = std::move(plan);
+    for (const LayoutChoice& more : choices_beside(job, choice, size)) {
+      ScalePlan plan = best_plan_of(job, more);
+      if (is_better(plan, best)) best = std::move(plan);
+    }
   }
   return best;
 }

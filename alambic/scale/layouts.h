@@ -12,7 +12,7 @@ namespace alambic {
 struct LayoutChoice {
   std::optional<int64_t> zero_stage, shard;
   std::optional<TeacherWeights> teacher;
-  std::optional<int64_t> tensor_parallel;
+  std::optional<int64_t> tensor_parallel, expert_parallel;
 };
 
 struct ScalePlan {
@@ -29,8 +29,9 @@ ScalePlan plan_of(const ScaleJob& job);
 
 /// Of the layouts that fit into usable_memory of each device the one with the shortest step; where
 /// none does, the one that needs least. Sharding stays within a node where that is enough. A step
-/// may be cut into micro-passes, as few as fit. Devices of a node write together where it is asked
-/// for, or where nothing fits otherwise.
+/// may be cut into micro-passes, as few as fit. Devices of a node write together, or divide routed
+/// experts (those that share one copy then do so), where it is asked for, or where nothing fits
+/// otherwise.
 ScalePlan best_plan(const ScaleJob& job, const LayoutChoice& choice = {});
 
 }  // namespace alambic

@@ -14,7 +14,8 @@ constexpr double chunk_rows = 2048;
 double teacher_bytes(const ScaleJob& job) {
   const ModelSizes& teacher = job.teacher;
   const double element = job.work.teacher_element;
-  const double passing = element * (teacher.outside + 2 * teacher.largest_layer);
+  const double layer = job.divides_teacher_experts() ? teacher.largest_rest : teacher.largest_layer;
+  const double passing = element * (teacher.outside + 2 * layer);
   switch (job.layout.teacher) {
     case TeacherWeights::none:
       return 0;
@@ -29,6 +30,30 @@ double teacher_bytes(const ScaleJob& job) {
   return 0;
 }
 
+// The student's numbers as they lie here: what is whole while completions are written, and a part
+// of what comes and goes.
+std::vector<RankBytes> student_bytes(const ScaleJob& job) {
+  const ModelSizes& student = job.student;
+  const ScaleLayout& layout = job.layout;
+  const auto shard = static_cast<double>(layout.shard);
+  const auto together = static_cast<double>(layout.tensor_parallel);
+  const bool divided = job.divides_student_experts(), gathered = layout.zero_stage == 3;
+  const double experts = divided ? student.experts : 0, rest = student.in_layers() - experts;
+  double whole = student.parameters;
+  if (together > 1) {
+    const double layer = divided ? student.largest_rest : student.largest_layer;
+    whole = student.outside + (gathered ? 2 * layer : rest);
+  }
+  const double part = (gathered ? student.in_layers() : experts) / shard;
+  std::vector<RankBytes> parts = {{"student's weights", job.work.element * whole},
+                                  {"student's shard", job.work.element * part}};
+  if (together > 1) {
+    // Experts that are divided already write where they are.
+    parts.push_back({"student's part for writing", job.work.element * rest / together});
+  }
+  return parts;
+}
+
 }  // namespace
 
 std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
@@ -41,17 +66,7 @@ std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
   const double over_all = static_cast<double>(layout.learners());
   const double state_share = stage == 0 ? 1 : stage == 1 ? over_all : shard;
   const auto together = static_cast<double>(layout.tensor_parallel);
-  const bool never_whole = stage == 3 && together > 1;
-  std::vector<RankBytes> parts = {
-      {"student's weights",
-       work.element *
-           (never_whole ? student.outside + 2 * student.largest_layer : student.parameters)}};
-  if (stage == 3) {
-    parts.push_back({"student's shard", work.element * student.in_layers() / shard});
-  }
-  if (together > 1) {
-    parts.push_back({"student's part for writing", work.element * student.in_layers() / together});
-  }
+  std::vector<RankBytes> parts = student_bytes(job);
   parts.push_back(
       {"gradients", stage < 2 ? work.element * student.trained : 4 * student.trained / shard});
   parts.push_back({"optimizer", state * student.trained / state_share});

@@ -14,11 +14,14 @@ namespace alambic {
 struct ModelSizes {
   std::string name;
   double parameters = 0;
-  double outside = 0;        ///< of them, those of no layer: embedding, last norm, head
-  double head = 0;           ///< those that logits are made with
-  double experts = 0;        ///< those of routed experts
-  double expert_share = 1;   ///< share of the tokens that comes to a routed expert
-  double largest_layer = 0;  ///< those of the largest layer
+  double outside = 0;            ///< of them, those of no layer: embedding, last norm, head
+  double head = 0;               ///< those that logits are made with
+  double experts = 0;            ///< those of routed experts
+  double expert_share = 1;       ///< share of the tokens that comes to a routed expert
+  double routed = 0;             ///< routed experts that a token goes to, of all layers together
+  int64_t experts_of_layer = 0;  ///< routed ones that ranks could divide; 0: none
+  double largest_layer = 0;      ///< those of the largest layer
+  double largest_rest = 0;       ///< those of the largest layer without what can be divided of it
   double layers = 0;
   double width = 0;
   double vocabulary = 0;
@@ -26,6 +29,7 @@ struct ModelSizes {
   double activations = 0;      ///< numbers per token that the backward pass of all layers needs
   double trained = 0;          ///< numbers that are trained; 0: none
   double trained_outside = 0;  ///< of them, those of no layer
+  double trained_experts = 0;  ///< of them, those of routed experts that ranks could divide
   int64_t most_together = 1;   ///< the most of 2, 4, 8 … devices that can divide its layers
 
   double in_layers() const { return parameters - outside; }
@@ -63,6 +67,7 @@ struct ScaleLayout {
   int64_t zero_stage = 1;       ///< Rajbhandari et al., arXiv 1910.02054
   int64_t shard = 1;            ///< devices that share one copy of what is sharded
   int64_t tensor_parallel = 1;  ///< devices that write completions together, each with its heads
+  int64_t expert_parallel = 1;  ///< devices that divide routed experts, as `shard`; 1: they do not
   TeacherWeights teacher = TeacherWeights::none;
   int64_t teacher_devices = 0;  ///< of the devices, those with the teacher alone; 0: all have both
 
@@ -83,6 +88,15 @@ struct ScaleJob {
   ModelSizes student, teacher;
   ScaleWork work;
   ScaleLayout layout;
+
+  /// Whether tokens go to the devices that have their experts.
+  bool divides_student_experts() const {
+    return layout.expert_parallel > 1 && layout.zero_stage > 1 && student.experts_of_layer > 0;
+  }
+  bool divides_teacher_experts() const {
+    return layout.expert_parallel > 1 && layout.teacher == TeacherWeights::sharded &&
+           teacher.experts_of_layer > 0;
+  }
 };
 
 std::string name_of(TeacherWeights weights);

@@ -15,6 +15,7 @@ std::string layout_of(const ScalePlan& plan) {
   const ScaleLayout& layout = plan.job.layout;
   std::string text = fmt::format("ZeRO-{} by {}", layout.zero_stage, layout.shard);
   if (layout.tensor_parallel > 1) text += fmt::format(", TP-{}", layout.tensor_parallel);
+  if (layout.expert_parallel > 1) text += fmt::format(", EP-{}", layout.expert_parallel);
   if (layout.teacher != TeacherWeights::none) {
     text += ", teacher " + name_of(layout.teacher);
   }
@@ -78,6 +79,7 @@ Json json_of(const ScalePlan& plan) {
                {"zero_stage", layout.zero_stage},
                {"shard_size", layout.shard},
                {"tensor_parallel_size", layout.tensor_parallel},
+               {"expert_parallel_size", layout.expert_parallel},
                {"teacher_weights", name_of(layout.teacher)},
                {"teacher_devices", layout.teacher_devices},
                {"micro_passes", plan.job.work.micro_passes},

@@ -9,8 +9,8 @@
 
 namespace alambic {
 
-/// {"devices", "per_node", "zero_stage", "shard_size", "tensor_parallel_size", "teacher_weights",
-/// "micro_passes", "fits",
+/// {"devices", "per_node", "zero_stage", "shard_size", "tensor_parallel_size",
+/// "expert_parallel_size", "teacher_weights", "micro_passes", "fits",
 ///  "memory": {part: bytes}, "phases": {phase: {"compute", "traffic", "seconds"}},
 ///  "traffic": {message: bytes}, "step_seconds", "tokens_per_second"}
 nlohmann::ordered_json json_of(const ScalePlan& plan);

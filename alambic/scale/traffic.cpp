@@ -19,6 +19,12 @@ double passes_of_teacher(const ScaleJob& job) {
   return std::ceil(tokens / static_cast<double>(gathered_grading_pass_tokens));
 }
 
+// Numbers that a device with so many tokens sends to other devices' experts in a pass, where all
+// experts are used alike: as many come here.
+double rows_to_experts(const ModelSizes& model, double tokens, double ranks) {
+  return tokens * model.routed * model.width * others(ranks);
+}
+
 }  // namespace
 
 std::vector<Traffic> traffic_of(const ScaleJob& job) {
@@ -31,6 +37,9 @@ std::vector<Traffic> traffic_of(const ScaleJob& job) {
   const double outside = gradient_element * student.trained_outside;
   const double weights = job.work.element * student.trained;
   const double layers = student.layers;
+  const bool divided = job.divides_student_experts();
+  const double experts = divided ? student.experts : 0;
+  const double of_experts = divided ? gradient_element * student.trained_experts : 0;
   std::vector<Traffic> messages;
   const auto add = [&](const char* name, double bytes, Beside beside, double ranks,
                        double exchanges) {
@@ -42,22 +51,37 @@ std::vector<Traffic> traffic_of(const ScaleJob& job) {
     if (layout.zero_stage == 1) add("weights", weights * others(all), Beside::update, all, 1);
   } else {
     const double copies = layout.copies();
-    add("layers' gradients", passes * (gradients - outside) * others(shard), Beside::learn, shard,
-        passes * layers);
+    add("layers' gradients", passes * (gradients - outside - of_experts) * others(shard),
+        Beside::learn, shard, passes * layers);
     add("other gradients", outside * others(shard), Beside::update, shard, 1);
     if (copies > 1) {
       messages.push_back({"gradients between copies", 2 * gradients / shard * others(copies),
                           Beside::update, copies, 1, layout.devices > layout.node()});
     }
+    // Experts that are divided come where a device writes alone.
+    const bool whole = layout.tensor_parallel == 1;
     if (layout.zero_stage == 2) {
-      add("weights", weights * others(shard), Beside::update, shard, 1);
+      add("weights", (weights - job.work.element / gradient_element * of_experts) * others(shard),
+          Beside::update, shard, 1);
+      if (whole) {
+        add("weights for completions", job.work.element * experts * others(shard), Beside::generate,
+            shard, layers);
+      }
     } else {
-      const double in_layers = job.work.element * student.in_layers() * others(shard);
+      const double in_layers = job.work.element * (student.in_layers() - experts) * others(shard);
       add("other weights", job.work.element * student.trained_outside * others(shard),
           Beside::update, shard, 1);
       add("weights for learning", 2 * passes * in_layers, Beside::learn, shard,
           2 * passes * layers);
-      add("weights for completions", in_layers, Beside::generate, shard, layers);
+      const double more = whole ? job.work.element * experts * others(shard) : 0;
+      add("weights for completions", in_layers + more, Beside::generate, shard, layers);
+    }
+    if (divided) {
+      // There and back, forward, again before the backward pass, and as gradients.
+      const double tokens = job.work.tokens() / all;
+      add("tokens to experts and back",
+          6 * rows_to_experts(student, tokens, shard) * job.work.element, Beside::learn, shard,
+          9 * passes * layers);
     }
   }
   if (layout.tensor_parallel > 1) {
@@ -84,11 +108,18 @@ std::vector<Traffic> traffic_of(const ScaleJob& job) {
                         .at_once = true});
   }
   const double readings = passes_of_teacher(job);
-  const double teacher = readings * job.work.teacher_element * job.teacher.in_layers();
+  const double apart = job.divides_teacher_experts() ? job.teacher.experts : 0;
+  const double teacher = readings * job.work.teacher_element * (job.teacher.in_layers() - apart);
   const auto teacher_shard = static_cast<double>(layout.teacher_shard());
   if (layout.teacher == TeacherWeights::sharded) {
     add("teacher's weights", teacher * others(teacher_shard), Beside::grade, teacher_shard,
         readings * job.teacher.layers);
+    if (apart > 0) {
+      const double tokens = job.work.tokens() / static_cast<double>(layout.graders());
+      add("teacher's tokens to experts and back",
+          2 * rows_to_experts(job.teacher, tokens, teacher_shard) * job.work.state_element(),
+          Beside::grade, teacher_shard, 3 * readings * job.teacher.layers);
+    }
   } else if (layout.teacher == TeacherWeights::host) {
     messages.push_back({"teacher's weights", teacher, Beside::grade, 1,
                         readings * job.teacher.layers,

@@ -30,6 +30,9 @@ struct Traffic {
 ///   stage 3: m times two gathers of the layers' W and a reduce-scatter of their G; one of the rest
 ///            of G and a gather of the rest of W; a gather of the layers' W for completions
 ///   copies of a sharded student: an all-reduce of a rank's part of G between them
+///   experts divided over N devices: of each token to each of its k experts in every layer a row of
+///            the layer's width, (N − 1)/N of them to other devices, and back: three times in
+///            learning (forward, again, as gradients), once in grading; no gathers of experts
 ///   completions by T ranks together: for each token an all-reduce of each sequence's hidden state
 ///            behind both blocks of every layer, and a gather of its logits
 ///   teacher on devices of its own: the hidden states of a learner's completions

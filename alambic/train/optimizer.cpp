@@ -66,6 +66,7 @@ void AdamW::add(const std::string& name, const Tensor& tensor) {
   Parameter parameter{.name = name,
                       .weight = tensor,
                       .decays = options_.decay_vectors || tensor.dim() >= 2,
+                      .shape = tensor.sizes().vec(),
                       .place = numbers_};
   if (layers_) find_group(parameter);
   if (parameter.group == nullptr) numbers_ += tensor.numel();
@@ -76,6 +77,7 @@ void AdamW::find_group(Parameter& parameter) const {
   const auto [group, i] = layers_->find(parameter.weight);
   if (group == nullptr) return;
   parameter.group = group;
+  parameter.shape = group->shape(i);
   parameter.place = group->place(i);
   parameter.row = group->count();
 }
@@ -88,8 +90,8 @@ void AdamW::take_parts() {
   for (Parameter& parameter : parameters_) {
     if (parameter.group == nullptr) parameter.row = numbers_;
     Tensor part = parameter.weight.detach();  // shares the storage
-    const auto [first, last] =
-        world_of(parameter).part(parameter.place, part.numel(), parameter.row);
+    const int64_t numbers = c10::multiply_integers(parameter.shape);
+    const auto [first, last] = world_of(parameter).part(parameter.place, numbers, parameter.row);
     parameter.first = first;
     if (parameter.group != nullptr) {
       part = part_of_row(parameter, parameter.group->part(), first, last);
@@ -258,7 +260,7 @@ void AdamW::clear_gradients() {
 
 TensorPart AdamW::part_of(const Parameter& parameter, const char* what, const Tensor& part) const {
   return {.name = parameter.name + what,
-          .shape = parameter.weight.sizes().vec(),
+          .shape = parameter.shape,
           .first = parameter.first,
           .part = part,
           .again = world_->rank() >= world_of(parameter).size()};

@@ -77,6 +77,7 @@ class AdamW {
     Tensor weight;
     bool decays = false;
     LayerGroup* group = nullptr;  // null: in the row of all others
+    std::vector<int64_t> shape;   // of the whole weight
     int64_t place = 0, row = 0;   // in a row of so many numbers
     int64_t first = 0;            // of the weight's numbers, the first that is this rank's
     Tensor own;                   // this rank's part of the weight, flat or whole

@@ -67,6 +67,13 @@ class DeviceBackend : public c10d::Backend {
     --messages;
     return of_device(gloo_->_reduce_scatter_base(to, from, options));
   }
+  WorkPtr alltoall_base(at::Tensor& arrives, at::Tensor& sent, std::vector<int64_t>& arriving,
+                        std::vector<int64_t>& sending,
+                        const c10d::AllToAllOptions& options) override {
+    at::Tensor to = seen_by_kernels(arrives), from = seen_by_kernels(sent);
+    --messages;
+    return of_device(gloo_->alltoall_base(to, from, arriving, sending, options));
+  }
 
  private:
   // Behind what the device was given before, as NCCL's stream is.

@@ -74,11 +74,16 @@ void tell_each_other(const World& world, bool copies) {
   const Tensor own = on_device(at::full({2}, static_cast<double>(rank)));
   const Tensor spread = on_device(at::full({4}, static_cast<double>(rank)));
   const Tensor whole = on_device(at::zeros({4}));
+  const Tensor rows = on_device(at::arange(3, at::kFloat).view({3, 1}) + 10.0 * rank);
   if (is_simulated()) simulated::take_counts();
   world.sum({numbers, narrow}, "testing");
   const Tensor reduced = world.reduce_rows(row, "testing");
   world.gather_rows(whole, own, "testing").wait();
   world.spread({spread}, "testing");
+  // This rank keeps one row and sends two; of the other as many come.
+  const Tensor arrived = world.exchange_rows(
+      rows, rank == 0 ? std::vector<int64_t>{1, 2} : std::vector<int64_t>{2, 1},
+      rank == 0 ? std::vector<int64_t>{1, 2} : std::vector<int64_t>{2, 1}, "testing");
   if (is_simulated()) {
     const simulated::Counts counts = simulated::take_counts();
     EXPECT_EQ(counts.uploads + counts.reads > 0, copies);
@@ -89,6 +94,8 @@ void tell_each_other(const World& world, bool copies) {
   expect_numbers(reduced, rank == 0 ? at::tensor({0.0F, 3.0F}) : at::tensor({6.0F, 9.0F}));
   expect_numbers(whole, at::tensor({0.0F, 0.0F, 1.0F, 1.0F}));
   expect_numbers(spread, at::tensor({0.0F, 0.0F, 1.0F, 1.0F}));
+  expect_numbers(arrived, rank == 0 ? at::tensor({0.0F, 10.0F, 11.0F}).view({3, 1})
+                                    : at::tensor({1.0F, 2.0F, 12.0F}).view({3, 1}));
   // Tensors of the host beside them.
   const Tensor on_host = at::full({2}, rank + 1.0);
   world.sum({numbers, on_host}, "testing");

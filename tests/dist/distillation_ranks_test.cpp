@@ -94,6 +94,30 @@ struct DistilledByRanks : RunFixture {
     }
   }
 
+  // Pairs of ranks divide the experts of the student, and of the teacher where its layers are
+  // sharded; they write alone with the whole student, or together with what they have.
+  void expect_like_one_with_divided_experts() const {
+    struct Divided {
+      Kind kind;
+      ZeroStage stage;
+      TeacherWeightsChoice teacher;
+      int64_t writing_together;
+    };
+    for (const Divided& divided :
+         {Divided{Kind::experts, ZeroStage::gradients, TeacherWeightsChoice::resident, 2},
+          Divided{Kind::deepseek, ZeroStage::weights, TeacherWeightsChoice::sharded, 1}}) {
+      SCOPED_TRACE(kinds[static_cast<size_t>(divided.kind)]);
+      make_models(divided.kind);
+      DistillOptions options = options_of(divided.kind);
+      const Distilled one = run(options, std::make_shared<World>());
+      options.sharding = {.stage = divided.stage,
+                          .tensor_parallel_size = divided.writing_together,
+                          .expert_parallel_size = 2};
+      options.teachers.weights = divided.teacher;
+      expect_same(one, run(options, world));
+    }
+  }
+
   // Every stage with every kind of run; of the three places of a teacher's weights one each, in
   // turns, or all.
   void expect_like_one(bool everywhere) const {
@@ -128,6 +152,15 @@ TEST(DistillationsSlow, ByPairsThatWriteTogetherAreThatOfOne) {
   EXPECT_EQ(run_ranks(4, "DISABLED_DistilledByRanks.WritingTogether").exit_code, 0);
 }
 
+// Prevents a step that depends on who has which expert, and on who has more micro-batches.
+TEST(Distillations, ByTwoRanksThatDivideExpertsAreThatOfOne) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_DistilledByRanks.WithDividedExperts").exit_code, 0);
+}
+
+TEST(DistillationsSlow, ByPairsThatDivideExpertsAreThatOfOne) {
+  EXPECT_EQ(run_ranks(4, "DISABLED_DistilledByRanks.WithDividedExperts").exit_code, 0);
+}
+
 // Prevents a step that depends on how many took it, or on where the weights lay.
 TEST(Distillations, OfTwoRanksAreThatOfOne) {
   EXPECT_EQ(run_ranks(2, "DISABLED_DistilledByRanks.LikeOne").exit_code, 0);
@@ -144,6 +177,7 @@ using DISABLED_DistilledByRanks = DistilledByRanks;
 TEST_F(DISABLED_DistilledByRanks, LikeOne) { expect_like_one(false); }
 TEST_F(DISABLED_DistilledByRanks, LikeOneEverywhere) { expect_like_one(true); }
 TEST_F(DISABLED_DistilledByRanks, WritingTogether) { expect_like_one_in_pairs(); }
+TEST_F(DISABLED_DistilledByRanks, WithDividedExperts) { expect_like_one_with_divided_experts(); }
 
 }  // namespace
 }  // namespace alambic::distillation_ranks_test

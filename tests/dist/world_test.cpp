@@ -94,8 +94,8 @@ TEST(DISABLED_Rank, TellsTheOthers) {
   }
 }
 
-// Prevents an answer that is taken for another one's, and a part of the ranks that sums over all or
-// counts another part's neighbors as its own.
+// Prevents an answer that is taken for another one's, rows that go to another rank, and a part of
+// the ranks that sums over all or counts another part's neighbors as its own.
 TEST(Worlds, OfTwoAndThreeSendAndSplit) {
   EXPECT_EQ(run_ranks(2, "DISABLED_Rank.SendsAndSplits").exit_code, 0);
   EXPECT_EQ(run_ranks(3, "DISABLED_Rank.SendsAndSplits").exit_code, 0);
@@ -118,6 +118,16 @@ TEST(DISABLED_Rank, SendsAndSplits) {
   EXPECT_EQ(received(1), "one");
   EXPECT_EQ(received(1), "three");
   for (Message& message : sent) message.wait();
+  // A row more to each next rank, none to rank 0; those that come are as many from each.
+  std::vector<int64_t> rows_to, rows_from(static_cast<size_t>(size), rank);
+  for (int64_t to = 0; to < size; ++to) rows_to.push_back(to);
+  const Tensor rows = at::full({size * (size - 1) / 2, 2}, rank, at::kBFloat16);
+  const Tensor exchanged = world.exchange_rows(rows, rows_to, rows_from, "rows");
+  ASSERT_EQ(exchanged.size(0), rank * size);
+  for (int64_t from = 0; from < size; ++from) {
+    EXPECT_TRUE((exchanged.narrow(0, from * rank, rank) == from).all().item<bool>());
+  }
+  EXPECT_EQ(world.received().at("rows"), (size - 1) * rank * 4);
   const std::shared_ptr<const World> part = world.split(size - 1);
   const bool last = rank == size - 1;
   EXPECT_EQ(part->size(), last ? 1 : size - 1);

@@ -208,6 +208,82 @@ TEST(Traffic, IsThatOfTheReference) {
   }
 }
 
+// Qwen3-30B-A3B: 48 layers, 8 of 128 experts of 3 · 2048 · 768 numbers.
+ModelSizes qwen3_30b() {
+  const double table = 151936 * 2048.0, experts = 48.0 * 128 * 3 * 2048 * 768;
+  const double rest = 48 * 19.2e6;  // attention, router, norms
+  return {.name = "Qwen3-30B-A3B",
+          .parameters = experts + rest + 2 * table,
+          .outside = 2 * table,
+          .head = table,
+          .experts = experts,
+          .expert_share = 8.0 / 128,
+          .routed = 48 * 8,
+          .experts_of_layer = 128,
+          .largest_layer = (experts + rest) / 48,
+          .largest_rest = rest / 48,
+          .layers = 48,
+          .width = 2048,
+          .vocabulary = 151936,
+          .cache = 48 * 1024,
+          .activations = 48 * 2048 * 40.0,
+          .trained = experts + rest + 2 * table,
+          .trained_outside = 2 * table,
+          .trained_experts = experts,
+          .most_together = 8};
+}
+
+// Prevents experts that are sent as well as tokens, or tokens that are counted once where they go
+// there, back, again and as gradients; a device that is planned with more than its share of them.
+TEST(ExpertParallel, SendsTokensInsteadOfExperts) {
+  ScaleJob job = one_node(64, 1);
+  job.student = qwen3_30b();
+  job.teacher = {};
+  job.layout = {.devices = 8, .zero_stage = 3, .shard = 8};
+  const auto gathered = traffic_of(job);
+  const double memory = total(memory_of_rank(job));
+  job.layout.expert_parallel = 8;
+  const auto divided = traffic_of(job);
+  const double experts = job.student.experts, part = 7.0 / 8;
+  EXPECT_DOUBLE_EQ(
+      bytes_of(gathered, "weights for learning") - bytes_of(divided, "weights for learning"),
+      2 * 2 * experts * part);
+  EXPECT_DOUBLE_EQ(bytes_of(gathered, "layers' gradients") - bytes_of(divided, "layers' gradients"),
+                   4 * experts * part);
+  const double tokens = 64 * (128 + 512) / 8.0;
+  EXPECT_DOUBLE_EQ(bytes_of(divided, "tokens to experts and back"),
+                   6 * 2 * tokens * 48 * 8 * 2048 * part);
+  // Written alone: the whole student, and no second layer of experts.
+  EXPECT_EQ(total(memory_of_rank(job)), memory);
+  job.layout.tensor_parallel = 8;
+  EXPECT_LT(total(memory_of_rank(job)), memory);
+  // Of 64 completions weights travel for longer than tokens.
+  ScaleJob other = job;
+  other.layout.expert_parallel = 1;
+  EXPECT_LT(step_time(job).phases[2].all, 0.7 * step_time(other).phases[2].all);
+}
+
+// Prevents experts that are divided where they fit, and a student that is refused though it fits
+// so.
+TEST(ExpertParallel, IsPlannedWhereNothingElseFits) {
+  ScaleJob job = one_node(64, 1);
+  job.student = qwen3_30b();
+  job.teacher = {};
+  job.layout = {.devices = 8};
+  EXPECT_EQ(best_plan(job).job.layout.expert_parallel, 1);
+  ScaleJob large = job;  // two layers of all experts, or a whole student, leave no room
+  large.device.memory = 90e9;
+  const ScalePlan divided = best_plan(large);
+  EXPECT_TRUE(divided.fits);
+  EXPECT_EQ(divided.job.layout.expert_parallel, 8);
+  EXPECT_EQ(divided.job.layout.tensor_parallel, 8);
+  EXPECT_FALSE(best_plan(large, {.expert_parallel = 1}).fits);
+  const ScalePlan asked = best_plan(job, {.expert_parallel = 4});
+  EXPECT_EQ(asked.job.layout.expert_parallel, 4);
+  EXPECT_EQ(asked.job.layout.shard, 4);
+  EXPECT_GE(asked.job.layout.zero_stage, 2);
+}
+
 // Prevents a plan that forgets a part: 72 of 141 GB with activations of about 10 in the reference,
 // where ours for sequences of the full length are more.
 TEST(RankMemory, IsThatOfTheReference) {

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include "alambic/base/error.h"
 #include "alambic/base/json_object.h"
@@ -69,6 +70,9 @@ Finding layout_of(const ScalePlan& plan) {
     text += fmt::format(", completions by {} together (--tensor-parallel-size {})",
                         layout.tensor_parallel, layout.tensor_parallel);
   }
+  if (layout.expert_parallel > 1) {
+    text += fmt::format(", experts divided (--expert-parallel-size {})", layout.expert_parallel);
+  }
   if (layout.teacher != TeacherWeights::none) {
     text += fmt::format(", teacher {}", name_of(layout.teacher));
   }
@@ -83,7 +87,7 @@ Finding layout_of(const ScalePlan& plan) {
 std::string advice(const ScalePlan& plan, const PhaseSeconds& most) {
   if (most.traffic > most.compute) {
     return "messages between the ranks take most of it: more tokens for each device (--batch-size, "
-           "--num-generations)";
+           "--num-generations), or of a model with routed experts --expert-parallel-size";
   }
   if (most.name == "generate") {
     return "writing completions waits for the weights: more completions side by side "
@@ -130,6 +134,24 @@ Finding traffic_of_rank(const ScalePlan& plan) {
           ""};
 }
 
+// Stage and places that are not given are chosen so that experts can be divided.
+void check_divided_experts(Model& student,
+                           const std::map<std::string, std::unique_ptr<Model>>& teachers,
+                           const DistillOptions& options, int64_t learners) {
+  ShardingOptions sharding = options.sharding;
+  if (sharding.stage == ZeroStage::automatic) sharding.stage = ZeroStage::weights;
+  const TeacherWeightsChoice weights = options.teachers.weights;
+  std::map<std::string, Model*> sharded;
+  if (weights == TeacherWeightsChoice::automatic || weights == TeacherWeightsChoice::sharded) {
+    for (const auto& [name, model] : teachers) sharded[name] = model.get();
+  }
+  check_expert_parallel(student, sharded, sharding);
+  const int64_t apart = sharding.expert_parallel_size;
+  if (learners % apart == 0) return;
+  throw input_error("--expert-parallel-size {} does not divide the {} ranks that learn", apart,
+                    learners);
+}
+
 }  // namespace
 
 double bytes_of_text(const std::string& text, const std::string& where) {
@@ -154,9 +176,10 @@ ScaleJob scale_job(const DistillOptions& options, const PlannedMachine& machine)
   select_trained(*student, options.trainable, 0);
   ScaleJob job{.device = device_kind(machine.accelerator),
                .student = sizes_of(*student, options.student, length)};
+  std::map<std::string, std::unique_ptr<Model>> teachers;
   for (const NamedFolder& teacher : parse_teachers(options.teachers.teacher)) {
     if (teacher.folder == "self") continue;
-    const auto model = model_of(teacher.folder);
+    const auto& model = teachers[teacher.folder] = model_of(teacher.folder);
     const ModelSizes sizes = sizes_of(*model, teacher.folder, length);
     if (sizes.parameters > job.teacher.parameters) job.teacher = sizes;
   }
@@ -184,6 +207,7 @@ ScaleJob scale_job(const DistillOptions& options, const PlannedMachine& machine)
                       learners);
   }
   check_tensor_parallel(*student, options.sharding.tensor_parallel_size);
+  check_divided_experts(*student, teachers, options, learners);
   const double rows = completions / static_cast<double>(learners);
   job.work = {.completions = completions,
               .prompt = static_cast<double>(machine.prompt_length),
@@ -217,6 +241,9 @@ LayoutChoice layout_choice(const DistillOptions& options) {
   if (options.sharding.shard_size > 0) choice.shard = options.sharding.shard_size;
   if (const int64_t together = options.sharding.tensor_parallel_size; together > 1) {
     choice.tensor_parallel = together;
+  }
+  if (const int64_t apart = options.sharding.expert_parallel_size; apart > 1) {
+    choice.expert_parallel = apart;
   }
   switch (options.teachers.weights) {
     case TeacherWeightsChoice::automatic:

@@ -22,7 +22,8 @@ double bytes_of_text(const std::string& text, const std::string& where);
 /// are read. Of several teachers the largest is planned for. Input errors: those of the models.
 ScaleJob scale_job(const DistillOptions& options, const PlannedMachine& machine);
 
-/// What --zero-stage, --shard-size, --teacher-weights and --tensor-parallel-size fix.
+/// What --zero-stage, --shard-size, --teacher-weights, --tensor-parallel-size and
+/// --expert-parallel-size fix.
 LayoutChoice layout_choice(const DistillOptions& options);
 
 /// Memory of a device, its layout, time of a step and what it goes into, what to change; refused

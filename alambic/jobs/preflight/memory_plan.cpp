@@ -32,7 +32,7 @@ double cache_bytes(const KvCache::Shape& shape, double slots, double tokens, dou
 
 // Ranks that share one copy of what is divided.
 double ranks_of_copy(const DistillPlan& plan) {
-  const int64_t asked = plan.options.sharding.shard_size;
+  const int64_t asked = plan.options.sharding.ranks_of_copy();
   return static_cast<double>(asked > 0 ? asked : plan.world->place().local_size);
 }
 
@@ -71,12 +71,16 @@ void add_frozen(std::vector<MemoryPart>& plan, const std::string& name,
 
 // Teachers whose layers come and go: the part that stays here, and two layers that are whole.
 void add_divided(std::vector<MemoryPart>& plan, const std::vector<const MetaModel*>& models,
-                 double stays, at::ScalarType dtype) {
+                 double stays, bool experts_stay, at::ScalarType dtype) {
   double bytes = 0;
   for (const MetaModel* meta_model : models) {
     Model& model = *meta_model->model.model;
-    const auto all =
-        static_cast<double>(c10::elementSize(dtype)) * static_cast<double>(model.parameters());
+    const auto element = static_cast<double>(c10::elementSize(dtype));
+    const double all = element * static_cast<double>(model.parameters());
+    if (experts_stay && !model.routers().empty()) {
+      bytes += all * stays + 2 * element * sizes_of(model, "", 1).largest_rest;
+      continue;
+    }
     bytes += all * (stays + std::min(1.0, 2 / static_cast<double>(model.shape().cache.layers)));
   }
   plan.push_back({"teachers' weights", bytes});
@@ -84,7 +88,7 @@ void add_divided(std::vector<MemoryPart>& plan, const std::vector<const MetaMode
 
 // Teachers' own ranks that share one copy of a teacher, on any of the run's ranks.
 double teacher_ranks_of_copy(const DistillPlan& job) {
-  const int64_t asked = job.options.sharding.shard_size, all = job.options.teachers.ranks;
+  const int64_t asked = job.options.sharding.ranks_of_copy(), all = job.options.teachers.ranks;
   if (all == 0) return ranks_of_copy(job);
   const int64_t here = job.roles.apart() ? job.roles.all->place().local_size : all;
   return static_cast<double>(std::min(all, asked > 0 ? asked : here));
@@ -95,10 +99,11 @@ void add_teachers(std::vector<MemoryPart>& plan, const DistillPlan& job) {
   const at::ScalarType dtype = teacher_load(teachers, job.load).dtype;
   const std::vector<const MetaModel*> models = job.teacher_models();
   if (teachers.weights == TeacherWeightsChoice::sharded) {
-    return add_divided(plan, models, 1 / teacher_ranks_of_copy(job), dtype);
+    return add_divided(plan, models, 1 / teacher_ranks_of_copy(job),
+                       job.options.sharding.expert_parallel_size > 1, dtype);
   }
   if (teachers.weights == TeacherWeightsChoice::host) {
-    return add_divided(plan, models, job.load.device.is_cpu() ? 1 : 0, dtype);
+    return add_divided(plan, models, job.load.device.is_cpu() ? 1 : 0, false, dtype);
   }
   add_frozen(plan, "teachers' weights", models, job.load.device, dtype);
 }
@@ -239,14 +244,20 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
   std::vector<MemoryPart> parts;
   const WeightBytes loaded = student_weights(plan);
   const ModelSizes sizes = sizes_of(student, plan.student.folder, tokens);
-  const bool never_whole = options.sharding.stage == ZeroStage::weights && together > 1;
+  const bool gathered = options.sharding.stage == ZeroStage::weights;
+  const bool divided = divides && options.sharding.expert_parallel_size > 1;
+  // Experts that are divided write where they are.
+  const double experts = divided ? sizes.experts : 0, rest = sizes.in_layers() - experts;
+  const bool never_whole = (gathered || experts > 0) && together > 1;
   if (never_whole) {
-    parts.push_back({"student's weights", element * (sizes.outside + 2 * sizes.largest_layer)});
+    const double layer = divided ? sizes.largest_rest : sizes.largest_layer;
+    parts.push_back(
+        {"student's weights", element * (sizes.outside + (gathered ? 2 * layer : rest))});
   } else {
     loaded.put("student's weights", parts);
   }
   if (together > 1) {
-    parts.push_back({"student's part for writing", element * sizes.in_layers() / together});
+    parts.push_back({"student's part for writing", element * rest / together});
   }
   parts.insert(parts.end(),
                {{"gradients", divides ? 4 * trained / ranks_of_copy(plan) : element * trained},
@@ -256,9 +267,9 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
                  kept_element * kept_rows(options, length, micro) *
                      saved_activations(student, tokens, options.training.activation_checkpointing)},
                 {"logits' chunks", logits}});
-  if (options.sharding.stage == ZeroStage::weights) {
-    parts.push_back({"student's part",
-                     element * static_cast<double>(student.parameters()) / ranks_of_copy(plan)});
+  if (gathered || experts > 0) {
+    const double part = gathered ? static_cast<double>(student.parameters()) : experts;
+    parts.push_back({"student's part", element * part / ranks_of_copy(plan)});
   }
   parts.insert(parts.end(), auxiliary.begin(), auxiliary.end());
   double all = 0;

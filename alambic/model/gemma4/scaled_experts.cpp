@@ -25,7 +25,7 @@ Tensor ScaledExperts::forward(const Tensor& seen_ND, const Tensor& x_ND, const P
       per_expert_scale_E.index_select(0, choice.experts_NK.flatten()).view_as(choice.experts_NK);
   choice.weights_NK = choice.weights_NK * scale_NK;
   const Tensor zeros_ND = at::zeros_like(x_ND);
-  if (gate_up_proj.is_packed() && takes_groups(x_ND, zeros_ND, router.options) &&
+  if (!choice.ranks && gate_up_proj.is_packed() && takes_groups(x_ND, zeros_ND, router.options) &&
       can_be_grouped(x_ND, {gate_up_proj, down_proj}, router.options)) {
     const auto of_all = [&](const Tensor& x_PD, const kernels::on_device::Routed& routed) {
       const std::vector<Tensor> halves =
@@ -35,9 +35,11 @@ Tensor ScaledExperts::forward(const Tensor& seen_ND, const Tensor& x_ND, const P
     return mix_groups(x_ND, choice, router.options, of_all, zeros_ND);
   }
   const std::vector<Weight> both = gate_up_proj.matrices(), down = down_proj.matrices();
+  const int64_t first = choice.first_here(router.options.experts);
   const auto expert = [&](int64_t e, const Tensor& x_PD) {
-    const std::vector<Tensor> halves = kernels::linear(x_PD, both[e], Tensor()).chunk(2, -1);
-    return kernels::linear(kernels::geglu(halves[0], halves[1]), down[e], Tensor());
+    const int64_t i = e - first;
+    const std::vector<Tensor> halves = kernels::linear(x_PD, both[i], Tensor()).chunk(2, -1);
+    return kernels::linear(kernels::geglu(halves[0], halves[1]), down[i], Tensor());
   };
   return mix_experts(x_ND, choice, router.options, expert, zeros_ND);
 }

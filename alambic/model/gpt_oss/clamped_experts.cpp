@@ -39,7 +39,7 @@ Tensor ClampedExperts::forward(const Tensor& x_ND, const Pass& pass) const {
   const Router::Choice choice = router(x_ND, pass);
   const Tensor zeros_ND = at::zeros_like(x_ND);
   // Dense matrices lie input-major, which grouped products do not take.
-  if (gate_up_proj.is_packed() && takes_groups(x_ND, zeros_ND, router.options) &&
+  if (!choice.ranks && gate_up_proj.is_packed() && takes_groups(x_ND, zeros_ND, router.options) &&
       can_be_grouped(x_ND, {gate_up_proj, down_proj}, router.options)) {
     const auto of_all = [&](const Tensor& x_PD, const kernels::on_device::Routed& routed) {
       const Tensor both_PF = grouped_linear(x_PD, gate_up_proj, gate_up_proj_bias, routed);
@@ -50,8 +50,10 @@ Tensor ClampedExperts::forward(const Tensor& x_ND, const Pass& pass) const {
   const std::vector<Weight> both = gate_up_proj.matrices(), down = down_proj.matrices();
   const std::vector<Tensor> both_bias = gate_up_proj_bias.unbind();
   const std::vector<Tensor> down_bias = down_proj_bias.unbind();
+  const int64_t first = choice.first_here(router.options.experts);
   const auto expert = [&](int64_t e, const Tensor& x_PD) {
-    return mapped(gated_by(shape, mapped(x_PD, both[e], both_bias[e])), down[e], down_bias[e]);
+    const int64_t i = e - first;
+    return mapped(gated_by(shape, mapped(x_PD, both[i], both_bias[i])), down[i], down_bias[i]);
   };
   return mix_experts(x_ND, choice, router.options, expert, zeros_ND);
 }
@@ -62,6 +64,11 @@ std::string ClampedExperts::undivided(int64_t ranks) const {
 }
 
 std::unique_ptr<FeedForward> ClampedExperts::part(const World& group) const {
+  if (router.ranks) {
+    auto own = std::make_unique<ClampedExperts>(*this);
+    own->router = router.copy();
+    return own;
+  }
   ClampedShape narrow = shape;
   const int64_t first = group.begin(shape.inner);
   narrow.inner = group.end(shape.inner) - first;

@@ -86,6 +86,22 @@ TEST_F(Plan, LetsDevicesWriteTogether) {
   EXPECT_EQ(check("--world-size 7 --nodes 1 --tensor-parallel-size 2").code, 2);
 }
 
+// Prevents a plan in which every device gets all experts, and one for ranks that the run would
+// refuse.
+TEST_F(Plan, LetsDevicesDivideExperts) {
+  EXPECT_EQ(check("--world-size 8 --expert-parallel-size 2").code, 2);  // dense
+  init_tiny_mixtral(folder / "whole", "4");
+  fs::rename(folder / "whole/config.json", folder / "student/config.json");
+  const Outcome outcome = check("--world-size 8 --expert-parallel-size 2");
+  ASSERT_EQ(outcome.code, 0) << outcome.text;
+  for (const char* part :
+       {"over 2 ranks, experts divided (--expert-parallel-size 2)", "tokens to experts and back"}) {
+    EXPECT_NE(outcome.text.find(part), std::string::npos) << part << "\n" << outcome.text;
+  }
+  EXPECT_EQ(check("--world-size 8 --expert-parallel-size 8").code, 2);  // 4 experts
+  EXPECT_EQ(check("--world-size 7 --nodes 1 --expert-parallel-size 2").code, 2);
+}
+
 // Prevents a job of a day's queue that ends in its first step.
 TEST_F(Plan, RefusesWhatFitsInNoWay) {
   const Outcome outcome = check("--world-size 8 --device-memory 1MB");
