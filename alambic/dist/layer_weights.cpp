@@ -141,12 +141,20 @@ void LayerWeights::let_go() {
   for (int64_t i = 0; i < layers_; ++i) leave(i);
 }
 
-void LayerWeights::verify() {
-  for (const auto& group : groups_) {
-    if (group->here()) continue;
-    group->fetch(doing("weights that were read"));
-    group->wait();
-    group->release();
+void LayerWeights::bring(int64_t layer) {
+  for_layer(layer, [&](LayerGroup& group) {
+    if (group.here()) return;
+    group.fetch(doing("whole layers"));
+    bytes_ += group.bytes();
+    group.wait();
+  });
+  if (held_ == 0) most_bytes_ = std::max(most_bytes_, bytes_);
+}
+
+void LayerWeights::bring_all() {
+  for (int64_t i = 0; i < layers_; ++i) {
+    bring(i);
+    leave(i);
   }
 }
 

@@ -80,9 +80,12 @@ class LayerWeights {
   void hold();
   void let_go();
 
-  /// Brings every layer once, one after the other. An environment error where one is not what was
-  /// taken over. All ranks call it.
-  void verify();
+  /// Makes a layer whole until it is left, with what ranks divide of it: for who reads weights. All
+  /// ranks call it.
+  void bring(int64_t layer);
+  /// Brings every layer once, one after the other: what another rank's LayerStream needs of this
+  /// one. An environment error where a layer is not what was taken over.
+  void bring_all();
 
   /// Adds up the gradients outside the layers, and all of them over the copies.
   void finish_gradients();

@@ -163,13 +163,17 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   }
   const std::shared_ptr<TeacherRanks>& teachers = setup.plan().teacher_ranks;
   if (teachers) teachers->end(static_cast<int64_t>(result.ending));
-  if (!provenance) return result;  // rank 0 writes the model
   if (result.ending != RunEnding::finished) {
-    provenance->finish(result);
+    if (provenance) provenance->finish(result);
+    return result;
+  }
+  LayerWeights* const layers = setup.plan().layers.get();
+  if (!provenance) {  // rank 0 writes the model
+    accompany_export(layers, options.trainable);
     return result;
   }
   export_student(setup.student(), options.student, options.trainable, folder.path(),
-                 card_of(options, result.validation, policy), options.run.save_dtype);
+                 card_of(options, result.validation, policy), options.run.save_dtype, layers);
   setup.plan().chats.save_to(folder.model());
   provenance->finish(result);
   result.model = folder.model();

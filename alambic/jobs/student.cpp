@@ -71,8 +71,24 @@ void load_student_weights(Pretrained& student, const std::string& folder, LoadOp
   make_trainable(*student.model, what, seed);
 }
 
+namespace {
+
+// Whether the layers are written one after the other: an adapter's file has all of its own at once.
+bool layer_by_layer(const TrainableOptions& what) { return what.lora.rank == 0; }
+
+}  // namespace
+
+void accompany_export(LayerWeights* layers, const TrainableOptions& what) {
+  if (layers == nullptr) return;
+  if (layer_by_layer(what)) return layers->bring_all();
+  const HeldWeights whole(layers);
+}
+
 void export_student(Pretrained& student, const std::string& folder, const TrainableOptions& what,
-                    const fs::path& run, ModelCard card, DtypeChoice save_dtype) {
+                    const fs::path& run, ModelCard card, DtypeChoice save_dtype,
+                    LayerWeights* layers) {
+  LayerWeights* const coming = layer_by_layer(what) ? layers : nullptr;
+  const HeldWeights whole(coming == nullptr ? layers : nullptr);
   if (what.freeze == Frozen::embeddings) card.facts.emplace_back("kept as it was", "embeddings");
   if (what.lora.rank > 0) {
     card.facts.emplace_back("trained", adapter_text(what.lora));
@@ -81,7 +97,7 @@ void export_student(Pretrained& student, const std::string& folder, const Traina
     beside.library = "peft";
     write_file(run / "adapter" / "README.md", model_card(beside));
   }
-  export_model(student, run / "model", model_card(card), save_dtype);
+  export_model(student, run / "model", model_card(card), save_dtype, coming);
 }
 
 }  // namespace alambic

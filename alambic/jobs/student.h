@@ -26,7 +26,11 @@ void load_student_weights(Pretrained& student, const std::string& folder, LoadOp
 
 /// Writes `run`/model, whole and ready for any tool; where an adapter was trained, `run`/adapter
 /// too, as PEFT reads it, and the model has it merged. The card gets a fact on what was trained.
+/// `layers`: what has the student's layers, which are brought one after the other, or with an
+/// adapter together; null: all are here. One rank calls it, the others accompany_export().
 void export_student(Pretrained& student, const std::string& folder, const TrainableOptions& what,
-                    const fs::path& run, ModelCard card, DtypeChoice save_dtype);
+                    const fs::path& run, ModelCard card, DtypeChoice save_dtype,
+                    LayerWeights* layers);
+void accompany_export(LayerWeights* layers, const TrainableOptions& what);
 
 }  // namespace alambic

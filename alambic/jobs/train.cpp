@@ -188,9 +188,12 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                                                 .on_phase = observes.on_phase()},
                                                folder.resumes()));
   observes.write(folder.path());
-  if (!provenance) return result;  // rank 0 writes the model
   if (result.ending != RunEnding::finished) {
-    provenance->finish(result);
+    if (provenance) provenance->finish(result);
+    return result;
+  }
+  if (!provenance) {  // rank 0 writes the model
+    accompany_export(layers.get(), options.trainable);
     return result;
   }
   const ModelCard card{.title = folder.path().filename().string() + ", trained",
@@ -201,7 +204,7 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
                        .duties = duties_of(policy),
                        .config = config_toml("train", options, as_hub_name)};
   export_student(student, options.model, options.trainable, folder.path(), card,
-                 options.run.save_dtype);
+                 options.run.save_dtype, layers.get());
   chats.save_to(folder.model());
   provenance->finish(result);
   result.model = folder.model();

@@ -67,11 +67,11 @@ void check_same_vocabulary(const Pretrained& student, const Pretrained& teacher,
 }
 
 void export_model(Pretrained& loaded, const std::string& folder, const std::string& card,
-                  DtypeChoice save_dtype) {
+                  DtypeChoice save_dtype, LayerWeights* layers) {
   const auto dtype = save_dtype == DtypeChoice::automatic
                          ? loaded.model->options().dtype().toScalarType()
                          : choose_dtype(save_dtype, at::kCPU);
-  save_model(*loaded.model, folder, loaded.generation_config, dtype);
+  save_model(*loaded.model, folder, loaded.generation_config, dtype, layers);
   loaded.tokenizer.save_to(folder);
   write_file(fs::path(folder) / "README.md", card);
 }

@@ -29,8 +29,8 @@ void check_same_vocabulary(const Pretrained& student, const Pretrained& teacher,
                            const std::string& student_folder, const std::string& teacher_folder);
 
 /// Writes a folder that any tool can load: weights (in `save_dtype`; automatic: as in memory),
-/// config, generation config, tokenizer and a model card.
+/// config, generation config, tokenizer and a model card. `layers` as save_model's.
 void export_model(Pretrained& loaded, const std::string& folder, const std::string& card,
-                  DtypeChoice save_dtype);
+                  DtypeChoice save_dtype, LayerWeights* layers = nullptr);
 
 }  // namespace alambic

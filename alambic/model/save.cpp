@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <map>
 #include <set>
 
+#include "alambic/dist/layer_stream.h"
 #include "alambic/io/model_folder.h"
 #include "alambic/model/load.h"
 #include "alambic/nn/dense_parts.h"
+#include "alambic/nn/layer_of_name.h"
 #include "alambic/tensor/view.h"
 
 namespace alambic {
@@ -28,18 +31,26 @@ struct Adapted {
 }  // namespace
 
 void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
-                std::optional<at::ScalarType> dtype) {
+                std::optional<at::ScalarType> dtype, LayerWeights* layers) {
   const at::ScalarType type = dtype.value_or(model.options().dtype().toScalarType());
   const Adapted adapted(model);
+  LayerStream stream(layers);
   std::vector<TensorSource> tensors;
   model.visit([&](const std::string& name, const Weight& weight) {
     if (adapted.tensors.contains(name)) return;
     const at::ScalarType own = model.type_of(name, type);
     const auto map = adapted.maps.find(name);
-    std::function<Tensor()> make = [weight, own] { return weight.decoded(own); };
-    if (map != adapted.maps.end()) make = [map = map->second] { return merged_weight(*map); };
-    tensors.push_back(source_of(name, own, weight.sizes(), std::move(make)));
+    const Linear* merged = map == adapted.maps.end() ? nullptr : map->second;
+    const auto make = [&stream, layer = layer_of_name(name), weight, own, merged] {
+      stream.at(layer);
+      return merged == nullptr ? weight.decoded(own) : merged_weight(*merged);
+    };
+    tensors.push_back(source_of(name, own, weight.sizes(), make));
   });
+  if (layers != nullptr) {
+    std::ranges::stable_sort(tensors, {},
+                             [](const TensorSource& tensor) { return layer_of_name(tensor.name); });
+  }
   Json config = model.config;
   config.erase("torch_dtype");
   config["dtype"] = at::toString(type) == std::string("BFloat16") ? "bfloat16" : "float32";

@@ -291,7 +291,6 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
     save_due = false;
   }
   parts.recorder.end();
-  if (parts.layers) parts.layers->hold();
   if (sign && parts.on_collapse == OnCollapse::stop && rests) run.save();
   if (sign && parts.on_collapse == OnCollapse::rollback) {
     go_back(run, *sign);

@@ -35,6 +35,7 @@ inline Distilled distilled_by(DistillSetup& setup, TrainingOptions training,
                            .world = setup.plan().world,
                            .layers = setup.plan().layers};
   train(training, parts, false);
+  const HeldWeights whole(setup.plan().layers.get());
   return {recorder.rows, recorder.samples, weights_of(*setup.student().model)};
 }
 

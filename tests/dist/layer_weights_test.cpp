@@ -182,5 +182,31 @@ TEST(DISABLED_Rank, ReadsItsPartOfEachLayer) {
   }
 }
 
+// Prevents a student that has to be whole on a rank to be written at the end of its run.
+TEST(LayerWeights, AreWrittenLayerByLayer) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Rank.WritesItsModel").exit_code, 0);
+}
+
+TEST(DISABLED_Rank, WritesItsModel) {
+  const auto world = std::make_shared<const World>(launch_environment(), 60);
+  const auto whole = random_model(deep_llama(), 3), model = random_model(deep_llama(), 3);
+  const auto layers =
+      divided_layers(shard_groups(*world, 0), WeightSource::gathered, "the student");
+  take_over(*model, layers.get());
+  if (!world->leads()) return layers->bring_all();
+  const TemporaryFolder folder;
+  save_model(*whole, folder.path() / "whole", Json());
+  save_model(*model, folder.path() / "divided", Json(), {}, layers.get());
+  EXPECT_LE(layers->most_bytes(), 2 * layers->largest_layer_bytes());
+  for (const auto& group : layers->groups()) EXPECT_EQ(group->here(), !group->comes_and_goes());
+  const auto one = load_model(folder.path() / "whole", {}),
+             other = load_model(folder.path() / "divided", {});
+  std::map<std::string, Tensor> tensors;
+  one->visit([&](const std::string& name, Tensor& tensor) { tensors[name] = tensor; });
+  other->visit([&](const std::string& name, Tensor& tensor) {
+    EXPECT_TRUE(tensors.at(name).equal(tensor)) << name;
+  });
+}
+
 }  // namespace
 }  // namespace alambic::layer_weights_test
