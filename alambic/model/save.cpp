@@ -41,11 +41,11 @@ void save_model(Model& model, const std::filesystem::path& folder, const Json& g
     const at::ScalarType own = model.type_of(name, type);
     const auto map = adapted.maps.find(name);
     const Linear* merged = map == adapted.maps.end() ? nullptr : map->second;
-    const auto make = [&stream, layer = layer_of_name(name), weight, own, merged] {
+    std::function<Tensor()> make = [&stream, layer = layer_of_name(name), weight, own, merged] {
       stream.at(layer);
       return merged == nullptr ? weight.decoded(own) : merged_weight(*merged);
     };
-    tensors.push_back(source_of(name, own, weight.sizes(), make));
+    tensors.push_back(source_of(name, own, weight.sizes(), std::move(make)));
   });
   if (layers != nullptr) {
     std::ranges::stable_sort(tensors, {},
