@@ -1,5 +1,9 @@
 #include "alambic/dist/layer_group.h"
 
+#include <c10/core/Event.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 #include <utility>
 
 #include "alambic/base/error.h"
@@ -19,6 +23,27 @@ int64_t sum_of_bits(const Tensor& row) {
   const Tensor bytes = row.view(at::kByte);
   const Tensor bits = bytes.numel() % 4 == 0 ? bytes.view(at::kInt) : bytes;
   return bits.sum(at::kLong).item<int64_t>();
+}
+
+// Begins to copy on a stream of its own, beside what the device computes. What is returned makes
+// the current stream wait for it.
+std::function<void()> copy_beside(const Tensor& to, const Tensor& from) {
+  const at::Device device = to.device();
+  if (device.is_cpu()) {
+    Tensor(to).copy_(from);
+    return {};
+  }
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  const c10::Stream beside = guard.getStreamFromGlobalPool(device, /*isHighPriority=*/false);
+  // The memory may be that of numbers which are still read.
+  c10::Event before(device.type());
+  before.record(guard.getStream(device));
+  before.block(beside);
+  const auto there = std::make_shared<c10::Event>(device.type());
+  const c10::StreamGuard scope(beside);
+  Tensor(to).copy_(from, /*non_blocking=*/true);
+  there->record(beside);
+  return [there, guard, device] { there->block(guard.getStream(device)); };
 }
 
 }  // namespace
@@ -59,6 +84,7 @@ LayerGroup::LayerGroup(std::vector<Tensor> tensors, const std::vector<Tensor>& n
   }
   if (source_ == WeightSource::host) {
     on_host_ = row.to(at::kCPU);
+    if (device.is_cuda()) on_host_ = on_host_.pin_memory();  // else a copy waits for the host
   } else {
     part_ = at::empty({count_ / world_->size()}, row.options().device(device));
     part_.copy_(own_part(row));
@@ -85,7 +111,7 @@ void LayerGroup::fetch(const std::string& doing) {
   const at::NoGradGuard no_grad;
   if (source_ == WeightSource::host) {
     whole_ = at::empty({count_}, tensors_.front().options().requires_grad(false));
-    whole_.copy_(on_host_, /*non_blocking=*/true);
+    copied_ = copy_beside(whole_, on_host_);
   } else {
     whole_ = at::empty({count_}, part_.options());
     coming_ = world_->gather_rows(whole_, part_, doing);
@@ -95,6 +121,7 @@ void LayerGroup::fetch(const std::string& doing) {
 
 void LayerGroup::wait() {
   coming_.wait();
+  if (copied_) std::exchange(copied_, {})();
   if (here() && tensors_.front().storage().data() != whole_.storage().data()) point_to(whole_);
   if (!unchecked_) return;
   unchecked_ = false;

@@ -1,6 +1,7 @@
 // Tensors of one layer whose numbers lie in one row, of which each rank keeps an equal part.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -78,13 +79,14 @@ class LayerGroup {
   std::string what_;
   bool trained_ = false;
   int64_t count_ = 0, element_ = 0;
-  Tensor part_;     // resident: a piece of whole_
-  Tensor on_host_;  // of WeightSource::host
-  Tensor whole_;    // undefined: gone
-  Message coming_;
-  bool unchecked_ = false;  // fetched and not yet looked at
-  bool came_ = false;       // once at least
-  int64_t sum_ = 0;         // of the bits of the row that was taken over
+  Tensor part_;                        // resident: a piece of whole_
+  Tensor on_host_;                     // of WeightSource::host
+  Tensor whole_;                       // undefined: gone
+  Message coming_;                     // from other ranks
+  std::function<void()> copied_ = {};  // from the host: makes the device wait for it
+  bool unchecked_ = false;             // fetched and not yet looked at
+  bool came_ = false;                  // once at least
+  int64_t sum_ = 0;                    // of the bits of the row that was taken over
   Tensor gradient_;
 };
 

@@ -8,6 +8,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/printable.h"
 #include "alambic/base/units.h"
+#include "alambic/dist/layer_weights.h"
 #include "alambic/io/beside_model.h"
 #include "alambic/io/count_limits.h"
 #include "alambic/io/model_folder.h"

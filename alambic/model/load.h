@@ -4,7 +4,6 @@
 #include <memory>
 #include <optional>
 
-#include "alambic/dist/layer_weights.h"
 #include "alambic/model/lora_options.h"
 #include "alambic/model/model.h"
 
