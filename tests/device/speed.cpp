@@ -83,7 +83,8 @@ std::shared_ptr<Model> packed_on_device(const Workload& work, at::Device device,
         device, random_packed(dtype, rows, weight.size(1), 1, work.dtype));
     PackedOnDevice all = *matrix.on_device;
     matrix.rows = weight.size(0);
-    all.bytes_RB = all.bytes_RB.repeat({(matrix.rows + rows - 1) / rows, 1});
+    const auto times = static_cast<size_t>((matrix.rows + rows - 1) / rows);
+    all.bytes_RB = at::cat(std::vector<Tensor>(times, all.bytes_RB));
     bytes += all.bytes_RB.numel();
     matrix.on_device = std::make_shared<const PackedOnDevice>(std::move(all));
     weight = Weight(std::move(matrix));
