@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "alambic/base/error.h"
 #include "alambic/jobs/distill_checks.h"
 #include "alambic/jobs/preflight/preflight.h"
 #include "alambic/jobs/ranks.h"
 #include "alambic/jobs/remote_teachers.h"
 #include "alambic/jobs/sharding.h"
 #include "alambic/jobs/student.h"
+#include "alambic/kernels/device_fp8.h"
 #include "alambic/tensor/device.h"
 #include "alambic/text/tokenizer/load_tokenizer.h"
 #include "alambic/train/hidden_layers.h"
@@ -152,9 +154,31 @@ DistillPlan plan_of_rank(const DistillOptions& options, const RankRoles& roles) 
   return plan;
 }
 
+namespace {
+
+void check_fp8_products(const LoadOptions& load) {
+  const std::string fault = kernels::on_device::fp8_products_fault(load.device);
+  if (!fault.empty()) {
+    throw input_error("--teacher-activation-scheme dynamic: device {} does not multiply FP8: {}",
+                      load.device.str(), fault)
+        .with_hint(
+            "cards of compute capability 9.0 do (H100, H200); without the option FP8 weights are "
+            "decoded for each product");
+  }
+  if (load.dtype != at::kBFloat16) {
+    throw input_error("--teacher-activation-scheme dynamic makes bfloat16, and the teachers are {}",
+                      at::toString(load.dtype))
+        .with_hint("--teacher-dtype bfloat16");
+  }
+}
+
+}  // namespace
+
 LoadOptions teacher_load(const TeacherOptions& options, LoadOptions load) {
   if (options.dtype != DtypeChoice::automatic)
     load.dtype = choose_dtype(options.dtype, load.device);
+  load.fp8_products = options.activation_scheme == ActivationScheme::dynamic;
+  if (load.fp8_products) check_fp8_products(load);
   return load;
 }
 

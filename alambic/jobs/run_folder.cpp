@@ -78,7 +78,8 @@ bool is_free(const std::string& key) {
 
 // An option that the version which began the run did not have, and that asks for nothing.
 bool is_nothing(const std::string& value) {
-  return value == "false" || value == "0" || value == "\"\"" || value == "[]";
+  return value == "false" || value == "0" || value == "\"\"" || value == "\"none\"" ||
+         value == "[]";
 }
 
 // What else follows from an option that may change when it is asked for; "" where nothing does.

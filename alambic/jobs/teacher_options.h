@@ -9,6 +9,9 @@ namespace alambic {
 /// How a teacher with another tokenizer grades.
 enum class CrossTokenizer { none, span, pieces };
 
+/// What is multiplied with a teacher's FP8 weights, as their config.json and vLLM call it.
+enum class ActivationScheme { none, dynamic };
+
 /// Teachers behind an address.
 struct RemoteOptions {
   Protocol protocol = Protocol::automatic;
@@ -87,6 +90,7 @@ struct RemoteOptions {
 struct TeacherOptions {
   std::vector<std::string> teacher, weight;
   DtypeChoice dtype = DtypeChoice::automatic;
+  ActivationScheme activation_scheme = ActivationScheme::none;
   TeacherWeightsChoice weights = TeacherWeightsChoice::automatic;
   int64_t ranks = 0, max_staleness = 0;
   CrossTokenizer cross_tokenizer = CrossTokenizer::none;
@@ -111,6 +115,16 @@ struct TeacherOptions {
                    .hint = "without it each row's `teacher` field says so"});
     v.choice("teacher-dtype", dtype, dtype_choices(),
              "type of the teachers' weights in memory; auto: as --dtype");
+    v.choice("teacher-activation-scheme", activation_scheme,
+             {{"none", ActivationScheme::none}, {"dynamic", ActivationScheme::dynamic}},
+             "products with a teacher's FP8 weights in tiles of 128 x 128 (DeepSeek-V3): none "
+             "decodes them to --teacher-dtype; dynamic multiplies in FP8, hidden states rounded to "
+             "e4m3 with a scale to every 128 numbers, which changes the grades (docs/numerics.md) "
+             "and wants a card of compute capability 9.0")
+        .only_with("teacher")
+        .not_with("teacher-cache", {.reason = "it does not say how its grades were multiplied"})
+        .not_with("teacher-weights sharded", {.reason = "layers that come and go are decoded"})
+        .not_with("teacher-weights host", {.reason = "layers that come and go are decoded"});
     v.choice(
          "teacher-weights", weights,
          {{"auto", TeacherWeightsChoice::automatic},

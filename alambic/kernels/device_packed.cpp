@@ -5,6 +5,7 @@
 
 #include "alambic/base/error.h"
 #include "alambic/kernels/device.h"
+#include "alambic/kernels/device_fp8.h"
 #include "alambic/kernels/launch.h"
 #include "alambic/kernels/linear.h"
 #include "alambic/kernels/wide_product.h"
@@ -188,6 +189,8 @@ void write_packed_linear(const Tensor& y_NE, const Tensor& x_ND, const PackedMat
   write_to(y_NE, x, [&](const Tensor& to_NE) {
     if (x.size(0) <= packed_few_rows) {
       write_few(to_NE, x, weight_ED, bias_E);
+    } else if (takes_fp8_product(to_NE, x, weight_ED)) {
+      write_fp8_product(to_NE, x, weight_ED, bias_E);
     } else {
       write_many(to_NE, x, weight_ED, bias_E);
     }

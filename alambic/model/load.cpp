@@ -14,6 +14,7 @@
 #include "alambic/io/model_folder.h"
 #include "alambic/io/split_experts.h"
 #include "alambic/io/tied_head.h"
+#include "alambic/kernels/device_fp8.h"
 #include "alambic/kernels/device_packed.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/adapter_fit.h"
@@ -173,6 +174,8 @@ class Loader {
   }
 
   const Decoded& decoded() const { return decoded_; }
+  /// Matrices whose products are FP8.
+  int64_t fp8_products() const { return fp8_products_; }
 
  private:
   void fill(const std::string& name, Tensor& place) {
@@ -194,11 +197,14 @@ class Loader {
     fill(name, *view, place.dense());
   }
 
-  PackedMatrix packed(const TensorView& view, at::ScalarType type) const {
+  PackedMatrix packed(const TensorView& view, at::ScalarType type) {
     PackedMatrix matrix = to_packed(view, type, files_);
     if (options_.device.is_cpu()) return matrix;
-    return kernels::on_device::packed_on(
+    const PackedMatrix there = kernels::on_device::packed_on(
         options_.device, matrix, [&](std::span<const std::byte> part) { files_->release(part); });
+    if (!options_.fp8_products || !kernels::on_device::fits_fp8_products(there)) return there;
+    ++fp8_products_;
+    return kernels::on_device::with_fp8_products(there);
   }
 
   void fill(const std::string& name, const TensorView& view, Tensor& place) {
@@ -281,6 +287,7 @@ class Loader {
   std::set<std::string> copied_;    // of places whose numbers another place has too
   Decoded decoded_;
   std::vector<LayerTensor> waiting_;  // of one layer
+  int64_t fp8_products_ = 0;
 };
 
 // Names of the tensors that will be written to; nothing: all. `adapter`: one to be attached, which
@@ -308,6 +315,19 @@ std::unique_ptr<Model> model_for(const ModelFolder& files, bool own_head,
   }
   adapter->fit(*model);
   return model;
+}
+
+}  // namespace
+
+namespace {
+
+void tell_fp8_products(int64_t matrices, const std::string& folder) {
+  if (matrices > 0) return say("{}: {} matrices are multiplied in FP8", folder, matrices);
+  throw input_error(
+      "{}: no weight is multiplied in FP8: expected F8_E4M3 with scales of 128 × 128 numbers, rows "
+      "by 128 and columns by 512",
+      folder)
+      .with_hint("DeepSeek-V3 and its kin have them; --teacher-activation-scheme none takes all");
 }
 
 }  // namespace
@@ -341,6 +361,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, const Loa
     if (!files->note().empty()) warn("{}", files->note());
     if (within) say("{}: the adapter in it is merged into its weights", folder.string());
     loader.decoded().tell(folder.string(), options.device);
+    if (options.fp8_products) tell_fp8_products(loader.fp8_products(), folder.string());
     tell_unused(unused, folder.string());
     tell_context(*model, *files);
     tell_left_out(*model, files->tensors(), folder.string());

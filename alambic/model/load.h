@@ -19,6 +19,9 @@ struct LoadOptions {
   /// those that its kernels decode (kernels/device_packed.h), but for those that an adapter changes
   /// or saves whole.
   bool frozen = false;
+  /// Products with FP8 weights in tiles of 128 × 128 are FP8 too (kernels/device_fp8.h); an input
+  /// error where the device, the dtype or the model has none. With `frozen`.
+  bool fp8_products = false;
   bool head_only = false;              ///< the rest stays on the meta device: shapes without data
   std::filesystem::path adapter = {};  ///< folder of an adapter to attach; empty: none
   /// Adapter that is to be attached and trained, while the rest is only read. A tied head that it

@@ -32,6 +32,7 @@ struct PackedOnDevice {
   /// PackedMatrix::decoded of all rows, or of those that `rows_N` names where that is defined.
   Tensor (*decode)(const PackedMatrix& matrix, const Tensor& rows_N) = nullptr;
   int64_t decoded_bytes = 0;  ///< of rows that are decoded for one product at a time
+  bool fp8_products = false;  ///< asked for: kernels/device_fp8.h
 };
 
 /// Matrix that keeps the format of its file: blocks, numbers of 16 bits, or of 8 with scales. The
