@@ -30,6 +30,12 @@ std::vector<PlannedTeacher> plan_teachers(const TeacherOptions& options, const L
   for (size_t i = 0; i < sources.size(); ++i) {
     PlannedTeacher& teacher = teachers.emplace_back(PlannedTeacher{.source = sources[i]});
     if (!shares.empty()) teacher.share = shares[i];
+    const bool has_weights = sources[i].folder != "self" && !is_endpoint(sources[i].folder);
+    if (options.activation_scheme != ActivationScheme::none && !has_weights) {
+      throw input_error("--teacher-activation-scheme has no effect with --teacher {}",
+                        sources[i].folder)
+          .with_hint("it is of a teacher's own folder with FP8 weights");
+    }
     if (is_endpoint(sources[i].folder)) {
       teacher.endpoint = parse_endpoint(sources[i].folder);
     } else if (sources[i].folder != "self") {

@@ -142,6 +142,9 @@ TEST_F(Fp8Products, OfATeacherAreAskedFor) {
   EXPECT_NE(refused(teacher + "--teacher-activation-scheme dynamic", test_device_name())
                 .find("the teachers are Float"),
             std::string::npos);
+  EXPECT_NE(
+      refused("--teacher self " + fp8, test_device_name()).find("no effect with --teacher self"),
+      std::string::npos);
   EXPECT_NE(refused(fp8, test_device_name()).find("no weight is multiplied in FP8"),
             std::string::npos);
 }
