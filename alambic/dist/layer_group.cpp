@@ -18,11 +18,13 @@ int64_t up_to(int64_t numbers, int64_t multiple) {
   return (numbers + multiple - 1) / multiple * multiple;
 }
 
-// Of the row's bits as numbers, wrapping.
+// Of the row's numbers, each as an integer of its bits, wrapping: that of parts adds up.
 int64_t sum_of_bits(const Tensor& row) {
-  const Tensor bytes = row.view(at::kByte);
-  const Tensor bits = bytes.numel() % 4 == 0 ? bytes.view(at::kInt) : bytes;
-  return bits.sum(at::kLong).item<int64_t>();
+  const at::ScalarType type = row.element_size() == 2   ? at::kShort
+                              : row.element_size() == 4 ? at::kInt
+                              : row.element_size() == 8 ? at::kLong
+                                                        : at::kByte;
+  return row.view(type).sum(at::kLong).item<int64_t>();
 }
 
 // Begins to copy on a stream of its own, beside what the device computes. What is returned makes
@@ -119,13 +121,21 @@ void LayerGroup::fetch(const std::string& doing) {
   unchecked_ = !trained_ || !std::exchange(came_, true);
 }
 
+void LayerGroup::verify(const std::string& doing) const {
+  if (source_ != WeightSource::host) require_sum(world_->sum(sum_of_bits(part_), doing));
+}
+
 void LayerGroup::wait() {
   coming_.wait();
   if (copied_) std::exchange(copied_, {})();
   if (here() && tensors_.front().storage().data() != whole_.storage().data()) point_to(whole_);
   if (!unchecked_) return;
   unchecked_ = false;
-  if (sum_of_bits(whole_) == sum_) return;
+  require_sum(sum_of_bits(whole_));
+}
+
+void LayerGroup::require_sum(int64_t sum) const {
+  if (sum == sum_) return;
   throw environment_error("the weights of {} arrived changed: their bits add up to another number",
                           what_)
       .with_hint(

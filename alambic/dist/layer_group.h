@@ -38,6 +38,9 @@ class LayerGroup {
   void fetch(const std::string& doing);
   /// Returns when they are there. An environment error where their sum is another.
   void wait();
+  /// Compares the sum of the ranks' parts with that of what was taken over, without bringing them.
+  /// Before anything is learned; all ranks call it. Errors as wait().
+  void verify(const std::string& doing) const;
   /// Lets whole numbers go. What was written to this rank's part of them stays.
   void release();
   bool here() const { return whole_.defined(); }
@@ -68,6 +71,7 @@ class LayerGroup {
  private:
   void point_to(const Tensor& row);
   void let_go();
+  void require_sum(int64_t sum) const;
   bool cut() const { return divided() && tensors_.size() == 1; }
   Tensor own_part(const Tensor& row) const;
 

@@ -151,6 +151,10 @@ void LayerWeights::bring(int64_t layer) {
   if (held_ == 0) most_bytes_ = std::max(most_bytes_, bytes_);
 }
 
+void LayerWeights::verify() const {
+  for (const auto& group : groups_) group->verify(doing("sums of weights that were read"));
+}
+
 void LayerWeights::bring_all() {
   for (int64_t i = 0; i < layers_; ++i) {
     bring(i);

@@ -83,8 +83,11 @@ class LayerWeights {
   /// Makes a layer whole until it is left, with what ranks divide of it: for who reads weights. All
   /// ranks call it.
   void bring(int64_t layer);
+  /// Compares the bits of all parts with what was taken over: an environment error. Before anything
+  /// is learned; all ranks call it.
+  void verify() const;
   /// Brings every layer once, one after the other: what another rank's LayerStream needs of this
-  /// one. An environment error where a layer is not what was taken over.
+  /// one.
   void bring_all();
 
   /// Adds up the gradients outside the layers, and all of them over the copies.

@@ -108,7 +108,7 @@ void take_over(Model& model, LayerWeights* weights) {
   if (divides) {
     exchange_tokens(model, *weights, weights->ranks());
     // Products over other ranks' rows too may round otherwise: what is compared are the weights.
-    if (!whole) return weights->bring_all();
+    if (!whole) return weights->verify();
     const HeldWeights all(weights);
     return require_canary(before, canary(model, device, nullptr), *weights);
   }

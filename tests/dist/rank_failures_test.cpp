@@ -113,6 +113,7 @@ TEST_F(DISABLED_FailingRanks, Distill) {
     if (world->leads()) write_file(out / "rank 0 told", error.what());
     ::_exit(static_cast<int>(error.exit()));
   }
+  const HeldWeights whole(setup.plan().layers.get());
   const Tensor weights = weights_of(*setup.student().model);
   if (!world->leads()) return;
   write_file(out / "weights",
