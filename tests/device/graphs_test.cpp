@@ -225,6 +225,16 @@ TEST_F(Graphs, RowsThatFillUpLeaveRunningSequencesAlone) {
   expect_near(found, expected);
 }
 
+// The same of states, which a slot has one of however long its sequence is.
+TEST_F(Graphs, RowsThatFillUpLeaveStatesAlone) {
+  const auto of_seven = [](at::Device device) {
+    const auto model = load_model(golden_folder("qwen3_5"),
+                                  {.device = device, .dtype = at::kFloat, .frozen = true});
+    return written(*model, 7, 4, 18, 40);  // the last three have a fourth row
+  };
+  expect_near(of_seven(test_device()), of_seven(at::kCPU));
+}
+
 // The variable that leaves them out, misspelled or without effect.
 TEST_F(Graphs, AreLeftOutByAnEnvironmentVariable) {
   const WithoutGraphs restored;
