@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "alambic/base/error.h"
 #include "alambic/base/temporary_folder.h"
 #include "alambic/model/divided_experts.h"
 #include "alambic/model/load.h"
@@ -48,13 +49,20 @@ struct DISABLED_Experts : testing::Test {
 // leaves the others waiting, or is counted in the routers' balance for taking part; norms of a
 // part.
 TEST_F(DISABLED_Experts, LearnLikeOne) {
-  for (const char* family : {"mixtral", "qwen3_moe", "deepseek_v3", "gpt_oss"}) {
-    expect_like_one(family, config_of(family), {}, world, divided(ZeroStage::weights));
+  expect_like_one("weights", config_of("mixtral"), {}, world, divided(ZeroStage::weights));
+  expect_like_one("gradients", config_of("deepseek_v3"), {}, world, divided(ZeroStage::gradients));
+  expect_like_one("one tensor", config_of("gpt_oss"), {}, world, divided(ZeroStage::weights));
+}
+
+TEST_F(DISABLED_Experts, LearnLikeOneInEveryWay) {
+  const ShardingOptions three = divided(ZeroStage::weights), two = divided(ZeroStage::gradients);
+  for (const char* family : {"qwen3_moe", "deepseek_v3", "qwen3_5_moe", "gemma4_moe"}) {
+    expect_like_one(family, config_of(family), {}, world, three);
   }
-  expect_like_one("gradients", config_of("mixtral"), {}, world, divided(ZeroStage::gradients));
+  expect_like_one("gradients", config_of("mixtral"), {}, world, two);
   TrainableOptions adapter;
   adapter.lora.rank = 2;
-  expect_like_one("adapter", config_of("mixtral"), adapter, world, divided(ZeroStage::weights));
+  expect_like_one("adapter", config_of("mixtral"), adapter, world, three);
   if (world->size() != 4) return;
   expect_like_one("copies", config_of("mixtral"), {}, world, divided(ZeroStage::weights, 2));
 }
@@ -274,11 +282,47 @@ TEST_F(DISABLED_Experts, GradeTheSame) {
   }
 }
 
-TEST(ExpertParallel, TwoRanksAreLikeOne) {
-  EXPECT_EQ(run_ranks(2, "DISABLED_Experts.*").exit_code, 0);
+// Prevents an option that divides nothing without a word, and a run that ends as its first pass
+// begins.
+TEST(ExpertParallel, RefusesWhatCannotBe) {
+  const auto experts = random_model(golden_config("mixtral"), 1);  // four
+  const auto dense = random_model(small_llama_config(), 1);
+  const auto expect_refused = [](Model& student, const std::map<std::string, Model*>& teachers,
+                                 const ShardingOptions& options, const std::string& why) {
+    std::string told;
+    try {
+      check_expert_parallel(student, teachers, options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit(), Exit::input);
+      told = error.what();
+    }
+    EXPECT_NE(told.find(why), std::string::npos) << told;
+  };
+  ShardingOptions options{.stage = ZeroStage::weights, .expert_parallel_size = 2};
+  check_expert_parallel(*experts, {}, options);
+  check_expert_parallel(*dense, {{"T", experts.get()}}, options);
+  expect_refused(*dense, {{"T", dense.get()}}, options,
+                 "neither the student nor a sharded teacher has routed experts");
+  options.expert_parallel_size = 3;
+  expect_refused(*experts, {}, options,
+                 "--expert-parallel-size 3: the experts of the student cannot be divided so: its "
+                 "layers have 4 experts");
+  expect_refused(*dense, {{"T", experts.get()}}, options, "the experts of T cannot be divided so");
+  options.expert_parallel_size = 4;
+  options.tensor_parallel_size = 2;
+  expect_refused(*experts, {}, options, "is not --tensor-parallel-size 2");
+  options.shard_size = 2;
+  expect_refused(*experts, {}, options, "is not --shard-size 2");
+  expect_refused(*experts, {}, {.expert_parallel_size = 2},
+                 "has no effect: every rank has the whole student");
 }
 
-TEST(ExpertParallelSlow, ThreeAndFourRanksAreLikeOne) {
+TEST(ExpertParallel, TwoRanksAreLikeOne) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Experts.*-*InEveryWay").exit_code, 0);
+}
+
+TEST(ExpertParallelSlow, TwoToFourRanksAreLikeOne) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Experts.*InEveryWay").exit_code, 0);
   EXPECT_EQ(run_ranks(3, "DISABLED_Experts.*").exit_code, 0);
   EXPECT_EQ(run_ranks(4, "DISABLED_Experts.*").exit_code, 0);
 }
