@@ -113,6 +113,7 @@ struct PagesInMemory : testing::Test {
 // Prevents slots that are as long as the longest completion could be.
 TEST_F(PagesInMemory, FollowsWhatIsWritten) {
   const simulated::WithoutKernels by_operators;  // fibers take their time
+  engine.page = 8;
   const std::vector<Request> requests = requests_of(8, 4, 1);
   const Generated all = generated(requests);
   // Tokens that the last completion does not have end the others.
@@ -124,7 +125,7 @@ TEST_F(PagesInMemory, FollowsWhatIsWritten) {
   const Generated one = generated(requests);
   EXPECT_EQ(one.completions.back().tokens, last);
   for (size_t i = 0; i < 7; ++i) EXPECT_LT(one.completions[i].tokens.size(), 60u) << i;
-  EXPECT_LT(one.peak, 0.5 * all.peak);
+  EXPECT_LT(one.peak, 0.4 * 8 * 204 * kTokenBytes);  // of what slots as long as the last one hold
 }
 
 // Prevents a copy of its prompt in every completion's slot.
