@@ -20,6 +20,7 @@
 #include "alambic/jobs/run_length.h"
 #include "alambic/jobs/run_provenance.h"
 #include "alambic/jobs/run_recorder.h"
+#include "alambic/jobs/sharding.h"
 #include "alambic/jobs/student.h"
 #include "alambic/options/config_toml.h"
 #include "alambic/train/trainer.h"
@@ -106,7 +107,8 @@ RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup&
           .seed = options.training.seed,
           .on_cpu = setup.plan().load.device.is_cpu(),
           .precision = at::toString(setup.plan().load.dtype),
-          .parameters = static_cast<double>(setup.student().model->parameters()),
+          .parameters = static_cast<double>(
+              whole_parameters(*setup.student().model, setup.plan().layers.get())),
           .policy = policy,
           .written = setup.written(),
           .run = options.run};

@@ -119,6 +119,17 @@ void take_over(Model& model, LayerWeights* weights) {
   weights->world().require_equal(sha256(bits), "first results of " + weights->model());
 }
 
+int64_t whole_parameters(Model& model, const LayerWeights* layers) {
+  int64_t count = model.parameters();
+  if (layers == nullptr) return count;
+  for (const auto& group : layers->groups()) {
+    for (int64_t i = 0; i < group->size(); ++i) {
+      count += c10::multiply_integers(group->shape(i)) - group->tensor(i).numel();
+    }
+  }
+  return count;
+}
+
 void check_tensor_parallel(const Model& student, int64_t ranks) {
   if (ranks == 1) return;
   const std::string reason = student.undivided(ranks);

@@ -40,6 +40,10 @@ std::shared_ptr<LayerWeights> student_layers(Model& student, const World& world,
 /// input error. All ranks call it. `weights` may be null.
 void take_over(Model& model, LayerWeights* weights);
 
+/// Numbers of a model of which a rank may have a part of some tensors. `layers`: the model's; null:
+/// all are here.
+int64_t whole_parameters(Model& model, const LayerWeights* layers);
+
 /// Ranks that write completions together with this one, each with its part of the student; null:
 /// each writes alone. All ranks call it. Input errors: a size that does not divide the ranks; a
 /// student that cannot be divided so.

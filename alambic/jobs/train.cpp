@@ -154,25 +154,25 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   const RunFolder folder("train", options, options.run, *world);
   const nlohmann::json machines = hardware_of_ranks(rank_roles(world, /*teacher_ranks=*/0));
   std::optional<RunProvenance> provenance;
+  const auto parameters = static_cast<double>(whole_parameters(*student.model, layers.get()));
   if (folder.writes()) {
-    provenance.emplace(
-        folder,
-        RunIngredients{.command = "train",
-                       .options = options,
-                       .hardware = machines,
-                       .student = options.model,
-                       .lora = options.trainable.lora,
-                       .data = options.data,
-                       .rows = static_cast<int64_t>(data.rows.size()),
-                       .shares = data.rows.shares(),
-                       .held_out = options.valid_data,
-                       .seed = options.training.seed,
-                       .on_cpu = load.device.is_cpu(),
-                       .precision = at::toString(load.dtype),
-                       .parameters = static_cast<double>(student.model->parameters()),
-                       .policy = policy,
-                       .run = options.run},
-        observer);
+    provenance.emplace(folder,
+                       RunIngredients{.command = "train",
+                                      .options = options,
+                                      .hardware = machines,
+                                      .student = options.model,
+                                      .lora = options.trainable.lora,
+                                      .data = options.data,
+                                      .rows = static_cast<int64_t>(data.rows.size()),
+                                      .shares = data.rows.shares(),
+                                      .held_out = options.valid_data,
+                                      .seed = options.training.seed,
+                                      .on_cpu = load.device.is_cpu(),
+                                      .precision = at::toString(load.dtype),
+                                      .parameters = parameters,
+                                      .policy = policy,
+                                      .run = options.run},
+                       observer);
   }
   const std::unique_ptr<Recorder> recorder =
       run_recorder(folder, provenance ? &*provenance : observer);

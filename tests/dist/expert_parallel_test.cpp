@@ -133,6 +133,7 @@ TEST_F(DISABLED_Experts, HaveTheirShareAlone) {
     SCOPED_TRACE(family);
     const auto model = random_model(config_of(family), 3);
     const double all = bytes_of_experts(*model);
+    const int64_t parameters = model->parameters();
     const auto layers = student_layers(*model, *world, divided(ZeroStage::weights));
     take_over(*model, layers.get());
     // Of other ranks' tensors one number each keeps the shape.
@@ -142,6 +143,7 @@ TEST_F(DISABLED_Experts, HaveTheirShareAlone) {
       EXPECT_LE(bytes_of_experts(of), share + hollow);
     };
     expect_share(*model);
+    EXPECT_EQ(whole_parameters(*model, layers.get()), parameters);  // in a run's record
     const auto weights = [&] { return world->received().at("whole weights of the student"); };
     const double received = weights();  // of the prompt that looks whether they arrive
     const Packed prompt = pack({{1, 2, 3}});
