@@ -102,5 +102,16 @@ TEST_F(ShardedRanks, RefuseWhatCannotBe) {
   EXPECT_NE(odd.text.find("--shard-size 3 does not divide the 2 ranks"), std::string::npos);
 }
 
+// Prevents a rank 0 that fills the cache before the others and waits for them to divide the
+// student.
+TEST_F(ShardedRanks, ReadOneTeacherCache) {
+  const auto command = [&](const std::string& out, const std::string& more) {
+    return with_options(distill(out, ""), "--data " + at("pairs.jsonl") + " --lmbda 0 ") +
+           "--teacher-cache " + at("cache-" + out) + more;
+  };
+  expect_same_run([&](const std::string& out) { return command(out, " --zero-stage 3"); }, {2},
+                  command("alone", ""));
+}
+
 }  // namespace
 }  // namespace alambic::sharded_ranks_test
