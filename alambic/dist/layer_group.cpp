@@ -118,7 +118,9 @@ void LayerGroup::fetch(const std::string& doing) {
     whole_ = at::empty({count_}, part_.options());
     coming_ = world_->gather_rows(whole_, part_, doing);
   }
-  unchecked_ = !trained_ || !std::exchange(came_, true);
+  // What is divided may have been learned before it comes the first time; verify() has looked at
+  // it.
+  unchecked_ = !trained_ || (!std::exchange(came_, true) && !divided());
 }
 
 void LayerGroup::verify(const std::string& doing) const {

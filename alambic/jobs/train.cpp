@@ -123,7 +123,7 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   machine.threads = threads_of_rank(*world, machine.threads);
   LoadOptions load = prepare_machine(machine);
   std::shared_ptr<LayerWeights> layers;
-  if (options.sharding.shards_layers()) {
+  if (options.sharding.shards_layers() || options.sharding.expert_parallel_size > 1) {
     const std::unique_ptr<Model> outline = load_model(options.model, {.on_meta = true});
     check_expert_parallel(*outline, {}, options.sharding);
     layers = student_layers(*outline, *world, options.sharding);

@@ -144,7 +144,7 @@ TEST(TensorParallel, IsThatOfTheReference) {
 }
 
 // Prevents a student that cannot be sampled from by one device and is refused though several can,
-// and devices that write together for nothing. As it is loaded it is whole.
+// and devices that write together for nothing. It is read and written layer by layer.
 TEST(TensorParallel, IsPlannedWhereNothingElseFits) {
   ScaleJob job = one_node(64, 1);
   job.layout = {.devices = 64, .zero_stage = 3, .shard = 64};
@@ -157,7 +157,7 @@ TEST(TensorParallel, IsPlannedWhereNothingElseFits) {
   EXPECT_TRUE(plan.fits);
   EXPECT_EQ(plan.job.layout.tensor_parallel, 2);
   EXPECT_EQ(plan.job.layout.zero_stage, 3);
-  EXPECT_GE(total(plan.memory), 2 * 60e9);
+  EXPECT_LT(total(plan.memory), 2 * 60e9);  // whole nowhere
   job.student = qwen3_8b();
   job.student.most_together = 8;
   EXPECT_EQ(best_plan(job).job.layout.tensor_parallel, 1);
