@@ -160,7 +160,8 @@ bool tells_why(int code) {
          code != 128 + SIGKILL;
 }
 
-// The process that failed first, or one within a second of it that knows the reason.
+// The process that failed first, or one within a second of it that knows the reason, or that was
+// killed while the first lost a connection, to it perhaps.
 std::optional<size_t> first_failure(const std::vector<Child>& children, int resumable) {
   std::vector<size_t> failed;
   for (size_t i = 0; i < children.size(); ++i) {
@@ -168,9 +169,14 @@ std::optional<size_t> first_failure(const std::vector<Child>& children, int resu
   }
   if (failed.empty()) return std::nullopt;
   std::ranges::stable_sort(failed, {}, [&](size_t i) { return children[i].ended; });
+  std::erase_if(failed, [&, first = children[failed[0]].ended](size_t i) {
+    return children[i].ended - first >= std::chrono::seconds(1);
+  });
   for (const size_t i : failed) {
-    const bool in_time = children[i].ended - children[failed[0]].ended < std::chrono::seconds(1);
-    if (in_time && tells_why(*children[i].code)) return i;
+    if (tells_why(*children[i].code)) return i;
+  }
+  for (const size_t i : failed) {
+    if (*children[i].code == 128 + SIGKILL) return i;
   }
   return failed[0];
 }

@@ -48,6 +48,14 @@ TEST(ProcessGroup, NamesTheOneThatKnowsWhy) {
   EXPECT_EQ(result.failed, 1U);
 }
 
+// Bug: a process that lost its connection to one that was killed was named where both were seen to
+// have ended at a time.
+TEST(ProcessGroup, NamesTheOneThatWasKilled) {
+  const GroupResult result = run({"exit 3", "sleep 0.3; kill -KILL $$"});
+  EXPECT_EQ(result.exit_code, 128 + SIGKILL);
+  EXPECT_EQ(result.failed, 1U);
+}
+
 TEST(ProcessGroup, NamesASignal) {
   EXPECT_EQ(run({"kill -SEGV $$", "sleep 60"}, 0.2).exit_code, 128 + SIGSEGV);
 }
