@@ -2,18 +2,26 @@
 
 #include <charconv>
 #include <cmath>
+#include <compare>
 
 #include "alambic/text/jinja/whole.h"
 
 namespace alambic::jinja {
 namespace {
 
+// What b is to a, of what a is to b; `0 <=> order` says the same, and reads as a null pointer to
+// lint.
+std::partial_ordering reversed(std::partial_ordering order) {
+  if (std::is_lt(order)) return std::partial_ordering::greater;
+  return std::is_gt(order) ? std::partial_ordering::less : order;
+}
+
 std::partial_ordering order_long(const LongWhole& a, const LongWhole& b) {
   if (a.negative() != b.negative()) return a.negative() ? 0 <=> 1 : 1 <=> 0;
-  const std::strong_ordering sizes = a.digits.size() == b.digits.size()
-                                         ? a.digits <=> b.digits
-                                         : a.digits.size() <=> b.digits.size();
-  return a.negative() ? 0 <=> sizes : sizes;
+  const std::partial_ordering sizes = a.digits.size() == b.digits.size()
+                                          ? a.digits <=> b.digits
+                                          : a.digits.size() <=> b.digits.size();
+  return a.negative() ? reversed(sizes) : sizes;
 }
 
 // A long number against one that is not: every number of 64 bits is nearer to 0.
@@ -50,10 +58,10 @@ std::partial_ordering order_numbers(const Value& a, const Value& b) {
   const auto* y = b.as<LongWhole>();
   if (x != nullptr && y != nullptr) return order_long(*x, *y);
   if (x != nullptr) return order_short(*x, b);
-  if (y != nullptr) return 0 <=> order_short(*y, a);
+  if (y != nullptr) return reversed(order_short(*y, a));
   if (a.is_whole() && b.is_whole()) return a.whole() <=> b.whole();
   if (a.is_whole()) return order(a.whole(), b.number());
-  if (b.is_whole()) return 0 <=> order(b.whole(), a.number());
+  if (b.is_whole()) return reversed(order(b.whole(), a.number()));
   return a.number() <=> b.number();
 }
 
