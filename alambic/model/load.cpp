@@ -137,7 +137,8 @@ class Loader {
     const std::string embedding = model_.embedding_names().front();
     model_.visit([&](const std::string& name, const Weight& place) {
       if (place.is_same(head_.weight_VD) && !found_.contains(name) && found_.contains(embedding)) {
-        copied_.insert(name);
+        // One of them alone will change: not in pages that both see.
+        if (!is_only_read(name) || !is_only_read(embedding)) copied_.insert(name);
         found_[name] = found_.at(embedding);
       }
     });
@@ -265,8 +266,8 @@ class Loader {
   bool is_only_read(const std::string& name) const { return written_ && !written_->contains(name); }
 
   bool stays_in_file(const std::string& name) const {
-    const bool private_pages = files_->pages() == Pages::copy_on_write && !copied_.contains(name);
-    return options_.device.is_cpu() && (private_pages || is_only_read(name));
+    if (!options_.device.is_cpu() || copied_.contains(name)) return false;
+    return files_->pages() == Pages::copy_on_write || is_only_read(name);
   }
 
   bool needs_numbers(const Weight& place) const {

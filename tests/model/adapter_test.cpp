@@ -342,6 +342,20 @@ TEST_F(SavedModules, AreTrainedSavedAndReadBesideTheAdapter) {
   EXPECT_TRUE(at::equal(logits(*again, input), logits(*model, input).detach()));
 }
 
+// Bug: a tied model's embedding that was trained alone took the frozen head along, both in the same
+// pages of the file: the model that was trained was not the one that its adapter makes.
+TEST_F(SavedModules, LeaveTheOtherEndOfATiedModelAlone) {
+  options.modules_to_save = {"embed_tokens"};
+  model = load_model(golden_folder("llama_tied"), {.frozen = true, .lora = options});
+  attach_adapter(*model, options, 5);
+  logits(*model, input).square().mean().backward();
+  AdamW(*model, {}).step(0.05, 1);
+  const fs::path folder = fs::path(testing::TempDir()) / "alambic_saved_embedding";
+  save_adapter(*model, options, "base", folder);
+  const auto again = load_model(golden_folder("llama_tied"), {.adapter = folder});
+  EXPECT_TRUE(at::equal(logits(*again, input), logits(*model, input).detach()));
+}
+
 TEST_F(SavedModules, AreNamedWhereTheModelHasNone) {
   const auto attempt = [&](const std::string& name) {
     return error_of([&] {
