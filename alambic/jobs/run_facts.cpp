@@ -153,7 +153,10 @@ class Reader {
 
   Record tokenizer() const {
     const fs::path model = of_.student, file = model / "tokenizer.json";
-    const std::string chat = is_folder(model) ? template_digest(model) : "none";
+    const std::string given = OptionTable(of_.options).find("chat-template")->text();
+    const std::string chat = is_file(given)     ? sha256_file(given)
+                             : is_folder(model) ? template_digest(model)
+                                                : "none";
     return {{"sha256", is_file(file) ? Record(sha256_file(file))
                                      : unknown_fact("the model has no tokenizer.json")},
             {"chat_template", chat == "none" ? unknown_fact("the model has none") : Record(chat)}};

@@ -1,6 +1,7 @@
 // What a run is made of, as its record says it.
 #pragma once
 
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -43,8 +44,12 @@ struct RunIngredients {
 /// and libraries is unknown in it.
 nlohmann::json begun_record(const RunIngredients& of);
 
-/// What is unknown in begun_record: tool.files, student, teachers, scores, data, tokenizer and
-/// parents, each file read once. What cannot be read is unknown, with the reason.
+/// Fields of a record in which digests are unknown at first.
+inline constexpr std::array facts_that_are_read = {"student", "teachers",  "scores",
+                                                   "data",    "tokenizer", "parents"};
+
+/// Those fields, and `files` of the tool's, each file read once. What cannot be read is unknown,
+/// with the reason.
 nlohmann::json read_facts(const RunIngredients& of);
 
 /// Tokens that teachers behind an address and a judge have read and written so far, by their

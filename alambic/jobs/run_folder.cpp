@@ -1,17 +1,12 @@
 #include "alambic/jobs/run_folder.h"
 
-#include <algorithm>
-#include <array>
-#include <map>
-#include <set>
-#include <sstream>
 #include <vector>
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
-#include "alambic/base/names.h"
 #include "alambic/hub/hub_models.h"
+#include "alambic/jobs/resumed_options.h"
 #include "alambic/options/config_toml.h"
 #include "alambic/options/outputs.h"
 #include "alambic/report/run_files.h"
@@ -20,118 +15,6 @@
 namespace alambic {
 
 namespace {
-
-// "key = value" lines of a config.toml as the program writes it.
-using Settings = std::map<std::string, std::string>;
-
-Settings settings_of(const std::string& text) {
-  Settings settings;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    const size_t equals = line.find(" = ");
-    if (line.starts_with('#') || equals == std::string::npos) continue;
-    settings[line.substr(0, equals)] = line.substr(equals + 3);
-  }
-  return settings;
-}
-
-std::string value_of(const Settings& settings, const std::string& key) {
-  const auto found = settings.find(key);
-  return found == settings.end() ? "" : found->second;
-}
-
-// Options that say nothing about what is computed.
-bool is_free(const std::string& key) {
-  constexpr std::array free = {"resume",
-                               "overwrite",
-                               "allow-change",
-                               "save-every",
-                               "keep-checkpoints",
-                               "on-collapse",
-                               "policy",
-                               "attest",
-                               "attested-by",
-                               "override-policy",
-                               "teacher-key-env",
-                               "teacher-key-file",
-                               "teacher-timeout",
-                               "teacher-retries",
-                               "teacher-in-flight-tokens",
-                               "teacher-price",
-                               "teacher-budget",
-                               "teacher-budget-tokens",
-                               "strict-teacher",
-                               "teacher-local",
-                               "judge-price",
-                               "judge-budget",
-                               "judge-budget-tokens",
-                               "zero-stage",
-                               "shard-size",
-                               "tensor-parallel-size",
-                               "expert-parallel-size",
-                               "teacher-weights",
-                               "teacher-ranks",
-                               "rank-timeout",
-                               "profile"};
-  return std::ranges::find(free, key) != free.end();
-}
-
-// An option that the version which began the run did not have, and that asks for nothing.
-bool is_nothing(const std::string& value) {
-  return value == "false" || value == "0" || value == "\"\"" || value == "\"none\"" ||
-         value == "[]";
-}
-
-// What else follows from an option that may change when it is asked for; "" where nothing does.
-std::string consequence(const std::string& key, const Settings& now) {
-  const bool rate_follows = value_of(now, "lr-schedule") != "\"constant\"";
-  const bool looks_for_best =
-      value_of(now, "load-best") == "true" || value_of(now, "early-stopping") != "0";
-  if (key == "valid-every") return looks_for_best ? "other validations choose the best" : "";
-  return rate_follows ? "the learning rate follows the length of the run and jumps" : "";
-}
-
-bool may_change(const std::string& key) {
-  constexpr std::array lengths = {"max-steps", "max-seconds", "epochs", "valid-every"};
-  return std::ranges::find(lengths, key) != lengths.end();
-}
-
-// "max-steps = 200 (100 before)"
-std::string change(const std::string& key, const std::string& before, const std::string& now) {
-  const auto shown = [](const std::string& value) { return value.empty() ? "none" : value; };
-  return fmt::format("{} = {} ({} before)", key, shown(now), shown(before));
-}
-
-void check_same_options(const fs::path& file, const std::string& text, bool allow_change) {
-  const Settings before = settings_of(read_file(file)), now = settings_of(text);
-  std::set<std::string> keys;
-  for (const auto& [key, value] : before) keys.insert(key);
-  for (const auto& [key, value] : now) keys.insert(key);
-  std::vector<std::string> differences, changes;
-  std::string reason;
-  for (const std::string& key : keys) {
-    const std::string was = value_of(before, key), is = value_of(now, key);
-    if (was == is || is_free(key)) continue;
-    if (!before.contains(key) && is_nothing(is)) continue;
-    const std::string follows = may_change(key) ? consequence(key, now) : "";
-    if (may_change(key) && follows.empty()) continue;
-    (may_change(key) ? changes : differences).push_back(change(key, was, is));
-    if (may_change(key)) reason = follows;
-  }
-  const std::string run = file.parent_path().string();
-  if (!differences.empty()) {
-    throw input_error("cannot resume the run of {}: its options differ: {}", run,
-                      join(differences, "; "))
-        .with_hint("give the options of the first run, or start a new run in another --out");
-  }
-  if (changes.empty()) return;
-  if (!allow_change) {
-    throw input_error("cannot resume the run of {} as it was: {}: {}", run, join(changes, "; "),
-                      reason)
-        .with_hint("--allow-change resumes it all the same");
-  }
-  warn("the run of {} goes on as another one: {}: {}", run, join(changes, "; "), reason);
-}
 
 // Files that a run has left in the folder. Refuses a folder with anything else.
 std::vector<fs::path> files_of_run(const fs::path& folder) {
@@ -217,7 +100,7 @@ void RunFolder::make_ready(const std::string& config, const Options& options,
       throw input_error("cannot resume: {} holds no run", path_.string())
           .with_hint("choose the folder of a run, or a new or empty one for a new run");
     }
-    check_same_options(path_ / run_files::config, config, run.allow_change);
+    check_resumed_options(path_, config, OptionTable(options), run.allow_change);
     // The card is the last file of an exported model.
     if (path_exists(model() / "README.md") && !has_checkpoint(checkpoints())) {
       throw input_error("cannot resume: the run of {} is finished and kept no checkpoint",

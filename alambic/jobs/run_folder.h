@@ -15,9 +15,8 @@ namespace alambic {
 class RunFolder {
  public:
   /// Makes the folder ready and writes config.toml. One that holds a run is refused unless
-  /// --overwrite (its run is removed, nothing else) or --resume (the options must be those of the
-  /// run, but for how often it saves, and with --allow-change for its length; in an empty or
-  /// missing folder a new run begins, so that a job that is started again and again needs one
+  /// --overwrite (its run is removed, nothing else) or --resume (check_resumed_options; in an empty
+  /// or missing folder a new run begins, so that a job that is started again and again needs one
   /// command only). A folder with other files, or with names of a run's files and no config.toml of
   /// a run, is always refused, and so is one that check_outputs refuses. Another run in the same
   /// folder is an environment error that names its process.

@@ -33,7 +33,9 @@ struct RunOptions {
     v.flag("overwrite", overwrite, "replace the run in --out");
     v.flag("allow-change", allow_change,
            "resume although --max-steps, --max-seconds, --epochs or --valid-every are others than "
-           "before, or the model behind a teacher's address, and the rest of the run is too")
+           "before, or bytes of the data, or the model behind a teacher's address, and the rest of "
+           "the "
+           "run is too")
         .only_with("resume");
   }
 };

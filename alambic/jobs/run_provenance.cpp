@@ -2,10 +2,13 @@
 
 #include <cmath>
 #include <ctime>
+#include <utility>
 
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
+#include "alambic/base/names.h"
+#include "alambic/jobs/resumed_inputs.h"
 #include "alambic/jobs/run_duties.h"
 #include "alambic/provenance/certificates.h"
 #include "alambic/provenance/machine.h"
@@ -70,6 +73,9 @@ void RunProvenance::take_over(const fs::path& folder) {
     const auto before = read_record(folder);
     if (!before) return;
     record_["events"] = (*before)["events"];
+    before_ = *before;
+    // Digests that a run which is killed before it has read its files again must not forget.
+    for (const char* facts : facts_that_are_read) record_[facts] = before_[facts];
     const Record& clock = before->at("clock");
     if (clock.contains("started")) record_["clock"]["started"] = clock["started"];
     energy_before_ = clock.value("energy", Record());
@@ -97,10 +103,24 @@ void RunProvenance::take_read_facts(bool wait) {
     record_["tool"]["files"] = facts["files"];
     facts.erase("files");
     record_.update(facts);
+    note_other_inputs();
   } catch (const std::exception& error) {  // a run does not end for it
     warn("the record lacks digests of models and data: {}", error.what());
     add_event("facts lost", "reason", error.what());
   }
+}
+
+// Of data it was said before the first step; of models it is known only now.
+void RunProvenance::note_other_inputs() {
+  if (!before_.is_object()) return;
+  std::vector<std::string> others = other_inputs(std::exchange(before_, nullptr), record_);
+  if (others.empty()) return;
+  add_event("other inputs", "what", others);
+  std::erase_if(others, [](const std::string& input) {
+    return input.starts_with("--data ") || input.starts_with("--valid-data ");
+  });
+  if (others.empty()) return;
+  warn("files are not what they were when the run began: {}; the record says so", join(others));
 }
 
 void RunProvenance::add_event(const std::string& kind, const std::string& name,

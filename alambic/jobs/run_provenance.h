@@ -46,6 +46,7 @@ class RunProvenance : public Recorder {
 
   void take_over(const fs::path& folder);
   void take_read_facts(bool wait);
+  void note_other_inputs();
   nlohmann::json counters() const;
   void write(const std::string& state);
   void add_event(const std::string& kind, const std::string& name, const nlohmann::json& value);
@@ -54,6 +55,7 @@ class RunProvenance : public Recorder {
   const RunIngredients of_;
   Recorder* observer_;
   nlohmann::json record_;
+  nlohmann::json before_;  // of the run's earlier part, until this one has read its files
   LogCounters log_;
   EnergyMeter energy_;
   nlohmann::json energy_before_;

@@ -105,4 +105,18 @@ std::string config_toml(const std::string& command, const Options& options,
   return text;
 }
 
+std::vector<std::string> texts_of_toml(const std::string& value) {
+  try {
+    const toml::table table = toml::parse("value = " + value);
+    std::vector<std::string> texts;
+    if (const auto text = table["value"].value<std::string>()) texts.push_back(*text);
+    if (const toml::array* items = table["value"].as_array()) {
+      for (const toml::node& item : *items) texts.push_back(item.value_or(std::string()));
+    }
+    return texts;
+  } catch (const toml::parse_error&) {
+    return {};
+  }
+}
+
 }  // namespace alambic

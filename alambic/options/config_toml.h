@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "alambic/options/option_table.h"
 
@@ -21,5 +22,8 @@ using ModelName = std::function<std::string(const std::string& value)>;
 /// gives the same options. Without `model_name` models stand as they are.
 std::string config_toml(const std::string& command, const Options& options,
                         const ModelName& model_name = {});
+
+/// The texts of a value as config.toml has it: one, or those of a list; none of other values.
+std::vector<std::string> texts_of_toml(const std::string& value);
 
 }  // namespace alambic

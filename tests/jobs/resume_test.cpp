@@ -104,6 +104,87 @@ TEST_F(Resume, RefusesOtherOptionsAndAFinishedRunWithoutCheckpoints) {
   refuse("weight-decay");
 }
 
+// The message of a resumption that is refused.
+template <class Command>
+std::string refusal(const Command& command) {
+  try {
+    command();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::input);
+    return error.what();
+  }
+  return "";
+}
+
+// Bug: options were compared as they are written, so that a "/" behind --out, another path to the
+// same data or a folder that had moved ended a run for good.
+TEST_F(Resume, KnowsItsFilesByOtherNames) {
+  DistillOptions options = distillation("run");
+  options.training.save_every = 2;
+  jobs::distill(options);
+  const auto resumed = [&] {
+    fs::remove_all(fs::path(options.run.out) / "model");
+    return jobs::distill(options).ending;
+  };
+  options.run.resume = true;
+  options.run.out = (folder / "." / "run/").string();
+  options.data = {(folder / "student" / ".." / "rows.jsonl").string()};
+  options.teachers.teacher = {at("teacher") + "/"};
+  EXPECT_EQ(resumed(), RunEnding::finished);
+  for (const char* name : {"run", "rows.jsonl", "teacher", "student"}) {
+    fs::rename(folder / name, folder / ("moved-" + std::string(name)));
+  }
+  options.run.out = at("moved-run");
+  options.data = {at("moved-rows.jsonl")};
+  options.student = at("moved-student");
+  options.teachers.teacher = {at("moved-teacher")};
+  EXPECT_EQ(resumed(), RunEnding::finished);
+  options.teachers.teacher = {at("moved-student")};
+  EXPECT_NE(refusal(resumed).find("teacher = "), std::string::npos) << refusal(resumed);
+}
+
+// Bug: rows that were added, lost or edited between two parts of a run were learned from without a
+// word, in another order than that of the run which began.
+TEST_F(Resume, RefusesOtherBytesInItsData) {
+  TrainOptions options = training("run");
+  options.training.save_every = 2;
+  options.valid_data = at("valid.jsonl");
+  fs::copy_file(at("rows.jsonl"), options.valid_data);
+  jobs::train(options);
+  options.run.resume = true;
+  const auto resumed = [&] { jobs::train(options); };
+  for (const std::string& file : {options.data.front(), options.valid_data}) {
+    const std::string rows = read_file(file);
+    write_file(file, rows + rows.substr(0, rows.find('\n') + 1));
+    for (int time = 0; time < 2; ++time) {  // what was known is known after a refusal too
+      const std::string message = refusal(resumed);
+      EXPECT_NE(message.find("began with other bytes in " + file), std::string::npos) << message;
+    }
+    write_file(file, rows);
+    EXPECT_EQ(refusal(resumed), "");
+  }
+  write_file(options.data.front(), read_file(options.data.front()) + "\n");
+  options.run.allow_change = true;
+  EXPECT_EQ(refusal(resumed), "");
+  const auto record = nlohmann::json::parse(read_file(folder / "run/provenance/record.json"));
+  EXPECT_NE(record["events"].dump().find("--data " + options.data.front()), std::string::npos)
+      << record["events"].dump();
+}
+
+// Bug: a frozen base, or a teacher, that was replaced between two parts of a run was not told of.
+TEST_F(Resume, SaysThatAModelIsAnotherOne) {
+  DistillOptions options = distillation("run");
+  options.training.save_every = 2;
+  jobs::distill(options);
+  fs::remove_all(at("teacher"));
+  fs::copy(at("student"), at("teacher"));
+  options.run.resume = true;
+  testing::internal::CaptureStderr();
+  jobs::distill(options);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("when the run began: --teacher " + at("teacher")), said.npos) << said;
+}
+
 // Bug: a second run in the same folder wrote into the files of the first.
 TEST_F(Resume, LeavesARunningRunAlone) {
   struct Intruder : Recorder {
