@@ -69,23 +69,23 @@ Error write_error(const fs::path& path, int reason) {
   return path_error("write", path, std::error_code(reason, std::system_category()));
 }
 
-OutputPlace output_place(const fs::path& named) {
-  fs::path path = named;
+OutputPlace output_place(const fs::path& path) {
+  fs::path target = path;
   for (int links = 0; links <= max_links; ++links) {
     struct stat status {};
-    if (::lstat(path.c_str(), &status) != 0) {
-      if (errno == ENOENT) return {.path = path};
-      throw write_error(named, errno);
+    if (::lstat(target.c_str(), &status) != 0) {
+      if (errno == ENOENT) return {.path = target};
+      throw write_error(path, errno);
     }
-    if (!S_ISLNK(status.st_mode)) return place_of(path, status, named);
-    if (is_of_proc(path) && ::stat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) {
+    if (!S_ISLNK(status.st_mode)) return place_of(target, status, path);
+    if (is_of_proc(target) && ::stat(target.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) {
       return {.kind = OutputPlace::Kind::descriptor,
-              .path = path,
-              .descriptor = own_descriptor(path, named)};
+              .path = target,
+              .descriptor = own_descriptor(target, path)};
     }
-    path = read_link(path);
+    target = read_link(target);
   }
-  throw write_error(named, ELOOP);
+  throw write_error(path, ELOOP);
 }
 
 void check_output_file(const std::string& option, const fs::path& path, bool overwrite) {

@@ -185,7 +185,8 @@ Json completed_rope(const Rope& from, const JsonFields& settings, double theta,
 bool holds(const Json& value) {
   if (value.is_number()) return value != 0;
   if (value.is_boolean()) return value.get<bool>();
-  return !value.is_null() && (value.is_string() ? value != "" : !value.empty());
+  if (value.is_string()) return !value.get_ref<const std::string&>().empty();
+  return !value.is_null() && !value.empty();
 }
 
 // Older spellings of the base and the share of a head that turns.

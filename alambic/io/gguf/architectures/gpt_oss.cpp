@@ -47,7 +47,7 @@ void read(const GgufReading& from, Json& config) {
 
 void rope(const GgufWriting& to, const Json& config, int64_t, Json& rope) {
   add_layer_types(to, config, 2);
-  const bool yarn = text_or(rope, "rope_type", text_or(rope, "type", "default").c_str()) == "yarn";
+  const bool yarn = text_or(rope, "rope_type", text_or(rope, "type", "default")) == "yarn";
   if (yarn && flag_or(rope, "truncate", true)) {
     throw refusal(to.where, "rope_parameters", value_of(config, "rope_parameters"),
                   "bounds that are not rounded (truncate: false)");
