@@ -64,7 +64,7 @@ std::string as_given(const OptionEntry& entry) {
 Error refusal(const OptionEntry& subject, const Condition& condition,
               const std::vector<Other>& others) {
   const std::string given = as_given(subject), needed = with_two_dashes(condition.others);
-  const auto& [reason, hint] = condition.because;
+  const std::string &reason = condition.because.reason, &hint = condition.because.hint;
   const auto or_else = [&](const std::string& usual) { return hint.empty() ? usual : hint; };
   if (condition.kind == Kind::required_without) {
     return input_error("--{} or {} is missing", subject.name, needed)
