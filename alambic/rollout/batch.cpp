@@ -119,7 +119,7 @@ void Batch::pass(size_t first, std::span<RunningSequence* const> joining, const 
     running_.push_back(sequence);
   }
   input.tokens_N = to_device(at::tensor(tokens, at::kLong));
-  const bool every_row = drawing_rows.size() == tokens.size();
+  const bool every_row = joining.empty();
   const Tensor drawing = every_row ? Tensor() : to_device(at::tensor(drawing_rows, at::kLong));
   std::vector<Tensor> logits_BV;
   for (SampledModel& sampled : sampled_) {

@@ -141,6 +141,24 @@ TEST(Batch, PromptsThatAreAlikeAreReadOnce) {
   }
 }
 
+// Bug: completions of a prompt, as many as it has tokens, were drawn one from each token's row.
+TEST(Batch, AsManyCompletionsAsTokensAreDrawnFromThePromptsLastRow) {
+  const auto model = random_model(small_llama_config());
+  const c10::InferenceMode no_gradients;
+  for (const uint64_t count : {3, 4, 5}) {
+    Batch batch(*model, {.slots = 5, .capacity = 40});
+    std::list<Asked> asked;
+    for (uint64_t id = 0; id < count; ++id) asked.emplace_back(std::vector{1, 2, 3, 4}, id, 1.0, 3);
+    std::vector<RunningSequence*> all;
+    for (Asked& each : asked) all.push_back(&each.sequence);
+    EXPECT_EQ(batch.step(all, nothing), count);
+    run_to_the_end(batch);
+    for (const Asked& each : asked) {
+      EXPECT_EQ(each.sequence.completion.tokens, alone(*model, each)) << each.request.id;
+    }
+  }
+}
+
 // Prevents: log-probabilities of the tempered or filtered distribution; alternatives of other rows.
 TEST(Batch, TellsTheMostLikelyTokensOfEveryDraw) {
   const auto model = random_model(small_llama_config());
