@@ -3,7 +3,7 @@
 //   {"prompts": [[1, 2], …], "new_tokens": 128, "temperature": 0, "seed": 1}
 //   → {"seconds": 0.5, "tokens": [[…], …]}
 //   {"ceiling": true} → {"bytes": 4e10, "operations": 2e11}, what the machine can do a second
-// Usage: decode_bench MODEL THREADS float32|bfloat16
+// Usage: decode_bench MODEL THREADS float32|bfloat16 [DEVICE]
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 #include "alambic/kernels/linear.h"
 #include "alambic/model/load.h"
 #include "alambic/rollout/engine.h"
+#include "alambic/tensor/device.h"
 
 namespace alambic {
 namespace {
@@ -62,10 +63,12 @@ Json ceiling() {
           {"operations", 2.0 * width * width * width / multiplied}};
 }
 
-int run(const std::string& folder, int threads, bool narrow) {
+int run(const std::string& folder, int threads, bool narrow, const std::string& device) {
   at::set_num_threads(threads);
   const std::unique_ptr<Model> model =
-      load_model(folder, {.dtype = narrow ? at::kBFloat16 : at::kFloat, .frozen = true});
+      load_model(folder, {.device = choose_device(device),
+                          .dtype = narrow ? at::kBFloat16 : at::kFloat,
+                          .frozen = true});
   for (std::string line; std::getline(std::cin, line);) {
     const Json order = Json::parse(line);
     std::cout << (order.contains("ceiling") ? ceiling() : completion(*model, order)) << std::endl;
@@ -77,12 +80,13 @@ int run(const std::string& folder, int threads, bool narrow) {
 }  // namespace alambic
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    fmt::print(stderr, "usage: decode_bench MODEL THREADS float32|bfloat16\n");
+  if (argc != 4 && argc != 5) {
+    fmt::print(stderr, "usage: decode_bench MODEL THREADS float32|bfloat16 [DEVICE]\n");
     return 2;
   }
   try {
-    return alambic::run(argv[1], std::stoi(argv[2]), argv[3] == std::string("bfloat16"));
+    return alambic::run(argv[1], std::stoi(argv[2]), argv[3] == std::string("bfloat16"),
+                        argc > 4 ? argv[4] : "cpu");
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
     return 1;

@@ -10,8 +10,8 @@
 // beside the exact loss:
 //   loss_memory pieces [ROUNDS]
 //
-// One shape alone, as JSON for bench/loss_peers.py:
-//   loss_memory one GRADED VOCABULARY STUDENT_WIDTH TEACHER_WIDTH BETA
+// One shape alone, as JSON for bench/loss_peers.py; on a device the memory is what its tensors had:
+//   loss_memory one GRADED VOCABULARY STUDENT_WIDTH TEACHER_WIDTH BETA [DEVICE float32|bfloat16]
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,17 +20,25 @@
 #include <cmath>
 #include <ctime>
 #include <fstream>
+#include <span>
 #include <string_view>
 
 #include "alambic/base/error.h"
 #include "alambic/kernels/linear.h"
 #include "alambic/objective/divergence.h"
+#include "alambic/tensor/device.h"
 
 namespace alambic {
 namespace {
 
 struct Shape {
   int64_t graded, vocabulary, student_width, teacher_width;
+};
+
+/// Names, since a device that is opened before a fork is of no use behind it.
+struct Place {
+  std::string device = "cpu";
+  at::ScalarType dtype = at::kFloat;
 };
 
 struct Inputs {
@@ -43,10 +51,10 @@ struct Measurement {
   double megabytes, seconds, wall, loss;
 };
 
-Inputs make_inputs(const Shape& shape) {
+Inputs make_inputs(const Shape& shape, const at::TensorOptions& options) {
   at::manual_seed(1);
-  const auto random = [](int64_t rows, int64_t width) {
-    return at::randn({rows, width}) * std::sqrt(2 / std::sqrt(static_cast<double>(width)));
+  const auto random = [&](int64_t rows, int64_t width) {
+    return at::randn({rows, width}, options) * std::sqrt(2 / std::sqrt(static_cast<double>(width)));
   };
   return {random(shape.graded, shape.student_width).requires_grad_(),
           random(shape.vocabulary, shape.student_width).requires_grad_(),
@@ -124,6 +132,16 @@ double resident_peak_megabytes() {
   throw environment_error("no VmHWM in /proc/self/status");
 }
 
+double peak_megabytes(at::Device device) {
+  return device.is_cpu() ? resident_peak_megabytes() : peak_memory(device) / (1 << 20);
+}
+
+/// From here on.
+void reset_peak(at::Device device) {
+  std::ofstream("/proc/self/clear_refs") << 5;
+  reset_peak_memory(device);
+}
+
 /// Of all threads: what a shared machine does not disturb.
 double processor_seconds() {
   timespec now{};
@@ -133,14 +151,18 @@ double processor_seconds() {
 
 using Expression = Tensor (*)(const Inputs&, double beta);
 
-Measurement measure_here(Expression expression, const Shape& shape, double beta) {
-  const int repeats = shape.vocabulary > 10000 ? 1 : 10;
+Measurement measure_here(Expression expression, const Shape& shape, double beta,
+                         const Place& place) {
+  const at::Device device = choose_device(place.device);
+  const auto options = at::TensorOptions().device(device).dtype(place.dtype);
+  const int repeats = device.is_cpu() && shape.vocabulary > 10000 ? 1 : 10;
   Measurement result{0, 1e30, 1e30, 0};
-  const Inputs in = make_inputs(shape);
+  const Inputs in = make_inputs(shape, options);
   // Threads and libraries come up with a small problem first.
-  expression(make_inputs({16, 64, shape.student_width, shape.teacher_width}), beta);
-  std::ofstream("/proc/self/clear_refs") << 5;
-  const double before = resident_peak_megabytes();
+  expression(make_inputs({16, 64, shape.student_width, shape.teacher_width}, options), beta);
+  synchronize(device);
+  reset_peak(device);
+  const double before = peak_megabytes(device);
   for (int i = 0; i < repeats; ++i) {
     in.student_MD.mutable_grad() = Tensor();
     in.student_VD.mutable_grad() = Tensor();
@@ -148,22 +170,24 @@ Measurement measure_here(Expression expression, const Shape& shape, double beta)
     const auto clock = std::chrono::steady_clock::now();
     const Tensor loss = expression(in, beta);
     if (loss.requires_grad()) loss.backward();
+    synchronize(device);
     result.seconds = std::min(result.seconds, processor_seconds() - start);
     result.wall =
         std::min(result.wall,
                  std::chrono::duration<double>(std::chrono::steady_clock::now() - clock).count());
     result.loss = loss.item<double>();
-    if (i == 0) result.megabytes = resident_peak_megabytes() - before;
+    if (i == 0) result.megabytes = peak_megabytes(device) - before;
   }
   return result;
 }
 
-Measurement measure(Expression expression, const Shape& shape, double beta) {
+Measurement measure(Expression expression, const Shape& shape, double beta,
+                    const Place& place = {}) {
   int ends[2];
   if (pipe(ends) != 0) throw environment_error("no pipe");
   const pid_t child = fork();
   if (child == 0) {
-    const Measurement result = measure_here(expression, shape, beta);
+    const Measurement result = measure_here(expression, shape, beta, place);
     const bool written = write(ends[1], &result, sizeof result) == sizeof result;
     _exit(written ? 0 : 1);
   }
@@ -238,10 +262,15 @@ int run_pieces(int rounds) {
   return 0;
 }
 
-int run_one(char** words) {
+int run_one(std::span<char*> words) {
   const Shape shape{std::atoll(words[0]), std::atoll(words[1]), std::atoll(words[2]),
                     std::atoll(words[3])};
-  const Measurement m = measure(chunked, shape, std::atof(words[4]));
+  Place place;
+  if (words.size() > 5) {
+    const bool narrow = std::string_view(words[6]) == "bfloat16";
+    place = {words[5], narrow ? at::kBFloat16 : at::kFloat};
+  }
+  const Measurement m = measure(chunked, shape, std::atof(words[4]), place);
   fmt::print(R"({{"megabytes": {}, "processor_seconds": {}, "seconds": {}, "loss": {}}})"
              "\n",
              m.megabytes, m.seconds, m.wall, m.loss);
@@ -252,7 +281,9 @@ int run_one(char** words) {
 }  // namespace alambic
 
 int main(int argc, char** argv) {
-  if (argc == 7 && std::string_view(argv[1]) == "one") return alambic::run_one(argv + 2);
+  if ((argc == 7 || argc == 9) && std::string_view(argv[1]) == "one") {
+    return alambic::run_one(std::span(argv, static_cast<size_t>(argc)).subspan(2));
+  }
   if (argc > 1 && std::string_view(argv[1]) == "pieces") {
     return alambic::run_pieces(argc > 2 ? std::atoi(argv[2]) : 2);
   }

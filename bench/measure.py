@@ -1,6 +1,7 @@
 """What the comparisons share: medians, intervals, and the records that bench/run.py collects.
 
-A record is one comparison: seconds of both sides for the same work, measured in turn in one run.
+A record is one comparison: seconds of both sides for the same work, measured in turn in one run. Of
+a peer that did not do it there is the reason, `failed`, beside our own seconds.
 """
 
 import json
@@ -34,8 +35,12 @@ def in_turn(sides, rounds, measure):
     return seconds
 
 
+class PeerFailed(Exception):
+    """The other side did not do its work; ours is to be reported all the same."""
+
+
 class Records:
-    """The comparisons of a script, printed as they are made and written to `file` at the end."""
+    """The comparisons of a script, printed as they are made and in `file` at once."""
 
     def __init__(self, file=None):
         self.file, self.all = file, []
@@ -59,7 +64,20 @@ class Records:
             last.update(share=bound_seconds / mine, peer_share=bound_seconds / other)
             words += f", {last['share']:.0%} of what the machine can do"
         print(words, flush=True)
+        self.write()
+
+    def add_failed(self, name, peer, ours, reason, work=1, unit="s", **more):
+        """Ours alone; `reason` is in the peer's words."""
+        mine = statistics.median(ours)
+        self.all.append(dict(name=name, peer=peer, unit=unit, work=work, ours_seconds=ours,
+                             ours=mine if unit == "s" else work / mine, failed=str(reason), **more))
+        print(f"{name}: {self.all[-1]['ours']:.3g} {unit}, {peer} failed: {reason}", flush=True)
+        self.write()
 
     def write(self):
         if self.file:
             pathlib.Path(self.file).write_text(json.dumps(self.all, indent=1) + "\n")
+
+    def code(self):
+        """A script's exit code: 4 where a peer failed."""
+        return 4 if any("failed" in record for record in self.all) else 0

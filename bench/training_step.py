@@ -8,22 +8,27 @@ Random GPT-2 shapes in float32, GPT-2's vocabulary size, AdamW, the same weights
   pretrain  the student; 16 windows of 128 tokens                        transformers' Trainer
 The losses of the first step must agree before a time is counted (of distill within 3 %: each draws its
 own completions; of pretrain within 2 %: each cuts its own windows; of grpo the numbers of tokens are the
-same, since next to nothing ends a completion). TRL runs
-without gradient checkpointing and without bf16, both of which would slow it on a CPU.
+same, since next to nothing ends a completion). TRL runs without gradient checkpointing and, on a CPU,
+without bf16, both of which would slow it there. In bfloat16 both sides have float32 masters: TRL's student
+is float32 under autocast, its teacher bfloat16. A peer that fails is said, beside our own figures, and
+ends this with 4.
 
   PYTHON bench/training_step.py [--tasks distill sft] [--rounds 3] [--threads 2]
+  PYTHON bench/training_step.py --tasks distill --device cuda --dtype bfloat16 --shape qwen3
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import pathlib
 import random
 import subprocess
+import sys
 import tempfile
 import time
 
-from measure import ROOT, Records
+from measure import ROOT, PeerFailed, Records
 
 
 def arguments():
@@ -33,7 +38,11 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3, help="of a round; the first is warm-up")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--small", action="store_true", help="2 M and 5 M parameters: a trial")
+    parser.add_argument("--shape", choices=("small", "gpt2", "qwen3"), default="gpt2",
+                        help="small: 2 M and 5 M parameters, a trial; qwen3: Qwen3-0.6B and 1.7B, for a card")
+    parser.add_argument("--small", dest="shape", action="store_const", const="small")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--json", help="file for the records")
     return parser.parse_args()
 
@@ -47,14 +56,30 @@ import datasets  # noqa: E402  (reads OMP_NUM_THREADS when torch is loaded)
 import tokenizers  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
-import trl  # noqa: E402
 
-PROMPTS, PROMPT_TOKENS, NEW_TOKENS, WINDOW, LEARNING_RATE = 16, 32, 64, 128, 1e-6
-VOCABULARY, EOS = (4096 if options.small else 50257), "<|endoftext|>"
-STUDENT = dict(n_embd=128, n_layer=2, n_head=4) if options.small else dict(
-    n_embd=256, n_layer=8, n_head=8)
-TEACHER = dict(n_embd=192, n_layer=4, n_head=6) if options.small else dict(
-    n_embd=768, n_layer=12, n_head=12)
+WINDOW, LEARNING_RATE, EOS = 128, 1e-6, "<|endoftext|>"
+
+
+def gpt2(width, layers, heads):
+    return transformers.GPT2Config(
+        vocab_size=VOCABULARY, n_positions=256, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+        bos_token_id=0, eos_token_id=0, n_embd=width, n_layer=layers, n_head=heads)
+
+
+def qwen3(width):
+    return transformers.Qwen3Config(
+        vocab_size=VOCABULARY, hidden_size=width, intermediate_size=3 * width, num_hidden_layers=28,
+        num_attention_heads=16, num_key_value_heads=8, head_dim=128, max_position_embeddings=1024,
+        tie_word_embeddings=True, bos_token_id=0, eos_token_id=0)
+
+
+# Vocabulary, prompts, tokens of each and of a completion; configurations of student and teacher.
+VOCABULARY, PROMPTS, PROMPT_TOKENS, NEW_TOKENS = {
+    "small": (4096, 16, 32, 64), "gpt2": (50257, 16, 32, 64), "qwen3": (151936, 32, 32, 128),
+}[options.shape]
+CONFIGS = {"small": lambda: (gpt2(128, 2, 4), gpt2(192, 4, 6)),
+           "gpt2": lambda: (gpt2(256, 8, 8), gpt2(768, 12, 12)),
+           "qwen3": lambda: (qwen3(1024), qwen3(2048))}[options.shape]()
 
 
 def make_tokenizer():
@@ -81,13 +106,11 @@ def make_tokenizer():
         tokenizer_object=tokenizer, eos_token=EOS, pad_token=EOS, padding_side="left")
 
 
-def make_model(folder, seed, tokenizer, shape):
+def make_model(folder, seed, tokenizer, config):
     torch.manual_seed(seed)
-    config = transformers.GPT2Config(
-        vocab_size=VOCABULARY, n_positions=256, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
-        bos_token_id=0, eos_token_id=0, **shape)
-    model = transformers.GPT2LMHeadModel(config)
-    model.save_pretrained(folder)
+    with torch.device(options.device):
+        model = transformers.AutoModelForCausalLM.from_config(config)
+    model.to(getattr(torch, options.dtype)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return model.num_parameters()
 
@@ -96,6 +119,13 @@ def make_texts(tokenizer, count, length, seed):
     draw = random.Random(seed)
     words = sorted(t for t in tokenizer.get_vocab() if t.startswith("Ġ") and len(t) > 3)
     return ["".join(draw.choices(words, k=length)).replace("Ġ", " ") for _ in range(count)]
+
+
+def trl():
+    """The peer, when it is its turn: where it cannot be loaded our own side is measured all the same."""
+    import trl as library
+
+    return library
 
 
 class Clock(transformers.TrainerCallback):
@@ -115,7 +145,7 @@ class Bench:
     def __init__(self, folder):
         self.folder, self.tokenizer = folder, make_tokenizer()
         self.sizes = [make_model(folder / name, seed, self.tokenizer, shape)
-                      for name, seed, shape in (("student", 0, STUDENT), ("teacher", 1, TEACHER))]
+                      for name, seed, shape in zip(("student", "teacher"), (0, 1), CONFIGS)]
         self.prompts = make_texts(self.tokenizer, PROMPTS, PROMPT_TOKENS, 1)
         self.completions = make_texts(self.tokenizer, PROMPTS, NEW_TOKENS, 2)
         self.windows = make_texts(self.tokenizer, PROMPTS, WINDOW - 1, 3)
@@ -130,12 +160,14 @@ class Bench:
 
     def common(self, kind, batch, **more):
         return kind(output_dir=str(self.folder / "peer"), per_device_train_batch_size=batch,
-                    max_steps=options.steps, learning_rate=LEARNING_RATE, bf16=False, use_cpu=True,
+                    max_steps=options.steps, learning_rate=LEARNING_RATE,
+                    bf16=options.dtype == "bfloat16", use_cpu=options.device == "cpu",
                     gradient_checkpointing=False, logging_steps=1, save_strategy="no",
                     report_to="none", disable_tqdm=True, **more)
 
     def model(self, name="student"):
-        return transformers.AutoModelForCausalLM.from_pretrained(self.folder / name)
+        dtype = torch.float32 if name == "student" else getattr(torch, options.dtype)
+        return transformers.AutoModelForCausalLM.from_pretrained(self.folder / name, dtype=dtype)
 
     def data(self, rows, more):
         return datasets.Dataset.from_list(rows * (options.steps * more))
@@ -144,9 +176,9 @@ class Bench:
         command = ["distill", "--student", self.folder / "student", "--teacher",
                    self.folder / "teacher", "--data", self.folder / "rows.jsonl", "--batch-size",
                    PROMPTS, "--max-completion-length", NEW_TOKENS]
-        return command, lambda: trl.DistillationTrainer(
+        return command, lambda: trl().DistillationTrainer(
             model=self.model(), teacher_model=self.model("teacher"),
-            args=self.common(trl.DistillationConfig, PROMPTS, max_completion_length=NEW_TOKENS),
+            args=self.common(trl().DistillationConfig, PROMPTS, max_completion_length=NEW_TOKENS),
             train_dataset=self.data([{"prompt": p} for p in self.prompts], 1),
             processing_class=self.tokenizer)
 
@@ -154,8 +186,8 @@ class Bench:
         rows = [{"prompt": p, "completion": c} for p, c in zip(self.prompts, self.completions)]
         command = ["train", "--model", self.folder / "student", "--data", self.folder / "rows.jsonl",
                    "--batch-size", PROMPTS]
-        return command, lambda: trl.SFTTrainer(
-            model=self.model(), args=self.common(trl.SFTConfig, PROMPTS, max_length=None),
+        return command, lambda: trl().SFTTrainer(
+            model=self.model(), args=self.common(trl().SFTConfig, PROMPTS, max_length=None),
             train_dataset=self.data(rows, 1), processing_class=self.tokenizer)
 
     def grpo(self):
@@ -166,9 +198,9 @@ class Bench:
         def score(completions, **_):
             return [float("a" <= text[-1] <= "m") for text in completions]
 
-        return command, lambda: trl.GRPOTrainer(
+        return command, lambda: trl().GRPOTrainer(
             model=self.model(), reward_funcs=score,
-            args=self.common(trl.GRPOConfig, 64, num_generations=8, beta=0.0,
+            args=self.common(trl().GRPOConfig, 64, num_generations=8, beta=0.0,
                              max_completion_length=NEW_TOKENS),
             train_dataset=self.data([{"prompt": p} for p in self.prompts[:8]], 1),
             processing_class=self.tokenizer)
@@ -187,45 +219,71 @@ class Bench:
         out = self.folder / "ours"
         words = [options.build / "alambic", *command, "--out", out, "--overwrite", "--max-steps",
                  options.steps, "--learning-rate", LEARNING_RATE, "--threads", options.threads,
-                 "--device", "cpu"]
-        subprocess.run([str(word) for word in words], check=True, capture_output=True)
+                 "--device", options.device, "--dtype", options.dtype]
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"alambic {command[0]}: {done.stderr.strip()}")
         rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         phases = ("generate", "grade", "learn", "update")
-        seconds = [sum(row.get(f"{phase}_seconds", 0) for phase in phases) for row in rows[1:]]
-        return seconds, rows[0]["loss"]
+        return Side([sum(row.get(f"{phase}_seconds", 0) for phase in phases) for row in rows[1:]],
+                    rows[0]["loss"], max(row.get("device_peak_memory_bytes", 0) for row in rows))
 
     def theirs(self, make_trainer):
+        if options.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
         trainer, clock = make_trainer(), Clock()
         trainer.add_callback(clock)
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.train()
         losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
-        return clock.seconds[1:], losses[0]
+        peak = torch.cuda.max_memory_allocated() if options.device == "cuda" else 0
+        return Side(clock.seconds[1:], losses[0], peak)
 
 
-# Name of the peer, and by how much the first losses may differ; nothing: they say nothing.
-TASKS = {
-    "distill": (f"trl {trl.__version__}", 0.03),
-    "sft": (f"trl {trl.__version__}", 0.005),
-    "grpo": (f"trl {trl.__version__}", None),
-    "pretrain": (f"transformers {transformers.__version__}", 0.02),
-}
+class Side:
+    """Seconds of the steps after the first, its loss, and most bytes of a device's tensors."""
+
+    def __init__(self, seconds, loss, peak):
+        self.seconds, self.loss, self.peak = seconds, loss, peak
+
+
+# The peer, and by how much the first losses may differ; nothing: they say nothing.
+TASKS = {"distill": ("trl", 0.03), "sft": ("trl", 0.005), "grpo": ("trl", None),
+         "pretrain": ("transformers", 0.02)}
+
+
+def tried(bench, make_trainer):
+    try:
+        return bench.theirs(make_trainer)
+    except Exception as error:
+        raise PeerFailed(f"{type(error).__name__}: {error}".splitlines()[0][:200]) from error
+    finally:
+        if options.device == "cuda":
+            torch.cuda.empty_cache()  # for the other side, which is another process
 
 
 def measure(bench, records, task):
-    peer, tolerance = TASKS[task]
+    library, tolerance = TASKS[task]
+    name, peer = f"{task}, a step", f"{library} {importlib.metadata.version(library)}"
     command, make_trainer = getattr(bench, task)()
-    ours, theirs = [], []
+    ours, theirs, broken = [], [], None
     for number in range(options.rounds):
-        sides = [lambda: (ours, bench.ours(command)), lambda: (theirs, bench.theirs(make_trainer))]
-        losses = []
-        for side in sides if number % 2 == 0 else sides[::-1]:
-            seconds, (taken, loss) = side()
-            seconds += taken
-            losses.append(loss)
-        assert tolerance is None or abs(losses[0] - losses[1]) < tolerance * max(losses), (task, losses)
+        sides = [(ours, lambda: bench.ours(command)), (theirs, lambda: tried(bench, make_trainer))]
+        for found, side in sides if number % 2 == 0 else sides[::-1]:
+            try:
+                if found is ours or not broken:
+                    found.append(side())
+            except PeerFailed as error:
+                broken = error
+        losses = [ours[-1].loss, theirs[-1].loss] if not broken else []
+        assert tolerance is None or broken or abs(losses[0] - losses[1]) < tolerance * max(losses), (task, losses)
+    mine = [seconds for side in ours for seconds in side.seconds]
+    memory = {f"{whose}_megabytes": max(side.peak for side in found) / 2**20
+              for whose, found in (("ours", ours), ("peer", theirs)) if found and found[0].peak}
+    if broken:
+        return records.add_failed(name, peer, mine, broken, **memory)
     equal = "tokens" if tolerance is None else f"first loss within {100 * tolerance:g} %"
-    records.add(f"{task}, a step", peer, ours, theirs, equal)
+    records.add(name, peer, mine, [seconds for side in theirs for seconds in side.seconds], equal, **memory)
 
 
 def main():
@@ -239,6 +297,7 @@ def main():
         for task in options.tasks:
             measure(bench, records, task)
     records.write()
+    return records.code()
 
 
-main()
+sys.exit(main())
