@@ -3,7 +3,11 @@
 `found` is what `device_test --speed SHAPE` prints: sizes of the model, seconds and bytes.
 """
 
+import datetime
+import os
 import re
+import shutil
+import subprocess
 
 # What a card can do at most: dense bfloat16 operations and bytes of its memory a second.
 GPUS = {"A100": (312e12, 2.0e12), "H100": (989e12, 3.35e12), "H200": (989e12, 4.8e12),
@@ -21,8 +25,23 @@ AIMS = {"attention": ("operations / peak", 1 / 0.35),
         "update": ("30 bytes a parameter / bandwidth", 0.070 / (30 * 8.19e9 / 4.8e12)),
         "decode at batch 1": ("weights and keys / bandwidth", 1.6),
         "decode at batch 64": ("weights and keys / bandwidth", 1.6)}
+# Figure and peer, and the aim for ours / theirs.
+PEER_TIMES = {("distill", "trl"): 1 / 5}
+PEER_MEMORY = {("loss", "Liger"): 1 / 4}
 BATCHES = (1, 64)
 PROMPT = 3  # tokens before what is decoded
+
+
+def gpu_names():
+    """Of the GPUs that this process may use, as nvidia-smi has them."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    found = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+                           capture_output=True, text=True)
+    names = found.stdout.splitlines() if found.returncode == 0 else []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    chosen = [names[int(i)] for i in visible if i.strip().isdigit() and int(i) < len(names)]
+    return chosen or names
 
 
 def card_of(name):
@@ -62,12 +81,22 @@ def bounds(found, peak, bandwidth):
             rows[f"decode {name} at batch {batch}"] = (packed[f"decode_seconds_{batch}"],
                                                        (blocks + batch * keys) / bandwidth)
         rows[f"grade {name}"] = (packed["grade_seconds"], forward / peak)
+    for name, family in found.get("families", {}).items():
+        always = family["parameters"] - family["head"] - family["expert_parameters"]
+        for batch in BATCHES:
+            # Of experts that tokens choose alike often, so many are some token's.
+            chosen = 1 - (1 - family["chosen"] / family["experts"]) ** batch
+            read = found["element"] * (always + chosen * family["expert_parameters"])
+            rows[f"decode {name} at batch {batch}"] = (
+                family[f"decode_seconds_{batch}"],
+                (read + batch * family["entry"] * context) / bandwidth)
     return rows
 
 
 def aim_of(figure):
-    """Of a figure: what it is held against and the aim; packed weights have those of dense ones."""
-    return AIMS[re.sub(r"^(decode|grade) [A-Z]\w*", r"\1", figure)]
+    """Of a figure: what it is held against and the aim; packed weights and experts have those of
+    dense ones."""
+    return AIMS[re.sub(r"^(decode|grade) (?!at )\w+", r"\1", figure)]
 
 
 def memories(found):
@@ -99,6 +128,49 @@ def beside_enqueued(found):
     return lines
 
 
+def beside_bfloat16(found):
+    """The line of a teacher's pass with FP8 products, or of why there is none."""
+    if "fp8_fault" in found:
+        reason = " ".join(found["fp8_fault"].split()).replace("|", "/")
+        return [f"| grade with FP8 products | skipped: {reason} | | | |"]
+    if "fp8_grade_seconds" not in found:
+        return []
+    own, beside = found["fp8_grade_seconds"], found["fp8_beside_seconds"]
+    return [f"| grade in bfloat16 | {1e3 * beside:.2f} ms | with FP8 products {1e3 * own:.2f} ms | "
+            f"{own / beside:.2f} | |"]
+
+
+def beside_peers(records):
+    """A table of bench/'s records: times and memory of other people's programs and ours."""
+    lines = ["| figure | theirs | ours | ours / theirs | aim |", "|---|---|---|---|---|"]
+    for record in records:
+        name, peer = record["name"], record["peer"]
+        share = f", {record['share']:.0%} of the bound" if "share" in record else ""
+        if "failed" in record:
+            reason = record["failed"].replace("|", "/")
+            lines.append(f"| {name}, {peer} | failed: {reason} | {amount(record, 'ours')}{share} | | |")
+        else:
+            lines.append(f"| {name}, {peer} | {amount(record, 'peers')} | "
+                         f"{amount(record, 'ours')}{share} | {1 / record['ratio']:.2f} | "
+                         f"{aim_beside(name, peer, PEER_TIMES)} |")
+        if record.get("peer_megabytes"):
+            ours, theirs = (record[f"{side}_megabytes"] for side in ("ours", "peer"))
+            lines.append(f"| {name}, {peer}: memory | {theirs:.0f} MiB | {ours:.0f} MiB | "
+                         f"{ours / theirs:.3f} | {aim_beside(name, peer, PEER_MEMORY)} |")
+    return lines if records else []
+
+
+def amount(record, side):
+    value = record[side]
+    return f"{1e3 * value:.2f} ms" if record["unit"] == "s" else f"{value:.0f} {record['unit']}"
+
+
+def aim_beside(name, peer, aims):
+    """Of the first aim whose words begin the figure and are the peer, whatever its version."""
+    return next((f"{aim:.2f}" for (figure, rival), aim in aims.items()
+                 if name.startswith(figure) and peer.split(" ")[0] == rival), "")
+
+
 def table(found, card):
     """Lines of the table; `card` is a kind of GPUS, or None where no card has been measured."""
     lines = ["| figure | found | bound | found / bound | aim |", "|---|---|---|---|---|"]
@@ -111,4 +183,21 @@ def table(found, card):
         held = (f"{1e-9 * bound:.4g} GB ({what}) | {size / bound:.3f} | |" if card and bound
                 else "| | |")
         lines.append(f"| {name} | {1e-9 * size:.4g} GB | {held}")
-    return lines + beside_enqueued(found) + beside_full_logits(found)
+    return lines + beside_enqueued(found) + beside_full_logits(found) + beside_bfloat16(found)
+
+
+def log_text(title, done, seconds):
+    """All checks and their figures, as docs/LOG.md has them."""
+    states = [check.state for check in done.values()]
+    lines = [f"## {datetime.date.today()}: tools/gpu-check on {title}", "",
+             f"{os.cpu_count()} cores, {seconds / 60:.1f} minutes: {states.count('pass')} passed, "
+             f"{states.count('FAIL')} failed, {states.count('skipped')} skipped, "
+             f"{states.count('failed-peer')} peers failed.", "",
+             "| check | | seconds | |", "|---|---|---|---|"]
+    for name, check in done.items():
+        told = " ".join(check.text.split()).replace("|", "/")
+        lines.append(f"| {name} | {check.state} | {check.seconds:.1f} | {told} |")
+    for check in done.values():
+        if check.figures:
+            lines += ["", *check.figures]
+    return "\n".join(lines) + "\n"

@@ -173,11 +173,11 @@ TEST(Docs, RecipesAreFilesOfOptions) {
 
 std::set<std::string> known_options() {
   // Of tools, scripts and other programs that the pages tell of.
-  std::set<std::string> known = {"max-logprobs", "parallel",        "plan",     "fix",   "lint",
-                                 "write-seeds",  "gtest-filter",    "preset",   "build", "only",
-                                 "steps",        "alambic",         "key",      "man",   "start",
-                                 "all",          "names",           "markdown", "check", "arrow",
-                                 "no-python",    "ntasks-per-node", "cuda",     "gpus",  "update"};
+  std::set<std::string> known = {
+      "max-logprobs",    "parallel", "plan",  "fix",      "lint",    "write-seeds", "gtest-filter",
+      "preset",          "build",    "only",  "steps",    "alambic", "key",         "man",
+      "start",           "all",      "names", "markdown", "check",   "arrow",       "no-python",
+      "ntasks-per-node", "cuda",     "gpus",  "update",   "peers"};
   for (const CommonOption& option : common_options()) known.insert(option.name);
   for (const Command& command : all_commands()) {
     const OptionTable table(*command.options);

@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 sys.dont_write_bytecode = True
 import gpu_figures  # noqa: E402
+import gpu_peers  # noqa: E402
 
 loader = importlib.machinery.SourceFileLoader("gpu_check", str(ROOT / "tools/gpu-check"))
 gpu_check = importlib.util.module_from_spec(importlib.util.spec_from_loader("gpu_check", loader))
@@ -27,7 +28,12 @@ FOUND = {"parameters": 2_787_000_000, "head": 151936 * 4096, "layers": 8, "heads
          "learn_peak_bytes": 60e9, "loss_peak_bytes": 2e9,
          "full_rows": 4096, "full_seconds": 0.05, "full_peak_bytes": 15e9,
          "packed": {"Q4_K": {"bytes": 2_787_000_000 * 0.5625, "decode_seconds_1": 0.001,
-                             "decode_seconds_64": 0.004, "grade_seconds": 0.1}}}
+                             "decode_seconds_64": 0.004, "grade_seconds": 0.1}},
+         "fp8_grade_seconds": 0.06, "fp8_beside_seconds": 0.1,
+         "families": {"deepseek_v3": {
+             "parameters": 2_000_000_000, "experts": 64, "chosen": 6, "head": 300_000_000,
+             "expert_parameters": 1_600_000_000, "entry": 4608, "decode_seconds_1": 0.001,
+             "decode_seconds_64": 0.002}}}
 
 
 class Figures(unittest.TestCase):
@@ -54,6 +60,11 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(found["decode Q4_K at batch 1"][1],
                                (weights / 2 * 0.5625 + 195 * 32768) / 4.8e12)
         self.assertEqual(found["grade Q4_K"], found["grade"])
+        # 6 of 64 experts for one token; for 64 all but those that none of them chooses.
+        self.assertAlmostEqual(found["decode deepseek_v3 at batch 1"][1],
+                               (2 * (1e8 + 1.6e9 * 6 / 64) + 195 * 4608) / 4.8e12)
+        self.assertAlmostEqual(found["decode deepseek_v3 at batch 64"][1],
+                               (2 * (1e8 + 1.6e9 * (1 - (58 / 64) ** 64)) + 64 * 195 * 4608) / 4.8e12)
 
     def test_aims_are_the_issues(self):
         self.assertAlmostEqual(989 / gpu_figures.AIMS["grade"][1], 0.75 * 790)
@@ -63,7 +74,7 @@ class Figures(unittest.TestCase):
     def test_a_row_for_each_figure(self):
         for card in ("H200", None):
             lines = gpu_figures.table(FOUND, card)
-            self.assertEqual(len(lines), 2 + len(gpu_figures.AIMS) + 3 + 2 + 2 + 2)
+            self.assertEqual(len(lines), 2 + len(gpu_figures.AIMS) + 3 + 2 + 2 + 2 + 2 + 1)
             self.assertEqual({line.count("|") for line in lines}, {6})
 
     def test_the_loss_is_held_against_as_many_rows(self):
@@ -76,6 +87,30 @@ class Figures(unittest.TestCase):
         self.assertIn("4.00 ms, 250 tokens/s | recorded 1.00 ms, 1000 tokens/s | 0.25 |", one)
         self.assertIn("5.00 ms, 12800 tokens/s | recorded 2.00 ms, 32000 tokens/s | 0.40 |", many)
         self.assertEqual(gpu_figures.beside_enqueued({}), [])  # a device that records none
+
+    def test_fp8_products_stand_beside_bfloat16(self):
+        line, = gpu_figures.beside_bfloat16(FOUND)
+        self.assertIn("100.00 ms | with FP8 products 60.00 ms | 0.60 |", line)
+        line, = gpu_figures.beside_bfloat16({"fp8_fault": "only for | 9.0"})
+        self.assertIn("skipped: only for / 9.0 |", line)
+
+    def test_peers_in_time_and_memory(self):
+        records = [
+            {"name": "loss, JSD 0.5", "peer": "Liger", "unit": "s", "ours": 0.01, "peers": 0.04,
+             "ratio": 4, "ours_megabytes": 100, "peer_megabytes": 800},
+            {"name": "decode, bf16, batch 1", "peer": "vLLM 1", "unit": "tokens/s", "ours": 300,
+             "peers": 200, "ratio": 1.5, "share": 0.62},
+            {"name": "distill, a step", "peer": "trl 1", "unit": "s", "ours": 1, "failed": "a | b"}]
+        lines = gpu_figures.beside_peers(records)
+        self.assertEqual({line.count("|") for line in lines}, {6})
+        self.assertEqual(lines[2:], [
+            "| loss, JSD 0.5, Liger | 40.00 ms | 10.00 ms | 0.25 |  |",
+            "| loss, JSD 0.5, Liger: memory | 800 MiB | 100 MiB | 0.125 | 0.25 |",
+            "| decode, bf16, batch 1, vLLM 1 | 200 tokens/s | 300 tokens/s, 62% of the bound | 0.67 |  |",
+            "| distill, a step, trl 1 | failed: a / b | 1000.00 ms | | |"])
+        self.assertEqual(gpu_figures.aim_beside("distill, a step", "trl 1", gpu_figures.PEER_TIMES),
+                         "0.20")
+        self.assertEqual(gpu_figures.beside_peers([]), [])
 
     def test_cards_by_their_names(self):
         for name, kind in (("NVIDIA H200", "H200"), ("NVIDIA H100 80GB HBM3", "H100"),
@@ -114,6 +149,54 @@ class Verdicts(unittest.TestCase):
             "[  SKIPPED ] 5 tests.\n")
         self.assertEqual((found.state, found.text),
                          ("skipped", "counts are the simulated device's"))
+
+
+class Peers(unittest.TestCase):
+    def verdict(self, code, records):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "records.json"
+            if records is not None:
+                file.write_text(json.dumps(records))
+            check = gpu_check.Check("FAIL" if code else "pass", "ended" if code else "")
+            return gpu_peers.verdict(check, code, file)[0]
+
+    def test_whose_failure_it_is(self):
+        good = {"name": "decode", "peer": "vLLM 1", "equal": "2 tokens"}
+        bad = {"name": "decode", "peer": "vLLM 1", "failed": "no memory"}
+        apart = {"name": "loss", "peer": "Liger", "equal": "LOSS DIFFERS BY 0.5 of itself"}
+        for code, records, state, text in (
+                (0, [good], "pass", "vLLM 1"),
+                (gpu_peers.PEER_FAILED, [good, bad], "failed-peer", "vLLM 1: no memory"),
+                (1, [bad], "FAIL", "ended"),  # ours, after it
+                (1, None, "FAIL", "ended"),
+                (-11, [good], "failed-peer", "ended"),
+                (-1, [good], "FAIL", "ended"),  # too late: who knows
+                (0, [], "FAIL", "no figures"),
+                (0, [good, apart], "FAIL", "loss, Liger: LOSS DIFFERS BY 0.5 of itself")):
+            found = self.verdict(code, records)
+            self.assertEqual((found.state, found.text), (state, text), (code, records))
+
+    def test_the_interpreter_that_has_it(self):
+        peer = gpu_peers.Peer("decode.py", "alambic_peer", "alambic-peer", [], [], [])
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "alambic_peer.py").write_text("")
+            with_it = f"env PYTHONPATH={folder} {sys.executable}"
+            self.assertEqual(gpu_peers.python_with(peer, [sys.executable, with_it], False),
+                             (with_it.split(), None))
+            words, missing = gpu_peers.python_with(peer, ["/no/python", sys.executable], False)
+        self.assertIsNone(words)
+        self.assertIn("no alambic_peer: /no/python: ", missing)
+        self.assertIn(f"{sys.executable} -m pip install alambic-peer", missing)
+
+    def test_a_card_gets_its_sizes_and_bounds(self):
+        device = types.SimpleNamespace(build=ROOT, program="cuda", card=True)
+        peer = gpu_peers.PEERS["decode beside vLLM"]
+        words = gpu_peers.command(peer, ["python"], device, (4.8e12, 989e12), 16, "out")
+        self.assertEqual(words[:2], ["python", "bench/decode.py"])
+        for first, second in (("--shape", "8B/8"), ("--device", "cuda"), ("--ceiling", 4.8e12)):
+            self.assertEqual(words[words.index(first) + 1], second)
+        device.card = False
+        self.assertIn("tiny", gpu_peers.command(peer, ["python"], device, (1, 1), 2, "out"))
 
 
 class Kept(unittest.TestCase):
