@@ -4,6 +4,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/files.h"
 #include "alambic/io/generation_config.h"
+#include "alambic/io/model_output.h"
 #include "alambic/model/cut_layers.h"
 #include "alambic/model/load.h"
 #include "alambic/model/new_model.h"
@@ -69,9 +70,10 @@ int64_t jobs::init(const InitOptions& options) {
   const std::string& source = options.from.empty() ? options.config : options.from;
   const bool of_a_config = options.from.empty() && is_file(source);
   const Json generation = of_a_config ? Json() : read_generation_config(source);
-  make_folder(options.out);
-  tokenizer.write(options.out);
-  save_model(*model, options.out, generation);
+  ModelOutput out(options.out);
+  tokenizer.write(out.path());
+  save_model(*model, out.path(), generation);
+  out.commit();
   return model->parameters();
 }
 

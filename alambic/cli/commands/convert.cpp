@@ -16,6 +16,7 @@
 #include "alambic/io/generation_config.h"
 #include "alambic/io/gguf/llama_cpp_limits.h"
 #include "alambic/io/model_folder.h"
+#include "alambic/io/model_output.h"
 #include "alambic/io/quant/cast.h"
 #include "alambic/jobs/merge_adapter_options.h"
 #include "alambic/text/tokenizer/adapter_tokenizer.h"
@@ -127,8 +128,10 @@ void write_folder_of(const ConvertOptions& options, const ModelFolder& model, Dt
     config["dtype"] = dtype.name;
   }
   const std::string tokenizer = tokenizer_folder(options.model, options.adapter);
-  if (has_tokenizer(tokenizer)) load_tokenizer(tokenizer).save_to(options.out);
-  write_model_folder(options.out, config, read_generation_config(options.model), tensors);
+  ModelOutput out(options.out);
+  if (has_tokenizer(tokenizer)) load_tokenizer(tokenizer).save_to(out.path());
+  write_model_folder(out.path(), config, read_generation_config(options.model), tensors);
+  out.commit();
 }
 
 void write_model(const ConvertOptions& options, const ModelFolder& model, Dtype own) {

@@ -31,11 +31,14 @@ int64_t add_data(const Dataset& data, BpeTrainer& trainer) {
   return bytes;
 }
 
+// Tokens of another tokenizer, which would be read as tokens of the new one.
+constexpr const char* left_over[] = {"special_tokens_map.json", "added_tokens.json"};
+
 }  // namespace
 
 int run(const TokenizerTrainOptions& options) {
   const fs::path out = options.out;
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) {
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", left_over[0], left_over[1]}) {
     if (options.overwrite || !path_exists(out / name)) continue;
     throw input_error("--out {} already holds a tokenizer: {}", out.string(), name)
         .with_hint("--overwrite replaces it");
@@ -57,6 +60,7 @@ int run(const TokenizerTrainOptions& options) {
   });
   progress.finish();
   const Tokenizer tokenizer = Tokenizer::parse("tokenizer.json", json);
+  for (const char* name : left_over) remove_file(out / name);
   tokenizer.save_to(out);
   const nlohmann::ordered_json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                                          {"eos_token", options.eos},

@@ -144,6 +144,51 @@ TEST_F(OutputFiles, LeaveNothingBehindWhereThereIsNoRoom) {
   }
 }
 
+// Prevents: half a model in a folder, or over the one that was there; and a model that is read with
+// the tokens, the template or the adapter of the one that it replaced.
+TEST_F(OutputFiles, OfAModelAreWholeAndOfItAlone) {
+  const std::string gpt2 = std::string(ALAMBIC_SOURCE_DIR) + "/tests/golden/gpt2";
+  for (const std::string& words :
+       {"convert --model " + gpt2,
+        "init --characters " + at("rows.jsonl") + " --model-config " + at("config.json")}) {
+    const std::string out = at("another");
+    const std::string limited = "ulimit -f 0; " + kProgram + " " + words + " --out ";
+    expect_refused(shell(limited + out), 3, "File too large");
+    EXPECT_FALSE(fs::exists(out)) << words;
+    fs::copy(at("model"), out, fs::copy_options::recursive);
+    write_file(out + "/added_tokens.json", "{}");
+    fs::create_directories(out + "/additional_chat_templates");
+    write_file(out + "/additional_chat_templates/tool_use.jinja", "x");
+    write_file(out + "/notes.txt", "kept");
+    const auto digest = [&] {
+      return shell("cd " + out + " && find . -type f | sort | xargs md5sum").text;
+    };
+    const std::string before = digest();
+    expect_refused(shell(limited + out + " --overwrite"), 3, "File too large");
+    EXPECT_EQ(digest(), before) << words;
+    const Outcome outcome = alambic(words + " --out " + out + " --overwrite");
+    EXPECT_EQ(outcome.code, 0) << outcome.text;
+    EXPECT_NE(outcome.text.find("added_tokens.json"), std::string::npos) << outcome.text;
+    EXPECT_FALSE(fs::exists(out + "/added_tokens.json"));
+    EXPECT_FALSE(fs::exists(out + "/additional_chat_templates/tool_use.jinja"));
+    EXPECT_EQ(fs::exists(out + "/tokenizer.json"), words.starts_with("init"));
+    EXPECT_EQ(read_file(out + "/notes.txt"), "kept");
+    fs::remove_all(out);
+  }
+}
+
+// Prevents: tokens that another tokenizer's files name, read as tokens of the new one.
+TEST_F(OutputFiles, OfATokenizerAreOfItAlone) {
+  fs::create_directories(at("trained_tokenizer"));
+  write_file(at("trained_tokenizer/added_tokens.json"), R"({"<x>": 300})");
+  const std::string train = "tokenizer train --vocab-size 258 --data " + at("rows.jsonl") +
+                            " --out " + at("trained_tokenizer");
+  expect_refused(alambic(train), 2, "added_tokens.json");
+  const Outcome outcome = alambic(train + " --overwrite");
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+  EXPECT_FALSE(fs::exists(at("trained_tokenizer/added_tokens.json")));
+}
+
 TEST_F(OutputFiles, OfARunAreNoInputOfIt) {
   const std::string train = "train --device cpu --threads 1 --max-steps 1 --batch-size 2 --data ";
   write_file(at("text.txt"), read_file(at("rows.jsonl")) + std::string(400, 'x'));
