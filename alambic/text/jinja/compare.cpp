@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 #include <functional>
 
 #include "alambic/text/jinja/long_whole.h"
@@ -43,7 +44,7 @@ bool equal_dicts(const Dict& a, const Dict& b) {
 }  // namespace
 
 bool equal(const Value& a, const Value& b) {
-  if (is_numeric(a) && is_numeric(b)) return order_numbers(a, b) == 0;
+  if (is_numeric(a) && is_numeric(b)) return std::is_eq(order_numbers(a, b));
   if (a.is_string() && b.is_string()) return *a.string() == *b.string();
   if (a.list() != nullptr && b.list() != nullptr) {
     return a.same_as(b) || equal_lists(*a.list(), *b.list());
@@ -62,7 +63,7 @@ bool equal(const Value& a, const Value& b) {
 }
 
 bool less(const Value& a, const Value& b, std::string_view op) {
-  if (is_numeric(a) && is_numeric(b)) return order_numbers(a, b) < 0;
+  if (is_numeric(a) && is_numeric(b)) return std::is_lt(order_numbers(a, b));
   if (a.is_string() && b.is_string()) return *a.string() < *b.string();  // as code points
   const List* x = a.list();
   const List* y = b.list();
