@@ -9,93 +9,19 @@
 #include "alambic/base/stopwatch.h"
 #include "alambic/kernels/attention.h"
 #include "alambic/kernels/device.h"
-#include "alambic/kernels/device_packed.h"
-#include "alambic/model/side_by_side.h"
-#include "alambic/model/tiny.h"
+#include "alambic/kernels/device_fp8.h"
 #include "alambic/nn/recompute.h"
 #include "alambic/objective/divergence.h"
 #include "alambic/rollout/engine.h"
 #include "alambic/teacher/local.h"
 #include "alambic/tensor/device.h"
 #include "alambic/train/optimizer.h"
+#include "tests/device/speed_models.h"
 #include "tests/device/test_device.h"
-#include "tests/random_packed.h"
 
 namespace alambic {
 
 namespace {
-
-struct Workload {
-  Json config;
-  at::ScalarType dtype;
-  int64_t sequences, length, decoded, repeats;
-  std::vector<Dtype> packed;  // formats of packed weights, whose blocks fit the widths
-
-  int64_t size(const char* name) const { return config.at(name).get<int64_t>(); }
-  int64_t vocabulary() const { return size("vocab_size"); }
-};
-
-// An 8B model's layers, eight of them, and the same ways in a size for a simulated device.
-Workload workload(const std::string& shape) {
-  const bool tiny = shape == "tiny";
-  if (!tiny && shape != "8b") throw input_error("no shape '{}': tiny or 8b", shape);
-  return {.config = Json{{"architectures", {"Qwen3ForCausalLM"}},
-                         {"model_type", "qwen3"},
-                         {"hidden_size", tiny ? 64 : 4096},
-                         {"intermediate_size", tiny ? 96 : 12288},
-                         {"num_hidden_layers", tiny ? 2 : 8},
-                         {"num_attention_heads", tiny ? 4 : 32},
-                         {"num_key_value_heads", tiny ? 2 : 8},
-                         {"head_dim", tiny ? 16 : 128},
-                         {"vocab_size", tiny ? 500 : 151936},
-                         {"max_position_embeddings", 40960},
-                         {"tie_word_embeddings", false}},
-          .dtype = at::kBFloat16,
-          .sequences = 4,
-          .length = tiny ? 32 : 4096,
-          .decoded = tiny ? 8 : 120,  // twice as many have one recording
-          .repeats = tiny ? 1 : 3,
-          .packed = tiny ? std::vector{Dtype::Q8_0} : std::vector{Dtype::Q8_0, Dtype::Q4_K}};
-}
-
-std::shared_ptr<Model> random_on_device(const Workload& work, at::Device device, bool trainable) {
-  std::shared_ptr<Model> model = make_model(work.config, "the speed of a device");
-  const at::TensorOptions options = at::TensorOptions().device(device).dtype(work.dtype);
-  model->visit([&](const std::string&, Tensor& tensor) {
-    const std::vector<int64_t> sizes = tensor.sizes().vec();
-    tensor = (tensor.dim() < 2 ? at::ones(sizes, options) : at::randn(sizes, options) * 0.02)
-                 .set_requires_grad(trainable);
-  });
-  model->move_buffers(device, work.dtype);
-  lay_side_by_side(*model);
-  return model;
-}
-
-// The same model with packed weights: the same random rows again and again. Bytes of them are added
-// to `bytes`.
-std::shared_ptr<Model> packed_on_device(const Workload& work, at::Device device, Dtype dtype,
-                                        int64_t& bytes) {
-  constexpr int64_t rows = 32;
-  std::shared_ptr<Model> model = make_model(work.config, "the speed of a device");
-  const at::TensorOptions options = at::TensorOptions().device(device).dtype(work.dtype);
-  const auto pack = [&](const std::string&, Weight& weight) {
-    PackedMatrix matrix = kernels::on_device::packed_on(
-        device, random_packed(dtype, rows, weight.size(1), 1, work.dtype));
-    PackedOnDevice all = *matrix.on_device;
-    matrix.rows = weight.size(0);
-    const auto times = static_cast<size_t>((matrix.rows + rows - 1) / rows);
-    all.bytes_RB = at::cat(std::vector<Tensor>(times, all.bytes_RB));
-    bytes += all.bytes_RB.numel();
-    matrix.on_device = std::make_shared<const PackedOnDevice>(std::move(all));
-    weight = Weight(std::move(matrix));
-  };
-  model->visit(
-      {[&](const std::string&, Tensor& tensor) { tensor = at::ones(tensor.sizes(), options); },
-       pack});
-  model->move_buffers(device, work.dtype);
-  lay_side_by_side(*model);
-  return model;
-}
 
 // The reverse KL as a formula, of float32 logits; the teacher is the student.
 void full_logits_loss(const Tensor& hidden_RD, const Tensor& weight_VD) {
@@ -147,6 +73,60 @@ void time_attention(const Workload& work, at::Device device, nlohmann::ordered_j
     for (const Tensor& x : {q_NHd, k_NKd, v_NKd}) x.mutable_grad() = Tensor();
     attended().backward(dout_NHd);
   });
+}
+
+/// A teacher's pass with FP8 products (--teacher-activation-scheme dynamic) beside the same in
+/// bfloat16.
+void time_fp8(const Workload& work, at::Device device, const Rollouts& rollouts,
+              nlohmann::ordered_json& found) {
+  const std::string fault = kernels::device_kernels(device) == nullptr
+                                ? "the device has no kernels of ours"
+                                : kernels::on_device::fp8_products_fault(device);
+  if (!fault.empty()) {
+    found["fp8_fault"] = fault;
+    return;
+  }
+  const Workload whole = in_whole_tiles(work);
+  const auto time = [&](const std::shared_ptr<Model>& model) {
+    const LocalTeacher teacher(model, whole.vocabulary());
+    return seconds(device, work.repeats, [&] { static_cast<void>(teacher.evaluate(rollouts)); });
+  };
+  int64_t bytes = 0;
+  found["fp8_grade_seconds"] = time(packed_on_device(whole, device, Dtype::F8_E4M3, bytes));
+  found["fp8_beside_seconds"] = time(random_on_device(whole, device, false));
+}
+
+/// Passes of decoding: so many tokens more, one sequence each.
+void time_decoding(const Workload& work, at::Device device, const Model& model,
+                   const std::string& name, nlohmann::ordered_json& into) {
+  const auto decode = [&](int64_t batch, int64_t tokens) {
+    EngineOptions engine{.vocabulary = work.vocabulary(), .batch = batch};
+    engine.sampling.max_new_tokens = tokens;
+    std::vector<Request> asked;
+    for (int64_t b = 0; b < batch; ++b) asked.push_back({{3, 4, 5}, static_cast<uint64_t>(b)});
+    return seconds(device, work.repeats,
+                   [&] { static_cast<void>(generate(model, asked, engine)); });
+  };
+  for (const int64_t batch : {1, 64}) {
+    into[name + "_seconds_" + std::to_string(batch)] =
+        (decode(batch, 2 * work.decoded) - decode(batch, work.decoded)) /
+        static_cast<double>(work.decoded);
+  }
+}
+
+/// Decoding of experts and of latent attention, with what a bound needs to know.
+void time_families(const Workload& work, at::Device device, nlohmann::ordered_json& found) {
+  for (const ExpertFamily& family : expert_families(work)) {
+    nlohmann::ordered_json& of_family = found["families"][family.name];
+    const auto model = random_on_device(family.work, device, false);
+    of_family["parameters"] = model->parameters();
+    of_family["experts"] = family.experts;
+    of_family["chosen"] = family.chosen;
+    of_family["expert_parameters"] = family.expert_parameters;
+    of_family["head"] = family.work.vocabulary() * family.work.size("hidden_size");
+    of_family["entry"] = family.entry;
+    time_decoding(family.work, device, *model, "decode", of_family);
+  }
 }
 
 }  // namespace
@@ -236,26 +216,10 @@ int print_speed(const std::string& shape) {
     }
     optimizer.step(1e-6, optimizer.gradient_norm() > 1 ? 0.5 : 1);
   });
-  const auto decode = [&](const Model& model, int64_t batch, int64_t tokens) {
-    EngineOptions engine{.vocabulary = work.vocabulary(), .batch = batch};
-    engine.sampling.max_new_tokens = tokens;
-    std::vector<Request> asked;
-    for (int64_t b = 0; b < batch; ++b) asked.push_back({{3, 4, 5}, static_cast<uint64_t>(b)});
-    return seconds(device, work.repeats,
-                   [&] { static_cast<void>(generate(model, asked, engine)); });
-  };
-  const auto time_decoding = [&](const Model& model, const std::string& name,
-                                 nlohmann::ordered_json& into) {
-    for (const int64_t batch : {1, 64}) {
-      const double passes = static_cast<double>(work.decoded);
-      into[name + "_seconds_" + std::to_string(batch)] =
-          (decode(model, batch, 2 * work.decoded) - decode(model, batch, work.decoded)) / passes;
-    }
-  };
-  time_decoding(*student, "decode", found);
+  time_decoding(work, device, *student, "decode", found);
   if (kernels::records_graphs(device)) {
     const WithoutGraphs one_by_one;
-    time_decoding(*student, "enqueue", found);
+    time_decoding(work, device, *student, "enqueue", found);
   }
   for (const Dtype dtype : work.packed) {
     if (kernels::device_kernels(device) == nullptr) break;
@@ -263,11 +227,13 @@ int print_speed(const std::string& shape) {
     int64_t bytes = 0;
     const std::shared_ptr<Model> model = packed_on_device(work, device, dtype, bytes);
     of_format["bytes"] = bytes;
-    time_decoding(*model, "decode", of_format);
+    time_decoding(work, device, *model, "decode", of_format);
     const LocalTeacher packed(model, work.vocabulary());
     of_format["grade_seconds"] =
         seconds(device, work.repeats, [&] { static_cast<void>(packed.evaluate(rollouts)); });
   }
+  time_fp8(work, device, rollouts, found);
+  time_families(work, device, found);
   fmt::print("{}\n", found.dump());
   return 0;
 }
