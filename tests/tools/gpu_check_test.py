@@ -1,12 +1,15 @@
 """tools/gpu-check without a GPU: what it makes of recorded outputs."""
+import fnmatch
 import importlib.machinery
 import importlib.util
 import json
 import pathlib
+import re
 import sys
 import tempfile
 import types
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -197,6 +200,26 @@ class Peers(unittest.TestCase):
             self.assertEqual(words[words.index(first) + 1], second)
         device.card = False
         self.assertIn("tiny", gpu_peers.command(peer, ["python"], device, (1, 1), 2, "out"))
+
+
+class Suites(unittest.TestCase):
+    # Prevents tests of the device that a card never runs: no filter named those of FP8 products.
+    def test_each_of_the_device_is_some_checks(self):
+        written = set()
+        for file in (ROOT / "tests/device").glob("*_test.cpp"):
+            written.update(re.findall(r"^TEST(?:_[FP])?\((\w+),", file.read_text(), re.MULTILINE))
+        chosen = []
+        with unittest.mock.patch.object(gpu_check, "gtest", lambda *words: chosen.append(words[-1])):
+            for part in (gpu_check.families, gpu_check.commands):
+                for name, step in part(None):
+                    if not name.startswith("alambic: "):
+                        step(name)
+        patterns = ":".join(chosen).split(":")
+        left = {suite for suite in written if not suite.startswith("DISABLED_")
+                and not any(fnmatch.fnmatch(f"Golden/{suite}.Case/llama", pattern)
+                            or fnmatch.fnmatch(f"{suite}.Case", pattern) for pattern in patterns)}
+        self.assertEqual(left, {"Operators"})  # "operators have CUDA kernels" asks the same
+        self.assertGreater(len(written), 20)
 
 
 class Kept(unittest.TestCase):
