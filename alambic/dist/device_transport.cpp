@@ -8,33 +8,25 @@
 #include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
+#include "alambic/tensor/by_device_type.h"
 #include "alambic/tensor/device_library.h"
 
 namespace alambic {
 
 namespace {
 
-using ByType = std::array<DeviceTransport, static_cast<size_t>(at::COMPILE_TIME_MAX_DEVICE_TYPES)>;
-
-DeviceTransport& transport_of(at::DeviceType type) {
-  static ByType transports;
-  return transports.at(static_cast<size_t>(type));
+DeviceTransport& transport_by_type(at::DeviceType type) {
+  static ByDeviceType<DeviceTransport> transports;
+  return transports[type];
 }
 
-bool wants_nccl() {
-  const std::string value = environment_variable("ALAMBIC_NCCL").value_or("");
-  if (value.empty()) return true;
-  if (value == "none") return false;
-  throw input_error("ALAMBIC_NCCL is '{}', expected none", value)
-      .with_hint("unset, GPUs send to each other by NCCL");
-}
-
-// Makes a GPU's ready; why it is not, or nothing.
-std::string open_nccl() {
-  if (!wants_nccl()) {
-    use_device_transport(at::kCUDA, {});
+// Makes a device's ready; why it is not, or nothing.
+std::string open_transport(at::Device device) {
+  if (environment_choice("ALAMBIC_NCCL", {"none"}, "GPUs send to each other by NCCL")) {
+    use_device_transport(device.type(), {});
     return "ALAMBIC_NCCL is none";
   }
+  if (!device.is_cuda()) return "";
   const DeviceLibrary library("libalambic_cuda_torch.so");
   if (!library.problem().empty()) return library.problem();
   use_device_transport(at::kCUDA,
@@ -59,26 +51,30 @@ std::string problem_of(const std::vector<std::string>& names, const std::string&
 }  // namespace
 
 void use_device_transport(at::DeviceType type, const DeviceTransport& transport) {
-  transport_of(type) = transport;
+  transport_by_type(type) = transport;
 }
 
-c10::intrusive_ptr<c10d::Backend> join_devices(
-    at::Device device, const c10::intrusive_ptr<c10d::Store>& store, int64_t rank, int64_t size,
-    std::chrono::milliseconds timeout,
+DeviceTransport device_transport(
+    at::Device device, int64_t rank,
     const std::function<std::vector<std::string>(const std::string& own)>& gather) {
-  std::string own_problem;
-  if (device.is_cuda()) own_problem = open_nccl();
-  const DeviceTransport& transport = transport_of(device.type());
+  const std::string own_problem = open_transport(device);
+  const DeviceTransport& transport = transport_by_type(device.type());
   std::array<char, 256> name = {};
   if (transport.join != nullptr) transport.name(device.index(), name.data(), std::ssize(name));
-  const std::string problem = problem_of(gather(name.data()), own_problem);
-  if (!problem.empty()) {
-    if (rank == 0) {
-      warn("what {} ranks' devices send goes through the hosts' memory: {} (docs/scale.md)", size,
-           problem);
-    }
-    return {};
+  const std::vector<std::string> names = gather(name.data());
+  const std::string problem = problem_of(names, own_problem);
+  if (problem.empty()) return transport;
+  if (rank == 0) {
+    warn("what {} ranks' devices send goes through the hosts' memory: {} (docs/scale.md)",
+         names.size(), problem);
   }
+  return {};
+}
+
+c10::intrusive_ptr<c10d::Backend> join_devices(const DeviceTransport& transport,
+                                               const c10::intrusive_ptr<c10d::Store>& store,
+                                               int64_t rank, int64_t size,
+                                               std::chrono::milliseconds timeout) {
   auto own_store = c10::make_intrusive<c10d::PrefixStore>("devices", store);
   void* const backend = transport.join(own_store.get(), static_cast<int>(rank),
                                        static_cast<int>(size), timeout.count());

@@ -27,12 +27,19 @@ struct DeviceTransport {
 /// From now on devices of that type are joined by it; of null functions: through their hosts.
 void use_device_transport(at::DeviceType type, const DeviceTransport& transport);
 
-/// Rank `rank` of `size` and its device; each rank gives its own. A GPU's library is looked for
-/// beside this one. Null where a rank has no transport or two share a device, which rank 0 says:
-/// then tensors go through the hosts. `gather` brings a text of each rank. Errors are c10d's.
-c10::intrusive_ptr<c10d::Backend> join_devices(
-    at::Device device, const c10::intrusive_ptr<c10d::Store>& store, int64_t rank, int64_t size,
-    std::chrono::milliseconds timeout,
+/// What joins the devices of all ranks, of which this is rank `rank`; each asks with its own, and
+/// `gather` brings a text of each. A GPU's library is looked for beside this one. Null functions
+/// where a rank has no transport or two share a device, which rank 0 says: then tensors go through
+/// the hosts. The environment variable ALAMBIC_NCCL: "none" asks for that; another is an input
+/// error.
+DeviceTransport device_transport(
+    at::Device device, int64_t rank,
     const std::function<std::vector<std::string>(const std::string& own)>& gather);
+
+/// Rank `rank` of `size`. Errors are c10d's.
+c10::intrusive_ptr<c10d::Backend> join_devices(const DeviceTransport& transport,
+                                               const c10::intrusive_ptr<c10d::Store>& store,
+                                               int64_t rank, int64_t size,
+                                               std::chrono::milliseconds timeout);
 
 }  // namespace alambic

@@ -157,10 +157,14 @@ c10d::Backend& World::carrier(at::Device device) const {
   if (!link_->devices) {
     const std::string doing = "joining the devices";
     const auto gather_names = [&](const std::string& own) { return gather(own, doing); };
-    link_->guard(doing, [&] {
-      link_->devices =
-          join_devices(device, link_->store, rank(), size(), link_->timeout, gather_names);
-    });
+    const DeviceTransport transport = device_transport(device, rank(), gather_names);
+    c10::intrusive_ptr<c10d::Backend> joined;
+    if (transport.join != nullptr) {
+      link_->guard(doing, [&] {
+        joined = join_devices(transport, link_->store, rank(), size(), link_->timeout);
+      });
+    }
+    link_->devices = joined;
   }
   return *link_->devices ? **link_->devices : *link_->group;
 }

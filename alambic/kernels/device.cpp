@@ -3,37 +3,23 @@
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include <array>
-
 #include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
+#include "alambic/tensor/by_device_type.h"
 #include "alambic/tensor/device_library.h"
 
 namespace alambic::kernels {
 namespace {
 
-using ByType = std::array<DeviceKernels, static_cast<size_t>(at::COMPILE_TIME_MAX_DEVICE_TYPES)>;
-
-ByType& by_type() {
-  static ByType kernels;
-  return kernels;
+DeviceKernels& kernels_by_type(at::DeviceType type) {
+  static ByDeviceType<DeviceKernels> kernels;
+  return kernels[type];
 }
 
 void* current_stream(at::Device device) {
   if (device.is_cpu()) return nullptr;
   return c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
-}
-
-enum class Wanted { where_there_are, required, none };
-
-Wanted wanted() {
-  const std::string value = environment_variable("ALAMBIC_KERNELS").value_or("");
-  if (value.empty()) return Wanted::where_there_are;
-  if (value == "required") return Wanted::required;
-  if (value == "none") return Wanted::none;
-  throw input_error("ALAMBIC_KERNELS is '{}', expected required or none", value)
-      .with_hint("unset, a device's kernels are used where they can be");
 }
 
 // Why the GPU has no kernels; empty: it has.
@@ -47,23 +33,24 @@ std::string open_cuda(at::Device device) {
 }  // namespace
 
 void use_device_kernels(at::DeviceType type, const DeviceKernels& kernels) {
-  by_type().at(static_cast<size_t>(type)) = kernels;
+  kernels_by_type(type) = kernels;
 }
 
 const DeviceKernels* device_kernels(at::Device device) {
-  const DeviceKernels& kernels = by_type()[static_cast<size_t>(device.type())];
+  const DeviceKernels& kernels = kernels_by_type(device.type());
   return kernels.table == nullptr ? nullptr : &kernels;
 }
 
 void open_device_kernels(at::Device device) {
   if (device.is_cpu()) return;
-  const Wanted what = wanted();
-  if (what == Wanted::none) return use_device_kernels(device.type(), {});
+  const auto wanted = environment_choice("ALAMBIC_KERNELS", {"required", "none"},
+                                         "a device's kernels are used where they can be");
+  if (wanted == "none") return use_device_kernels(device.type(), {});
   if (device_kernels(device) != nullptr) return;
   const std::string reason =
       device.is_cuda() ? open_cuda(device) : "nobody has built them for such a device";
   if (reason.empty()) return;
-  if (what == Wanted::required) {
+  if (wanted == "required") {
     throw environment_error("device {} has no kernels of ours, which ALAMBIC_KERNELS requires: {}",
                             device.str(), reason)
         .with_hint("they are built where nvcc is: tools/setup --cuda, then make (docs/kernels.md)");

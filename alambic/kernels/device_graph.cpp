@@ -3,12 +3,11 @@
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include <array>
-
 #include "alambic/base/environment.h"
 #include "alambic/base/error.h"
 #include "alambic/base/log.h"
 #include "alambic/kernels/device.h"
+#include "alambic/tensor/by_device_type.h"
 #include "alambic/tensor/device.h"
 #include "alambic/tensor/device_library.h"
 
@@ -16,12 +15,9 @@ namespace alambic::kernels {
 
 namespace {
 
-using GraphsByType =
-    std::array<GraphFunctions, static_cast<size_t>(at::COMPILE_TIME_MAX_DEVICE_TYPES)>;
-
-GraphsByType& graphs_by_type() {
-  static GraphsByType functions;
-  return functions;
+GraphFunctions& graphs_by_type(at::DeviceType type) {
+  static ByDeviceType<GraphFunctions> functions;
+  return functions[type];
 }
 
 thread_local bool records = false;
@@ -35,14 +31,6 @@ c10::Stream recording_stream(at::Device device) {
     stream = guard.getStreamFromGlobalPool(device, /*isHighPriority=*/false);
   }
   return *stream;
-}
-
-bool wants_graphs() {
-  const std::string value = environment_variable("ALAMBIC_GRAPHS").value_or("");
-  if (value.empty()) return true;
-  if (value == "none") return false;
-  throw input_error("ALAMBIC_GRAPHS is '{}', expected none", value)
-      .with_hint("unset, passes of decoding are recorded where they can be");
 }
 
 // Why a GPU has no graphs; empty: it has.
@@ -64,18 +52,19 @@ std::string open_cuda_graphs() {
 }  // namespace
 
 void use_device_graphs(at::DeviceType type, const GraphFunctions& functions) {
-  graphs_by_type().at(static_cast<size_t>(type)) = functions;
+  graphs_by_type(type) = functions;
 }
 
-const GraphFunctions& device_graphs(at::DeviceType type) {
-  return graphs_by_type().at(static_cast<size_t>(type));
-}
+const GraphFunctions& device_graphs(at::DeviceType type) { return graphs_by_type(type); }
 
 bool records_graphs(at::Device device) { return device_graphs(device.type()).begin != nullptr; }
 
 void open_device_graphs(at::Device device) {
   if (device.is_cpu()) return;
-  if (!wants_graphs()) return use_device_graphs(device.type(), {});
+  if (environment_choice("ALAMBIC_GRAPHS", {"none"},
+                         "passes of decoding are recorded where they can be")) {
+    return use_device_graphs(device.type(), {});
+  }
   if (!device.is_cuda() || records_graphs(device) || device_kernels(device) == nullptr) return;
   const std::string reason = open_cuda_graphs();
   if (reason.empty()) return;

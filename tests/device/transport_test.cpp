@@ -6,6 +6,7 @@
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 
+#include "alambic/base/error.h"
 #include "alambic/base/launch_environment.h"
 #include "alambic/dist/device_transport.h"
 #include "alambic/dist/world.h"
@@ -27,9 +28,10 @@ void expect_numbers(const Tensor& found, const Tensor& expected) {
 TEST(DeviceTransport, OfOneRankMovesItsNumbers) {
   if (is_simulated()) simulated::use_transport();
   const auto own = [](const std::string& name) { return std::vector<std::string>{name}; };
-  const auto backend = join_devices(test_device(), c10::make_intrusive<c10d::HashStore>(), 0, 1,
-                                    std::chrono::seconds(30), own);
-  if (backend == nullptr) GTEST_SKIP() << "nothing that joins devices is here";
+  const DeviceTransport transport = device_transport(test_device(), 0, own);
+  if (transport.join == nullptr) GTEST_SKIP() << "nothing that joins devices is here";
+  const auto backend = join_devices(transport, c10::make_intrusive<c10d::HashStore>(), 0, 1,
+                                    std::chrono::seconds(30));
   const auto done = [](const c10::intrusive_ptr<c10d::Work>& work) {
     work->wait();
     for (int i = 0; i < 1000 && !work->isCompleted(); ++i) {
@@ -53,7 +55,9 @@ TEST(DeviceTransport, OfOneRankMovesItsNumbers) {
 }
 
 struct Transports : testing::Test {
-  static void between_two(const char* filter) { EXPECT_EQ(run_ranks(2, filter).exit_code, 0); }
+  static void between_two(const char* filter, const std::string& wanted = "") {
+    EXPECT_EQ(run_ranks(2, filter, {{"ALAMBIC_NCCL", wanted}}).exit_code, 0);
+  }
 };
 
 // Prevents numbers that pass through the host between devices that reach each other.
@@ -63,6 +67,15 @@ TEST_F(Transports, CarryWhatDevicesSend) { between_two("DISABLED_TransportRank.S
 TEST_F(Transports, AreNotForRanksOnOneDevice) {
   if (!is_simulated()) GTEST_SKIP() << "two GPUs may be here";
   between_two("DISABLED_TransportRank.SharesADevice");
+}
+
+TEST_F(Transports, AreLeftOutByAnEnvironmentVariable) {
+  between_two("DISABLED_TransportRank.SendsByHosts", "none");
+}
+
+// Prevents a misspelled variable from being told as a rank that has ended.
+TEST_F(Transports, RefuseAnotherValueOfTheVariable) {
+  between_two("DISABLED_TransportRank.NamesTheVariable", "off");
 }
 
 // A rank sends and asks for all that there is; `copies`: whether the host took part.
@@ -108,6 +121,22 @@ TEST(DISABLED_TransportRank, SendsByDevices) {
   const World world(launch_environment(), 60);
   tell_each_other(world, false);
   tell_each_other(*world.group(2), false);
+}
+
+TEST(DISABLED_TransportRank, SendsByHosts) {
+  if (is_simulated()) simulated::use_transport();
+  tell_each_other(World(launch_environment(), 60), true);
+}
+
+TEST(DISABLED_TransportRank, NamesTheVariable) {
+  const World world(launch_environment(), 60);
+  try {
+    world.sum({on_device(at::ones({1}))}, "testing");
+    FAIL() << "it was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::input);
+    EXPECT_STREQ(error.what(), "the environment variable ALAMBIC_NCCL is 'off', expected none");
+  }
 }
 
 TEST(DISABLED_TransportRank, SharesADevice) {
