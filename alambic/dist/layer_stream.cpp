@@ -2,25 +2,24 @@
 
 #include <exception>
 
-#include "alambic/base/error.h"
-
 namespace alambic {
 
 LayerStream::~LayerStream() noexcept(false) {
   if (weights_ == nullptr || std::uncaught_exceptions() > 0) return;
-  while (layer_ < weights_->layers()) next();
+  leave();
+  if (readers_ == Readers::first) weights_->announce(-1);
 }
 
 void LayerStream::at(int64_t layer) {
-  if (weights_ == nullptr || layer < 0) return;
-  check(layer >= layer_ && layer < weights_->layers(), "layer {} is read behind layer {}", layer,
-        layer_);
-  while (layer_ < layer) next();
+  if (weights_ == nullptr || layer < 0 || layer == layer_) return;
+  leave();
+  if (readers_ == Readers::first) weights_->announce(layer);
+  weights_->bring(layer);
+  layer_ = layer;
 }
 
-void LayerStream::next() {
+void LayerStream::leave() {
   if (layer_ >= 0) weights_->leave(layer_);
-  if (++layer_ < weights_->layers()) weights_->bring(layer_);
 }
 
 }  // namespace alambic

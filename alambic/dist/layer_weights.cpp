@@ -66,6 +66,11 @@ std::pair<LayerGroup*, int64_t> LayerWeights::find(const Tensor& tensor) const {
   return place == of_tensor_.end() ? std::pair<LayerGroup*, int64_t>() : place->second;
 }
 
+std::vector<int64_t> LayerWeights::whole_shape(const Tensor& tensor) const {
+  const auto [group, i] = find(tensor);
+  return group == nullptr ? tensor.sizes().vec() : group->shape(i);
+}
+
 std::string LayerWeights::doing(const char* what) const {
   return fmt::format("{} of {}", what, model_);
 }
@@ -155,10 +160,16 @@ void LayerWeights::verify() const {
   for (const auto& group : groups_) group->verify(doing("sums of weights that were read"));
 }
 
-void LayerWeights::bring_all() {
-  for (int64_t i = 0; i < layers_; ++i) {
-    bring(i);
-    leave(i);
+void LayerWeights::announce(int64_t layer) const {
+  world_->from_first(static_cast<double>(layer), doing("following the reader"));
+}
+
+void LayerWeights::follow_stream() {
+  if (copies_ && !copies_->leads()) return;
+  const std::string following = doing("following the reader");
+  for (double layer = 0; (layer = world_->from_first(-1.0, following)) >= 0;) {
+    bring(static_cast<int64_t>(layer));
+    leave(static_cast<int64_t>(layer));
   }
 }
 

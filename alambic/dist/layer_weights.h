@@ -59,6 +59,8 @@ class LayerWeights {
   const std::string& model() const { return model_; }  ///< as messages tell of it
   /// Whether gradients are added up as soon as a layer's are there.
   bool trained() const { return trained_; }
+  /// Whether layers are whole only while they are needed.
+  bool comes_and_goes() const { return source_ != WeightSource::resident; }
 
   /// Whether ranks keep their routed experts for themselves, for who adds tensors.
   bool divides_experts() const { return divides_experts_; }
@@ -86,9 +88,10 @@ class LayerWeights {
   /// Compares the bits of all parts with what was taken over: an environment error. Before anything
   /// is learned; all ranks call it.
   void verify() const;
-  /// Brings every layer once, one after the other: what another rank's LayerStream needs of this
-  /// one.
-  void bring_all();
+  /// Of the reader of a LayerStream: tells the others of its copy which layer it asks for, −1 none
+  /// any more; and theirs: brings what it asks for. Copies that it does not read do nothing.
+  void announce(int64_t layer) const;
+  void follow_stream();
 
   /// Adds up the gradients outside the layers, and all of them over the copies.
   void finish_gradients();
@@ -98,6 +101,8 @@ class LayerWeights {
   const std::vector<std::unique_ptr<LayerGroup>>& groups() const { return groups_; }
   /// The group that has this tensor, and the tensor's number in it; null: none has.
   std::pair<LayerGroup*, int64_t> find(const Tensor& tensor) const;
+  /// Shape of a tensor of which this rank may have some rows.
+  std::vector<int64_t> whole_shape(const Tensor& tensor) const;
 
   /// The most bytes of layers that were whole at a time, but for those held; and of a layer, but
   /// for what is divided.

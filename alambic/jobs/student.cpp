@@ -80,7 +80,7 @@ bool layer_by_layer(const TrainableOptions& what) { return what.lora.rank == 0; 
 
 void accompany_export(LayerWeights* layers, const TrainableOptions& what) {
   if (layers == nullptr) return;
-  if (layer_by_layer(what)) return layers->bring_all();
+  if (layer_by_layer(what)) return layers->follow_stream();
   const HeldWeights whole(layers);
 }
 

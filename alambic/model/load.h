@@ -49,8 +49,8 @@ void init_weights(Model& model, uint64_t seed, const LoadOptions& options);
 /// Writes config.json, generation_config.json (when `generation_config` is not null) and the
 /// weights, in the model's dtype or in `dtype`, as transformers reads them. Packed weights are
 /// decoded and adapters merged, one matrix at a time; the model stays as it is. `layers`: what has
-/// its layers, each of which is brought when its turn has come; the other ranks call bring_all()
-/// meanwhile. Null: all are here.
+/// its layers, each of which is brought when its turn has come; the other ranks call
+/// follow_stream() meanwhile. Null: all are here.
 void save_model(Model& model, const std::filesystem::path& folder, const Json& generation_config,
                 std::optional<at::ScalarType> dtype = {}, LayerWeights* layers = nullptr);
 

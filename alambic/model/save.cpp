@@ -45,9 +45,12 @@ void save_model(Model& model, const std::filesystem::path& folder, const Json& g
       stream.at(layer);
       return merged == nullptr ? weight.decoded(own) : merged_weight(*merged);
     };
-    tensors.push_back(source_of(name, own, weight.sizes(), std::move(make)));
+    std::vector<int64_t> shape = layers == nullptr || weight.is_packed()
+                                     ? weight.sizes()
+                                     : layers->whole_shape(weight.dense());
+    tensors.push_back(source_of(name, own, std::move(shape), std::move(make)));
   });
-  if (layers != nullptr) {
+  if (layers != nullptr) {  // files of some layers each: within one they are read by their names
     std::ranges::stable_sort(tensors, {},
                              [](const TensorSource& tensor) { return layer_of_name(tensor.name); });
   }
