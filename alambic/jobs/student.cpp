@@ -4,6 +4,8 @@
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/base/units.h"
+#include "alambic/dist/layer_weights.h"
+#include "alambic/jobs/sharding.h"
 
 namespace alambic {
 
@@ -28,13 +30,17 @@ int64_t trained_parameters(Model& model) {
 }
 
 LoadOptions load_for(const TrainableOptions& what, LoadOptions load) {
-  if (what.lora.rank > 0) load.lora = what.lora;
+  if (what.lora.rank == 0) return load;
+  load.lora = what.lora;
+  // What is whole on every rank and only read stays packed or in its file.
+  if (load.layers != nullptr && !load.layers->comes_and_goes()) load.layers = nullptr;
   return load;
 }
 
-void select_trained(Model& model, const TrainableOptions& what, uint64_t seed) {
+void select_trained(Model& model, const TrainableOptions& what, uint64_t seed,
+                    LayerWeights* layers) {
   if (what.lora.rank > 0) {
-    attach_adapter(model, what.lora, seed);
+    attach_adapter(model, what.lora, seed, layers);
   } else {
     model.set_trainable(true);
   }
@@ -43,9 +49,10 @@ void select_trained(Model& model, const TrainableOptions& what, uint64_t seed) {
 
 namespace {
 
-void make_trainable(Model& model, const TrainableOptions& what, uint64_t seed) {
-  select_trained(model, what, seed);
-  const int64_t trained = trained_parameters(model), all = model.parameters();
+void make_trainable(Model& model, const TrainableOptions& what, uint64_t seed,
+                    LayerWeights* layers) {
+  select_trained(model, what, seed, layers);
+  const int64_t trained = trained_parameters(model), all = whole_parameters(model, layers);
   if (trained < all) {
     say("{} of {} parameters are trained", human_count(static_cast<double>(trained)),
         human_count(static_cast<double>(all)));
@@ -59,7 +66,7 @@ Pretrained load_student(const std::string& folder, LoadOptions load, const Train
   load = load_for(what, load);
   load.trainable = !load.lora;
   Pretrained student = from_pretrained(folder, load);
-  make_trainable(*student.model, what, seed);
+  make_trainable(*student.model, what, seed, load.layers);
   return student;
 }
 
@@ -68,36 +75,27 @@ void load_student_weights(Pretrained& student, const std::string& folder, LoadOp
   load = load_for(what, load);
   load.trainable = !load.lora;
   student.model = load_model(folder, load);
-  make_trainable(*student.model, what, seed);
+  make_trainable(*student.model, what, seed, load.layers);
 }
-
-namespace {
-
-// Whether the layers are written one after the other: an adapter's file has all of its own at once.
-bool layer_by_layer(const TrainableOptions& what) { return what.lora.rank == 0; }
-
-}  // namespace
 
 void accompany_export(LayerWeights* layers, const TrainableOptions& what) {
   if (layers == nullptr) return;
-  if (layer_by_layer(what)) return layers->follow_stream();
-  const HeldWeights whole(layers);
+  if (what.lora.rank > 0) layers->follow_stream();
+  layers->follow_stream();
 }
 
 void export_student(Pretrained& student, const std::string& folder, const TrainableOptions& what,
                     const fs::path& run, ModelCard card, DtypeChoice save_dtype,
                     LayerWeights* layers) {
-  LayerWeights* const coming = layer_by_layer(what) ? layers : nullptr;
-  const HeldWeights whole(coming == nullptr ? layers : nullptr);
   if (what.freeze == Frozen::embeddings) card.facts.emplace_back("kept as it was", "embeddings");
   if (what.lora.rank > 0) {
     card.facts.emplace_back("trained", adapter_text(what.lora));
-    save_adapter(*student.model, what.lora, folder, run / "adapter");
+    save_adapter(*student.model, what.lora, folder, run / "adapter", layers);
     ModelCard beside = card;
     beside.library = "peft";
     write_file(run / "adapter" / "README.md", model_card(beside));
   }
-  export_model(student, run / "model", model_card(card), save_dtype, coming);
+  export_model(student, run / "model", model_card(card), save_dtype, layers);
 }
 
 }  // namespace alambic

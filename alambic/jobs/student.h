@@ -7,8 +7,10 @@
 
 namespace alambic {
 
-/// Sets which tensors of a loaded model are trained, and attaches the adapter.
-void select_trained(Model& model, const TrainableOptions& what, uint64_t seed);
+/// Sets which tensors of a loaded model are trained, and attaches the adapter. `layers` as
+/// attach_adapter's.
+void select_trained(Model& model, const TrainableOptions& what, uint64_t seed,
+                    LayerWeights* layers = nullptr);
 
 /// `load`, with what the model must be like for these options: beside an adapter, only read.
 LoadOptions load_for(const TrainableOptions& what, LoadOptions load);
@@ -26,8 +28,8 @@ void load_student_weights(Pretrained& student, const std::string& folder, LoadOp
 
 /// Writes `run`/model, whole and ready for any tool; where an adapter was trained, `run`/adapter
 /// too, as PEFT reads it, and the model has it merged. The card gets a fact on what was trained.
-/// `layers`: what has the student's layers, which are brought one after the other, or with an
-/// adapter together; null: all are here. One rank calls it, the others accompany_export().
+/// `layers`: what has the student's layers, which are brought one after the other; null: all are
+/// here. Rank 0 calls it, the others accompany_export().
 void export_student(Pretrained& student, const std::string& folder, const TrainableOptions& what,
                     const fs::path& run, ModelCard card, DtypeChoice save_dtype,
                     LayerWeights* layers);

@@ -7,8 +7,10 @@
 #include "alambic/base/error.h"
 #include "alambic/base/names.h"
 #include "alambic/base/random.h"
+#include "alambic/dist/layer_stream.h"
 #include "alambic/model/adapter_fit.h"
 #include "alambic/nn/dense_parts.h"
+#include "alambic/nn/layer_of_name.h"
 
 namespace alambic {
 
@@ -142,7 +144,7 @@ double LoraOptions::scaling(int64_t rank_of_target) const {
   return alpha / (rslora ? std::sqrt(r) : r);
 }
 
-void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed) {
+void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed, LayerWeights* layers) {
   check(options.rank > 0 && !has_adapter(model), "an adapter of rank {}", options.rank);
   const at::NoGradGuard no_grad;
   model.set_trainable(false);
@@ -168,7 +170,9 @@ void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed) {
     }
   });
   check_targets(options, plain, experts);
+  LayerStream stream(options.dora ? layers : nullptr, LayerStream::Readers::all);
   for (uint64_t index = 0; const auto& [module, linear] : targets) {
+    stream.at(layer_of_name(module));
     linear->lora = new_lora(*linear, options, seed, index++);
     linear->lora->dropout = model.dropout;
     linear->lora->visit(module,

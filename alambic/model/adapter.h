@@ -14,7 +14,10 @@ namespace alambic {
 /// to, and refuses the head and routed experts ("all-linear" leaves both out, as PEFT does).
 /// What modules_to_save names keeps its gradients and gets no adapter; an input error names an
 /// entry that no module answers to, routed experts, and a head that is tied (see needs_own_head).
-void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed);
+/// `layers`: what has the model's layers, of which DoRA's norms are made one after the other; all
+/// ranks call it. Null: all are here.
+void attach_adapter(Model& model, const LoraOptions& options, uint64_t seed,
+                    LayerWeights* layers = nullptr);
 
 /// Names of the tensors that modules_to_save has trained whole. An input error names an entry that
 /// no module answers to, and refuses routed experts.
@@ -34,9 +37,9 @@ void freeze_embeddings(Model& model);
 
 /// Writes adapter_config.json and adapter_model.safetensors, with the modules that are saved whole;
 /// `base` is the folder or name of the
-/// model that the adapter belongs to.
+/// model that the adapter belongs to. `layers` as save_model's.
 void save_adapter(Model& model, const LoraOptions& options, const std::string& base,
-                  const std::filesystem::path& folder);
+                  const std::filesystem::path& folder, LayerWeights* layers = nullptr);
 
 /// Attaches an adapter that PEFT or we wrote, as PEFT 0.21 does (adapter_config.h has its keys).
 /// Maps of the head and of embeddings, new rows and whole modules become part of the weights.

@@ -8,10 +8,12 @@
 #include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/json_object.h"
+#include "alambic/dist/layer_stream.h"
 #include "alambic/model/adapter.h"
 #include "alambic/model/adapter_fit.h"
 #include "alambic/model/adapter_tensors.h"
 #include "alambic/nn/dense_parts.h"
+#include "alambic/nn/layer_of_name.h"
 #include "alambic/tensor/view.h"
 
 namespace alambic {
@@ -48,20 +50,25 @@ bool stored_input_major(Model& model) {
 }  // namespace
 
 void save_adapter(Model& model, const LoraOptions& options, const std::string& base,
-                  const fs::path& folder) {
-  std::vector<std::pair<std::string, Tensor>> tensors;
+                  const fs::path& folder, LayerWeights* layers) {
+  LayerStream stream(layers);
+  std::vector<TensorSource> tensors;
+  const auto add = [&](const std::string& name, const Tensor& tensor) {
+    const auto make = [&stream, layer = layer_of_name(name), tensor] {
+      stream.at(layer);
+      return tensor;
+    };
+    tensors.push_back(source_of(prefix + name, tensor.scalar_type(), tensor.sizes().vec(), make));
+  };
   model.visit_linears([&](const std::string& module, Linear& linear) {
-    if (!linear.lora) return;
-    linear.lora->visit(module, [&](const std::string& name, Tensor& tensor) {
-      tensors.emplace_back(prefix + name, tensor.detach());
-    });
+    if (linear.lora) linear.lora->visit(module, add);
   });
   check(!tensors.empty(), "save_adapter: the model has none");
   const Json saved = options.modules_to_save.empty() ? Json() : Json(options.modules_to_save);
   if (!saved.is_null()) {  // all that is trained but the adapters
     model.visit(of_dense([&](const std::string& name, Tensor& tensor) {
       if (!tensor.requires_grad() || name.find(".lora_") != std::string::npos) return;
-      tensors.emplace_back(prefix + name, tensor.detach());
+      add(name, tensor);
     }));
   }
   const Json config = {{"base_model_name_or_path", base},
@@ -79,7 +86,7 @@ void save_adapter(Model& model, const LoraOptions& options, const std::string& b
                        {"use_dora", options.dora},
                        {"use_rslora", options.rslora}};
   make_folder(folder);
-  write_safetensors(folder / kAdapterWeights, to_views(tensors), {{"format", "pt"}});
+  write_safetensors(folder / kAdapterWeights, std::move(tensors), {{"format", "pt"}});
   write_file(folder / config_name, config.dump(2) + "\n");
 }
 

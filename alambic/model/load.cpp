@@ -121,6 +121,8 @@ class Loader {
         options_(options),
         folder_(std::move(folder)),
         written_(std::move(written)),
+        trained_(options.lora ? tensors_saved_whole(model, *options.lora)
+                              : std::set<std::string>()),
         head_(model.head()),
         found_(canonical(model, files_->tensors())) {}
 
@@ -214,7 +216,7 @@ class Loader {
     if (options_.layers != nullptr && layer >= 0) {
       if (!waiting_.empty() && waiting_.front().layer != layer) hand_over();
       place = hollow(place.sizes(), at::device(options_.device).dtype(type));
-      place.set_requires_grad(options_.trainable && !model_.is_constant(name));
+      place.set_requires_grad(is_trained(name));
       const auto release = [&](std::span<const std::byte> part) { files_->release(part); };
       const bool divides = options_.layers->divides_experts();
       waiting_.push_back({.layer = layer,
@@ -231,7 +233,7 @@ class Loader {
                               [&](std::span<const std::byte> part) { files_->release(part); });
     }
     if (!place.is_meta() || options_.on_meta) {
-      place.set_requires_grad(options_.trainable && !model_.is_constant(name));
+      place.set_requires_grad(is_trained(name));
     }
   }
 
@@ -262,6 +264,10 @@ class Loader {
     return node.mapped();
   }
 
+  bool is_trained(const std::string& name) const {
+    return (options_.trainable || trained_.contains(name)) && !model_.is_constant(name);
+  }
+
   // Whether nobody will write to the tensor.
   bool is_only_read(const std::string& name) const { return written_ && !written_->contains(name); }
 
@@ -281,6 +287,7 @@ class Loader {
   const LoadOptions& options_;
   std::string folder_;
   std::optional<std::set<std::string>> written_;  // tensors that are written to; nothing: all
+  std::set<std::string> trained_;                 // beside an adapter
   Head head_;                                     // placeholders
   std::map<std::string, TensorView> found_;       // tensors that no place has taken yet
   std::vector<std::string> missing_;

@@ -24,7 +24,8 @@ struct LoadOptions {
   bool fp8_products = false;
   bool head_only = false;              ///< the rest stays on the meta device: shapes without data
   std::filesystem::path adapter = {};  ///< folder of an adapter to attach; empty: none
-  /// Adapter that is to be attached and trained, while the rest is only read. A tied head that it
+  /// Adapter that is to be attached and trained, while the rest is only read but what it saves
+  /// whole. A tied head that it
   /// trains apart from the embedding becomes a tensor of its own, of the same numbers.
   std::optional<LoraOptions> lora = {};
   /// Takes over what lies in layers as they are read, one after the other, where loads_by_layers():
@@ -32,8 +33,9 @@ struct LoadOptions {
   /// decoded. Null: nobody.
   LayerWeights* layers = nullptr;
 
-  /// Whether nothing asks for numbers of the weights while the model is loaded, as an adapter may.
-  bool loads_by_layers() const { return adapter.empty() && !lora && !on_meta && !head_only; }
+  /// Whether nothing asks for numbers of the weights while the model is loaded, as an adapter of a
+  /// folder may.
+  bool loads_by_layers() const { return adapter.empty() && !on_meta && !head_only; }
 };
 
 /// Loads a Hugging Face folder or a GGUF file. A tensor that the files lack is an input error

@@ -92,10 +92,6 @@ std::vector<RankBytes> memory_of_rank(const ScaleJob& job) {
   parts.push_back({"learning pass", kept * std::ceil(rows / work.micro_passes) * length * numbers});
   parts.push_back({"logits' chunks", 8 * chunk_rows * student.vocabulary});
   std::erase_if(parts, [](const RankBytes& part) { return part.bytes == 0; });
-  const double rest = work.element * student.parameters - total(parts);
-  if (student.trained < student.parameters && rest > 0) {
-    parts.push_back({"student as the run ends", rest});
-  }
   return parts;
 }
 

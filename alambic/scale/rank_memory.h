@@ -16,7 +16,7 @@ struct RankBytes {
 /// Parts of a device's memory. Float32 masters (of narrower weights) and moments, gradients,
 /// weights as the stage of ZeRO shards them (arXiv 1910.02054, §5); of what is sharded two layers
 /// are whole at a time, and while completions are written the whole student is, or a device's part
-/// of all layers where several write together. A student with an adapter is whole as the run ends.
+/// of all layers where several write together.
 std::vector<RankBytes> memory_of_rank(const ScaleJob& job);
 
 /// Of a device with the teacher alone: its weights, two layers' activations of a micro-pass, and

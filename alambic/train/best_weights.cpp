@@ -9,7 +9,9 @@
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/base/sha256.h"
+#include "alambic/dist/layer_stream.h"
 #include "alambic/io/safetensors.h"
+#include "alambic/nn/layer_of_name.h"
 #include "alambic/tensor/view.h"
 #include "alambic/train/checkpoint.h"
 #include "alambic/train/part_files.h"
@@ -49,6 +51,22 @@ std::string deciding_metric(const std::string& chosen, const Metrics& figures) {
       .with_hint(near.empty() ? "name one of them" : fmt::format("did you mean {}?", near));
 }
 
+void write_weights(const fs::path& file, const AdamW& optimizer) {
+  const LayerWeights* const layers = optimizer.layers();
+  LayerStream stream(optimizer.layers());
+  std::vector<TensorSource> tensors;
+  for (const auto& [name, weight] : optimizer.weights()) {
+    const auto make = [&stream, layer = layer_of_name(name), weight = weight] {
+      stream.at(layer);
+      return weight.detach();
+    };
+    tensors.push_back(
+        source_of(name, weight.scalar_type(),
+                  layers == nullptr ? weight.sizes().vec() : layers->whole_shape(weight), make));
+  }
+  write_safetensors(file, std::move(tensors), {{"format", "pt"}});
+}
+
 }  // namespace
 
 BestWeights::BestWeights(const TrainingOptions& options, fs::path checkpoints, const World& world)
@@ -67,11 +85,14 @@ void BestWeights::see(int64_t step, const Metrics& validation, const AdamW& opti
   }
   const int64_t before = best_ ? best_->step : 0;
   best_ = {.metric = metric, .value = value, .step = step, .figures = validation};
-  if (!options_.load_best || !world_.leads()) return;
+  if (!options_.load_best) return;
+  if (!world_.leads()) {
+    if (optimizer.layers() != nullptr) optimizer.layers()->follow_stream();
+    return;
+  }
   make_folder(checkpoints_);
   const fs::path file = best_weights_file(checkpoints_, step);
-  auto weights = optimizer.weights();
-  write_safetensors(file, to_views(weights), {{"format", "pt"}});
+  write_weights(file, optimizer);
   best_->sha256 = sha256_file(file);
   // Those before are a checkpoint's to go on from; where there is none they are of no use.
   if (before > 0 && !has_checkpoint(checkpoints_)) {

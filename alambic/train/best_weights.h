@@ -18,8 +18,9 @@ class BestWeights {
   /// Whether the run looks for the best at all.
   bool watches() const { return options_.load_best || options_.early_stopping > 0; }
   /// The figures of a validation after `step` steps. With load_best the weights of one that is
-  /// better than all before go to checkpoints/. An input error where the chosen figure is missing,
-  /// naming those that are there. A figure that is not finite is never better.
+  /// better than all before go to checkpoints/, layer by layer where ranks divide them; all ranks
+  /// call it. An input error where the chosen figure is missing, naming those that are there. A
+  /// figure that is not finite is never better.
   void see(int64_t step, const Metrics& validation, const AdamW& optimizer);
   /// early_stopping validations have passed without a better one.
   bool patience_is_over() const;

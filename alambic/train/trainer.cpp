@@ -275,7 +275,6 @@ TrainingResult train(const TrainingOptions& options, const TrainerParts& parts, 
       parts.recorder.phase(run.step, "validate");
       validation = run.validate();
       row.insert(row.end(), validation.begin(), validation.end());
-      const HeldWeights whole(run.best.watches() ? parts.layers.get() : nullptr);
       run.best.see(run.step, validation, run.optimizer);
     }
     parts.recorder.step(row);

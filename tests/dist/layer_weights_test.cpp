@@ -12,6 +12,7 @@
 #include "alambic/nn/recompute.h"
 #include "alambic/scale/traffic.h"
 #include "alambic/teacher/local.h"
+#include "alambic/train/best_weights.h"
 #include "tests/dist/learned.h"
 #include "tests/dist/rank_processes.h"
 
@@ -215,6 +216,30 @@ TEST(DISABLED_Rank, WritesItsModel) {
   twelve["num_hidden_layers"] = 12;
   expect_written_alike(twelve, world, false);
   expect_written_alike(golden_config("gpt_oss"), world, true);
+}
+
+// Prevents a student that is whole on every rank as soon as a validation is the best so far.
+TEST(LayerWeights, AreKeptLayerByLayerWhereTheyAreTheBest) {
+  EXPECT_EQ(run_ranks(2, "DISABLED_Rank.KeepsItsBestWeights").exit_code, 0);
+}
+
+TEST(DISABLED_Rank, KeepsItsBestWeights) {
+  const auto world = std::make_shared<const World>(launch_environment(), 60);
+  const auto whole = random_model(deep_llama(), 3), model = random_model(deep_llama(), 3);
+  for (const auto& student : {whole.get(), model.get()}) student->set_trainable(true);
+  const auto layers =
+      divided_layers(shard_groups(*world, 0), WeightSource::gathered, "the student");
+  take_over(*model, layers.get());
+  const TemporaryFolder folder;
+  const TrainingOptions options{.load_best = true};
+  const auto kept = [&](const AdamW& optimizer, const std::string& name) {
+    BestWeights best(options, folder.path() / name, optimizer.world());
+    best.see(1, {{"valid_loss", 0.5}}, optimizer);
+    return best.so_far()->sha256;
+  };
+  const std::string divided = kept(AdamW(*model, {}, {}, world, layers), "divided");
+  EXPECT_LE(layers->most_bytes(), 2 * layers->largest_layer_bytes());
+  if (world->leads()) EXPECT_EQ(divided, kept(AdamW(*whole, {}), "whole"));
 }
 
 }  // namespace

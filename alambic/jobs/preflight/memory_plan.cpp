@@ -272,13 +272,6 @@ std::vector<MemoryPart> memory_plan(const DistillPlan& plan) {
     parts.push_back({"student's part", element * part / ranks_of_copy(plan)});
   }
   parts.insert(parts.end(), auxiliary.begin(), auxiliary.end());
-  double all = 0;
-  for (const MemoryPart& part : parts) all += part.bytes;
-  const bool whole_at_the_end = options.trainable.lora.rank > 0 || options.training.load_best ||
-                                options.training.early_stopping > 0;
-  if (never_whole && whole_at_the_end && loaded.memory > all) {
-    parts.push_back({"student as the run ends", loaded.memory - all});
-  }
   return parts;
 }
 
