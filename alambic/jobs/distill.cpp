@@ -116,28 +116,6 @@ RunIngredients ingredients_of(const DistillOptions& options, const DistillSetup&
 
 }  // namespace
 
-namespace {
-
-constexpr const char* waiting_for_teachers = "waiting for rank 0's teachers";
-
-bool divides(const ShardingOptions& sharding) {
-  return sharding.shards_layers() || sharding.tensor_parallel_size > 1;
-}
-
-// Where ranks make the student together rank 0 cannot make its own first: one of a single process
-// leaves what teachers are asked for on the disk.
-void keep_first(const DistillOptions& options, const World& world) {
-  DistillOptions alone = options;
-  alone.sharding = {};
-  if (alone.teachers.weights == TeacherWeightsChoice::sharded) {
-    alone.teachers.weights = TeacherWeightsChoice::automatic;
-  }
-  if (world.leads()) Job(alone, RankRoles());
-  world.wait_for_all(waiting_for_teachers);
-}
-
-}  // namespace
-
 RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   const std::shared_ptr<const World> all =
       join_ranks("distill", options, options.sharding.rank_timeout);
@@ -146,12 +124,7 @@ RunResult jobs::distill(const DistillOptions& options, Recorder* observer) {
   const nlohmann::json policy = ask_policy(options);
   if (roles.grades()) return grade_for_learners(options, roles, observes);
   const std::shared_ptr<const World>& world = roles.own;
-  const auto make = [&] { return Job(options, roles); };
-  // Completions and grades of teachers that are kept on the disk are there when the others look.
-  const bool keeps = !options.teachers.cache.empty() || options.completions.by_teacher();
-  if (keeps && divides(options.sharding)) keep_first(options, *world);
-  const bool alone_first = keeps && !divides(options.sharding);
-  const Job job = alone_first ? world->first_alone(waiting_for_teachers, make) : make();
+  const Job job(options, roles);
   DistillSetup& setup = *job.setup;
   const TrainingOptions training =
       with_steps(options.training, job.rows, options.loss.num_iterations);

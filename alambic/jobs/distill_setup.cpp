@@ -132,7 +132,10 @@ DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
     fit_rows();
   }
   if (options.completions.by_teacher() && options.lmbda < 1) {
-    FilledCompletions filled = fill_completions(plan_, positions(), examples_);
+    // The others find on the disk what rank 0 has had written.
+    FilledCompletions filled =
+        plan_.world->first_alone("waiting for the teacher's completions",
+                                 [&] { return fill_completions(plan_, positions(), examples_); });
     if (filled.rows.size() < plan_.rows.size()) plan_.rows = plan_.rows.select(filled.rows);
     written_ = std::move(filled.spent);
   }

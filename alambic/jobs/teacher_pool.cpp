@@ -307,6 +307,16 @@ void TeacherPool::fill(const Member& member, const GradedRows& rows, const Read&
       human_bytes(manifest.positions() * manifest.bytes_per_position()), watch.seconds());
 }
 
+// Has rank 0 fill the cache; the others read it then.
+void TeacherPool::keep(const Member& member, const GradedRows& rows, const Read& read,
+                       const std::vector<size_t>& graded) const {
+  const World& world = *plan_.world;
+  world.wait_for_all("opening the teacher's cache");  // who opened a half begun one would refuse it
+  if (world.leads()) fill(member, rows, read, graded);
+  world.wait_for_all("waiting for rank 0's teachers");
+  if (!world.leads()) member.cache->read_added();
+}
+
 std::shared_ptr<const Teacher> TeacherPool::over(const Member& member, const GradedRows& rows,
                                                  const std::vector<size_t>& graded) const {
   if (member.other) {
@@ -314,7 +324,7 @@ std::shared_ptr<const Teacher> TeacherPool::over(const Member& member, const Gra
                                                           own_prompts_of(member, rows),
                                                           member.positions, member.other->cells());
     const auto read = [&](const Rollouts& rollouts) { return aligned->read(rollouts).rollouts; };
-    if (member.cache) fill(member, rows, read, graded);
+    if (member.cache) keep(member, rows, read, graded);
     return aligned;
   }
   TeacherPrompts prompts = prompts_of(rows);
@@ -327,7 +337,7 @@ std::shared_ptr<const Teacher> TeacherPool::over(const Member& member, const Gra
   const auto read = [&](const Rollouts& rollouts) {
     return prompts.empty() ? rollouts : with_prompts(rollouts, prompts);
   };
-  if (member.cache) fill(member, rows, read, graded);
+  if (member.cache) keep(member, rows, read, graded);
   if (prompts.empty()) return member.teacher;
   return std::make_shared<PrivilegedTeacher>(member.teacher, std::move(prompts));
 }

@@ -43,7 +43,7 @@ class TeacherPool {
   /// theirs where it is too long.
   void try_length(int64_t tokens);
   /// Teachers of these rows: by tag or all, each behind its `teacher_prompt` where a row has one.
-  /// With a cache, grades of the completions that it lacks are made first.
+  /// With a cache, rank 0 makes grades of the completions that it lacks first; all ranks call it.
   /// Input errors name the file's line: a tag that no teacher has, a prompt that leaves no room.
   TeacherMixture over(const GradedRows& rows) const;
   /// What a rank of the teachers' own grades with.
@@ -83,6 +83,8 @@ class TeacherPool {
                                       const std::vector<size_t>& graded) const;
   TeacherPrompts prompts_of(const GradedRows& rows) const;
   TeacherPrompts own_prompts_of(const Member& member, const GradedRows& rows) const;
+  void keep(const Member& member, const GradedRows& rows, const Read& read,
+            const std::vector<size_t>& graded) const;
   void fill(const Member& member, const GradedRows& rows, const Read& read,
             const std::vector<size_t>& graded) const;
 

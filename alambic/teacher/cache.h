@@ -45,6 +45,9 @@ class TeacherCache {
   void fill(const Teacher& teacher, const Rollouts& rollouts);
   /// Ends the filling: what is left reaches the disk, and other processes may fill.
   void flush();
+  /// Reads what other processes have added since it was opened. An environment error where they
+  /// have put another cache in this one's place.
+  void read_added();
 
  private:
   struct Place {

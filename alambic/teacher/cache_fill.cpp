@@ -23,27 +23,30 @@ std::shared_ptr<FileLock> lock_cache(const fs::path& folder) {
 
 }  // namespace
 
-// Takes the lock, then the parts that others have added since the cache was opened.
+// Takes the lock before it looks.
 void TeacherCache::begin_filling() {
   make_folder(folder_);
   auto lock = lock_cache(folder_);
-  const fs::path file = folder_ / "manifest.json";
-  if (path_exists(file)) {
-    CacheManifest stored = CacheManifest::read(file);
-    check_same(stored);
-    const auto same = [](const CacheManifest::Part& a, const CacheManifest::Part& b) {
-      return a.file == b.file && a.sha256 == b.sha256;
-    };
-    const auto& mine = manifest_.parts;
-    if (stored.parts.size() < mine.size() ||
-        !std::equal(mine.begin(), mine.end(), stored.parts.begin(), same)) {
-      throw environment_error("the teacher cache {} was made anew meanwhile", folder_.string())
-          .with_hint("run the command again");
-    }
-    manifest_ = std::move(stored);
-    while (parts_.size() < manifest_.parts.size()) open_part(manifest_.parts[parts_.size()]);
-  }
+  read_added();
   lock_ = std::move(lock);
+}
+
+void TeacherCache::read_added() {
+  const fs::path file = folder_ / "manifest.json";
+  if (!path_exists(file)) return;
+  CacheManifest stored = CacheManifest::read(file);
+  check_same(stored);
+  const auto same = [](const CacheManifest::Part& a, const CacheManifest::Part& b) {
+    return a.file == b.file && a.sha256 == b.sha256;
+  };
+  const auto& mine = manifest_.parts;
+  if (stored.parts.size() < mine.size() ||
+      !std::equal(mine.begin(), mine.end(), stored.parts.begin(), same)) {
+    throw environment_error("the teacher cache {} was made anew meanwhile", folder_.string())
+        .with_hint("run the command again");
+  }
+  manifest_ = std::move(stored);
+  while (parts_.size() < manifest_.parts.size()) open_part(manifest_.parts[parts_.size()]);
 }
 
 TeacherCache::Columns TeacherCache::columns_of(const HiddenStates& graded) const {

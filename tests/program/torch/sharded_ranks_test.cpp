@@ -113,5 +113,29 @@ TEST_F(ShardedRanks, ReadOneTeacherCache) {
                   command("alone", ""));
 }
 
+// Prevents a rank 0 whose teacher writes before the others are there, and waits for them to divide
+// that teacher, and ranks that open a cache which another has half begun.
+TEST_F(ShardedRanks, LearnFromCompletionsOfATeacher) {
+  const auto command = [&](const std::string& out, const std::string& more) {
+    return with_options(distill(out, ""), "--data " + at("pairs.jsonl")) +
+           " --completions-by teacher --teacher-completions " + at("written-" + out) + more;
+  };
+  const std::string live = " --lmbda 0.5";
+  expect_same_run(
+      [&](const std::string& out) {
+        return command(out, live + " --zero-stage 2 --teacher-weights sharded");
+      },
+      {2}, command("alone", live));
+  const auto kept = [&](const std::string& out, const std::string& more) {
+    return command(out, " --lmbda 0 --teacher-cache " + at("kept-" + out) + more);
+  };
+  for (const char* run : {"alone", "ranks2"}) {
+    fs::remove_all(folder / run);
+    fs::remove(folder / (std::string("written-") + run));
+  }
+  expect_same_run([&](const std::string& out) { return kept(out, " --zero-stage 3"); }, {2},
+                  kept("alone", ""));
+}
+
 }  // namespace
 }  // namespace alambic::sharded_ranks_test
