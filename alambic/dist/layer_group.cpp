@@ -18,15 +18,6 @@ int64_t up_to(int64_t numbers, int64_t multiple) {
   return (numbers + multiple - 1) / multiple * multiple;
 }
 
-// Of the row's numbers, each as an integer of its bits, wrapping: that of parts adds up.
-int64_t sum_of_bits(const Tensor& row) {
-  const at::ScalarType type = row.element_size() == 2   ? at::kShort
-                              : row.element_size() == 4 ? at::kInt
-                              : row.element_size() == 8 ? at::kLong
-                                                        : at::kByte;
-  return row.view(type).sum(at::kLong).item<int64_t>();
-}
-
 // Begins to copy on a stream of its own, beside what the device computes. What is returned makes
 // the current stream wait for it.
 std::function<void()> copy_beside(const Tensor& to, const Tensor& from) {
@@ -52,6 +43,14 @@ std::function<void()> copy_beside(const Tensor& to, const Tensor& from) {
 
 Tensor hollow(at::IntArrayRef sizes, const at::TensorOptions& options) {
   return at::empty({1}, options.requires_grad(false)).expand(sizes);
+}
+
+int64_t sum_of_bits(const Tensor& numbers) {
+  const at::ScalarType type = numbers.element_size() == 2   ? at::kShort
+                              : numbers.element_size() == 4 ? at::kInt
+                              : numbers.element_size() == 8 ? at::kLong
+                                                            : at::kByte;
+  return numbers.view(type).sum(at::kLong).item<int64_t>();
 }
 
 LayerGroup::LayerGroup(std::vector<Tensor> tensors, const std::vector<Tensor>& numbers,

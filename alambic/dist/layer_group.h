@@ -21,6 +21,10 @@ enum class WeightSource {
 /// A tensor of that shape, type and device that has no memory to speak of.
 Tensor hollow(at::IntArrayRef sizes, const at::TensorOptions& options);
 
+/// Sum of a contiguous tensor's numbers, each as an integer of its bits, wrapping: that of parts
+/// adds up.
+int64_t sum_of_bits(const Tensor& numbers);
+
 /// Tensors of one dtype, trained or frozen, that come and go together. Between passes a tensor that
 /// is not resident keeps its shape and has no numbers, but those of a divided row that lie in this
 /// rank's part of it; a tensor that is a divided row alone has then this rank's rows only. Fully
@@ -50,6 +54,8 @@ class LayerGroup {
   int64_t bytes() const { return count_ * element_; }
 
   bool trained() const { return trained_; }
+  const std::string& what() const { return what_; }
+  int64_t sum() const { return sum_; }      ///< sum_of_bits of what was taken over
   int64_t count() const { return count_; }  ///< numbers in the row, a multiple of the ranks
   int64_t size() const { return static_cast<int64_t>(tensors_.size()); }
   const Tensor& tensor(int64_t i) const { return tensors_[i]; }

@@ -6,6 +6,7 @@
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/jobs/left_out_settings.h"
+#include "alambic/jobs/same_inputs.h"
 #include "alambic/jobs/sharding.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/teacher_completions.h"
@@ -123,6 +124,7 @@ DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
   load.layers = plan_.layers.get();
   load_student_weights(student(), plan_.student.folder, load, options.trainable,
                        static_cast<uint64_t>(options.training.seed));
+  require_same_weights(*plan_.world, *student().model, plan_.layers.get(), "the student");
   take_over(*student().model, plan_.layers.get());
   plan_.engine.ranks = writing_ranks(*plan_.world, sharding, *student().model);
   teachers_ = std::make_unique<TeacherPool>(plan_);
@@ -139,6 +141,7 @@ DistillSetup::DistillSetup(DistillPlan plan) : plan_(std::move(plan)) {
     if (filled.rows.size() < plan_.rows.size()) plan_.rows = plan_.rows.select(filled.rows);
     written_ = std::move(filled.spent);
   }
+  require_same_rows(*plan_.world, examples_);
 }
 
 int64_t DistillSetup::positions() const {

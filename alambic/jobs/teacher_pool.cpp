@@ -10,6 +10,7 @@
 #include "alambic/base/stopwatch.h"
 #include "alambic/base/units.h"
 #include "alambic/jobs/remote_teachers.h"
+#include "alambic/jobs/same_inputs.h"
 #include "alambic/jobs/sharding.h"
 #include "alambic/teacher/aligned.h"
 #include "alambic/teacher/digest.h"
@@ -154,6 +155,7 @@ TeacherPool::Member TeacherPool::make_member(const PlannedTeacher& planned) {
     load.layers = member.layers.get();
     load.frozen &= member.layers == nullptr;  // packed weights do not come and go
     std::unique_ptr<Model> model = load_model(source.folder, load);
+    require_same_weights(*plan_.world, *model, load.layers, "the teacher " + source.folder);
     take_over(*model, load.layers);
     member.teacher = local(std::move(model), member.vocabulary, member.layers);
     return member;

@@ -16,6 +16,7 @@
 #include "alambic/jobs/run_length.h"
 #include "alambic/jobs/run_provenance.h"
 #include "alambic/jobs/run_recorder.h"
+#include "alambic/jobs/same_inputs.h"
 #include "alambic/jobs/sharding.h"
 #include "alambic/jobs/student.h"
 #include "alambic/jobs/text_data.h"
@@ -53,6 +54,7 @@ std::unique_ptr<BatchSource> source_of(const Dataset& data, const Pretrained& st
     }
     std::vector<WeightedText> texts;
     for (TokenSpool& tokens : read_tokens_by_source(data, student.tokenizer)) {
+      require_same_text(*batch.world, tokens);
       const double weight = data.rows.shares()[texts.size()].weight;
       texts.push_back({std::move(tokens), weight > 0 ? weight : 1});
     }
@@ -69,6 +71,7 @@ std::unique_ptr<BatchSource> source_of(const Dataset& data, const Pretrained& st
   TokenizedRows tokenized = TokenizedRows::of(rows, student.tokenizer, fit, &turns);
   if (const std::string told = turns.sentences(data.name()); !told.empty()) say("{}", told);
   fit.report(data.name());
+  require_same_rows(*batch.world, tokenized);
   const std::vector<RowShare> shares = tokenized.shares(data.rows.shares());
   return examples_source(std::move(tokenized), batch, shares);
 }
@@ -131,6 +134,7 @@ RunResult jobs::train(const TrainOptions& options, Recorder* observer) {
   load.layers = layers.get();
   Pretrained student = load_student(options.model, load, options.trainable,
                                     static_cast<uint64_t>(options.training.seed));
+  require_same_weights(*world, *student.model, layers.get(), "the model");
   take_over(*student.model, layers.get());
   const BatchOptions batch{.batch_size = options.training.batch_size,
                            .micro_batch_size = options.training.micro_batch_size,

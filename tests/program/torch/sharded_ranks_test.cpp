@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "alambic/base/free_port.h"
 #include "tests/program/torch/ranks_fixture.h"
 
 namespace alambic::sharded_ranks_test {
@@ -135,6 +136,35 @@ TEST_F(ShardedRanks, LearnFromCompletionsOfATeacher) {
   }
   expect_same_run([&](const std::string& out) { return kept(out, " --zero-stage 3"); }, {2},
                   kept("alone", ""));
+}
+
+// Prevents gradients of other weights, or of other rows, from being added up without a word: each
+// rank reads files of one name in a folder of its own.
+TEST_F(ShardedRanks, RefuseOtherFilesUnderOneName) {
+  const auto different = [&](const std::string& what, const std::string& more) {
+    const std::string command = with_options(
+        "--student ../student --teacher ../teacher --data ../pairs.jsonl --out ../different "
+        "--batch-size 2 --max-steps 1 --threads 1 --device cpu",
+        more);
+    const Outcome outcome = shell(
+        "for r in 0 1; do (cd " + at("of$r") + " && RANK=$r LOCAL_RANK=$r WORLD_SIZE=2 " +
+        "LOCAL_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(free_port()) +
+        " timeout 60 " + kProgram + " distill " + command + "; echo code $?) & done; wait");
+    EXPECT_NE(outcome.text.find("the " + what + " of rank 1 are not those of rank 0"),
+              std::string::npos)
+        << outcome.text;
+    EXPECT_NE(outcome.text.find("code 2"), outcome.text.rfind("code 2")) << outcome.text;
+  };
+  for (const char* rank : {"of0", "of1"}) {
+    fs::create_directory(folder / rank);
+    init_tiny_llama(folder / rank / "model", rank[2] == '0' ? "5" : "6");
+    write_file(folder / rank / "rows.jsonl",
+               nlohmann::ordered_json{{"prompt", rank}, {"completion", " 1"}}.dump() + "\n");
+  }
+  different("weights of the student", "--student model");
+  different("weights of the student", "--student model --zero-stage 3");
+  different("weights of the teacher model", "--teacher model");
+  different("rows of the data", "--data rows.jsonl");
 }
 
 }  // namespace
