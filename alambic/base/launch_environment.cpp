@@ -53,6 +53,11 @@ void check_place(const Names& names, const LaunchEnvironment& place) {
   if (place.local_rank >= place.local_size) {
     refuse("local rank", place.local_rank, "local processes", place.local_size);
   }
+  if (place.local_size > place.size) {
+    throw input_error("{} says {} local processes of {} {}", place.source, place.local_size,
+                      names.size, place.size)
+        .with_hint("a machine has some of all processes; unset the variables to run alone");
+  }
 }
 
 // Where the ranks meet, from what is told of it.
@@ -104,10 +109,13 @@ LaunchEnvironment launch_environment(const Variables& variable) {
   const Reader read{variable};
   for (const Names& names : all_names) {
     const auto size = read.number(names.size, 1, max_ranks);
-    if (!size) continue;
-    const auto rank = read.number(names.rank, 0, max_ranks);
-    if (!rank) {
-      throw input_error("the environment variable {} is set and {} is not", names.size, names.rank)
+    // A batch script of Slurm, which is one process, has a rank too.
+    const bool step = size || names.source != std::string_view("Slurm");
+    const auto rank = step ? read.number(names.rank, 0, max_ranks) : std::nullopt;
+    if (!size && !rank) continue;
+    if (!size || !rank) {
+      throw input_error("the environment variable {} is set and {} is not",
+                        size ? names.size : names.rank, size ? names.rank : names.size)
           .with_hint("a launcher sets both; unset them to run as one process");
     }
     LaunchEnvironment place{.rank = *rank, .size = *size, .source = names.source};
@@ -127,10 +135,6 @@ LaunchEnvironment launch_environment(const Variables& variable) {
     if (read.text("ALAMBIC_ATTEMPT")) place.source = "alambic launch";
     place.agent_store = read.text("TORCHELASTIC_USE_AGENT_STORE") == "True";
     return place;
-  }
-  if (read.text("RANK")) {
-    throw input_error("the environment variable RANK is set and WORLD_SIZE is not")
-        .with_hint("a launcher sets both; unset them to run as one process");
   }
   return {};
 }
