@@ -2,10 +2,39 @@
 
 #include <fmt/format.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include "alambic/base/log.h"
+
 namespace alambic {
+namespace {
+
+// Says whom rank 0 waits for, where they do not come at once and it still lives.
+class WaitingNotice {
+ public:
+  WaitingNotice(const LaunchEnvironment& place, std::chrono::milliseconds timeout)
+      : thread_([place, timeout](const std::stop_token& ended) {
+          std::mutex mutex;
+          std::unique_lock lock(mutex);
+          const auto patience =
+              std::min<std::chrono::milliseconds>(std::chrono::seconds(10), timeout / 4);
+          std::condition_variable_any never;
+          never.wait_for(lock, ended, patience, [] { return false; });
+          if (ended.stop_requested()) return;
+          say("waiting at {}:{} for the other {} ranks of {}, up to {} s", place.host, place.port,
+              place.size - 1, place.source,
+              std::chrono::round<std::chrono::seconds>(timeout).count());
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
+}  // namespace
 
 c10::intrusive_ptr<c10d::Store> meet(const LaunchEnvironment& place,
                                      std::chrono::milliseconds timeout, bool as_guest) {
@@ -16,6 +45,8 @@ c10::intrusive_ptr<c10d::Store> meet(const LaunchEnvironment& place,
   options.waitWorkers = !place.agent_store && !as_guest;
   options.multiTenant = true;
   options.timeout = timeout;
+  std::optional<WaitingNotice> notice;
+  if (place.rank == 0 && !as_guest) notice.emplace(place, timeout);
   return c10::make_intrusive<c10d::PrefixStore>(
       fmt::format("alambic/{}", place.attempt),
       c10::make_intrusive<c10d::TCPStore>(place.host, options));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "alambic/base/error.h"
+#include "alambic/base/free_port.h"
 #include "tests/dist/rank_processes.h"
 
 namespace alambic::world_test {
@@ -138,6 +139,24 @@ TEST(DISABLED_Rank, SendsAndSplits) {
 }
 
 // Prevents a job that hangs where one of its ranks has died.
+// Prevents half an hour without a word where a process was not started, or meets elsewhere.
+TEST(Worlds, SayForWhomTheyWait) {
+  const LaunchEnvironment place{.rank = 0, .size = 2, .port = free_port(), .source = "the test"};
+  testing::internal::CaptureStderr();
+  try {
+    const World world(place, 2);
+    ADD_FAILURE() << "the other rank was there";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit(), Exit::environment);
+  }
+  const std::string told = testing::internal::GetCapturedStderr();
+  EXPECT_NE(told.find(fmt::format("waiting at 127.0.0.1:{} for the other 1 ranks of the test, up "
+                                  "to 2 s",
+                                  place.port)),
+            std::string::npos)
+      << told;
+}
+
 TEST(Worlds, EndWithOneRank) { EXPECT_EQ(run_ranks(3, "DISABLED_Rank.Dies").exit_code, 9); }
 
 TEST(DISABLED_Rank, Dies) {
