@@ -220,6 +220,7 @@ struct Watch {
     const double since = std::chrono::duration<double>(Clock::now() - *failed_at).count();
     if (since > 1 && !asked) {
       signal_all(children, SIGTERM);
+      signal_all(children, SIGCONT);  // one that is stopped would not see it
       asked = true;
     }
     if (since > 1 + grace && !killed) {

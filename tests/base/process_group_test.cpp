@@ -41,6 +41,13 @@ TEST(ProcessGroup, EndsWithTheFirstThatFails) {
   EXPECT_LT(watch.seconds(), 20);
 }
 
+// Prevents half a minute until a group has ended in which one process is stopped.
+TEST(ProcessGroup, WakesOneThatIsStoppedToEndIt) {
+  const Stopwatch watch;
+  EXPECT_EQ(run({"kill -STOP $$", "sleep 0.3; exit 5"}).exit_code, 5);
+  EXPECT_LT(watch.seconds(), 20);
+}
+
 // Prevents a lost connection as the reason where the rank that was lost says why.
 TEST(ProcessGroup, NamesTheOneThatKnowsWhy) {
   const GroupResult result = run({"exit 3", "sleep 0.3; exit 2", "kill -TERM $$"});
