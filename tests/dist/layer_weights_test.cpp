@@ -201,7 +201,9 @@ void expect_written_alike(const Json& config, const std::shared_ptr<const World>
   const TemporaryFolder folder;
   save_model(*whole, folder.path() / "whole", Json());
   save_model(*model, folder.path() / "divided", Json(), {}, layers.get());
-  if (!divides_experts) EXPECT_LE(layers->most_bytes(), 2 * layers->largest_layer_bytes());
+  if (!divides_experts) {
+    EXPECT_LE(layers->most_bytes(), 2 * layers->largest_layer_bytes());
+  }
   for (const auto& group : layers->groups()) EXPECT_EQ(group->here(), !group->comes_and_goes());
   const std::string file = "model.safetensors";
   EXPECT_TRUE(read_file(folder.path() / "whole" / file) ==
@@ -239,7 +241,9 @@ TEST(DISABLED_Rank, KeepsItsBestWeights) {
   };
   const std::string divided = kept(AdamW(*model, {}, {}, world, layers), "divided");
   EXPECT_LE(layers->most_bytes(), 2 * layers->largest_layer_bytes());
-  if (world->leads()) EXPECT_EQ(divided, kept(AdamW(*whole, {}), "whole"));
+  if (world->leads()) {
+    EXPECT_EQ(divided, kept(AdamW(*whole, {}), "whole"));
+  }
 }
 
 }  // namespace
