@@ -1,6 +1,8 @@
 #include "alambic/arrow/json_rows.h"
 
 #include <arrow/extension_type.h>
+#include <arrow/util/float16.h>
+#include <arrow/util/ree_util.h>
 #include <simdjson.h>
 
 #include <cmath>
@@ -54,7 +56,7 @@ void append_bytes(const arrow::Array& array, int64_t i, std::string& json) {
 template <class Lists>
 void append_list(const arrow::Array& array, int64_t i, std::string& json) {
   const auto& lists = static_cast<const Lists&>(array);
-  const arrow::Field& item = *lists.list_type()->value_field();
+  const arrow::Field& item = *lists.type()->field(0);
   json += '[';
   for (int64_t k = lists.value_offset(i); k < lists.value_offset(i) + lists.value_length(i); ++k) {
     if (k > lists.value_offset(i)) json += ", ";
@@ -93,11 +95,33 @@ void append_map(const arrow::Array& array, int64_t i, std::string& json) {
   json += ']';
 }
 
+// Runs of equal values, which are there once.
+void append_run(const arrow::Array& array, const arrow::Field& field, int64_t i,
+                std::string& json) {
+  const auto& runs = static_cast<const arrow::RunEndEncodedArray&>(array);
+  const int64_t run = arrow::ree_util::FindPhysicalIndex(*runs.data(), i, runs.offset());
+  append_value(*runs.values(), field, run, json);
+}
+
+void append_member(const arrow::Array& array, int64_t i, std::string& json) {
+  const auto& values = static_cast<const arrow::UnionArray&>(array);
+  const int member = values.child_id(i);
+  const bool dense = array.type_id() == Type::DENSE_UNION;
+  append_value(*values.field(member), *array.type()->field(member),
+               dense ? static_cast<const arrow::DenseUnionArray&>(array).value_offset(i) : i, json);
+}
+
+void append_half(const arrow::Array& array, int64_t i, std::string& json) {
+  const uint16_t bits = static_cast<const arrow::HalfFloatArray&>(array).Value(i);
+  append_number(arrow::util::Float16::FromBits(bits).ToDouble(), json);
+}
+
 template <class Numbers>
 void append_whole(const arrow::Array& array, int64_t i, std::string& json) {
   json += std::to_string(static_cast<const Numbers&>(array).Value(i));
 }
 
+// Times, intervals and decimals.
 void append_other(const arrow::Array& array, int64_t i, std::string& json) {
   const auto value = array.GetScalar(i);
   value.ok() ? append_string((*value)->ToString(), json) : void(json += "null");
@@ -128,6 +152,8 @@ void append_value(const arrow::Array& array, const arrow::Field& field, int64_t 
       return append_whole<arrow::UInt32Array>(array, i, json);
     case Type::UINT64:
       return append_whole<arrow::UInt64Array>(array, i, json);
+    case Type::HALF_FLOAT:
+      return append_half(array, i, json);
     case Type::FLOAT:
       return append_number(static_cast<const arrow::FloatArray&>(array).Value(i), json);
     case Type::DOUBLE:
@@ -142,12 +168,20 @@ void append_value(const arrow::Array& array, const arrow::Field& field, int64_t 
       return append_bytes<arrow::BinaryArray>(array, i, json);
     case Type::LARGE_BINARY:
       return append_bytes<arrow::LargeBinaryArray>(array, i, json);
+    case Type::BINARY_VIEW:
+      return append_bytes<arrow::BinaryViewArray>(array, i, json);
+    case Type::FIXED_SIZE_BINARY:
+      return append_bytes<arrow::FixedSizeBinaryArray>(array, i, json);
     case Type::LIST:
       return append_list<arrow::ListArray>(array, i, json);
     case Type::LARGE_LIST:
       return append_list<arrow::LargeListArray>(array, i, json);
     case Type::FIXED_SIZE_LIST:
       return append_list<arrow::FixedSizeListArray>(array, i, json);
+    case Type::LIST_VIEW:
+      return append_list<arrow::ListViewArray>(array, i, json);
+    case Type::LARGE_LIST_VIEW:
+      return append_list<arrow::LargeListViewArray>(array, i, json);
     case Type::STRUCT:
       return append_struct(array, i, json);
     case Type::MAP:
@@ -156,6 +190,11 @@ void append_value(const arrow::Array& array, const arrow::Field& field, int64_t 
       const auto& coded = static_cast<const arrow::DictionaryArray&>(array);
       return append_value(*coded.dictionary(), field, coded.GetValueIndex(i), json);
     }
+    case Type::RUN_END_ENCODED:
+      return append_run(array, field, i, json);
+    case Type::SPARSE_UNION:
+    case Type::DENSE_UNION:
+      return append_member(array, i, json);
     case Type::EXTENSION:
       return append_value(*static_cast<const arrow::ExtensionArray&>(array).storage(), field, i,
                           json);

@@ -13,6 +13,7 @@ import logging
 import pathlib
 
 import datasets
+import numpy
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -69,6 +70,25 @@ def types():
     })
 
 
+def rare():
+    """Types that Parquet does not have, of Arrow files alone."""
+    turns = [[{"role": "user", "content": "q"}], [], None]
+    turn = pa.struct([("role", pa.string()), ("content", pa.string())])
+    return pa.table({
+        "runs": pa.RunEndEncodedArray.from_arrays([2, 3], pa.array(["a", None])),
+        "run_of_lists": pa.RunEndEncodedArray.from_arrays(pa.array([1, 3], pa.int16()), pa.array([[1], [2, None]])),
+        "list_view": pa.array(turns, pa.list_view(turn)), "large_list_view": pa.array(turns, pa.large_list_view(turn)),
+        "string_view": pa.array(["x", None, "longer than twelve bytes"], pa.string_view()),
+        "binary_view": pa.array([b"x", b"\xff", None], pa.binary_view()),
+        "fixed": pa.array([b"ab", b"\xff\xfe", None], pa.binary(2)),
+        "half": pa.array(numpy.array([1.5, 0.1, -2], dtype=numpy.float16)),
+        "dense": pa.UnionArray.from_dense(pa.array([0, 1, 0], pa.int8()), pa.array([0, 0, 1], pa.int32()),
+                                          [pa.array([7, None]), pa.array(["u"])]),
+        "sparse": pa.UnionArray.from_sparse(pa.array([1, 0, 1], pa.int8()),
+                                            [pa.array([1, 2, 3]), pa.array(["a", "b", None])]),
+    })
+
+
 def main():
     logging.disable(logging.CRITICAL)
     datasets.disable_progress_bars()
@@ -90,6 +110,13 @@ def main():
             sink, every.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(every)
     tables["types_file.arrow"] = rows_of(every)
+    few = rare()
+    with pa.OSFile(str(OUT / "rare_stream.arrow"), "wb") as sink, pa.ipc.new_stream(sink, few.schema) as writer:
+        writer.write_table(few.slice(1))  # whose runs begin in the middle of one
+    tables["rare_stream.arrow"] = rows_of(few.slice(1))
+    with pa.OSFile(str(OUT / "rare_file.arrow"), "wb") as sink, pa.ipc.new_file(sink, few.schema) as writer:
+        writer.write_table(few)
+    tables["rare_file.arrow"] = rows_of(few)
     mixed = datasets.Dataset.from_list(
         [{"prompt": "q", "more": {"k": [1, "a", None]}}], on_mixed_types="use_json")
     mixed.to_parquet(str(OUT / "json.parquet"))
