@@ -119,9 +119,13 @@ void read_rotary(const GgufReading& from, Json& config) {
   config["rope_parameters"] = std::move(rope);
 }
 
-bool any_bias(const std::vector<TensorView>& tensors, std::string_view name) {
-  return std::ranges::any_of(tensors,
-                             [&](const TensorView& tensor) { return tensor.name.ends_with(name); });
+// llama.cpp adds each of them where the file has it; transformers has all or none.
+bool any_bias(const std::vector<TensorView>& tensors,
+              std::initializer_list<std::string_view> names) {
+  return std::ranges::any_of(tensors, [&](const TensorView& tensor) {
+    return std::ranges::any_of(names,
+                               [&](std::string_view name) { return tensor.name.ends_with(name); });
+  });
 }
 
 void read_tokens(const GgufMetadata& metadata, Json& config) {
@@ -220,8 +224,9 @@ Json config_of_gguf(const GgufArchitecture& family, const GgufMetadata& metadata
   config["vocab_size"] = vocabulary;
   config["tie_word_embeddings"] = tensor_named(tensors, "output.weight") == nullptr;
   if (family.bias_flags) {
-    config["attention_bias"] = any_bias(tensors, ".attn_q.bias");
-    config["mlp_bias"] = any_bias(tensors, ".ffn_gate.bias");
+    config["attention_bias"] =
+        any_bias(tensors, {".attn_q.bias", ".attn_k.bias", ".attn_v.bias", ".attn_output.bias"});
+    config["mlp_bias"] = any_bias(tensors, {".ffn_gate.bias", ".ffn_up.bias", ".ffn_down.bias"});
   }
   if (family.rotary) read_rotary(from, config);
   if (family.words.read) family.words.read(from, config);

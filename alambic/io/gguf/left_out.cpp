@@ -1,8 +1,12 @@
 #include "alambic/io/gguf/left_out.h"
 
+#include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "alambic/base/contains.h"
+#include "alambic/base/error.h"
+#include "alambic/base/printable.h"
 #include "alambic/io/beside_model.h"
 
 namespace alambic {
@@ -21,7 +25,44 @@ bool has_attention_biases(const GgufArchitecture& family, const Json& config) {
   return !family.unbiased && Json::parse(family.constants).value("attention_bias", true);
 }
 
+// Name of the bias that a matrix of this name has by the configuration; "": it has none.
+std::string bias_beside(const GgufArchitecture& family, const Json& config,
+                        const std::string& matrix) {
+  const auto ends = [&](std::initializer_list<const char*> names) {
+    return std::ranges::any_of(names, [&](const char* name) { return matrix.ends_with(name); });
+  };
+  const bool attention =
+      has_attention_biases(family, config) &&
+      (ends({".self_attn.q_proj.weight", ".self_attn.k_proj.weight", ".self_attn.v_proj.weight"}) ||
+       (family.bias_flags && ends({".self_attn.o_proj.weight"})));
+  const bool mlp = family.bias_flags && says(config, "mlp_bias") &&
+                   ends({".gate_proj.weight", ".up_proj.weight", ".down_proj.weight"});
+  if (!attention && !mlp) return "";
+  return matrix.substr(0, matrix.size() - std::string_view("weight").size()) + "bias";
+}
+
 }  // namespace
+
+void check_is_whole(const GgufArchitecture& family, const Json& config,
+                    const std::vector<TensorView>& tensors, const std::string& where) {
+  std::set<std::string> names, asked;
+  for (const TensorView& tensor : tensors) {
+    names.insert(tensor.name);
+    if (std::string bias = bias_beside(family, config, tensor.name); !bias.empty()) {
+      asked.insert(std::move(bias));
+    }
+  }
+  const auto head = std::ranges::find(family.tensors, "output", &GgufTensorRow::gguf);
+  if (head != family.tensors.end() && !is_tied(family, config)) {
+    asked.insert(std::string(head->hf) + ".weight");
+  }
+  for (const std::string& name : asked) {
+    if (names.contains(name)) continue;
+    throw input_error("cannot convert {}: it has no tensor {}, for which its config.json asks",
+                      where, printable(name))
+        .with_hint("an incomplete download, or weights that another class has saved");
+  }
+}
 
 bool is_switched_off(const GgufArchitecture& family, const Json& config, const std::string& name,
                      const std::string& where) {

@@ -312,6 +312,8 @@ GgufModel open_gguf_model(const fs::path& path) {
   if (!name) throw input_error("cannot load {}: it has no general.architecture", path.string());
   const GgufArchitecture& family = gguf_architecture(*name, path.string());
   model.config = config_of_gguf(family, metadata, model.file.tensors());
+  // Of those with one name in GGUF, the one that the file's metadata make it.
+  const GgufArchitecture& made = gguf_architecture_of(model.config, path.string());
   const GgufHeads heads = heads_of(model.config);
   const int64_t next =
       metadata.integer(std::string(family.name) + ".nextn_predict_layers").value_or(0);
@@ -323,6 +325,11 @@ GgufModel open_gguf_model(const fs::path& path) {
     if (!place) {
       throw input_error("cannot load {}: tensor {} is not part of the architecture {}",
                         path.string(), printable(tensor.name), family.name);
+    }
+    if (place->suffix == ".bias" &&
+        is_switched_off(made, model.config, place->hf_name(), path.string())) {
+      throw input_error("cannot load {}: tensor {} is a bias that {} has not", path.string(),
+                        printable(tensor.name), made.architecture);
     }
     if (is_part(place->row->change)) {
       parts[place->hf_name()].push_back({place->row->change, tensor});
@@ -347,6 +354,7 @@ GgufWritten write_gguf_model(const GgufPlace& place, const Json& whole_config,
     gguf_architecture_of(whole_config, where);  // which refuses it
   }
   const std::vector<TensorView> tensors = text_tensors(family, all_tensors);
+  check_is_whole(family, config, tensors, where);
   GgufMetadata settings;
   const GgufFrequencies factors =
       add_gguf_config(family, config, limits_of(tensors), where, settings);

@@ -249,6 +249,77 @@ TEST(GgufModel, RefusesWhatGgufCannotSay) {
   refused("rope_parameters", {{"rope_type", "linear"}, {"factor", "x"}}, {"factor", "a number"});
 }
 
+// Folders that nothing else would load: without its head or its biases a GGUF file is another
+// model, with the embedding for a head, and its logits came without a word.
+TEST(GgufModel, RefusesFoldersWithoutTheirHeadOrBiases) {
+  const auto refused = [](const char* folder, const Json& change, std::string_view without,
+                          const std::string& named) {
+    const ModelFolder model = ModelFolder::open(golden(folder));
+    Json config = model.config();
+    config.update(change);
+    std::vector<TensorView> tensors = model.tensors();
+    std::erase_if(tensors, [&](const TensorView& tensor) { return tensor.name == without; });
+    expect_refused(
+        [&] {
+          write_gguf_model({fresh_folder() / "m.gguf"}, config, "m", tensors,
+                           *gguf_type_named("f32"), no_tokenizer());
+        },
+        {"m", named, "config.json"});
+  };
+  const Json as_it_is = Json::object();
+  refused("llama", as_it_is, "lm_head.weight", "lm_head.weight");
+  refused("mixtral", as_it_is, "lm_head.weight", "lm_head.weight");
+  refused("gpt_neox", as_it_is, "embed_out.weight", "embed_out.weight");
+  refused("llama", {{"attention_bias", true}}, "", "model.layers.0.self_attn.k_proj.bias");
+  refused("llama", {{"mlp_bias", true}}, "", "model.layers.0.mlp.down_proj.bias");
+  const char* bias = "model.layers.1.self_attn.q_proj.bias";
+  const Json plain = {{"use_sliding_window", false},
+                      {"layer_types", {"full_attention", "full_attention"}}};
+  refused("qwen2", plain, bias, bias);
+}
+
+// A golden model's file with one more tensor.
+ModelFolder with_bias(const std::string& model, const std::string& name) {
+  const ModelFolder folder = ModelFolder::open(golden(model));
+  const fs::path whole = fresh_folder() / "m.gguf", more = whole.parent_path() / "more.gguf";
+  write_gguf_model({whole}, folder.config(), "m", folder.tensors(), *gguf_type_named("f32"),
+                   no_tokenizer());
+  const GgufFile file = GgufFile::open(whole);
+  std::vector<GgufTensor> tensors = {
+      {.name = name, .dtype = Dtype::F32, .shape = {32}, .bytes = [] {
+         return std::vector<std::byte>(32 * sizeof(float));
+       }}};
+  for (const TensorView& view : file.tensors()) {
+    tensors.push_back(
+        {.name = view.name, .dtype = view.dtype, .shape = view.shape, .bytes = [view] {
+           return std::vector(view.bytes.begin(), view.bytes.end());
+         }});
+  }
+  write_gguf({more}, file.metadata(), tensors);
+  return ModelFolder::open(more);
+}
+
+// Prevents: a bias of o_proj, or of one projection alone, passed over, and the logits those of
+// another model. The flags ask for all of them, so that what lacks is missed when it is loaded.
+TEST(GgufBiases, OfAnyProjectionCount) {
+  for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) {
+    const auto config = with_bias("llama", fmt::format("blk.1.{}.bias", name)).config();
+    EXPECT_EQ(config["attention_bias"], true) << name;
+    EXPECT_EQ(config["mlp_bias"], false) << name;
+  }
+  for (const char* name : {"ffn_gate", "ffn_up", "ffn_down"}) {
+    const auto config = with_bias("llama", fmt::format("blk.0.{}.bias", name)).config();
+    EXPECT_EQ(config["mlp_bias"], true) << name;
+    EXPECT_EQ(config["attention_bias"], false) << name;
+  }
+}
+
+TEST(GgufBiases, OfFamiliesWithoutThemAreRefused) {
+  for (const char* model : {"mistral", "mixtral", "qwen3", "olmo2"}) {
+    expect_refused([&] { with_bias(model, "blk.0.attn_q.bias"); }, {"blk.0.attn_q.bias", "bias"});
+  }
+}
+
 // Files that are sound as GGUF and make no model.
 TEST(GgufModel, RefusesMetadataThatMakesNoModel) {
   const ModelFolder model = ModelFolder::open(golden("llama"));
