@@ -1,7 +1,11 @@
 #include "alambic/io/generation_config.h"
 
+#include <cmath>
+
+#include "alambic/base/error.h"
 #include "alambic/base/file_system.h"
 #include "alambic/base/json_object.h"
+#include "alambic/base/printable.h"
 #include "alambic/io/gguf/generation.h"
 #include "alambic/io/gguf/gguf.h"
 
@@ -30,8 +34,15 @@ std::vector<int32_t> eos_token_ids(const Json& config) {
   std::vector<int32_t> ids;
   if (!config.is_object() || !config.contains(key)) return ids;
   const Json& value = config[key];
+  if (value.is_null()) return ids;
   for (const Json& id : value.is_array() ? value : Json::array({value})) {
-    if (id.is_number_integer()) ids.push_back(id.get<int32_t>());
+    if (!id.is_number_integer() || std::abs(id.get<double>()) > INT32_MAX) {
+      throw input_error(
+          "generation_config.json or config.json: \"{}\" should be a token id or a list of such, "
+          "found {}",
+          key, printable(value.dump()));
+    }
+    ids.push_back(id.get<int32_t>());
   }
   return ids;
 }

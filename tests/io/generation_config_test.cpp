@@ -17,6 +17,14 @@ TEST(GenerationConfig, NamesOneEndOfSequenceOrSeveral) {
   EXPECT_EQ(eos_token_ids(nullptr), Ids{});
 }
 
+// Prevents completions that do not end, without a word, where the end is written otherwise.
+TEST(GenerationConfig, RefusesEndsThatAreNoIds) {
+  for (const char* value : {"\"2\"", "2.0", "[2, null]", "true", "4294967298", "{}"}) {
+    const Json config = {{"eos_token_id", Json::parse(value)}};
+    expect_refused([&] { eos_token_ids(config); }, {"eos_token_id", "token id"});
+  }
+}
+
 TEST(GenerationConfig, HasFurtherEndsInAListAlone) {
   EXPECT_EQ(further_eos({{"eos_token_id", {2, 7, 9}}}, 2), (Ids{7, 9}));
   EXPECT_EQ(further_eos({{"eos_token_id", {7, 2}}}, 2), Ids{7});
