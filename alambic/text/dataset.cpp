@@ -135,7 +135,7 @@ struct ParsedRow {
   }
 };
 
-ParsedRow parse_in_our_names(DataRow row, const Columns& columns, bool conversational) {
+ParsedRow parse_in_our_names(DataRow row, const Columns& columns, bool conversational, bool texts) {
   std::string kept;
   if (has_json_nan(row.text)) row.text = kept = without_nan(row, columns);
   JsonFile json = parse_row(row);
@@ -143,7 +143,7 @@ ParsedRow parse_in_our_names(DataRow row, const Columns& columns, bool conversat
     throw input_error("{}: expected an object, found a list", row.place)
         .with_hint("write one object per line, or one list around all of them");
   }
-  if (auto ours = in_our_names(row, columns, conversational)) {
+  if (auto ours = in_our_names(row, columns, conversational, texts)) {
     json = JsonFile::parse(row.place, *ours);
     return {std::move(*ours), std::move(json)};
   }
@@ -160,7 +160,9 @@ Example read_row(const DataRow& place, const std::vector<Fields>& any_of, const 
     }
     return example;
   }
-  const ParsedRow parsed = parse_in_our_names(place, columns, chats.chat_template != nullptr);
+  const ParsedRow parsed =
+      parse_in_our_names(place, columns, chats.chat_template != nullptr,
+                         /*texts=*/any_of.size() == 1 && any_of[0] == Fields{"text"});
   const JsonView row = parsed.json.root();
   const auto has = [&row](const std::string& name) { return row.find(name).has_value(); };
   const auto complete = [&](const Fields& fields) { return std::ranges::all_of(fields, has); };
@@ -197,7 +199,7 @@ Example read_row(const DataRow& place, const std::vector<Fields>& any_of, const 
 bool Dataset::holds_text() const {
   const DataRow first = rows.row(0);
   if (first.plain || first.text.starts_with('"')) return true;
-  const ParsedRow parsed = parse_in_our_names(first, columns, true);
+  const ParsedRow parsed = parse_in_our_names(first, columns, true, /*texts=*/true);
   const JsonView row = parsed.json.root();
   // Null too: what there is to read is a text, and that is told.
   const bool text = !row.element()["text"].error();

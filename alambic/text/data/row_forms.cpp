@@ -196,7 +196,8 @@ bool read_sharegpt(const DataRow& row, RowFields& fields) {
   return changed;
 }
 
-bool is_alpaca(RowFields& fields) {
+bool is_alpaca(RowFields& fields, bool texts) {
+  if (texts && fields.some("text") != nullptr) return false;
   return is_string(fields.find("instruction")) && fields.find("output") != nullptr &&
          fields.some("prompt") == nullptr && fields.some("messages") == nullptr &&
          fields.some("completion") == nullptr;
@@ -286,7 +287,7 @@ Columns parse_columns(const std::vector<std::string>& words) {
 }
 
 std::optional<std::string> in_our_names(const DataRow& row, const Columns& columns,
-                                        bool conversational) {
+                                        bool conversational, bool texts) {
   const bool named = row.text.find("\"conversations\"") != row.text.npos ||
                      row.text.find("\"from\"") != row.text.npos ||
                      row.text.find("\"instruction\"") != row.text.npos;
@@ -295,7 +296,7 @@ std::optional<std::string> in_our_names(const DataRow& row, const Columns& colum
   bool changed = !columns.empty();
   if (changed) rename_columns(row, columns, fields);
   changed |= read_sharegpt(row, fields);
-  if (is_alpaca(fields)) {
+  if (is_alpaca(fields, texts)) {
     read_alpaca(row, conversational, fields);
     changed = true;
   }

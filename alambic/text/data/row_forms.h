@@ -26,10 +26,10 @@ Columns parse_columns(const std::vector<std::string>& words);
 ///               `completion` and `teacher_prompt` too.
 ///   Alpaca      `instruction`, `input`, `output`, `system`, `history` are `messages`, or `prompt`
 ///               and `completion` where `conversational` is false; `input` stands in the line below
-///               the instruction
+///               the instruction. Where rows are read as `texts`, a `text` beside them is all of it
 /// `row` must be a JSON object that is valid. Input errors name the field: a speaker that is
 /// unknown, a column that the row does not have.
 std::optional<std::string> in_our_names(const DataRow& row, const Columns& columns,
-                                        bool conversational);
+                                        bool conversational, bool texts = false);
 
 }  // namespace alambic

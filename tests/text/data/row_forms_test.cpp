@@ -85,6 +85,21 @@ TEST(RowForms, ReadAlpaca) {
   EXPECT_EQ(in_our_form(R"({"instruction": "x", "output": "y", "prompt": "p"})"), Json::object());
 }
 
+// Prevents: the `text` of tatsu-lab/alpaca, which trainers of texts take, left out for a
+// conversation; generation, which has no use for a text, reads the question.
+TEST(RowForms, ReadTextBeforeAlpaca) {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path() / "rows.jsonl";
+  write_file(file, R"({"instruction": "a", "input": "", "output": "b", "text": "a, then b"})");
+  const Dataset both = Dataset::open(file, {});
+  EXPECT_TRUE(both.holds_text());
+  EXPECT_EQ(Examples(both, {{"text"}})[0].text, "a, then b");
+  const Example asked = Examples(both, {{"prompt"}})[0];
+  EXPECT_EQ(asked.prompt + asked.completion.value_or(""), "ab");
+  write_file(file, R"({"instruction": "a", "output": "b", "text": null})");
+  EXPECT_FALSE(Dataset::open(file, {}).holds_text());
+}
+
 // Fields that are no texts were once left out without a word, and an output of null learned as
 // none.
 TEST(RowForms, RefuseFieldsThatAreNoTexts) {
