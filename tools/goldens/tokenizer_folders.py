@@ -10,7 +10,8 @@ TEXTS, with what goes around a text, and those of its special tokens.
 
 {"vocab", "merges", "texts", "cases": [{"files", "ids", "special", "size"}]}; "tokenizer.json" in
 files is what goes over tokenizer_json()'s, and vocab.json and merges.txt are written where it is
-missing.
+missing. "numbered": [{"files", "ids"}], folders in which a token has another id than a file says, or
+gets one where the vocabulary has gaps.
 """
 import json
 import pathlib
@@ -127,6 +128,29 @@ def write(folder, files, vocab, merges):
         (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in merges))
 
 
+def numbered(vocab):
+    """Folders whose added tokens are not those that come next, and other places of roles."""
+    size = len(vocab)
+    last = next(token for token, i in vocab.items() if i == size - 1)
+    gap = {**{token: i for token, i in vocab.items() if i < size - 1}, last: size + 10}
+
+    def added(token, place, **more):
+        return {"id": place, "content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+                "special": True, **more}
+
+    def folder(tokens, vocab=vocab, **config):
+        model = {**tokenizer_json(vocab, [], {})["model"]}
+        return {"tokenizer.json": {"added_tokens": tokens, "model": model},
+                "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", **config}}
+
+    return [folder([added("<x>", size + 5)]), folder([added("<x>", size + 1), added("<y>", size)]),
+            folder([added("<x>", size + 5), added("<y>", size + 3, special=False)], eos_token="<z>"),
+            folder([added("<x>", size + 11)], gap), folder([added("<x>", size)], gap), folder([], gap, eos_token="<x>", pad_token="<y>"),
+            folder([], model_specific_special_tokens={"image_token": "<x>", "boi": {"__type": "AddedToken", **added("<y>", 0, rstrip=True)}}),
+            folder([], model_specific_special_tokens={"boi": "<x>"}, image_token="<y>"),
+            folder([], model_specific_special_tokens={"boi": "<x>"}, extra_special_tokens={"eoi": "<z>"})]
+
+
 QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
@@ -176,7 +200,8 @@ def main():
                       "ids": [tokenizer.encode(text) for text in TEXTS], "special": special, "size": len(tokenizer),
                       "roles": {k: str(v) for k, v in tokenizer.special_tokens_map.items()}})
         cases[-1]["files"].pop("class")
-    out.write_text(json.dumps({"texts": TEXTS, "cases": cases}, ensure_ascii=False, separators=(",", ":")) + "\n")
+    more = [{"files": files, "ids": [loaded(files, vocab, merges).encode(text) for text in TEXTS]} for files in numbered(vocab)]
+    out.write_text(json.dumps({"texts": TEXTS, "cases": cases, "numbered": more}, ensure_ascii=False, separators=(",", ":")) + "\n")
     print(len(cases), "folders;", raised)
 
 

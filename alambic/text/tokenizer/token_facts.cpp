@@ -148,9 +148,33 @@ class Reader {
     }
   }
 
+  // Where the other keys give no model's own role: as transformers 5 writes them all once more, and
+  // reads them again.
+  void read_model_specific(const JsonView& config) {
+    const auto more = config.find("model_specific_special_tokens");
+    const bool others =
+        std::ranges::any_of(roles_, [](const Role& role) { return !is_role(role.first); });
+    if (!more || others) return;
+    for (const auto [key, value] : more->object())
+      read_role(*more, std::string(key), /*last=*/true);
+  }
+
+  // transformers takes a tokenizer.VERSION.json from this list, of its own version at most.
+  static void refuse_other_file(const JsonView& config) {
+    const auto files = config.find("fast_tokenizer_files");
+    if (!files || !files->is_array()) return;
+    for (const JsonView& file : files->items()) {
+      const std::string_view name = file.string();
+      if (name == "tokenizer.json" || !name.starts_with("tokenizer.")) continue;
+      throw file.wrong("transformers may take this file for tokenizer.json, which alone is read");
+    }
+  }
+
   void read_config(const JsonView& config, TokenFacts& facts) {
+    refuse_other_file(config);
     read_roles(config, /*config=*/true);
     read_extras(config);
+    read_model_specific(config);
     const auto flag = [&](const char* name) -> std::optional<bool> {
       const auto value = config.find(name);
       if (!value) return std::nullopt;

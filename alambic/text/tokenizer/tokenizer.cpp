@@ -6,10 +6,13 @@
 
 #include <array>
 #include <limits>
+#include <set>
 
 #include "alambic/base/json_view.h"
+#include "alambic/base/log.h"
 #include "alambic/base/names.h"
 #include "alambic/base/utf8.h"
+#include "alambic/text/tokenizer/next_token_id.h"
 
 namespace alambic {
 
@@ -40,14 +43,33 @@ void Tokenizer::read_added_tokens(const JsonView& root) {
   const std::vector<JsonView> items = json->items();
   const int64_t largest =
       largest_id_allowed(model_->vocabulary().count() + static_cast<int64_t>(items.size()));
+  std::vector<std::string> renumbered;
+  std::set<int32_t> said;
   for (const JsonView& item : items) {
     AddedToken token = read_added_token(item);
     token.id = static_cast<int32_t>(item.at("id").integer(0, largest));
+    const bool is_new = said.insert(token.id).second;
+    const bool is_free = is_new && !model_->vocabulary().token(token.id);
+    if (!is_new && !added_.find(token.id)) throw item.wrong("its id is another added token's");
+    if (is_free && !id_of(token.content)) {
+      // `tokenizers` numbers them on in their order, whatever the file says.
+      const int32_t id = next_token_id(model_->vocabulary(), added_);
+      if (id != token.id) {
+        renumbered.push_back(fmt::format("\"{}\" {} for {}", token.content, id, token.id));
+      }
+      token.id = id;
+    }
     try {
       add_token(std::move(token));
     } catch (const Error& error) {
       throw item.wrong(error.what());
     }
+  }
+  if (!renumbered.empty()) {
+    warn(
+        "{}: added tokens have other ids than the file says, as in `tokenizers`, which counts on "
+        "from the vocabulary: {}",
+        root.file(), join(renumbered));
   }
 }
 

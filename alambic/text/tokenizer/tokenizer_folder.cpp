@@ -7,6 +7,7 @@
 #include "alambic/base/json_view.h"
 #include "alambic/base/names.h"
 #include "alambic/text/chat/template_sources.h"
+#include "alambic/text/tokenizer/next_token_id.h"
 #include "alambic/text/tokenizer/prefix_space.h"
 #include "alambic/text/tokenizer/token_facts.h"
 #include "alambic/text/tokenizer/tokenizer.h"
@@ -151,7 +152,7 @@ void Tokenizer::apply(const TokenFacts& facts, TokenizerJson origin) {
   if (facts.forgets) added_ = {};
   for (AddedToken token : facts.added) {
     // A new token gets the next free id, whatever id the files say, as in `tokenizers`.
-    token.id = id_of(token.content).value_or(static_cast<int32_t>(size()));
+    token.id = id_of(token.content).value_or(next_token_id(model_->vocabulary(), added_));
     add_token(std::move(token));
   }
   roles_ = facts.roles;

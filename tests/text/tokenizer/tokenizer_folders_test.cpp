@@ -92,6 +92,39 @@ TEST_F(TokenizerFolders, TokensAreWhatAutoTokenizerSaysTheyAre) {
   }
 }
 
+// Prevents: ids of tokenizer.json's added tokens taken as written, where `tokenizers` counts on
+// from the number of the vocabulary's tokens; and roles that only "model_specific_special_tokens"
+// says.
+TEST_F(TokenizerFolders, AddedTokensAreNumberedOn) {
+  const Json golden = Json::parse(read_file(kGolden / "tokenizers/folders.json"));
+  EXPECT_GE(golden["numbered"].size(), 9U);
+  for (const Json& one : golden["numbered"]) {
+    write(one["files"]);
+    testing::internal::CaptureStderr();
+    const Tokenizer tokenizer = Tokenizer::load(folder);
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(ids_of(tokenizer, golden["texts"]), one["ids"]) << one["files"].dump();
+    for (const Json& token : one["files"]["tokenizer.json"]["added_tokens"]) {
+      const auto content = token["content"].get<std::string>();
+      const bool renumbered = tokenizer.id_of(content) != token["id"].get<int32_t>();
+      EXPECT_EQ(said.find("\"" + content + "\"") != said.npos, renumbered) << said;
+    }
+  }
+}
+
+TEST_F(TokenizerFolders, OfVersionedFilesAreRefused) {
+  write({{"tokenizer.json", Json::object()},
+         {"tokenizer_config.json",
+          {{"fast_tokenizer_files", {"tokenizer.json", "tokenizer.4.0.0.json"}}}}});
+  try {
+    Tokenizer::load(folder);
+    FAIL() << "transformers reads the other file";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("tokenizer.4.0.0.json"), std::string::npos)
+        << error.what();
+  }
+}
+
 // Prevents: a folder that was made of vocabulary files and exported having other ids than its
 // source.
 TEST_F(TokenizerFolders, WhatIsExportedHasTheSameIds) {
