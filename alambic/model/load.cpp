@@ -5,6 +5,7 @@
 #include <set>
 
 #include "alambic/base/error.h"
+#include "alambic/base/file_system.h"
 #include "alambic/base/log.h"
 #include "alambic/base/printable.h"
 #include "alambic/base/units.h"
@@ -69,8 +70,14 @@ void check_quantization(const ModelFolder& files) {
 }
 
 // The tensors that the files hold beside the model: overlays, heads for values, scales of caches.
+// llama.cpp computes with all that a GGUF file has, and does not load others.
 void tell_unused(const std::set<std::string>& names, const std::string& folder) {
   if (names.empty()) return;
+  if (is_file(folder)) {
+    throw input_error("cannot load {}: {} of its tensors have no place in the model: {}", folder,
+                      names.size(), some_names({names.begin(), names.end()}))
+        .with_hint("llama.cpp computes with every tensor of a file");
+  }
   warn("{}: {} of its tensors are no part of the model and not used: {}", folder, names.size(),
        some_names({names.begin(), names.end()}));
 }

@@ -5,6 +5,7 @@
 #include "alambic/io/model_folder.h"
 #include "alambic/model/load.h"
 #include "tests/golden_models.h"
+#include "tests/io/gguf/gguf_testing.h"
 
 namespace alambic::gguf_test {
 namespace {
@@ -36,6 +37,14 @@ INSTANTIATE_TEST_SUITE_P(All, GgufLogits,
                                          "deepseek_v32", "gemma4", "gemma4_moe", "qwen3_5",
                                          "qwen3_5_moe"),
                          [](const auto& info) { return std::string(info.param); });
+
+// Prevents: a tensor of a GGUF file, with which llama.cpp computes, passed over with a warning.
+TEST(GgufTensors, WithoutAPlaceAreRefused) {
+  const ModelFolder model = ModelFolder::open(golden_folder("llama"));
+  const GgufFile whole = GgufFile::open(written(model.config(), model.tensors()));
+  const fs::path more = with(whole, "", {}, floats("blk.7.attn_norm.weight", std::vector(32, 1.F)));
+  expect_refused([&] { load_model(more, {}); }, {"model.layers.7.input_layernorm.weight", "place"});
+}
 
 }  // namespace
 }  // namespace alambic::gguf_test
