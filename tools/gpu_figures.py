@@ -68,8 +68,7 @@ def bounds(found, peak, bandwidth):
             "loss": (found["loss_seconds"], loss / peak),
             # Gradient 2 for the norm and 2 for the step, master and moments 3 · 8, weight 2.
             "update": (found["update_seconds"], 30 * found["parameters"] / bandwidth)}
-    # The passes between `decoded` and twice as many tokens.
-    context = PROMPT + 1.5 * found["decoded"]
+    context = context_of(found)
     keys = 2 * found["layers"] * found["keys_width"] * found["element"] * context
     for batch in BATCHES:
         read = found["element"] * (body + head) + batch * keys
@@ -89,8 +88,13 @@ def bounds(found, peak, bandwidth):
             read = found["element"] * (always + chosen * family["expert_parameters"])
             rows[f"decode {name} at batch {batch}"] = (
                 family[f"decode_seconds_{batch}"],
-                (read + batch * family["entry"] * context) / bandwidth)
+                (read + batch * family["entry"] * context_of(family)) / bandwidth)
     return rows
+
+
+def context_of(found):
+    """Tokens before the decoded one: of the passes between `decoded` and twice as many tokens."""
+    return PROMPT + 1.5 * found["decoded"]
 
 
 def aim_of(figure):

@@ -125,6 +125,7 @@ void time_families(const Workload& work, at::Device device, nlohmann::ordered_js
     of_family["expert_parameters"] = family.expert_parameters;
     of_family["head"] = family.work.vocabulary() * family.work.size("hidden_size");
     of_family["entry"] = family.entry;
+    of_family["decoded"] = family.work.decoded;
     time_decoding(family.work, device, *model, "decode", of_family);
   }
 }

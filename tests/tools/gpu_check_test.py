@@ -35,7 +35,7 @@ FOUND = {"parameters": 2_787_000_000, "head": 151936 * 4096, "layers": 8, "heads
          "fp8_grade_seconds": 0.06, "fp8_beside_seconds": 0.1,
          "families": {"deepseek_v3": {
              "parameters": 2_000_000_000, "experts": 64, "chosen": 6, "head": 300_000_000,
-             "expert_parameters": 1_600_000_000, "entry": 4608, "decode_seconds_1": 0.001,
+             "expert_parameters": 1_600_000_000, "entry": 4608, "decoded": 128, "decode_seconds_1": 0.001,
              "decode_seconds_64": 0.002}}}
 
 
