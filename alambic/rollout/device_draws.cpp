@@ -55,6 +55,15 @@ DrawnRows draw_rows(const Tensor& logits_BV, const Sampling& sampling, const Ten
   return {token_B1.squeeze(-1), logp_B1.squeeze(-1).to(at::kFloat)};
 }
 
+Tensor log_probabilities(const Tensor& logits_BV, double temperature, const Tensor& token_B) {
+  if (temperature == 0) temperature = 1;
+  const Tensor wide_BV = logits_BV.to(at::kFloat);
+  const Tensor distance_BV = wide_BV - wide_BV.amax(-1, true);
+  const Tensor total_B1 = (distance_BV * inverse(temperature)).exp().sum(-1, true, at::kDouble);
+  const Tensor own_B1 = distance_BV.gather(-1, token_B.unsqueeze(-1)).to(at::kDouble);
+  return (own_B1 / temperature - total_B1.log()).squeeze(-1).to(at::kFloat);
+}
+
 DrawnNumbers draw_numbers(const std::vector<Tensor>& logits_BV, const Sampling& sampling,
                           double share, const Tensor& coin_B) {
   const auto wide = [](const Tensor& x) { return x.to(at::kDouble); };

@@ -17,6 +17,10 @@ struct DrawnRows {
 /// of a token's interval. `coin_B`: float64. `sampling` changes no logits.
 DrawnRows draw_rows(const Tensor& logits_BV, const Sampling& sampling, const Tensor& coin_B);
 
+/// log softmax(logits / temperature)[token] of each row, float32, as log_probability()
+/// (rollout/sample.h) of each.
+Tensor log_probabilities(const Tensor& logits_BV, double temperature, const Tensor& token_B);
+
 /// Draws as the host reads them.
 struct DrawnNumbers {
   Tensor token_B;  ///< int64

@@ -9,6 +9,7 @@
 #include "alambic/nn/head_logits.h"
 #include "alambic/rollout/cache_moves.h"
 #include "alambic/rollout/device_draws.h"
+#include "alambic/rollout/device_processors.h"
 #include "alambic/rollout/device_slots.h"
 #include "alambic/rollout/recorded_passes.h"
 #include "alambic/rollout/room.h"
@@ -47,6 +48,9 @@ class DeviceEngine {
     std::vector<KvCache*> caches;
     for (SampledModel& sampled : sampled_) caches.push_back(&sampled.cache);
     slots_.emplace(requests, completions_, pages, caches, passes_per_read, device());
+    if (options.sampling.changes_logits()) {
+      processors_.emplace(options.sampling, slots, sampled_[0].head.weight_VD.size(0), device());
+    }
     by_kernel_ = sampled_.size() == 1 && draws_by_kernel(device());
     if (by_kernel_)
       recorded_.emplace(device(), slots, capacity, model.config.value("model_type", "the model"));
@@ -74,6 +78,11 @@ class DeviceEngine {
     int64_t passes = 0;  // of those coins that are done
   };
 
+  // Slots of the sequences that draw, and where it is their first draw 1; undefined: nowhere.
+  struct From {
+    Tensor slots_B, first_B;
+  };
+
   // A model that has its say in what is drawn: the first is the one that is asked.
   struct SampledModel {
     const Model& model;
@@ -94,6 +103,7 @@ class DeviceEngine {
     const size_t first = slots_->running().size();
     DeviceSlots::Begun begun = slots_->begin(options_.prefill_tokens);
     if (begun.tokens.empty()) return false;
+    if (processors_) begin_processing(first);
     const Packed input{.tokens_N = to_device(at::tensor(begun.tokens, at::kLong)),
                        .offsets = std::move(begun.offsets)};
     const Tensor drawing = to_device(at::tensor(begun.drawing_rows, at::kLong));
@@ -112,16 +122,29 @@ class DeviceEngine {
 
   // Of the running ones from `first` on, all of whose tokens have been read: [1, 2 or 3, B].
   Tensor first_draws(const std::vector<Tensor>& logits_BV, size_t first) {
-    if (!by_kernel_) return draw(logits_BV, coins(first, 1)[0]).unsqueeze(0);
     const auto begun = std::span(slots_->running()).subspan(first);
     std::vector<int64_t> numbers;
     for (const Running& running : begun) numbers.push_back(id_of(running));
     for (const Running& running : begun) numbers.push_back(slots_->length(running) - 1);
-    const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({2, -1}));
+    for (const Running& running : begun) numbers.push_back(running.slot);
+    for (const Running& running : begun) {
+      numbers.push_back(static_cast<int64_t>(completions_[running.request].tokens.empty()));
+    }
+    const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({4, -1}));
+    const From from{.slots_B = rows[2], .first_B = rows[3]};
+    if (!by_kernel_) return draw(logits_BV, coins(first, 1)[0], from).unsqueeze(0);
     const Tensor drawn = numbers_of(1, rows.size(1));
-    draw_by_kernel(logits_BV[0], options_.sampling, coins_of(rows[0], rows[1]),
-                   at::empty_like(rows[0]), drawn[0]);
+    draw_by_kernel(logits_BV[0], coins_of(rows[0], rows[1]), from, at::empty_like(rows[0]),
+                   drawn[0]);
     return drawn;
+  }
+
+  void begin_processing(size_t first) {
+    std::vector<DeviceProcessors::Begins> sequences;
+    for (const Running& running : std::span(slots_->running()).subspan(first)) {
+      sequences.push_back({running.slot, slots_->tokens_of(running.request)});
+    }
+    processors_->begin(sequences);
   }
 
   // A pass over all running sequences, whose last tokens these are: every model's logits.
@@ -249,7 +272,8 @@ class DeviceEngine {
     for (int64_t p = 0; p < passes; ++p) {
       const DecodeAt here(on_device_.places);
       const std::vector<Tensor> logits_BV = next_logits(on_device_.last_B);
-      drawn.push_back(draw(logits_BV, on_device_.coin_PB[on_device_.passes++]));
+      drawn.push_back(draw(logits_BV, on_device_.coin_PB[on_device_.passes++],
+                           {.slots_B = on_device_.places.slots_B, .first_B = {}}));
       on_device_.places.positions_B = on_device_.places.positions_B + 1;
       slots_->passed();
       ++progress_.passes;
@@ -270,8 +294,8 @@ class DeviceEngine {
         places.longest = bound;
         const DecodeAt here(places);
         const std::vector<Tensor> logits_BV = next_logits(on_device_.last_B);
-        draw_by_kernel(logits_BV[0], options_.sampling,
-                       coins_of(on_device_.id_B, on_device_.places.positions_B), on_device_.last_B,
+        draw_by_kernel(logits_BV[0], coins_of(on_device_.id_B, on_device_.places.positions_B),
+                       {.slots_B = on_device_.places.slots_B, .first_B = {}}, on_device_.last_B,
                        numbers);
       });
       slots_->passed();
@@ -281,11 +305,24 @@ class DeviceEngine {
   }
 
   // The draws of one pass; the tokens stay for the next.
-  Tensor draw(const std::vector<Tensor>& of_sampled, const Tensor& coin_B) {
+  Tensor draw(std::vector<Tensor> of_sampled, const Tensor& coin_B, const From& from) {
+    const Tensor own_BV = of_sampled[0];
+    of_sampled[0] = processed(own_BV, from);
     const DrawnNumbers drawn =
         draw_numbers(of_sampled, options_.sampling, options_.mixed_teacher.share, coin_B);
+    if (processors_) processors_->drawn(own_BV, from.slots_B, drawn.token_B, drawn.numbers);
     on_device_.last_B = drawn.token_B;
     return drawn.numbers;
+  }
+
+  void draw_by_kernel(const Tensor& logits_BV, const kernels::on_device::DrawCoins& coins,
+                      const From& from, const Tensor& token_B, const Tensor& numbers) {
+    alambic::draw_by_kernel(processed(logits_BV, from), options_.sampling, coins, token_B, numbers);
+    if (processors_) processors_->drawn(logits_BV, from.slots_B, token_B, numbers);
+  }
+
+  Tensor processed(const Tensor& logits_BV, const From& from) const {
+    return processors_ ? processors_->processed(logits_BV, from.slots_B, from.first_B) : logits_BV;
   }
 
   // Reads the draws of some passes, [P, 2 or 3, B], of the running ones from `first` on; lets the
@@ -344,8 +381,9 @@ class DeviceEngine {
   std::vector<int64_t> rooms_;  // per request: most tokens of its completion
   std::vector<Completion> completions_;
   std::optional<DeviceSlots> slots_;
-  int64_t positions_ = 0;   // of the models' context
-  bool by_kernel_ = false;  // a kernel draws
+  int64_t positions_ = 0;                       // of the models' context
+  bool by_kernel_ = false;                      // a kernel draws
+  std::optional<DeviceProcessors> processors_;  // where the sampling changes logits
   OnDevice on_device_;
   std::optional<RecordedPasses> recorded_;  // where a kernel draws
   EngineProgress progress_;

@@ -58,8 +58,10 @@ class DeviceSlots {
   /// Frees the slots of running()[first + i] where ended[i]; how many that were.
   int64_t end(size_t first, const std::vector<bool>& ended);
 
- private:
+  /// Prompt of a request, and what it has drawn.
   std::vector<int32_t> tokens_of(size_t request) const;
+
+ private:
   int64_t pages_of_next(int64_t count) const;
   int64_t pages_until_read(int64_t tokens, bool alike) const;
   void release(int64_t slot);

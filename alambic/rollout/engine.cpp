@@ -62,7 +62,7 @@ std::vector<Completion> generate(const Model& model, std::span<const Request> re
         options.batch, options.sampling.max_new_tokens);
   check_mixture(options);
   const bool on_cpu = model.head().weight_VD.device().is_cpu();
-  if (!on_cpu && !options.ranks && !requests.empty() && !options.sampling.changes_logits()) {
+  if (!on_cpu && !options.ranks && !requests.empty()) {
     return generate_on_device(model, requests, options, on_token, on_progress);
   }
   ModelShape shape = model.shape();

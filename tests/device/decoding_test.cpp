@@ -100,6 +100,31 @@ TEST(DecodingOnADevice, InBfloat16KernelsDrawWhatOperatorsDo) {
   EXPECT_GT(compared, 30) << "of 60";
 }
 
+// Logits that are processed otherwise than on the CPU, by kernels or by operators; probabilities of
+// processed logits, where the model's own are asked for.
+TEST(DecodingOnADevice, ProcessesLogitsAsTheCpu) {
+  EngineOptions engine{.vocabulary = 50, .batch = 3, .seed = 5};
+  engine.sampling = {.max_new_tokens = 12,
+                     .repetition_penalty = 1.5,
+                     .logit_bias = {{7, 2.0F}, {99, 9.0F}},
+                     .suppressed = {11, 12, -1},
+                     .suppressed_at_first = {13, 14}};
+  std::vector<Request> requests;
+  for (uint64_t i = 0; i < 5; ++i) requests.push_back({{3, 4, static_cast<int32_t>(5 + i)}, i});
+  const auto expected =
+      generate(*model_on(small_llama_config(), 1, at::kCPU, false), requests, engine);
+  const auto model = model_on(small_llama_config(), 1, test_device(), false);
+  simulated::with_and_without_kernels([&](const std::string& how) {
+    const std::vector<Completion> found = generate(*model, requests, engine);
+    for (size_t i = 0; i < requests.size(); ++i) {
+      EXPECT_EQ(found[i].tokens, expected[i].tokens) << how << ", " << i;
+      for (size_t t = 0; t < expected[i].logp.size(); ++t) {
+        EXPECT_NEAR(found[i].logp.at(t), expected[i].logp[t], 1e-4) << how << ", " << i;
+      }
+    }
+  });
+}
+
 // A row that is not finite: nothing on the device notices, so the host must when it reads.
 TEST(DecodingOnADevice, TellsLogitsThatAreNotFinite) {
   const auto model = model_on(small_llama_config(), 1, test_device(), false);

@@ -77,8 +77,9 @@ TEST_F(Graphs, RefuseWhatAGpuRefuses) {
 
 // Requests that end one after another, so that batches shrink and slots are used again.
 std::vector<Completion> written(const Model& model, int64_t requests, int64_t batch, int64_t tokens,
-                                int64_t vocabulary) {
-  EngineOptions engine{.vocabulary = vocabulary, .batch = batch, .seed = 8, .page = 3};
+                                int64_t vocabulary, const Sampling& sampling = {}) {
+  EngineOptions engine{
+      .sampling = sampling, .vocabulary = vocabulary, .batch = batch, .seed = 8, .page = 3};
   engine.sampling.max_new_tokens = tokens;
   engine.stop_tokens = {1};
   std::vector<Request> asked;
@@ -152,22 +153,43 @@ TEST_F(Graphs, OfLongerSequencesAreOthers) {
   expect_near(found, expected);
 }
 
+// A pass that is recorded with the tokens that sequences had had then, or of a slot's last one.
+TEST_F(Graphs, ProcessLogitsAsOnTheCpu) {
+  for (const double temperature : {0.0, 1.0}) {
+    const Sampling sampling{.temperature = temperature,
+                            .repetition_penalty = 1.7,
+                            .logit_bias = {{7, 2.0F}, {9, -3.0F}, {60, 1.0F}},
+                            .suppressed = {11, 12},
+                            .suppressed_at_first = {13, 14}};
+    const auto completions = [&](at::Device device) {
+      return written(*model_on(small_llama_config(), 1, device, false), 7, 4, 24, 40, sampling);
+    };
+    const int64_t before = simulated::replays();
+    expect_near(completions(test_device()), completions(at::kCPU));
+    EXPECT_TRUE(!is_simulated() || simulated::replays() > before);
+  }
+}
+
 // The host gives two things to the device in a pass: the graph, and where its draws are kept.
 TEST_F(Graphs, TakeTwoLaunchesAPass) {
   if (!is_simulated()) GTEST_SKIP() << "counts are the simulated device's";
   const std::shared_ptr<Model> model = one_layer(64);
+  Sampling sampling;
   const auto launches = [&](int64_t tokens) {
-    EngineOptions engine{.vocabulary = 50, .batch = 3, .seed = 3};
+    EngineOptions engine{.sampling = sampling, .vocabulary = 50, .batch = 3, .seed = 3};
     engine.sampling.max_new_tokens = tokens;
     const std::vector<Request> requests = {{{3, 4}, 0}, {{5}, 1}, {{6}, 2}};
     simulated::take_counts();
     generate(*model, requests, engine);
     return simulated::take_counts();
   };
-  const auto some = launches(33), more = launches(41);
-  EXPECT_EQ(more.operators - some.operators, 16);
-  EXPECT_EQ(more.uploads, some.uploads);
-  EXPECT_EQ(more.reads - some.reads, 1);
+  for (const double penalty : {1.0, 1.5}) {
+    sampling.repetition_penalty = penalty;
+    const auto some = launches(33), more = launches(41);
+    EXPECT_EQ(more.operators - some.operators, 16) << penalty;
+    EXPECT_EQ(more.uploads, some.uploads) << penalty;
+    EXPECT_EQ(more.reads - some.reads, 1) << penalty;
+  }
 }
 
 // A family that is slower than others without a word, or with a word at every step of a run; a

@@ -139,9 +139,12 @@ TEST_F(PagesInMemory, HoldsAPromptOnce) {
   expect_equal(together.completions, expected, "alike");
 }
 
-// Prevents runs that end where the device is full, and completions that know of it.
+// Prevents runs that end where the device is full, and completions that know of it: tokens that a
+// sequence has had before it waited are its own all the same.
 TEST_F(PagesInMemory, LetsTheLastOnesWaitWhereThereIsTooLittle) {
   const simulated::WithoutKernels by_operators;
+  engine.sampling.repetition_penalty = 1.5;
+  engine.sampling.suppressed_at_first = {5, 6, 7, 8, 9};
   engine.page = 4;
   engine.prefill_tokens = 16;
   engine.sampling.max_new_tokens = 40;
