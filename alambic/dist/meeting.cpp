@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -25,8 +27,8 @@ class WaitingNotice {
           std::condition_variable_any never;
           never.wait_for(lock, ended, patience, [] { return false; });
           if (ended.stop_requested()) return;
-          say("waiting at {}:{} for the other {} ranks of {}, up to {} s", place.host, place.port,
-              place.size - 1, place.source,
+          say("waiting at {}:{} for the other ranks of {}, {} in all, up to {} s", place.host,
+              place.port, place.source, place.size,
               std::chrono::round<std::chrono::seconds>(timeout).count());
         }) {}
 

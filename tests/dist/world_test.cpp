@@ -150,11 +150,9 @@ TEST(Worlds, SayForWhomTheyWait) {
     EXPECT_EQ(error.exit(), Exit::environment);
   }
   const std::string told = testing::internal::GetCapturedStderr();
-  EXPECT_NE(told.find(fmt::format("waiting at 127.0.0.1:{} for the other 1 ranks of the test, up "
-                                  "to 2 s",
-                                  place.port)),
-            std::string::npos)
-      << told;
+  const std::string expected = fmt::format(
+      "waiting at 127.0.0.1:{} for the other ranks of the test, 2 in all, up to 2 s", place.port);
+  EXPECT_NE(told.find(expected), std::string::npos) << told;
 }
 
 TEST(Worlds, EndWithOneRank) { EXPECT_EQ(run_ranks(3, "DISABLED_Rank.Dies").exit_code, 9); }
