@@ -1,5 +1,9 @@
 #include "alambic/nn/expert_parallel.h"
 
+#include <algorithm>
+#include <limits>
+
+#include "alambic/kernels/device_graph.h"
 #include "alambic/tensor/function.h"
 
 namespace alambic {
@@ -48,47 +52,47 @@ Tensor travelled(const c10::intrusive_ptr<Travel>& travel, const Tensor& rows_PD
   return TravelFunction::apply(rows_PD, anchor, travel);
 }
 
-// Rows of each rank's own experts that come here, [ranks, own experts].
-Tensor arriving(const World& world, const std::vector<int64_t>& counts) {
-  const int64_t each = std::ssize(counts) / world.size();
-  const std::vector<int64_t> equal(static_cast<size_t>(world.size()), each);
-  const Tensor own = at::tensor(counts, at::kLong);
-  return world.exchange_rows(own, equal, equal, counting_rows).view({world.size(), each});
-}
-
 std::vector<int64_t> numbers_of(const Tensor& counts) {
-  const Tensor flat = counts.contiguous();
+  kernels::not_to_be_recorded("it asks the device where its tokens go");
+  const Tensor flat = counts.to(at::kCPU, at::kLong).contiguous();
   return {flat.const_data_ptr<int64_t>(), flat.const_data_ptr<int64_t>() + flat.numel()};
 }
 
-// Places of rows that lie rank by rank, and of each rank expert by expert, in the order of the
-// experts, and of each expert rank by rank.
-Tensor expert_by_expert(const Tensor& counts_RE) {
-  const Tensor expert_Q = at::arange(counts_RE.size(1), at::kLong)
-                              .repeat({counts_RE.size(0)})
-                              .repeat_interleave(counts_RE.flatten());
-  return expert_Q.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
-}
+/// Copies of rows, one for each column in which `chosen` is true of the row, column by column.
+/// Those of a row have places of their own, so that what is added up is so in one order.
+class Copies {
+ public:
+  // At most `most` columns of a row.
+  Copies(const Tensor& chosen_NC, int64_t most)
+      : rows_(chosen_NC.size(0)),
+        places_(std::min(most, chosen_NC.size(1))),
+        counts_C_(numbers_of(chosen_NC.sum(0))) {
+    const Tensor place_NC = chosen_NC.cumsum(1) - 1 +
+                            places_ * at::arange(rows_, place_options(chosen_NC)).unsqueeze(1);
+    place_P_ = place_NC.t().masked_select(chosen_NC.t());
+  }
 
-Tensor exchanged(const ExpertRanks& ranks, const Tensor& x_PD, const std::vector<int64_t>& counts,
-                 const ExpertOfRows& expert) {
-  const World& world = *ranks.world;
-  const Slice own = ranks.own(std::ssize(counts));
-  const Tensor counts_RE = arriving(world, counts);
-  const std::vector<int64_t> arrives = numbers_of(counts_RE.sum(1));
-  const std::vector<int64_t> sent =
-      numbers_of(at::tensor(counts, at::kLong).view({world.size(), own.count}).sum(1));
-  const auto there =
-      c10::make_intrusive<Travel>(ranks.world, sent, arrives, sending_rows, returning_rows);
-  const auto back =
-      c10::make_intrusive<Travel>(ranks.world, arrives, sent, returning_rows, sending_rows);
-  const Tensor order_Q = expert_by_expert(counts_RE).to(x_PD.device());
-  const Tensor here_QD = travelled(there, x_PD).index_select(0, order_Q);
-  const Tensor made_QD =
-      by_experts(here_QD, numbers_of(counts_RE.sum(0)),
-                 [&](int64_t e, const Tensor& x) { return expert(own.begin + e, x); });
-  return travelled(back, made_QD.index_select(0, order_Q.argsort()));
-}
+  const std::vector<int64_t>& counts() const { return counts_C_; }
+  Tensor of(const Tensor& x_ND) const {
+    return x_ND.unsqueeze(1).expand({-1, places_, -1}).flatten(0, 1).index_select(0, place_P_);
+  }
+  // Sum of each row's.
+  Tensor sum(const Tensor& y_PD) const {
+    return at::zeros({rows_ * places_, y_PD.size(1)}, y_PD.options().requires_grad(false))
+        .index_copy(0, place_P_, y_PD)
+        .unflatten(0, {rows_, places_})
+        .sum(1);
+  }
+
+ private:
+  static at::TensorOptions place_options(const Tensor& chosen_NC) {
+    return at::device(chosen_NC.device()).dtype(at::kLong);
+  }
+
+  int64_t rows_, places_;
+  std::vector<int64_t> counts_C_;
+  Tensor place_P_;
+};
 
 }  // namespace
 
@@ -103,15 +107,49 @@ Tensor by_experts(const Tensor& x_PD, const std::vector<int64_t>& counts,
   return outputs.empty() ? x_PD : at::cat(outputs);
 }
 
-Tensor by_experts_of_ranks(const ExpertRanks& ranks, const Tensor& x_PD,
-                           const std::vector<int64_t>& counts, const ExpertOfRows& expert) {
+Tensor by_experts_here(const ExpertRanks& ranks, const Tensor& x_PD,
+                       const std::vector<int64_t>& counts, const ExpertOfRows& expert) {
   if (ranks.way == ExpertRanks::Way::here) return by_experts(x_PD, counts, expert);
-  if (ranks.way == ExpertRanks::Way::exchange) return exchanged(ranks, x_PD, counts, expert);
   const Slice own = ranks.own(std::ssize(counts));
   return by_experts(x_PD, counts, [&](int64_t e, const Tensor& x) {
     const bool here = e >= own.begin && e < own.begin + own.count;
     return here ? expert(e, x) : at::zeros_like(x);
   });
+}
+
+Tensor mixed_by_ranks(const ExpertRanks& ranks, const Tensor& x_ND, const Tensor& weights_NK,
+                      const Tensor& experts_NK, int64_t experts, const ExpertOfRows& expert) {
+  const World& world = *ranks.world;
+  const Slice own = ranks.own(experts);
+  const int64_t chosen = experts_NK.size(1);
+  constexpr double none = -std::numeric_limits<double>::infinity();  // of experts not chosen
+  const Tensor weights_NE = at::full({x_ND.size(0), experts}, none, weights_NK.detach().options())
+                                .scatter(1, experts_NK, weights_NK);
+  const Tensor weights_NRe = weights_NE.unflatten(1, {world.size(), own.count});
+  const Tensor goes_NR = (weights_NRe != none).any(-1);
+  const Copies out(goes_NR, chosen);
+  const std::vector<int64_t> once(static_cast<size_t>(world.size()), 1);
+  const std::vector<int64_t>& sent = out.counts();
+  const std::vector<int64_t> arrives =
+      numbers_of(world.exchange_rows(at::tensor(sent, at::kLong), once, once, counting_rows));
+  const auto travels = [&](const Tensor& rows, bool there, const char* doing,
+                           const char* doing_back) {
+    return travelled(c10::make_intrusive<Travel>(ranks.world, there ? sent : arrives,
+                                                 there ? arrives : sent, doing, doing_back),
+                     rows);
+  };
+  const Tensor x_QD = travels(out.of(x_ND), true, sending_rows, returning_rows);
+  const Tensor sent_Pe = weights_NRe.transpose(0, 1).flatten(0, 1).index_select(
+      0, goes_NR.t().flatten().nonzero().squeeze(1));
+  const Tensor weights_Qe = travels(sent_Pe, true, sending_weights, sending_weights);
+  const Tensor here_Qe = weights_Qe.detach() != none;
+  const Copies in(here_Qe, chosen);
+  const Tensor y_SD = by_experts(in.of(x_QD), in.counts(), [&](int64_t e, const Tensor& x) {
+    return expert(own.begin + e, x);
+  });
+  const Tensor weight_S1 = weights_Qe.t().masked_select(here_Qe.t()).unsqueeze(-1);
+  const Tensor mixed_QD = in.sum((y_SD * weight_S1).to(x_ND.scalar_type()));
+  return out.sum(travels(mixed_QD, false, returning_rows, sending_rows));
 }
 
 }  // namespace alambic

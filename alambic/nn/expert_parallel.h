@@ -1,7 +1,7 @@
 // Routed experts that are divided between ranks, to which the tokens travel (GShard, Lepikhin et
 // al., arXiv 2006.16668; Megatron-LM's expert parallelism): of E experts rank r of N has those from
-// r · E/N on. Everything else of a block knows nothing of it: what experts make of rows is asked of
-// the ranks that have them, and comes back in the order in which it went.
+// r · E/N on. A token is sent once to each rank that has some of the experts that it chose, with
+// their weights, and what those make of it comes back added up (DeepEP's dispatch and combine).
 #pragma once
 
 #include <functional>
@@ -14,18 +14,20 @@
 namespace alambic {
 
 /// Messages between the ranks of a group, by what World::received names them. Of a rank that has T
-/// tokens in a pass each layer sends, and gets back, T · k rows of D numbers, all but those of its
-/// own experts: k · (N − 1)/N of them for each token where experts are used alike. A backward pass
-/// does the same with the gradients.
+/// tokens in a pass each layer sends, and gets back, a row of D numbers for each token and each
+/// other rank that has experts of it, (N − 1) · (1 − (1 − 1/N)^k) of them for each token where k
+/// experts are chosen by chance, and sends E/N weights (float32) with each. A backward pass does
+/// the same with the gradients.
 inline constexpr const char* counting_rows = "counting tokens of experts";
 inline constexpr const char* sending_rows = "sending tokens to experts";
+inline constexpr const char* sending_weights = "sending tokens' weights to experts";
 inline constexpr const char* returning_rows = "returning tokens from experts";
 
 /// How a router's experts are divided.
 struct ExpertRanks {
   enum class Way {
     here,      ///< this rank has all of them for now
-    exchange,  ///< rows travel
+    exchange,  ///< tokens travel
     added_up   ///< all ranks have the same rows, and add up what their own experts make of them
   };
   std::shared_ptr<const World> world;
@@ -47,10 +49,16 @@ using ExpertOfRows = std::function<Tensor(int64_t e, const Tensor& x_PD)>;
 Tensor by_experts(const Tensor& x_PD, const std::vector<int64_t>& counts,
                   const ExpertOfRows& expert);
 
-/// The same, bit for bit where a product's bits do not depend on how many rows it has. `expert` is
-/// called for this rank's experts alone, with the rows of all ranks, those of rank 0 first. All
-/// ranks call it, as often; each also takes part in the others' backward passes.
-Tensor by_experts_of_ranks(const ExpertRanks& ranks, const Tensor& x_PD,
-                           const std::vector<int64_t>& counts, const ExpertOfRows& expert);
+/// The same, where all ranks have these rows (Way::added_up) or this one has all experts: `expert`
+/// is called for those that are here, and the others make zeros.
+Tensor by_experts_here(const ExpertRanks& ranks, const Tensor& x_PD,
+                       const std::vector<int64_t>& counts, const ExpertOfRows& expert);
+
+/// Sum of what each token's experts make of it, times their weights, in the dtype of x: the experts
+/// of one rank are added up there, then the ranks' sums in their order. `expert` is called for this
+/// rank's experts alone, with the rows of all ranks, those of rank 0 first. All ranks call it, as
+/// often; each also takes part in the others' backward passes.
+Tensor mixed_by_ranks(const ExpertRanks& ranks, const Tensor& x_ND, const Tensor& weights_NK,
+                      const Tensor& experts_NK, int64_t experts, const ExpertOfRows& expert);
 
 }  // namespace alambic

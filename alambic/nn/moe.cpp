@@ -134,8 +134,12 @@ Tensor copies(const Tensor& x_ND, int64_t count) {
 Tensor mix_experts(const Tensor& x_ND, const Router::Choice& choice, const RouterOptions& options,
                    const ExpertOfRows& expert, const Tensor& base_ND) {
   if (choice.experts_NK.numel() == 0 && !choice.ranks) return base_ND;
+  if (choice.ranks && choice.ranks->way == ExpertRanks::Way::exchange) {
+    return base_ND + mixed_by_ranks(*choice.ranks, x_ND, choice.weights_NK, choice.experts_NK,
+                                    options.experts, expert);
+  }
   const auto of_rows = [&](const Tensor& x_PD, const std::vector<int64_t>& counts) {
-    return choice.ranks ? by_experts_of_ranks(*choice.ranks, x_PD, counts, expert)
+    return choice.ranks ? by_experts_here(*choice.ranks, x_PD, counts, expert)
                         : by_experts(x_PD, counts, expert);
   };
   if (sorts_by_kernel(x_ND, base_ND, options)) {

@@ -20,9 +20,13 @@ double passes_of_teacher(const ScaleJob& job) {
 }
 
 // Numbers that a device with so many tokens sends to other devices' experts in a pass, where all
-// experts are used alike: as many come here.
+// experts are used alike, each token once to a device: as many come here.
 double rows_to_experts(const ModelSizes& model, double tokens, double ranks) {
-  return tokens * model.routed * model.width * others(ranks);
+  const double experts = static_cast<double>(model.experts_of_layer);
+  const double chosen = std::round(model.expert_share * experts);
+  double none = 1;  // that a token chooses none of a device's
+  for (double i = 0; i < chosen; ++i) none *= (experts * others(ranks) - i) / (experts - i);
+  return tokens * model.routed / chosen * model.width * (ranks - 1) * (1 - std::max(0.0, none));
 }
 
 }  // namespace
@@ -81,7 +85,7 @@ std::vector<Traffic> traffic_of(const ScaleJob& job) {
       const double tokens = job.work.tokens() / all;
       add("tokens to experts and back",
           6 * rows_to_experts(student, tokens, shard) * job.work.element, Beside::learn, shard,
-          9 * passes * layers);
+          11 * passes * layers);
     }
   }
   if (layout.tensor_parallel > 1) {
@@ -118,7 +122,7 @@ std::vector<Traffic> traffic_of(const ScaleJob& job) {
       const double tokens = job.work.tokens() / static_cast<double>(layout.graders());
       add("teacher's tokens to experts and back",
           2 * rows_to_experts(job.teacher, tokens, teacher_shard) * job.work.state_element(),
-          Beside::grade, teacher_shard, 3 * readings * job.teacher.layers);
+          Beside::grade, teacher_shard, 4 * readings * job.teacher.layers);
     }
   } else if (layout.teacher == TeacherWeights::host) {
     messages.push_back({"teacher's weights", teacher, Beside::grade, 1,
