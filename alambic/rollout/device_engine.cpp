@@ -122,6 +122,7 @@ class DeviceEngine {
 
   // Of the running ones from `first` on, all of whose tokens have been read: [1, 2 or 3, B].
   Tensor first_draws(const std::vector<Tensor>& logits_BV, size_t first) {
+    if (!by_kernel_ && !processors_) return draw(logits_BV, coins(first, 1)[0], {}).unsqueeze(0);
     const auto begun = std::span(slots_->running()).subspan(first);
     std::vector<int64_t> numbers;
     for (const Running& running : begun) numbers.push_back(id_of(running));
