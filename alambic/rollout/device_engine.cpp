@@ -125,13 +125,12 @@ class DeviceEngine {
     if (!by_kernel_ && !processors_) return draw(logits_BV, coins(first, 1)[0], {}).unsqueeze(0);
     const auto begun = std::span(slots_->running()).subspan(first);
     std::vector<int64_t> numbers;
-    for (const Running& running : begun) numbers.push_back(id_of(running));
-    for (const Running& running : begun) numbers.push_back(slots_->length(running) - 1);
-    for (const Running& running : begun) numbers.push_back(running.slot);
     for (const Running& running : begun) {
-      numbers.push_back(static_cast<int64_t>(completions_[running.request].tokens.empty()));
+      const bool first_draw = completions_[running.request].tokens.empty();
+      numbers.insert(numbers.end(), {id_of(running), slots_->length(running) - 1, running.slot,
+                                     static_cast<int64_t>(first_draw)});
     }
-    const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({4, -1}));
+    const Tensor rows = to_device(at::tensor(numbers, at::kLong).view({-1, 4}).t().contiguous());
     const From from{.slots_B = rows[2], .first_B = rows[3]};
     if (!by_kernel_) return draw(logits_BV, coins(first, 1)[0], from).unsqueeze(0);
     const Tensor drawn = numbers_of(1, rows.size(1));
