@@ -81,12 +81,10 @@ bool is_same_file(const std::string& a, const std::string& b) {
   return fs::equivalent(a, b, error);
 }
 
-std::string digest_of(const std::string& option, const std::string& path, DigestMemo& memo) {
+std::string digest_of(const OptionEntry& option, const std::string& path, DigestMemo& memo) {
   if (!is_file(path) && !is_folder(path)) return "";
-  const bool is_model =
-      option == "student" || option == "model" || option == "teacher" || option == "judge";
-  return is_model ? known(model_facts("", path, &memo), "root")
-                  : known(data_facts(path, -1, &memo), "sha256");
+  return option.is_model ? known(model_facts("", path, &memo), "root")
+                         : known(data_facts(path, -1, &memo), "sha256");
 }
 
 Record record_of(const fs::path& run) {
@@ -130,16 +128,16 @@ std::string ResumedInputs::digest(const std::string& option, size_t place) const
   return found != known_.end() && place < found->second.size() ? found->second[place] : "";
 }
 
-bool ResumedInputs::same_files(const std::string& option, const std::string& was,
+bool ResumedInputs::same_files(const OptionEntry& option, const std::string& was,
                                const std::string& is) {
-  const std::vector<NamedPath> before = paths_of(option, texts_of_toml(was)),
-                               now = paths_of(option, texts_of_toml(is));
+  const std::vector<NamedPath> before = paths_of(option.name, texts_of_toml(was)),
+                               now = paths_of(option.name, texts_of_toml(is));
   if (before.size() != now.size()) return false;
   for (size_t i = 0; i < now.size(); ++i) {
     if (before[i].name != now[i].name || before[i].weight != now[i].weight) return false;
     const std::string& path = now[i].path;
     if (before[i].path == path || is_same_file(before[i].path, path)) continue;
-    const std::string digest = this->digest(option, i);
+    const std::string digest = this->digest(option.name, i);
     if (digest.empty() || digest != digest_of(option, path, memo_)) return false;
   }
   return true;
@@ -154,7 +152,7 @@ std::vector<std::string> ResumedInputs::other_data(const OptionTable& table) {
     for (size_t i = 0; i < paths.size(); ++i) {
       const std::string before = digest(option, i);
       if (before.empty()) continue;
-      const std::string now = digest_of(option, paths[i].path, memo_);
+      const std::string now = digest_of(*entry, paths[i].path, memo_);
       if (!now.empty() && now != before) others.push_back(paths[i].path);
     }
   }

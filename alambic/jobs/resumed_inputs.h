@@ -28,7 +28,7 @@ class ResumedInputs {
   /// Whether an option's values, as config.toml has them, name the same files with the same names
   /// and weights before and behind: by inode, else by what the record knows, for which files that
   /// have moved are read.
-  bool same_files(const std::string& option, const std::string& was, const std::string& is);
+  bool same_files(const OptionEntry& option, const std::string& was, const std::string& is);
 
   /// Files and folders of --data and --valid-data whose bytes are not those that the record knows.
   /// Reads them.

@@ -118,7 +118,7 @@ Differences differences(const Settings& before, const Settings& now, const Optio
     if (was == is || is_free(key)) continue;
     if (!before.contains(key) && is_nothing(is)) continue;
     const OptionEntry* entry = table.find(key);
-    if (entry != nullptr && entry->is_path && inputs.same_files(key, was, is)) continue;
+    if (entry != nullptr && entry->is_path && inputs.same_files(*entry, was, is)) continue;
     const std::string follows = may_change(key) ? consequence(key, now) : "";
     if (may_change(key) && follows.empty()) continue;
     (may_change(key) ? found.changes : found.refused).push_back(change(key, was, is));
