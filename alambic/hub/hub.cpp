@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 
 #include "alambic/base/error.h"
@@ -13,21 +14,13 @@
 #include "alambic/hub/hub_cache.h"
 #include "alambic/hub/hub_listing.h"
 #include "alambic/hub/hub_lock.h"
+#include "alambic/io/model_file_names.h"
 
 namespace alambic {
 
 namespace {
 
-constexpr std::array small_files = {"config.json",        "generation_config.json",
-                                    "tokenizer.json",     "tokenizer_config.json",
-                                    "tokenizer.model",    "special_tokens_map.json",
-                                    "added_tokens.json",  "vocab.json",
-                                    "merges.txt",         "vocab.txt",
-                                    "chat_template.json", "chat_template.jinja"};
-
-// Whole weights and the index of shards, best first.
-constexpr std::array weight_files = {"model.safetensors", "model.safetensors.index.json",
-                                     "pytorch_model.bin", "pytorch_model.bin.index.json"};
+constexpr std::array model_configurations = {"config.json", "generation_config.json"};
 
 class Fetch {
  public:
@@ -158,17 +151,16 @@ std::vector<std::string> wanted_files(const std::string& model,
     return std::ranges::find(listed, name) != listed.end();
   };
   std::vector<std::string> wanted;
-  for (const char* name : small_files) {
-    if (has(name)) wanted.emplace_back(name);
-  }
+  std::ranges::copy_if(model_configurations, std::back_inserter(wanted), has);
+  std::ranges::copy_if(tokenizer_file_names, std::back_inserter(wanted), has);
   for (const std::string& name : listed) {
     if (name.ends_with(".tiktoken") && name.find('/') == std::string::npos) wanted.push_back(name);
     if (name.starts_with("additional_chat_templates/") && name.ends_with(".jinja")) {
       wanted.push_back(name);
     }
   }
-  const auto found = std::ranges::find_if(weight_files, has);
-  if ((weights && found == weight_files.end()) || !has("config.json")) {
+  const auto found = std::ranges::find_if(weight_file_names, has);
+  if ((weights && found == weight_file_names.end()) || !has("config.json")) {
     const bool gguf = std::ranges::any_of(
         listed, [](const std::string& name) { return name.ends_with(".gguf"); });
     throw input_error("cannot fetch {}: it has no {}", model,

@@ -11,6 +11,7 @@
 #include "alambic/base/files.h"
 #include "alambic/base/log.h"
 #include "alambic/base/names.h"
+#include "alambic/io/model_file_names.h"
 
 namespace alambic {
 
@@ -18,25 +19,9 @@ namespace {
 
 constexpr std::string_view config_name = "config.json";
 
-constexpr std::string_view names[] = {config_name,
-                                      "generation_config.json",
-                                      "tokenizer.json",
-                                      "tokenizer.model",
-                                      "tokenizer_config.json",
-                                      "special_tokens_map.json",
-                                      "added_tokens.json",
-                                      "vocab.json",
-                                      "vocab.txt",
-                                      "merges.txt",
-                                      "chat_template.jinja",
-                                      "chat_template.json",
-                                      "model.safetensors",
-                                      "model.safetensors.index.json",
-                                      "pytorch_model.bin",
-                                      "adapter_config.json",
-                                      "pytorch_model.bin.index.json",
-                                      "adapter_model.safetensors",
-                                      "adapter_model.bin"};
+constexpr std::string_view other_names[] = {config_name, "generation_config.json",
+                                            "adapter_config.json", "adapter_model.safetensors",
+                                            "adapter_model.bin"};
 
 struct Pattern {
   std::string_view start, end;
@@ -70,7 +55,10 @@ void put(const fs::path& from, const fs::path& to) {
 }  // namespace
 
 bool is_of_model(std::string_view name) {
-  return std::ranges::find(names, name) != std::end(names) ||
+  const auto is_one = [&](std::string_view other) { return name == other; };
+  return std::ranges::any_of(tokenizer_file_names, is_one) ||
+         std::ranges::any_of(weight_file_names, is_one) ||
+         std::ranges::any_of(other_names, is_one) ||
          std::ranges::any_of(patterns, [&](const Pattern& pattern) {
            return name.starts_with(pattern.start) && name.ends_with(pattern.end) &&
                   (pattern.start.ends_with('/') || name.find('/') == name.npos);

@@ -6,6 +6,7 @@
 #include "alambic/base/file_system.h"
 #include "alambic/base/json_view.h"
 #include "alambic/base/names.h"
+#include "alambic/io/model_file_names.h"
 #include "alambic/text/chat/template_sources.h"
 #include "alambic/text/tokenizer/next_token_id.h"
 #include "alambic/text/tokenizer/prefix_space.h"
@@ -20,20 +21,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr uint64_t largest_file = uint64_t{256} << 20;  // the largest in use are about 40 MB
 
-// All that belongs to a tokenizer and goes with it into an exported folder.
-constexpr std::array companions = {
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-    "tokenizer.model",
-};
-
 [[noreturn]] void refuse_folder(const fs::path& folder) {
   if (!is_folder(folder)) {
     throw input_error(
@@ -42,7 +29,7 @@ constexpr std::array companions = {
         .with_hint("give the folder of a model, with config.json and tokenizer.json in it");
   }
   std::vector<std::string> others;
-  for (const char* name : companions) {
+  for (const char* name : tokenizer_file_names) {
     if (path_exists(folder / name)) others.emplace_back(name);
   }
   throw input_error("cannot load a tokenizer from {}: there is no tokenizer.json{}",
@@ -98,7 +85,7 @@ Tokenizer Tokenizer::load(const fs::path& model_folder) {
     if (converted.empty()) refuse_folder(model_folder);
   }
   std::map<std::string, std::string> files;
-  for (const char* name : companions) {
+  for (const char* name : tokenizer_file_names) {
     const fs::path path = model_folder / name;
     if (path_exists(path)) files[name] = read_file(path, largest_file);
   }
